@@ -1,0 +1,380 @@
+"""RunConfig: every knob of a run, declared once with its range, scale, unit, help and source.
+
+The lab's sliders, the terminal's options and the checks below are all made from these declarations.
+"""
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+
+@dataclass(frozen=True)
+class Knob:
+    """How one field of RunConfig is shown and checked.
+
+    `low` and `high` are inclusive. `scale` says how a slider should walk: `linear`, `log` (zero allowed
+    where `low` is 0), or `none` for text and choices. `none_text` is how the value None reads.
+    """
+
+    label: str
+    help: str
+    group: Literal["main", "advanced"] = "advanced"
+    low: float | None = None
+    high: float | None = None
+    scale: Literal["linear", "log", "none"] = "none"
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    marks: tuple[float, ...] = ()
+    none_text: str = ""
+    source: str = ""
+
+
+def knob(default: Any, label: str, help: str, **how: Any) -> Any:
+    """A dataclass field that carries its Knob."""
+    return dataclasses.field(default=default, metadata={"knob": Knob(label, help, **how)})
+
+
+SCHEDULES = ("linear", "constant", "staircase")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides how a run goes; frozen, comparable, and plain enough for JSON.
+
+    Raises ValueError, naming the field, for a value of the wrong type or outside its range.
+    """
+
+    corpus: str = knob(
+        "wnut16", "Corpus", "a name from the corpus menu, or the path of a file or folder", group="main"
+    )
+    encoder: str = knob(
+        "minilm",
+        "Encoder",
+        "a name from the encoder menu, a Hugging Face hub name, or a local folder",
+        group="main",
+    )
+    downstream: str = knob(
+        "bilstm",
+        "Downstream",
+        "the structure between the encoder and the CRF",
+        group="main",
+        choices=("bilstm", "none"),
+    )
+    epochs: int = knob(
+        3,
+        "Epochs",
+        "passes over the training part; 2 to 4 are usual for fine-tuning BERT",
+        group="main",
+        low=1,
+        high=50,
+        scale="linear",
+        marks=(2, 3, 4),
+        source="Devlin et al. 2019, appendix A.3",
+    )
+    batch_size: int = knob(
+        16,
+        "Batch size",
+        "sentences a step (on each process)",
+        group="main",
+        low=1,
+        high=512,
+        scale="linear",
+        marks=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+    )
+    encoder_rate: float = knob(
+        5e-5,
+        "Encoder rate",
+        "peak learning rate of the pretrained encoder; 0 freezes it",
+        group="main",
+        low=0.0,
+        high=1e-2,
+        scale="log",
+        marks=(2e-5, 3e-5, 5e-5),
+        source="Devlin et al. 2019, appendix A.3",
+    )
+    head_rate: float = knob(
+        5e-3,
+        "Head rate",
+        "peak learning rate of what was freshly initialised: BiLSTM, linear layer, CRF",
+        group="main",
+        low=0.0,
+        high=1e-1,
+        scale="log",
+        source="kexue.fm/archives/7196",
+    )
+    crf_rate: float | None = knob(
+        None,
+        "CRF rate",
+        "peak learning rate of the CRF's transitions alone",
+        low=0.0,
+        high=1.0,
+        scale="log",
+        none_text="as the head",
+        source="kexue.fm/archives/7196",
+    )
+    encoder_schedule: str = knob(
+        "linear",
+        "Encoder schedule",
+        "linear falls to 0 at the last step; staircase halves in jumps",
+        choices=SCHEDULES,
+    )
+    head_schedule: str = knob(
+        "linear",
+        "Head schedule",
+        "linear falls to 0 at the last step; staircase halves in jumps",
+        choices=SCHEDULES,
+    )
+    encoder_warmup: float = knob(
+        0.05,
+        "Encoder warm-up",
+        "share of all steps over which the rate climbs from 0",
+        low=0.0,
+        high=0.9,
+        scale="linear",
+    )
+    head_warmup: float = knob(
+        0.05,
+        "Head warm-up",
+        "share of all steps over which the rate climbs from 0",
+        low=0.0,
+        high=0.9,
+        scale="linear",
+    )
+    encoder_weight_decay: float = knob(
+        0.01,
+        "Encoder weight decay",
+        "AdamW's decoupled decay; never on biases and LayerNorm",
+        low=0.0,
+        high=1.0,
+        scale="linear",
+    )
+    head_weight_decay: float = knob(
+        0.0,
+        "Head weight decay",
+        "AdamW's decoupled decay; never on biases and LayerNorm",
+        low=0.0,
+        high=1.0,
+        scale="linear",
+    )
+    staircase_steps: int = knob(
+        5000, "Staircase steps", "steps between two jumps of a staircase schedule", low=1, high=1_000_000
+    )
+    staircase_factor: float = knob(
+        0.5, "Staircase factor", "what a jump multiplies the rate by", low=0.0, high=1.0
+    )
+    clip_norm: float = knob(
+        1.0, "Gradient clip", "largest norm of all gradients together; 0 does not clip", low=0.0, high=1000.0
+    )
+    dropout: float = knob(
+        0.3,
+        "Dropout",
+        "share of values zeroed before and after the BiLSTM",
+        low=0.0,
+        high=0.9,
+        scale="linear",
+    )
+    lstm_size: int = knob(128, "BiLSTM size", "hidden values per direction", low=1, high=4096)
+    lstm_layers: int = knob(1, "BiLSTM layers", "stacked layers", low=1, high=8, scale="linear")
+    train_limit: int = knob(
+        0,
+        "Training sentences",
+        "use only so many sentences, drawn by the seed; 0 uses all",
+        low=0,
+        high=100_000_000,
+    )
+    dev_limit: int = knob(
+        0, "Dev sentences", "evaluate on only so many, drawn by the seed; 0 uses all", low=0, high=100_000_000
+    )
+    dev_share: float = knob(
+        0.15,
+        "Dev share",
+        "share split off for dev where the corpus has none",
+        low=0.01,
+        high=0.9,
+        scale="linear",
+    )
+    repair_tags: bool = knob(
+        False, "Repair tags", "mend illegal tag sequences and count them, where otherwise they are an error"
+    )
+    max_pieces: int = knob(
+        128,
+        "Longest window",
+        "longer sentences are cut into windows at word boundaries",
+        low=8,
+        high=8192,
+        unit="word pieces",
+    )
+    evaluate_every: int = knob(
+        0,
+        "Evaluate every",
+        "also evaluate every so many steps; 0 only after each epoch",
+        low=0,
+        high=1_000_000,
+        unit="steps",
+    )
+    accumulate: int = knob(
+        1,
+        "Accumulate",
+        "batches whose gradients are added up before a step",
+        low=1,
+        high=1024,
+    )
+    precision: str = knob(
+        "auto",
+        "Precision",
+        "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32",
+        choices=("auto", "float32", "bfloat16", "float16"),
+    )
+    device: str = knob("auto", "Device", "auto takes a GPU where there is one", choices=("auto", "cpu", "cuda", "mps"))
+    keep: str = knob(
+        "best and last",
+        "Keep weights",
+        "which weights stay in the run folder",
+        choices=("best and last", "best", "last", "none"),
+    )
+    trackers: str = knob(
+        "", "Trackers", "accelerate's trackers to report to as well, such as tensorboard, separated by commas"
+    )
+    seed: int = knob(0, "Seed", "decides the initial head, the order of sentences, dropout and the dev split", low=0, high=2**32 - 1)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, checked like any other."""
+        return dataclasses.replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The config of a stored run; a field that this version does not know is a ValueError."""
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown settings {', '.join(unknown)}; written by another version of labkit?")
+        return cls(**values)
+
+    @property
+    def rate_ratio(self) -> float:
+        """Head rate over encoder rate; infinite where the encoder is frozen, 0 where both are."""
+        if self.encoder_rate == 0:
+            return math.inf if self.head_rate else 0.0
+        return self.head_rate / self.encoder_rate
+
+
+def knobs() -> dict[str, Knob]:
+    """Each field's Knob, by field name, in the order of declaration."""
+    return {field.name: field.metadata["knob"] for field in dataclasses.fields(RunConfig)}
+
+
+def field_types() -> dict[str, tuple[type, bool]]:
+    """Each field's plain type, and whether it may also be None."""
+    return {field.name: _plain_type(field) for field in dataclasses.fields(RunConfig)}
+
+
+# What the presets change of the defaults above. The article's pair is C7 of its listing: AdamW with 5 % warm-up and
+# linear decay for the encoder, staircase decay for the head, dropout 0.5, BiLSTM of 256.
+PRESETS: dict[str, dict[str, Any]] = {
+    "labkit": {},
+    "article": {
+        "encoder_rate": 5e-5,
+        "head_rate": 1e-4,
+        "encoder_schedule": "linear",
+        "head_schedule": "staircase",
+        "encoder_warmup": 0.05,
+        "head_warmup": 0.0,
+        "encoder_weight_decay": 0.01,
+        "head_weight_decay": 0.0,
+        "dropout": 0.5,
+        "lstm_size": 256,
+    },
+    "one rate": {"encoder_rate": 5e-5, "head_rate": 5e-5},
+}
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The values of every field that any preset touches, for the preset of that name.
+
+    Raises ValueError for an unknown name.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
+    touched = {field for values in PRESETS.values() for field in values}
+    defaults = RunConfig().as_dict()
+    return {field: PRESETS[name].get(field, defaults[field]) for field in defaults if field in touched}
+
+
+def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]:
+    """What a user should know before training with this config, one sentence each; empty when all is usual."""
+    found = []
+    if not 2 <= config.epochs <= 4:
+        found.append(f"{config.epochs} epochs: 2 to 4 are usual for fine-tuning BERT.")
+    ratio = config.rate_ratio
+    if config.encoder_rate == 0 and config.head_rate == 0:
+        found.append("Both rates are 0: nothing will be learnt.")
+    elif ratio < 1:
+        found.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
+    elif math.isfinite(ratio) and ratio > 1000:
+        found.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
+    if train_sentences is not None and config.batch_size > train_sentences:
+        found.append(
+            f"The batch ({config.batch_size}) is larger than the training part ({train_sentences} sentences)."
+        )
+    return found
+
+
+def show_rate(rate: float) -> str:
+    """A rate as people write it: `5e-5`, `2.5e-4`, `0`; exact for any float.
+
+    >>> show_rate(5e-05), show_rate(0.1), show_rate(0.00025)
+    ('5e-5', '1e-1', '2.5e-4')
+    """
+    if rate == 0:
+        return "0"
+    digits = next(d for d in range(18) if float(f"{rate:.{d}e}") == rate)
+    mantissa, exponent = f"{rate:.{digits}e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _plain_type(field: dataclasses.Field[Any]) -> tuple[type, bool]:
+    if isinstance(field.type, types.UnionType):
+        members = [member for member in typing.get_args(field.type) if member is not type(None)]
+        return members[0], True
+    assert isinstance(field.type, type)
+    return field.type, False
+
+
+def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
+    kind, optional = _plain_type(field)
+    if value is None and optional:
+        return None
+    value = _of_type(field.name, kind, value)
+    rule: Knob = field.metadata["knob"]
+    if rule.choices and value not in rule.choices:
+        raise ValueError(f"{field.name} must be one of {', '.join(rule.choices)}, not {value!r}")
+    if kind in (int, float) and not _within(rule, value):
+        raise ValueError(f"{field.name} must be between {rule.low:g} and {rule.high:g}, not {value!r}")
+    if kind is str and not rule.choices and not value.strip() and field.default:
+        raise ValueError(f"{field.name} must not be empty")
+    return value
+
+
+def _of_type(name: str, kind: type, value: Any) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    raise ValueError(f"{name} must be {kind.__name__}, not {value!r}")
+
+
+def _within(rule: Knob, value: float) -> bool:
+    if math.isnan(value):
+        return False
+    return (rule.low is None or value >= rule.low) and (rule.high is None or value <= rule.high)

@@ -1,0 +1,265 @@
+"""The vocabulary of a run's log, and how it is written and read.
+
+A run's `events.jsonl` holds one event a line, each a JSON object with a `kind`. Times called `seconds` count from the
+moment in `RunStarted.time`. Whatever could not be read from a device is None, never 0.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Generic, TypeVar
+
+import msgspec
+
+EVENTS = "events.jsonl"
+CONTROL = "control.jsonl"
+
+FINAL_STATES = ("completed", "stopped", "failed", "interrupted")
+
+
+def _kind(class_name: str) -> str:
+    """`StepDone` → `step done`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in class_name).strip()
+
+
+class _Line(msgspec.Struct, frozen=True, tag_field="kind", tag=_kind):
+    """A line of a log."""
+
+
+class RunQueued(_Line, frozen=True):
+    """The run was asked for; it starts when its turn comes."""
+
+    time: float  # Unix seconds
+
+
+class RunStarted(_Line, frozen=True):
+    """The run's process is up. Pid and the process's own start time tell later whether it still is."""
+
+    time: float  # Unix seconds
+    pid: int
+    process_started: float  # Unix seconds, as psutil gives it
+    host: str
+
+
+class PhaseEntered(_Line, frozen=True):
+    """What the run is busy with, in words for the user."""
+
+    seconds: float
+    text: str
+
+
+class CorpusRead(_Line, frozen=True):
+    """What is being trained on, and what was repaired, skipped or cut on the way, one sentence a note."""
+
+    seconds: float
+    name: str
+    sha256: str
+    train_sentences: int
+    dev_sentences: int
+    test_sentences: int
+    train_words: int
+    tags: list[str]
+    notes: list[str]
+
+
+class GroupAudit(msgspec.Struct, frozen=True):
+    """One learning-rate group: how much it holds and how it is to be trained."""
+
+    name: str
+    tensors: int
+    parameters: int
+    rate: float
+    schedule: str
+    warmup_steps: int
+    weight_decay: float
+    undecayed_tensors: int  # biases and LayerNorm
+
+
+class GroupsAudited(_Line, frozen=True):
+    """Every parameter is in exactly one of these groups."""
+
+    seconds: float
+    groups: list[GroupAudit]
+
+
+class TrainingPlanned(_Line, frozen=True):
+    """All is loaded; the first step comes next."""
+
+    seconds: float
+    steps: int
+    steps_per_epoch: int
+    device: str  # "cpu", "cuda:0"
+    device_name: str
+    precision: str
+    processes: int
+    encoder_sha256: str
+
+
+class StepDone(_Line, frozen=True):
+    """One optimizer step. Rates and norms are by group name; a norm is taken before clipping."""
+
+    seconds: float
+    step: int  # from 1
+    epoch: float
+    loss: float | None  # negative log likelihood per word; None where it is not a finite number
+    rates: dict[str, float]
+    gradient_norms: dict[str, float | None]
+    tokens: int  # word pieces seen so far, padding not counted
+
+
+class TypeScore(msgspec.Struct, frozen=True):
+    """Entity scores of one type, each from 0 to 1."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int  # gold entities
+
+
+class Evaluated(_Line, frozen=True):
+    """Entity scores (exact span and type, micro average), each from 0 to 1."""
+
+    seconds: float
+    step: int
+    epoch: float
+    tokens: int
+    loss: float | None  # negative log likelihood per word; None where it is not a finite number
+    precision: float
+    recall: float
+    f1: float
+    types: dict[str, TypeScore]
+    part: str = "dev"  # or "test"
+
+
+class DeviceSampled(_Line, frozen=True):
+    """What one device was doing. For `cpu`, all figures are this run's process; 100 % is one full core times `cores`."""
+
+    seconds: float
+    device: str  # "cpu", "gpu 0"
+    utilization: float | None  # percent, 0 to 100
+    memory_run_mib: float | None
+    memory_others_mib: float | None
+    memory_total_mib: float | None
+    power_w: float | None = None
+    temperature_c: float | None = None
+    missing: dict[str, str] = {}  # figure → why it could not be read; told once, when it changes
+
+
+class RateChanged(_Line, frozen=True):
+    """A group's peak rate was set by hand while training."""
+
+    seconds: float
+    step: int
+    group: str
+    rate: float
+
+
+class CheckpointSaved(_Line, frozen=True):
+    """Weights are on disk."""
+
+    seconds: float
+    step: int
+    name: str  # "best" or "last"
+
+
+class RunFinished(_Line, frozen=True):
+    """The end. `reason` is one sentence, `hint` what the user can do, `details` a traceback or nothing."""
+
+    seconds: float
+    state: str  # one of FINAL_STATES
+    step: int
+    reason: str = ""
+    hint: str = ""
+    details: str = ""
+
+
+Event = (
+    RunQueued
+    | RunStarted
+    | PhaseEntered
+    | CorpusRead
+    | GroupsAudited
+    | TrainingPlanned
+    | StepDone
+    | Evaluated
+    | DeviceSampled
+    | RateChanged
+    | CheckpointSaved
+    | RunFinished
+)
+
+
+class StopAsked(_Line, frozen=True):
+    """End the run after the current step, keeping its model."""
+
+
+class RateAsked(_Line, frozen=True):
+    """Give a group another peak rate from the next step on."""
+
+    group: str
+    rate: float
+
+
+Control = StopAsked | RateAsked
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder()
+
+
+class LineWriter:
+    """Appends events or controls to a file, whole lines only; safe to share between threads and processes.
+
+    A line goes out in a single `write` on a file opened for appending, so lines of two writers never mix.
+    """
+
+    def __init__(self, path: Path):
+        self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+
+    def write(self, *lines: Event | Control) -> None:
+        if lines:
+            self._file.write(b"".join(_encoder.encode(line) + b"\n" for line in lines))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Tail(Generic[T]):
+    """Reads what has been appended to a log since the last look; a half-written last line waits for its rest."""
+
+    def __init__(self, path: Path, kind: type[T]):
+        self.path = path
+        self.skipped = 0  # lines that could not be understood
+        self._decoder = msgspec.json.Decoder(kind)
+        self._offset = 0
+
+    def read(self) -> list[T]:
+        """New lines, oldest first; empty when there are none or no file yet."""
+        try:
+            if os.stat(self.path).st_size <= self._offset:
+                return []
+            with open(self.path, "rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return list(self._decoded(whole))
+
+    def _decoded(self, data: bytes) -> Iterator[T]:
+        for line in data.splitlines():
+            try:
+                yield self._decoder.decode(line)
+            except msgspec.MsgspecError:
+                self.skipped += 1
+
+
+def events_of(folder: Path) -> "Tail[Event]":
+    """The events of a run folder."""
+    return Tail(folder / EVENTS, Event)  # type: ignore[arg-type]
+
+
+def controls_of(folder: Path) -> "Tail[Control]":
+    """The controls of a run folder."""
+    return Tail(folder / CONTROL, Control)  # type: ignore[arg-type]
