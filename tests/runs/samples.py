@@ -1,0 +1,178 @@
+"""Run folders as training would have written them, made up in milliseconds."""
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit import processes
+from labkit.config import RunConfig
+from labkit.events import (
+    EVENTS,
+    CheckpointSaved,
+    CorpusRead,
+    DeviceSampled,
+    Evaluated,
+    Event,
+    GroupAudit,
+    GroupsAudited,
+    LineWriter,
+    PhaseEntered,
+    RunFinished,
+    RunQueued,
+    RunStarted,
+    StepDone,
+    TrainingPlanned,
+    TypeScore,
+)
+
+BEGAN = 1_700_000_000.0  # Unix seconds
+HOST = "workshop"
+SETUP_S = 1.5  # from the start to the first step
+TOKENS_PER_SENTENCE = 20
+NO_PROCESS = (2**31 - 1, 0.0)  # a pid that no system gives out
+
+
+def write_run(
+    runs_folder: Path,
+    config: RunConfig | None = None,
+    steps: int = 300,
+    state: str = "completed",
+    seed: int = 0,
+    epochs: int | None = None,
+    *,
+    step_s: float = 0.05,
+    number: int | None = None,
+    host: str | None = None,
+) -> Path:
+    """A run folder of the next number (or of `number`), and its path.
+
+    A `running`, `starting` or `queued` one belongs to this very process, which is alive; any other to none. There is
+    no summary.json: the store makes it.
+    """
+    config = config or RunConfig()
+    runs_folder.mkdir(parents=True, exist_ok=True)
+    number = number or 1 + max((int(path.name[4:]) for path in runs_folder.glob("run-*")), default=0)
+    folder = runs_folder / f"run-{number:04d}"
+    folder.mkdir()
+    writer = LineWriter(folder / EVENTS)
+    writer.write(*events(config, steps, state, seed, epochs, step_s=step_s, began=BEGAN + 1000 * number, host=host))
+    writer.close()
+    document = {"config": config.as_dict(), "created": BEGAN + 1000 * number, "versions": {"labkit": "0"}}
+    (folder / "config.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+def events(
+    config: RunConfig | None = None,
+    steps: int = 300,
+    state: str = "completed",
+    seed: int = 0,
+    epochs: int | None = None,
+    *,
+    step_s: float = 0.05,
+    began: float = BEGAN,
+    host: str | None = None,
+) -> list[Event]:
+    """The log of a run of so many planned steps; one that did not complete broke off halfway.
+
+    Args:
+        state: `queued`, `starting`, or a state of RunFinished, or `running`.
+        epochs: instead of the config's.
+        step_s: seconds a step takes; an evaluation takes ten times as long.
+        host: the machine it ran on; by default one that no test runs on for a finished run, this one for a live one.
+    """
+    config = (config or RunConfig()).replace(epochs=epochs or (config or RunConfig()).epochs)
+    log: list[Event] = [RunQueued(began)]
+    if state == "queued":
+        return log
+    live = state in ("starting", "running")
+    pid, started = processes.this_process() if live else NO_PROCESS
+    log += [RunStarted(began, pid, started, host or HOST), PhaseEntered(0.1, "reading the corpus")]
+    if state == "starting":
+        return log
+    log += _prepared(config, steps)
+    log += sorted(_trained(config, steps, steps if state == "completed" else steps // 2, seed, step_s), key=_seconds)
+    if state in ("completed", "stopped", "failed"):
+        done = max(event.step for event in log if isinstance(event, StepDone))
+        reason = "the loss is not a finite number" if state == "failed" else ""
+        log.append(RunFinished(_seconds(log[-1]) + 0.1, state, done, reason, "lower the head rate" if reason else ""))
+    return log
+
+
+def _seconds(event: Event) -> float:
+    return getattr(event, "seconds", 0.0)
+
+
+def _prepared(config: RunConfig, steps: int) -> list[Event]:
+    sentences = math.ceil(steps / config.epochs) * config.batch_size * config.accumulate
+    tags = ["O", "B-LOC", "B-PER", "I-LOC", "I-PER"]
+    groups = [
+        GroupAudit("encoder", 101, 22_565_376, config.encoder_rate, config.encoder_schedule, 5, 0.01, 66),
+        GroupAudit("head", 13, 533_541, config.head_rate, config.head_schedule, 5, 0.0, 7),
+    ]
+    return [
+        CorpusRead(0.3, config.corpus, "c0ffee" * 8, sentences, 120, 130, sentences * 15, tags, ["2 tags repaired."]),
+        GroupsAudited(1.2, groups),
+        TrainingPlanned(
+            SETUP_S, steps, math.ceil(steps / config.epochs), "cpu", "Some CPU", "float32", 1, "decade" * 8
+        ),
+    ]
+
+
+def _trained(config: RunConfig, steps: int, done: int, seed: int, step_s: float) -> Iterator[Event]:
+    """Steps up to `done`, an evaluation and a checkpoint after each epoch, device samples all along; unsorted."""
+    noise = random.Random(seed)
+    per_epoch = math.ceil(steps / config.epochs)
+    skill = math.exp(-abs(math.log10(max(config.head_rate, 1e-9) / 5e-3)))  # 5e-3 is the best head rate here
+    now, tokens = SETUP_S, 0
+    for step in range(1, done + 1):
+        now += step_s
+        tokens += config.batch_size * config.accumulate * TOKENS_PER_SENTENCE
+        loss = 0.1 + 2.0 * math.exp(-5 * skill * step / steps) + noise.uniform(-0.08, 0.08)
+        yield StepDone(now, step, step / per_epoch, loss, _rates(config, step, steps), _norms(noise), tokens)
+        if step % per_epoch == 0 or step == steps:
+            now += 10 * step_s
+            yield _evaluated(now, step, step / per_epoch, tokens, skill * step / steps, noise)
+            yield CheckpointSaved(now, step, "best")
+    yield from _samples(now, noise)
+
+
+def _rates(config: RunConfig, step: int, steps: int) -> dict[str, float]:
+    return {
+        group: peak * _share(schedule, warmup * steps, step, steps, config)
+        for group, peak, schedule, warmup in (
+            ("encoder", config.encoder_rate, config.encoder_schedule, config.encoder_warmup),
+            ("head", config.head_rate, config.head_schedule, config.head_warmup),
+        )
+    }
+
+
+def _share(schedule: str, warmup: float, step: int, steps: int, config: RunConfig) -> float:
+    """What a schedule makes of the peak rate at a step."""
+    if step < warmup:
+        return step / warmup
+    if schedule == "linear":
+        return (steps - step) / max(steps - warmup, 1)
+    return float(config.staircase_factor ** (step // config.staircase_steps)) if schedule == "staircase" else 1.0
+
+
+def _norms(noise: random.Random) -> dict[str, float | None]:
+    return {"encoder": noise.uniform(0.5, 1.5), "head": noise.uniform(1.0, 4.0)}
+
+
+def _evaluated(now: float, step: int, epoch: float, tokens: int, quality: float, noise: random.Random) -> Evaluated:
+    f1 = 0.75 * (1 - math.exp(-4 * quality)) + noise.uniform(-0.01, 0.01)
+    f1 = min(max(f1, 0.0), 1.0)
+    precision, recall = min(f1 + 0.03, 1.0), max(f1 - 0.03, 0.0)
+    types = {name: TypeScore(precision, recall, f1, support) for name, support in (("LOC", 70), ("PER", 110))}
+    return Evaluated(now, step, epoch, tokens, 0.9 - f1 + 0.1, precision, recall, f1, types)
+
+
+def _samples(until: float, noise: random.Random) -> Iterator[DeviceSampled]:
+    """Twice a second from the first moment on; every seventh second the utilisation cannot be read."""
+    for half in range(1, int(until * 2) + 1):
+        utilization = None if half // 2 % 7 == 6 else noise.uniform(60, 100)
+        missing = {} if utilization is not None else {"utilization": "the process was swapped out"}
+        yield DeviceSampled(half / 2, "cpu", utilization, 400 + 3 * half**0.5, 2000.0, 16000.0, missing=missing)
