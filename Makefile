@@ -1,0 +1,78 @@
+# `make lab` opens the tuning lab, `make test` checks everything. Nothing is installed outside .venv.
+
+PYTHON ?= python3
+# passed on to JupyterLab, such as LAB_ARGS="--no-browser --port 9999"
+LAB_ARGS ?=
+# a further package index to take torch from, such as https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+# What is installed is told by stamps named after the content of the files that say so: a checkout that only touches
+# their times installs nothing again, and an interrupted installation leaves no stamp.
+INSTALLED := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' '-')
+INSTALLED_DEV := $(VENV)/.installed-dev-$(shell cat requirements-dev.txt requirements.txt | cksum | tr ' ' '-')
+
+# The kernel that notebooks find is the one in .venv, whatever else is registered for this user.
+export JUPYTER_PREFER_ENV_PATH := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test setup setup-dev fetch lint unit notebooks browser
+# In this order, also under -j, so that the output can be read.
+.NOTPARALLEL:
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+lab: setup fetch ## open JupyterLab on the tuning lab
+	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root) \
+		notebooks/01_tuning_lab.ipynb $(LAB_ARGS)
+
+test: setup-dev fetch lint unit notebooks browser ## check everything: style, types, tests, notebooks, browser
+	@echo "All checks passed."
+
+setup: $(INSTALLED) ## create .venv and install labkit with what it needs
+
+fetch: setup ## fetch and verify the embedded encoder and corpus
+	@$(PY) -m labkit fetch
+
+lint: setup-dev ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+unit: setup-dev fetch ## the tests that need no browser
+	$(PY) -m pytest --ignore=tests/browser
+
+notebooks: setup-dev fetch ## run all notebooks, quickly, and compare their stable outputs
+	@runs=$$(mktemp -d) && trap 'rm -rf "$$runs"' EXIT && set -x && LABKIT_FAST=1 LABKIT_RUNS="$$runs" \
+		$(PY) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
+
+browser: setup-dev fetch ## drive a real JupyterLab in chromium
+	$(PY) -m pytest tests/browser
+
+setup-dev: $(INSTALLED_DEV)
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "labkit needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+		echo "Could not create $(VENV); on Debian and Ubuntu it needs: apt-get install python3-venv" >&2; exit 1; }
+
+$(INSTALLED): | $(PY)
+ifeq ($(TORCH_INDEX)$(shell uname -s)$(shell command -v nvidia-smi 2>/dev/null),Linux)
+	@echo "No NVIDIA driver found. Should pip below start to download CUDA (about 2 GB), stop it, and call instead:"
+	@echo "    make $(or $(MAKECMDGOALS),setup) TORCH_INDEX=https://download.pytorch.org/whl/cpu"
+endif
+	$(PIP_INSTALL) -r requirements.txt
+	$(PIP_INSTALL) --no-deps --editable .
+	@rm -f $(VENV)/.installed-[0-9]*
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	$(PIP_INSTALL) -r requirements-dev.txt
+	@rm -f $(VENV)/.installed-dev-*
+	@touch $@
