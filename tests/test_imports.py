@@ -1,0 +1,212 @@
+"""The import map of the package, read from its sources and held to."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "labkit"
+
+BASICS = {"config", "events", "folders", "processes"}
+# Room (a folder of labkit, or a single file) → the rooms it may import, beside itself and the basics. The rooms above
+# all others, the terminal's files at the root, may import everything.
+ROOMS = {
+    **{basic: set() for basic in BASICS},
+    "__init__": set(),
+    "data": set(),
+    "model": {"data"},
+    "runs": set(),
+    "training": {"data", "model"},
+    "lab": {"data", "model", "training", "runs"},
+    "lab.plots": {"runs"},
+    "lab.controls": set(),
+}
+# Third-party package → the only places that may import it, anywhere in a file.
+OWNERS = {
+    "torch": ("data.encoding", "model", "training"),
+    "torchcrf": ("model", "training.prefork"),
+    "transformers": ("data", "model", "training.prefork"),
+    "accelerate": ("training",),
+    "safetensors": ("data", "model", "training"),
+    "pynvml": ("training.devices",),
+    "psutil": ("processes", "training", "__init__"),
+    "msgspec": ("events", "runs", "model", "training"),
+    "matplotlib": ("lab",),
+    "PIL": ("lab",),
+    "ipywidgets": ("lab",),
+    "anywidget": ("lab",),
+    "traitlets": ("lab",),
+    "IPython": ("lab",),
+    "click": ("__main__", "terminal"),
+    "rich": ("__main__", "terminal"),
+    "seqeval": (),
+}
+
+
+class Import(NamedTuple):
+    """`module` is named from the package's root: `runs.store`; `name` is what is imported, dotted and absolute."""
+
+    module: str
+    name: str
+    at_import: bool
+    where: str
+
+
+def _modules() -> dict[str, ast.Module]:
+    files = sorted(PACKAGE.rglob("*.py"))
+    return {_name(file): ast.parse(file.read_text(encoding="utf-8"), str(file)) for file in files}
+
+
+def _name(file: Path) -> str:
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def _imports(module: str, tree: ast.Module) -> Iterator[Import]:
+    lazy = {id(node) for body in ast.walk(tree) if _is_deferred(body) for node in ast.walk(body) if node is not body}
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(module, node)
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        for name in names:
+            yield Import(module, name, id(node) not in lazy, f"labkit/{module}, line {node.lineno}: {name}")
+
+
+def _is_deferred(node: ast.AST) -> bool:
+    """Whether what is inside does not run when the module is imported."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def _absolute(module: str, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    is_package = (PACKAGE / module.replace(".", "/") / "__init__.py").is_file()
+    parents = ["labkit", *module.split(".")]
+    parents = parents[: len(parents) - node.level + is_package]
+    return ".".join([*parents, node.module] if node.module else parents)
+
+
+def _within(module: str, place: str) -> bool:
+    return module == place or module.startswith(place + ".")
+
+
+MODULES = _modules()
+IMPORTS = [found for module, tree in MODULES.items() for found in _imports(module, tree)]
+
+
+def _inside(found: Import) -> str | None:
+    """The module of labkit that an import names, from the package's root; None for one from elsewhere."""
+    if not _within(found.name, "labkit"):
+        return None
+    parts = found.name.split(".")[1:]
+    while parts and ".".join(parts) not in MODULES and not (PACKAGE.joinpath(*parts)).is_dir():
+        parts = parts[:-1]
+    return ".".join(parts) or "__init__"
+
+
+def _rules(module: str) -> list[set[str]]:
+    """What a module's rooms allow, from the widest room to the narrowest; empty for the terminal's files."""
+    rooms = [room for room in ROOMS if _within(module, room)]
+    return [ROOMS[room] | BASICS | {room.split(".")[0], "__init__"} for room in sorted(rooms)]
+
+
+def test_every_folder_is_a_room_and_holds_modules() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == {"data", "model", "training", "runs", "lab"}
+    assert all((PACKAGE / folder / "__init__.py").is_file() for folder in folders), "each needs an __init__.py"
+
+
+def test_rooms_import_only_downwards() -> None:
+    wrong = [
+        found.where
+        for found in IMPORTS
+        for allowed in _rules(found.module)
+        if (target := _inside(found)) and target.split(".")[0] not in allowed
+    ]
+    assert not wrong
+
+
+def test_basics_import_nothing_of_labkit() -> None:
+    assert not [found.where for found in IMPORTS if found.module in BASICS and _inside(found)]
+
+
+def test_nothing_imports_the_lab_but_itself_and_the_terminal() -> None:
+    users = {found.module.split(".")[0] for found in IMPORTS if (_inside(found) or "").split(".")[0] == "lab"}
+    assert users <= {"lab", "__main__", "terminal"}
+
+
+@pytest.mark.parametrize("package", OWNERS)
+def test_a_third_party_package_is_imported_by_its_owners_only(package: str) -> None:
+    wrong = [
+        found.where
+        for found in IMPORTS
+        if _within(found.name, package) and not any(_within(found.module, owner) for owner in OWNERS[package])
+    ]
+    assert not wrong
+
+
+def test_every_third_party_package_has_an_owner() -> None:
+    known = {*sys.stdlib_module_names, *OWNERS, "labkit", "numpy", "huggingface_hub"}
+    assert not [found.where for found in IMPORTS if found.name.split(".")[0] not in known]
+
+
+def test_launch_and_all_it_imports_leave_torch_for_the_child() -> None:
+    assert not _heavy("training.launch")
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if _within(name, "runs") or name == "lab.plots"])
+def test_runs_and_plots_do_not_reach_torch(module: str) -> None:
+    assert not _heavy(module)
+
+
+def _heavy(module: str) -> list[str]:
+    """Imports of torch or transformers that importing a module leads to."""
+    reached, todo = {module}, [module]
+    while todo:
+        here = todo.pop()
+        found = [_inside(each) for each in IMPORTS if each.module == here and each.at_import]
+        fresh = {name for name in found if name} - reached
+        reached |= fresh
+        todo += fresh
+    heavy = ("torch", "torchcrf", "transformers", "accelerate")
+    return [
+        found.where
+        for found in IMPORTS
+        if found.module in reached and found.at_import and any(_within(found.name, each) for each in heavy)
+    ]
+
+
+def test_runs_plots_and_launch_work_where_torch_is_not_installed() -> None:
+    program = (
+        "import sys\n"
+        "hidden = ('torch', 'torchcrf', 'transformers', 'accelerate')\n"
+        "sys.modules.update(dict.fromkeys(hidden))\n"  # importing one of these then raises ImportError
+        "import labkit.lab.plots, labkit.runs.store, labkit.runs.compare, labkit.training.launch\n"
+        "assert not [name for name in hidden if sys.modules[name]]\n"
+        "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_pyplot_is_imported_nowhere() -> None:
+    assert not [found.where for found in IMPORTS if "pyplot" in found.name.split(".") or "pylab" in found.name]
+
+
+def test_nothing_is_printed() -> None:
+    wrong = [
+        f"labkit/{module}, line {node.lineno}"
+        for module, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "pprint")
+    ]
+    assert not wrong
