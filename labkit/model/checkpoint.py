@@ -1,0 +1,115 @@
+"""A trained tagger on disk: weights, tokenizer and tags in one folder, written aside and then renamed."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from labkit.data.corpora import Sentence
+from labkit.data.encoding import Encoder, sorted_batches
+from labkit.model.tagger import Tagger, new_tagger
+
+WEIGHTS = "model.safetensors"
+SETTINGS = "tagger.json"
+
+
+@dataclass(frozen=True)
+class TrainedTagger:
+    """A tagger ready to predict.
+
+    >>> tagger = load_tagger("runs/run-0001")           # doctest: +SKIP
+    >>> tagger.predict([["Obama", "visits", "Paris"]])  # doctest: +SKIP
+    [['B-person', 'O', 'B-geo-loc']]
+    """
+
+    model: Tagger
+    encoder: Encoder
+    tags: tuple[str, ...]
+
+    @torch.inference_mode()
+    def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """A tag for every word of every sentence. Sentences may be of any length; none may be empty."""
+        if any(not words for words in sentences):
+            raise ValueError("a sentence without words cannot be tagged; leave it out")
+        windows = self.encoder.encode([Sentence(tuple(words), ()) for words in sentences])
+        parts: dict[int, list[int]] = {}
+        for batch_windows in sorted_batches(windows):
+            batch = self.encoder.collate(batch_windows).to(self.model.linear.weight.device)
+            decoded = self.model.decode(self.model.scores(batch), batch)
+            parts.update((id(window), tags) for window, tags in zip(batch_windows, decoded, strict=True))
+        found: list[list[str]] = [[] for _ in sentences]
+        for window in windows:  # windows come in the order of the text
+            found[window.sentence] += [self.tags[number] for number in parts[id(window)]]
+        return found
+
+
+def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[str], settings: dict[str, Any]) -> None:
+    """Writes a checkpoint folder; readers see the old one or the new one, never half of either."""
+    aside = folder.with_name(f".{folder.name}-{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+        save_file(weights, aside / WEIGHTS, metadata={"format": "pt"})
+        model.encoder.config.save_pretrained(aside)
+        encoder.tokenizer.save_pretrained(aside)
+        (aside / SETTINGS).write_bytes(msgspec.json.encode({"tags": list(tags), **settings}))
+        _swap(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def link_tagger(source: Path, folder: Path) -> None:
+    """The checkpoint `source` under another name as well, without a second copy where the disk has hard links."""
+    aside = folder.with_name(f".{folder.name}-{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        shutil.copytree(source, aside, copy_function=_link_or_copy)
+        _swap(aside, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
+    """The tagger of a run folder (its best weights, else its last), or of a checkpoint folder itself.
+
+    Raises ValueError where there is no checkpoint.
+    """
+    place = checkpoint_of(Path(folder))
+    settings = msgspec.json.decode((place / SETTINGS).read_bytes())
+    encoder = AutoModel.from_config(AutoConfig.from_pretrained(place, trust_remote_code=False))
+    tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+    model = new_tagger(encoder, settings["tags"], settings)
+    model.load_state_dict(load_file(place / WEIGHTS, device="cpu"))
+    tags = tuple(settings["tags"])
+    return TrainedTagger(model.eval().to(device), Encoder(tokenizer, tags, settings["max_pieces"]), tags)
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """Where a run's weights lie: `best`, else `last`. Raises ValueError where there are none."""
+    for place in (folder, folder / "best", folder / "last"):
+        if (place / SETTINGS).is_file():
+            return place
+    raise ValueError(f"{folder.name} has no weights; it ended before its first evaluation, or was told to keep none")
+
+
+def _swap(new: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}-old-{os.getpid()}")
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,160 @@
+"""Learning-rate groups: which weights get which rate, by which schedule.
+
+Groups are made of submodules and their complement, never of name patterns: every parameter is in exactly one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from labkit.config import RunConfig
+from labkit.events import GroupAudit
+
+
+@dataclass
+class Group:
+    """Parameters that share a peak rate and a schedule. `peak` may be changed while training."""
+
+    name: str
+    peak: float
+    schedule: str
+    warmup_steps: int
+    weight_decay: float
+    total_steps: int
+    staircase_steps: int = 5000
+    staircase_factor: float = 0.5
+    decayed: dict[str, nn.Parameter] = field(default_factory=dict)
+    undecayed: dict[str, nn.Parameter] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        return {**self.decayed, **self.undecayed}
+
+    def rate_at(self, step: int) -> float:
+        """The rate of a step, counted from 0.
+
+        Climbs linearly over the warm-up, reaching the peak at its last step; then `linear` falls towards 0, which
+        the step after the last would have, `constant` stays, and `staircase` is multiplied by the factor at every
+        `staircase_steps` steps, counted from the start (ARTICLE C7; tf.train.exponential_decay with staircase).
+        """
+        if step < self.warmup_steps:
+            return self.peak * (step + 1) / self.warmup_steps
+        if self.schedule == "linear":
+            return self.peak * max(0.0, (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps))
+        if self.schedule == "staircase":
+            return float(self.peak * self.staircase_factor ** (step // self.staircase_steps))
+        return self.peak
+
+    def audit(self) -> GroupAudit:
+        parameters = self.parameters.values()
+        return GroupAudit(
+            name=self.name,
+            tensors=len(parameters),
+            parameters=sum(parameter.numel() for parameter in parameters),
+            rate=self.peak,
+            schedule=self.schedule,
+            warmup_steps=self.warmup_steps,
+            weight_decay=self.weight_decay,
+            undecayed_tensors=len(self.undecayed),
+        )
+
+
+def make_groups(model: Any, config: RunConfig, total_steps: int) -> list[Group]:
+    """The groups `encoder` and `head`, and `crf` where it has a rate of its own.
+
+    Args:
+        model: has the submodules `encoder` and `crf`; all else belongs to the head.
+        total_steps: optimizer steps of the whole run, which schedules and warm-ups are shares of.
+
+    Raises:
+        ValueError: naming the parameter that is in no group or in two.
+    """
+    modules = {"encoder": model.encoder}
+    if config.crf_rate is not None:
+        modules["crf"] = model.crf
+    groups = [_empty_group(name, config, total_steps) for name in ("encoder", "head", "crf")]
+    by_name = {group.name: group for group in groups}
+    homes = {id(parameter): name for name, module in modules.items() for parameter in module.parameters()}
+    undecayed = _undecayed(model)
+    for name, parameter in model.named_parameters():
+        group = by_name[homes.get(id(parameter), "head")]
+        (group.undecayed if id(parameter) in undecayed else group.decayed)[name] = parameter
+    filled = [group for group in groups if group.parameters]
+    check_partition(model, filled)
+    return filled
+
+
+def check_partition(model: nn.Module, groups: Sequence[Group]) -> None:
+    """Raises ValueError naming the parameters of the model that are in no group, or in more than one."""
+    seen: dict[int, str] = {}
+    for group in groups:
+        for name, parameter in group.parameters.items():
+            if id(parameter) in seen:
+                raise ValueError(f"parameter {name} is in the groups {seen[id(parameter)]} and {group.name}")
+            seen[id(parameter)] = group.name
+    missing = [name for name, parameter in model.named_parameters() if id(parameter) not in seen]
+    if missing:
+        raise ValueError(f"parameters in no group would never be trained: {', '.join(missing)}")
+
+
+def optimizer_groups(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """What torch's optimizers take: two entries a group, with and without weight decay, named by their group."""
+    entries = []
+    for group in groups:
+        for parameters, decay in ((group.decayed, group.weight_decay), (group.undecayed, 0.0)):
+            if parameters:
+                entry = {"params": list(parameters.values()), "lr": group.rate_at(0), "weight_decay": decay}
+                entries.append({**entry, "group": group.name})
+    return entries
+
+
+def set_rates(optimizer: torch.optim.Optimizer, groups: Sequence[Group], step: int) -> dict[str, float]:
+    """Gives every group its rate for a step (from 0); the only place that does. Returns the rates by name."""
+    rates = {group.name: group.rate_at(step) for group in groups}
+    for entry in optimizer.param_groups:
+        entry["lr"] = rates[entry["group"]]
+    return rates
+
+
+def clip_gradients(groups: Sequence[Group], largest: float) -> dict[str, torch.Tensor]:
+    """Scales all gradients so that their norm together is at most `largest` (0 does not); one pass, no waiting.
+
+    Returns each group's norm before clipping, scalars on the device. Equals torch's `clip_grad_norm_`.
+    """
+    norms: dict[str, torch.Tensor] = {}
+    gradients: list[torch.Tensor] = []
+    for group in groups:
+        own = [parameter.grad for parameter in group.parameters.values() if parameter.grad is not None]
+        gradients += own
+        if own:
+            norms[group.name] = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(own)))
+    if gradients and largest > 0:
+        total = torch.linalg.vector_norm(torch.stack(list(norms.values())))
+        torch._foreach_mul_(gradients, torch.clamp(largest / (total + 1e-6), max=1.0))
+    return norms
+
+
+def _empty_group(name: str, config: RunConfig, total_steps: int) -> Group:
+    kind = "encoder" if name == "encoder" else "head"  # the CRF goes by the head's plan, at its own rate
+    peak = config.crf_rate if name == "crf" else getattr(config, f"{kind}_rate")
+    return Group(
+        name=name,
+        peak=0.0 if peak is None else peak,
+        schedule=getattr(config, f"{kind}_schedule"),
+        warmup_steps=round(getattr(config, f"{kind}_warmup") * total_steps),
+        weight_decay=getattr(config, f"{kind}_weight_decay"),
+        total_steps=total_steps,
+        staircase_steps=config.staircase_steps,
+        staircase_factor=config.staircase_factor,
+    )
+
+
+def _undecayed(model: nn.Module) -> set[int]:
+    """Biases and the weights of normalisation layers: of one dimension, all of them (Devlin et al., optimization.py).
+
+    The CRF's start and end scores are of one dimension too, and act as biases.
+    """
+    return {id(parameter) for parameter in model.parameters() if parameter.dim() < 2}

@@ -1,0 +1,95 @@
+"""The tagger: encoder → first piece of each word → BiLSTM (or nothing) → linear → CRF."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torchcrf import CRF
+
+from labkit.data.encoding import Batch
+
+
+class Tagger(nn.Module):
+    """Scores every tag for every word, and a CRF over each sentence's scores.
+
+    Gathering the first piece of each word (Devlin et al. 2019, section 5.3) lets the CRF see words only, never
+    [CLS], inner pieces or padding. The CRF and the loss stay in float32 whatever the rest runs in: its sums of
+    exponentials overflow in half precision.
+
+    Args:
+        encoder: a Hugging Face encoder; its pooler, which tagging does not use, is taken off.
+        tags: how many tags there are.
+        downstream: `bilstm`, or `none` for the linear layer right on the encoder.
+        lstm_size: hidden values per direction.
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        tags: int,
+        downstream: str = "bilstm",
+        lstm_size: int = 128,
+        lstm_layers: int = 1,
+        dropout: float = 0.3,
+    ):
+        super().__init__()
+        if downstream not in ("bilstm", "none"):
+            raise ValueError(f"downstream must be bilstm or none, not {downstream!r}")
+        self.encoder = encoder
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler = None  # unused weights would sit in a group, in memory and in every checkpoint
+        width: int = encoder.config.hidden_size
+        self.lstm: nn.LSTM | None = None
+        if downstream == "bilstm":
+            between = dropout if lstm_layers > 1 else 0.0
+            self.lstm = nn.LSTM(width, lstm_size, lstm_layers, batch_first=True, bidirectional=True, dropout=between)
+            width = 2 * lstm_size
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, tags)
+        self.crf = CRF(tags, batch_first=True)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """The loss: negative log likelihood per word, a scalar in float32."""
+        return self.negative_log_likelihood(self.scores(batch), batch) / batch.words
+
+    def scores(self, batch: Batch) -> torch.Tensor:
+        """Unnormalised tag scores, (batch, words, tags), float32."""
+        vectors = self.encoder(input_ids=batch.pieces, attention_mask=batch.attention).last_hidden_state
+        places = batch.first[:, :, None].expand(-1, -1, vectors.shape[-1])
+        words = self.dropout(vectors.gather(1, places))  # (batch, words, width)
+        if self.lstm is not None:
+            words = self.dropout(self._recurrent(words, batch.lengths))
+        scores: torch.Tensor = self.linear(words)
+        return scores.float()
+
+    def _recurrent(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """(batch, words, width) → (batch, words, 2 × lstm_size); padding is neither read nor written."""
+        assert self.lstm is not None
+        packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
+        out, _ = self.lstm(packed)
+        padded, _ = pad_packed_sequence(out, batch_first=True, total_length=words.shape[1])
+        return padded
+
+    def negative_log_likelihood(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Summed over the batch; a scalar in float32. (Lafferty et al. 2001; torchcrf's parametrisation.)"""
+        with torch.autocast(scores.device.type, enabled=False):
+            likelihood: torch.Tensor = self.crf(scores.float(), batch.tags, mask=batch.mask, reduction="sum")
+        return -likelihood
+
+    @torch.no_grad()
+    def decode(self, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
+        """The best tag sequence of each row. One transfer for the batch: torchcrf's decoder reads value by value."""
+        crf = self.crf
+        if scores.device.type != "cpu":
+            crf = CRF(self.crf.num_tags, batch_first=True)
+            crf.load_state_dict(self.crf.state_dict())
+        best: list[list[int]] = crf.decode(scores.float().cpu(), mask=batch.mask.cpu())
+        return best
+
+
+def new_tagger(encoder: Any, tags: Sequence[str], settings: dict[str, Any]) -> Tagger:
+    """A Tagger from plain settings (`downstream`, `lstm_size`, `lstm_layers`, `dropout`), as a checkpoint keeps them."""
+    names = ("downstream", "lstm_size", "lstm_layers", "dropout")
+    return Tagger(encoder, len(tags), **{name: settings[name] for name in names})

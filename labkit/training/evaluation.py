@@ -1,0 +1,98 @@
+"""Entity scores: exact span and type, micro averaged, overall and per type."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from labkit.data.corpora import spans
+from labkit.data.encoding import Encoder, Window, sorted_batches
+from labkit.events import TypeScore
+from labkit.model.tagger import Tagger
+
+
+@dataclass
+class EntityCounts:
+    """Gold, predicted and correct entities by type.
+
+    Entities are counted as conlleval and seqeval's default mode do (Tjong Kim Sang and De Meulder 2003, section 2.1).
+    """
+
+    gold: Counter[str] = field(default_factory=Counter)
+    predicted: Counter[str] = field(default_factory=Counter)
+    correct: Counter[str] = field(default_factory=Counter)
+
+    def add(self, gold: Sequence[str], predicted: Sequence[str]) -> None:
+        """Counts one sentence, given the tags of its words."""
+        gold_spans, predicted_spans = set(spans(gold)), set(spans(predicted))
+        self.gold.update(span.type for span in gold_spans)
+        self.predicted.update(span.type for span in predicted_spans)
+        self.correct.update(span.type for span in gold_spans & predicted_spans)
+
+    def overall(self) -> TypeScore:
+        return _score(self.correct.total(), self.predicted.total(), self.gold.total())
+
+    def by_type(self) -> dict[str, TypeScore]:
+        types = sorted(set(self.gold) | set(self.predicted))
+        return {name: _score(self.correct[name], self.predicted[name], self.gold[name]) for name in types}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one pass over a part of the corpus gave; `loss` is the negative log likelihood per word."""
+
+    loss: float
+    counts: EntityCounts
+
+
+@torch.inference_mode()
+def evaluate(
+    model: Tagger,
+    encoder: Encoder,
+    windows: Sequence[Window],
+    gold: Sequence[Sequence[str]],
+    tags: Sequence[str],
+    device: torch.device,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Evaluation | None:
+    """Scores a part of the corpus; None where `stopped` said so between two batches.
+
+    Args:
+        windows: all windows of the part, in the order of the text.
+        gold: each sentence's tags, by sentence number; a sentence cut into windows is counted whole.
+    """
+    was_training = model.training
+    model.eval()
+    loss, words = torch.zeros((), device=device), 0
+    decoded: dict[int, list[int]] = {}
+    try:
+        for batch_windows in sorted_batches(windows):
+            if stopped():
+                return None
+            batch = encoder.collate(batch_windows).to(device)
+            scores = model.scores(batch)
+            loss += model.negative_log_likelihood(scores, batch)
+            words += batch.words
+            rows = model.decode(scores, batch)
+            decoded.update((id(window), row) for window, row in zip(batch_windows, rows, strict=True))
+    finally:
+        model.train(was_training)
+    counts = EntityCounts()
+    for sentence, predicted in enumerate(_joined(windows, decoded, len(gold))):
+        counts.add(gold[sentence], [tags[number] for number in predicted])
+    return Evaluation(loss.item() / max(1, words), counts)
+
+
+def _joined(windows: Iterable[Window], decoded: dict[int, list[int]], sentences: int) -> list[list[int]]:
+    joined: list[list[int]] = [[] for _ in range(sentences)]
+    for window in windows:
+        joined[window.sentence] += decoded[id(window)]
+    return joined
+
+
+def _score(correct: int, predicted: int, gold: int) -> TypeScore:
+    precision = correct / predicted if predicted else 0.0
+    recall = correct / gold if gold else 0.0
+    f1 = 2 * correct / (predicted + gold) if correct else 0.0
+    return TypeScore(precision, recall, f1, gold)

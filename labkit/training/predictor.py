@@ -1,0 +1,56 @@
+"""Tagging a text that somebody typed, with the weights of a run."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from labkit.data.corpora import spans
+from labkit.model.checkpoint import load_tagger
+
+# Web addresses, @names and #tags stay whole, as in the tweets of WNUT; each Chinese, Japanese or Korean character is a
+# word, as in MSRA; 's and n't come apart from their words, as in CoNLL.
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+_WORDS = re.compile(rf"https?://\S+|[@#]\w+|[{_CJK}]|'(?:s|m|d|re|ve|ll|t)\b|(?:(?![{_CJK}])\w)+|[^\w\s]", re.IGNORECASE)
+
+
+def split_words(text: str) -> list[tuple[str, int, int]]:
+    """Words with their places in the text, `text[start:end] == word`.
+
+    >>> [word for word, _, _ in split_words("Obama's in 北京, see http://x.yz")]
+    ['Obama', "'s", 'in', '北', '京', ',', 'see', 'http://x.yz']
+    """
+    return [(found.group(), found.start(), found.end()) for found in _WORDS.finditer(text)]
+
+
+def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
+    """The entities of a text by a run's weights, as plain values for JSON.
+
+    Returns:
+        `words`, `tags` (a tag a word), `entities` ({type, start, end} in characters of the text), `seconds`.
+
+    Raises ValueError where the run has no weights.
+    """
+    begin = time.perf_counter()
+    tagger = load_tagger(folder)
+    words: list[tuple[str, int, int]] = []
+    tags: list[str] = []
+    lines = [line for line in _lines(text) if line]
+    for line, line_tags in zip(lines, tagger.predict([[word for word, _, _ in line] for line in lines]), strict=True):
+        words += line
+        tags += line_tags
+    entities = [
+        {"type": span.type, "start": words[span.start][1], "end": words[span.end - 1][2]} for span in spans(tags)
+    ]
+    seconds = time.perf_counter() - begin
+    return {"words": [word for word, _, _ in words], "tags": tags, "entities": entities, "seconds": seconds}
+
+
+def _lines(text: str) -> list[list[tuple[str, int, int]]]:
+    """The words of each line of the text, placed in the whole text: a line is read as a sentence of its own."""
+    lines: list[list[tuple[str, int, int]]] = [[]]
+    begin = 0
+    for line in text.split("\n"):
+        lines.append([(word, start + begin, end + begin) for word, start, end in split_words(line)])
+        begin += len(line) + 1
+    return lines

@@ -1,0 +1,92 @@
+"""Drains a run's events into its folder, with samples of its device beside them."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from labkit.config import RunConfig
+from labkit.events import EVENTS, Event, LineWriter, RunFinished, RunStarted
+
+SAMPLE_INTERVAL_S = 0.5
+
+
+def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | None = None) -> str:
+    """Trains and writes `events.jsonl` and `summary.json`; returns the final state.
+
+    The first line is written before torch is imported, so that whoever asked for the run sees at once that it is up.
+    Under `accelerate launch` only the main process writes; `on_event` is called in that process only.
+    """
+    began = time.time()
+    main = os.environ.get("RANK", "0") == "0"
+    writer = LineWriter(folder / EVENTS) if main else None
+
+    def tell(event: Event) -> None:
+        if writer:
+            writer.write(event)
+            if on_event:
+                on_event(event)
+
+    process = psutil.Process()
+    tell(RunStarted(began, process.pid, process.create_time(), socket.gethostname()))
+    state = "failed"
+    try:
+        state = _drain(config, folder, began, tell, writer)
+    except ImportError as error:
+        tell(RunFinished(time.time() - began, "failed", 0, f"A package is missing: {error}.", "Run `make setup`."))
+    finally:
+        if writer:
+            writer.close()
+            _summarise(folder)
+    return state
+
+
+def _drain(
+    config: RunConfig, folder: Path, began: float, tell: Callable[[Event], None], writer: LineWriter | None
+) -> str:
+    from labkit.training.trainer import train
+
+    ended = threading.Event()
+    sampling = threading.Thread(target=_sample, args=(config, began, writer, ended), name="labkit-devices", daemon=True)
+    if writer:
+        sampling.start()
+    state = "failed"
+    try:
+        for event in train(config, folder, began):
+            tell(event)
+            if isinstance(event, RunFinished):
+                state = event.state
+    finally:
+        ended.set()
+        if writer:
+            sampling.join(timeout=2)
+    return state
+
+
+def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threading.Event) -> None:
+    import torch
+
+    from labkit.training.devices import Sampler
+
+    def own_mib(index: int) -> float | None:
+        return torch.cuda.memory_reserved(index) / 2**20 if torch.cuda.is_initialized() else None
+
+    kind = config.device
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    sampler = Sampler(kind, own_gpu_memory=own_mib)
+    try:
+        while not ended.wait(SAMPLE_INTERVAL_S):
+            writer.write(*sampler.sample(time.time() - began))
+    finally:
+        sampler.close()
+
+
+def _summarise(folder: Path) -> None:
+    from labkit.runs.store import write_summary
+
+    write_summary(folder)

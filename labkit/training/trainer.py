@@ -1,0 +1,326 @@
+"""train(config): a run, as a generator of events.
+
+    for event in train(RunConfig(epochs=1)):
+        ...
+
+is the whole interface. Nothing here draws, and no thread is started; a recorder drains the events into a file.
+"""
+
+import math
+import statistics
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from labkit.config import RunConfig
+from labkit.data.encoding import Window, bucketed
+from labkit.events import (
+    CheckpointSaved,
+    CorpusRead,
+    Evaluated,
+    Event,
+    GroupsAudited,
+    PhaseEntered,
+    RateAsked,
+    RateChanged,
+    RunFinished,
+    StepDone,
+    StopAsked,
+    TrainingPlanned,
+    controls_of,
+)
+from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
+from labkit.model.groups import clip_gradients, set_rates
+from labkit.training.evaluation import Evaluation, evaluate
+from labkit.training.failures import Diverged, failure_of
+from labkit.training.workshop import Part, Workshop, batches_of, open_accelerator, open_workshop, read_for, thaw
+
+REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
+REPORT_STEPS = 10  # with several processes, which must report at the same step
+EXPLODED = 10.0  # times the untrained tagger's loss, over the last few steps
+
+
+def train(config: RunConfig, folder: Path | None = None, began: float | None = None) -> Iterator[Event]:
+    """Trains as the config says; always ends with RunFinished, whatever happens.
+
+    Args:
+        folder: the run folder, which is read for controls and gets the weights; None keeps no weights.
+        began: Unix seconds that `seconds` in the events count from; now, where not given.
+    """
+    training = _Training(config, folder, time.time() if began is None else began)
+    try:
+        yield from training.events()
+    except Exception as error:  # a failure is an event, not a crash
+        yield failure_of(error, config, training.seconds(), training.step)
+    finally:
+        training.close()
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A step whose numbers are still on the device."""
+
+    step: int
+    epoch: float
+    seconds: float
+    tokens: int
+    rates: dict[str, float]
+    loss: torch.Tensor
+    norms: dict[str, torch.Tensor]
+
+
+class _Training:
+    def __init__(self, config: RunConfig, folder: Path | None, began: float):
+        self.config = config
+        self.folder = folder
+        self.began = began
+        self.step = 0
+        self.tokens = 0
+        self.stopping = False
+        self.shop: Workshop
+        self._pending: list[_Pending] = []
+        self._reported = 0.0
+        self._recent: deque[float] = deque(maxlen=5)
+        self._best: tuple[float, float] | None = None
+        self._best_step = -1
+        self._controls = controls_of(folder) if folder else None
+
+    def seconds(self) -> float:
+        return time.time() - self.began
+
+    def close(self) -> None:
+        if self.config.trackers and hasattr(self, "shop"):
+            self.shop.accelerator.end_training()
+
+    # --- the run, from end to end
+
+    def events(self) -> Iterator[Event]:
+        yield from self._prepare()
+        order = torch.Generator().manual_seed(self.config.seed)
+        for epoch in range(self.config.epochs):
+            yield from self._epoch(epoch, bucketed(self.shop.train.windows, self.config.batch_size, order))
+            if not self.stopping:
+                yield from self._evaluate(epoch + 1)
+            if self.stopping:
+                break
+        yield from self._finish()
+
+    def _prepare(self) -> Iterator[Event]:
+        config = self.config
+        yield self._phase("reading the corpus")
+        accelerator, precision = open_accelerator(config, self.folder)
+        corpus = read_for(config)
+        yield self._phase("loading the encoder")
+        self.shop = shop = open_workshop(config, accelerator, precision, corpus)
+        yield CorpusRead(
+            seconds=self.seconds(),
+            name=corpus.name,
+            sha256=corpus.sha256,
+            train_sentences=len(shop.train.gold),
+            dev_sentences=len(shop.dev.gold),
+            test_sentences=len(shop.test.gold),
+            train_words=sum(map(len, shop.train.gold)),
+            tags=list(corpus.tags),
+            notes=list(shop.notes),
+        )
+        yield GroupsAudited(self.seconds(), [group.audit() for group in shop.groups])
+        yield TrainingPlanned(
+            seconds=self.seconds(),
+            steps=shop.steps_per_epoch * config.epochs,
+            steps_per_epoch=shop.steps_per_epoch,
+            device=str(shop.device),
+            device_name=torch.cuda.get_device_name(shop.device) if shop.device.type == "cuda" else shop.device.type,
+            precision=shop.precision,
+            processes=accelerator.num_processes,
+            encoder_sha256=shop.encoder_sha256,
+        )
+
+    def _epoch(self, epoch: int, batches: list[list[Window]]) -> Iterator[Event]:
+        yield self._phase("training")
+        accelerator = self.shop.accelerator
+        own = batches_of(batches, accelerator.process_index, accelerator.num_processes)
+        self.shop.model.train()
+        for done in range(1, self.shop.steps_per_epoch + 1):
+            parts = [part for _, part in zip(range(self.config.accumulate), own, strict=False)]
+            self._pending.append(self._one_step(parts, epoch + done / self.shop.steps_per_epoch))
+            yield from self._obey()
+            if self._report_is_due():
+                yield from self._report()
+            if self.stopping:
+                break
+            every = self.config.evaluate_every
+            if every and self.step % every == 0 and done < self.shop.steps_per_epoch:
+                yield from self._evaluate(epoch + done / self.shop.steps_per_epoch)
+                yield self._phase("training")
+        yield from self._report()
+
+    def _finish(self) -> Iterator[Event]:
+        if not self.stopping and self.shop.test.gold:
+            yield from self._test()
+        if self.folder and "last" in self.config.keep and self.step:
+            yield self._phase("saving the weights")
+            yield from self._save("last")
+        state = "stopped" if self.stopping else "completed"
+        yield RunFinished(self.seconds(), state, self.step)
+
+    # --- one step
+
+    def _one_step(self, parts: list[list[Window]], epoch: float) -> _Pending:
+        shop, accelerator = self.shop, self.shop.accelerator
+        batches = [shop.encoder.collate(windows) for windows in parts]
+        words = sum(batch.words for batch in batches)
+        rates = set_rates(shop.optimizer, shop.groups, self.step)
+        total = torch.zeros((), device=shop.device)
+        for number, batch in enumerate(batches, start=1):
+            with accelerator.no_sync(shop.model) if number < len(batches) else nullcontext():
+                loss = shop.model(batch.to(shop.device)) * (batch.words / words)
+                accelerator.backward(loss)
+            total += loss.detach()
+        accelerator.unscale_gradients(shop.optimizer)
+        norms = clip_gradients(shop.groups, self.config.clip_norm)
+        shop.optimizer.step()
+        shop.optimizer.zero_grad()
+        self.step += 1
+        self.tokens += sum(batch.tokens for batch in batches) * accelerator.num_processes
+        return _Pending(self.step, epoch, self.seconds(), self.tokens, rates, total, norms)
+
+    def _report_is_due(self) -> bool:
+        if self.shop.accelerator.num_processes > 1:
+            return self.step % REPORT_STEPS == 0
+        return self.stopping or time.monotonic() - self._reported >= REPORT_INTERVAL_S
+
+    def _report(self) -> Iterator[Event]:
+        """Reads all pending numbers in one transfer; raises Diverged at the first that is no number or too large."""
+        pending, self._pending = self._pending, []
+        self._reported = time.monotonic()
+        if not pending:
+            return
+        losses = self.shop.accelerator.reduce(torch.stack([step.loss for step in pending]), "mean").tolist()
+        norms = torch.stack([norm for step in pending for norm in step.norms.values()]).tolist()
+        told = iter(norms)
+        for step, loss in zip(pending, losses, strict=True):
+            by_group = {name: _finite(next(told)) for name in step.norms}
+            self._track({"loss": loss, **{f"rate/{name}": rate for name, rate in step.rates.items()}}, step.step)
+            yield StepDone(step.seconds, step.step, step.epoch, _finite(loss), step.rates, by_group, step.tokens)
+            self._check(step, loss)
+
+    def _check(self, step: _Pending, loss: float) -> None:
+        untrained = math.log(max(2, len(self.shop.corpus.tags)))  # nats per word of a tagger that guesses evenly
+        self._recent.append(loss)
+        if not math.isfinite(loss):
+            raise Diverged(step.step, loss, step.rates)
+        if len(self._recent) == self._recent.maxlen and statistics.fmean(self._recent) > EXPLODED * untrained:
+            raise Diverged(step.step, loss, step.rates)
+
+    def _obey(self) -> Iterator[Event]:
+        for control in self._new_controls():
+            if isinstance(control, StopAsked):
+                self.stopping = True
+            elif isinstance(control, RateAsked):
+                for group in self.shop.groups:
+                    if group.name == control.group:
+                        group.peak = control.rate
+                        thaw(self.shop.tagger)
+                        yield RateChanged(self.seconds(), self.step, group.name, control.rate)
+
+    def _new_controls(self) -> list[StopAsked | RateAsked]:
+        accelerator = self.shop.accelerator
+        if self._controls is None:
+            return []
+        if accelerator.num_processes == 1:
+            return self._controls.read()
+        if self.step % REPORT_STEPS:  # asking the others costs a transfer
+            return []
+        told: list[list[StopAsked | RateAsked]] = [self._controls.read() if accelerator.is_main_process else []]
+        torch.distributed.broadcast_object_list(told, src=0)
+        return told[0]
+
+    def _stop_asked(self) -> bool:
+        """During an evaluation: whether to leave it. A rate asked for meanwhile is set at once."""
+        if self.shop.accelerator.num_processes == 1:
+            for _ in self._obey():
+                pass
+        return self.stopping
+
+    # --- evaluation and weights
+
+    def _evaluate(self, epoch: float) -> Iterator[Event]:
+        yield from self._report()
+        yield self._phase("evaluating")
+        found = self._score(self.shop.dev)
+        if found is None:
+            return
+        event = self._evaluated(found, epoch, "dev")
+        self._track({"dev loss": found.loss, "dev f1": event.f1}, self.step)
+        yield event
+        if self._best is None or (event.f1, -found.loss) > self._best:
+            self._best, self._best_step = (event.f1, -found.loss), self.step
+            if self.folder and "best" in self.config.keep:
+                yield from self._save("best")
+
+    def _test(self) -> Iterator[Event]:
+        """The test part, scored once, by the weights that were best on dev where they were kept."""
+        yield self._phase("scoring the test part")
+        if self.folder and "best" in self.config.keep and self._best_step != self.step:
+            best = load_tagger(self.folder / "best").model.state_dict()
+            now = {name: value.clone() for name, value in self.shop.tagger.state_dict().items()}
+            self.shop.tagger.load_state_dict(best)
+            found = self._score(self.shop.test)
+            self.shop.tagger.load_state_dict(now)
+        else:
+            found = self._score(self.shop.test)
+        if found is not None:
+            yield self._evaluated(found, float(self.config.epochs), "test")
+
+    def _score(self, part: Part) -> Evaluation | None:
+        shop = self.shop
+        with shop.accelerator.autocast():
+            return evaluate(
+                shop.tagger, shop.encoder, part.windows, part.gold, shop.corpus.tags, shop.device, self._stop_asked
+            )
+
+    def _evaluated(self, found: Evaluation, epoch: float, part: str) -> Evaluated:
+        overall = found.counts.overall()
+        return Evaluated(
+            seconds=self.seconds(),
+            step=self.step,
+            epoch=epoch,
+            tokens=self.tokens,
+            loss=_finite(found.loss),
+            precision=overall.precision,
+            recall=overall.recall,
+            f1=overall.f1,
+            types=found.counts.by_type(),
+            part=part,
+        )
+
+    def _save(self, name: str) -> Iterator[Event]:
+        assert self.folder is not None
+        if self.shop.accelerator.is_main_process:
+            if name == "last" and self._best_step == self.step and "best" in self.config.keep:
+                link_tagger(self.folder / "best", self.folder / "last")
+            else:
+                settings = {**self.config.as_dict(), "max_pieces": self.shop.encoder.max_pieces}
+                shop = self.shop
+                save_tagger(self.folder / name, shop.tagger, shop.encoder, shop.corpus.tags, settings)
+        self.shop.accelerator.wait_for_everyone()
+        yield CheckpointSaved(self.seconds(), self.step, name)
+
+    # --- small things
+
+    def _phase(self, text: str) -> PhaseEntered:
+        return PhaseEntered(self.seconds(), text)
+
+    def _track(self, values: dict[str, float | None], step: int) -> None:
+        if self.config.trackers:
+            self.shop.accelerator.log(values, step=step)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+

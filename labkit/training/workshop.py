@@ -1,0 +1,170 @@
+"""Everything a run trains with, made from its config: device, corpus, encoder, model, groups, optimizer."""
+
+import logging
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from labkit.config import RunConfig
+from labkit.data.assets import encoder_sha256, locate_encoder
+from labkit.data.corpora import Corpus, Sentence, read_corpus
+from labkit.data.encoding import Encoder, Window
+from labkit.model.groups import Group, make_groups, optimizer_groups
+from labkit.model.tagger import Tagger, new_tagger
+from labkit.training.precision import choose_precision
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the corpus, ready for the model; `gold` holds each sentence's tags."""
+
+    windows: list[Window]
+    gold: list[tuple[str, ...]]
+
+
+@dataclass
+class Workshop:
+    """What the training loop works with."""
+
+    accelerator: Any
+    corpus: Corpus
+    encoder: Encoder
+    encoder_sha256: str
+    precision: str
+    train: Part
+    dev: Part
+    test: Part
+    model: Any  # as accelerate wrapped it
+    tagger: Tagger  # the same model, bare
+    groups: list[Group]
+    optimizer: Any
+    steps_per_epoch: int
+    notes: tuple[str, ...]
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = self.accelerator.device
+        return device
+
+
+def find_device(name: str) -> torch.device:
+    """The device that a config's `device` means here. Raises ValueError where this machine has none such."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for, but torch finds no GPU here; `labkit devices` says why")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device mps was asked for, but this machine has none")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    return torch.device(name)
+
+
+def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
+    """Hugging Face accelerate, set to the config's device and precision, and the precision that was chosen."""
+    device = find_device(config.device)
+    precision = choose_precision(config.precision, device)
+    if "LOCAL_RANK" not in os.environ:  # a second run in one process starts afresh
+        AcceleratorState._reset_state(reset_partial_state=True)
+    trackers = [name.strip() for name in config.trackers.split(",") if name.strip()]
+    accelerator = Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision={"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision],
+        log_with=trackers or None,
+        project_dir=folder and str(folder),
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    if trackers:
+        accelerator.init_trackers("labkit", config=config.as_dict())
+    if device.type == "cuda":  # same seed, same losses; a few kernels warn that they have no such version
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    set_seed(config.seed)
+    return accelerator, precision
+
+
+def read_for(config: RunConfig) -> Corpus:
+    """The config's corpus."""
+    return read_corpus(config.corpus, dev_share=config.dev_share, seed=config.seed, repair=config.repair_tags)
+
+
+def open_workshop(config: RunConfig, accelerator: Any, precision: str, corpus: Corpus) -> Workshop:
+    """Loads the encoder and builds all else around it."""
+    place = locate_encoder(config.encoder)
+    pretrained = load_encoder(place)
+    encoder = Encoder(load_tokenizer(place), corpus.tags, _window_limit(config, pretrained))
+    train = _part(encoder, limited(corpus.train, config.train_limit, config.seed))
+    dev = _part(encoder, limited(corpus.dev, config.dev_limit, config.seed))
+    test = _part(encoder, corpus.test)
+    torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
+    tagger = new_tagger(pretrained, corpus.tags, config.as_dict())
+    batches = math.ceil(len(train.windows) / config.batch_size)
+    steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
+    groups = make_groups(tagger, config, steps_per_epoch * config.epochs)
+    freeze(tagger, groups)
+    model = accelerator.prepare_model(tagger)
+    optimizer = torch.optim.AdamW(optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps"))
+    return Workshop(
+        accelerator, corpus, encoder, encoder_sha256(place), precision, train, dev, test, model, tagger, groups,
+        accelerator.prepare_optimizer(optimizer), steps_per_epoch, (*corpus.notes, *encoder.notes()),
+    )  # fmt: skip
+
+
+def load_encoder(place: Path) -> Any:
+    """The pretrained encoder of a folder: safetensors only, no code of its own."""
+    transformers_logging.disable_progress_bar()
+    return AutoModel.from_pretrained(place, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
+
+
+def load_tokenizer(place: Path) -> Any:
+    """The folder's tokenizer; byte-level ones are told that words come apart, with a space before each."""
+    kind = AutoConfig.from_pretrained(place, trust_remote_code=False).model_type
+    spaced = {"add_prefix_space": True} if kind in ("roberta", "longformer", "bart", "deberta", "gpt2") else {}
+    return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **spaced)
+
+
+def limited(sentences: Sequence[Sentence], limit: int, seed: int) -> tuple[Sentence, ...]:
+    """`limit` sentences drawn by the seed, in the order of the text; all of them where the limit is 0."""
+    if not 0 < limit < len(sentences):
+        return tuple(sentences)
+    drawn = torch.randperm(len(sentences), generator=torch.Generator().manual_seed(seed))[:limit]
+    return tuple(sentences[place] for place in sorted(drawn.tolist()))
+
+
+def freeze(tagger: Tagger, groups: Sequence[Group]) -> None:
+    """Takes an encoder of rate 0 out of the backward pass, which saves most of a step; `thaw` brings it back."""
+    rates = {group.name: group.peak for group in groups}
+    if rates.get("encoder") == 0 and any(rates.values()):
+        tagger.encoder.requires_grad_(False)
+
+
+def thaw(tagger: Tagger) -> None:
+    tagger.encoder.requires_grad_(True)
+
+
+def _part(encoder: Encoder, sentences: Sequence[Sentence]) -> Part:
+    return Part(encoder.encode(sentences), [sentence.tags for sentence in sentences])
+
+
+def _window_limit(config: RunConfig, pretrained: Any) -> int:
+    """The config's longest window, or what the encoder's position embeddings allow."""
+    positions = getattr(pretrained.config, "max_position_embeddings", None) or config.max_pieces
+    if pretrained.config.model_type in ("roberta", "camembert", "xlm-roberta", "longformer"):
+        positions -= 1 + pretrained.config.pad_token_id  # positions start behind the padding's
+    return min(config.max_pieces, positions)
+
+
+def batches_of(epoch_batches: Sequence[list[Window]], rank: int, processes: int) -> Iterator[list[Window]]:
+    """This process's share of an epoch's batches; the first ones come again so that all have equally many."""
+    filled = [*epoch_batches, *epoch_batches[: -len(epoch_batches) % processes]]
+    return iter(filled[rank::processes])
