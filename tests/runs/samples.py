@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,6 @@ from labkit.events import (
 )
 
 BEGAN = 1_700_000_000.0  # Unix seconds
-HOST = "workshop"
 SETUP_S = 1.5  # from the start to the first step
 TOKENS_PER_SENTENCE = 20
 NO_PROCESS = (2**31 - 1, 0.0)  # a pid that no system gives out
@@ -81,7 +81,7 @@ def events(
         state: `queued`, `starting`, or a state of RunFinished, or `running`.
         epochs: instead of the config's.
         step_s: seconds a step takes; an evaluation takes ten times as long.
-        host: the machine it ran on; by default one that no test runs on for a finished run, this one for a live one.
+        host: the machine it ran on; by default this one.
     """
     config = (config or RunConfig()).replace(epochs=epochs or (config or RunConfig()).epochs)
     log: list[Event] = [RunQueued(began)]
@@ -89,7 +89,7 @@ def events(
         return log
     live = state in ("starting", "running")
     pid, started = processes.this_process() if live else NO_PROCESS
-    log += [RunStarted(began, pid, started, host or HOST), PhaseEntered(0.1, "reading the corpus")]
+    log += [RunStarted(began, pid, started, host or socket.gethostname()), PhaseEntered(0.1, "reading the corpus")]
     if state == "starting":
         return log
     log += _prepared(config, steps)

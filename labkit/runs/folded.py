@@ -1,0 +1,143 @@
+"""What is known of a run: its events folded one by one, live or finished."""
+
+import threading
+
+from labkit.config import RunConfig
+from labkit.events import (
+    CorpusRead,
+    DeviceSampled,
+    Evaluated,
+    Event,
+    GroupAudit,
+    RateChanged,
+    RunFinished,
+    RunStarted,
+    TrainingPlanned,
+)
+from labkit.runs.curves import Array, Axis, Curves, Steps
+from labkit.runs.progress import Progress, seconds_left, tokens_per_s_lately
+from labkit.runs.summary import Summary
+
+
+class Folded:
+    """Events, added one by one, and what they amount to. Hold `lock` to read several things of one moment."""
+
+    def __init__(self, config: RunConfig | None) -> None:
+        self.lock = threading.RLock()
+        self.config = config
+        self._summary = Summary()
+        self._curves: Curves | None = Curves()
+        self._ends = 0  # times that it was found to be gone, which no event tells
+
+    def add(self, event: Event) -> None:
+        """Folds one more event in: the one way into a run, live or finished."""
+        with self.lock:
+            self._summary.add(event)
+            if self._curves is not None:
+                self._curves.add(event)
+
+    @property
+    def version(self) -> int:
+        """Grows with everything that becomes known."""
+        return self._summary.events + self._ends
+
+    @property
+    def state(self) -> str:
+        """queued, starting, running, completed, stopped, failed or interrupted."""
+        return self._summary.state
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in ("starting", "running")
+
+    @property
+    def is_final(self) -> bool:
+        return self._summary.is_final
+
+    @property
+    def phase(self) -> str:
+        """What it is busy with, in words."""
+        return self._summary.phase
+
+    @property
+    def started(self) -> RunStarted | None:
+        return self._summary.started
+
+    @property
+    def corpus(self) -> CorpusRead | None:
+        return self._summary.corpus
+
+    @property
+    def groups(self) -> list[GroupAudit]:
+        return self._summary.groups
+
+    @property
+    def plan(self) -> TrainingPlanned | None:
+        return self._summary.plan
+
+    @property
+    def finished(self) -> RunFinished | None:
+        return self._summary.finished
+
+    @property
+    def best(self) -> Evaluated | None:
+        """The evaluation on dev with the highest F1."""
+        return self._summary.best
+
+    @property
+    def test(self) -> Evaluated | None:
+        return self._summary.test
+
+    def summary(self) -> Summary:
+        """All but the curves; not to be changed."""
+        return self._summary
+
+    def progress(self) -> Progress:
+        summary, plan = self._summary, self.plan
+        return Progress(
+            step=summary.step,
+            steps=plan.steps if plan else None,
+            epoch=summary.epoch,
+            epochs=self.config.epochs if self.config else None,
+            seconds=summary.seconds,
+            seconds_left=seconds_left(summary),
+            tokens_per_s=tokens_per_s_lately(self.steps) if self.is_live else summary.tokens_per_s,
+        )
+
+    @property
+    def steps(self) -> Steps:
+        """Columns of one moment: take this once and read all of it, rather than asking twice."""
+        with self.lock:
+            return self._read_curves().steps.snapshot()
+
+    @property
+    def evaluations(self) -> list[Evaluated]:
+        """On dev, oldest first."""
+        return list(self._read_curves().evaluations)
+
+    @property
+    def samples(self) -> list[DeviceSampled]:
+        """Of all devices, oldest first."""
+        return list(self._read_curves().samples)
+
+    @property
+    def rate_changes(self) -> list[RateChanged]:
+        return list(self._read_curves().rate_changes)
+
+    def axis(self, kind: Axis) -> Array:
+        """Where the steps lie, (steps,)."""
+        return self.steps.axis(kind)
+
+    def evaluation_axis(self, kind: Axis) -> Array:
+        """Where the evaluations on dev lie, (evaluations,)."""
+        with self.lock:
+            return self._read_curves().evaluation_axis(kind)
+
+    def sample_axis(self, kind: Axis) -> Array:
+        """Where the device samples lie, (samples,), between the steps around them; NaN before the first step."""
+        with self.lock:
+            return self._read_curves().sample_axis(kind)
+
+    def _read_curves(self) -> Curves:
+        assert self._curves is not None
+        return self._curves

@@ -1,0 +1,186 @@
+"""One run: its settings, and what its events say so far."""
+
+import math
+import os
+import platform
+import re
+import socket
+import time
+import zlib
+from pathlib import Path
+from typing import Self
+
+from labkit import processes
+from labkit.config import RunConfig
+from labkit.events import CONTROL, EVENTS, Control, Event, LineWriter, RateAsked, RunStarted, StopAsked, Tail, events_of
+from labkit.runs.curves import Curves
+from labkit.runs.folded import Folded
+from labkit.runs.sidecars import Asked, Label, keep_summary, log_age_s, log_size, read_config, read_label, read_summary
+
+COLOURS = 8  # colours to tell runs apart by; further runs repeat them with another line style
+SILENT_S = 600.0  # a run on another host, where nobody can look for its process, is given up after this long
+
+
+class Run(Folded):
+    """A run folder, read; or, without a folder, events that are added one by one.
+
+    A run that is over is read from its summary.json, and its events only when somebody asks for curves. One that is
+    not over is read on by `refresh`. Safe to share between threads; hold `lock` to read several things of one moment.
+    """
+
+    def __init__(self, folder: Path | None = None, config: RunConfig | None = None) -> None:
+        """Reads the folder; never raises for what is in it, see `problem`. `config` is for a run without a folder."""
+        asked = Asked(config, time.time()) if folder is None else read_config(Path(folder))
+        super().__init__(asked.config)
+        self.folder = Path() if folder is None else Path(folder)
+        self.number = number_of(self.folder)  # 0 for a folder that is not called run-N
+        self.deleted = False
+        self.label = Label() if folder is None else read_label(self.folder)
+        self.versions = asked.versions or {}
+        self._problem = asked.problem
+        self._tail: Tail[Event] | None = None  # None for a run that needs no reading on
+        if folder is not None:
+            self._look()
+        self.created = self._first_time() if asked.created is None else asked.created  # Unix seconds
+
+    def __repr__(self) -> str:
+        return f"Run({self.title}, {self.state}, step {self._summary.step})"
+
+    @property
+    def name(self) -> str:
+        """What a user called it, or nothing."""
+        return self.label.name
+
+    @property
+    def note(self) -> str:
+        return self.label.note
+
+    @property
+    def title(self) -> str:
+        """`#12`, or the folder's name where that has no number."""
+        return f"#{self.number}" if self.number else self.folder.name
+
+    @property
+    def colour(self) -> int:
+        """Which of COLOURS, from 0: made of its number or name, so that it stays whatever becomes of others."""
+        return ((self.number or zlib.crc32(self.folder.name.encode())) - 1) % COLOURS
+
+    @property
+    def line_style(self) -> int:
+        """From 0; one more each time the colours start over."""
+        return max(self.number - 1, 0) // COLOURS
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps this run from being read whole, in a sentence."""
+        if self._problem:
+            return self._problem
+        if self.deleted:
+            return f"the folder of {self.title} was deleted"
+        if skipped := self._summary.skipped:
+            return f"{skipped} lines of {EVENTS} of {self.folder.name} could not be understood"
+        return None
+
+    def refresh(self) -> bool:
+        """Reads what was appended since the last look, and notices a vanished process; says whether anything is new."""
+        with self.lock:
+            before = self.version
+            if self._tail and not self.deleted and not self._summary.finished and not self._read_on():
+                self._notice_an_end()
+            return self.version != before
+
+    def wait(self, timeout_s: float | None = None, poll_s: float = 0.1) -> Self:
+        """Returns when the run is over or its folder is gone. Raises TimeoutError when that takes longer."""
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            self.refresh()
+            if self.is_final or self.deleted:
+                return self
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"{self.title} is still {self.state} after {timeout_s:g} s")
+            time.sleep(poll_s)
+
+    def stop(self) -> None:
+        """Asks the run to end after its current step, keeping its model."""
+        self._ask(StopAsked())
+
+    def set_rate(self, group: str, rate: float) -> None:
+        """Asks for another peak rate of a group. Raises ValueError for an unknown group or an impossible rate."""
+        known = [audit.name for audit in self.groups]
+        if known and group not in known:
+            raise ValueError(f"group must be one of {', '.join(known)}, not {group!r}")
+        if not (rate >= 0 and math.isfinite(rate)):
+            raise ValueError(f"rate must be a number of at least 0, not {rate!r}")
+        self._ask(RateAsked(group, rate))
+
+    def _ask(self, control: Control) -> None:
+        if not self.folder.name:
+            raise ValueError("this run has no folder, and so no process to ask; run it with labkit.training.launch")
+        writer = LineWriter(self.folder / CONTROL)
+        writer.write(control)
+        writer.close()
+
+    def _look(self) -> None:
+        """The first look: at the summary, or where there is none, at the events; then the summary is made."""
+        if stored := read_summary(self.folder):
+            self._summary, self._curves = stored, None
+            return
+        self._tail = events_of(self.folder)
+        self._read_on()
+        if not self.is_final:
+            self._notice_an_end()
+        if self.is_final:
+            keep_summary(self.folder, self._summary)
+            self._tail, self._curves = None, None  # a thousand runs are listed, few are looked at
+
+    def _read_on(self) -> bool:
+        assert self._tail
+        size = log_size(self.folder)
+        events = self._tail.read()
+        for event in events:
+            self.add(event)
+        self._summary.skipped, self._summary.log_bytes = self._tail.skipped, size
+        if events:
+            self._summary.vanished = False
+        return bool(events)
+
+    def _notice_an_end(self) -> None:
+        """Nothing new in the log: is the folder still there, and is the process?"""
+        if not self.folder.is_dir():
+            self.deleted, self._summary.vanished = True, self.is_live
+            self._ends += 1
+        elif self.is_live and not self._has_process() and not self._read_on():  # it may have ended between two looks
+            self._summary.vanished = True
+            self._ends += 1
+            keep_summary(self.folder, self._summary)
+
+    def _has_process(self) -> bool:
+        assert self.started
+        if self.started.host in (platform.node(), socket.gethostname()):
+            return processes.is_alive(self.started.pid, self.started.process_started)
+        return log_age_s(self.folder) < SILENT_S
+
+    def _read_curves(self) -> Curves:
+        with self.lock:
+            if self._curves is None:
+                self._curves, started = Curves(), None
+                for event in events_of(self.folder).read():
+                    self._curves.add(event)
+                    started = event if isinstance(event, RunStarted) else started
+                if started != self.started:  # the folder is gone, or another run's by now
+                    self._curves, self.deleted = Curves(), True
+            return self._curves
+
+    def _first_time(self) -> float:
+        """Unix seconds, as far back as anything tells."""
+        if self._summary.queued is not None:
+            return self._summary.queued
+        if self.started:
+            return self.started.time
+        return os.stat(self.folder).st_mtime if self.folder.exists() else time.time()
+
+
+def number_of(folder: Path) -> int:
+    """12 for `run-0012`; 0 for any other name."""
+    match = re.fullmatch(r"run-(\d+)", folder.name)
+    return int(match[1]) if match else 0

@@ -1,0 +1,130 @@
+"""The folder of run folders."""
+
+import contextlib
+import os
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from labkit import folders
+from labkit.runs.run import COLOURS, Run
+from labkit.runs.sidecars import CONFIG, LABEL, Label, read_label, write_label, write_summary
+
+__all__ = ["COLOURS", "Run", "RunStore", "write_summary"]
+
+_Stamp = tuple[int, int] | None  # tells one file of a name from the next: inode and time
+
+
+@dataclass
+class _Known:
+    run: Run
+    config: _Stamp
+    label: _Stamp
+
+
+class RunStore:
+    """All runs of a folder. Each run stays the same object from call to call; safe to share between threads."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """By default the folder that `labkit.folders.runs` names. It need not exist yet."""
+        self.folder = folders.runs() if folder is None else Path(folder)
+        self._known: dict[str, _Known] = {}
+        self._lock = threading.RLock()
+
+    def runs(self) -> list[Run]:
+        """Newest last, each as it is now. Folders that have no settings yet are left out."""
+        with self._lock:
+            known = {name: self._look(name) for name in self._names()}
+            self._known = {name: entry for name, entry in known.items() if entry}
+            return sorted((entry.run for entry in self._known.values()), key=_age)
+
+    def get(self, which: int | str | Path) -> Run:
+        """A run by number, by the name a user gave it, by folder name, or by path; one outside this folder too.
+
+        Raises ValueError when there is none, or more than one of that name.
+        """
+        runs = self.runs()
+        found = [run for run in runs if _is(run, which)]
+        if len(found) > 1:
+            numbers = ", ".join(run.title for run in found)
+            raise ValueError(f"run {which!r} could be any of {numbers}; give a number")
+        if found:
+            return found[0]
+        if not isinstance(which, int) and (Path(which) / CONFIG).is_file():
+            return Run(Path(which).resolve())
+        there = f"there are {', '.join(run.title for run in runs[-10:])}" if runs else "there are none yet"
+        raise ValueError(f"run {str(which)!r} is not in {self.folder}; {there}")
+
+    def live(self) -> list[Run]:
+        """Those that are starting or running."""
+        return [run for run in self.runs() if run.is_live]
+
+    def queued(self) -> list[Run]:
+        """Those that wait for their turn, next one first."""
+        return [run for run in self.runs() if run.state == "queued"]
+
+    def rename(self, run: Run, name: str) -> None:
+        """Gives a run a name of the user's; an empty one takes it away."""
+        self._write_label(run, msgspec.structs.replace(read_label(run.folder), name=name.strip()))
+
+    def annotate(self, run: Run, note: str) -> None:
+        """Keeps a note of the user's with a run; an empty one takes it away."""
+        self._write_label(run, msgspec.structs.replace(read_label(run.folder), note=note.strip()))
+
+    def delete(self, run: Run, *, confirm: bool) -> None:
+        """Removes a run's folder, weights and all. Raises ValueError unless confirmed, and for a live run."""
+        run.refresh()
+        if run.is_live:
+            raise ValueError(f"run {run.title} is {run.state}; stop it before deleting it")
+        if not confirm:
+            raise ValueError(f"deleting {run.title} cannot be undone; pass confirm=True")
+        aside = run.folder.with_name(f".{run.folder.name}.deleted.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):  # somebody else was first
+            os.rename(run.folder, aside)  # gone at once for every reader, never seen half deleted
+            shutil.rmtree(aside)
+        run.deleted = True
+
+    def _write_label(self, run: Run, label: Label) -> None:
+        write_label(run.folder, label)
+        run.label = label
+
+    def _names(self) -> list[str]:
+        try:
+            return [name for name in os.listdir(self.folder) if not name.startswith(".")]
+        except FileNotFoundError:
+            return []
+
+    def _look(self, name: str) -> _Known | None:
+        """The run of that folder, brought up to date; None where there is none (yet, or any more)."""
+        config, label = _stamp(self.folder / name / CONFIG), _stamp(self.folder / name / LABEL)
+        if config is None:
+            return None
+        known = self._known.get(name)
+        if known is None or known.config != config:
+            return _Known(Run(self.folder / name), config, label)
+        if known.label != label:
+            known.run.label, known.label = read_label(known.run.folder), label
+        known.run.refresh()
+        return known
+
+
+def _age(run: Run) -> tuple[float, int, str]:
+    return run.created, run.number, run.folder.name
+
+
+def _is(run: Run, which: int | str | Path) -> bool:
+    if isinstance(which, int):
+        return run.number == which
+    names = (run.name, run.folder.name, run.title, str(run.number))
+    return str(which) in names or Path(which).resolve() == run.folder.resolve()
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_ino, status.st_mtime_ns
