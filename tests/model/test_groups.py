@@ -1,0 +1,115 @@
+import copy
+
+import pytest
+import torch
+from transformers import AutoModel
+
+from labkit.config import RunConfig, preset
+from labkit.model.groups import Group, check_partition, clip_gradients, make_groups, optimizer_groups, set_rates
+from labkit.model.tagger import Tagger
+
+
+@pytest.fixture
+def tagger(tiny_encoder):
+    torch.manual_seed(0)
+    return Tagger(AutoModel.from_pretrained(tiny_encoder), 5, lstm_size=8)
+
+
+def fill_gradients(model):
+    generator = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+
+
+def test_every_parameter_is_in_exactly_one_group_and_the_audit_adds_up(tagger):
+    groups = make_groups(tagger, RunConfig(crf_rate=0.05), total_steps=100)
+    assert [group.name for group in groups] == ["encoder", "head", "crf"]
+    names = [name for group in groups for name in group.parameters]
+    assert sorted(names) == sorted(name for name, _ in tagger.named_parameters())
+    audits = [group.audit() for group in groups]
+    assert sum(audit.parameters for audit in audits) == sum(p.numel() for p in tagger.parameters())
+    assert audits[0].parameters == sum(p.numel() for p in tagger.encoder.parameters())
+    assert audits[2].parameters == 5 * 5 + 5 + 5
+
+
+def test_without_a_rate_of_its_own_the_crf_belongs_to_the_head(tagger):
+    head = make_groups(tagger, RunConfig(), 100)[1]
+    assert {"crf.transitions", "crf.start_transitions", "linear.weight"} <= set(head.parameters)
+
+
+def test_a_parameter_in_two_groups_or_in_none_is_an_error_that_names_it(tagger):
+    encoder, head = make_groups(tagger, RunConfig(), 100)
+    with pytest.raises(ValueError, match=r"in no group would never be trained: linear\.weight"):
+        short = copy.copy(head)
+        short.decayed = {name: p for name, p in head.decayed.items() if name != "linear.weight"}
+        check_partition(tagger, [encoder, short])
+    with pytest.raises(ValueError, match="is in the groups encoder and encoder"):
+        check_partition(tagger, [encoder, encoder, head])
+
+
+def test_biases_and_layer_norms_are_never_decayed(tagger):
+    for entry in optimizer_groups(make_groups(tagger, RunConfig(head_weight_decay=0.1), 100)):
+        dimensions = {parameter.dim() >= 2 for parameter in entry["params"]}
+        assert dimensions == {entry["weight_decay"] > 0}
+
+
+def group(schedule, warmup=0, total=100, **more):
+    return Group("head", 1.0, schedule, warmup, 0.0, total, **more)
+
+
+def test_linear_climbs_to_its_peak_then_falls_as_transformers_own_does():
+    from transformers import get_linear_schedule_with_warmup
+
+    ours = group("linear", warmup=10)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = get_linear_schedule_with_warmup(optimizer, 10, 100)
+    for step in range(100):
+        optimizer.step()
+        # transformers begins its warm-up at 0, a step that would move nothing; ours is one step ahead until the peak
+        if step >= 10:
+            assert ours.rate_at(step) == pytest.approx(theirs.get_last_lr()[0])
+        else:
+            assert ours.rate_at(step) == pytest.approx((step + 1) / 10)
+        theirs.step()
+
+
+def test_staircase_halves_at_each_step_count_and_constant_stays():
+    stairs = group("staircase", staircase_steps=30, staircase_factor=0.5)
+    assert [stairs.rate_at(step) for step in (0, 29, 30, 59, 60, 90)] == [1, 1, 0.5, 0.5, 0.25, 0.125]
+    assert {group("constant").rate_at(step) for step in range(100)} == {1.0}
+
+
+def test_the_articles_preset_has_its_pair_of_schedules(tagger):
+    encoder, head = make_groups(tagger, RunConfig(**preset("article")), total_steps=20_000)
+    assert (encoder.peak, encoder.schedule, encoder.warmup_steps, encoder.weight_decay) == (5e-5, "linear", 1000, 0.01)
+    assert [head.rate_at(step) for step in (0, 4999, 5000, 15000)] == [1e-4, 1e-4, 5e-5, 1.25e-5]
+
+
+def test_set_rates_gives_each_entry_the_rate_of_its_group(tagger):
+    groups = make_groups(tagger, RunConfig(encoder_rate=1e-5, head_rate=1e-2), 100)
+    optimizer = torch.optim.AdamW(optimizer_groups(groups))
+    rates = set_rates(optimizer, groups, 50)
+    assert rates["head"] == pytest.approx(1000 * rates["encoder"])
+    for entry in optimizer.param_groups:
+        assert entry["lr"] == rates[entry["group"]]
+
+
+@pytest.mark.parametrize("largest", [0.5, 1e9])
+def test_clipping_equals_torchs_own_and_tells_each_groups_norm(tagger, largest):
+    fill_gradients(tagger)
+    twin = copy.deepcopy(tagger)
+    fill_gradients(twin)
+    groups = make_groups(tagger, RunConfig(), 100)
+    norms = clip_gradients(groups, largest)
+    total = torch.nn.utils.clip_grad_norm_(twin.parameters(), largest)
+    assert sum(norm**2 for norm in norms.values()).sqrt().item() == pytest.approx(total.item(), rel=1e-5)
+    for ours, theirs in zip(tagger.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+def test_a_clip_of_zero_leaves_gradients_alone(tagger):
+    fill_gradients(tagger)
+    before = [parameter.grad.clone() for parameter in tagger.parameters()]
+    clip_gradients(make_groups(tagger, RunConfig(), 100), 0)
+    for parameter, gradient in zip(tagger.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)

@@ -1,0 +1,93 @@
+import itertools
+
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from labkit.data.corpora import Sentence
+from labkit.data.encoding import Encoder
+from labkit.model.tagger import Tagger
+
+TAGS = ("O", "B-PER", "I-PER")
+
+
+@pytest.fixture(params=["bilstm", "none"])
+def tagger(request, tiny_encoder):
+    torch.manual_seed(0)
+    return Tagger(AutoModel.from_pretrained(tiny_encoder), len(TAGS), request.param, lstm_size=8).eval()
+
+
+@pytest.fixture
+def encoder(tiny_encoder):
+    return Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+
+
+def batch_of(encoder, *sentences):
+    return encoder.collate(encoder.encode([Sentence(tuple(words), tuple(tags)) for words, tags in sentences]))
+
+
+ANNA = (["anna", "went", "home"], ["B-PER", "O", "O"])
+LONG = (["yesterday", "benq", "smith", "saw", "the", "old", "station"], ["O", "B-PER", "I-PER", "O", "O", "O", "O"])
+
+
+def path_score(crf, scores, path):
+    """The score of one tag sequence, term by term. (Lafferty et al. 2001)"""
+    total = crf.start_transitions[path[0]] + crf.end_transitions[path[-1]]
+    total = total + sum(scores[word, tag] for word, tag in enumerate(path))
+    return total + sum(crf.transitions[a, b] for a, b in itertools.pairwise(path))
+
+
+def test_the_loss_is_the_enumerated_negative_log_likelihood_per_word(tagger, encoder):
+    batch = batch_of(encoder, ANNA, (["ben"], ["B-PER"]))
+    with torch.no_grad():
+        scores = tagger.scores(batch)
+        expected = 0.0
+        for row, words in enumerate(batch.lengths.tolist()):
+            paths = itertools.product(range(len(TAGS)), repeat=words)
+            every = torch.stack([path_score(tagger.crf, scores[row], path) for path in paths])
+            gold = path_score(tagger.crf, scores[row], batch.tags[row, :words].tolist())
+            expected += (every.logsumexp(0) - gold).item()
+        assert tagger(batch).item() == pytest.approx(expected / 4, rel=1e-5)
+
+
+def test_decoding_finds_the_best_of_all_enumerated_paths(tagger, encoder):
+    batch = batch_of(encoder, ANNA)
+    with torch.no_grad():
+        scores = tagger.scores(batch)
+        best = max(itertools.product(range(3), repeat=3), key=lambda path: path_score(tagger.crf, scores[0], path))
+        assert tagger.decode(scores, batch) == [list(best)]
+
+
+def test_padding_changes_nothing_for_a_sentence(tagger, encoder):
+    with torch.no_grad():
+        alone = tagger.scores(batch_of(encoder, ANNA))
+        beside = tagger.scores(batch_of(encoder, LONG, ANNA))
+    torch.testing.assert_close(beside[1, :3], alone[0])
+
+
+def test_the_loss_per_word_does_not_grow_with_the_batch(tagger, encoder):
+    with torch.no_grad():
+        one, eight = tagger(batch_of(encoder, LONG)), tagger(batch_of(encoder, *[LONG] * 8))
+    torch.testing.assert_close(one, eight)
+
+
+def test_scores_are_float32_under_bfloat16_autocast_and_the_loss_is_close(tagger, encoder):
+    batch = batch_of(encoder, ANNA, LONG)
+    with torch.no_grad():
+        exact = tagger(batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            scores = tagger.scores(batch)
+            rough = tagger(batch)
+    assert scores.dtype == rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, rtol=0.03, atol=0.03)
+
+
+def test_every_parameter_gets_a_gradient(tagger, encoder):
+    tagger.train()
+    tagger(batch_of(encoder, ANNA, LONG)).backward()
+    assert [name for name, parameter in tagger.named_parameters() if parameter.grad is None] == []
+
+
+def test_an_unknown_downstream_is_refused(tiny_encoder):
+    with pytest.raises(ValueError, match="downstream must be bilstm or none, not 'gru'"):
+        Tagger(AutoModel.from_pretrained(tiny_encoder), 3, "gru")

@@ -1,0 +1,263 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from labkit.config import RunConfig
+from labkit.events import (
+    CheckpointSaved,
+    CorpusRead,
+    Evaluated,
+    GroupsAudited,
+    LineWriter,
+    RateAsked,
+    RateChanged,
+    RunFinished,
+    StepDone,
+    StopAsked,
+    TrainingPlanned,
+)
+from labkit.model.checkpoint import load_tagger
+from labkit.training import trainer, workshop
+from labkit.training.trainer import train
+
+
+@pytest.fixture
+def config(tiny_encoder, tiny_corpus):
+    return RunConfig(
+        encoder=str(tiny_encoder),
+        corpus=str(tiny_corpus),
+        epochs=2,
+        batch_size=8,
+        encoder_rate=1e-3,
+        head_rate=1e-2,
+        lstm_size=16,
+        precision="float32",
+        device="cpu",
+    )
+
+
+def only(kind, events):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def losses(events):
+    return [event.loss for event in only(StepDone, events)]
+
+
+def test_a_run_tells_its_story_in_order_and_ends(config, tmp_path):
+    events = list(train(config, tmp_path))
+    (plan,) = only(TrainingPlanned, events)
+    (corpus,) = only(CorpusRead, events)
+    assert (corpus.train_sentences, corpus.dev_sentences, corpus.test_sentences) == (40, 10, 10)
+    assert (plan.steps, plan.steps_per_epoch) == (10, 5)
+    steps = only(StepDone, events)
+    assert [event.step for event in steps] == list(range(1, 11))
+    assert steps[-1].epoch == pytest.approx(2.0)
+    assert [(event.part, event.step) for event in only(Evaluated, events)] == [("dev", 5), ("dev", 10), ("test", 10)]
+    assert isinstance(events[-1], RunFinished)
+    assert events[-1].state == "completed"
+    seconds = [event.seconds for event in events]
+    assert all(value >= 0 for value in seconds)
+    assert [audit.name for audit in only(GroupsAudited, events)[0].groups] == ["encoder", "head"]
+
+
+def test_a_small_corpus_can_be_memorised(config):
+    events = list(train(config.replace(epochs=15, dropout=0.0, encoder_schedule="constant", head_schedule="constant")))
+    assert max(event.f1 for event in only(Evaluated, events)) >= 0.95
+
+
+@pytest.mark.parametrize("downstream", ["bilstm", "none"])
+def test_the_same_seed_gives_the_same_losses_and_another_seed_others(config, downstream):
+    config = config.replace(downstream=downstream)
+    first, again = losses(train(config)), losses(train(config))
+    assert first == again
+    assert losses(train(config.replace(seed=1))) != first
+
+
+def weights_after(config, folder):
+    list(train(config.replace(keep="last"), folder))
+    return load_tagger(folder).model.state_dict()
+
+
+@pytest.mark.parametrize(("still", "moving"), [("head", "encoder"), ("encoder", "head")])
+def test_a_rate_of_zero_moves_only_the_other_group(config, tmp_path, still, moving):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    config = config.replace(**{f"{still}_rate": 0.0})
+    short = weights_after(config.replace(epochs=1), tmp_path / "a")
+    long = weights_after(config.replace(epochs=2), tmp_path / "b")
+    moved = {name.split(".")[0] == "encoder" for name in short if not torch.equal(short[name], long[name])}
+    assert moved == {moving == "encoder"}
+
+
+def test_accumulated_batches_take_the_step_of_one_large_batch(config):
+    plain = config.replace(dropout=0.0, epochs=1, clip_norm=0.0, train_limit=16)
+    large = only(StepDone, train(plain.replace(batch_size=16)))
+    small = only(StepDone, train(plain.replace(batch_size=4, accumulate=4)))
+    assert len(large) == len(small) == 1
+    assert small[0].tokens == large[0].tokens
+
+
+def test_stop_ends_the_run_after_the_step_and_keeps_a_usable_model(config, tmp_path):
+    events = []
+    for event in train(config.replace(epochs=50), tmp_path):
+        events.append(event)
+        if isinstance(event, StepDone) and event.step >= 7:
+            writer = LineWriter(tmp_path / "control.jsonl")
+            writer.write(StopAsked())
+            writer.close()
+    assert events[-1].state == "stopped"
+    assert events[-1].step < 50 * 5
+    assert only(CheckpointSaved, events)[-1].name == "last"
+    assert len(load_tagger(tmp_path / "last").predict([["anna", "went", "home"]])[0]) == 3
+
+
+def test_a_rate_asked_for_while_training_is_taken_from_the_next_step_on(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "REPORT_INTERVAL_S", 0.0)
+    asked, events = False, []
+    for event in train(config.replace(head_schedule="constant", head_warmup=0.0), tmp_path):
+        events.append(event)
+        if isinstance(event, StepDone) and event.step == 3 and not asked:
+            asked = True
+            writer = LineWriter(tmp_path / "control.jsonl")
+            writer.write(RateAsked("head", 0.5e-2))
+            writer.close()
+    (change,) = only(RateChanged, events)
+    for step in only(StepDone, events):
+        assert step.rates["head"] == (1e-2 if step.step <= change.step else 0.5e-2)
+
+
+def scale_the_loss(monkeypatch, factor, from_step):
+    """The tagger's loss is multiplied from a step on."""
+    forward = workshop.Tagger.forward
+    calls = iter(range(1, 10_000))
+    scaled = lambda self, batch: forward(self, batch) * (factor if next(calls) >= from_step else 1.0)  # noqa: E731
+    monkeypatch.setattr(workshop.Tagger, "forward", scaled)
+
+
+def test_a_loss_that_explodes_ends_the_run_as_failed_with_step_rates_and_a_hint(config, monkeypatch):
+    scale_the_loss(monkeypatch, 1e4, from_step=6)
+    last = list(train(config))[-1]
+    assert last.state == "failed"
+    assert "The loss exploded to " in last.reason
+    assert "at step 6 (rates: encoder " in last.reason
+    assert "Lower the head rate" in last.hint
+
+
+def test_a_loss_that_is_no_number_is_told_with_its_step(config, monkeypatch):
+    scale_the_loss(monkeypatch, float("nan"), from_step=4)
+    events = list(train(config))
+    assert events[-1].state == "failed"
+    assert events[-1].step == 4
+    assert events[-1].reason.startswith("The loss is not a number at step 4 (rates: encoder ")
+    assert "Lower the head rate" in events[-1].hint
+    assert [event.loss for event in only(StepDone, events)][3] is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:116] DefaultCPUAllocator: can't allocate memory: you tried"),
+        MemoryError(),
+    ],
+)
+def test_running_out_of_memory_names_the_batch_size_and_what_to_try(config, monkeypatch, error):
+    def broken(self, batch):
+        raise error
+
+    monkeypatch.setattr(workshop.Tagger, "forward", broken)
+    last = list(train(config))[-1]
+    assert last.state == "failed"
+    assert last.reason == "Out of memory at batch size 8, step 0."
+    assert "Try batch size 4" in last.hint
+    assert "Traceback" in last.details
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"corpus": "no-such-corpus"}, "no-such-corpus"),
+        ({"device": "cuda"}, "torch finds no GPU"),
+        ({"precision": "float16"}, "float16 is not possible on a CPU"),
+    ],
+)
+def test_what_cannot_start_fails_with_one_sentence(config, changes, told):
+    if changes.get("device") == "cuda" and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    last = list(train(config.replace(**changes)))[-1]
+    assert last.state == "failed"
+    assert told in last.reason
+    assert "\n" not in last.reason
+
+
+def test_evaluating_every_few_steps_adds_dev_points_inside_the_epochs(config):
+    events = list(train(config.replace(evaluate_every=2)))
+    assert [event.step for event in only(Evaluated, events) if event.part == "dev"] == [2, 4, 5, 6, 8, 10]
+
+
+@pytest.mark.parametrize(
+    ("keep", "folders"),
+    [("best and last", {"best", "last"}), ("best", {"best"}), ("last", {"last"}), ("none", set())],
+)
+def test_only_the_weights_asked_for_are_kept(config, tmp_path, keep, folders):
+    list(train(config.replace(keep=keep, epochs=1), tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == folders
+
+
+def test_limits_draw_the_same_sentences_for_the_same_seed(config):
+    (corpus,) = only(CorpusRead, train(config.replace(train_limit=16, dev_limit=4, epochs=1)))
+    assert (corpus.train_sentences, corpus.dev_sentences) == (16, 4)
+
+
+def test_losses_are_read_from_the_device_a_few_times_a_second_not_each_step(config, monkeypatch):
+    monkeypatch.setattr(trainer, "REPORT_INTERVAL_S", 1e9)
+    reads = 0
+    tolist = torch.Tensor.tolist
+
+    def counted(self):
+        nonlocal reads
+        reads += self.is_floating_point()
+        return tolist(self)
+
+    monkeypatch.setattr(torch.Tensor, "tolist", counted)
+    assert len(losses(train(config))) == 10
+    # losses and norms: at the first step, at the end of each of two epochs
+    assert reads <= 6
+
+
+def test_a_tracker_gets_loss_rates_and_scores(config, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(workshop.Accelerator, "init_trackers", lambda *_, **__: None)
+    monkeypatch.setattr(workshop.Accelerator, "log", lambda self, values, step: told.append((step, values)))
+    monkeypatch.setattr("accelerate.accelerator.filter_trackers", lambda *_, **__: [])
+    list(train(config.replace(trackers="tensorboard", epochs=1), tmp_path))
+    assert {"loss", "rate/head", "rate/encoder"} <= set(told[0][1])
+    assert any("dev f1" in values for _, values in told)
+
+
+def test_two_processes_train_together_and_one_writes(config, tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import json, sys, pathlib\n"
+        "from labkit.config import RunConfig\n"
+        "from labkit.training.recorder import record\n"
+        "print(record(RunConfig.from_dict(json.loads(sys.argv[1])), pathlib.Path(sys.argv[2])))\n"
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command += [str(script), json.dumps(config.as_dict()), str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    plan = next(line for line in lines if line["kind"] == "training planned")
+    assert (plan["processes"], plan["steps_per_epoch"]) == (2, 3)
+    assert [line["step"] for line in lines if line["kind"] == "step done"] == [1, 2, 3, 4, 5, 6]
+    assert lines[-1]["state"] == "completed"
