@@ -1,0 +1,1 @@
+"""Corpora and encoders: what is trained on, and what training starts from."""

