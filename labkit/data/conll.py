@@ -1,0 +1,183 @@
+"""One CoNLL-style file: a word a line, its tag in the last column, blank lines between sentences.
+
+Lines end with LF or CRLF only: U+2028 and its like are part of a word. Columns are separated by tabs where a line has
+one, else by spaces; any other white space belongs to the word, since a full-width space is a word in Chinese corpora.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labkit.data.tags import TAG, TAG_HELP
+
+LONG_SENTENCE = 1000  # words; no writer writes such sentences, files without blank lines do
+
+_BLANK = ("", "blank")
+_DOCUMENT = ("", "document")
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A sentence as it stands in the file; its word `i` stands on line `line + i`."""
+
+    words: list[str]
+    tags: list[str]
+    line: int
+
+
+@dataclass
+class Part:
+    """A file, read."""
+
+    shown: str  # its path, as messages name it
+    sha256: str
+    sentences: list[Raw]
+    notes: list[str] = field(default_factory=list)
+
+    def error(self, line: int, message: str) -> ValueError:
+        return _error(self.shown, line, message)
+
+
+def read(path: Path, shown: str) -> Part:
+    """Reads and checks one file, columns and tag forms included, tag sequences not.
+
+    Raises ValueError with file, line and what was expected.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{shown}: cannot be read: {error.strerror}") from None
+    text = _decoded(data, shown)
+    part = Part(shown, hashlib.sha256(data).hexdigest(), [])
+    _Reader(part).read(text)
+    if not part.sentences:
+        raise _error(shown, 1, "no sentences here; expected lines of a word and its tag, blank lines between sentences")
+    _note_oddities(part, text)
+    return part
+
+
+class _Reader:
+    """Cuts a text into sentences."""
+
+    def __init__(self, part: Part):
+        self.part = part
+        self.documents = 0
+        self.comments: list[int] = []
+        # Lines repeat ("的 O"): the cache halves the time, and equal words share one string in memory.
+        self.known: dict[str, tuple[str, str]] = {}
+
+    def read(self, text: str) -> None:
+        words: list[str] = []
+        tags: list[str] = []
+        known = self.known
+        for number, line in enumerate([*text.split("\n"), ""], 1):
+            word, tag = known.get(line) or self._columns(line, number, at_start=not words)
+            if word:
+                words.append(word)
+                tags.append(tag)
+            elif words:
+                self.part.sentences.append(Raw(words, tags, number - len(words)))
+                words, tags = [], []
+        self._note_skipped()
+
+    def _columns(self, line: str, number: int, at_start: bool) -> tuple[str, str]:
+        """A line's word and tag; an empty word where it holds none."""
+        if at_start and _is_comment(line):
+            self.comments.append(number)
+            return _BLANK
+        if line.startswith("-DOCSTART-"):
+            self.documents += 1
+            return _DOCUMENT
+        try:
+            columns = self.known[line] = _split(line)
+        except ValueError as problem:
+            raise self.part.error(number, str(problem)) from None
+        return columns
+
+    def _note_skipped(self) -> None:
+        shown = self.part.shown
+        if self.documents:
+            self.part.notes.append(f"{shown}: {_count(self.documents, '-DOCSTART- line')} skipped.")
+        if self.comments:
+            where = f"the first on line {self.comments[0]}"
+            self.part.notes.append(f"{shown}: {_count(len(self.comments), 'comment line')} skipped, {where}.")
+
+
+def _split(line: str) -> tuple[str, str]:
+    text = line.rstrip(" \t\r")
+    if not text:
+        return _BLANK
+    separator = "\t" if "\t" in text else " "
+    first, last = text.find(separator), text.rfind(separator)
+    if first < 0:
+        what = "a tag without a word" if TAG.fullmatch(text) else "one column"
+        raise ValueError(f"expected a word and its tag, separated by a tab or a space; found {what}: {text[:80]!r}")
+    word, tag = text[:first].strip(" "), text[last + 1 :].strip(" ")
+    if not word:
+        raise ValueError(f"expected a word in the first column; found nothing before the tag {tag!r}")
+    if not TAG.fullmatch(tag):
+        raise ValueError(f"unknown tag {tag[:80]!r} in the last column; expected {TAG_HELP}{_tag_hint(tag)}")
+    return word, tag
+
+
+def _tag_hint(tag: str) -> str:
+    if TAG.fullmatch(tag.upper()) or TAG.fullmatch(tag[:1].upper() + tag[1:]):
+        return " (capital letters)"
+    if re.fullmatch(r"[BIMELSUW]_\S+", tag):
+        return " (a hyphen, not an underscore)"
+    if tag in tuple("BIMELSUW"):
+        return " (the type is missing)"
+    return ""
+
+
+def _is_comment(line: str) -> bool:
+    """A line that begins with `# ` and does not end in a tag: `#` is a word in tweets."""
+    if not line.startswith("#"):
+        return False
+    if re.match(r"#(begin|end) document", line):
+        return True
+    return line.startswith("# ") and not TAG.fullmatch(re.split(r"[ \t]+", line.rstrip(" \t\r"))[-1])
+
+
+def _decoded(data: bytes, shown: str) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _error(shown, 1, "the file is in UTF-16; expected UTF-8, so save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _error(shown, data.count(b"\n", 0, error.start) + 1, _encoding_advice(data, error.start)) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise _error(shown, line, "a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
+def _encoding_advice(data: bytes, offset: int) -> str:
+    try:
+        data.decode("gb18030")
+    except UnicodeDecodeError:
+        guess, source = "", "LATIN1"
+    else:
+        guess, source = " (it can be read as GB18030, also called GBK)", "GB18030"
+    command = f"iconv -f {source} -t UTF-8 OLD > NEW"
+    return f"byte {offset} of the file is not UTF-8{guess}; save the file as UTF-8, for example with `{command}`"
+
+
+def _note_oddities(part: Part, text: str) -> None:
+    longest = max(part.sentences, key=lambda sentence: len(sentence.words))
+    if len(longest.words) > LONG_SENTENCE:
+        what = f"the longest sentence has {len(longest.words)} words (from line {longest.line})"
+        part.notes.append(f"{part.shown}: {what}; are blank lines between sentences missing?")
+    if marks := text.count("\ufeff"):
+        line = text.count("\n", 0, text.index("\ufeff")) + 1
+        what = _count(marks, "byte order mark")
+        part.notes.append(f"{part.shown}: {what} inside the text kept as part of words, the first on line {line}.")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _error(shown: str, line: int, message: str) -> ValueError:
+    return ValueError(f"{shown}:{line}: {message}")

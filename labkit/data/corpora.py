@@ -1,0 +1,253 @@
+"""Files to sentences with tags in BIO, checked; nothing is dropped without a note.
+
+A corpus is a file, or a folder with a `train` file and optionally `dev` and `test` files. Every input that cannot be
+meant is a ValueError that names file and line and says what was expected.
+"""
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit import folders
+from labkit.data import conll
+from labkit.data.conll import Part
+from labkit.data.pins import CORPORA
+from labkit.data.tags import BIO, Pair, Scheme, Span, pairs, recognise, spans, to_bio
+
+__all__ = ["Corpus", "Sentence", "Span", "corpus_menu", "read_corpus", "spans"]
+
+# File names, up to the first dot and without regard to capitals, and the part they hold.
+_ROLES = {
+    "train": "train",
+    **dict.fromkeys(("dev", "valid", "validation", "val", "testa"), "dev"),
+    **dict.fromkeys(("test", "testb"), "test"),
+}
+_ENDINGS = {"", ".txt", ".conll", ".bio", ".tsv", ".iob", ".iob2", ".bioes", ".bmes", ".bilou", ".ner", ".tags"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Words and their tags, one for one, the tags in BIO."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus ready to train on: every tag of `dev` and `test` occurs in `train`."""
+
+    name: str
+    train: tuple[Sentence, ...]
+    dev: tuple[Sentence, ...]
+    test: tuple[Sentence, ...]
+    types: tuple[str, ...]  # sorted
+    tags: tuple[str, ...]  # O first, then sorted
+    scheme: str  # as found in the files
+    sha256: str  # of the file; of its files' hashes where there are several
+    notes: tuple[str, ...]  # what was mended, skipped or split, one sentence each
+
+
+def read_corpus(path_or_name: str | Path, *, dev_share: float = 0.15, seed: int = 0, repair: bool = False) -> Corpus:
+    """Reads a corpus by its name in the menu or by the path of a file or folder.
+
+    Args:
+        dev_share: share of the sentences split off for dev where the corpus has none, above 0 and below 1.
+        seed: decides which sentences these are.
+        repair: mend illegal tag sequences as conlleval reads them, and count them, instead of raising.
+
+    Raises ValueError, with file and line, for whatever is wrong with the input; see data/README.md for the forms read.
+    """
+    if not 0 < dev_share < 1:
+        raise ValueError(f"dev_share must be above 0 and below 1, not {dev_share!r}")
+    name, files, notes = _find(path_or_name)
+    parts = {role: conll.read(path, shown) for role, (path, shown) in files.items()}
+    for part in parts.values():
+        notes += part.notes
+    scheme, sentences, mended = _normalise(parts, repair)
+    notes += mended
+    _check_tags_known(parts, sentences)
+    tags = sorted({tag for sentence in sentences["train"] for tag in sentence.tags} - {"O"})
+    if "dev" not in sentences:
+        sentences["train"], sentences["dev"], note = _split(sentences["train"], dev_share, seed, parts["train"])
+        notes.append(note)
+    return Corpus(
+        name=name,
+        train=sentences["train"],
+        dev=sentences["dev"],
+        test=sentences.get("test", ()),
+        types=tuple(sorted({tag[2:] for tag in tags})),
+        tags=("O", *tags),
+        scheme=scheme.name,
+        sha256=_sha256(parts),
+        notes=(*notes, *_content_notes(sentences)),
+    )
+
+
+def corpus_menu() -> list[str]:
+    """Names that `read_corpus` takes: the pinned corpora, fetched or not, then the user's folders in `data/`."""
+    data = folders.data()
+    found = sorted(folder.name for folder in data.iterdir() if _is_corpus(folder)) if data.is_dir() else []
+    return [*CORPORA, *(name for name in found if name not in CORPORA)]
+
+
+def _is_corpus(folder: Path) -> bool:
+    try:
+        return not folder.name.startswith(".") and any(_role(path) == "train" for path in folder.iterdir())
+    except OSError:  # a file, or a folder that may not be read
+        return False
+
+
+def _role(path: Path) -> str | None:
+    """The part that a file holds by its name, or None."""
+    if path.suffix.lower() not in _ENDINGS or not path.is_file():
+        return None
+    return _ROLES.get(path.name.split(".")[0].lower())
+
+
+def _find(path_or_name: str | Path) -> tuple[str, dict[str, tuple[Path, str]], list[str]]:
+    """The corpus's name, its files by part with the paths that messages show, and notes."""
+    wanted = str(path_or_name)
+    if isinstance(path_or_name, str) and wanted in CORPORA:
+        CORPORA[wanted].require()
+    try:
+        path, shown = _locate(wanted)
+        if path.is_dir():
+            return path.resolve().name, *_files_of(path, shown)
+        if path.is_file():
+            return path.stem, {"train": (path, shown)}, []
+    except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`
+        raise ValueError(f"corpus {wanted!r} cannot be read: {error}") from None
+    menu = ", ".join(corpus_menu())
+    raise ValueError(f"corpus {wanted!r} is no file, no folder and no name in the menu; the menu has {menu}")
+
+
+def _locate(wanted: str) -> tuple[Path, str]:
+    """Where to look, and how messages call it. A name of the menu comes before one in the current folder."""
+    in_data = folders.data() / wanted
+    if wanted in CORPORA or (wanted in corpus_menu() and Path(wanted).name == wanted):
+        return in_data, f"{folders.data().name}/{wanted}"
+    return Path(wanted or "(empty)").expanduser(), wanted
+
+
+def _files_of(folder: Path, shown: str) -> tuple[dict[str, tuple[Path, str]], list[str]]:
+    files: dict[str, tuple[Path, str]] = {}
+    for path in sorted(folder.iterdir()):
+        role = _role(path)
+        if role in files:
+            first = files[role][0].name
+            raise ValueError(
+                f"{shown}: both {first} and {path.name} may be the {role} part; keep one, rename the other"
+            )
+        if role:
+            files[role] = path, f"{shown.rstrip('/')}/{path.name}"
+    unread = [path.name for path in sorted(folder.iterdir()) if _looks_like_a_part(path)]
+    if "train" not in files:
+        endings = ", ".join(sorted(_ENDINGS - {""}))
+        raise ValueError(
+            f"{shown}: no train file; expected a file called train with one of the endings {endings}, or none"
+        )
+    return files, [f"{shown}/{name} was not read: its ending is not one of a corpus file." for name in unread]
+
+
+def _looks_like_a_part(path: Path) -> bool:
+    return path.is_file() and _role(path) is None and path.name.split(".")[0].lower() in _ROLES
+
+
+def _normalise(parts: Mapping[str, Part], repair: bool) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[str]]:
+    """Recognises the scheme over all parts together and turns every sentence into BIO."""
+    counts: Counter[Pair] = Counter()
+    for part in parts.values():
+        for raw in part.sentences:
+            counts.update(pairs(raw.tags))
+    scheme, problems = recognise(counts) if counts else (BIO, {})
+    notes = []
+    if problems:
+        part, line, problem = _first_problem(parts.values(), problems)
+        if not repair:
+            remedy = "correct it, or read with tags repaired (repair_tags) to mend and count such places"
+            raise part.error(line, f"illegal tag sequence: {problem}; {remedy}")
+        number = sum(counts[pair] for pair in problems)
+        notes.append(f"{number:,} illegal tag sequences mended, the first at {part.shown}:{line}: {problem}.")
+    bio = {pair: to_bio(*pair) for pair in counts}
+    return scheme, {role: _in_bio(part, bio) for role, part in parts.items()}, notes
+
+
+def _in_bio(part: Part, bio: Mapping[Pair, str]) -> tuple[Sentence, ...]:
+    return tuple(
+        Sentence(tuple(raw.words), tuple([bio[pair] for pair in pairs(raw.tags)][:-1])) for raw in part.sentences
+    )
+
+
+def _first_problem(parts: Iterable[Part], problems: Mapping[Pair, str]) -> tuple[Part, int, str]:
+    for part in parts:
+        for raw in part.sentences:
+            for index, pair in enumerate(pairs(raw.tags)):
+                if pair in problems:
+                    return part, raw.line + min(index, len(raw.tags) - 1), problems[pair]
+    raise AssertionError("a pair that was counted is in some sentence")
+
+
+def _check_tags_known(parts: Mapping[str, Part], sentences: Mapping[str, tuple[Sentence, ...]]) -> None:
+    known = {tag for sentence in sentences["train"] for tag in sentence.tags} | {"O"}
+    for role, part in parts.items():
+        for raw, sentence in zip(part.sentences, sentences[role], strict=True):
+            if not known.issuperset(sentence.tags):
+                index, tag = next((i, tag) for i, tag in enumerate(sentence.tags) if tag not in known)
+                train = parts["train"].shown
+                what = f"{tag} (in BIO) occurs here, but nowhere in {train}, so it could not be learnt"
+                raise part.error(raw.line + index, f"{what}; expected one of {', '.join(sorted(known))}")
+
+
+def _split(
+    sentences: tuple[Sentence, ...], share: float, seed: int, part: Part
+) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...], str]:
+    """Train and dev drawn from one part, both in the order of the file.
+
+    A sentence whose tag would be left without any example in train stays in train.
+    """
+    left = Counter(tag for sentence in sentences for tag in set(sentence.tags) - {"O"})
+    wanted = max(1, round(len(sentences) * share)) if len(sentences) > 1 else 0
+    order = list(range(len(sentences)))
+    random.Random(seed).shuffle(order)
+    chosen: set[int] = set()
+    kept = 0
+    for index in order:
+        if len(chosen) >= min(wanted, len(sentences) - 1):
+            break
+        tags = set(sentences[index].tags) - {"O"}
+        if any(left[tag] == 1 for tag in tags):
+            kept += 1
+            continue
+        left.subtract(tags)
+        chosen.add(index)
+    if not chosen:
+        raise part.error(1, "no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
+    note = f"{len(chosen):,} of {len(sentences):,} sentences of {part.shown} split off for dev, drawn by seed {seed}"
+    note += f"; {kept:,} drawn ones stayed in train, which else would lack one of their tags." if kept else "."
+    train = tuple(sentence for index, sentence in enumerate(sentences) if index not in chosen)
+    return train, tuple(sentences[index] for index in sorted(chosen)), note
+
+
+def _content_notes(sentences: Mapping[str, tuple[Sentence, ...]]) -> list[str]:
+    notes = []
+    seen = {sentence.words for sentence in sentences["train"]}
+    for role in ("dev", "test"):
+        part = sentences.get(role, ())
+        if repeated := sum(sentence.words in seen for sentence in part):
+            what = f"{repeated:,} of {len(part):,} {role} sentences also stand in train, word for word"
+            notes.append(f"{what}: their scores flatter.")
+    for role, part in sentences.items():
+        if not any(tag != "O" for sentence in part for tag in sentence.tags):
+            notes.append(f"The {role} part holds no entity: every tag is O.")
+    return notes
+
+
+def _sha256(parts: Mapping[str, Part]) -> str:
+    if len(parts) == 1:
+        return parts["train"].sha256
+    lines = "".join(f"{role} {parts[role].sha256}\n" for role in sorted(parts))
+    return hashlib.sha256(lines.encode()).hexdigest()

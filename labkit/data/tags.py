@@ -1,0 +1,151 @@
+"""Tag schemes: which one a corpus uses, where it breaks its own rules, and the way to BIO and to spans.
+
+A scheme is decided by pairs of neighbouring tags, so a corpus of millions of tags is judged by a few hundred
+different pairs. In a pair, `""` stands for the edge of a sentence.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+Pair = tuple[str, str]
+
+TAG = re.compile(r"O|[BIMELSUW]-\S+")
+TAG_HELP = "O, or a letter of the scheme, a hyphen and a type, such as B-PER"
+
+# What a letter means, whichever scheme it comes from: Begin, Inside, End, Single.
+_ROLES = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
+
+
+class Span(NamedTuple):
+    """An entity: its type, its first word, and the word after its last."""
+
+    type: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One way of writing entities as tags; `letters` are those for begin, inside and, perhaps, end, single."""
+
+    name: str
+    letters: str
+
+    def problem(self, previous: str, tag: str) -> str:
+        """Why `tag` may not follow `previous`, in words; empty where it may."""
+        if _letter(tag) not in self.letters:
+            return f"{tag} does not belong to {self.name}, which the rest of the corpus is written in"
+        if _letter(previous) not in self.letters:
+            return ""  # already told, at the tag before
+        if self.name == "BIO":
+            return _bio_problem(previous, tag)
+        if self.name == "IOB1":
+            return _iob1_problem(previous, tag)
+        return self._closed_problem(previous, tag)
+
+    def _closed_problem(self, previous: str, tag: str) -> str:
+        """The rule of schemes that mark an entity's end: what is begun must be ended, and only that."""
+        inside, end = self.letters[1], self.letters[2]
+        is_open = _role(previous) in ("B", "I")
+        goes_on = _role(tag) in ("I", "E")
+        if is_open and not (goes_on and _type(previous) == _type(tag)):
+            wanted = f"{inside}-{_type(previous)} or {end}-{_type(previous)}"
+            return f"{tag or 'the end of the sentence'} after {previous}, where {self.name} expects {wanted}"
+        if goes_on and not is_open:
+            wanted = f"B-{_type(tag)} or {inside}-{_type(tag)}"
+            return f"{tag} {_after(previous)}, where {self.name} expects {wanted} before it"
+        return ""
+
+
+BIO = Scheme("BIO", "BI")
+SCHEMES = (
+    BIO,
+    Scheme("IOB1", "BI"),
+    Scheme("BIOES", "BIES"),
+    Scheme("BMES", "BMES"),
+    Scheme("BILOU", "BILU"),
+    Scheme("BMEWO", "BMEW"),
+)
+
+
+def pairs(tags: Sequence[str]) -> "zip[Pair]":
+    """Every tag with the one before it, both edges of the sentence included: one pair more than tags."""
+    return zip(["", *tags], [*tags, ""], strict=True)
+
+
+def recognise(counts: Mapping[Pair, int]) -> tuple[Scheme, dict[Pair, str]]:
+    """The scheme with the fewest broken rules over a whole corpus, and what breaks it, by pair.
+
+    Args:
+        counts: how often each pair of `pairs` occurs; every tag has the form of `TAG`.
+    """
+    best, problems = BIO, _problems(BIO, counts)
+    fewest = _weight(problems, counts)
+    for scheme in SCHEMES[1:]:
+        found = _problems(scheme, counts)
+        if (weight := _weight(found, counts)) < fewest:
+            best, problems, fewest = scheme, found, weight
+    return best, problems
+
+
+def to_bio(previous: str, tag: str) -> str:
+    """The tag in BIO. Illegal pairs read as conlleval reads them: whatever cannot go on an entity begins one."""
+    if tag in ("", "O"):
+        return tag
+    goes_on = _role(tag) in ("I", "E") and _role(previous) in ("B", "I") and _type(previous) == _type(tag)
+    return ("I-" if goes_on else "B-") + _type(tag)
+
+
+def spans(tags: Sequence[str]) -> list[Span]:
+    """The entities of a sentence in BIO, first to last.
+
+    Lenient, as conlleval and seqeval's default mode are: an `I-` that follows `O` or another type begins an entity.
+    """
+    found: list[Span] = []
+    start, kind = 0, ""
+    for index, tag in enumerate([*tags, "O"]):
+        if kind and tag != f"I-{kind}":
+            found.append(Span(kind, start, index))
+            kind = ""
+        if tag != "O" and not kind:
+            start, kind = index, tag[2:]
+    return found
+
+
+def _problems(scheme: Scheme, counts: Mapping[Pair, int]) -> dict[Pair, str]:
+    return {pair: problem for pair in counts if (problem := scheme.problem(*pair))}
+
+
+def _weight(problems: Mapping[Pair, str], counts: Mapping[Pair, int]) -> int:
+    return Counter({pair: counts[pair] for pair in problems}).total()
+
+
+def _bio_problem(previous: str, tag: str) -> str:
+    if _role(tag) != "I" or _type(previous) == _type(tag):
+        return ""
+    return f"{tag} {_after(previous)}, where BIO expects an entity to begin with B-{_type(tag)}"
+
+
+def _iob1_problem(previous: str, tag: str) -> str:
+    if _role(tag) != "B" or _type(previous) == _type(tag):
+        return ""
+    return f"{tag} {_after(previous)}, where IOB1 expects I-{_type(tag)} (B- only between two of one type)"
+
+
+def _letter(tag: str) -> str:
+    return "" if tag in ("", "O") else tag[0]
+
+
+def _role(tag: str) -> str:
+    return _ROLES.get(_letter(tag), "O")
+
+
+def _type(tag: str) -> str:
+    return tag[2:]
+
+
+def _after(previous: str) -> str:
+    return f"after {previous}" if previous else "at the start of a sentence"
