@@ -1,0 +1,242 @@
+"""What the devices of a run are doing: its GPUs by NVML, its process on the CPU by psutil.
+
+The only importer of pynvml, and only once a GPU is asked for. Whatever cannot be read is None, never 0, with the
+reason beside it. NVML's utilisation covers a window of 1/6 s to 1 s, depending on the GPU: asking more often repeats
+figures. It says that some kernel was running, not how much work was done.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from labkit.events import DeviceSampled
+from labkit.training import nvml
+from labkit.training.processor import CPU_FIGURES, ProcessSampler, cpu_name
+
+FIGURES = (*CPU_FIGURES, "power_w", "temperature_c")
+
+OwnMemory = Callable[[int], float | None]
+
+_MIB = 2**20
+_RETRY_S = 5.0  # between two attempts to find a lost GPU again: starting NVML anew may take a second
+_UNLISTED = "NVML does not list this process on the GPU: it has not used it yet, or a container hides process numbers"
+
+
+class Sampler:
+    """Samples the devices of one run: every GPU that CUDA shows it, and its process on the CPU.
+
+    Args:
+        device: what the run trains on: `cpu`, `cuda`, `cuda:1`, `mps`.
+        pid: the run's process; this one where None.
+        own_gpu_memory: MiB that the run holds on the GPU of a number, by torch's allocator: NVML's figures per process
+            are missing in containers and under WSL. Where both are known the larger counts: the allocator does not
+            know of CUDA's own few hundred MiB.
+        gpu_uuids: the GPUs in CUDA's order, where the caller knows it (`torch.cuda.get_device_properties(n).uuid`).
+            Without it NVML's order is taken, which can differ where a machine has different GPUs.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        pid: int | None = None,
+        own_gpu_memory: OwnMemory | None = None,
+        gpu_uuids: Sequence[str] = (),
+    ):
+        pid = os.getpid() if pid is None else pid
+        kind, _, number = device.partition(":")
+        self._process = ProcessSampler(pid)
+        self._gpus = _Gpus(pid, int(number or 0), own_gpu_memory, gpu_uuids) if kind == "cuda" else None
+        self._mps = _Mps(own_gpu_memory) if kind == "mps" else None
+        self._told: dict[str, dict[str, str]] = {}
+
+    def sample(self, seconds: float) -> list[DeviceSampled]:
+        """What each device does now, GPUs first; `seconds` is the time to write into the samples.
+
+        Reasons for missing figures come along only when they change. The process's utilisation is a share of the cores
+        that it may use, since the sample before: the first sample has none.
+        """
+        samples = [self._process.sample(seconds)]
+        if gpus := self._gpus or self._mps:
+            samples = gpus.sample(seconds) + samples
+        return [self._news(sample) for sample in samples]
+
+    def close(self) -> None:
+        """Let go of NVML."""
+        if self._gpus:
+            self._gpus.stop()
+
+    def _news(self, sample: DeviceSampled) -> DeviceSampled:
+        if self._told.get(sample.device, {}) == sample.missing:
+            return msgspec.structs.replace(sample, missing={})
+        self._told[sample.device] = sample.missing
+        return sample
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A device of this machine, and what can be read from it."""
+
+    device: str  # "cpu", "gpu 0"; "gpu" where there is none
+    name: str
+    cores: float | None = None  # that this process may use; None for a GPU
+    memory_total_mib: float | None = None
+    driver: str = ""
+    readable: tuple[str, ...] = ()  # of FIGURES
+    missing: dict[str, str] = field(default_factory=dict)  # figure → why it cannot be read
+    problem: str = ""  # why nothing at all can be read, in one sentence
+
+
+def describe() -> list[DeviceInfo]:
+    """The devices of this machine: its NVIDIA GPUs, or one line on why none can be seen, and then the CPU."""
+    gpus = _Gpus(os.getpid(), own_memory=lambda number: 0.0)  # what a run holds is known to its own allocator
+    process = ProcessSampler(os.getpid())
+    try:
+        found = [gpus.info(sample) for sample in gpus.sample(0.0)]
+    finally:
+        gpus.stop()
+    if gpus.problem:
+        found = [DeviceInfo("gpu", "", problem=gpus.problem)]
+    total = process.sample(0.0).memory_total_mib
+    return [*found, DeviceInfo("cpu", cpu_name(), process.cores, total, readable=CPU_FIGURES)]
+
+
+class _Gpus:
+    """The GPUs that CUDA shows to this process, asked through NVML, each call guarded on its own."""
+
+    def __init__(self, pid: int, number: int = 0, own_memory: OwnMemory | None = None, uuids: Sequence[str] = ()):
+        self.problem = ""  # why NVML cannot be used at all; it is tried once
+        self._pid = pid
+        self._own_memory = own_memory
+        self._uuids = uuids
+        self._nvml: Any = None
+        self._gpus = [nvml.Gpu(number, str(number))]  # without NVML the one that trains is still worth a line
+        self._retry_at = float("inf")
+
+    def sample(self, seconds: float) -> list[DeviceSampled]:
+        if self._nvml is None and not self.problem:
+            self.problem = self._start()
+        if seconds >= self._retry_at:
+            self._find_again()
+        samples = [self._sample(gpu, seconds) for gpu in self._gpus]
+        if self._retry_at == float("inf") and any(gpu.problem for gpu in self._gpus):
+            self._retry_at = seconds + _RETRY_S
+        return samples
+
+    def info(self, sample: DeviceSampled) -> DeviceInfo:
+        gpu = next(gpu for gpu in self._gpus if _label(gpu) == sample.device)
+        readable = tuple(name for name in FIGURES if getattr(sample, name) is not None)
+        name = driver = None
+        if self._nvml and not gpu.problem:
+            ask = functools.partial(nvml.ask, self._nvml, gpu, {})
+            name = ask("name", lambda: str(self._nvml.nvmlDeviceGetName(gpu.handle)))
+            driver = ask("driver", lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
+        total = sample.memory_total_mib
+        return DeviceInfo(sample.device, name or "", None, total, driver or "", readable, sample.missing, gpu.problem)
+
+    def stop(self) -> None:
+        if self._nvml:
+            nvml.stop(self._nvml)
+            self._nvml = None
+
+    def _start(self) -> str:
+        """Start NVML and find the GPUs; why that cannot be, or nothing."""
+        try:
+            import pynvml
+        except ImportError:
+            return "the package nvidia-ml-py is not installed"
+        if problem := nvml.start(pynvml):
+            return problem
+        self._nvml = pynvml
+        gpus = list(nvml.visible(pynvml, self._uuids))
+        self._gpus = gpus or self._gpus
+        if gpus:
+            return ""
+        return "CUDA_VISIBLE_DEVICES hides every GPU" if nvml.count(pynvml) else "NVML shows no NVIDIA GPU"
+
+    def _find_again(self) -> None:
+        """Start NVML anew, without which a lost GPU stays lost to it, and look for every GPU by its UUID."""
+        self._retry_at = float("inf")
+        nvml.stop(self._nvml)
+        problem = nvml.start(self._nvml)
+        for gpu in self._gpus:
+            if problem:
+                gpu.problem = problem
+                continue
+            nvml.find(self._nvml, gpu)
+            if gpu.handle is None:
+                gpu.problem = gpu.problem or nvml.LOST
+
+    def _sample(self, gpu: nvml.Gpu, seconds: float) -> DeviceSampled:
+        if self.problem or gpu.problem:
+            return self._blank(gpu, seconds)
+        lib, missing = self._nvml, dict[str, str]()
+        ask = functools.partial(nvml.ask, lib, gpu, missing)
+        utilization = None
+        if gpu.mig:  # some drivers answer 0 here
+            missing["utilization"] = "NVML gives no utilisation for a MIG slice"
+        else:
+            utilization = ask("utilization", lambda: float(lib.nvmlDeviceGetUtilizationRates(gpu.handle).gpu))
+        total, used = ask("memory_total_mib", lambda: nvml.total_and_used(lib, gpu.handle)) or (None, None)
+        run = self._run_memory(gpu, missing)
+        others = None
+        if used is not None and run is not None:
+            others = max(0.0, used - run)
+        else:
+            missing["memory_others_mib"] = missing.get("memory_total_mib") or missing["memory_run_mib"]
+        power = ask("power_w", lambda: float(lib.nvmlDeviceGetPowerUsage(gpu.handle) / 1000))
+        temperature = ask("temperature_c", lambda: nvml.temperature(lib, gpu.handle))
+        if gpu.problem:  # lost on the way: no half samples
+            return self._blank(gpu, seconds)
+        return DeviceSampled(seconds, _label(gpu), utilization, run, others, total, power, temperature, missing)
+
+    def _blank(self, gpu: nvml.Gpu, seconds: float) -> DeviceSampled:
+        run = _allocated(self._own_memory, gpu.number)
+        missing = dict.fromkeys(FIGURES, self.problem or gpu.problem)
+        if run is not None:
+            del missing["memory_run_mib"]
+        return DeviceSampled(seconds, _label(gpu), None, run, None, None, missing=missing)
+
+    def _run_memory(self, gpu: nvml.Gpu, missing: dict[str, str]) -> float | None:
+        """MiB of the run on a GPU; the larger of what torch's allocator and NVML say, where they say anything."""
+        reasons = {"memory_run_mib": _UNLISTED}
+        processes = nvml.ask(self._nvml, gpu, reasons, "memory_run_mib", lambda: self._listed(gpu)) or []
+        known = [entry.usedGpuMemory / _MIB for entry in processes if entry.pid == self._pid and entry.usedGpuMemory]
+        allocated = _allocated(self._own_memory, gpu.number)
+        if allocated is not None:
+            known.append(allocated)
+        if not known:
+            missing.update(reasons)
+        return max(known, default=None)
+
+    def _listed(self, gpu: nvml.Gpu) -> list[Any]:
+        return list(self._nvml.nvmlDeviceGetComputeRunningProcesses(gpu.handle))
+
+
+class _Mps:
+    """Apple's GPU, of which macOS tells little."""
+
+    def __init__(self, own_memory: OwnMemory | None):
+        self._own_memory = own_memory
+
+    def sample(self, seconds: float) -> list[DeviceSampled]:
+        run = _allocated(self._own_memory, 0)
+        missing = dict.fromkeys(FIGURES, "macOS tells a GPU's figures to administrators only")
+        missing["memory_others_mib"] = missing["memory_total_mib"] = "the GPU shares the memory of the CPU"
+        if run is not None:
+            del missing["memory_run_mib"]
+        return [DeviceSampled(seconds, "gpu 0", None, run, None, None, missing=missing)]
+
+
+def _label(gpu: nvml.Gpu) -> str:
+    return f"gpu {gpu.number}"
+
+
+def _allocated(own_memory: OwnMemory | None, number: int) -> float | None:
+    try:
+        return own_memory(number) if own_memory else None
+    except RuntimeError:  # torch's, of a GPU that is gone
+        return None
