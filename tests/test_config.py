@@ -1,0 +1,240 @@
+"""RunConfig: what it takes, what it refuses and how it says so; presets, warnings, and how a rate is written."""
+
+import dataclasses
+import json
+import math
+import random
+import struct
+from typing import Any
+
+import pytest
+
+from labkit import config
+from labkit.config import PRESETS, RunConfig, knobs, preset, show_rate, warnings
+
+NUMBERS = [name for name, (kind, _) in config.field_types().items() if kind in (int, float)]
+CHOICES = [name for name, rule in knobs().items() if rule.choices]
+
+
+def test_every_default_lies_in_its_own_range() -> None:
+    assert dataclasses.asdict(RunConfig()) == {field.name: field.default for field in dataclasses.fields(RunConfig)}
+
+
+def test_every_field_says_what_it_is_and_where_it_is_shown() -> None:
+    for name, rule in knobs().items():
+        assert rule.label, name
+        assert len(rule.help) > 10, name
+        assert rule.group in ("main", "advanced"), name
+
+
+def test_every_number_has_a_range_that_a_slider_can_walk() -> None:
+    for name in NUMBERS:
+        rule = knobs()[name]
+        assert rule.low is not None, name
+        assert rule.high is not None, name
+        assert rule.low < rule.high, name
+        assert all(rule.low <= mark <= rule.high for mark in rule.marks), name
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RunConfig().epochs = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_both_ends_of_a_range_are_taken_and_the_next_beyond_refused(name: str) -> None:
+    rule = knobs()[name]
+    assert rule.low is not None
+    assert rule.high is not None
+    assert (getattr(RunConfig(**{name: rule.low}), name), getattr(RunConfig(**{name: rule.high}), name)) == (
+        rule.low,
+        rule.high,
+    )
+    whole = config.field_types()[name][0] is int
+    below = rule.low - 1 if whole else math.nextafter(rule.low, -math.inf)
+    above = rule.high + 1 if whole else math.nextafter(rule.high, math.inf)
+    for beyond in (below, above):
+        with pytest.raises(ValueError, match=f"^{name} must be between .* not {beyond!r}"):
+            RunConfig(**{name: beyond})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "3", "5e-5", True, False, [1], b"1"])
+def test_what_is_no_number_in_range_is_refused_by_the_name_of_its_field(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be "):
+        RunConfig(**{name: value})
+
+
+@pytest.mark.parametrize("name", [name for name, (_, optional) in config.field_types().items() if not optional])
+def test_none_is_refused_where_it_has_no_meaning(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be .*None"):
+        RunConfig(**{name: None})
+
+
+def test_none_means_something_for_the_crf_rate_only() -> None:
+    assert [name for name, (_, optional) in config.field_types().items() if optional] == ["crf_rate"]
+    assert RunConfig(crf_rate=None).crf_rate is None
+    assert knobs()["crf_rate"].none_text
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_that_is_not_offered_is_refused_with_those_that_are(name: str) -> None:
+    for choice in knobs()[name].choices:
+        assert getattr(RunConfig(**{name: choice}), name) == choice
+    with pytest.raises(ValueError, match=f"^{name} must be one of .*{knobs()[name].choices[-1]}.*, not 'bert'"):
+        RunConfig(**{name: "bert"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", 2.5), ("corpus", 3), ("corpus", ""), ("encoder", "  "), ("repair_tags", 1), ("repair_tags", "no")],
+)
+def test_a_value_of_the_wrong_type_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        RunConfig(**{name: value})
+
+
+def test_whole_numbers_become_the_type_of_their_field() -> None:
+    made = RunConfig(epochs=3.0, head_rate=0, clip_norm=1)  # type: ignore[arg-type]
+    assert [type(value) for value in (made.epochs, made.head_rate, made.clip_norm)] == [int, float, float]
+    assert made == RunConfig(epochs=3, head_rate=0.0, clip_norm=1.0)
+
+
+def test_text_that_may_be_empty_may_be_empty() -> None:
+    assert RunConfig(trackers="").trackers == ""
+
+
+def test_a_copy_is_checked_like_any_other() -> None:
+    assert RunConfig().replace(epochs=7).epochs == 7
+    with pytest.raises(ValueError, match=r"^epochs"):
+        RunConfig().replace(epochs=0)
+
+
+def test_a_config_comes_back_from_json_as_it_was() -> None:
+    source = random.Random(0)
+    for _ in range(200):
+        made = RunConfig(
+            epochs=source.randint(1, 50),
+            encoder_rate=source.uniform(0, 1e-2),
+            head_rate=10 ** source.uniform(-12, -1),
+            crf_rate=source.choice([None, source.random()]),
+            encoder=source.choice(["minilm", "/a folder/ü", 'a "name"']),
+            repair_tags=source.choice([True, False]),
+        )
+        assert RunConfig.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+
+
+def test_a_stored_config_with_a_strange_setting_is_refused_by_its_name() -> None:
+    with pytest.raises(ValueError, match="unknown settings colour, taste"):
+        RunConfig.from_dict({**RunConfig().as_dict(), "taste": 1, "colour": 2})
+
+
+def test_a_stored_config_of_fewer_settings_gets_the_defaults() -> None:
+    assert RunConfig.from_dict({"epochs": 4}) == RunConfig(epochs=4)
+
+
+@pytest.mark.parametrize(
+    ("encoder_rate", "head_rate", "ratio"), [(5e-5, 5e-3, 100), (0, 1e-3, math.inf), (0, 0, 0), (1e-3, 0, 0)]
+)
+def test_the_ratio_is_head_over_encoder(encoder_rate: float, head_rate: float, ratio: float) -> None:
+    assert RunConfig(encoder_rate=encoder_rate, head_rate=head_rate).rate_ratio == pytest.approx(ratio)
+
+
+# presets
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_a_config_that_can_be_made(name: str) -> None:
+    assert RunConfig(**preset(name))
+
+
+def test_each_preset_undoes_the_one_before_it() -> None:
+    for before in PRESETS:
+        for after in PRESETS:
+            changed = RunConfig(**preset(before)).replace(**preset(after))
+            assert changed == RunConfig(**preset(after)), (before, after)
+
+
+def test_the_article_s_preset_has_its_two_rates_and_schedules() -> None:
+    made = RunConfig(**preset("article"))
+    assert (made.encoder_rate, made.head_rate) == (5e-5, 1e-4)
+    assert (made.encoder_schedule, made.head_schedule) == ("linear", "staircase")
+
+
+def test_one_rate_means_the_same_for_both() -> None:
+    assert RunConfig(**preset("one rate")).rate_ratio == 1
+
+
+def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="unknown preset 'fast'; there are labkit, article, one rate"):
+        preset("fast")
+
+
+# warnings
+
+
+def test_usual_settings_draw_no_warning() -> None:
+    assert warnings(RunConfig(), train_sentences=2000) == []
+    assert warnings(RunConfig(**preset("article")), train_sentences=2000) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentences", "part"),
+    [
+        ({"epochs": 1}, None, "1 epochs"),
+        ({"epochs": 5}, None, "5 epochs"),
+        ({"encoder_rate": 1e-3, "head_rate": 1e-4}, None, "below the encoder's"),
+        ({"encoder_rate": 1e-6, "head_rate": 1e-2}, None, "10,000 times"),
+        ({"encoder_rate": 0.0, "head_rate": 0.0}, None, "nothing will be learnt"),
+        ({"batch_size": 64}, 63, "larger than the training part (63 sentences)"),
+    ],
+)
+def test_an_unusual_setting_draws_one_warning_in_a_sentence(
+    changes: dict[str, Any], sentences: int | None, part: str
+) -> None:
+    (warning,) = warnings(RunConfig().replace(**changes), sentences)
+    assert part in warning
+    assert warning.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 2},
+        {"epochs": 4},
+        {"encoder_rate": 1e-4, "head_rate": 1e-4},
+        {"encoder_rate": 1e-5, "head_rate": 1e-2},
+        {"encoder_rate": 0.0},  # frozen on purpose
+        {"batch_size": 64},
+    ],
+)
+def test_settings_at_the_edge_of_the_usual_draw_none(changes: dict[str, Any]) -> None:
+    assert warnings(RunConfig().replace(**changes), 64) == []
+
+
+# how a rate is written
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(0, "0"), (5e-5, "5e-5"), (2e-5, "2e-5"), (2.5e-4, "2.5e-4"), (0.1, "1e-1"), (1.0, "1e0"), (1e-10, "1e-10")],
+)
+def test_a_rate_is_written_as_people_write_it(rate: float, text: str) -> None:
+    assert show_rate(rate) == text
+
+
+def test_a_written_rate_is_the_rate_itself_for_any_float() -> None:
+    source = random.Random(0)
+    for _ in range(20_000):
+        (rate,) = struct.unpack("<d", source.randbytes(8))
+        if math.isfinite(rate):
+            assert float(show_rate(rate)) == rate
+
+
+def test_a_written_rate_has_no_digit_more_than_it_needs() -> None:
+    source = random.Random(0)
+    for _ in range(5_000):
+        digits, exponent = source.randint(1, 15), source.randint(-12, 0)
+        mantissa = str(source.randint(10 ** (digits - 1), 10**digits - 1))
+        text = f"{mantissa[0]}.{mantissa[1:]}".rstrip("0").rstrip(".") + f"e{exponent}"
+        assert show_rate(float(text)) == text
