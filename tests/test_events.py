@@ -1,0 +1,261 @@
+"""The log of a run: written by several, read while it grows, and never lost to a line that cannot be understood."""
+
+import json
+import math
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from labkit.events import (
+    CONTROL,
+    EVENTS,
+    CheckpointSaved,
+    CorpusRead,
+    DeviceSampled,
+    Evaluated,
+    Event,
+    GroupAudit,
+    GroupsAudited,
+    LineWriter,
+    PhaseEntered,
+    RateAsked,
+    RateChanged,
+    RunFinished,
+    RunQueued,
+    RunStarted,
+    StepDone,
+    StopAsked,
+    TrainingPlanned,
+    TypeScore,
+    controls_of,
+    events_of,
+)
+
+ONE_OF_EACH: list[Event] = [
+    RunQueued(1.5),
+    RunStarted(2.0, 17, 1.9, "machine"),
+    PhaseEntered(0.1, "Reading the corpus"),
+    CorpusRead(0.2, "wnut16", "ab" * 32, 10, 2, 3, 99, ["O", "B-person"], ["2 sentences were <b>cut</b>."]),
+    GroupsAudited(0.3, [GroupAudit("head", 4, 1000, 5e-3, "linear", 3, 0.0, 2)]),
+    TrainingPlanned(0.4, 30, 10, "cuda:0", "A card", "bfloat16", 1, "cd" * 32),
+    StepDone(0.5, 1, 0.1, 2.25, {"encoder": 5e-5, "head": 5e-3}, {"encoder": 1.0, "head": None}, 640),
+    Evaluated(0.6, 10, 1.0, 6400, 1.5, 0.5, 0.25, 1 / 3, {"person": TypeScore(1.0, 0.5, 2 / 3, 7)}),
+    DeviceSampled(0.7, "gpu 0", None, 1.0, 2.0, 3.0, missing={"utilization": "MIG"}),
+    RateChanged(0.8, 11, "head", 1e-3),
+    CheckpointSaved(0.9, 20, "best"),
+    RunFinished(1.0, "failed", 21, "The loss is not a number: ü \u2028 \n new line.", "Lower the rate.", "Traceback"),
+]
+
+STEP = StepDone(0.5, 1, 0.1, 2.25, {"head": 5e-3}, {"head": 1.0}, 640)
+
+
+def write(folder: Path, *lines: Event) -> None:
+    writer = LineWriter(folder / EVENTS)
+    writer.write(*lines)
+    writer.close()
+
+
+def append(folder: Path, data: bytes) -> None:
+    with open(folder / EVENTS, "ab") as file:
+        file.write(data)
+
+
+def test_every_kind_of_event_comes_back_as_it_was(tmp_path: Path) -> None:
+    assert {type(event) for event in ONE_OF_EACH} == set(Event.__args__)
+    write(tmp_path, *ONE_OF_EACH)
+    tail = events_of(tmp_path)
+    assert tail.read() == ONE_OF_EACH
+    assert tail.skipped == 0
+
+
+def test_a_line_is_one_plain_json_object_that_names_its_kind(tmp_path: Path) -> None:
+    write(tmp_path, *ONE_OF_EACH)
+    lines = (tmp_path / EVENTS).read_bytes().removesuffix(b"\n").split(b"\n")
+    assert [json.loads(line)["kind"] for line in lines] == [
+        "run queued",
+        "run started",
+        "phase entered",
+        "corpus read",
+        "groups audited",
+        "training planned",
+        "step done",
+        "evaluated",
+        "device sampled",
+        "rate changed",
+        "checkpoint saved",
+        "run finished",
+    ]
+
+
+def test_controls_come_back_as_they_were(tmp_path: Path) -> None:
+    writer = LineWriter(tmp_path / CONTROL)
+    writer.write(RateAsked("head", 1e-3), StopAsked())
+    assert controls_of(tmp_path).read() == [RateAsked("head", 1e-3), StopAsked()]
+    writer.close()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_loss_or_norm_that_is_no_number_comes_back_as_none(value: float, tmp_path: Path) -> None:
+    write(tmp_path, StepDone(0.5, 1, 0.1, value, {"head": 5e-3}, {"head": value}, 640))
+    (step,) = events_of(tmp_path).read()
+    assert isinstance(step, StepDone)
+    assert step.loss is None
+    assert step.gradient_norms == {"head": None}
+    assert b"NaN" not in (tmp_path / EVENTS).read_bytes()
+
+
+def test_what_a_device_did_not_tell_stays_none_and_never_becomes_zero(tmp_path: Path) -> None:
+    write(tmp_path, DeviceSampled(0.7, "gpu 0", None, None, None, None))
+    (sample,) = events_of(tmp_path).read()
+    assert isinstance(sample, DeviceSampled)
+    assert (sample.utilization, sample.power_w, sample.temperature_c) == (None, None, None)
+
+
+def test_floats_come_back_bit_by_bit(tmp_path: Path) -> None:
+    rates = [0.1, 1 / 3, 5e-5, 5e-324, 1.7976931348623157e308, 2**53 + 0.0]
+    write(tmp_path, *(RateChanged(0.0, 1, "head", rate) for rate in rates))
+    assert [event.rate for event in events_of(tmp_path).read() if isinstance(event, RateChanged)] == rates
+
+
+def test_reading_before_there_is_a_file_finds_nothing(tmp_path: Path) -> None:
+    tail = events_of(tmp_path / "not yet")
+    assert tail.read() == []
+    (tmp_path / "not yet").mkdir()
+    write(tmp_path / "not yet", STEP)
+    assert tail.read() == [STEP]
+
+
+def test_each_look_finds_only_what_is_new(tmp_path: Path) -> None:
+    tail = events_of(tmp_path)
+    write(tmp_path, *ONE_OF_EACH[:2])
+    assert tail.read() == ONE_OF_EACH[:2]
+    assert tail.read() == []
+    write(tmp_path, *ONE_OF_EACH[2:])
+    assert tail.read() == ONE_OF_EACH[2:]
+
+
+def test_a_half_written_last_line_waits_for_its_rest(tmp_path: Path) -> None:
+    write(tmp_path, *ONE_OF_EACH)
+    data = (tmp_path / EVENTS).read_bytes()
+    (tmp_path / EVENTS).write_bytes(b"")
+    tail, found = events_of(tmp_path), []
+    for start in range(0, len(data), 7):  # cuts inside numbers, names and letters of two bytes
+        append(tmp_path, data[start : start + 7])
+        found += tail.read()
+    assert found == ONE_OF_EACH
+    assert tail.skipped == 0
+
+
+def test_a_log_cut_in_its_last_line_gives_all_lines_before_it(tmp_path: Path) -> None:
+    write(tmp_path, STEP, STEP)
+    data = (tmp_path / EVENTS).read_bytes()
+    (tmp_path / EVENTS).write_bytes(data[:-5])
+    tail = events_of(tmp_path)
+    assert tail.read() == [STEP]
+    assert tail.skipped == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"kind":"moon rose","seconds":1.0}',
+        b'{"seconds":1.0}',
+        b'{"kind":"step done","seconds":1.0}',
+        b'{"kind":"checkpoint saved","seconds":"soon","step":1,"name":"best"}',
+        b'{"kind":"step do{"kind":"phase entered","seconds":1.0,"text":"x"}',
+        b"[]",
+        b"no json",
+        b"\xff\xfe\x00",
+        b"",
+    ],
+    ids=["unknown kind", "no kind", "fields missing", "wrong type", "broken off", "list", "text", "bytes", "empty"],
+)
+def test_a_line_that_cannot_be_understood_is_counted_and_the_rest_is_read(line: bytes, tmp_path: Path) -> None:
+    write(tmp_path, STEP)
+    append(tmp_path, line + b"\n")
+    write(tmp_path, STEP)
+    tail = events_of(tmp_path)
+    assert tail.read() == [STEP, STEP]
+    assert tail.skipped == 1
+
+
+def test_a_field_of_a_later_version_is_passed_over(tmp_path: Path) -> None:
+    append(tmp_path, b'{"kind":"phase entered","seconds":1.0,"text":"x","mood":"good"}\n')
+    assert events_of(tmp_path).read() == [PhaseEntered(1.0, "x")]
+
+
+def test_a_field_with_a_default_may_be_missing_in_an_older_log(tmp_path: Path) -> None:
+    append(tmp_path, b'{"kind":"run finished","seconds":1.0,"state":"completed","step":3}\n')
+    assert events_of(tmp_path).read() == [RunFinished(1.0, "completed", 3)]
+
+
+def test_writing_nothing_writes_nothing(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert (tmp_path / EVENTS).read_bytes() == b""
+
+
+def test_an_event_is_on_disk_when_write_returns(tmp_path: Path) -> None:
+    writer = LineWriter(tmp_path / EVENTS)
+    writer.write(STEP)
+    assert events_of(tmp_path).read() == [STEP]
+    writer.close()
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from labkit.events import LineWriter, PhaseEntered
+writer = LineWriter(Path(sys.argv[1]))
+print("ready", flush=True)
+input()
+for number in range(400):
+    writer.write(*[PhaseEntered(float(number), sys.argv[2] * 3000)] * (1 + number % 2))
+"""
+
+
+def test_lines_of_two_processes_never_mix(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITE, str(tmp_path / EVENTS)]
+    root = Path(__file__).parent.parent
+    pipe = subprocess.PIPE
+    writers = [subprocess.Popen([*command, letter], stdin=pipe, stdout=pipe, cwd=root) for letter in "ab"]
+    tail, found = events_of(tmp_path), []
+    for writer in writers:
+        assert writer.stdout
+        writer.stdout.readline()
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write(b"go\n")
+        writer.stdin.flush()
+    while any(writer.poll() is None for writer in writers):
+        found += tail.read()
+    found += tail.read()
+    for writer in writers:
+        writer.communicate()
+    phases = [event for event in found if isinstance(event, PhaseEntered)]
+    expected = [float(number) for number in range(400) for _ in range(1 + number % 2)]
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert tail.skipped == 0
+    for letter in "ab":
+        assert [event.seconds for event in phases if event.text == letter * 3000] == expected
+    assert len(phases) == 2 * len(expected)
+
+
+def test_lines_of_threads_that_share_a_writer_never_mix(tmp_path: Path) -> None:
+    writer = LineWriter(tmp_path / EVENTS)
+
+    def work(letter: str) -> None:
+        for number in range(300):
+            writer.write(PhaseEntered(float(number), letter * 500))
+
+    threads = [threading.Thread(target=work, args=(letter,)) for letter in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close()
+    tail = events_of(tmp_path)
+    assert sorted({event.text[0] for event in tail.read() if isinstance(event, PhaseEntered)}) == list("abcd")
+    assert tail.skipped == 0
