@@ -1,0 +1,177 @@
+"""The lab from a terminal: `python -m labkit --help`.
+
+Each command imports what it needs when it is called, so that help and the table of runs come at once.
+"""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from labkit import __version__, folders
+from labkit.config import PRESETS
+from labkit.terminal.options import config_of, run_options
+
+_log = logging.getLogger("labkit")
+
+runs_option = click.option(
+    "--runs",
+    "runs_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="The folder of run folders. [by default LABKIT_RUNS, or runs/ of the checkout]",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="labkit")
+@click.option("--debug", is_flag=True, help="Show log messages, and errors with their traceback.")
+def cli(debug: bool) -> None:
+    """Tune a BERT encoder and a BiLSTM-CRF head together on named-entity recognition."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    _log.setLevel(logging.DEBUG if debug else logging.WARNING)
+
+
+@cli.command()
+@run_options
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="labkit", help="What the other options change.")
+@click.option("--name", default="", help="What the run is called in tables.")
+@runs_option
+def train(preset: str, name: str, runs_folder: Path | None, **given: Any) -> None:
+    """Train in this terminal. The last line of stdout is the run's folder.
+
+    Ctrl-C stops after the step and keeps the model; a second one aborts. Several processes:
+    accelerate launch -m labkit train …
+    """
+    config = config_of(preset, given)
+    from labkit.terminal import training
+
+    folder = training.open_folder(config, runs_folder or folders.runs(), name)
+    finished = training.train_here(config, folder)
+    if finished:
+        click.echo(folder)
+    if finished and finished.state == "failed":
+        _log.debug("%s", finished.details)
+        raise click.ClickException(f"{finished.reason} {finished.hint}".strip())
+
+
+@cli.command()
+@runs_option
+@click.option("--json", "as_json", is_flag=True, help="For other programs: a list of objects.")
+def runs(runs_folder: Path | None, as_json: bool) -> None:
+    """List all runs, the newest last."""
+    from labkit.runs.store import RunStore
+    from labkit.terminal import tables
+
+    found = RunStore(runs_folder).runs()
+    if as_json:
+        click.echo(json.dumps([tables.run_as_plain(run) for run in found], indent=2))
+    elif found:
+        tables.console().print(tables.runs_table(found))
+    else:
+        click.echo(f"no runs in {runs_folder or folders.runs()} yet", err=True)
+
+
+@cli.command()
+@click.argument("run", nargs=-1, required=True)
+@runs_option
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves into this file, too.")
+@click.option("--x", "axis", type=click.Choice(["step", "epoch", "tokens", "seconds"]), default="step")
+def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, axis: str) -> None:
+    """Show in what runs differ and how they scored. A RUN is its number, its name or its folder."""
+    if len(run) < 2:
+        raise click.UsageError("compare needs two runs or more, such as: labkit compare 1 2")
+    from labkit.runs.compare import table
+    from labkit.runs.store import RunStore
+    from labkit.terminal import tables
+
+    store = RunStore(runs_folder)
+    found = [store.get(each) for each in run]
+    compared = table(found)
+    tables.console().print(tables.plain_table(compared.columns, compared.text_rows()))
+    if png:
+        from labkit.lab.plots import compare_figure, to_png
+
+        png.write_bytes(to_png(compare_figure(found, x=axis)))
+
+
+@cli.command(short_help="Stop a run, keeping its model.")
+@click.argument("run")
+@runs_option
+def stop(run: str, runs_folder: Path | None) -> None:
+    """Stop a run after its current step, keeping its model; take a queued one out of the queue."""
+    from labkit.runs.store import RunStore
+    from labkit.training import launch
+
+    found = RunStore(runs_folder).get(run)
+    if found.is_final:
+        raise click.ClickException(f"{found.title} is {found.state} already")
+    launch.stop(found.folder)
+
+
+@cli.command(short_help="Mark the entities of a text by a run's weights.")
+@click.argument("run")
+@click.argument("text")
+@runs_option
+def predict(run: str, text: str, runs_folder: Path | None) -> None:
+    """Mark the entities of TEXT, one word a line, by a run's best weights."""
+    from labkit.runs.store import RunStore
+
+    folder = RunStore(runs_folder).get(run).folder
+    from labkit.training.predictor import predict_text
+
+    found = predict_text(folder, text)
+    for word, tag in zip(found["words"], found["tags"], strict=True):
+        click.echo(f"{word}\t{tag}")
+
+
+@cli.command(short_help="Fetch and verify pinned encoders and corpora.")
+@click.argument("name", nargs=-1)
+@click.option("--list", "listing", is_flag=True, help="List what can be fetched, and what is here.")
+def fetch(name: tuple[str, ...], listing: bool) -> None:
+    """Fetch and verify pinned encoders and corpora; without a NAME, the embedded default."""
+    from labkit.terminal import fetching, tables
+
+    if listing:
+        tables.console().print(fetching.assets_table())
+    else:
+        fetching.fetch_assets(name)
+
+
+@cli.command(short_help="Show GPUs and CPU, and what can be read from them.")
+def devices() -> None:
+    """Show this machine's GPUs and CPU, what can be read from them, and why the rest cannot."""
+    from labkit.terminal import tables
+    from labkit.training.devices import describe
+
+    for line in tables.device_lines(describe()):
+        click.echo(line)
+
+
+def main() -> NoReturn:
+    """Runs a command; whatever goes wrong is one line on stderr, unless --debug is given."""
+    try:
+        sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("aborted", 130)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "labkit"
+        _fail(f"{error.format_message()} ({where} --help shows what there is)", error.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        if _log.isEnabledFor(logging.DEBUG):
+            raise
+        _fail(str(error) or type(error).__name__, 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"labkit: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

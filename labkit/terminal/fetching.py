@@ -1,0 +1,45 @@
+"""Fetch pinned encoders and corpora, with a bar for each file, and list what there is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from labkit.data import assets
+from labkit.terminal.tables import console, plain_table
+
+
+def fetch_assets(names: Sequence[str]) -> None:
+    """Fetches what is not here yet, by default what the lab starts with, and verifies all; raises AssetError."""
+    speaking = console(stderr=True)
+    for name in names or assets.DEFAULTS:
+        with _bars() as progress:
+            place = assets.fetch(name, progress)
+        speaking.print(f"{name}: verified, in {place}", highlight=False, soft_wrap=True)
+
+
+def assets_table() -> Table:
+    """Every pinned asset, and whether it is here."""
+    rows = [
+        (asset.name, kind, "yes" if assets.is_present(asset.name) else "no", asset.licence, asset.about)
+        for kind, registry in (("encoder", assets.ENCODERS), ("corpus", assets.CORPORA))
+        for asset in registry.values()
+    ]
+    return plain_table(("name", "kind", "here", "licence", "about"), rows)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """What `assets.fetch` tells its progress to: (what, bytes done, bytes in all)."""
+    speaking = console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=speaking, disable=not speaking.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what)
+            bars.update(tasks[what], completed=done, total=total or None)
+
+        yield progress

@@ -1,0 +1,119 @@
+"""A run as it goes, in a terminal: phases and scores as lines, the steps as a bar below them."""
+
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from labkit.events import (
+    CheckpointSaved,
+    CorpusRead,
+    Evaluated,
+    Event,
+    PhaseEntered,
+    RateChanged,
+    StepDone,
+    TrainingPlanned,
+)
+
+_RECENT_S = 10.0  # what "recent" means for tokens per second
+_SMOOTHING = 0.9  # share of the loss shown that comes from before
+
+
+class TrainingProgress:
+    """Shows a run's events on a console, as they come. The bar is drawn on terminals only; lines come out anywhere."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._recent: deque[tuple[float, int]] = deque()  # seconds, tokens seen
+        self._loss: float | None = None
+        self._f1: float | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, event: Event) -> None:
+        """Takes one more event of the run in."""
+        match event:
+            case PhaseEntered():
+                self._say(event.text)
+            case CorpusRead():
+                self._say(_corpus_line(event))
+                for note in event.notes:
+                    self._say(f"  {note}")
+            case TrainingPlanned():
+                self._say(f"{event.steps} steps on {event.device_name}, {event.precision}")
+                self._task = self._bar.add_task("training", total=event.steps, figures="")
+            case StepDone():
+                self._step(event)
+            case Evaluated():
+                self._evaluated(event)
+            case RateChanged():
+                self._say(f"rate of {event.group} set to {event.rate:g} at step {event.step}")
+            case CheckpointSaved():
+                self._say(f"{event.name} weights saved at step {event.step}")
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        self._bar.console.print(escape(text), highlight=False)
+
+    def _step(self, event: StepDone) -> None:
+        if event.loss is not None:
+            before = event.loss if self._loss is None else self._loss
+            self._loss = _SMOOTHING * before + (1 - _SMOOTHING) * event.loss
+        self._recent.append((event.seconds, event.tokens))
+        while event.seconds - self._recent[0][0] > _RECENT_S:
+            self._recent.popleft()
+        if self._task is not None:
+            self._bar.update(
+                self._task, completed=event.step, description=f"epoch {event.epoch:.2f}", figures=self._figures()
+            )
+
+    def _evaluated(self, event: Evaluated) -> None:
+        if event.part == "dev":
+            self._f1 = event.f1
+        loss = "n/a" if event.loss is None else f"{event.loss:.4f}"
+        self._say(
+            f"epoch {event.epoch:.2f}, step {event.step}: {event.part} F1 {event.f1:.1%} "
+            f"(precision {event.precision:.1%}, recall {event.recall:.1%}), loss {loss}"
+        )
+
+    def _figures(self) -> str:
+        """Loss, F1 and speed, as far as they are known."""
+        (first_s, first), (last_s, last) = self._recent[0], self._recent[-1]
+        figures = [
+            f"loss {self._loss:.4f}" if self._loss is not None else "",
+            f"F1 {self._f1:.1%}" if self._f1 is not None else "",
+            f"{(last - first) / (last_s - first_s):,.0f} tokens/s" if last_s > first_s else "",
+        ]
+        return "  ".join(figure for figure in figures if figure)
+
+
+def _corpus_line(event: CorpusRead) -> str:
+    return (
+        f"corpus {event.name}: {event.train_sentences:,} sentences to train on, {event.dev_sentences:,} for dev, "
+        f"{event.test_sentences:,} for test; {len(event.tags)} tags"
+    )

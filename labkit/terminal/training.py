@@ -1,0 +1,78 @@
+"""Train in this terminal: the run is recorded as any other, shown while it goes, and ended by Ctrl-C."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from labkit.config import RunConfig
+from labkit.events import Event, RunFinished
+from labkit.runs.store import RunStore
+from labkit.terminal.progress import TrainingProgress
+from labkit.terminal.tables import console
+from labkit.training import launch, ranks
+
+
+def open_folder(config: RunConfig, runs: Path, name: str) -> Path:
+    """The run's new folder; the same one in every process that `accelerate launch` started."""
+    made = str(_new_folder(config, runs, name)) if ranks.is_main() else None
+    return Path(ranks.told_by_main(made, "folder"))
+
+
+def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
+    """Trains in this process and returns how it ended, None in a process that has no say.
+
+    Ctrl-C once stops after the step, twice raises KeyboardInterrupt.
+    """
+    from labkit.training.recorder import record
+
+    if not ranks.is_main():
+        with interrupts(lambda: None):
+            record(config, folder)
+        return None
+    finished: list[RunFinished] = []
+    with TrainingProgress(console(stderr=True)) as progress:
+
+        def show(event: Event) -> None:
+            progress.show(event)
+            if isinstance(event, RunFinished):
+                finished.append(event)
+
+        def stop() -> None:
+            progress.say("Stopping after this step, the model is kept; Ctrl-C again aborts.")
+            launch.stop(folder)
+
+        with interrupts(stop):
+            record(config, folder, show)
+    launch.start_next(folder.parent)  # what was queued in a notebook meanwhile
+    return finished[-1] if finished else None
+
+
+@contextmanager
+def interrupts(first: Callable[[], None]) -> Iterator[None]:
+    """Within, the first interrupt or termination calls `first`, and a further interrupt raises KeyboardInterrupt."""
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            first()
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _new_folder(config: RunConfig, runs: Path, name: str) -> Path:
+    folder = launch.create(config, runs)
+    if name:
+        store = RunStore(runs)
+        store.rename(store.get(folder), name)
+    return folder

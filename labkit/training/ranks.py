@@ -1,0 +1,33 @@
+"""Several processes of one run: who they are, and how all of them learn what the main one decided."""
+
+import os
+from typing import Any
+
+_kept: list[Any] = []  # the store lives in the main process: the others may still be reading when it goes on
+
+
+def is_main() -> bool:
+    """Whether this is the process that speaks and writes; true where there is only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def are_several() -> bool:
+    """Whether `accelerate launch` or `torchrun` started more than this process."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def told_by_main(text: str | None, about: str) -> str:
+    """What the main process passed as `text`, in every process; the others pass None and wait for it.
+
+    Through the store that torch's processes meet at anyway, so before any process group and on any device.
+    """
+    if not are_several():
+        assert text is not None
+        return text
+    from torch.distributed.rendezvous import rendezvous
+
+    store, _, _ = next(rendezvous("env://"))
+    _kept.append(store)
+    if text is not None:
+        store.set(f"labkit/{about}", text)
+    return str(store.get(f"labkit/{about}").decode())

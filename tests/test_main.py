@@ -1,0 +1,339 @@
+"""The commands of `python -m labkit`, called as a terminal calls them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from labkit.__main__ import main, train
+from labkit.config import RunConfig, field_types, knobs, preset
+from labkit.events import RunFinished, StepDone, events_of
+from labkit.runs.store import RunStore
+from labkit.terminal import training
+from labkit.terminal.options import config_of
+from labkit.terminal.tables import duration
+from labkit.terminal.training import interrupts
+from tests.runs.samples import write_run
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def labkit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Calls a command in this process."""
+
+    def call(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["labkit", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return Said(int(ended.value.code or 0), said.out, said.err)
+
+    return call
+
+
+def _settings(**given: Any) -> RunConfig:
+    """The config that options on a command line lead to."""
+    words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    context = train.make_context("train", words)
+    known = {name: value for name, value in context.params.items() if name in field_types()}
+    return config_of(context.params["preset"], known)
+
+
+# --- options
+
+
+@pytest.mark.parametrize("name", knobs())
+def test_every_setting_is_an_option(name: str) -> None:
+    kind, _ = field_types()[name]
+    knob, default = knobs()[name], getattr(RunConfig(), name)
+    if kind is bool:
+        flag = "--no-" if default else "--"
+        context = train.make_context("train", [flag + name.replace("_", "-")])
+        assert context.params[name] is (not default)
+        return
+    other = knob.choices[-1] if knob.choices else "elsewhere" if kind is str else kind(knob.low or 0)
+    assert getattr(_settings(**{name: other}), name) == other
+
+
+def test_without_options_a_run_has_the_defaults() -> None:
+    assert _settings() == RunConfig()
+
+
+def test_options_are_put_over_the_preset() -> None:
+    config = _settings(preset="article", head_rate=0.02)
+    assert config == RunConfig(**(preset("article") | {"head_rate": 0.02}))
+
+
+def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) -> None:
+    said = " ".join(labkit("train", "--help").out.split())
+    assert "0 freezes it [0 to 0.01, by default 5e-5]" in said
+    assert "[0 to 1, by default as the head]" in said
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("train", "--epochs", "0"), "epochs must be between 1 and 50"),
+        (("train", "--epochs", "few"), "--epochs"),
+        (("train", "--downstream", "gru"), "'gru' is not one of"),
+        (("train", "--epoch-s", "3"), "--epoch-s"),
+        (("compare", "1"), "two runs or more"),
+        (("compare", "1", "2"), "run '1' is not in"),
+        (("stop", "seven"), "run 'seven' is not in"),
+        (("fetch", "no-such-thing"), "no-such-thing"),
+        (("trian",), "trian"),
+    ],
+)
+def test_a_mistake_is_one_readable_line(labkit: Callable[..., Said], words: tuple[str, ...], told: str) -> None:
+    said = labkit(*words)
+    assert said.code != 0
+    assert said.out == ""
+    assert re.fullmatch(r"labkit: [^\n]+\n", said.err), said.err
+    assert told in said.err
+
+
+def test_debug_raises_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["labkit", "--debug", "stop", "seven"])
+    with pytest.raises(ValueError, match="seven"):
+        main()
+
+
+# --- reading runs
+
+
+def test_runs_lists_each_run_with_its_state_and_score(labkit: Callable[..., Said], runs_folder: Path) -> None:
+    write_run(runs_folder, RunConfig(head_rate=1e-3))
+    write_run(runs_folder, RunConfig(head_rate=1e-2), state="failed")
+    said = labkit("runs")
+    lines = said.out.splitlines()
+    assert said.code == 0
+    assert [line.split()[0] for line in lines[1:]] == ["#1", "#2"]
+    assert "completed" in lines[1]
+    assert "failed" in lines[2]
+    best = RunStore(runs_folder).get(1).best
+    assert best is not None
+    assert f"{best.f1:.1%}" in lines[1]
+
+
+def test_runs_as_json_can_be_read_back(labkit: Callable[..., Said], runs_folder: Path) -> None:
+    folder = write_run(runs_folder, RunConfig(batch_size=4))
+    (told,) = json.loads(labkit("runs", "--json").out)
+    run = RunStore(runs_folder).get(1)
+    assert run.best is not None
+    assert told["folder"] == str(folder)
+    assert (told["state"], told["dev_f1"], told["step"]) == (run.state, run.best.f1, run.summary().step)
+    assert RunConfig.from_dict(told["config"]) == RunConfig(batch_size=4)
+
+
+def test_a_folder_without_runs_is_no_error(labkit: Callable[..., Said]) -> None:
+    said = labkit("runs")
+    assert (said.code, said.out) == (0, "")
+    assert "no runs" in said.err
+
+
+def test_a_name_with_markup_in_it_is_shown_as_it_is(labkit: Callable[..., Said], runs_folder: Path) -> None:
+    write_run(runs_folder)
+    store = RunStore(runs_folder)
+    store.rename(store.get(1), "[red]hot[/red] [/]")
+    said = labkit("runs")
+    assert said.code == 0
+    assert "[red]hot[/red] [/]" in said.out
+
+
+def test_compare_shows_what_differs_and_nothing_that_does_not(labkit: Callable[..., Said], runs_folder: Path) -> None:
+    write_run(runs_folder, RunConfig(head_rate=1e-3))
+    write_run(runs_folder, RunConfig(head_rate=2e-2))
+    said = labkit("compare", "1", runs_folder / "run-0002").out
+    assert "1e-3" in said
+    assert "2e-2" in said
+    assert "wnut16" not in said
+
+
+def test_compare_draws_a_picture(labkit: Callable[..., Said], runs_folder: Path, tmp_path: Path) -> None:
+    for rate in (1e-3, 1e-2):
+        write_run(runs_folder, RunConfig(head_rate=rate))
+    picture = tmp_path / "both.png"
+    assert labkit("compare", 1, 2, "--png", picture, "--x", "epoch").code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_stopping_a_finished_run_says_so(labkit: Callable[..., Said], runs_folder: Path) -> None:
+    write_run(runs_folder)
+    said = labkit("stop", "1")
+    assert said.code == 1
+    assert "#1 is completed already" in said.err
+
+
+def test_stopping_a_live_run_leaves_word_for_it(labkit: Callable[..., Said], runs_folder: Path) -> None:
+    folder = write_run(runs_folder, state="running")
+    assert labkit("stop", "1").code == 0
+    assert "stop asked" in (folder / "control.jsonl").read_text()
+
+
+def test_help_and_the_table_of_runs_do_not_load_what_they_do_not_need(runs_folder: Path) -> None:
+    write_run(runs_folder)
+    program = "import sys\nfrom labkit.__main__ import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)\n"
+    for words, heavy in ((["--help"], {"torch", "matplotlib", "numpy"}), (["runs"], {"torch", "matplotlib"})):
+        done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert not heavy & set(done.stdout.split())
+
+
+# --- assets and devices
+
+
+def test_fetch_lists_what_there_is(labkit: Callable[..., Said]) -> None:
+    said = labkit("fetch", "--list").out
+    assert {"minilm", "wnut16"} <= set(said.split())
+
+
+def test_devices_names_the_cpu(labkit: Callable[..., Said]) -> None:
+    assert re.search(r"^cpu: .*cores", labkit("devices").out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (41.6, "42 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")])
+def test_durations_read_well(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+# --- training
+
+
+@pytest.fixture
+def words(tiny_encoder: Path, tiny_corpus: Path) -> list[str]:
+    """The command that trains something tiny."""
+    given = ["--encoder", str(tiny_encoder), "--corpus", str(tiny_corpus), "--device", "cpu", "--precision", "float32"]
+    return ["train", *given, "--encoder-rate", "1e-3", "--head-rate", "1e-2", "--lstm-size", "16"]
+
+
+def test_train_ends_its_output_with_the_run_folder(labkit: Callable[..., Said], words: list[str]) -> None:
+    said = labkit(*words, "--epochs", 2, "--name", "first try")
+    assert said.code == 0, said.err
+    run = RunStore().get(said.out.splitlines()[-1])
+    assert (run.state, run.name) == ("completed", "first try")
+    assert run.config is not None
+    assert run.config.epochs == 2
+    assert "dev F1" in said.err
+
+
+def test_a_trained_run_predicts(labkit: Callable[..., Said], words: list[str]) -> None:
+    labkit(*words, "--epochs", 12, "--batch-size", 4, "--keep", "best", "--dropout", 0)
+    said = labkit("predict", "1", "anna lives in berlin .")
+    assert said.code == 0, said.err
+    tagged = dict(line.split("\t") for line in said.out.splitlines())
+    assert list(tagged) == ["anna", "lives", "in", "berlin", "."]
+    assert (tagged["anna"], tagged["lives"], tagged["berlin"]) == ("B-PER", "O", "B-LOC")
+
+
+def test_a_run_that_fails_says_why_and_exits_with_1(
+    labkit: Callable[..., Said], words: list[str], tmp_path: Path
+) -> None:
+    said = labkit(*words, "--corpus", tmp_path / "nowhere")
+    run = RunStore().get(1)
+    assert said.code == 1
+    assert run.state == "failed"
+    assert run.finished is not None
+    last = said.err.splitlines()[-1]
+    assert last.startswith("labkit: ")
+    assert run.finished.reason in last
+    assert "Traceback" not in said.err
+    assert said.out.splitlines()[-1] == str(run.folder)
+
+
+@pytest.fixture
+def start(words: list[str], runs_folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a long training in a process of its own, and waits for its first step."""
+    started: list[subprocess.Popen[str]] = []
+
+    def call(*launcher: str) -> subprocess.Popen[str]:
+        command = [sys.executable, *(launcher or ("-m", "labkit")), *words, "--epochs", "50", "--batch-size", "1"]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+        started.append(process)
+        _wait_for(lambda: any(isinstance(event, StepDone) for event in _events(runs_folder)), process)
+        return process
+
+    yield call
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _events(runs_folder: Path) -> list[Any]:
+    return events_of(runs_folder / "run-0001").read()
+
+
+def _wait_for(happened: Callable[[], bool], process: subprocess.Popen[str], timeout_s: float = 90.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.05)
+
+
+def test_ctrl_c_stops_after_the_step_and_keeps_the_model(
+    start: Callable[..., subprocess.Popen[str]], runs_folder: Path
+) -> None:
+    process = start()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    finished = _events(runs_folder)[-1]
+    assert isinstance(finished, RunFinished)
+    assert finished.state == "stopped"
+    assert (runs_folder / "run-0001" / "last" / "model.safetensors").is_file()
+    assert out.splitlines()[-1] == str(runs_folder / "run-0001")
+    assert "Ctrl-C again aborts" in err
+
+
+def test_the_second_ctrl_c_aborts_and_a_termination_never_does() -> None:
+    asked: list[str] = []
+    with pytest.raises(KeyboardInterrupt), interrupts(lambda: asked.append("stop")):
+        _send(signal.SIGTERM, signal.SIGTERM, signal.SIGINT)
+    assert asked == ["stop"]
+    with interrupts(lambda: asked.append("again")):
+        _send(signal.SIGINT, signal.SIGTERM)
+    assert asked == ["stop", "again"]
+
+
+def _send(*numbers: signal.Signals) -> None:
+    for number in numbers:
+        signal.raise_signal(number)
+
+
+def test_aborting_is_one_line_and_130(labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train_here", interrupted)
+    said = labkit("train")
+    assert (said.code, said.err) == (130, "\nlabkit: aborted\n")  # after the terminal's ^C
+
+
+def test_several_processes_make_one_run(words: list[str], runs_folder: Path) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "labkit"]
+    done = subprocess.run([*launcher, *words, "--epochs", "1"], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in runs_folder.glob("run-*")] == ["run-0001"]
+    run = RunStore(runs_folder).get(1)
+    assert run.state == "completed"
+    assert run.plan is not None
+    assert run.plan.processes == 2
+    assert done.stdout.splitlines() == [str(run.folder)]
