@@ -25,7 +25,9 @@ def is_alive(pid: int, process_started: float) -> bool:
         return False
 
 
-def this_process() -> tuple[int, float]:
-    """Pid and start time (Unix seconds) of the caller, as RunStarted wants them."""
-    process = psutil.Process()
-    return process.pid, process.create_time()
+def started_at(pid: int) -> float | None:
+    """When that process started, in Unix seconds as `is_alive` wants them; None where there is none."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except (psutil.Error, ValueError, OverflowError):
+        return None

@@ -1,0 +1,64 @@
+"""What runs in a process of its own, away from the kernel that asked for it.
+
+Little is imported before the run's first line is on disk: that is what the user waits for.
+"""
+
+import importlib
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labkit.config import RunConfig
+from labkit.events import RunFinished
+from labkit.training.stages import CONFIG, OUTPUT, stage, started, write
+
+WORK = f"{__name__}:work"
+CARRY_ON = f"{__name__}:carry_on"
+TAG = f"{__name__}:tag"
+
+
+def work(folder: str) -> None:
+    """A run's whole life: it trains, then lets the next one of the queue start."""
+    run = Path(folder)
+    try:
+        if stage(run) == "claimed":  # or its starter gave up on it
+            config = RunConfig.from_dict(json.loads((run / CONFIG).read_bytes())["config"])
+            _named("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
+    except BaseException as error:
+        if stage(run) != "over":
+            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            write(run, failure(run, reason, traceback.format_exc()))
+        raise
+    finally:
+        carry_on(folder)
+
+
+def carry_on(folder: str) -> None:
+    """Lets the next run start; the warm server does it as well, when a run's process was killed."""
+    from labkit.training.turns import start_next
+
+    start_next(Path(folder).parent)
+
+
+def tag(folder: str, text: str) -> dict[str, Any]:
+    """The entities of a text by a run's model."""
+    found: dict[str, Any] = _named("LABKIT_PREDICTOR", "labkit.training.predictor:predict_text")(Path(folder), text)
+    return found
+
+
+def failure(folder: Path, reason: str, details: str = "") -> RunFinished:
+    """The end of a run that could not say so itself."""
+    begun = started(folder)
+    seconds = time.time() - begun.time if begun else 0.0
+    return RunFinished(seconds, "failed", 0, reason, f"All that it printed is in {OUTPUT} of its folder.", details)
+
+
+def _named(variable: str, default: str) -> Callable[..., Any]:
+    """The function that an environment variable names as "module:function"; tests put a stand-in there."""
+    module, function = os.environ.get(variable, default).split(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found

@@ -1,0 +1,121 @@
+"""Starts runs in processes of their own, one after the other, and talks to them.
+
+A run's process survives the kernel that asked for it, whatever becomes of that: see prefork.py for how it is made and
+turns.py for the queue. Importing this is cheap, it leaves torch to the run's process.
+"""
+
+import json
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from labkit import folders
+from labkit.config import RunConfig
+from labkit.events import CONTROL, Control, LineWriter, RateAsked, RunQueued, StopAsked
+from labkit.training import workers
+from labkit.training.child import TAG
+from labkit.training.server import shutdown as shutdown_server
+from labkit.training.server import warm
+from labkit.training.stages import CONFIG, number, run_folders, stage, write
+from labkit.training.turns import cancel_queued, drop_unwanted, start_next
+from labkit.training.versions import versions
+
+__all__ = [
+    "cancel_queued",
+    "create",
+    "predict",
+    "set_rate",
+    "shutdown_server",
+    "start_next",
+    "stop",
+    "submit",
+    "warm",
+]
+
+_log = logging.getLogger(__name__)
+
+
+def submit(config: RunConfig, runs: Path | None = None) -> Path:
+    """Queues a run, and starts it in the background if none is live; returns its folder at once.
+
+    Who ends right after this still waits for the start, so that the run is not left lying.
+    """
+    folder = create(config, runs)
+    write(folder, RunQueued(time.time()))
+    _in_background(start_next, folder.parent)
+    return folder
+
+
+def create(config: RunConfig, runs: Path | None = None) -> Path:
+    """The folder of a new run, with its config.json; the caller trains it, the queue does not touch it.
+
+    It has the next number, taken by making the folder: of two callers at once, each gets its own.
+    """
+    folder = _take_number((runs or folders.runs()).resolve())
+    here = workers.current_folder()  # a relative corpus is looked for from here
+    about = {"config": config.as_dict(), "created": time.time(), "versions": versions(), "cwd": here}
+    aside = folder / f".{CONFIG}.new"
+    aside.write_text(json.dumps(about, indent=1), encoding="utf-8")
+    aside.replace(folder / CONFIG)
+    return folder
+
+
+def stop(folder: Path) -> None:
+    """Asks a run to end after its current step, keeping its model; a queued one will never start."""
+    _ask(folder, StopAsked())
+    if stage(folder) == "queued":
+        _in_background(drop_unwanted, folder.parent)
+
+
+def set_rate(folder: Path, group: str, rate: float) -> None:
+    """Asks a run for another peak rate of a group from its next step on. Raises ValueError for an impossible one."""
+    if not (math.isfinite(rate) and rate >= 0):
+        raise ValueError(f"rate of {group} must be a number of at least 0, not {rate!r}")
+    _ask(folder, RateAsked(group, float(rate)))
+
+
+def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
+    """What `predictor.predict_text` says, from a process of its own, so that no model stays in this one.
+
+    Raises ValueError for a run without a model, and RuntimeError with a sentence for whatever else goes wrong.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"folder must be a run's, but there is no {folder}")
+    found: dict[str, Any] = workers.ask(TAG, str(folder.resolve()), text, timeout_s=timeout_s)
+    return found
+
+
+def _take_number(runs: Path) -> Path:
+    runs.mkdir(parents=True, exist_ok=True)
+    following = max(map(number, run_folders(runs)), default=0) + 1
+    while True:
+        folder = runs / f"run-{following:04d}"
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            following += 1
+
+
+def _ask(folder: Path, control: Control) -> None:
+    if not folder.is_dir():
+        raise ValueError(f"folder must be a run's, but there is no {folder}")
+    writer = LineWriter(folder / CONTROL)
+    try:
+        writer.write(control)
+    finally:
+        writer.close()
+
+
+def _in_background(work: Callable[[Path], object], runs: Path) -> None:
+    def quietly() -> None:
+        try:
+            work(runs)
+        except Exception:
+            _log.exception("the queue of %s is stuck", runs)
+
+    threading.Thread(target=quietly, name="labkit-queue").start()

@@ -1,0 +1,46 @@
+"""A lock between processes, held on a file."""
+
+import errno
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Waits until nobody else is inside, thread or process; a process that dies inside lets go.
+
+    Where the file system has no locks, a warning is logged and nobody is kept out.
+    """
+    with open(path, "ab") as file:
+        try:
+            _lock(file)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            _log.warning("%s cannot be locked (%s): start runs from one place at a time", path, error.strerror)
+        yield  # closing the file lets go of the lock
+
+
+if sys.platform == "win32":
+    import msvcrt
+    import time
+
+    def _lock(file: IO[bytes]) -> None:
+        file.seek(0)
+        while True:
+            try:
+                return msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            except PermissionError:  # taken
+                time.sleep(0.01)
+
+else:
+    import fcntl
+
+    def _lock(file: IO[bytes]) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)

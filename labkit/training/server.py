@@ -1,0 +1,174 @@
+"""The asking side of the warm server (prefork.py): finds it, starts it, ends it.
+
+It lives in a session of its own, so that it outlives the kernel that started it and does not delay that kernel's end.
+It is found by a socket in a private folder, whose name holds everything that decides what importing the packages gives.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from labkit.training.prefork import ALREADY, frame
+from labkit.training.versions import versions
+
+_log = logging.getLogger(__name__)
+
+# All that a run imports of others, never labkit's own: edited code must not be stale. LABKIT_PRELOAD replaces the list.
+PRELOAD = (
+    "msgspec",
+    "psutil",
+    "torch",
+    "torch._dynamo",
+    "torchcrf",
+    "safetensors.torch",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.bert.modeling_bert",
+    "transformers.models.bert.tokenization_bert",
+    "accelerate",
+)
+IDLE_S = 600.0
+# Variables that count when a package is imported, not only when it is used.
+_VARIABLES = (
+    *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "TORCH", "PYTORCH_", "HF_", "TRANSFORMERS_"),
+    *("ACCELERATE_", "LABKIT_PRELOAD", "LD_", "PYTHON", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG", "LC_"),
+)
+
+_SCRIPT = Path(__file__).with_name("prefork.py")
+BOOT_S = 120.0  # torch may come from a slow network disk
+_BOOTS = 3  # starts before giving up
+
+
+class NoServerError(OSError):
+    """The warm server cannot be had."""
+
+
+def can_fork() -> bool:
+    """Whether runs are forked from a warm server here; LABKIT_FORK=0 says no.
+
+    A child forked on macOS may not use the system libraries that torch needs.
+    """
+    return hasattr(os, "fork") and sys.platform != "darwin" and os.environ.get("LABKIT_FORK") != "0"
+
+
+def warm(idle_s: float = IDLE_S) -> None:
+    """Starts the server in the background where there is none; returns at once. It ends after `idle_s` without use."""
+
+    def boot() -> None:
+        versions()  # takes some 10 ms the first time
+        if can_fork():
+            try:
+                connect(idle_s).close()
+            except OSError as error:
+                _log.warning("no warm server, so runs start slower: %s", error)
+
+    threading.Thread(target=boot, name="labkit-warm", daemon=True).start()
+
+
+def connect(idle_s: float = IDLE_S, wait_s: float = BOOT_S) -> socket.socket:
+    """A connection to the server, which is started, and waited for, where there is none.
+
+    Raises NoServerError where it cannot be had, or is not ready after `wait_s`.
+    """
+    path = _socket_path()
+    deadline, boots = time.monotonic() + wait_s, 0
+    while time.monotonic() < deadline:
+        if connection := _connected(path):
+            return connection
+        if not _is_up(path):
+            if boots == _BOOTS:
+                raise NoServerError(f"it ends while starting, see {path}.log")
+            boots += _boot(path, idle_s)
+        time.sleep(0.005)
+    raise NoServerError(f"it was not ready after {wait_s:.0f} s, see {path}.log")
+
+
+def shutdown() -> None:
+    """Ends the server of this environment, if there is one, and waits until it is gone; its runs go on."""
+    if not can_fork():
+        return
+    path = _socket_path()
+    deadline = time.monotonic() + BOOT_S
+    while _is_up(path) and time.monotonic() < deadline:
+        if connection := _connected(path):
+            with connection, suppress(OSError):
+                connection.sendall(frame({"stop": True}))
+        time.sleep(0.01)
+
+
+def fresh_interpreter(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
+    """Runs the server's script in a session of its own. `how` goes to Popen."""
+    if sys.platform == "win32":
+        how["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        how["start_new_session"] = True
+    # -P: or the script's folder would come first on the path, and its names before those of the standard library
+    return subprocess.Popen([sys.executable, "-P", str(_SCRIPT), *arguments], **how)
+
+
+def _connected(path: str) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(path)
+        return connection
+    except (FileNotFoundError, ConnectionError, BlockingIOError):
+        connection.close()
+        return None
+
+
+def _boot(path: str, idle_s: float) -> bool:
+    """Starts a server without waiting for it to be ready; False where another one has just been started."""
+    preload = os.environ.get("LABKIT_PRELOAD", ",".join(PRELOAD))
+    arguments = ["serve", path, f"--idle-s={idle_s}", f"--preload={preload}"]
+    with open(path + ".log", "ab") as log:
+        folder = os.path.dirname(path)
+        process = fresh_interpreter(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+        status = process.wait()  # some 30 ms: it leaves a daemon behind
+    if status not in (0, ALREADY):
+        raise NoServerError(f"it ended at once with status {status}, see {path}.log")
+    return status == 0
+
+
+def _is_up(path: str) -> bool:
+    """Whether a server is ready or starting: it holds its lock for as long as it lives."""
+    import fcntl
+
+    with suppress(FileNotFoundError), open(path + ".lock", "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _socket_path() -> str:
+    """Where the server for this interpreter, these packages and this environment listens."""
+    variables = sorted((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
+    about = [sys.executable, sys.prefix, str(_SCRIPT), _SCRIPT.stat().st_mtime_ns, versions(), PRELOAD, variables]
+    name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
+    return str(_private_folder() / f"{name}.sock")
+
+
+def _private_folder() -> Path:
+    """A folder that only this user can enter. Raises NoServerError where none can be had."""
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
+        folder = Path(base or os.devnull, f"labkit-{os.getuid()}")
+        if len(os.fsencode(folder)) > 70:  # a socket's path has at most 108 bytes, 104 on some systems
+            continue
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            found = folder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+                return folder
+    raise NoServerError("there is no private folder for its socket")

@@ -1,0 +1,82 @@
+"""How far a run is, told by its folder alone and without reading its whole log."""
+
+import os
+import re
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from labkit.events import EVENTS, Event, LineWriter, RunQueued, RunStarted
+from labkit.processes import is_alive
+
+CONFIG = "config.json"
+OUTPUT = "output.log"  # whoever makes this file is the run's process
+
+# `new`: made, but not to be started by the queue. `claimed`: a process took it, and has not written its first line yet.
+# `over` has an end in its log, or a process that is gone.
+Stage = Literal["new", "queued", "claimed", "live", "over"]
+
+_HEAD_BYTES = 4096  # holds the two first events
+_TAIL_BYTES = 2**18  # holds the last event, whatever its details
+_decoder: "msgspec.json.Decoder[Event]" = msgspec.json.Decoder(Event)
+
+E = TypeVar("E")
+
+
+def run_folders(runs: Path) -> list[Path]:
+    """Oldest first; empty where there is no such folder."""
+    with suppress(FileNotFoundError):
+        return sorted((path for path in runs.iterdir() if number(path)), key=number)
+    return []
+
+
+def number(folder: Path) -> int:
+    """From 1; 0 for what is not named like a run folder."""
+    match = re.fullmatch(r"run-(\d+)", folder.name)
+    return int(match[1]) if match else 0
+
+
+def stage(folder: Path) -> Stage:
+    head, tail = _ends(folder / EVENTS)
+    if b'{"kind":"run finished"' in tail:
+        return "over"
+    if begun := _first(head, RunStarted):
+        here = begun.host == socket.gethostname()  # a run of another machine does not keep this one busy
+        return "live" if here and is_alive(begun.pid, begun.process_started) else "over"
+    if not _first(head, RunQueued):
+        return "new"
+    return "claimed" if (folder / OUTPUT).exists() else "queued"
+
+
+def started(folder: Path) -> RunStarted | None:
+    """The run's first own line, None if it never came."""
+    return _first(_ends(folder / EVENTS)[0], RunStarted)
+
+
+def write(folder: Path, event: Event) -> None:
+    writer = LineWriter(folder / EVENTS)
+    try:
+        writer.write(event)
+    finally:
+        writer.close()
+
+
+def _ends(log: Path) -> tuple[bytes, bytes]:
+    with suppress(FileNotFoundError, NotADirectoryError), open(log, "rb") as file:
+        head = file.read(_HEAD_BYTES)
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(size - _TAIL_BYTES, 0))
+        return head, file.read()
+    return b"", b""
+
+
+def _first(head: bytes, kind: type[E]) -> E | None:
+    for line in head.splitlines():
+        with suppress(msgspec.MsgspecError):
+            event = _decoder.decode(line)
+            if isinstance(event, kind):
+                return event
+    return None

@@ -1,0 +1,125 @@
+"""Whose turn it is: of the runs queued in a folder of runs, one at a time trains.
+
+Nobody keeps the queue in memory. It is what the run folders say, looked at under a lock by whoever submits a run and by
+every run's process when it ends, so it goes on without any notebook.
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from labkit.events import RunFinished, StopAsked, controls_of
+from labkit.processes import is_alive, started_at
+from labkit.training.child import CARRY_ON, WORK, failure
+from labkit.training.locks import locked
+from labkit.training.stages import CONFIG, OUTPUT, run_folders, stage, started, write
+from labkit.training.workers import spawn
+
+BEGIN_S = 60.0  # from a process to its first line on disk; a fresh interpreter on a busy machine takes seconds
+_LOST_S = 10.0  # the same, for a process whose starter was killed before it saw that line
+
+_log = logging.getLogger(__name__)
+
+
+def start_next(runs: Path) -> Path | None:
+    """Starts the oldest queued run of the folder if none is live; returns its folder once its first line is on disk.
+
+    None where nothing was to be started. A run that cannot be started ends as failed, and the next one gets its turn.
+    """
+    with _alone(runs):
+        _drop_unwanted(runs)
+        if any(_is_busy(folder) for folder in run_folders(runs)):
+            return None
+        return next((folder for folder in _queued(runs) if _start(folder)), None)
+
+
+def cancel_queued(runs: Path) -> int:
+    """Deletes the folders of the runs that have never started; returns how many."""
+    with _alone(runs):
+        waiting = _queued(runs)
+        for folder in waiting:
+            shutil.rmtree(folder)
+        return len(waiting)
+
+
+def drop_unwanted(runs: Path) -> None:
+    """Ends the queued runs that were asked to stop, without starting any."""
+    with _alone(runs):
+        _drop_unwanted(runs)
+
+
+@contextmanager
+def _alone(runs: Path) -> Iterator[None]:
+    runs.mkdir(parents=True, exist_ok=True)
+    with locked(runs / ".lock"):
+        yield
+
+
+def _queued(runs: Path) -> list[Path]:
+    return [folder for folder in run_folders(runs) if stage(folder) == "queued"]
+
+
+def _drop_unwanted(runs: Path) -> None:
+    for folder in _queued(runs):
+        if any(isinstance(line, StopAsked) for line in controls_of(folder).read()):
+            write(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
+
+
+def _is_busy(folder: Path) -> bool:
+    """Whether a run is live. One whose starter was killed half-way is given time for its first line."""
+    while (how := stage(folder)) == "claimed":
+        with suppress(FileNotFoundError):
+            if time.time() - (folder / OUTPUT).stat().st_mtime > _LOST_S:
+                write(folder, _died(folder))
+                return False
+        time.sleep(0.01)
+    return how == "live"
+
+
+def _start(folder: Path) -> bool:
+    """Whether the run's process came up; where not, the run ends as failed, with the reason."""
+    try:
+        about = json.loads((folder / CONFIG).read_bytes())
+        pid = spawn(WORK, str(folder), output=folder / OUTPUT, after=CARRY_ON, cwd=about.get("cwd", ""))
+    except (OSError, ValueError, AttributeError) as error:
+        _log.warning("%s could not be started: %s", folder.name, error)
+        with suppress(FileNotFoundError):  # the folder was deleted meanwhile
+            write(folder, failure(folder, str(error)))
+        return False
+    return _begins(folder, pid)
+
+
+def _begins(folder: Path, pid: int) -> bool:
+    """Waits for the process's first line; ends the run as failed if the process ends without it."""
+    born = started_at(pid)
+    deadline = time.monotonic() + BEGIN_S
+    while born and is_alive(pid, born) and time.monotonic() < deadline:
+        if _waits_for_line(folder):
+            return started(folder) is not None
+    if stage(folder) == "claimed":
+        if born and is_alive(pid, born):
+            os.kill(pid, signal.SIGTERM)
+        write(folder, _died(folder))
+    return started(folder) is not None
+
+
+def _waits_for_line(folder: Path, looks: int = 10) -> bool:
+    for _ in range(looks):
+        if stage(folder) != "claimed":
+            return True
+        time.sleep(0.001)
+    return False
+
+
+def _died(folder: Path) -> RunFinished:
+    output = ""
+    with suppress(FileNotFoundError):
+        output = (folder / OUTPUT).read_bytes()[-8000:].decode("utf-8", "replace").strip()
+    said = output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it was killed for want of memory"
+    return failure(folder, f"The run's process ended before it could begin: {said}", output)

@@ -1,0 +1,165 @@
+"""Runs a function in a process of its own: forked from the warm server, or in a fresh interpreter without one."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from labkit.training.prefork import Request, frame, read_frame
+from labkit.training.server import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
+
+_log = logging.getLogger(__name__)
+
+_START_S = 30.0  # for a child to say that it is there
+
+
+def spawn(call: str, *args: str, output: Path, after: str = "", cwd: str = "") -> int:
+    """Starts `call` ("module:function") on its own, printing into `output`, a new file; returns its pid.
+
+    `after` is called with the same arguments if the process was killed or raised; without the warm server it is not.
+    Raises OSError where no process can be had.
+    """
+    request = _request(call, args, cwd) | {"output": str(output)}
+    if after:
+        request["after"] = {"call": after, "args": args}
+    for connection in _connections(BOOT_S):
+        with connection, suppress(EOFError, ConnectionError):  # it ended just now
+            connection.settimeout(_START_S)
+            connection.sendall(frame(request))
+            return _pid(read_frame(connection.recv))
+    return _spawn_fresh(request)
+
+
+def ask(call: str, *args: str, timeout_s: float) -> Any:
+    """What `call` returns, run in a process of its own.
+
+    Raises ValueError where it raised one; RuntimeError for its other exceptions, if it died, and if it took too long.
+    """
+    request = _request(call, args, "") | {"reply": True}
+    deadline = time.monotonic() + timeout_s
+    try:
+        return _value(_ask(request, deadline))
+    except TimeoutError:
+        raise RuntimeError(f"no answer within {timeout_s:g} s; try again, or allow more time") from None
+    except OSError as error:
+        raise RuntimeError(str(error)) from error
+
+
+def current_folder() -> str:
+    """The current folder, or the root where it has been deleted."""
+    with suppress(FileNotFoundError):
+        return os.getcwd()
+    return os.sep
+
+
+def _request(call: str, args: tuple[str, ...], cwd: str) -> Request:
+    here = current_folder()
+    path = [os.path.join(here, entry) for entry in sys.path]
+    return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": dict(os.environ)}
+
+
+def _connections(wait_s: float) -> Iterator[socket.socket]:
+    """Up to two connections to the warm server, the second for when it ended just after the first."""
+    for _ in range(2 if can_fork() else 0):
+        try:
+            yield connect(wait_s=wait_s)
+        except NoServerError as error:
+            _log.warning("no warm server, so a fresh interpreter is started: %s", error)
+            return
+
+
+def _pid(answer: dict[str, Any]) -> int:
+    if "error" in answer:
+        raise OSError(f"its process could not begin: {answer['text']}")
+    return int(answer["pid"])
+
+
+def _spawn_fresh(request: Request) -> int:
+    process = _once(request)
+    assert process.stdout
+    try:
+        with process.stdout:
+            return _pid(read_frame(process.stdout.read))
+    except EOFError:
+        raise OSError("a fresh interpreter ended before it could begin") from None
+    finally:
+        if sys.platform != "win32":
+            process.wait()  # at once: it leaves the one that works behind
+
+
+def _ask(request: Request, deadline: float) -> dict[str, Any]:
+    for connection in _connections(_left(deadline)):
+        with connection, suppress(ConnectionError):
+            return _answer(connection, request, deadline)
+    process = _once(request)
+    try:
+        data, _ = process.communicate(timeout=_left(deadline))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise TimeoutError from None
+    return _last(data)
+
+
+def _answer(connection: socket.socket, request: Request, deadline: float) -> dict[str, Any]:
+    """The child's outcome; empty if it died. Raises TimeoutError, and ConnectionError if the server had gone."""
+    connection.settimeout(_left(deadline))
+    connection.sendall(frame(request))
+    try:
+        pid = _pid(read_frame(connection.recv))
+    except EOFError as error:
+        raise ConnectionResetError(str(error)) from None
+    try:
+        connection.settimeout(_left(deadline))
+        outcome: dict[str, Any] = read_frame(connection.recv)
+        return outcome
+    except TimeoutError:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+        raise
+    except (EOFError, ConnectionError):
+        return {}
+
+
+def _once(request: Request) -> subprocess.Popen[bytes]:
+    """A fresh interpreter that has been given the request."""
+    pipe = subprocess.PIPE
+    process = fresh_interpreter(["once"], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    assert process.stdin
+    with suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(json.dumps(request).encode())
+    process.stdin = None  # it has all: communicate() shall not flush it again
+    return process
+
+
+def _last(data: bytes) -> dict[str, Any]:
+    """The outcome in what a fresh interpreter wrote: its pid, then the outcome; empty if it died before that."""
+    stream = BytesIO(data)
+    with suppress(EOFError):
+        _pid(read_frame(stream.read))
+        outcome: dict[str, Any] = read_frame(stream.read)
+        return outcome
+    return {}
+
+
+def _left(deadline: float) -> float:
+    return max(deadline - time.monotonic(), 0.001)
+
+
+def _value(outcome: dict[str, Any]) -> Any:
+    if "value" in outcome:
+        return outcome["value"]
+    if "error" not in outcome:
+        raise RuntimeError("its process ended before it could answer, perhaps for want of memory")
+    if outcome["error"] == "ValueError":
+        raise ValueError(outcome["text"])
+    raise RuntimeError(outcome["text"] or outcome["error"])
