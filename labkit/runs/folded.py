@@ -81,7 +81,7 @@ class Folded:
 
     @property
     def best(self) -> Evaluated | None:
-        """The evaluation on dev with the highest F1."""
+        """The evaluation on dev with the highest F1; of equals the one with the lowest loss."""
         return self._summary.best
 
     @property

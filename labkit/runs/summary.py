@@ -1,5 +1,6 @@
 """What a table needs to know of a run, folded from its events; small enough to list a thousand runs."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -42,10 +43,11 @@ class Summary(msgspec.Struct):
     tokens: int = 0
     loss: float | None = None  # of the last step
     seconds: float = 0.0  # of the last event
-    training_s: float = 0.0  # in steps alone
-    evaluation_s: float = 0.0  # in evaluations and checkpoints
+    training_s: float = 0.0  # in steps
+    evaluation_s: float = 0.0  # in evaluations on dev, saving the best weights included
+    closing_s: float = 0.0  # on the test part and the last weights
     evaluations: int = 0  # on dev
-    best: Evaluated | None = None  # highest dev F1, the first of equals
+    best: Evaluated | None = None  # highest dev F1; of equals the one with the lowest loss, as for the best weights
     latest: Evaluated | None = None  # on dev
     test: Evaluated | None = None
     finished: RunFinished | None = None
@@ -80,9 +82,10 @@ class Summary(msgspec.Struct):
         return self.tokens / self.training_s if self.training_s > 0 else None
 
     def _took(self, seconds: float) -> float:
-        """Time since the last thing that took time."""
-        begun = self.plan.seconds if self.plan else 0.0
-        return max(seconds - begun - self.training_s - self.evaluation_s, 0.0)
+        """Time since the last thing that took time; all of it is spent on one thing or another."""
+        if not self.plan:
+            return 0.0
+        return max(seconds - self.plan.seconds - self.training_s - self.evaluation_s - self.closing_s, 0.0)
 
 
 def _queued(summary: Summary, event: RunQueued) -> None:
@@ -95,6 +98,7 @@ def _started(summary: Summary, event: RunStarted) -> None:
 
 def _phase(summary: Summary, event: PhaseEntered) -> None:
     summary.phase = event.text
+    summary.training_s += summary._took(event.seconds)  # until now the device still worked on steps
 
 
 def _corpus(summary: Summary, event: CorpusRead) -> None:
@@ -115,21 +119,30 @@ def _step(summary: Summary, event: StepDone) -> None:
 
 
 def _evaluated(summary: Summary, event: Evaluated) -> None:
-    summary.evaluation_s += summary._took(event.seconds)
     if event.part != "dev":
+        summary.closing_s += summary._took(event.seconds)
         summary.test = event
         return
+    summary.evaluation_s += summary._took(event.seconds)
     summary.evaluations += 1
     summary.latest = event
-    if summary.best is None or event.f1 > summary.best.f1:
+    if summary.best is None or _merit(event) > _merit(summary.best):
         summary.best = event
 
 
+def _merit(evaluation: Evaluated) -> tuple[float, float]:
+    return evaluation.f1, -math.inf if evaluation.loss is None else -evaluation.loss
+
+
 def _saved(summary: Summary, event: CheckpointSaved) -> None:
-    summary.evaluation_s += summary._took(event.seconds)
+    if event.name == "best":
+        summary.evaluation_s += summary._took(event.seconds)
+    else:
+        summary.closing_s += summary._took(event.seconds)
 
 
 def _finished(summary: Summary, event: RunFinished) -> None:
+    summary.closing_s += summary._took(event.seconds)
     summary.finished = event
 
 

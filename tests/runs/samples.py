@@ -2,12 +2,14 @@
 
 import json
 import math
+import os
 import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from labkit import processes
+import psutil
+
 from labkit.config import RunConfig
 from labkit.events import (
     EVENTS,
@@ -88,7 +90,7 @@ def events(
     if state == "queued":
         return log
     live = state in ("starting", "running")
-    pid, started = processes.this_process() if live else NO_PROCESS
+    pid, started = _this_process() if live else NO_PROCESS
     log += [RunStarted(began, pid, started, host or socket.gethostname()), PhaseEntered(0.1, "reading the corpus")]
     if state == "starting":
         return log
@@ -99,6 +101,10 @@ def events(
         reason = "the loss is not a finite number" if state == "failed" else ""
         log.append(RunFinished(_seconds(log[-1]) + 0.1, state, done, reason, "lower the head rate" if reason else ""))
     return log
+
+
+def _this_process() -> tuple[int, float]:
+    return os.getpid(), psutil.Process().create_time()
 
 
 def _seconds(event: Event) -> float:

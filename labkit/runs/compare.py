@@ -1,0 +1,228 @@
+"""Runs beside each other: in what they differ, what to call them, how they scored."""
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from labkit.config import RunConfig, knobs, show_rate
+from labkit.runs.estimate import Estimate, estimate
+from labkit.runs.run import Run
+
+__all__ = ["Column", "Estimate", "Table", "differences", "differences_table", "estimate", "markdown", "names", "rank"]
+__all__ += ["shown", "table"]
+
+Value = str | int | float | bool | None
+MOST_PARTS = 4  # of a name; more would not be read
+BEST = "★"
+
+_SHORT = {  # how a setting is called in a run's name, where its label is too long
+    "batch_size": "batch",
+    "encoder_rate": "encoder",
+    "head_rate": "head",
+    "crf_rate": "CRF",
+    "train_limit": "sentences",
+    "lstm_size": "BiLSTM",
+    "lstm_layers": "layers",
+}
+_BARE = ("corpus", "encoder", "precision", "device")  # what their values are is plain from the values
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. `kind` says how its values are to be shown, `best` which of them is the best one."""
+
+    key: str
+    label: str
+    kind: Literal["name", "state", "text", "number", "integer", "score", "rate", "duration", "time"]
+    best: Literal["", "high", "low"] = ""
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Plain values, a row a run; times in Unix seconds, durations in seconds, scores from 0 to 1."""
+
+    fields: tuple[Column, ...]
+    rows: list[list[Value]]
+    best: list[list[str]]  # for each row, the keys of the columns that it is best in
+
+    @property
+    def columns(self) -> list[str]:
+        """What is written above the columns."""
+        return [column.label for column in self.fields]
+
+    def text_rows(self) -> list[list[str]]:
+        """The values as people read them, the best marked with a star."""
+        return [
+            [_text(column, value, column.key in best) for column, value in zip(self.fields, row, strict=True)]
+            for row, best in zip(self.rows, self.best, strict=True)
+        ]
+
+
+def differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
+    """The settings in which the runs differ, as declared, each with its value for every run.
+
+    A run whose settings cannot be read has None, and makes no difference.
+    """
+    configs = [run.config for run in runs]
+    readable = [config for config in configs if config]
+    return {
+        field: [getattr(config, field) if config else None for config in configs]
+        for field in knobs()
+        if len({getattr(config, field) for config in readable}) > 1
+    }
+
+
+def shown(field: str, value: Value) -> str:
+    """A setting as people write it: rates like `5e-5`, None in the words of its knob."""
+    knob = knobs()[field]
+    if value is None:
+        return knob.none_text or "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return show_rate(value) if _is_rate(field) else f"{value:g}"
+    return str(value) or "none"
+
+
+def names(runs: Sequence[Run]) -> dict[Path, str]:
+    """What to call each run, by its folder: `#12 head 1e-3 · batch 8`, made of what differs among these runs.
+
+    A name that a user gave wins: `#12 my name`. Where nothing differs: `#12`.
+    """
+    fields = list(differences(runs))
+    return {run.folder: f"{run.title} {run.name or _what(run.config, fields)}".strip() for run in runs}
+
+
+def rank(runs: Iterable[Run]) -> list[Run]:
+    """Best first: by the best F1 on dev, then by the loss there; those without an evaluation last."""
+    return sorted(runs, key=_merit)
+
+
+def table(runs: Sequence[Run]) -> Table:
+    """One row a run, in the given order; of the settings only those that differ."""
+    fields, titles = differences(runs), names(runs)
+    columns = (
+        Column("number", "run", "integer"),
+        Column("name", "name", "name"),
+        *(_setting_column(field) for field in fields),
+        Column("best_f1", "best F1", "score", "high", "highest entity F1 on dev"),
+        Column("dev_loss", "dev loss", "number", "low", "of the last evaluation, per word"),
+        Column("seconds", "time", "duration", "", "from the start to the end, loading included"),
+        Column("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
+        Column("state", "state", "state"),
+        Column("created", "created", "time"),
+    )
+    rows = [_row(run, titles[run.folder].removeprefix(run.title).strip(), list(fields)) for run in runs]
+    return Table(columns, rows, _best(columns, rows))
+
+
+def differences_table(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
+    """Headings, and one row for each setting that differs: its label, then its value in every run."""
+    rows = [
+        [knobs()[field].label, *(shown(field, value) for value in values)]
+        for field, values in differences(runs).items()
+    ]
+    return ["setting", *(f"{run.title} {run.name}".strip() for run in runs)], rows
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table for notes and issues; a pipe in a cell is kept as text."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    cells = ([" ".join(str(cell).split()).replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _what(config: RunConfig | None, fields: list[str]) -> str:
+    if config is None:
+        return ""
+    parts = [_part(field, getattr(config, field)) for field in fields]
+    return " · ".join(parts[:MOST_PARTS] + ["…"] * (len(parts) > MOST_PARTS))
+
+
+def _part(field: str, value: Value) -> str:
+    """`head 1e-3`, `3 epochs`, `no BiLSTM`: one setting in a run's name."""
+    if field == "downstream":
+        return "no BiLSTM" if value == "none" else "BiLSTM" if value == "bilstm" else str(value)
+    if field == "epochs":
+        return "1 epoch" if value == 1 else f"{value} epochs"
+    if field == "train_limit" and value == 0:
+        return "all sentences"
+    if field in _BARE:
+        return str(value).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return f"{_SHORT.get(field) or _lowered(knobs()[field].label)} {shown(field, value)}"
+
+
+def _lowered(label: str) -> str:
+    """`Dropout` → `dropout`, but `BiLSTM size` as it is."""
+    return label if any(letter.isupper() for letter in label[1:]) else label.lower()
+
+
+def _is_rate(field: str) -> bool:
+    return field.endswith("_rate")
+
+
+def _merit(run: Run) -> tuple[float, float]:
+    if run.best is None:
+        return math.inf, math.inf
+    return -run.best.f1, math.inf if run.best.loss is None else run.best.loss
+
+
+def _setting_column(field: str) -> Column:
+    knob, default = knobs()[field], getattr(RunConfig(), field)
+    kind: Any = "integer" if isinstance(default, int) else "number"
+    if _is_rate(field):
+        kind = "rate"
+    elif isinstance(default, bool | str):
+        kind = "text"
+    return Column(field, knob.label, kind, "", knob.help)
+
+
+def _row(run: Run, what: str, fields: list[str]) -> list[Value]:
+    summary = run.summary()
+    return [
+        run.number,
+        what,
+        *(getattr(run.config, field, None) for field in fields),
+        run.best.f1 if run.best else None,
+        summary.latest.loss if summary.latest else None,
+        summary.seconds if run.started else None,
+        run.progress().tokens_per_s,
+        run.state,
+        run.created,
+    ]
+
+
+def _best(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> list[list[str]]:
+    """The best F1 of two or more; equals are best together."""
+    place = [column.key for column in columns].index("best_f1")
+    scores = [row[place] for row in rows]
+    known = [score for score in scores if isinstance(score, float)]
+    return [["best_f1"] if len(known) > 1 and score == max(known) else [] for score in scores]
+
+
+def _text(column: Column, value: Value, best: bool) -> str:
+    star = f" {BEST}" if best else ""
+    if column.key in knobs():
+        return shown(column.key, value)
+    if value is None:
+        return "–"
+    if isinstance(value, int | float):
+        return _number(column.kind, value) + star
+    return str(value)
+
+
+def _number(kind: str, value: float) -> str:
+    if kind == "score":
+        return f"{value:.1%}"
+    if kind == "time":
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
+    if kind == "duration":
+        minutes, seconds = divmod(round(value), 60)
+        return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    if kind == "integer":
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -1,0 +1,110 @@
+"""How long a run will take, by earlier runs on the same machine."""
+
+import math
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from labkit.config import RunConfig
+from labkit.runs.run import Run
+
+FEWEST_STEPS = 3  # a run that broke off sooner tells nothing about time
+_SAME = ("encoder", "downstream", "device", "precision")  # else a step is another piece of work
+_NEAR = ("corpus", "lstm_size", "lstm_layers", "max_pieces")  # better the same
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take. `seconds` and `basis` are None where no earlier run tells."""
+
+    steps_per_epoch: int
+    steps: int
+    seconds: float | None = None  # from Train to the end, loading and evaluations included
+    basis: str | None = None  # in words: "from run #7"
+    run: Run | None = None
+
+
+def estimate(
+    runs: Iterable[Run],
+    config: RunConfig,
+    train_sentences: int,
+    dev_sentences: int | None = None,
+    *,
+    processes: int = 1,
+    host: str | None = None,
+) -> Estimate:
+    """Steps by counting, seconds by scaling the most similar earlier run that completed or was stopped.
+
+    seconds = loading + training + evaluations + closing, where of that run
+    - loading is what it took until its first step, closing its test part and last weights: both taken as they were;
+    - training is its seconds in steps per sentence seen, times the sentences to be seen;
+    - evaluations are its seconds for one, times the number of them, scaled by `dev_sentences` where given.
+
+    Only runs on the same host, with the same encoder, downstream structure, device, precision and number of processes
+    count, and frozen encoders only for frozen encoders. Of these the most similar in batch size and number of
+    sentences is taken, the newest of equals.
+
+    Args:
+        train_sentences: of the corpus; the config's limit is applied to it, and to `dev_sentences`.
+        processes: on each of which a batch is taken.
+        host: as in RunStarted; by default this machine.
+    """
+    sentences = _limited(train_sentences, config.train_limit)
+    per_epoch = math.ceil(sentences / (config.batch_size * config.accumulate * processes))
+    steps = per_epoch * config.epochs
+    like = [run for run in runs if _is_like(run, config, processes, host or socket.gethostname())]
+    if not like:
+        return Estimate(per_epoch, steps)
+    nearest = min(like, key=lambda run: (_distance(run, config, sentences), -run.created))
+    dev = None if dev_sentences is None else _limited(dev_sentences, config.dev_limit)
+    seconds = _scaled(nearest, config, sentences, per_epoch, dev)
+    return Estimate(per_epoch, steps, seconds, f"from run {nearest.title}", nearest)
+
+
+def _limited(sentences: int, limit: int) -> int:
+    return min(sentences, limit) if limit else sentences
+
+
+def _is_like(run: Run, config: RunConfig, processes: int, host: str) -> bool:
+    if run.state not in ("completed", "stopped") or not (run.config and run.started and run.plan and run.corpus):
+        return False
+    summary = run.summary()
+    return (
+        run.started.host == host
+        and run.plan.processes == processes
+        and all(getattr(run.config, name) == getattr(config, name) for name in _SAME)
+        and (run.config.encoder_rate == 0) == (config.encoder_rate == 0)
+        and summary.step >= FEWEST_STEPS
+        and summary.training_s > 0
+        and summary.epoch * run.corpus.train_sentences > 0
+    )
+
+
+def _distance(run: Run, config: RunConfig, sentences: int) -> float:
+    """Doubling the batch counts 1, doubling the sentences a half, anything else that differs 1."""
+    assert run.config
+    assert run.corpus
+    batch: float = abs(math.log2(run.config.batch_size / config.batch_size))
+    size: float = abs(math.log2(run.corpus.train_sentences / max(sentences, 1))) / 2
+    others: int = sum(getattr(run.config, name) != getattr(config, name) for name in _NEAR)
+    return batch + size + others + (run.state == "stopped")
+
+
+def _scaled(run: Run, config: RunConfig, sentences: int, per_epoch: int, dev_sentences: int | None) -> float:
+    assert run.plan
+    assert run.corpus
+    summary = run.summary()
+    per_sentence = summary.training_s / (summary.epoch * run.corpus.train_sentences)
+    per_evaluation = summary.evaluation_s / max(summary.evaluations, 1)
+    if dev_sentences is not None and run.corpus.dev_sentences:
+        per_evaluation *= dev_sentences / run.corpus.dev_sentences
+    training = per_sentence * sentences * config.epochs
+    evaluations = per_evaluation * _evaluations(config, per_epoch)
+    return run.plan.seconds + training + evaluations + summary.closing_s
+
+
+def _evaluations(config: RunConfig, per_epoch: int) -> int:
+    """One after each epoch, and every so many steps where that is not the end of one anyway."""
+    every, steps = config.evaluate_every, per_epoch * config.epochs
+    between = steps // every - steps // math.lcm(every, per_epoch) if every and per_epoch else 0
+    return config.epochs + between

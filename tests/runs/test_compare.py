@@ -1,0 +1,281 @@
+import math
+import socket
+from pathlib import Path
+
+import pytest
+
+from labkit.config import RunConfig
+from labkit.events import CorpusRead, Evaluated, RunStarted, TrainingPlanned
+from labkit.runs import compare
+from labkit.runs.compare import (
+    differences,
+    differences_table,
+    estimate,
+    markdown,
+    names,
+    rank,
+    shown,
+    table,
+)
+from labkit.runs.run import Run
+from labkit.runs.store import RunStore
+from tests.runs.samples import events, write_run
+
+CONFIG = RunConfig()
+
+
+def _runs(folder, *configs, **how):
+    return [Run(write_run(folder, config, **how)) for config in configs]
+
+
+def test_differences_are_the_fields_that_differ_as_declared(runs_folder):
+    runs = _runs(runs_folder, CONFIG.replace(seed=1, head_rate=1e-3), CONFIG.replace(batch_size=8))
+    assert list(differences(runs).items()) == [
+        ("batch_size", [16, 8]),
+        ("head_rate", [1e-3, 5e-3]),
+        ("seed", [1, 0]),
+    ]
+
+
+def test_equal_runs_and_one_run_do_not_differ(runs_folder):
+    runs = _runs(runs_folder, CONFIG, CONFIG)
+    assert differences(runs) == {}
+    assert differences(runs[:1]) == {}
+    assert differences([]) == {}
+
+
+def test_an_unreadable_run_makes_no_difference_but_keeps_its_place(runs_folder):
+    runs = _runs(runs_folder, CONFIG, CONFIG, CONFIG.replace(seed=3))
+    (runs[1].folder / "config.json").write_text("{")
+    runs[1] = Run(runs[1].folder)
+    assert differences(runs[:2]) == {}
+    assert differences(runs) == {"seed": [0, None, 3]}
+    assert names(runs)[runs[1].folder] == "#2"
+
+
+def test_names_are_made_of_what_differs(runs_folder):
+    runs = _runs(runs_folder, CONFIG.replace(head_rate=1e-3, batch_size=8), CONFIG, CONFIG.replace(epochs=1))
+    assert list(names(runs).values()) == [
+        "#1 3 epochs · batch 8 · head 1e-3",
+        "#2 3 epochs · batch 16 · head 5e-3",
+        "#3 1 epoch · batch 16 · head 5e-3",
+    ]
+    assert names(runs[1:2]) == {runs[1].folder: "#2"}
+
+
+def test_a_name_that_a_user_gave_wins(runs_folder):
+    runs = _runs(runs_folder, CONFIG, CONFIG.replace(seed=1))
+    RunStore(runs_folder).rename(runs[0], "my name")
+    assert list(names(runs).values()) == ["#1 my name", "#2 seed 1"]
+
+
+def test_long_names_are_cut(runs_folder):
+    other = CONFIG.replace(corpus="/data/of/mine", downstream="none", epochs=1, batch_size=8, dropout=0.5, lstm_size=64)
+    first, second = names(_runs(runs_folder, CONFIG, other)).values()
+    assert first == "#1 wnut16 · BiLSTM · 3 epochs · batch 16 · …"
+    assert second == "#2 mine · no BiLSTM · 1 epoch · batch 8 · …"
+
+
+def test_settings_are_shown_as_people_write_them():
+    assert shown("head_rate", 2.5e-4) == "2.5e-4"
+    assert shown("crf_rate", None) == "as the head"
+    assert shown("dropout", 0.5) == "0.5"
+    assert shown("repair_tags", True) == "yes"
+    assert shown("encoder", "minilm") == "minilm"
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"encoder": "prajjwal1/bert-tiny"}, "bert-tiny"),
+        ({"epochs": 1}, "1 epoch"),
+        ({"encoder_rate": 2e-5}, "encoder 2e-5"),
+        ({"crf_rate": 0.1}, "CRF 1e-1"),
+        ({"head_schedule": "staircase"}, "head schedule staircase"),
+        ({"train_limit": 400}, "sentences 400"),
+        ({"lstm_size": 256}, "BiLSTM 256"),
+        ({"precision": "bfloat16"}, "bfloat16"),
+        ({"repair_tags": True}, "repair tags yes"),
+    ],
+)
+def test_a_part_of_a_name_tells_its_setting(change, part):
+    one, other = Run(config=CONFIG), Run(config=CONFIG.replace(**change))
+    one.folder, other.folder = Path("run-0001"), Path("run-0002")
+    one.number, other.number = 1, 2
+    assert names([one, other])[other.folder] == f"#2 {part}"
+
+
+def test_every_setting_can_be_shown_and_named():
+    for field, value in CONFIG.as_dict().items():
+        assert shown(field, value)
+    unlike = CONFIG.replace(train_limit=1, trackers="tensorboard")
+    for field in CONFIG.as_dict():
+        assert "  " not in f" {compare._part(field, getattr(unlike, field))}"
+
+
+def test_rank_puts_the_best_f1_first_and_runs_without_a_score_last():
+    def scored(f1, loss):
+        run = Run(config=CONFIG)
+        if f1 is not None:
+            run.add(Evaluated(1.0, 1, 1.0, 10, loss, f1, f1, f1, {}))
+        return run
+
+    runs = [scored(None, None), scored(0.5, 0.9), scored(0.7, None), scored(0.7, 0.3), scored(0.7, 0.2)]
+    assert rank(runs) == [runs[4], runs[3], runs[2], runs[1], runs[0]]
+
+
+def test_the_table_holds_what_differs_and_marks_the_best(runs_folder):
+    runs = _runs(runs_folder, CONFIG.replace(head_rate=1e-1), CONFIG)
+    runs += _runs(runs_folder, CONFIG, state="queued")
+    made = table(runs)
+    keys = [column.key for column in made.fields]
+    assert keys[:3] == ["number", "name", "head_rate"]
+    assert keys[-6:] == ["best_f1", "dev_loss", "seconds", "tokens_per_s", "state", "created"]
+    assert made.best == [[], ["best_f1"], []]
+    row = dict(zip(keys, made.rows[1], strict=True))
+    assert row["number"] == 2
+    assert row["name"] == "head 5e-3"
+    assert row["head_rate"] == 5e-3
+    assert row["best_f1"] == runs[1].best.f1
+    assert row["dev_loss"] == runs[1].evaluations[-1].loss
+    assert row["seconds"] == runs[1].finished.seconds
+    assert row["tokens_per_s"] == pytest.approx(CONFIG.batch_size * 20 / 0.05)
+    assert row["state"] == "completed"
+    queued = dict(zip(keys, made.rows[2], strict=True))
+    assert queued["best_f1"] is queued["dev_loss"] is queued["seconds"] is queued["tokens_per_s"] is None
+    assert all(isinstance(value, str | int | float | None) for row in made.rows for value in row)
+
+
+def test_the_only_score_is_not_the_best(runs_folder):
+    assert table(_runs(runs_folder, CONFIG)).best == [[]]
+
+
+def test_the_table_reads_well_as_text(runs_folder):
+    runs = _runs(runs_folder, CONFIG.replace(crf_rate=0.1), CONFIG, seed=0)
+    made = table(runs)
+    columns = [column.key for column in made.fields]
+    rows = [dict(zip(columns, row, strict=True)) for row in made.text_rows()]
+    assert [row["crf_rate"] for row in rows] == ["1e-1", "as the head"]
+    assert all(row["best_f1"].endswith("% ★") for row in rows)  # equals are best together
+    assert rows[0]["seconds"] == f"{round(runs[0].finished.seconds)} s"
+    assert rows[0]["tokens_per_s"] == "6,400"
+
+
+def test_an_empty_table_is_a_table():
+    assert table([]).rows == []
+
+
+def test_the_table_of_differences_has_a_row_a_setting(runs_folder):
+    runs = _runs(runs_folder, CONFIG.replace(head_rate=1e-3), CONFIG.replace(dropout=0.5))
+    columns, rows = differences_table(runs)
+    assert columns == ["setting", "#1", "#2"]
+    assert rows == [["Head rate", "1e-3", "5e-3"], ["Dropout", "0.3", "0.5"]]
+    assert markdown(columns, rows).splitlines() == [
+        "| setting | #1 | #2 |",
+        "| --- | --- | --- |",
+        "| Head rate | 1e-3 | 5e-3 |",
+        "| Dropout | 0.3 | 0.5 |",
+    ]
+
+
+def test_markdown_keeps_pipes_and_line_breaks_inside_their_cell():
+    assert markdown(["a|b"], [["c\nd"]]).splitlines()[::2] == ["| a\\|b |", "| c d |"]
+
+
+def _earlier(config=CONFIG, *, sentences=4800, seconds_per_step=0.05, steps=300, state="completed", **started):
+    """A run over `sentences` a epoch: 100 steps an epoch of 48 sentences each, whatever the config says."""
+    run = Run(config=config)
+    run.number = 7
+    for event in events(config, steps, state, step_s=seconds_per_step):
+        if isinstance(event, CorpusRead):
+            event = CorpusRead(0.3, config.corpus, "", sentences, 120, 0, 0, [], [])
+        if isinstance(event, RunStarted):
+            event = RunStarted(event.time, event.pid, event.process_started, started.get("host", socket.gethostname()))
+        run.add(event)
+    return run
+
+
+def test_steps_are_counted_as_the_trainer_counts_them():
+    plan = estimate([], CONFIG.replace(batch_size=16, accumulate=2, epochs=3), 100)
+    assert (plan.steps_per_epoch, plan.steps) == (4, 12)
+    assert plan.seconds is plan.basis is None
+    assert estimate([], CONFIG.replace(train_limit=33, batch_size=16, epochs=1), 100).steps == 3
+    assert estimate([], CONFIG.replace(batch_size=16, epochs=1), 100, processes=2).steps == 4
+
+
+def test_a_run_like_an_earlier_one_is_expected_to_take_as_long():
+    earlier = _earlier()
+    plan = estimate([earlier], CONFIG, 4800, 120)
+    assert plan.basis == "from run #7"
+    assert plan.run is earlier
+    assert plan.seconds == pytest.approx(earlier.finished.seconds, rel=1e-6)
+
+
+def test_twice_the_sentences_take_twice_the_training():
+    earlier = _earlier()
+    training = 300 * 0.05
+    assert estimate([earlier], CONFIG, 9600).seconds == pytest.approx(earlier.finished.seconds + training)
+    assert estimate([earlier], CONFIG.replace(train_limit=2400), 9600).seconds == pytest.approx(
+        earlier.finished.seconds - training / 2
+    )
+
+
+def test_more_epochs_take_more_training_and_more_evaluations():
+    earlier = _earlier()
+    longer = estimate([earlier], CONFIG.replace(epochs=6), 4800).seconds
+    assert longer == pytest.approx(earlier.finished.seconds + 300 * 0.05 + 3 * 0.5)
+
+
+def test_evaluations_between_epochs_and_larger_dev_parts_count():
+    earlier = _earlier()
+    per_epoch = 300  # 4800 / 16
+    often = estimate([earlier], CONFIG.replace(evaluate_every=150), 4800).seconds
+    assert often == pytest.approx(earlier.finished.seconds + 3 * 0.5)  # of six, three end an epoch anyway
+    assert math.lcm(150, per_epoch) == per_epoch
+    assert estimate([earlier], CONFIG, 4800, 240).seconds == pytest.approx(earlier.finished.seconds + 3 * 0.5)
+    limited = estimate([earlier], CONFIG.replace(dev_limit=60), 4800, 240).seconds
+    assert limited == pytest.approx(earlier.finished.seconds - 3 * 0.25)
+
+
+@pytest.mark.parametrize(
+    "change", [{"encoder": "other"}, {"downstream": "none"}, {"precision": "bfloat16"}, {"encoder_rate": 0.0}]
+)
+def test_runs_that_do_other_work_tell_nothing(change):
+    assert estimate([_earlier(CONFIG.replace(**change))], CONFIG, 4800).seconds is None
+
+
+def test_runs_on_another_host_or_that_failed_tell_nothing():
+    assert estimate([_earlier(host="elsewhere")], CONFIG, 4800).seconds is None
+    assert estimate([_earlier(state="failed")], CONFIG, 4800).seconds is None
+    assert estimate([_earlier(state="interrupted")], CONFIG, 4800).seconds is None
+    assert estimate([_earlier(host="elsewhere")], CONFIG, 4800, host="elsewhere").seconds is not None
+
+
+def test_runs_with_several_processes_tell_nothing_about_one():
+    run = _earlier()
+    run.add(replace_plan(run.plan, processes=4))
+    assert estimate([run], CONFIG, 4800).seconds is None
+    assert estimate([run], CONFIG, 4800, processes=4).seconds is not None
+
+
+def replace_plan(plan, **changes):
+    values = {name: getattr(plan, name) for name in plan.__struct_fields__}
+    return TrainingPlanned(**{**values, **changes})
+
+
+def test_the_nearest_batch_size_is_taken():
+    near, far = _earlier(CONFIG.replace(batch_size=8)), _earlier(CONFIG.replace(batch_size=128))
+    assert estimate([far, near], CONFIG.replace(batch_size=16), 4800).run is near
+    assert estimate([far, near], CONFIG.replace(batch_size=64), 4800).run is far
+
+
+def test_a_stopped_run_counts_where_no_other_is_as_near():
+    stopped, completed = _earlier(state="stopped"), _earlier()
+    assert estimate([stopped], CONFIG, 4800).run is stopped
+    assert estimate([stopped, completed], CONFIG, 4800).run is completed
+
+
+def test_of_equals_the_newest_is_taken():
+    older, newer = _earlier(), _earlier()
+    older.created, newer.created = 1.0, 2.0
+    assert estimate([newer, older], CONFIG, 4800).run is newer
