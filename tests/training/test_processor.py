@@ -49,13 +49,19 @@ def test_the_first_sample_has_no_utilisation_and_the_second_one_has() -> None:
     assert 0 <= second.utilization <= 100
 
 
-@pytest.mark.parametrize("code", [SPIN, PARENT], ids=["itself", "a child"])
-def test_utilisation_is_that_of_the_process_and_its_children(spinning: Callable[[str], int], code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "seconds"),
+    [(SPIN, 0.6), (PARENT, 0.6), (PARENT, 60.0)],
+    ids=["itself", "a child", "a child found a second time"],
+)
+def test_utilisation_is_that_of_the_process_and_its_children(
+    spinning: Callable[[str], int], code: str, seconds: float
+) -> None:
     sampler = ProcessSampler(spinning(code))
     sampler.cores = 1.0
     sampler.sample(0.0)
     time.sleep(0.6)
-    used = sampler.sample(0.6).utilization
+    used = sampler.sample(seconds).utilization
     assert used is not None
     assert used > 20  # one busy core of one, on a machine that is busy itself
 
