@@ -15,6 +15,7 @@ __all__ = ["Column", "Estimate", "Table", "differences", "differences_table", "e
 __all__ += ["shown", "table"]
 
 Value = str | int | float | bool | None
+_KNOBS = knobs()
 MOST_PARTS = 4  # of a name; more would not be read
 BEST = "★"
 
@@ -71,14 +72,14 @@ def differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
     readable = [config for config in configs if config]
     return {
         field: [getattr(config, field) if config else None for config in configs]
-        for field in knobs()
+        for field in _KNOBS
         if len({getattr(config, field) for config in readable}) > 1
     }
 
 
 def shown(field: str, value: Value) -> str:
     """A setting as people write it: rates like `5e-5`, None in the words of its knob."""
-    knob = knobs()[field]
+    knob = _KNOBS[field]
     if value is None:
         return knob.none_text or "–"
     if isinstance(value, bool):
@@ -123,8 +124,7 @@ def table(runs: Sequence[Run]) -> Table:
 def differences_table(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
     """Headings, and one row for each setting that differs: its label, then its value in every run."""
     rows = [
-        [knobs()[field].label, *(shown(field, value) for value in values)]
-        for field, values in differences(runs).items()
+        [_KNOBS[field].label, *(shown(field, value) for value in values)] for field, values in differences(runs).items()
     ]
     return ["setting", *(f"{run.title} {run.name}".strip() for run in runs)], rows
 
@@ -153,7 +153,7 @@ def _part(field: str, value: Value) -> str:
         return "all sentences"
     if field in _BARE:
         return str(value).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-    return f"{_SHORT.get(field) or _lowered(knobs()[field].label)} {shown(field, value)}"
+    return f"{_SHORT.get(field) or _lowered(_KNOBS[field].label)} {shown(field, value)}"
 
 
 def _lowered(label: str) -> str:
@@ -172,7 +172,7 @@ def _merit(run: Run) -> tuple[float, float]:
 
 
 def _setting_column(field: str) -> Column:
-    knob, default = knobs()[field], getattr(RunConfig(), field)
+    knob, default = _KNOBS[field], getattr(RunConfig(), field)
     kind: Any = "integer" if isinstance(default, int) else "number"
     if _is_rate(field):
         kind = "rate"
@@ -201,12 +201,13 @@ def _best(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> list[li
     place = [column.key for column in columns].index("best_f1")
     scores = [row[place] for row in rows]
     known = [score for score in scores if isinstance(score, float)]
-    return [["best_f1"] if len(known) > 1 and score == max(known) else [] for score in scores]
+    best = max(known) if len(known) > 1 else None
+    return [["best_f1"] if best is not None and score == best else [] for score in scores]
 
 
 def _text(column: Column, value: Value, best: bool) -> str:
     star = f" {BEST}" if best else ""
-    if column.key in knobs():
+    if column.key in _KNOBS:
         return shown(column.key, value)
     if value is None:
         return "–"

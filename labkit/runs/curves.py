@@ -22,7 +22,7 @@ class Column:
 
     def __init__(self, absent: int = 0):
         """Starts with so many NaN, for a figure that was first told later than others."""
-        self._buffer = np.full(max(absent, 256), np.nan)
+        self._buffer = np.full(absent, np.nan)
         self._size = absent
         self._waiting: list[float | None] = []
 
@@ -45,7 +45,7 @@ class Column:
 
     def _make_room(self, size: int) -> None:
         if size > len(self._buffer):
-            grown = np.full(max(size, 2 * len(self._buffer)), np.nan)
+            grown = np.full(max(size, 2 * len(self._buffer), 256), np.nan)
             grown[: self._size] = self._buffer[: self._size]
             self._buffer = grown
 

@@ -83,9 +83,11 @@ class Run(Folded):
 
     def refresh(self) -> bool:
         """Reads what was appended since the last look, and notices a vanished process; says whether anything is new."""
+        if self._tail is None or self.deleted or self._summary.finished:
+            return False
         with self.lock:
             before = self.version
-            if self._tail and not self.deleted and not self._summary.finished and not self._read_on():
+            if not self._read_on():
                 self._notice_an_end()
             return self.version != before
 

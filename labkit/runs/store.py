@@ -99,7 +99,8 @@ class RunStore:
 
     def _look(self, name: str) -> _Known | None:
         """The run of that folder, brought up to date; None where there is none (yet, or any more)."""
-        config, label = _stamp(self.folder / name / CONFIG), _stamp(self.folder / name / LABEL)
+        folder = os.path.join(self.folder, name)  # a Path costs more than the look itself, a thousand times over
+        config, label = _stamp(os.path.join(folder, CONFIG)), _stamp(os.path.join(folder, LABEL))
         if config is None:
             return None
         known = self._known.get(name)
@@ -122,7 +123,7 @@ def _is(run: Run, which: int | str | Path) -> bool:
     return str(which) in names or Path(which).resolve() == run.folder.resolve()
 
 
-def _stamp(path: Path) -> _Stamp:
+def _stamp(path: str) -> _Stamp:
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
