@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,6 @@ def log_age_s(folder: Path) -> float:
 
 def _write_aside(path: Path, content: bytes) -> None:
     """Other processes see the old file or the new one, never half of it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     aside.write_bytes(content)
     os.replace(aside, path)
