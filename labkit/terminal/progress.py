@@ -1,5 +1,6 @@
 """A run as it goes, in a terminal: phases and scores as lines, the steps as a bar below them."""
 
+import statistics
 from collections import deque
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ from labkit.events import (
 )
 
 _RECENT_S = 10.0  # what "recent" means for tokens per second
-_SMOOTHING = 0.9  # share of the loss shown that comes from before
+_RECENT_STEPS = 10  # what the loss shown is the mean of
 
 
 class TrainingProgress:
@@ -40,7 +41,7 @@ class TrainingProgress:
         )
         self._task: TaskID | None = None
         self._recent: deque[tuple[float, int]] = deque()  # seconds, tokens seen
-        self._loss: float | None = None
+        self._losses: deque[float] = deque(maxlen=_RECENT_STEPS)
         self._f1: float | None = None
 
     def __enter__(self) -> Self:
@@ -56,7 +57,7 @@ class TrainingProgress:
         """Takes one more event of the run in."""
         match event:
             case PhaseEntered():
-                self._say(event.text)
+                self._phase(event)
             case CorpusRead():
                 self._say(_corpus_line(event))
                 for note in event.notes:
@@ -80,10 +81,16 @@ class TrainingProgress:
     def _say(self, text: str) -> None:
         self._bar.console.print(escape(text), highlight=False)
 
+    def _phase(self, event: PhaseEntered) -> None:
+        """A line while loading; once there is a bar, the words before it."""
+        if self._task is None:
+            self._say(event.text)
+        else:
+            self._bar.update(self._task, description=event.text)
+
     def _step(self, event: StepDone) -> None:
         if event.loss is not None:
-            before = event.loss if self._loss is None else self._loss
-            self._loss = _SMOOTHING * before + (1 - _SMOOTHING) * event.loss
+            self._losses.append(event.loss)
         self._recent.append((event.seconds, event.tokens))
         while event.seconds - self._recent[0][0] > _RECENT_S:
             self._recent.popleft()
@@ -105,7 +112,7 @@ class TrainingProgress:
         """Loss, F1 and speed, as far as they are known."""
         (first_s, first), (last_s, last) = self._recent[0], self._recent[-1]
         figures = [
-            f"loss {self._loss:.4f}" if self._loss is not None else "",
+            f"loss {statistics.fmean(self._losses):.4f}" if self._losses else "",
             f"F1 {self._f1:.1%}" if self._f1 is not None else "",
             f"{(last - first) / (last_s - first_s):,.0f} tokens/s" if last_s > first_s else "",
         ]
