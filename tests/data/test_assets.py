@@ -1,0 +1,440 @@
+"""Fetching through the real pip from archives made here, without a network; locating encoders."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import platform
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labkit import folders
+from labkit.data import assets, encoders, pip_download
+from labkit.data.assets import CORPORA, ENCODERS, Asset, AssetError, Member, fetch, is_present, locate_encoder, verify
+from labkit.data.corpora import corpus_menu, read_corpus
+
+TRAIN = b"EU\tB-ORG\nrejects\tO\n\nso\tO\n\nit\tO\n\nis\tO\n"
+BOMB = "import pathlib, os\npathlib.Path(os.environ['WAS_EXECUTED']).touch()\n"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only place where pip finds archives; labkit's home is empty."""
+    place = tmp_path / "shelf"
+    place.mkdir()
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(place))
+    monkeypatch.setenv("WAS_EXECUTED", str(tmp_path / "executed"))
+    return place
+
+
+def a_wheel(shelf: Path, files: dict[str, bytes]) -> Path:
+    archive = shelf / "toy_corpus-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for path, data in files.items():
+            zipped.writestr(path, data)
+        zipped.writestr("toy_corpus-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: toy-corpus\nVersion: 1.0\n")
+        zipped.writestr(
+            "toy_corpus-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        zipped.writestr("toy_corpus-1.0.dist-info/RECORD", "")
+    return archive
+
+
+def an_sdist(shelf: Path, files: dict[str, bytes]) -> Path:
+    archive = shelf / "toy-corpus-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for path, data in files.items():
+            entry = tarfile.TarInfo(f"toy-corpus-1.0/{path}")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return archive
+
+
+def pinned(archive: Path, monkeypatch: pytest.MonkeyPatch, path: str = "toy/ner.txt", data: bytes = TRAIN) -> Asset:
+    asset = Asset(
+        name="toy",
+        kind="corpus",
+        requirement="toy-corpus==1.0",
+        archive="wheel" if archive.suffix == ".whl" else "sdist",
+        size=archive.stat().st_size,
+        sha256=sha256(archive.read_bytes()),
+        members=(Member(path, "train.txt", len(data), sha256(data)),),
+        about="",
+        licence="",
+        source="",
+    )
+    return registered(asset, monkeypatch)
+
+
+def registered(asset: Asset, monkeypatch: pytest.MonkeyPatch) -> Asset:
+    monkeypatch.setitem(CORPORA, asset.name, asset)
+    return asset
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def everything_in_data() -> list[str]:
+    return sorted(str(path.relative_to(folders.data())) for path in folders.data().rglob("*"))
+
+
+def test_a_corpus_comes_out_of_a_wheel_and_reads(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN, "toy/__init__.py": BOMB.encode()}), monkeypatch)
+    told: list[tuple[str, int, int]] = []
+    assert not is_present("toy")
+    place = fetch("toy", lambda *progress: told.append(progress))
+    assert (place / "train.txt").read_bytes() == TRAIN
+    assert everything_in_data() == ["toy", "toy/train.txt"]
+    assert is_present("toy")
+    assert verify("toy") == place
+    assert "toy" in corpus_menu()
+    assert len(read_corpus("toy").train) == 3
+    size = CORPORA["toy"].size
+    assert told[-1] == ("toy", size, size)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+
+
+def test_a_corpus_comes_out_of_a_source_archive_whose_setup_is_never_run(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = BOMB + "from setuptools import setup\nsetup(name='toy-corpus', version='1.0')\n"
+    files = {"setup.py": setup.encode(), "PKG-INFO": b"Metadata-Version: 2.1\nName: toy-corpus\nVersion: 1.0\n"}
+    archive = an_sdist(shelf, {**files, "toy/ner.txt": TRAIN})
+    pinned(archive, monkeypatch, path="toy-corpus-1.0/toy/ner.txt")
+    assert (fetch("toy") / "train.txt").read_bytes() == TRAIN
+    assert not (tmp_path / "executed").exists()
+
+
+def test_what_is_there_is_not_downloaded_again(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = a_wheel(shelf, {"toy/ner.txt": TRAIN})
+    pinned(archive, monkeypatch)
+    place = fetch("toy")
+    archive.unlink()
+    assert fetch("toy") == place
+
+
+def test_a_damaged_file_is_noticed_and_replaced_and_the_users_own_files_stay(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
+    place = fetch("toy")
+    (place / "dev.txt").write_text("mine O\n")
+    (place / "train.txt").write_bytes(TRAIN[:-2] + b"X\n")
+    assert is_present("toy")  # the size is right
+    with pytest.raises(AssetError, match="instead of"):
+        verify("toy")
+    fetch("toy")
+    assert verify("toy").joinpath("train.txt").read_bytes() == TRAIN
+    assert everything_in_data() == ["toy", "toy/dev.txt", "toy/train.txt"]
+
+
+FAULTS: dict[str, tuple[Callable[[Asset], Asset], str]] = {
+    "another archive": (lambda asset: dataclasses.replace(asset, sha256="0" * 64), r"instead of 0{64}.*purge"),
+    "another member": (
+        lambda asset: dataclasses.replace(asset, members=(dataclasses.replace(asset.members[0], sha256="0" * 64),)),
+        r"toy/ner\.txt in toy_corpus.*instead of 0{64}",
+    ),
+    "a missing member": (
+        lambda asset: dataclasses.replace(asset, members=(dataclasses.replace(asset.members[0], path="toy/no.txt"),)),
+        r"has no file toy/no\.txt",
+    ),
+    "an unknown package": (
+        lambda asset: dataclasses.replace(asset, requirement="no-such-toy==1.0"),
+        r"pip says: No matching distribution found for no-such-toy==1\.0; check the network",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_one_sentence_and_leaves_nothing_behind(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    change, words = FAULTS[fault]
+    registered(change(pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)), monkeypatch)
+    with pytest.raises(AssetError, match=words) as raised:
+        fetch("toy")
+    assert "\n" not in str(raised.value)
+    assert everything_in_data() == []
+
+
+def test_an_archive_that_is_cut_short_is_refused(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = an_sdist(shelf, {"toy/ner.txt": TRAIN})
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    asset = pinned(archive, monkeypatch, path="toy-corpus-1.0/toy/ner.txt")  # even where the pin itself is of a stump
+    monkeypatch.setattr(assets, "download", lambda asset, scratch, progress: archive)
+    with pytest.raises(AssetError, match="cannot be unpacked"):
+        fetch(asset.name)
+    assert everything_in_data() == []
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_download_ends_pip_and_leaves_nothing_behind(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
+) -> None:
+    pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
+    started: list[pip_download.subprocess.Popen[bytes]] = []
+    real = pip_download.subprocess.Popen
+
+    def remembered(*args: object, **kwargs: object) -> object:
+        started.append(real(*args, **kwargs))  # type: ignore[call-overload]
+        return started[-1]
+
+    def progress(name: str, done: int, total: int) -> None:
+        raise interrupt
+
+    monkeypatch.setattr(pip_download.subprocess, "Popen", remembered)
+    with pytest.raises(interrupt):
+        fetch("toy", progress)
+    assert [process.poll() is not None for process in started] == [True]
+    assert everything_in_data() == []
+
+
+def test_an_interruption_while_unpacking_leaves_nothing_behind(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = a_wheel(shelf, {"toy/ner.txt": TRAIN})
+    pinned(archive, monkeypatch)
+
+    def interrupted(archive: Path, member: Member, file: Path) -> None:
+        assert file.read_bytes() == TRAIN
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(assets, "download", lambda asset, scratch, progress: archive)
+    monkeypatch.setattr(assets, "_check_member", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fetch("toy")
+    assert everything_in_data() == []
+
+
+def test_two_fetches_at_once_both_end_with_the_verified_folder(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = a_wheel(shelf, {"toy/ner.txt": TRAIN})
+    pinned(archive, monkeypatch)
+    meet = threading.Barrier(4)
+    ends: list[object] = []
+
+    def download(asset: Asset, scratch: Path, progress: assets.Progress) -> Path:
+        meet.wait(30)  # all have found nothing there, and go on together
+        return archive
+
+    def fetching() -> None:
+        try:
+            ends.append(fetch("toy"))
+        except Exception as error:
+            ends.append(error)
+
+    monkeypatch.setattr(assets, "download", download)
+    threads = [threading.Thread(target=fetching) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert ends == [folders.data() / "toy"] * 4
+    assert verify("toy")
+    assert everything_in_data() == ["toy", "toy/train.txt"]
+
+
+def test_what_a_killed_download_left_is_swept_away_but_not_what_another_is_busy_with(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
+    here, me = platform.node(), f"{os.getpid()}-{psutil.Process().create_time():.0f}"
+    names = [
+        f"{here}-{2**22 + 1}-1700000000-dead",
+        f"{here}-{me}-busy",
+        f"else-where-{2**22 + 1}-1700000000-far",
+        "old",
+    ]
+    dead, busy, far, old = (folders.data() / f".fetching-{name}" for name in names)
+    for folder in (dead, busy, far, old):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    fetch("toy")
+    assert [folder.exists() for folder in (dead, busy, far, old)] == [False, True, True, False]
+
+
+def test_a_python_without_pip_says_how_to_get_it(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asset = pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
+    message = pip_download._failure(asset, "/usr/bin/python3: No module named pip\n")
+    assert "ensurepip" in message
+
+
+def test_an_unknown_name_lists_what_can_be_fetched() -> None:
+    for ask in (fetch, is_present, verify):
+        with pytest.raises(AssetError, match="there are minilm, wnut16"):
+            ask("no-such-thing")
+
+
+def test_the_pins_are_well_formed_and_their_names_differ() -> None:
+    every = [*ENCODERS.values(), *CORPORA.values()]
+    assert len({asset.name for asset in every}) == len(every)
+    assert set(assets.DEFAULTS) <= {asset.name for asset in every}
+    for asset in every:
+        assert "==" in asset.requirement
+        assert all(len(found.sha256) == 64 and found.size > 0 for found in (asset, *asset.members))
+        assert all(Path(member.target).name == member.target for member in asset.members)
+        assert asset.licence
+        assert asset.source.startswith("https://")
+
+
+def test_the_defaults_are_fetched_and_whole() -> None:
+    assert verify("minilm") == locate_encoder("minilm")
+    assert verify("wnut16").name == "wnut16"
+
+
+# --- locating encoders
+
+
+def an_encoder(folder: Path, *files: str, model_type: str = "bert") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in files or ("model.safetensors", "tokenizer.json"):
+        (folder / name).write_bytes(name.encode())
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+    return folder
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the hub, which cannot be reached."""
+    import huggingface_hub.constants
+
+    cache = tmp_path / "hub"
+    cache.mkdir()
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    return cache
+
+
+def in_cache(hub: Path, name: str, *files: str, model_type: str = "bert") -> Path:
+    repository = hub / f"models--{name.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("c0ffee")
+    return an_encoder(repository / "snapshots" / "c0ffee", *files, model_type=model_type)
+
+
+def test_a_folder_is_an_encoder_by_path_and_in_data_by_name(hub: Path) -> None:
+    place = an_encoder(folders.data() / "encoders" / "mine")
+    assert locate_encoder("mine") == locate_encoder(str(place)) == place
+    assert encoders.encoder_menu() == ["minilm", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("pytorch_model.bin", "tokenizer.json"), r"only safetensors.*pytorch_model\.bin.*save_pretrained"),
+        (("tokenizer.json",), "only safetensors are loaded"),
+        (("model.safetensors",), "no tokenizer"),
+        (("adapter_model.safetensors", "tokenizer.json"), r"no model\.safetensors"),
+    ],
+)
+def test_an_incomplete_folder_says_what_it_lacks(hub: Path, tmp_path: Path, files: tuple[str, ...], words: str) -> None:
+    place = an_encoder(tmp_path / "some" / "encoder", *files)
+    with pytest.raises(AssetError, match=words):
+        locate_encoder(str(place))
+
+
+@pytest.mark.parametrize("config", [None, "{", "[]", '{"model_type": 7}', "\xff"])
+def test_a_folder_without_a_usable_config_is_told(hub: Path, tmp_path: Path, config: str | None) -> None:
+    place = an_encoder(tmp_path / "encoder")
+    (place / "config.json").unlink()
+    if config is not None:
+        (place / "config.json").write_text(config, encoding="latin-1")
+    with pytest.raises(AssetError, match=r"config\.json"):
+        locate_encoder(str(place))
+
+
+def test_weights_in_several_files_are_all_asked_for(hub: Path, tmp_path: Path) -> None:
+    place = an_encoder(tmp_path / "encoder", "one.safetensors", "vocab.txt")
+    index = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
+    (place / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(AssetError, match=r"lacks two\.safetensors"):
+        locate_encoder(str(place))
+    (place / "two.safetensors").touch()
+    assert locate_encoder(str(place)) == place
+
+
+def test_a_pinned_encoder_that_is_not_fetched_says_how_to_fetch_it(hub: Path) -> None:
+    with pytest.raises(AssetError, match=r"labkit fetch.*84 MB"):
+        locate_encoder("minilm")
+
+
+def test_a_cached_hub_name_needs_no_network_and_is_in_the_menu(hub: Path) -> None:
+    place = in_cache(hub, "someone/small-bert")
+    in_cache(hub, "someone/writer", model_type="gpt2")
+    in_cache(hub, "someone/half", "tokenizer.json")
+    assert locate_encoder("someone/small-bert") == place
+    assert encoders.encoder_menu() == ["minilm", "someone/small-bert"]
+
+
+@pytest.mark.parametrize("name", ["someone/else", "bert-base-uncased"])
+def test_a_hub_name_without_network_and_cache_is_one_sentence_with_ways_out(hub: Path, name: str) -> None:
+    with pytest.raises(
+        AssetError, match=rf"'{name}' is not on this machine.*HF_ENDPOINT.*local folder.*minilm"
+    ) as raised:
+        locate_encoder(name)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "/no/such/folder", "../up", "a b", "~nobody-here/x", "x" * 5000, "a/b/c", "a--b"]
+)
+def test_a_name_that_is_neither_folder_nor_hub_name_is_told(hub: Path, name: str) -> None:
+    with pytest.raises(AssetError, match="minilm"):
+        locate_encoder(name)
+
+
+def test_the_hub_is_asked_for_safetensors_and_text_only(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+    from huggingface_hub.utils import filter_repo_objects
+
+    files = [
+        "config.json",
+        "model.safetensors",
+        "pytorch_model.bin",
+        "tf_model.h5",
+        "modeling_own.py",
+        "tokenizer.json",
+    ]
+    files += ["spm.model", "vocab.txt", "onnx/model.onnx", "openvino/config.json", "coreml/weights.safetensors"]
+
+    def snapshot_download(name: str, *, local_files_only: bool = False, **patterns: list[str]) -> str:
+        if local_files_only:
+            raise huggingface_hub.errors.LocalEntryNotFoundError("not cached")
+        wanted = list(filter_repo_objects(files, **patterns))
+        assert wanted == ["config.json", "model.safetensors", "tokenizer.json", "spm.model", "vocab.txt"]
+        return str(in_cache(hub, name))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    assert locate_encoder("someone/else").name == "c0ffee"
+
+
+def test_a_hub_repository_without_safetensors_is_told(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    in_cache(hub, "someone/old", "vocab.txt")
+    place = hub / "models--someone--old" / "snapshots" / "c0ffee"
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **_: str(place))
+    with pytest.raises(AssetError, match=r"'someone/old'.*only safetensors.*convert"):
+        locate_encoder("someone/old")
+
+
+def test_the_hash_of_an_encoder_follows_weights_config_and_tokenizer_only(tmp_path: Path) -> None:
+    place = an_encoder(tmp_path / "encoder")
+    before = assets.encoder_sha256(place)
+    (place / "README.md").write_text("words")
+    assert assets.encoder_sha256(place) == before
+    hashes = {before}
+    for name in ("model.safetensors", "config.json", "tokenizer.json"):
+        (place / name).write_text("changed")
+        hashes.add(assets.encoder_sha256(place))
+    assert len(hashes) == 4
