@@ -1,0 +1,112 @@
+"""A figure turned into PNG pictures, fast: what stays is drawn once, what moves is drawn over a copy of it."""
+
+import io
+import threading
+from collections.abc import Hashable, Iterable
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from labkit.lab.theme import Theme
+
+DRAWING = threading.RLock()  # matplotlib's caches of fonts and texts are shared between figures: one drawer at a time
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class Picture(Figure):
+    """A figure that a notebook shows as a picture, though nobody imported pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return to_png(self)
+
+
+def to_png(figure: Figure) -> bytes:
+    """The whole figure as PNG, in all its colours."""
+    file = io.BytesIO()
+    with DRAWING:
+        figure.savefig(file, format="png", dpi="figure", facecolor="auto", metadata={"Software": None})
+    return file.getvalue()
+
+
+class Canvas:
+    """Draws one figure again and again. Artists that move must be animated, and lie above all that stay."""
+
+    def __init__(self, figure: Figure, theme: Theme):
+        self.figure = figure
+        self.theme = theme
+        self.agg = FigureCanvasAgg(figure)
+        self.full_draws = 0
+        self._stamp: Hashable = None
+        self._still: Pixels | None = None  # what stays, as palette numbers, (height, width)
+
+    def png(self, moving: Iterable[Artist], stamp: Hashable) -> bytes:
+        """The figure with the moving artists, in 64 colours.
+
+        Args:
+            moving: in the order in which they are to be painted.
+            stamp: anything that differs once what stays has changed, such as the limits of the axes; drawing that
+                costs several times as much as the moving artists.
+        """
+        with DRAWING:
+            if self._still is None or stamp != self._stamp:
+                self._draw_still()
+                self._stamp = stamp
+            self.agg.restore_region(self._background)
+            renderer = self.agg.get_renderer()
+            for artist in moving:
+                artist.draw(renderer)
+            return self._encoded()
+
+    def _draw_still(self) -> None:
+        self.agg.draw()
+        self._background = self.agg.copy_from_bbox(self.figure.bbox)
+        self._still_rgba = self._pixels().copy()
+        self._still = _lookup(self.theme)[_keys(self._still_rgba)]
+        self.full_draws += 1
+
+    def _pixels(self) -> npt.NDArray[np.uint32]:
+        """The four bytes of every pixel as one number, (height, width); a view."""
+        return np.asarray(np.asarray(self.agg.buffer_rgba()).view("<u4")[..., 0], np.uint32)
+
+    def _encoded(self) -> bytes:
+        assert self._still is not None
+        pixels, numbers = self._pixels(), self._still.copy()
+        changed = pixels != self._still_rgba  # looking up only these saves 5 ms of 6
+        numbers[changed] = _lookup(self.theme)[_keys(pixels[changed])]
+        image = Image.fromarray(numbers)
+        image.putpalette(_palette(self.theme).tobytes())
+        file = io.BytesIO()
+        image.save(file, "PNG", compress_level=3, compress_type=3)  # 3 is zlib's Z_RLE: 2 ms where the default takes 6
+        return file.getvalue()
+
+
+def _keys(pixels: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """The upper five bits of red, green and blue side by side: 15 bits."""
+    return np.asarray(((pixels & 0xF8) << 7) | ((pixels >> 6) & 0x3E0) | ((pixels >> 19) & 0x1F), np.uint32)
+
+
+@lru_cache
+def _palette(theme: Theme) -> Pixels:
+    """The theme's colours in shades down to the background, as smooth edges need them, (64, 3)."""
+    background = np.array(to_rgb(theme.background))
+    shades = [(theme.text, (1, 0.85, 0.7, 0.55, 0.4, 0.25, 0.12)), (theme.muted, (1, 0.75, 0.5, 0.25))]
+    shades += [(theme.grid, (1, 0.5)), (theme.background, (1, 1))]
+    shades += [(colour, (1, 0.82, 0.64, 0.46, 0.3, 0.15)) for colour in theme.runs]
+    mixed = [share * np.array(to_rgb(colour)) + (1 - share) * background for colour, parts in shades for share in parts]
+    return np.asarray(np.rint(np.array(mixed) * 255), np.uint8)
+
+
+@lru_cache
+def _lookup(theme: Theme) -> Pixels:
+    """For each of `_keys` the number of the nearest colour of the palette, (32768,)."""
+    bits = np.arange(32)
+    corners = np.stack(np.meshgrid(bits, bits, bits, indexing="ij"), axis=-1).reshape(-1, 3) * (255 / 31)
+    far = [((corners - colour) ** 2).sum(axis=1) for colour in _palette(theme).astype(np.float64)]
+    return np.asarray(np.argmin(far, axis=0), np.uint8)

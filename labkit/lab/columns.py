@@ -1,0 +1,118 @@
+"""A comparison side by side: a column a run, the same axes for all."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from labkit.config import show_rate
+from labkit.lab.area import WORDS, Area, Box, put, say
+from labkit.lab.canvas import Picture
+from labkit.lab.loss import fit_loss
+from labkit.lab.schedules import fit_rates, notable_rates, peak_rates
+from labkit.lab.score import fit_score
+from labkit.lab.shared import Curves, Drawn, fitted, leader, standing
+from labkit.lab.theme import DASHES, Theme, colour_of
+from labkit.runs.curves import Axis
+from labkit.runs.run import Run
+
+WIDTH, BAND, DPI = 10.0, 5.75, 120  # inches
+MOST_COLUMNS, MOST_BANDS = 4, 2
+LEFT, RIGHT, BETWEEN = 0.62, 0.3, 0.28  # margins in inches
+# Where the three plots of a column begin, from the top of its band, and how high they are, in inches.
+ROWS = ((1.17, 1.2), (2.91, 1.0), (4.45, 0.92))
+TITLES = (
+    "Loss per word (lower is better): each step faint, smoothed bold, on dev dotted",
+    "F1 on dev (higher is better)",
+    "Learning rates: encoder solid, head dashed",
+)
+
+
+class Columns:
+    """At most eight runs, in rows of up to four, so that each stays readable; a note says how many are left out."""
+
+    def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
+        shown = runs[: MOST_COLUMNS * MOST_BANDS]
+        self.curves = Curves(shown, x)
+        bands = max(math.ceil(len(shown) / MOST_COLUMNS), 1)
+        across = max(math.ceil(len(shown) / bands), 1)
+        left_out = len(runs) - len(shown)
+        height = BAND * bands + (0.3 if left_out else 0)
+        self.figure = Picture(figsize=(WIDTH, height), dpi=DPI, facecolor=theme.background)
+        self.columns = [
+            _Column(self.figure, theme, run, name, across, place)
+            for place, (run, name) in enumerate(zip(shown, names, strict=False))
+        ]
+        self.page = Area(self.figure, theme, Box(0, 0, WIDTH, height))
+        self.page.axes.set_axis_off()
+        if not shown:
+            say(self.page.words(color=theme.muted, ha="center"), "no runs chosen", 0.5, 0.5)
+        if left_out:
+            note = f"{left_out} more runs have no room side by side; overlaid shows all"
+            say(self.page.words(color=theme.muted, ha="center"), note, 0.5, 0.1 / height)
+
+    @property
+    def areas(self) -> list[Area]:
+        return [*(area for column in self.columns for area in column.areas), self.page]
+
+    def update(self) -> None:
+        drawn, columns = self.curves.take(), self.columns
+        self.curves.span_x([area for column in columns for area in column.areas], drawn, 4 if len(columns) < 3 else 2)
+        fit_loss([column.loss for column in columns], [each.loss for each in drawn],
+                 [curve for each in drawn for curve in (each.smoothed, each.dev_loss)])  # fmt: skip
+        fit_score([column.score for column in columns], max((each.f1.max(initial=0.0) for each in drawn), default=0.0))
+        fit_rates(
+            [column.rates for column in columns], [rate for run in self.curves.runs for rate in notable_rates(run)]
+        )
+        best = leader(self.curves.runs)
+        for place, (column, each) in enumerate(zip(columns, drawn, strict=True)):
+            column.update(each, place == best)
+
+
+class _Column:
+    """Loss, F1 and rates of one run, under its name."""
+
+    def __init__(self, figure: Picture, theme: Theme, run: Run, name: str, across: int, place: int):
+        self.run = run
+        band, column = divmod(place, across)
+        width = (WIDTH - LEFT - RIGHT - (across - 1) * BETWEEN) / across
+        left = LEFT + column * (width + BETWEEN)
+        boxes = [Box(left, band * BAND + top, width, height) for top, height in ROWS]
+        titles = TITLES if column == 0 else ("", "", "")
+        self.areas = [Area(figure, theme, box, title) for box, title in zip(boxes, titles, strict=True)]
+        for area in self.areas:
+            area.labels_y, area.labels_x = column == 0, area is self.areas[-1]
+        self.loss, self.score, self.rates = self.areas
+        self._draw_name(theme, fitted(name, width, 2, WORDS, bold=True))
+        self._make_lines(colour_of(run, theme.name), theme.faint)
+
+    def _make_lines(self, colour: str, faint: float) -> None:
+        self.raw = self.loss.line(colour, 0.8, alpha=faint)
+        self.smoothed = self.loss.line(colour, 2.0)
+        self.dev = self.loss.line(colour, 1.4, DASHES[2], marker="o", markersize=4, clip_on=False)
+        self.f1 = self.score.line(colour, 2.0, marker="o", markersize=4, clip_on=False)
+        self.lines = {"encoder": self.rates.line(colour, 1.8), "head": self.rates.line(colour, 1.8, DASHES[1])}
+
+    def _draw_name(self, theme: Theme, name: str) -> None:
+        above = self.loss.axes.transAxes
+        height = ROWS[0][1]
+        words = self.loss.words(
+            WORDS, va="top", fontweight="bold", color=colour_of(self.run, theme.name), transform=above
+        )
+        say(words, name, 0, 1 + (ROWS[0][0] - 0.08) / height, linespacing=1.2)
+        self.standing = self.loss.words(WORDS, va="top", color=theme.muted, transform=above)
+        self.standing.set_position((0, 1 + (ROWS[0][0] - 0.1 - 0.17 * (1 + name.count("\n"))) / height))
+
+    def update(self, drawn: Drawn, best: bool) -> None:
+        put(self.raw, drawn.x, drawn.loss)
+        put(self.smoothed, drawn.x, drawn.smoothed)
+        put(self.dev, drawn.at, drawn.dev_loss)
+        put(self.f1, drawn.at, drawn.f1)
+        for group, line in self.lines.items():
+            rates = drawn.rates.get(group, np.full(len(drawn.x), np.nan))
+            put(line, drawn.x, np.where(rates > 0, rates, np.nan))
+        say(self.standing, standing(self.run) + (" ★" if best else ""))
+        latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
+        say(self.loss.note, f"dev {latest[0]:.3f}" if len(latest) else "")
+        say(self.score.note, f"best {self.run.best.f1:.3f}" if self.run.best else "")
+        say(self.rates.note, ", ".join(f"{name} {show_rate(peak)}" for name, peak in peak_rates(self.run).items()))

@@ -1,0 +1,107 @@
+"""Several runs in one picture: in columns on shared axes, or laid over each other."""
+
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from labkit.lab.area import Area, visible
+from labkit.lab.canvas import Canvas, Picture
+from labkit.lab.columns import Columns
+from labkit.lab.overlaid import Overlaid
+from labkit.lab.theme import Theme, theme_named
+from labkit.runs import compare
+from labkit.runs.curves import Axis, checked_axis
+from labkit.runs.run import Run
+
+
+class Sheet(Protocol):
+    """One layout: a figure for certain runs, brought up to date again and again."""
+
+    figure: Picture
+
+    @property
+    def areas(self) -> list[Area]: ...
+
+    def update(self) -> None: ...
+
+
+LAYOUTS: dict[str, Callable[[Theme, Sequence[Run], Sequence[str], Axis], Sheet]] = {
+    "side by side": Columns,
+    "overlaid": Overlaid,
+}
+Names = Mapping[Path, str]
+
+
+class ComparePlot:
+    """The picture of several runs, live ones among them; its size depends on the layout and how many they are."""
+
+    def __init__(self, theme: str = "light"):
+        """Raises ValueError for a theme that is not in THEMES."""
+        self._lock = threading.RLock()
+        self._theme = theme_named(theme)
+        self._shown: Hashable = None
+        self._versions: Hashable = None
+
+    @property
+    def theme(self) -> str:
+        return self._theme.name
+
+    @theme.setter
+    def theme(self, name: str) -> None:
+        """The next draw is in this theme. Raises ValueError for one that is not in THEMES."""
+        with self._lock:
+            self._theme = theme_named(name)
+
+    def draw(
+        self, runs: Sequence[Run], x: Axis = "step", layout: str = "side by side", names: Names | None = None
+    ) -> bytes | None:
+        """The picture as PNG; None when there is nothing new since the last draw.
+
+        Args:
+            x: what the runs are laid along: `step`, `epoch`, `tokens` or `seconds`.
+            layout: `side by side` or `overlaid`.
+            names: by run folder; made of what differs among the runs where not given.
+
+        Raises ValueError for an unknown axis or layout.
+        """
+        with self._lock:
+            called = _names(runs, names)
+            shown = (self._theme, x, layout, *((run.folder, run.created, run.colour) for run in runs), *called)
+            versions = tuple(run.version for run in runs)
+            if shown == self._shown and versions == self._versions:
+                return None
+            if shown != self._shown:
+                self._sheet = _sheet(self._theme, runs, called, x, layout)
+                self._canvas = Canvas(self._sheet.figure, self._theme)
+            self._sheet.update()
+            png = self._canvas.png(visible(self._sheet.areas), tuple(area.stamp for area in self._sheet.areas))
+            self._shown, self._versions = shown, versions
+            return png
+
+
+def compare_figure(
+    runs: Sequence[Run],
+    x: Axis = "step",
+    layout: str = "side by side",
+    theme: str = "light",
+    names: Names | None = None,
+) -> Picture:
+    """The picture of several runs as a figure, for a notebook or a file. Arguments and errors as in ComparePlot."""
+    sheet = _sheet(theme_named(theme), runs, _names(runs, names), x, layout)
+    sheet.update()
+    for area in sheet.areas:
+        area.hold_still()
+    return sheet.figure
+
+
+def _sheet(theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis, layout: str) -> Sheet:
+    checked_axis(x)
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
+    return LAYOUTS[layout](theme, runs, names, x)
+
+
+def _names(runs: Sequence[Run], names: Names | None) -> list[str]:
+    made = compare.names(runs)
+    return [(names or made).get(run.folder, made[run.folder]) for run in runs]

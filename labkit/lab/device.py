@@ -1,0 +1,143 @@
+"""The plots of what a run's devices were doing: use in percent, and memory."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from labkit.events import DeviceSampled
+from labkit.lab.area import TICKS, Area, Box, put, say
+from labkit.lab.curves import Array, up
+from labkit.lab.planned import StepAxis, message
+from labkit.lab.theme import DASHES, Theme
+from labkit.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What one device was doing, by step; all (samples,), NaN where a figure could not be read."""
+
+    device: str
+    step: Array
+    use: Array  # percent
+    memory: Array  # MiB, this run's
+    latest: DeviceSampled
+
+
+class DevicePlots:
+    """Use over memory, on one axis of steps. A missing reading is a gap, and says why."""
+
+    def __init__(self, figure: Figure, theme: Theme, box: Box):
+        share = 0.5 * box.height
+        self.use = Area(figure, theme, Box(box.left, box.top, box.width, share), "CPU or GPU use")
+        lower = Box(box.left, box.top + share + 0.36, box.width, box.height - share - 0.36)
+        self.memory = Area(figure, theme, lower, "Memory", one_row=True)
+        self.use_lines = [self.use.line(theme.device, 1.6, dashes) for dashes in DASHES]
+        self.memory_lines = [self.memory.line(theme.muted, 1.8, dashes) for dashes in DASHES]
+        self.lone = self.use.line(theme.device, 0, marker=".", markersize=4)
+        self.use_empty, self.memory_empty = message(self.use), message(self.memory)
+        self.why = self.use.words(TICKS, color=theme.muted, bbox=self.use.paper, va="bottom")
+        self.why.set(transform=self.use.axes.transAxes, position=(0.01, 0.05))
+        self.use.span_y(0, 104, [0, 50, 100], ["0 %", "50 %", "100 %"])
+        self._fit_memory([])
+
+    def update(self, run: Run | None, axis: StepAxis) -> None:
+        self.use.span_x(axis.high, (), ())
+        self.use.mark_epochs(axis.boundaries, (), ())
+        axis.apply(self.memory)
+        samples = run.samples if run else []
+        readings = list(_readings(run, samples)) if run else []
+        self._draw_use(run, readings, why_missing(samples, "utilization"))
+        self._draw_memory(run, readings, why_missing(samples, "memory_run_mib"))
+
+    def _draw_use(self, run: Run | None, readings: Sequence[Readings], reason: str) -> None:
+        self.use.entitle(_title(run, readings))
+        for line, each in zip(self.use_lines, [*readings, None, None, None, None], strict=False):
+            put(line, *((each.step, each.use) if each else NOTHING))
+        put(self.lone, *_lone(readings))
+        known = any(np.isfinite(each.use).any() for each in readings)
+        gaps = any((np.isnan(each.use) & np.isfinite(each.step)).any() for each in readings)
+        say(self.use_empty, "" if known else _nothing(run, readings, reason, lines=3), 0.5, 0.5)
+        say(self.why, textwrap.shorten(f"gaps: {reason}", 64, placeholder=" …") if known and gaps and reason else "")
+        say(self.use.note, _use_in_words(run, readings))
+
+    def _draw_memory(self, run: Run | None, readings: Sequence[Readings], reason: str) -> None:
+        for line, each in zip(self.memory_lines, [*readings, None, None, None, None], strict=False):
+            put(line, *((each.step, each.memory) if each else NOTHING))
+        self._fit_memory(readings)
+        known = any(np.isfinite(each.memory).any() for each in readings)
+        say(self.memory_empty, "" if known or not readings else _nothing(run, readings, reason, lines=1), 0.5, 0.5)
+        say(self.memory.note, _memory_in_words(readings[0].latest) if readings else "")
+
+    def _fit_memory(self, readings: Sequence[Readings]) -> None:
+        most = max((float(np.nanmax(each.memory, initial=0.0)) for each in readings), default=0.0) * 1.1
+        unit, size = ("GiB", 1024.0) if most > 1024 else ("MiB", 1.0)
+        high = up(max(most, 100.0) / size)
+        self.memory.span_y(0, high * size, [0, high * size], ["0", f"{high:g} {unit}"])
+
+
+NOTHING = np.empty(0), np.empty(0)
+
+
+def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[Readings]:
+    """Of the GPUs where there are any, otherwise of the CPU; of at most as many devices as there are dashes."""
+    step = run.sample_axis("step")
+    names = list(dict.fromkeys(sample.device for sample in samples))
+    for name in ([name for name in names if name != "cpu"] or names)[: len(DASHES)]:
+        own = [index for index, sample in enumerate(samples) if sample.device == name]
+        use = np.array([samples[index].utilization for index in own], np.float64)  # numpy reads None as NaN
+        memory = np.array([samples[index].memory_run_mib for index in own], np.float64)
+        yield Readings(name, step[own], use, memory, samples[own[-1]])
+
+
+def _title(run: Run | None, readings: Sequence[Readings]) -> str:
+    names = [each.device for each in readings]
+    if names == ["cpu"] or (not names and run and run.plan and run.plan.device == "cpu"):
+        return "CPU use, this run"
+    return f"GPU {', '.join(name.removeprefix('gpu ') for name in names)} use" if names else "CPU or GPU use"
+
+
+def _lone(readings: Sequence[Readings]) -> tuple[Array, Array]:
+    """Readings between two gaps, which a line cannot show."""
+    x = np.concatenate([np.empty(0), *(each.step for each in readings)])
+    y = np.concatenate([np.empty(0), *(each.use for each in readings)])
+    gap = np.isnan(np.concatenate([[np.nan], np.where(np.isnan(x), np.nan, y), [np.nan]]))
+    lone = gap[:-2] & gap[2:] & ~gap[1:-1]
+    return x[lone], y[lone]
+
+
+def why_missing(samples: Sequence[DeviceSampled], figure: str) -> str:
+    """The latest reason that was told; it is told only when it changes."""
+    return next((sample.missing[figure] for sample in reversed(samples) if figure in sample.missing), "")
+
+
+def _nothing(run: Run | None, readings: Sequence[Readings], reason: str, lines: int) -> str:
+    if readings:
+        return "\n".join(textwrap.wrap(f"not available: {reason or 'no reason given'}", 54, max_lines=lines))
+    if run is None or run.state == "queued":
+        return ""
+    return "nothing was read" if run.is_final else "waiting for the first reading"
+
+
+def _use_in_words(run: Run | None, readings: Sequence[Readings]) -> str:
+    if run and run.is_live:
+        figures, word = [each.use[-1] for each in readings], "now"
+    else:
+        figures, word = [np.nanmean(each.use) for each in readings if np.isfinite(each.use).any()], "mean"
+    use = ", ".join(f"{figure:.0f} %" for figure in figures if np.isfinite(figure))
+    speed = run.progress().tokens_per_s if run else None
+    return ", ".join(filter(None, [f"{word} {use}" if use else "", f"{speed:,.0f} tokens/s" if speed else ""]))
+
+
+def _memory_in_words(sample: DeviceSampled) -> str:
+    figures = [("this run", sample.memory_run_mib), ("others", sample.memory_others_mib)]
+    parts = [f"{name} {_gib(value)}" for name, value in figures if value is not None]
+    if sample.memory_total_mib is not None:
+        parts.append(f"of {_gib(sample.memory_total_mib)}")
+    return f"{', '.join(parts)} GiB" if parts else ""
+
+
+def _gib(mib: float) -> str:
+    return f"{mib / 1024:.2f}" if mib < 10240 else f"{mib / 1024:.0f}"

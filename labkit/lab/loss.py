@@ -1,0 +1,75 @@
+"""The plot of the loss."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from labkit.lab.area import Area, Box, put, say
+from labkit.lab.curves import LOG_LADDER, Array, down, log_ticks, positive, smooth, smoothing_span, up
+from labkit.lab.planned import StepAxis, message, no_steps
+from labkit.lab.theme import DASHES, Theme
+from labkit.runs.run import Run
+
+
+class LossPlot:
+    """The loss of each step, faint; smoothed, bold; on dev, as points."""
+
+    def __init__(self, figure: Figure, theme: Theme, box: Box):
+        self.area = Area(figure, theme, box, "Loss per word (lower is better)")
+        self.raw = self.area.line(theme.train, 0.8, alpha=theme.faint)
+        self.end = self.area.line(theme.muted, 1.0, DASHES[2])
+        self.smoothed = self.area.line(theme.train, 2.0)
+        self.dev = self.area.line(theme.dev, 1.6, marker="o", markersize=4.5, clip_on=False)
+        self.empty = message(self.area)
+        at_step = self.area.axes.get_xaxis_transform()
+        self.ended = self.area.words(fontweight="bold", bbox=self.area.paper, va="top", transform=at_step)
+
+    def update(self, run: Run | None, step: Array, loss: Array, axis: StepAxis) -> None:
+        axis.apply(self.area)
+        span = smoothing_span(int(axis.high))
+        smoothed = smooth(loss, span)
+        dev_step, dev_loss = dev_losses(run)
+        put(self.raw, step, loss)
+        put(self.smoothed, step, smoothed)
+        put(self.dev, dev_step, dev_loss)
+        fit_loss([self.area], [loss], [smoothed, dev_loss])
+        words = f"smoothed over about {span} steps" if axis.high > 1 else "smoothed"
+        self.area.explain([self.raw, self.smoothed, self.dev], ["each step", words, "dev"])
+        say(self.empty, "" if len(step) else no_steps(run), 0.5, 0.5)
+        self._mark_end(run, step, axis)
+
+    def _mark_end(self, run: Run | None, step: Array, axis: StepAxis) -> None:
+        early = run is not None and run.state in ("stopped", "failed", "interrupted") and len(step) > 0
+        self.end.set_visible(early)
+        if not early:
+            return say(self.ended, "")
+        assert run
+        last = float(step[-1])
+        low, high = self.area.axes.get_ylim()
+        self.end.set_data([last, last], [low, high])
+        left = last > 0.6 * axis.high
+        shift = 0.02 * axis.high * (-1 if left else 1)
+        say(self.ended, f"{run.state} at step {last:,.0f}", last + shift, 0.96, ha="right" if left else "left")
+
+
+def dev_losses(run: Run | None) -> tuple[Array, Array]:
+    """Steps and losses of the evaluations on dev; NaN where a loss was no number."""
+    evaluations = run.evaluations if run else []
+    losses = [math.nan if each.loss is None else each.loss for each in evaluations]
+    return np.array([each.step for each in evaluations], np.float64), np.array(losses, np.float64)
+
+
+def fit_loss(areas: Sequence[Area], outlying: Sequence[Array], whole: Sequence[Array]) -> None:
+    """A logarithmic axis that holds some curves whole; outliers of others may stick out of it."""
+    raw, seen = positive(outlying), positive(whole)
+    if not len(seen):
+        return
+    high = max(seen.max(), min(raw.max(initial=0.0), 1.5 * seen.max()))
+    low = min(seen.min(), max(raw.min(initial=np.inf), 0.5 * seen.min()))
+    high = up(1.05 * high, LOG_LADDER)
+    low = min(down(0.95 * low), high / 10)
+    ticks = log_ticks(low, high)
+    for area in areas:
+        area.span_y(low, high, ticks, [f"{tick:g}" for tick in ticks], log=True)

@@ -1,0 +1,113 @@
+"""A comparison on one set of axes: loss, F1 and both rates, a colour a run, with a list of names at the right."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.text import Text
+
+from labkit.lab.area import WORDS, Area, Box, put, say
+from labkit.lab.canvas import Picture
+from labkit.lab.loss import fit_loss
+from labkit.lab.planned import message
+from labkit.lab.schedules import fit_rates, notable_rates
+from labkit.lab.score import fit_score
+from labkit.lab.shared import Curves, Drawn, fitted, leader, standing
+from labkit.lab.theme import Theme, colour_of, dashes_of
+from labkit.runs.curves import Axis
+from labkit.runs.run import Run
+
+SIZE, DPI = (10.0, 5.6), 120
+PLOTS = [Box(left, top, 2.95, 1.92) for top in (0.54, 3.32) for left in (0.62, 4.22)]
+LIST = Box(7.42, 0.12, 2.48, 5.3)
+LINE, BASE = 0.165, 0.125  # inches from one line of words to the next, and from the top of one to its baseline
+
+
+class Overlaid:
+    """However many runs they are, the picture keeps its size; the list says how many it could not name."""
+
+    def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
+        self.curves = Curves(runs, x)
+        self.figure = Picture(figsize=SIZE, dpi=DPI, facecolor=theme.background)
+        titles = ("Loss per word", "F1 on dev", "Encoder rate", "Head rate")
+        self.plots = [Area(self.figure, theme, box, title) for box, title in zip(PLOTS, titles, strict=True)]
+        for area, note in zip(
+            self.plots,
+            (
+                "smoothed, lower is better",
+                "higher is better",
+                "of the pretrained part",
+                "of what is trained from scratch",
+            ),
+            strict=True,
+        ):
+            say(area.note, note)
+        styles = [(colour_of(run, theme.name), dashes_of(run)) for run in runs]
+        loss, score, *rates = self.plots
+        self.loss = [loss.line(colour, 1.7, dashes) for colour, dashes in styles]
+        self.f1 = [score.line(c, 1.7, dashes, marker="o", markersize=4, clip_on=False) for c, dashes in styles]
+        self.rates = [[area.line(colour, 1.7, dashes) for colour, dashes in styles] for area in rates]
+        self.list = _List(self.figure, theme, runs, names)
+        self.empty = message(loss)
+
+    @property
+    def areas(self) -> list[Area]:
+        return [*self.plots, self.list.area]
+
+    def update(self) -> None:
+        drawn = self.curves.take()
+        self.curves.span_x(self.plots, drawn)
+        for each, loss, f1 in zip(drawn, self.loss, self.f1, strict=True):
+            put(loss, each.x, each.smoothed)
+            put(f1, each.at, each.f1)
+            f1.set_marker("o" if len(each.f1) <= 40 else "")
+        fit_loss(self.plots[:1], [], [each.smoothed for each in drawn])
+        fit_score(self.plots[1:2], max((each.f1.max(initial=0.0) for each in drawn), default=0.0))
+        self._draw_rates(drawn)
+        self.list.update()
+        waiting = "waiting for the first step" if drawn else "no runs chosen"
+        say(self.empty, "" if any(len(each.x) for each in drawn) else waiting, 0.5, 0.5)
+
+    def _draw_rates(self, drawn: Sequence[Drawn]) -> None:
+        for area, group, lines in zip(self.plots[2:], ("encoder", "head"), self.rates, strict=True):
+            for each, line in zip(drawn, lines, strict=True):
+                rates = each.rates.get(group, np.full(len(each.x), np.nan))
+                put(line, each.x, np.where(rates > 0, rates, np.nan))
+            fit_rates([area], [rate for run in self.curves.runs for rate in notable_rates(run, [group])])
+
+
+class _List:
+    """A line of each run's colour, its name, and how it stands."""
+
+    def __init__(self, figure: Picture, theme: Theme, runs: Sequence[Run], names: Sequence[str]):
+        self.runs = runs
+        self.area = Area(figure, theme, LIST)
+        self.area.axes.set_axis_off()
+        self.area.axes.set(xlim=(0, LIST.width), ylim=(LIST.height, 0))  # inches, downwards
+        step = min(LIST.height / max(len(runs), 1), 4 * LINE)
+        self.lines = max(1, min(int(step / LINE - 0.2), 3))  # of words for a run
+        self.step = max(step, 1.15 * LINE)
+        self.room = int(LIST.height / self.step) - (self.step > step)
+        named = list(zip(runs, names, strict=True))[: self.room]
+        self.standings = [self._entry(theme, row, run, name) for row, (run, name) in enumerate(named)]
+        if len(runs) > self.room:
+            more = self.area.words(color=theme.muted, va="top")
+            say(more, f"and {len(runs) - self.room} more", 0.42, self.room * self.step)
+
+    def _entry(self, theme: Theme, row: int, run: Run, name: str) -> Text:
+        """Makes what stays of an entry; returns the words for how the run stands."""
+        top = row * self.step
+        sample = self.area.line(colour_of(run, theme.name), 2.2, dashes_of(run))
+        sample.set_data([0, 0.34], [top + LINE / 2, top + LINE / 2])
+        width = LIST.width - 0.42 - (0.5 if self.lines == 1 else 0)
+        called = fitted(name, width, max(self.lines - 1, 1), WORDS)
+        if self.lines == 1:
+            say(self.area.words(va="baseline"), called, 0.42, top + BASE)
+            return self.area.words(color=theme.muted, va="baseline", ha="right", x=LIST.width, y=top + BASE)
+        say(self.area.words(va="top", linespacing=1.2), called, 0.42, top)
+        return self.area.words(color=theme.muted, va="top", x=0.42, y=top + LINE * (1 + called.count("\n")) + 0.02)
+
+    def update(self) -> None:
+        best = leader(self.runs)
+        for row, (run, words) in enumerate(zip(self.runs, self.standings, strict=False)):
+            text = standing(run) if self.lines > 1 else f"{run.best.f1:.3f}" if run.best else "–"
+            say(words, f"★ {text}" if row == best else text, fontweight="bold" if row == best else "normal")

@@ -1,0 +1,86 @@
+"""The axis that the plots of one run share, and what they say while there is nothing to draw."""
+
+import itertools
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.text import Text
+
+from labkit.lab.area import Area
+from labkit.lab.curves import linear_ticks, up
+from labkit.runs.run import Run
+
+
+@dataclass(frozen=True)
+class StepAxis:
+    """All planned steps, from the first moment on; `marks` are what stands under the middles of epochs."""
+
+    high: float
+    ticks: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    boundaries: tuple[float, ...] = ()
+    middles: tuple[float, ...] = ()
+    marks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, run: Run | None, last_step: float) -> "StepAxis":
+        plan = run.plan if run else None
+        if plan and plan.steps >= last_step:
+            return cls._planned(plan.steps, max(plan.steps_per_epoch, 1))
+        if not last_step:
+            return cls(1.0)
+        high = up(last_step)
+        ticks = tuple(linear_ticks(high, whole=True))
+        return cls(high, ticks, _step_labels(ticks))
+
+    @classmethod
+    def _planned(cls, steps: int, per_epoch: int) -> "StepAxis":
+        epochs = math.ceil(steps / per_epoch)
+        together = _epochs_together(epochs)
+        ticks = (*(float(step) for step in range(0, steps, per_epoch * together)), float(steps))
+        middles = tuple((left + right) / 2 for left, right in itertools.pairwise(ticks))
+        firsts = range(1, epochs + 1, together)
+        marks = [f"{first}–{min(first + together - 1, epochs)}" for first in firsts]
+        marks = [f"epochs {marks[0]}", *marks[1:]] if together > 1 else [f"epoch {first}" for first in firsts]
+        boundaries = tuple(float(step) for step in range(per_epoch, steps, per_epoch * math.ceil(epochs / 60)))
+        return cls(float(steps), ticks, _step_labels(ticks), boundaries, middles, tuple(marks))
+
+    def apply(self, area: Area) -> None:
+        area.span_x(self.high, self.ticks, self.labels)
+        area.mark_epochs(self.boundaries, self.middles, self.marks)
+
+
+def _epochs_together(epochs: int) -> int:
+    """How many epochs lie between two ticks: at most four ticks, and room for words between the last two."""
+    several = range(math.ceil(epochs / 4), epochs)
+    return next((count for count in several if epochs % count == 0 or epochs % count >= 0.17 * epochs), max(epochs, 1))
+
+
+def _step_labels(ticks: Sequence[float]) -> tuple[str, ...]:
+    return ("step 0", *(f"{tick:,.0f}" for tick in ticks[1:]))
+
+
+def message(area: Area) -> Text:
+    """Words for the middle of an area without curves."""
+    return area.words(
+        color=area.theme.muted,
+        ha="center",
+        va="center",
+        transform=area.axes.transAxes,
+        linespacing=1.6,
+        bbox=area.paper,
+    )
+
+
+def no_steps(run: Run | None) -> str:
+    """What an empty plot says."""
+    if run is None:
+        return "no run yet"
+    if run.state == "queued":
+        return "waiting for its turn"
+    if not run.is_final:
+        return "\n".join(filter(None, ("waiting for the first step", run.phase)))
+    reason = run.finished.reason if run.finished else ""
+    return "\n".join([f"{run.state} before the first step", *textwrap.wrap(reason, 52, max_lines=4, placeholder=" …")])

@@ -1,0 +1,115 @@
+"""Pictures of runs: one while it trains, several side by side. No pyplot, and nothing that needs torch."""
+
+import threading
+from collections.abc import Hashable
+from contextlib import nullcontext
+
+import numpy as np
+
+from labkit.lab.area import Area, Box, visible
+from labkit.lab.canvas import Canvas, Picture, to_png
+from labkit.lab.comparison import ComparePlot, compare_figure
+from labkit.lab.device import DevicePlots
+from labkit.lab.loss import LossPlot
+from labkit.lab.planned import StepAxis
+from labkit.lab.schedules import RatesPlot
+from labkit.lab.score import ScorePlot
+from labkit.lab.theme import COLOURS, THEMES, Theme, colour_of, dashes_of, theme_named
+from labkit.runs.run import Run
+
+__all__ = [
+    "COLOURS",
+    "THEMES",
+    "ComparePlot",
+    "LivePlot",
+    "Picture",
+    "colour_of",
+    "compare_figure",
+    "dashes_of",
+    "figure_of",
+    "to_png",
+]
+
+SIZE = (10.0, 5.6)  # inches
+DPI = 120
+PLOTS = [Box(left, top, 4.15, 1.92) for top in (0.54, 3.32) for left in (0.62, 5.55)]
+
+
+class LivePlot:
+    """One run's picture, drawn again and again while it trains; always of the same size."""
+
+    def __init__(self, theme: str = "light"):
+        """Raises ValueError for a theme that is not in THEMES."""
+        self._lock = threading.RLock()
+        self._theme = theme_named(theme)
+        self._sheet: _Sheet | None = None
+        self._drawn: Hashable = None
+
+    @property
+    def theme(self) -> str:
+        return self._theme.name
+
+    @theme.setter
+    def theme(self, name: str) -> None:
+        """The next draw is in this theme. Raises ValueError for one that is not in THEMES."""
+        with self._lock:
+            if name != self._theme.name:
+                self._theme, self._sheet, self._drawn = theme_named(name), None, None
+
+    def draw(self, run: Run | None) -> bytes | None:
+        """The picture as PNG, of empty axes for None; None when there is nothing new since the last draw."""
+        with self._lock:
+            shown = (run.folder, run.created) if run else None
+            state = (shown, run.version if run else 0)
+            if state == self._drawn:
+                return None
+            if self._sheet is None or self._sheet.shown != shown:
+                self._sheet = _Sheet(self._theme, shown)
+            png = self._sheet.png(run)
+            self._drawn = state
+            return png
+
+
+def figure_of(run: Run, theme: str = "light") -> Picture:
+    """The picture of a run as a figure, for a notebook or a file."""
+    return _Sheet(theme_named(theme), None).finished(run)
+
+
+class _Sheet:
+    """The four plots of one run on one figure."""
+
+    def __init__(self, theme: Theme, shown: Hashable):
+        self.shown = shown
+        self.figure = Picture(figsize=SIZE, dpi=DPI, facecolor=theme.background)
+        self.canvas = Canvas(self.figure, theme)
+        self.loss = LossPlot(self.figure, theme, PLOTS[0])
+        self.score = ScorePlot(self.figure, theme, PLOTS[1])
+        self.rates = RatesPlot(self.figure, theme, PLOTS[2])
+        self.device = DevicePlots(self.figure, theme, PLOTS[3])
+
+    @property
+    def areas(self) -> list[Area]:
+        return [self.loss.area, self.score.area, self.rates.area, self.device.use, self.device.memory]
+
+    def update(self, run: Run | None) -> None:
+        with run.lock if run else nullcontext():  # steps, evaluations and samples of one moment
+            self._update(run)
+
+    def _update(self, run: Run | None) -> None:
+        steps = run.steps if run else None
+        step, loss = (steps.step, steps.loss) if steps else (np.empty(0), np.empty(0))
+        axis = StepAxis.of(run, float(step[-1]) if len(step) else 0.0)
+        self.loss.update(run, step, loss, axis)
+        self.score.update(run, axis)
+        self.rates.update(run, axis)
+        self.device.update(run, axis)
+
+    def png(self, run: Run | None) -> bytes:
+        self.update(run)
+        return self.canvas.png(visible(self.areas), tuple(area.stamp for area in self.areas))
+
+    def finished(self, run: Run) -> Picture:
+        self.update(run)
+        for area in self.areas:
+            area.hold_still()
+        return self.figure

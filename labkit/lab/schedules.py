@@ -1,0 +1,102 @@
+"""The plot of the learning rates."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+
+from labkit.config import show_rate
+from labkit.lab.area import Area, Box, put, say
+from labkit.lab.curves import LOG_LADDER, down, log_ticks, positive, up
+from labkit.lab.planned import StepAxis
+from labkit.lab.theme import DASHES, Theme
+from labkit.runs.run import Run
+
+
+class RatesPlot:
+    """The learning rate of every group on a logarithmic axis, named at its peak."""
+
+    def __init__(self, figure: Figure, theme: Theme, box: Box):
+        self.area = Area(figure, theme, box, "Learning rates")
+        self.curves: dict[str, tuple[Line2D, Text]] = {}
+
+    def update(self, run: Run | None, axis: StepAxis) -> None:
+        axis.apply(self.area)
+        rates = run.steps.rates if run else {}
+        peaks = peak_rates(run)
+        for name in peaks:
+            line, _ = self._curve(name)
+            values = rates.get(name, np.empty(0))
+            step = run.steps.step[: len(values)] if run else np.empty(0)
+            put(line, step, np.where(values > 0, values, np.nan))  # a rate of 0 has no place on a logarithmic axis
+        fit_rates([self.area], notable_rates(run) if run else [], above=2.2)
+        self._name_curves(run, peaks)
+        say(self.area.note, _rates_in_words(run, peaks))
+
+    def _curve(self, name: str) -> tuple[Line2D, Text]:
+        if name not in self.curves:
+            colour = self.area.theme.group(name)
+            dashes = DASHES[min(len(self.curves), 2)]  # so that of two equal rates both are seen
+            line = self.area.line(colour, 2.0, dashes)
+            self.curves[name] = line, self.area.words(color=colour, fontweight="bold", va="bottom")
+        return self.curves[name]
+
+    def _name_curves(self, run: Run | None, peaks: dict[str, float]) -> None:
+        """Names stand over the peaks, where no curve goes; over the same one, side by side, when peaks are close."""
+        warmups = [group.warmup_steps for group in run.groups] if run else []
+        low, high = self.area.axes.get_ylim()
+        width = self.area.axes.get_xlim()[1]
+        start = min(max(warmups, default=0) / width + 0.03, 0.55)
+        row, column = math.inf, 0
+        for name, peak in sorted(peaks.items(), key=lambda item: -item[1]):
+            if 0 < peak < row / 3 or row == math.inf:
+                row, column = max(peak, low), 0
+            text = f"{name} {show_rate(peak)}" if peak else f"{name} 0 (frozen)"
+            y = max(row, low) * (high / low) ** 0.02
+            say(self._curve(name)[1], text, (start + 0.32 * column) * width, y)
+            column += 1
+
+
+def _rates_in_words(run: Run | None, peaks: dict[str, float]) -> str:
+    if run and run.is_live:
+        now = [f"{name} {round_rate(values[-1])}" for name, values in run.steps.rates.items() if len(values)]
+        return f"now: {', '.join(now)}" if now else ""
+    if peaks.get("encoder") and peaks.get("head"):
+        return f"the head's peak is {peaks['head'] / peaks['encoder']:.3g} × the encoder's"
+    return ""
+
+
+def round_rate(rate: float) -> str:
+    """A rate in two digits."""
+    return show_rate(float(f"{rate:.1e}"))
+
+
+def peak_rates(run: Run | None) -> dict[str, float]:
+    """Peak by group: as planned, and where that is not known, as seen."""
+    if run is None:
+        return {}
+    planned = {group.name: group.rate for group in run.groups}
+    seen = {name: float(np.nanmax(values, initial=0.0)) for name, values in run.steps.rates.items()}
+    return {**seen, **planned}
+
+
+def fit_rates(areas: Sequence[Area], rates: Sequence[float], above: float = 1.2) -> None:
+    """A logarithmic axis that holds these rates and has room above the highest, so many times as high."""
+    low, high = (down(min(rates) * 0.9), up(max(rates) * above, LOG_LADDER)) if rates else (1e-7, 1e-1)
+    ticks = log_ticks(low, high)
+    for area in areas:
+        area.span_y(low, high, ticks, [round_rate(tick) for tick in ticks], log=True)
+
+
+def notable_rates(run: Run, groups: Sequence[str] | None = None) -> list[float]:
+    """What an axis must hold: the peaks, and how rates fall, but neither the start of warm-up nor the end at 0."""
+    steps = run.plan.steps if run.plan else len(run.steps)
+    after = max((group.warmup_steps for group in run.groups), default=0)
+    peaks, rates = peak_rates(run), run.steps.rates
+    wanted = peaks.keys() if groups is None else peaks.keys() & set(groups)
+    found = [rates[name][after : int(0.94 * steps)] for name in wanted & rates.keys()]
+    seen = positive([*found, np.array([peaks[name] * share for name in wanted for share in (0.06, 1)])])
+    return [float(seen.min()), float(seen.max())] if len(seen) else []

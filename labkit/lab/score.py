@@ -1,0 +1,69 @@
+"""The plot of the F1 on dev."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from labkit.lab.area import Area, Box, put, say
+from labkit.lab.planned import StepAxis, message
+from labkit.lab.theme import Theme
+from labkit.runs.run import Run
+
+F1_TOPS = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+class ScorePlot:
+    """Entity F1 on dev; the best point has a ring and its value."""
+
+    def __init__(self, figure: Figure, theme: Theme, box: Box):
+        self.area = Area(figure, theme, box, "F1 on dev (higher is better)")
+        self.f1 = self.area.line(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
+        self.ring = self.area.line(theme.score, 0, marker="o", markersize=10, markerfacecolor="none", clip_on=False)
+        self.value = self.area.words(color=theme.score, fontweight="bold", ha="center")
+        self.empty = message(self.area)
+        fit_score([self.area], 0.0)
+
+    def update(self, run: Run | None, axis: StepAxis) -> None:
+        axis.apply(self.area)
+        evaluations = run.evaluations if run else []
+        f1 = np.array([each.f1 for each in evaluations], np.float64)
+        put(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
+        self.f1.set_marker("o" if len(f1) <= 40 else "")
+        say(self.empty, "" if run is None or len(f1) else _no_scores(run), 0.5, 0.5)
+        for artist in (self.ring, self.value):
+            artist.set_visible(len(f1) > 0)
+        if run is not None and len(f1):
+            fit_score([self.area], f1.max())
+            self._mark_best(evaluations[int(f1.argmax())].step, f1.max(), axis)
+        say(self.area.note, _scores(run))
+
+    def _mark_best(self, step: float, f1: float, axis: StepAxis) -> None:
+        self.ring.set_data([step], [f1])
+        high = self.area.axes.get_ylim()[1]
+        below = f1 > 0.86 * high
+        side = "right" if step > 0.94 * axis.high else "left" if step < 0.06 * axis.high else "center"
+        y = f1 + (-0.075 if below else 0.075) * high
+        say(self.value, f"{f1:.3f}", step, y, ha=side, va="top" if below else "bottom")
+
+
+def fit_score(areas: Sequence[Area], best: float) -> None:
+    high = next((top for top in F1_TOPS if top >= best * 1.15), 1.0)
+    ticks = [high * share for share in (0, 0.25, 0.5, 0.75, 1)]
+    for area in areas:
+        area.span_y(0, high, ticks, [f"{tick:.2f}" for tick in ticks])
+
+
+def _no_scores(run: Run) -> str:
+    return "it was never evaluated" if run.is_final else "waiting for the first evaluation"
+
+
+def _scores(run: Run | None) -> str:
+    if run is None or not run.best:
+        return ""
+    parts = [f"best {run.best.f1:.3f} at epoch {run.best.epoch:.3g}"]
+    if run.evaluations[-1:] and run.evaluations[-1].step != run.best.step:
+        parts.append(f"latest {run.evaluations[-1].f1:.3f}")
+    if run.test:
+        parts.append(f"on test {run.test.f1:.3f}")
+    return ", ".join(parts)

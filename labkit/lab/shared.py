@@ -1,0 +1,126 @@
+"""What both layouts of a comparison share: a run's curves along any axis, that axis, and words that fit."""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from labkit.lab.area import Area
+from labkit.lab.curves import Array, linear_ticks, smooth, smoothing_span, up
+from labkit.runs.curves import Axis
+from labkit.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The curves of one run at one moment; `x` is for the steps, `at` for the evaluations on dev."""
+
+    x: Array
+    loss: Array
+    smoothed: Array
+    rates: dict[str, Array]
+    at: Array
+    f1: Array
+    dev_loss: Array
+
+
+class Curves:
+    """Runs' curves along one axis, made anew only for runs that have changed."""
+
+    def __init__(self, runs: Sequence[Run], x: Axis):
+        self.runs = runs
+        self.x: Axis = x
+        self._made: dict[int, tuple[int, Drawn]] = {}
+
+    def take(self) -> list[Drawn]:
+        """In the order of the runs."""
+        return [self._one(index, run) for index, run in enumerate(self.runs)]
+
+    def _one(self, index: int, run: Run) -> Drawn:
+        version, made = self._made.get(index, (-1, None))
+        if made is None or version != run.version:
+            with run.lock:
+                version, made = run.version, self._make(run)
+            self._made[index] = version, made
+        return made
+
+    def _make(self, run: Run) -> Drawn:
+        steps, evaluations = run.steps, run.evaluations
+        span = smoothing_span(run.plan.steps if run.plan else len(steps))
+        f1 = np.array([each.f1 for each in evaluations], np.float64)
+        dev_loss = np.array([each.loss for each in evaluations], np.float64)  # numpy reads None as NaN
+        at = run.evaluation_axis(self.x)
+        return Drawn(steps.axis(self.x), steps.loss, smooth(steps.loss, span), steps.rates, at, f1, dev_loss)
+
+    def span_x(self, areas: Sequence[Area], drawn: Sequence[Drawn], most_ticks: int = 4) -> float:
+        """All areas from 0 to the longest run's planned end, where that is known; returns it."""
+        high = max((self._end(run, each) for run, each in zip(self.runs, drawn, strict=True)), default=1.0)
+        unit, size = (" min", 60.0) if self.x == "seconds" and high > 180 else _UNITS[self.x]
+        ticks = linear_ticks(high / size, most_ticks, whole=self.x in ("step", "epoch"))
+        labels = [f"{self.x} 0" if not unit else f"0{unit}", *(_short(tick) for tick in ticks[1:])]
+        for area in areas:
+            area.span_x(high, [tick * size for tick in ticks], labels if area.labels_y else ["0", *labels[1:]])
+        return high
+
+    def _end(self, run: Run, drawn: Drawn) -> float:
+        last = max(float(drawn.x[-1]) if len(drawn.x) else 0.0, float(drawn.at[-1]) if len(drawn.at) else 0.0)
+        if self.x == "step" and run.plan:
+            return max(run.plan.steps, last)
+        if self.x == "epoch" and run.config:
+            return max(run.config.epochs, last)
+        return up(last) if last else 1.0
+
+
+_UNITS = {"step": ("", 1.0), "epoch": ("", 1.0), "tokens": (" tokens", 1.0), "seconds": (" s", 1.0)}
+
+
+def _short(number: float) -> str:
+    """`1,500`, `20k`, `1.5M`."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if number >= 10_000 and number >= size:
+            return f"{number / size:g}{letter}"
+    return f"{number:,.0f}" if number == round(number) else f"{number:g}"
+
+
+def fitted(words: str, width_in: float, lines: int, size_pt: float, bold: bool = False) -> str:
+    """Words broken into at most so many lines of a width, at its ` · ` if it has any; the rest becomes `…`."""
+    room = width_in * 72 / size_pt / (0.64 if bold else 0.57)  # what a letter of DejaVu Sans takes, of its size
+    pieces = words.replace(" · ", " ·\n").split("\n") if " · " in words else words.split()
+    broken: list[str] = []
+    line = ""
+    for piece in pieces:
+        if line and _width(f"{line} {piece}") > room:
+            broken.append(line)
+            line = piece
+        else:
+            line = f"{line} {piece}".strip()
+    broken.append(line)
+    kept = [*broken[: lines - 1], " ".join(broken[lines - 1 :])]
+    return "\n".join(_cut(each.removesuffix(" ·"), room) for each in kept if each)
+
+
+def _cut(line: str, room: float) -> str:
+    if _width(line) <= room:
+        return line
+    while line and _width(line + "…") > room:
+        line = line[:-1]
+    return line.rstrip() + "…"
+
+
+def _width(words: str) -> float:
+    """In Latin letters; a Chinese one is as wide as 1.7 of them."""
+    return math.fsum(1.7 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in words)
+
+
+def standing(run: Run) -> str:
+    """`best F1 0.512`, and what became of the run where that is not `completed`."""
+    score = f"best F1 {run.best.f1:.3f}" if run.best else "no F1 yet" if not run.is_final else "no F1"
+    return score if run.state == "completed" else f"{score}, {run.state}"
+
+
+def leader(runs: Sequence[Run]) -> int | None:
+    """Which run has the highest F1 on dev; None where that says nothing."""
+    scores = [run.best.f1 if run.best else -1.0 for run in runs]
+    return int(np.argmax(scores)) if len(scores) > 1 and max(scores) > 0 else None

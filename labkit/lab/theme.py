@@ -1,0 +1,107 @@
+"""Colours and fonts of every picture: one set for JupyterLab's light theme, one for its dark one."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from matplotlib import font_manager
+
+from labkit.runs.run import Run
+
+Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """What a picture is painted with. `runs` stand for runs, in the order in which runs get them.
+
+    They are the colours of Okabe and Ito (jfly.uni-koeln.de/color), which stay apart for colour-blind eyes, made
+    darker or lighter until each has a contrast of at least 3:1 with the background (WCAG 2.1, 1.4.11).
+    """
+
+    name: str
+    background: str  # JupyterLab's own, so that a picture has no visible edge
+    text: str
+    muted: str
+    grid: str
+    faint: float  # opacity of what lies behind a curve in the same colour
+    runs: tuple[str, ...]
+
+    @property
+    def train(self) -> str:
+        return self.runs[0]
+
+    @property
+    def dev(self) -> str:
+        return self.runs[1]
+
+    @property
+    def score(self) -> str:
+        return self.runs[2]
+
+    def group(self, name: str) -> str:
+        """The colour of a learning-rate group's curve."""
+        return {"encoder": self.runs[0], "head": self.runs[1]}.get(name, self.runs[2])
+
+    @property
+    def device(self) -> str:
+        return self.runs[3]
+
+
+THEMES: dict[str, Theme] = {
+    "light": Theme(
+        "light",
+        background="#ffffff",
+        text="#212121",
+        muted="#616161",
+        grid="#e6e6e6",
+        faint=0.35,
+        # blue, vermillion, bluish green, reddish purple, orange, sky blue, yellow, grey
+        runs=("#0072b2", "#d55e00", "#00916a", "#b8568f", "#b07a00", "#2b94d1", "#857b00", "#4d4d4d"),
+    ),
+    "dark": Theme(
+        "dark",
+        background="#111111",
+        text="#ececec",
+        muted="#a8a8a8",
+        grid="#2c2c2c",
+        faint=0.5,
+        runs=("#3d9be0", "#f0762b", "#1fb78c", "#d98bb8", "#e69f00", "#8fd0f5", "#f0e442", "#c4c4c4"),
+    ),
+}
+COLOURS: tuple[str, ...] = THEMES["light"].runs
+FAMILIES = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+)
+DASHES: tuple[Dashes, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)))
+
+
+def theme_named(name: str) -> Theme:
+    """Raises ValueError for a name that is not in THEMES."""
+    if name not in THEMES:
+        raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {name!r}")
+    return THEMES[name]
+
+
+def colour_of(run: Run, theme: str = "light") -> str:
+    """The colour that stays with a run, as `#rrggbb`; runs eight apart share it and differ by `dashes_of`."""
+    colours = theme_named(theme).runs
+    return colours[run.colour % len(colours)]
+
+
+def dashes_of(run: Run) -> Dashes:
+    """The line style that stays with a run, as matplotlib takes it."""
+    return DASHES[run.line_style % len(DASHES)]
+
+
+@lru_cache
+def fonts() -> list[str]:
+    """Font families to try in turn: names of runs may be Chinese. Only installed ones, as others make warnings."""
+    installed = set(font_manager.get_font_names())
+    return [name for name in FAMILIES if name in installed]
