@@ -177,7 +177,9 @@ class Server:
                     self._stopping = True
                 else:
                     self._fork(request, connection)
-            except (OSError, EOFError, ValueError):
+            except EOFError:
+                pass  # it only wanted to know whether there is a server
+            except (OSError, ValueError):
                 traceback.print_exc()
 
     def _fork(self, request: Request, connection: socket.socket) -> None:

@@ -1,0 +1,390 @@
+"""Runs in processes of their own, and their queue. What a run does is acted by standin.py."""
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labkit.config import RunConfig
+from labkit.events import CONTROL, PhaseEntered, RateAsked, RunFinished, RunQueued, RunStarted, controls_of, events_of
+from labkit.processes import is_alive
+from labkit.training import child, launch, server, workers
+from labkit.training.stages import OUTPUT, stage, started, write
+
+pytestmark = pytest.mark.usefixtures("standin")
+ROOT = Path(__file__).resolve().parents[2]
+
+needs_fork = pytest.mark.skipif(not server.can_fork(), reason="there is no warm server without fork")
+WAYS = [pytest.param("1", id="forked", marks=needs_fork), pytest.param("0", id="fresh interpreter")]
+
+
+def config(what: str) -> RunConfig:
+    return RunConfig(corpus=what)
+
+
+def until(happened, what: str, timeout_s: float = 30):
+    deadline = time.monotonic() + timeout_s
+    while not (found := happened()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s} s"
+        time.sleep(0.005)
+    return found
+
+
+def until_started(folder: Path) -> RunStarted:
+    return until(lambda: started(folder), f"the start of {folder.name}")
+
+
+def until_over(folder: Path) -> None:
+    until(lambda: stage(folder) == "over", f"the end of {folder.name}")
+
+
+def finish(folder: Path) -> RunFinished | None:
+    return next((event for event in events_of(folder).read() if isinstance(event, RunFinished)), None)
+
+
+def kinds(folder: Path) -> list[str]:
+    return [type(event).__name__ for event in events_of(folder).read() if not isinstance(event, PhaseEntered)]
+
+
+def elsewhere(program: str, **how) -> subprocess.Popen:
+    """Runs a program that has `launch`, `config` and `runs` in a session of its own, as a kernel has."""
+    start = "import os, time\nfrom labkit.training import launch\nfrom labkit.config import RunConfig\n"
+    start += "from pathlib import Path\nruns = Path(os.environ['LABKIT_RUNS'])\n"
+    code = start + textwrap.dedent(program)
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True, **how)
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_a_submitted_run_leaves_its_first_line_and_its_end(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    if server.can_fork():
+        server.connect().close()
+    begin = time.perf_counter()
+    folder = launch.submit(config("quick"))
+    submitted = time.perf_counter() - begin
+    begun = until_started(folder)
+    print(f"submit took {submitted * 1000:.1f} ms, first line after {(time.perf_counter() - begin) * 1000:.1f} ms")
+    until_over(folder)
+    assert kinds(folder) == ["RunQueued", "RunStarted", "RunFinished"]
+    assert begun.pid != os.getpid()
+    assert submitted < 0.5
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_what_a_run_prints_is_in_its_folder(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    folder = launch.submit(config("quick"))
+    until_over(folder)
+    assert (folder / OUTPUT).read_text().splitlines() == ["spoken by the run", "complained by the run"]
+
+
+def test_a_run_folder_holds_the_config_and_versions() -> None:
+    folder = launch.submit(config("quick").replace(epochs=7))
+    until_over(folder)
+    about = json.loads((folder / "config.json").read_text())
+    assert RunConfig.from_dict(about["config"]) == config("quick").replace(epochs=7)
+    assert {"labkit", "python", "torch", "transformers"} <= set(about["versions"])
+    assert abs(about["created"] - time.time()) < 60
+    assert folder.name == "run-0001"
+
+
+@pytest.mark.parametrize("fork", WAYS)
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_survives_a_signal_to_all_of_the_group_that_asked(
+    sign: signal.Signals, fork: str, runs_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    asking = elsewhere("launch.submit(RunConfig(corpus='patient'))\ntime.sleep(60)")
+    folder = runs_folder / "run-0001"
+    begun = until_started(folder)
+    os.killpg(asking.pid, sign)
+    assert asking.wait(timeout=30) != 0
+    before = len(events_of(folder).read())
+    until(lambda: len(events_of(folder).read()) > before + 3, "a further line")
+    assert is_alive(begun.pid, begun.process_started)
+    launch.stop(folder)
+    until_over(folder)
+    assert finish(folder).state == "completed"
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_a_second_run_waits_and_starts_when_the_first_ends(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    first = launch.submit(config("patient"))
+    until_started(first)
+    second = launch.submit(config("quick"))
+    time.sleep(0.3)
+    assert stage(second) == "queued"
+    assert launch.start_next(first.parent) is None
+    launch.stop(first)
+    until_over(second)
+    assert started(second).time >= started(first).time + finish(first).seconds
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_the_queue_goes_on_after_who_asked_has_gone(
+    fork: str, runs_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    asking = elsewhere("for _ in range(3): launch.submit(RunConfig(corpus='short'))")
+    assert asking.wait(timeout=60) == 0
+    until_over(runs_folder / "run-0003")
+    assert [finish(runs_folder / f"run-000{n}").state for n in (1, 2, 3)] == ["completed"] * 3
+
+
+def test_who_ends_right_after_submitting_leaves_a_started_run(runs_folder: Path) -> None:
+    assert elsewhere("launch.submit(RunConfig(corpus='quick'))").wait(timeout=60) == 0
+    assert started(runs_folder / "run-0001")
+
+
+@needs_fork
+def test_the_queue_goes_on_after_a_run_was_killed(runs_folder: Path) -> None:
+    assert elsewhere("for what in ('killed', 'quick'): launch.submit(RunConfig(corpus=what))").wait(timeout=60) == 0
+    until_over(runs_folder / "run-0002")
+    assert kinds(runs_folder / "run-0001") == ["RunQueued", "RunStarted"], "a killed run is told by its missing end"
+
+
+def test_a_vanished_run_does_not_block_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", "0")  # nobody sees it die
+    first = launch.submit(config("killed"))
+    until_over(first)
+    second = launch.submit(config("quick"))
+    until_over(second)
+    assert finish(second).state == "completed"
+
+
+def test_two_who_submit_at_once_get_their_own_numbers_and_one_run_is_live(runs_folder: Path) -> None:
+    program = """
+        while not (runs / 'go').exists():
+            time.sleep(0.001)
+        print(*[launch.submit(RunConfig(corpus='short')).name for _ in range(3)])
+    """
+    runs_folder.mkdir()
+    asking = [elsewhere(program, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    time.sleep(0.5)
+    (runs_folder / "go").touch()
+    names = [name for process in asking for name in process.communicate(timeout=60)[0].split()]
+    assert sorted(names) == [f"run-{number:04d}" for number in range(1, 7)]
+    spans = []
+    for name in sorted(names):
+        until_over(runs_folder / name)
+        begun = started(runs_folder / name)
+        spans.append((begun.time, begun.time + finish(runs_folder / name).seconds))
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(spans)), spans
+
+
+def test_cancelling_removes_only_what_never_started() -> None:
+    over = launch.submit(config("quick"))
+    until_over(over)
+    live = launch.submit(config("patient"))
+    until_started(live)
+    waiting = [launch.submit(config("quick")) for _ in range(2)]
+    other = launch.create(config("quick"))  # a terminal trains this one itself
+    assert launch.cancel_queued(live.parent) == 2
+    assert not any(folder.exists() for folder in waiting)
+    assert over.exists()
+    assert live.exists()
+    assert other.exists()
+    assert launch.cancel_queued(live.parent) == 0
+    launch.stop(live)
+    until_over(live)
+
+
+def test_stop_keeps_a_queued_run_from_ever_starting() -> None:
+    live = launch.submit(config("patient"))
+    until_started(live)
+    waiting, next_one = launch.submit(config("quick")), launch.submit(config("quick"))
+    launch.stop(waiting)
+    until_over(waiting)
+    assert kinds(waiting) == ["RunQueued", "RunFinished"]
+    assert finish(waiting).state == "stopped"
+    launch.stop(live)
+    until_over(next_one)
+    assert finish(next_one).state == "completed"
+
+
+def test_a_stop_line_alone_keeps_a_queued_run_from_starting() -> None:
+    live = launch.submit(config("patient"))
+    until_started(live)
+    waiting = launch.submit(config("quick"))
+    (waiting / CONTROL).write_text('{"kind":"stop asked"}\n')
+    launch.stop(live)
+    until_over(waiting)
+    assert kinds(waiting) == ["RunQueued", "RunFinished"]
+
+
+def test_a_rate_goes_into_the_control_file() -> None:
+    folder = launch.create(config("quick"))
+    launch.set_rate(folder, "head", 3e-4)
+    assert controls_of(folder).read() == [RateAsked("head", 3e-4)]
+    for rate in (-1e-3, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="rate of head must be a number of at least 0"):
+            launch.set_rate(folder, "head", rate)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    for ask in (launch.stop, lambda folder: launch.set_rate(folder, "head", 0.1)):
+        with pytest.raises(ValueError, match="there is no"):
+            ask(tmp_path / "run-0009")
+
+
+@pytest.mark.parametrize("fork", WAYS)
+@pytest.mark.parametrize(("what", "told"), [("exits", "no space left for this"), ("segfaults", "fault")])
+def test_a_process_that_dies_before_its_first_line_leaves_a_failed_run(
+    what: str, told: str, fork: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    folder = launch.submit(config(what))
+    until_over(folder)
+    assert kinds(folder) == ["RunQueued", "RunFinished"]
+    end = finish(folder)
+    assert end.state == "failed"
+    assert end.reason.startswith("The run's process ended before it could begin: ")
+    assert told in end.details
+    assert OUTPUT in end.hint
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_a_missing_package_is_named(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    folder = launch.submit(config("imports"))
+    until_over(folder)
+    assert finish(folder).reason == "ModuleNotFoundError: No module named 'no_such_package'"
+    assert "Traceback" in finish(folder).details
+
+
+def test_code_that_cannot_be_imported_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "labkit").mkdir()
+    (tmp_path / "labkit" / "__init__.py").write_text("raise ImportError('this checkout is broken')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))  # this process has labkit already, its child has not
+    folder = launch.submit(config("quick"))
+    until_over(folder)
+    assert finish(folder).reason.endswith("ImportError: this checkout is broken")
+
+
+def test_an_exception_that_the_recorder_lets_through_ends_the_run() -> None:
+    folder = launch.submit(config("raises"))
+    until_over(folder)
+    until(lambda: finish(folder), "the end in the log")
+    assert kinds(folder) == ["RunQueued", "RunStarted", "RunFinished"]
+    assert finish(folder).reason == "ArithmeticError: the sum does not add up"
+
+
+def test_a_run_that_cannot_be_started_lets_the_next_one_pass(runs_folder: Path) -> None:
+    live = launch.submit(config("patient"))
+    until_started(live)
+    broken, fine = launch.submit(config("quick")), launch.submit(config("quick"))
+    (broken / "config.json").write_text("{")
+    launch.stop(live)
+    until_over(fine)
+    assert finish(broken).state == "failed"
+    assert finish(fine).state == "completed"
+
+
+def test_a_run_whose_starter_was_killed_half_way_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labkit.training.turns._LOST_S", 0.2)
+    lost = launch.create(config("quick"))
+    write(lost, RunQueued(time.time()))
+    (lost / OUTPUT).write_text("Killed\n")  # taken by a process, and never heard of again
+    assert stage(lost) == "claimed"
+    following = launch.submit(config("quick"))
+    until_over(following)
+    assert finish(lost).reason.endswith("Killed")
+    assert finish(following).state == "completed"
+
+
+def test_no_process_takes_a_run_that_another_has_taken() -> None:
+    live = launch.submit(config("patient"))
+    until_started(live)
+    server_log = (live / OUTPUT).read_text()
+    with pytest.raises(OSError, match="exists"):
+        workers.spawn(child.WORK, str(live), output=live / OUTPUT)
+    assert kinds(live) == ["RunQueued", "RunStarted"]
+    assert (live / OUTPUT).read_text() == server_log
+    launch.stop(live)
+    until_over(live)
+
+
+def test_threads_files_and_children_are_back_after_twenty_starts() -> None:
+    def submit() -> None:
+        until_over(launch.submit(config("quick")))
+        until(lambda: "labkit-queue" not in [thread.name for thread in threading.enumerate()], "end of the thread")
+
+    submit()
+    gc.collect()
+    this = psutil.Process()
+    before = this.num_threads(), this.num_fds() if os.name == "posix" else this.num_handles(), this.children()
+    for _ in range(20):
+        submit()
+    gc.collect()
+    assert (this.num_threads(), this.num_fds() if os.name == "posix" else this.num_handles(), this.children()) == before
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_predict_brings_the_answer_back(fork: str, runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    folder = launch.create(config("quick"))
+    found = launch.predict(folder, "Grüße aus <Oslo>")
+    assert found["words"] == ["Grüße", "aus", "<Oslo>"]
+    assert found["folder"] == folder.name
+    assert found["pid"] != os.getpid()
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_predict_tells_what_went_wrong(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    folder = launch.create(config("quick"))
+    with pytest.raises(ValueError, match=r"^the run has no weights$"):
+        launch.predict(folder, "value error")
+    with pytest.raises(RuntimeError, match="weights"):
+        launch.predict(folder, "other error")
+    with pytest.raises(RuntimeError, match="not JSON serializable"):
+        launch.predict(folder, "not json")
+    with pytest.raises(RuntimeError, match="ended before it could answer"):
+        launch.predict(folder, "die")
+
+
+@pytest.mark.parametrize("fork", WAYS)
+def test_predict_gives_up_in_time_and_leaves_no_process(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    folder = launch.create(config("quick"))
+    launch.predict(folder, "warm up")
+    with pytest.raises(RuntimeError, match="no answer within 1 s"):
+        launch.predict(folder, "sleep", timeout_s=1)
+    pid = int((folder / "asleep").read_text())
+    until(lambda: not psutil.pid_exists(pid), "the end of its process")
+
+
+def test_predict_of_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no"):
+        launch.predict(tmp_path / "run-0001", "text")
+
+
+def test_launch_leaves_torch_alone() -> None:
+    program = "import sys; from labkit.training import launch; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+
+
+@needs_fork
+def test_a_real_run_trains_in_a_child_of_the_real_server(
+    tiny_encoder: Path, tiny_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LABKIT_PRELOAD", "LABKIT_RECORDER", "LABKIT_PREDICTOR"):
+        monkeypatch.delenv(name)
+    server.connect().close()
+    real = RunConfig(corpus=str(tiny_corpus), encoder=str(tiny_encoder), epochs=1, device="cpu", lstm_size=8)
+    folder = launch.submit(real)
+    until(lambda: stage(folder) == "over", "the end", timeout_s=120)
+    assert finish(folder).state == "completed", finish(folder)
+    assert launch.predict(folder, "anna lives in berlin .")["words"] == ["anna", "lives", "in", "berlin", "."]
+    assert Path(server._socket_path() + ".log").read_text() == "", "something of the preload could not be imported"

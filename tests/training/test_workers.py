@@ -1,0 +1,188 @@
+"""The warm server and what is asked of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from labkit.training import server, workers
+
+from .conftest import STANDIN
+
+pytestmark = [
+    pytest.mark.usefixtures("standin"),
+    pytest.mark.skipif(not server.can_fork(), reason="there is no warm server without fork"),
+]
+
+
+def ask_surroundings(variable: str = "HOME") -> dict:
+    return workers.ask(f"{STANDIN}:surroundings", variable, timeout_s=60)
+
+
+def until(happened, what: str, timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline, f"{what} did not happen within {timeout_s} s"
+        time.sleep(0.01)
+
+
+def test_a_child_has_the_environment_folder_and_path_of_who_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_surroundings()  # so that the server was started elsewhere
+    monkeypatch.setenv("A_VARIABLE", "grün, \udcff")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("relative")
+    found = ask_surroundings("A_VARIABLE")
+    assert found["variable"] == "grün, \udcff"
+    assert found["cwd"] == str(tmp_path)
+    assert found["path"][0] == str(tmp_path / "relative")
+
+
+def test_server_and_children_have_sessions_of_their_own() -> None:
+    found = ask_surroundings()
+    assert len({found["session"], os.getsid(found["server"]), os.getsid(0)}) == 3
+
+
+def test_one_server_serves_all() -> None:
+    assert ask_surroundings()["server"] == ask_surroundings()["server"]
+
+
+def test_another_preload_or_thread_count_has_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ask_surroundings()["server"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    second = ask_surroundings()["server"]
+    server.shutdown()
+    assert first != second
+
+
+def test_edited_code_is_never_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = tmp_path / "edited_between.py"
+    for version in ("first", "second, and longer"):
+        module.write_text(f"def say():\n    return {version!r}\n")
+        assert workers.ask("edited_between:say", timeout_s=60) == version
+
+
+def test_many_who_start_a_server_at_once_get_the_same_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_PRELOAD", "json,msgspec")
+    program = "from tests.training.test_workers import ask_surroundings; print(ask_surroundings()['server'])"
+    try:
+        asking = [_python(program, stdout=subprocess.PIPE) for _ in range(4)]
+        assert len({process.communicate(timeout=60)[0] for process in asking}) == 1
+    finally:
+        server.shutdown()
+
+
+def test_a_killed_server_is_replaced_though_its_socket_lies_there() -> None:
+    killed = ask_surroundings()["server"]
+    path = Path(server._socket_path())
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: not server._is_up(str(path)), "the end of the server")
+    assert path.exists()
+    assert ask_surroundings()["server"] != killed
+
+
+def test_a_killed_server_is_replaced_while_its_children_live_on(tmp_path: Path) -> None:
+    killed = ask_surroundings()["server"]
+    child = workers.spawn(f"{STANDIN}:sleep", "60", output=tmp_path / "output.log")
+    os.kill(killed, signal.SIGKILL)
+    assert ask_surroundings()["server"] != killed
+    os.kill(child, signal.SIGKILL)  # raises if it was gone
+
+
+def test_a_server_whose_socket_was_tidied_away_listens_again() -> None:
+    before = ask_surroundings()["server"]
+    os.unlink(server._socket_path())
+    assert ask_surroundings()["server"] == before
+
+
+def test_an_idle_server_ends_and_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_PRELOAD", "json")
+    server.connect(idle_s=0.3).close()
+    path = server._socket_path()
+    until(lambda: not server._is_up(path), "the end of the idle server")
+    assert not os.path.exists(path)
+    assert os.path.exists(path + ".lock")
+
+
+def test_a_server_that_cannot_preload_says_so_in_its_log_and_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_PRELOAD", "no_such_package")
+    try:
+        ask_surroundings()
+        assert "No module named 'no_such_package'" in Path(server._socket_path() + ".log").read_text()
+    finally:
+        server.shutdown()
+
+
+def test_without_a_private_folder_a_fresh_interpreter_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> Path:
+        raise server.NoServerError("there is no private folder")
+
+    monkeypatch.setattr(server, "_private_folder", none)
+    assert ask_surroundings()["server"]
+
+
+def test_a_folder_that_others_can_enter_is_not_used(server_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_to_all = Path(server_folder, "open")
+    (open_to_all / f"labkit-{os.getuid()}").mkdir(parents=True)
+    (open_to_all / f"labkit-{os.getuid()}").chmod(0o755)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(open_to_all))
+    assert open_to_all not in server._private_folder().parents
+
+
+def test_socket_and_its_folder_are_for_this_user_only() -> None:
+    ask_surroundings()
+    path = Path(server._socket_path())
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert len(os.fsencode(path)) < 100
+
+
+def test_a_client_that_says_nothing_or_nonsense_does_not_stop_the_server() -> None:
+    before = ask_surroundings()["server"]
+    for data in (b"", b"\0\0", b"\0\0\0\4oops", b"\xff\xff\xff\xff"):
+        with server.connect() as connection:
+            connection.sendall(data)
+    assert ask_surroundings()["server"] == before
+
+
+def test_warming_does_not_delay_the_end_of_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(20)\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("LABKIT_PRELOAD", "slow_to_import")
+    program = """
+        import time
+        from labkit.training import launch, server
+        begin = time.perf_counter()
+        launch.warm()
+        assert time.perf_counter() - begin < 0.5
+        path = server._socket_path()
+        while not server._is_up(path):
+            time.sleep(0.01)
+    """
+    begin = time.monotonic()
+    process = _python(program)
+    try:
+        assert process.wait(timeout=60) == 0
+        assert time.monotonic() - begin < 10
+    finally:
+        _kill_booting_server()
+
+
+def _kill_booting_server() -> None:
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        if server._socket_path() in (process.info["cmdline"] or []):
+            process.kill()
+
+
+def _python(program: str, **how) -> subprocess.Popen:
+    root = str(Path(__file__).resolve().parents[2])
+    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], cwd=root, **how)
