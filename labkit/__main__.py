@@ -7,13 +7,16 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from labkit import __version__, folders
 from labkit.config import PRESETS
 from labkit.terminal.options import config_of, run_options
+
+if TYPE_CHECKING:
+    from labkit.runs.columns import Axis
 
 _log = logging.getLogger("labkit")
 
@@ -80,7 +83,7 @@ def runs(runs_folder: Path | None, as_json: bool) -> None:
 @runs_option
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves into this file, too.")
 @click.option("--x", "axis", type=click.Choice(["step", "epoch", "tokens", "seconds"]), default="step")
-def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, axis: str) -> None:
+def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, axis: "Axis") -> None:
     """Show in what runs differ and how they scored. A RUN is its number, its name or its folder."""
     if len(run) < 2:
         raise click.UsageError("compare needs two runs or more, such as: labkit compare 1 2")
