@@ -16,7 +16,7 @@ from labkit.config import PRESETS
 from labkit.terminal.options import config_of, run_options
 
 if TYPE_CHECKING:
-    from labkit.runs.columns import Axis
+    from labkit.runs.curves import Axis
 
 _log = logging.getLogger("labkit")
 
