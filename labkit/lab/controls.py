@@ -1,0 +1,197 @@
+"""The controls of a run's settings, made from RunConfig's fields: a knob declared there appears here by itself."""
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets as widgets
+
+from labkit.config import PRESETS, RunConfig, knobs, preset
+from labkit.lab.inputs import Control, MenuControl, control_class
+
+CUSTOM = "custom"
+# As many columns as fit, none narrower than 300 px unless the whole is.
+COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
+
+
+class Frame(anywidget.AnyWidget):
+    """Shows nothing: brings the style of the controls to the page, and keeps JupyterLab's shortcuts off their keys."""
+
+    _esm = Path(__file__).with_name("controls.js")
+    _css = Path(__file__).with_name("controls.css")
+
+
+class Controls:
+    """Every setting of a run as a control: `controls.<field>.value` reads and sets, `config()` is all of them.
+
+    `main` and `advanced` are the widgets to show. Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig | None = None,
+        corpora: Sequence[str] = (RunConfig().corpus,),
+        encoders: Sequence[str] = (RunConfig().encoder,),
+    ):
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._callbacks: list[Callable[[RunConfig], None]] = []
+        self._fields = self._make(config or RunConfig(), {"corpus": corpora, "encoder": encoders})
+        self._ratio = widgets.HTML(tooltip="head rate over encoder rate; 5 to 1000 are usual with a fresh head")
+        self._ratio.layout.margin = f"0 0 0 calc({_width('main')} + 14px)"
+        self._ratio.add_class("labkit-ratio")
+        self._presets = {name: _preset_button(name) for name in PRESETS}
+        for name, button in self._presets.items():
+            button.on_click(lambda _, name=name: self.apply_preset(name))
+        self._custom = widgets.Label(CUSTOM, tooltip="the settings are those of no preset")
+        self._custom.add_class("labkit-preset-custom")
+        self.main: widgets.Widget = self._main()
+        self.advanced: widgets.Accordion = self._advanced()
+        self._show()
+
+    def __getattr__(self, name: str) -> Control:
+        fields: dict[str, Control] = self.__dict__.get("_fields", {})
+        if name not in fields:
+            raise AttributeError(f"no setting {name!r}; there are {', '.join(fields)}")
+        return fields[name]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._fields]
+
+    def config(self) -> RunConfig:
+        """The settings as they stand."""
+        with self._lock:
+            return RunConfig(**{name: control.value for name, control in self._fields.items()})
+
+    def load(self, config: RunConfig) -> None:
+        """Show these settings; callbacks hear of it once."""
+        self._set(config.as_dict())
+
+    def apply_preset(self, name: str) -> None:
+        """Set what the preset of that name sets, and leave the rest; callbacks hear of it once.
+
+        Raises ValueError for an unknown name.
+        """
+        self._set(preset(name))
+
+    @property
+    def preset(self) -> str:
+        """The name of the preset whose values these are, or `custom`."""
+        with self._lock:
+            names = (
+                name for name in PRESETS if all(self._fields[key].value == value for key, value in preset(name).items())
+            )
+            return next(names, CUSTOM)
+
+    def on_change(self, callback: Callable[[RunConfig], None]) -> None:
+        """Call back with the new settings, once for each settled change: a preset or `load` counts as one."""
+        self._callbacks.append(callback)
+
+    def _make(self, config: RunConfig, menus: dict[str, Sequence[str]]) -> dict[str, Control]:
+        fields = {}
+        for name, knob in knobs().items():
+            assert not hasattr(type(self), name), f"the field {name} would hide a method of Controls"
+            control = control_class(name, name in menus)(
+                name, getattr(config, name), self._settling, _width(knob.group)
+            )
+            if isinstance(control, MenuControl):
+                control.offer(menus[name])
+            fields[name] = control
+        return fields
+
+    def _set(self, values: dict[str, Any]) -> None:
+        with self._settling():
+            for name, value in values.items():
+                self._fields[name].value = value
+
+    @contextmanager
+    def _settling(self) -> Iterator[None]:
+        """Holds the lock; changes made inside, however nested, are told once, after the lock is let go."""
+        with self._lock:
+            before = self._values() if self._depth == 0 else {}
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            after = self._values() if self._depth == 0 else {}
+            changed = [name for name in after if after[name] != before[name]]
+            if changed:
+                self._show()
+        if changed:
+            self._tell(changed, RunConfig(**after))
+
+    def _tell(self, changed: list[str], config: RunConfig) -> None:
+        for name in changed:
+            for observer in self._fields[name].observers:
+                observer(getattr(config, name))
+        for callback in self._callbacks:
+            callback(config)
+
+    def _values(self) -> dict[str, Any]:
+        return {name: control.value for name, control in self.__dict__.get("_fields", {}).items()}
+
+    def _show(self) -> None:
+        """What follows from all settings together: the ratio, the preset, how many are changed under Advanced."""
+        self._ratio.value = ratio_words(self.config())
+        chosen = self.preset
+        for name, button in self._presets.items():
+            (button.add_class if name == chosen else button.remove_class)("labkit-chosen")
+        self._custom.layout.visibility = "visible" if chosen == CUSTOM else "hidden"
+        defaults = RunConfig()
+        changed = [name for name in self._group("advanced") if self._fields[name].value != getattr(defaults, name)]
+        title = f"Advanced ({len(changed)} changed)" if changed else "Advanced"
+        if self.advanced.titles != (title,):
+            self.advanced.titles = (title,)
+
+    def _main(self) -> widgets.Widget:
+        presets = widgets.HBox([*self._presets.values(), self._custom], layout=widgets.Layout(flex_flow="row wrap"))
+        presets.add_class("labkit-presets")
+        rows = [self._fields[name].widget for name in self._group("main")]
+        grid = widgets.Box([*rows, self._ratio], layout=_grid())
+        frame = Frame(layout=widgets.Layout(display="none"))
+        main = widgets.VBox([frame, presets, grid], layout=widgets.Layout(min_width="0", overflow="visible"))
+        main.add_class("labkit-controls")
+        return main
+
+    def _advanced(self) -> widgets.Accordion:
+        rows = widgets.Box([self._fields[name].widget for name in self._group("advanced")], layout=_grid())
+        folded = widgets.Accordion([rows], titles=("Advanced",), selected_index=None)
+        folded.add_class("labkit-advanced")
+        return folded
+
+    def _group(self, group: str) -> list[str]:
+        return [name for name, knob in knobs().items() if knob.group == group]
+
+
+def ratio_words(config: RunConfig) -> str:
+    """How the two rates stand to each other, in words."""
+    if config.encoder_rate == 0 or config.head_rate == 0:
+        frozen = [name for name, rate in (("encoder", config.encoder_rate), ("head", config.head_rate)) if rate == 0]
+        return f"{' and '.join(frozen)} frozen"
+    ratio = config.rate_ratio
+    digits = max(0, 2 - math.floor(math.log10(ratio)))
+    shown = f"{ratio:,.{digits}f}"
+    return f"head = {shown.rstrip('0').rstrip('.') if digits else shown} × encoder"
+
+
+def _grid() -> widgets.Layout:
+    return widgets.Layout(
+        display="grid", grid_template_columns=COLUMNS, grid_gap="2px 24px", align_items="flex-start", overflow="visible"
+    )
+
+
+def _preset_button(name: str) -> widgets.Button:
+    changes = ", ".join(f"{field} {value}" for field, value in PRESETS[name].items()) or "the defaults"
+    button = widgets.Button(description=name, tooltip=changes, layout=widgets.Layout(width="auto"))
+    button.add_class(f"labkit-preset-{name.replace(' ', '-')}")
+    return button
+
+
+def _width(group: str) -> str:
+    """Wide enough for the longest label of the group: a `ch` is the width of a 0, wider than most letters."""
+    return f"{max(len(knob.label) for knob in knobs().values() if knob.group == group)}ch"

@@ -1,0 +1,287 @@
+"""One control for each kind of setting: slider with exact field, menu, choice, text, flag.
+
+A control's value lives in Python; its widgets only show it. What a person types or drags is checked by RunConfig's own
+rules: a bad value is told in words under the field, and the last good one stays. Widget callbacks may come on a second
+thread (jupyterlab#17363), so every change goes through `settling`, which holds the lock of all controls.
+"""
+
+import html
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import ipywidgets as widgets
+
+from labkit.config import Knob, RunConfig, field_types, knobs, show_rate
+from labkit.lab.rates import nearest, read_number, slider_stops
+
+Settling = Callable[[], AbstractContextManager[None]]
+OTHER = "other…"
+
+
+class Control:
+    """One field of RunConfig on the screen: `value` is the setting, `widget` the row to display.
+
+    `input` is the widget a person moves; it has the CSS class `labkit-<field>`.
+    """
+
+    def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
+        self.name = name
+        self.knob: Knob = knobs()[name]
+        self.observers: list[Callable[[Any], None]] = []
+        self._value = value
+        self._settling = settling
+        self._drawing = False
+        self._label_width = label_width
+        self._named = {
+            "description": self.knob.label,
+            "style": {"description_width": label_width},
+            "tooltip": tooltip(self.knob),
+        }
+        self._error = widgets.HTML(
+            layout=widgets.Layout(display="none", margin=f"0 4px 4px calc({label_width} + 14px)")
+        )
+        self.input: widgets.Widget = self._build()
+        self.input.add_class(f"labkit-{name}")
+        self.widget = widgets.VBox(
+            [*self._rows(), self._error], layout=widgets.Layout(min_width="0", overflow="visible")
+        )
+        self.widget.add_class("labkit-control")
+        self._redraw()
+
+    @property
+    def value(self) -> Any:
+        """The setting, in the field's own type.
+
+        Raises ValueError with RunConfig's sentence when set to what the field cannot be.
+        """
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        value = getattr(RunConfig(**{self.name: value}), self.name)
+        with self._settling():
+            self._value = value
+            self._redraw()
+
+    def observe(self, callback: Callable[[Any], None]) -> None:
+        """Call back with the new value after each settled change of this setting."""
+        self.observers.append(callback)
+
+    def _build(self) -> widgets.Widget:
+        raise NotImplementedError
+
+    def _draw(self) -> None:
+        raise NotImplementedError
+
+    def _rows(self) -> list[widgets.Widget]:
+        return [self.input]
+
+    def _redraw(self) -> None:
+        self._drawing = True
+        try:
+            self._draw()
+            self._error.layout.display = "none"
+        finally:
+            self._drawing = False
+
+    def _picked(self, read: Callable[[], Any]) -> None:
+        """Take what a person entered; when it is no good, say so and keep the last value."""
+        with self._settling():
+            if self._drawing:
+                return  # our own redraw, not a person
+            try:
+                self.value = read()
+            except ValueError as problem:
+                self._complain(str(problem))
+
+    def _complain(self, problem: str) -> None:
+        words = problem.replace(self.name, self.knob.label, 1)
+        kept = f"Still {show(self.knob, self._value)}."
+        self._error.value = f'<div class="labkit-error" role="alert">{html.escape(words)}. {html.escape(kept)}</div>'
+        self._error.layout.display = ""
+
+
+class NumberControl(Control):
+    """A field that takes any exact value, and, where the knob has a scale, a slider over the usual ones."""
+
+    def _build(self) -> widgets.Widget:
+        kind, optional = field_types()[self.name]
+        self.stops = slider_stops(self.knob, kind, getattr(RunConfig(), self.name))
+        self._offered = ((None,) if optional else ()) + self.stops
+        self._whole = kind is int and not optional
+        self.field = self._make_field()
+        if not self.stops:
+            return self.field
+        self.slider = widgets.SelectionSlider(
+            options=[stop_text(self.knob, stop) for stop in self._offered],
+            continuous_update=False,
+            layout=widgets.Layout(width="auto", flex="1 1 auto", min_width="0"),
+            **self._named,
+        )
+        self.slider.observe(lambda change: self._picked(lambda: self._offered[change.new]), names="index")
+        return self.slider
+
+    def _make_field(self) -> widgets.Widget:
+        make = widgets.IntText if self._whole else widgets.Text  # an IntText steps by one with the arrow keys
+        named = {"tooltip": tooltip(self.knob)} if self.stops else self._named
+        layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
+        field = make(continuous_update=False, layout=layout, **named)
+        field.add_class(f"labkit-{self.name}-exact")
+        field.observe(lambda change: self._picked(lambda: self._read(change.new)), names="value")
+        return field
+
+    def _field_width(self) -> str:
+        """Room for `2.55e-5`, and for what None reads as."""
+        return f"calc({max(8, len(self.knob.none_text))}ch + 24px)"
+
+    def _rows(self) -> list[widgets.Widget]:
+        if not self.stops:
+            return [self.field]
+        row = widgets.HBox([self.slider, self.field], layout=widgets.Layout(align_items="center", overflow="visible"))
+        row.add_class("labkit-number")
+        usual = self._usual()
+        return [row, usual] if usual else [row]
+
+    def _usual(self) -> widgets.Widget | None:
+        """A bar under the part of the slider where the usual values lie."""
+        marks = self.knob.marks
+        if not marks or set(marks) >= set(self.stops):
+            return None
+        first, last = (self._offered.index(mark) / (len(self._offered) - 1) * 100 for mark in (min(marks), max(marks)))
+        text = f"{show(self.knob, min(marks))} to {show(self.knob, max(marks))} usual"
+        bar = f'<div class="labkit-bar" style="left:{first:.2f}%;width:{last - first:.2f}%"></div>'
+        words = f'<div class="labkit-words" style="left:{(first + last) / 2:.2f}%">{html.escape(text)}</div>'
+        margin = f"-6px calc({self._field_width()} + 12px) 0 calc({self._label_width} + 14px)"
+        usual = widgets.HTML(f'<div class="labkit-usual">{bar}{words}</div>', layout=widgets.Layout(margin=margin))
+        return usual
+
+    def _draw(self) -> None:
+        self.field.value = self._value if self._whole else show(self.knob, self._value)
+        if self.stops:
+            skipped = len(self._offered) - len(self.stops)
+            self.slider.index = 0 if self._value is None else skipped + nearest(self.stops, self._value)
+
+    def _read(self, entered: Any) -> Any:
+        if self._whole:
+            return entered
+        if self.knob.none_text and entered.strip() in ("", self.knob.none_text):
+            return None
+        return read_number(entered)
+
+
+class ChoiceControl(Control):
+    """A drop-down of the only possible values."""
+
+    def _build(self) -> widgets.Widget:
+        choices = widgets.Dropdown(options=self.knob.choices, layout=widgets.Layout(width="auto"), **self._named)
+        choices.observe(lambda change: self._picked(lambda: change.new), names="value")
+        return choices
+
+    def _draw(self) -> None:
+        self.input.value = self._value
+
+
+class MenuControl(Control):
+    """A drop-down of known names; its last line opens a field for any other name or path.
+
+    A Combobox would do with one widget, but browsers filter its list by the name already in it, so that a filled-in
+    menu shows nothing but itself.
+    """
+
+    def _build(self) -> widgets.Widget:
+        self._names: tuple[str, ...] = ()
+        self.other = widgets.Text(
+            placeholder="a name or path, then Enter",
+            continuous_update=False,
+            tooltip=tooltip(self.knob),
+            style={"description_width": self._label_width},
+            description=" ",
+            layout=widgets.Layout(width="auto", display="none"),
+        )
+        self.other.add_class(f"labkit-{self.name}-exact")
+        self.other.observe(lambda change: self._picked(lambda: change.new.strip() or self._value), names="value")
+        menu = widgets.Dropdown(options=[OTHER], layout=widgets.Layout(width="auto"), **self._named)
+        menu.observe(lambda change: self._chosen(change.new), names="value")
+        return menu
+
+    def offer(self, names: Sequence[str]) -> None:
+        """Put these names into the menu, in place of those before; the value stays."""
+        with self._settling():
+            self._names = tuple(names)
+            self._redraw()
+
+    def _rows(self) -> list[widgets.Widget]:
+        return [self.input, self.other]
+
+    def _draw(self) -> None:
+        known = self._names if self._value in self._names else (*self._names, self._value)
+        if self.input.options != (*known, OTHER):
+            self.input.options = (*known, OTHER)
+        self.input.value = self._value
+        self.other.value = ""
+        self.other.layout.display = "none"
+
+    def _chosen(self, name: str) -> None:
+        with self._settling():
+            if self._drawing or name != OTHER:
+                self._picked(lambda: name)
+            else:
+                self.other.layout.display = ""
+                self.other.focus()
+
+
+class TextControl(Control):
+    """A line of any text."""
+
+    def _build(self) -> widgets.Widget:
+        text = widgets.Text(continuous_update=False, layout=widgets.Layout(width="auto"), **self._named)
+        text.observe(lambda change: self._picked(lambda: change.new.strip()), names="value")
+        return text
+
+    def _draw(self) -> None:
+        self.input.value = self._value
+
+
+class FlagControl(Control):
+    """Yes or no."""
+
+    def _build(self) -> widgets.Widget:
+        flag = widgets.Checkbox(layout=widgets.Layout(width="auto"), **self._named)
+        flag.observe(lambda change: self._picked(lambda: change.new), names="value")
+        return flag
+
+    def _draw(self) -> None:
+        self.input.value = self._value
+
+
+def control_class(name: str, menu: bool) -> type[Control]:
+    """Which control a field of RunConfig gets."""
+    kind, _ = field_types()[name]
+    if knobs()[name].choices:
+        return ChoiceControl
+    if menu:
+        return MenuControl
+    return {bool: FlagControl, str: TextControl}.get(kind, NumberControl)
+
+
+def show(knob: Knob, value: Any) -> str:
+    """A value as people write it, exact: `5e-5` on a log scale, `0.05` or `16` elsewhere."""
+    if value is None:
+        return knob.none_text
+    if knob.scale == "log":
+        return show_rate(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def stop_text(knob: Knob, value: Any) -> str:
+    """What a slider says at one of its stops."""
+    return "0 (frozen)" if knob.scale == "log" and value == 0 else show(knob, value)
+
+
+def tooltip(knob: Knob) -> str:
+    """Help, range, unit and source of a setting."""
+    text = knob.help
+    if knob.low is not None and knob.high is not None:
+        text += f". From {knob.low:g} to {knob.high:g}" + (f" {knob.unit}" if knob.unit else "")
+    return text + (f" ({knob.source})" if knob.source else "")

@@ -1,0 +1,329 @@
+"""The controls: one for every setting, exact, told once, and never raising into the browser."""
+
+import threading
+
+import pytest
+
+from labkit.config import PRESETS, Knob, RunConfig, field_types, knobs, preset
+from labkit.lab.controls import Controls, ratio_words
+from labkit.lab.inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
+from labkit.lab.rates import nearest, rate_stops, read_number, slider_stops
+
+ODD = RunConfig(  # no field has its default
+    corpus="my tweets",
+    encoder="google/electra-small-discriminator",
+    downstream="none",
+    epochs=37,
+    batch_size=17,
+    encoder_rate=2.5e-5,
+    head_rate=1.7e-3,
+    crf_rate=0.02,
+    encoder_schedule="constant",
+    head_schedule="staircase",
+    encoder_warmup=0.07,
+    head_warmup=0.0,
+    encoder_weight_decay=0.013,
+    head_weight_decay=0.5,
+    staircase_steps=100,
+    staircase_factor=0.9,
+    clip_norm=0.0,
+    dropout=0.5,
+    lstm_size=256,
+    lstm_layers=2,
+    train_limit=200,
+    dev_limit=50,
+    dev_share=0.2,
+    repair_tags=True,
+    max_pieces=512,
+    evaluate_every=10,
+    accumulate=4,
+    precision="float32",
+    device="cpu",
+    keep="best",
+    trackers="tensorboard",
+    seed=7,
+)
+
+
+@pytest.fixture
+def controls():
+    return Controls()
+
+
+def told(controls):
+    heard = []
+    controls.on_change(heard.append)
+    return heard
+
+
+@pytest.mark.parametrize("name", knobs())
+def test_every_setting_has_a_control_on_one_of_the_two_cards(controls, name):
+    control = getattr(controls, name)
+    assert control.value == getattr(RunConfig(), name)
+    assert f"labkit-{name}" in control.input._dom_classes
+    card = controls.main if control.knob.group == "main" else controls.advanced
+    assert control.widget in descendants(card)
+    assert control.knob.help in control.input.tooltip
+
+
+@pytest.mark.parametrize("name", knobs())
+def test_every_setting_takes_a_value_and_gives_it_back_in_its_own_type(controls, name):
+    value = getattr(ODD, name)
+    assert value != getattr(RunConfig(), name)
+    control = getattr(controls, name)
+    control.value = value
+    assert control.value == value
+    assert type(control.value) is field_types()[name][0]
+    assert getattr(controls.config(), name) == value
+
+
+def test_a_loaded_config_comes_back_whole_and_is_told_once(controls):
+    heard = told(controls)
+    controls.load(ODD)
+    assert controls.config() == ODD
+    assert heard == [ODD]
+    controls.load(ODD)
+    assert heard == [ODD], "nothing changed, so nothing is told"
+
+
+def test_an_invalid_value_is_refused_in_the_words_of_the_config(controls):
+    with pytest.raises(ValueError, match="epochs must be between 1 and 50, not 51"):
+        controls.epochs.value = 51
+    with pytest.raises(ValueError, match="downstream must be one of bilstm, none"):
+        controls.downstream.value = "idcnn"
+    assert controls.config() == RunConfig()
+
+
+def test_an_unknown_setting_is_named_with_those_there_are(controls):
+    with pytest.raises(AttributeError, match="no setting 'learning_rate'; there are corpus"):
+        _ = controls.learning_rate
+
+
+@pytest.mark.parametrize("rate", [2e-5, 3e-5, 5e-5])
+def test_the_usual_encoder_rates_are_stops_exact_to_the_last_bit(controls, rate):
+    slider = controls.encoder_rate.slider
+    assert {"2e-5", "3e-5", "5e-5"} <= set(slider._options_labels)
+    slider.index = slider._options_labels.index(f"{rate:.0e}".replace("e-0", "e-"))
+    assert controls.encoder_rate.value == rate
+    assert controls.encoder_rate.field.value == f"{rate * 1e5:.0f}e-5"
+
+
+def test_rate_sliders_reach_from_frozen_to_their_high_end(controls):
+    assert controls.encoder_rate.slider._options_labels[:2] == ("0 (frozen)", "1e-7")
+    assert controls.encoder_rate.slider._options_labels[-1] == "1e-2"
+    assert controls.head_rate.slider._options_labels[:2] == ("0 (frozen)", "1e-6")
+    assert controls.head_rate.slider._options_labels[-1] == "1e-1"
+    assert controls.crf_rate.slider._options_labels[:2] == ("as the head", "0 (frozen)")
+
+
+def test_any_exact_rate_can_be_typed_and_reads_back_as_people_write_it(controls):
+    controls.encoder_rate.field.value = " 0.000025 "
+    assert controls.encoder_rate.value == 2.5e-5
+    assert controls.encoder_rate.field.value == "2.5e-5"
+    assert controls.encoder_rate.slider.label in ("2e-5", "3e-5"), "the slider stands at a neighbour"
+    assert controls.config().encoder_rate == 2.5e-5
+
+
+@pytest.mark.parametrize("typed", ["fast", "2,5e-5", "<script>", "7", "-1", "nan", "inf"])
+def test_bad_text_is_told_under_the_field_and_the_last_good_value_stays(controls, typed):
+    heard = told(controls)
+    controls.encoder_rate.field.value = typed
+    control = controls.encoder_rate
+    assert control.value == 5e-5
+    assert heard == []
+    assert control.field.value == typed, "what was typed stays, to be mended"
+    assert control._error.layout.display != "none"
+    assert "Still 5e-5." in control._error.value
+    assert "<script>" not in control._error.value
+
+
+def test_the_next_good_value_takes_the_complaint_away(controls):
+    controls.batch_size.field.value = 1000
+    assert "Batch size must be between 1 and 512, not 1000" in controls.batch_size._error.value
+    controls.batch_size.field.value = 17
+    assert controls.batch_size._error.layout.display == "none"
+    assert controls.batch_size.value == 17
+
+
+def test_batch_size_walks_powers_of_two_and_takes_every_integer(controls):
+    assert controls.batch_size.stops == (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+    for size in range(1, 513):
+        controls.batch_size.field.value = size
+        assert controls.batch_size.value == size
+
+
+def test_epochs_mark_the_usual_two_to_four(controls):
+    assert set(range(1, 11)) <= set(controls.epochs.stops)
+    assert any("2 to 4 usual" in getattr(widget, "value", "") for widget in controls.epochs.widget.children)
+
+
+def test_the_crf_rate_may_be_left_to_the_head_again(controls):
+    controls.crf_rate.field.value = "1e-2"
+    assert controls.crf_rate.value == 0.01
+    controls.crf_rate.field.value = ""
+    assert controls.crf_rate.value is None
+    assert controls.crf_rate.field.value == "as the head"
+    assert controls.crf_rate.slider.index == 0
+
+
+def test_a_menu_takes_a_listed_name_or_any_typed_one():
+    controls = Controls(encoders=["minilm", "prajjwal1/bert-tiny"])
+    menu = controls.encoder
+    menu.input.value = "prajjwal1/bert-tiny"
+    assert menu.value == "prajjwal1/bert-tiny"
+    menu.input.value = "other…"
+    assert menu.value == "prajjwal1/bert-tiny", "nothing typed yet"
+    assert menu.other.layout.display != "none"
+    menu.other.value = " bert-base-cased "
+    assert menu.value == "bert-base-cased"
+    assert menu.input.options == ("minilm", "prajjwal1/bert-tiny", "bert-base-cased", "other…")
+    assert menu.other.layout.display == "none"
+
+
+def test_a_menu_offered_anew_keeps_its_value(controls):
+    heard = told(controls)
+    controls.corpus.offer(["my tweets", "wnut16"])
+    assert controls.corpus.input.options == ("my tweets", "wnut16", "other…")
+    assert controls.corpus.value == "wnut16"
+    assert heard == []
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_sets_what_it_touches_leaves_the_rest_and_is_told_once(controls, name):
+    controls.load(ODD)
+    heard = told(controls)
+    controls.apply_preset(name)
+    assert controls.config() == ODD.replace(**preset(name))
+    assert len(heard) == 1
+    assert controls.preset == name
+
+
+def test_preset_buttons_do_the_same_and_show_which_one_holds(controls):
+    controls._presets["article"].click()
+    assert controls.head_rate.value == 1e-4
+    assert "labkit-chosen" in controls._presets["article"]._dom_classes
+    assert controls._custom.layout.visibility == "hidden"
+    controls.dropout.value = 0.1
+    assert controls.preset == "custom"
+    assert not any("labkit-chosen" in button._dom_classes for button in controls._presets.values())
+    assert controls._custom.layout.visibility == "visible"
+
+
+def test_an_unknown_preset_is_refused(controls):
+    with pytest.raises(ValueError, match="unknown preset 'best'"):
+        controls.apply_preset("best")
+
+
+def test_one_move_is_told_once_to_the_setting_and_once_to_all(controls):
+    heard, own = told(controls), []
+    controls.head_rate.observe(own.append)
+    controls.head_rate.slider.index += 1
+    assert own == [1e-2]
+    assert [config.head_rate for config in heard] == [1e-2]
+    controls.epochs.value = 4
+    assert own == [1e-2], "another setting's change is none of its business"
+
+
+def test_a_callback_may_change_a_setting_in_turn(controls):
+    heard = told(controls)
+    controls.on_change(lambda config: setattr(controls.head_rate, "value", config.encoder_rate))
+    controls.encoder_rate.value = 1e-4
+    assert controls.config().head_rate == 1e-4
+    assert len(heard) == 2
+
+
+def test_the_ratio_is_told_in_words(controls):
+    assert controls._ratio.value == "head = 100 × encoder"
+    controls.apply_preset("one rate")
+    assert controls._ratio.value == "head = 1 × encoder"
+    assert ratio_words(RunConfig(encoder_rate=1e-2, head_rate=1e-6)) == "head = 0.0001 × encoder"
+    assert ratio_words(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head = 10,000 × encoder"
+    assert ratio_words(RunConfig(encoder_rate=0)) == "encoder frozen"
+    assert ratio_words(RunConfig(encoder_rate=0, head_rate=0)) == "encoder and head frozen"
+
+
+def test_advanced_is_folded_away_and_says_when_something_in_it_is_changed(controls):
+    assert controls.advanced.selected_index is None
+    assert controls.advanced.titles == ("Advanced",)
+    controls.seed.value = 1
+    assert controls.advanced.titles == ("Advanced (1 changed)",)
+
+
+def test_settings_moved_from_several_threads_stay_whole(controls):
+    heard = told(controls)
+
+    def move(field, values):
+        for _ in range(5):
+            for value in values:
+                getattr(controls, field).value = value
+
+    def typing():
+        for size in range(1, 60):
+            controls.batch_size.field.value = size
+
+    jobs = [
+        threading.Thread(target=move, args=("head_rate", (1e-3, 2e-3, 3e-3))),
+        threading.Thread(target=move, args=("epochs", (1, 2, 3))),
+        threading.Thread(target=typing),
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join(60)
+    assert controls.config() == RunConfig(head_rate=3e-3, epochs=3, batch_size=59)
+    assert len(heard) == 15 + 15 + 59, "each move is told once"
+    assert controls.batch_size.field.value == 59
+
+
+def test_each_kind_of_setting_gets_its_kind_of_control(controls):
+    kinds = {name: type(getattr(controls, name)) for name in ("encoder", "device", "repair_tags", "seed")}
+    assert kinds == {"encoder": MenuControl, "device": ChoiceControl, "repair_tags": FlagControl, "seed": NumberControl}
+
+
+def test_stops_of_a_rate_are_what_a_person_would_write():
+    stops = rate_stops(1e-6, 1e-4)
+    assert [repr(stop) for stop in stops] == [
+        "1e-06",
+        "2e-06",
+        "3e-06",
+        "5e-06",
+        "1e-05",
+        "2e-05",
+        "3e-05",
+        "5e-05",
+        "0.0001",
+    ]
+
+
+def test_a_slider_always_stops_at_marks_and_default():
+    knob = Knob("x", "y", low=0.0, high=1.0, scale="linear", marks=(0.33,))
+    stops = slider_stops(knob, float, 0.01)
+    assert {0.0, 0.01, 0.33, 0.35, 1.0} <= set(stops)
+    assert list(stops) == sorted(stops)
+    assert len(stops) <= 24
+
+
+def test_a_slider_over_a_long_range_of_integers_has_few_stops_and_both_ends():
+    stops = slider_stops(Knob("x", "y", low=5, high=1000, scale="linear"), int, 7)
+    assert stops[:5] == (5, 6, 7, 8, 9)
+    assert stops[-1] == 1000
+    assert len(set(stops)) == len(stops) < 50
+
+
+def test_nearest_goes_by_ratio_and_zero_is_near_nothing_but_zero():
+    stops = (0.0, 1e-6, 1e-5, 1e-4)
+    assert nearest(stops, 2e-5) == 2
+    assert nearest(stops, 1e-12) == 1
+    assert nearest(stops, 0.0) == 0
+
+
+def test_a_number_that_is_none_is_told_in_words():
+    with pytest.raises(ValueError, match="'2,5' is not a number; write it like"):
+        read_number(" 2,5 ")
+
+
+def descendants(widget):
+    found = [widget]
+    for child in getattr(widget, "children", ()):
+        found += descendants(child)
+    return found
