@@ -1,0 +1,352 @@
+// The table of runs. Rows are patched in place by id, so that scroll, focus and an open editor survive an update.
+// All text goes in by textContent: a run's name or a corpus's may hold anything.
+
+const ICONS = {
+  rename: "M3 21v-4L16 4l4 4L7 21zM14 6l4 4",
+  note: "M5 3h14v18H5zM8 8h8M8 12h8M8 16h5",
+  delete: "M4 6h16M9 6V3h6v3M6 6l1 15h10l1-15M10 10v7M14 10v7",
+};
+const LIVE = ["starting", "running"];
+
+const FORMATS = {
+  number: (value) => String(Number(value.toPrecision(4))),
+  integer: (value) => Math.round(value).toLocaleString("en"),
+  score: (value) => value.toFixed(3),
+  rate: (value) => (value === 0 ? "0" : value.toExponential().replace("e+", "e")),
+  duration: clock,
+  time: (value) => new Date(value * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "short" }),
+};
+
+function clock(seconds) {
+  const whole = Math.round(seconds);
+  const two = (number) => String(number).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+export function format(value, kind) {
+  if (value === null || value === undefined || value === "") return "–";
+  return typeof value === "number" && FORMATS[kind] ? FORMATS[kind](value) : String(value);
+}
+
+export function compare(one, other, ascending) {
+  const missing = (value) => value === null || value === undefined || value === "";
+  if (missing(one) || missing(other)) return missing(one) - missing(other);
+  const numbers = typeof one === "number" && typeof other === "number";
+  const order = numbers ? one - other : String(one).localeCompare(String(other), "en", { numeric: true });
+  return ascending ? order : -order;
+}
+
+export function applyPatch(rows, { changed, order }) {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  for (const row of changed) byId.set(row.id, row);
+  return (order ?? rows.map((row) => row.id)).map((id) => byId.get(id));
+}
+
+function element(tag, className = "", text = "", attributes = {}) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function iconButton(kind, label) {
+  const button = element("button", `labkit-icon labkit-do-${kind}`, "", { type: "button", title: label, "aria-label": label });
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  icon.setAttribute("viewBox", "0 0 24 24");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[kind]);
+  icon.append(path);
+  button.append(icon);
+  return button;
+}
+
+class RunsView {
+  constructor(model, root) {
+    this.model = model;
+    this.rows = new Map(); // id → {tr, checkbox, cells, name, note, actions}
+    this.editing = null; // id of the row whose name or note is being typed
+    this.root = element("div", "labkit-runs");
+    this.table = element("table");
+    this.head = this.table.createTHead();
+    this.body = this.table.createTBody();
+    this.empty = element("div", "labkit-empty", "No runs yet. Set the sliders and press Train.");
+    this.root.append(this.table, this.empty);
+    root.append(this.root);
+    this.drawHead();
+    this.draw();
+  }
+
+  drawHead() {
+    const row = element("tr");
+    const corner = element("th", "labkit-check", "", { scope: "col" });
+    this.all = element("input", "", "", { type: "checkbox", "aria-label": "select all runs", title: "select all runs" });
+    this.all.addEventListener("change", () => this.select(this.all.checked ? this.model.get("rows").map((r) => r.id) : []));
+    corner.append(this.all);
+    row.append(corner, ...this.model.get("columns").map((column) => this.header(column)));
+    this.head.replaceChildren(row);
+    this.body.replaceChildren();
+    this.rows.clear();
+  }
+
+  header(column) {
+    const cell = element("th", `labkit-${align(column)} labkit-kind-${column.kind}`, "", { scope: "col", "data-key": column.key });
+    const button = element("button", "labkit-sort", column.label, { type: "button", title: column.help || `sort by ${column.label}` });
+    button.addEventListener("click", () => this.sortBy(column));
+    cell.append(button);
+    return cell;
+  }
+
+  draw() {
+    const rows = this.sorted();
+    const focused = this.root.contains(document.activeElement) ? document.activeElement : null;
+    const wanted = new Set(rows.map((row) => row.id));
+    for (const [id, held] of this.rows) {
+      if (!wanted.has(id)) {
+        held.tr.remove();
+        this.rows.delete(id);
+        if (this.editing === id) this.editing = null;
+      }
+    }
+    rows.forEach((row) => this.drawRow(row));
+    if (this.editing === null) this.arrange(rows);
+    if (focused && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+    this.drawState(rows);
+  }
+
+  arrange(rows) {
+    let after = null;
+    for (const row of [...rows].reverse()) {
+      const { tr } = this.rows.get(row.id);
+      if (tr.nextSibling !== after || tr.parentNode !== this.body) this.body.insertBefore(tr, after);
+      after = tr;
+    }
+  }
+
+  drawState(rows) {
+    const selected = new Set(this.model.get("selected"));
+    for (const [id, { tr, checkbox }] of this.rows) {
+      checkbox.checked = selected.has(id);
+      tr.classList.toggle("labkit-selected", selected.has(id));
+    }
+    this.all.checked = rows.length > 0 && selected.size === rows.length;
+    this.all.indeterminate = selected.size > 0 && selected.size < rows.length;
+    this.empty.hidden = rows.length > 0;
+    const { key, ascending } = this.model.get("sort");
+    for (const cell of this.head.querySelectorAll("th[data-key]")) {
+      cell.setAttribute("aria-sort", cell.dataset.key !== key ? "none" : ascending ? "ascending" : "descending");
+    }
+  }
+
+  sorted() {
+    const { key, ascending } = this.model.get("sort");
+    const rows = [...this.model.get("rows")];
+    return key ? rows.sort((one, other) => compare(one[key], other[key], ascending)) : rows;
+  }
+
+  drawRow(row) {
+    if (!this.rows.has(row.id)) this.addRow(row);
+    const held = this.rows.get(row.id);
+    if (held.drawn === row) return;
+    held.drawn = row;
+    const best = new Set(row.best || []);
+    held.checkbox.setAttribute("aria-label", `select ${row.name || row.id}`);
+    for (const column of this.model.get("columns")) {
+      const cell = held.cells.get(column.key);
+      cell.classList.toggle("labkit-best", best.has(column.key));
+      const text = format(row[column.key], column.kind);
+      if (column.kind === "name") this.drawName(held, row, text);
+      else if (column.kind === "state") this.drawChip(cell.firstChild, row, text);
+      else setText(cell, text);
+    }
+  }
+
+  drawName(held, row, text) {
+    const [light, dark] = row.colour || ["transparent", "transparent"];
+    held.swatch.style.setProperty("--labkit-light", light);
+    held.swatch.style.setProperty("--labkit-dark", dark);
+    if (this.editing === row.id) return;
+    for (const [place, words] of [[held.name, text], [held.note, row.note || ""]]) {
+      setText(place, words);
+      place.title = words;
+      place.classList.remove("labkit-pending");
+    }
+    const remove = held.actions.querySelector(".labkit-do-delete");
+    if (!remove) return;
+    remove.disabled = LIVE.includes(row.state);
+    remove.title = remove.disabled ? "stop the run before deleting it" : "delete";
+  }
+
+  drawChip(chip, row, text) {
+    setText(chip, text);
+    chip.className = `labkit-chip labkit-state-${row.state}`;
+  }
+
+  addRow(row) {
+    const tr = element("tr", "", "", { "data-id": row.id });
+    const checkbox = element("input", "", "", { type: "checkbox" });
+    const held = { tr, checkbox, cells: new Map(), drawn: null };
+    const check = element("td", "labkit-check");
+    check.append(checkbox);
+    tr.append(check);
+    for (const column of this.model.get("columns")) {
+      const cell = element("td", `labkit-${align(column)} labkit-kind-${column.kind}`);
+      if (column.kind === "name") this.fillName(cell, held, row.id);
+      if (column.kind === "state") cell.append(element("span", "labkit-chip"));
+      held.cells.set(column.key, cell);
+      tr.append(cell);
+    }
+    tr.addEventListener("click", (event) => {
+      if (event.target === checkbox || !event.target.closest("button, input")) this.toggle(row.id);
+    });
+    checkbox.addEventListener("keydown", (event) => this.walk(event, tr));
+    this.rows.set(row.id, held);
+    this.body.append(tr);
+  }
+
+  fillName(cell, held, id) {
+    held.swatch = element("span", "labkit-swatch");
+    held.name = element("span", "labkit-name");
+    held.note = element("span", "labkit-note");
+    held.words = element("span", "labkit-naming");
+    held.words.append(held.name, held.note);
+    held.actions = element("span", "labkit-actions");
+    this.offerActions(held, id);
+    held.name.addEventListener("dblclick", () => this.edit(held, id, "rename"));
+    const line = element("div", "labkit-line");
+    line.append(held.swatch, held.words, held.actions);
+    cell.append(line);
+  }
+
+  offerActions(held, id) {
+    const [rename, note, remove] = [iconButton("rename", "rename"), iconButton("note", "write a note"), iconButton("delete", "delete")];
+    rename.addEventListener("click", () => this.edit(held, id, "rename"));
+    note.addEventListener("click", () => this.edit(held, id, "note"));
+    remove.addEventListener("click", () => this.askDelete(held, id));
+    held.actions.replaceChildren(rename, note, remove);
+    held.drawn = null; // draw again, so that the delete button knows whether the run is live
+  }
+
+  askDelete(held, id) {
+    const [yes, no] = [element("button", "labkit-yes", "yes", { type: "button" }), element("button", "labkit-no", "no", { type: "button" })];
+    const back = () => {
+      this.offerActions(held, id);
+      this.draw();
+      held.actions.querySelector(".labkit-do-delete").focus({ preventScroll: true });
+    };
+    yes.addEventListener("click", () => {
+      back();
+      this.model.send({ kind: "delete", id, text: "" });
+    });
+    no.addEventListener("click", back);
+    held.actions.replaceChildren(element("span", "labkit-ask", "delete?"), yes, no);
+    held.actions.onkeydown = (event) => event.key === "Escape" && back();
+    no.focus({ preventScroll: true });
+  }
+
+  edit(held, id, kind) {
+    if (this.editing !== null) return;
+    const place = kind === "rename" ? held.name : held.note;
+    const old = place.textContent;
+    const input = element("input", "labkit-edit", "", { type: "text", "aria-label": kind, placeholder: kind === "note" ? "note" : "name" });
+    input.value = old;
+    this.editing = id;
+    const close = (commit) => {
+      if (this.editing !== id) return;
+      this.editing = null;
+      const text = input.value.trim();
+      const changed = commit && text !== old;
+      place.replaceChildren(changed ? text : old);
+      place.classList.toggle("labkit-pending", changed); // until the kernel has taken it
+      if (changed) this.model.send({ kind, id, text });
+      this.draw();
+      held.checkbox.focus({ preventScroll: true });
+    };
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") close(true);
+      if (event.key === "Escape") close(false);
+    });
+    input.addEventListener("blur", () => close(true));
+    place.replaceChildren(input);
+    input.focus({ preventScroll: true });
+    input.select();
+  }
+
+  walk(event, tr) {
+    const next = { ArrowDown: tr.nextElementSibling, ArrowUp: tr.previousElementSibling }[event.key];
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector("input[type=checkbox]").focus();
+  }
+
+  toggle(id) {
+    const selected = this.model.get("selected");
+    this.select(selected.includes(id) ? selected.filter((other) => other !== id) : [...selected, id]);
+  }
+
+  select(ids) {
+    this.model.set("selected", ids);
+    this.model.save_changes();
+  }
+
+  sortBy(column) {
+    const { key, ascending } = this.model.get("sort");
+    const first = column.best !== "high"; // the best value comes first
+    const next = key !== column.key ? first : ascending === first ? !first : null;
+    this.model.set("sort", next === null ? { key: "", ascending: true } : { key: column.key, ascending: next });
+    this.model.save_changes();
+  }
+}
+
+// Keys pressed on a check box or a button are ours: JupyterLab would take an x for "cut this cell".
+function ownKeys(event) {
+  if (!event.target.closest?.(".labkit-runs")) return;
+  const shortcut = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+  event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
+}
+
+function align(column) {
+  return column.align || (column.kind in FORMATS ? "right" : "left");
+}
+
+function pageTheme() {
+  const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
+  return jpThemeLight === "false" || vscodeThemeKind?.includes("dark") ? "dark" : "light";
+}
+
+function initialize({ model }) {
+  const tellTheme = () => {
+    if (pageTheme() === model.get("theme")) return;
+    model.set("theme", pageTheme());
+    model.save_changes();
+  };
+  const watcher = new MutationObserver(tellTheme);
+  watcher.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-vscode-theme-kind"] });
+  model.on("msg:custom", (message) => {
+    // In place: a model.set() would be sent back to the kernel with the next selection.
+    if (message.kind === "patch") model.get("rows").splice(0, Infinity, ...applyPatch(model.get("rows"), message));
+  });
+  window.addEventListener("keydown", ownKeys, true); // on its way down, before JupyterLab's listener on the document
+  tellTheme();
+  model.send({ kind: "ready" });
+  return () => {
+    watcher.disconnect();
+    window.removeEventListener("keydown", ownKeys, true);
+  };
+}
+
+function render({ model, el }) {
+  const view = new RunsView(model, el);
+  const draw = () => view.draw();
+  const redraw = () => (view.drawHead(), view.draw());
+  const events = { "change:rows": draw, "change:selected": draw, "change:sort": draw, "change:columns": redraw, "msg:custom": draw };
+  for (const [name, heard] of Object.entries(events)) model.on(name, heard);
+  return () => Object.entries(events).forEach(([name, heard]) => model.off(name, heard));
+}
+
+export default { initialize, render };

@@ -1,0 +1,91 @@
+"""The table of runs: sortable, selectable, its rows patched in place, as a widget of our own."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+ACTIONS = ("rename", "note", "delete")
+OnAction = Callable[[str, str, str], None]
+
+
+class RunsTable(anywidget.AnyWidget):
+    """Runs as rows, made of plain values.
+
+    A column is `{key, label, kind, align?, help?, best?}`. Kinds: `name` (with the run's colour, its note and the
+    buttons), `state`, `text`, `number`, `integer`, `score`, `rate`, `duration` (seconds), `time` (Unix seconds).
+    `align` is `left`, `center` or `right`; `best` is `high` or `low` and decides which way the first click sorts.
+
+    A row is `{id, colour: [light, dark], state, best: [keys of the columns it is best in], note?, <key>: value…}`;
+    `None` and what is not a finite number are shown as a dash and sort last.
+
+    `selected` holds ids; `sort` is `{"key": …, "ascending": …}`, an empty key keeping the order of `rows`; `theme` is
+    `light` or `dark`, as the page has it.
+    """
+
+    _esm = Path(__file__).with_name("table.js")
+    _css = Path(__file__).with_name("table.css")
+
+    columns = traitlets.List(traitlets.Dict()).tag(sync=True)
+    rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+    selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    sort = traitlets.Dict(default_value={"key": "", "ascending": True}).tag(sync=True)
+    theme = traitlets.Enum(("light", "dark"), default_value="light").tag(sync=True)
+
+    def __init__(self, **traits: Any):
+        self._callbacks: list[OnAction] = []
+        super().__init__(**traits)
+        self.on_msg(self._heard)
+
+    def on_action(self, callback: OnAction) -> None:
+        """Call back with (kind, id, text): `rename` and `note` with the new text, `delete` with none."""
+        self._callbacks.append(callback)
+
+    def notify_change(self, change: Any) -> None:
+        """Send what changed; of rows only those that differ: not a thousand runs four times a second."""
+        if change["name"] != "rows" or not self._is_shown() or not isinstance(change["old"], list):
+            super().notify_change(change)
+            return
+        self.send(patch(change["old"], change["new"]))
+        traitlets.HasTraits.notify_change(self, change)
+
+    @traitlets.validate("rows")
+    def _check_rows(self, proposal: Any) -> list[dict[str, Any]]:
+        rows = [{key: _plain(value) for key, value in row.items()} for row in proposal["value"]]
+        ids = [row.get("id") for row in rows]
+        if len(set(ids)) < len(ids) or not all(isinstance(id, str) for id in ids):
+            raise ValueError(f"rows must each have an id of their own, a str; got {ids}")
+        return rows
+
+    @traitlets.observe("rows")
+    def _forget_missing(self, change: Any) -> None:
+        ids = {row["id"] for row in change["new"]}
+        if not ids.issuperset(self.selected):
+            self.selected = [id for id in self.selected if id in ids]
+
+    def _is_shown(self) -> bool:
+        return getattr(self, "comm", None) is not None
+
+    def _heard(self, _widget: Any, message: Any, _buffers: Any) -> None:
+        kind = message.get("kind")
+        if kind == "ready":
+            self.send_state("rows")  # a patch sent while the page was still loading has been missed
+        elif kind in ACTIONS and message.get("id") in {row["id"] for row in self.rows}:
+            for callback in self._callbacks:
+                callback(kind, message["id"], str(message.get("text", "")))
+
+
+def patch(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any]:
+    """What turns the old rows into the new ones: the rows that differ, and the order where that changed."""
+    known = {row["id"]: row for row in old}
+    changed = [row for row in new if known.get(row["id"]) != row]
+    order = [row["id"] for row in new]
+    return {"kind": "patch", "changed": changed, "order": None if order == [row["id"] for row in old] else order}
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity; a browser refuses the whole message for one of them."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

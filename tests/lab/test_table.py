@@ -1,0 +1,179 @@
+"""The table of runs: what it takes, what it sends, what it hears. Clicks are tested in a real browser."""
+
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import labkit.lab.table as module
+from labkit.lab.table import RunsTable, patch
+
+COLUMNS = [
+    {"key": "name", "label": "Run", "kind": "name"},
+    {"key": "f1", "label": "Dev F1", "kind": "score", "best": "high"},
+]
+SCRIPTS = [Path(module.__file__).with_name(name) for name in ("table.js", "controls.js")]
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+
+def row(number, **values):
+    return {"id": f"run-{number:04}", "name": f"#{number}", "state": "completed", "f1": None, "best": [], **values}
+
+
+@pytest.fixture
+def table(monkeypatch):
+    table = RunsTable(columns=COLUMNS, rows=[row(1), row(2, f1=0.5), row(3)])
+    table.sent = []
+    monkeypatch.setattr(table, "_send", lambda message, buffers=None: table.sent.append(message))
+    return table
+
+
+def test_what_is_put_in_comes_back(table):
+    assert table.columns == COLUMNS
+    assert [row["id"] for row in table.rows] == ["run-0001", "run-0002", "run-0003"]
+    table.selected = ["run-0002"]
+    table.sort = {"key": "f1", "ascending": False}
+    state = table.get_state()
+    assert state["selected"] == ["run-0002"]
+    assert state["sort"] == {"key": "f1", "ascending": False}
+    assert state["theme"] == "light"
+    assert json.loads(json.dumps(state["rows"])) == table.rows
+
+
+def test_unchanged_rows_are_not_sent_again(table):
+    table.rows = [dict(row) for row in table.rows]
+    assert table.sent == []
+
+
+def test_only_the_row_that_changed_is_sent(table):
+    table.rows = [*table.rows[:2], row(3, f1=0.25)]
+    assert table.sent == [
+        {"method": "custom", "content": {"kind": "patch", "changed": [row(3, f1=0.25)], "order": None}}
+    ]
+    assert table.rows[2]["f1"] == 0.25
+
+
+def test_observers_in_python_hear_of_changed_rows(table):
+    heard = []
+    table.observe(lambda change: heard.append(len(change["new"])), names="rows")
+    table.rows = table.rows[:1]
+    assert heard == [1]
+
+
+def test_a_new_run_sends_itself_and_the_order():
+    rows = [row(1), row(2)]
+    assert patch(rows, [row(3), *rows]) == {
+        "kind": "patch",
+        "changed": [row(3)],
+        "order": ["run-0003", "run-0001", "run-0002"],
+    }
+
+
+def test_a_page_that_was_still_loading_gets_all_rows(table):
+    table.rows = [*table.rows, row(4)]
+    table.sent.clear()
+    table._handle_custom_msg({"kind": "ready"}, [])
+    (message,) = table.sent
+    assert message["method"] == "update"
+    assert len(message["state"]["rows"]) == 4
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_json_cannot_hold_becomes_none(value):
+    table = RunsTable(columns=COLUMNS, rows=[row(1, f1=value)])
+    assert table.rows[0]["f1"] is None
+
+
+@pytest.mark.parametrize("rows", [[row(1), row(1)], [{"name": "no id"}], [{"id": 1}]])
+def test_rows_need_ids_of_their_own(rows):
+    with pytest.raises(ValueError, match="rows must each have an id of their own"):
+        RunsTable(rows=rows)
+
+
+def test_a_run_that_is_gone_is_no_longer_selected(table):
+    table.selected = ["run-0001", "run-0003"]
+    table.rows = table.rows[:2]
+    assert table.selected == ["run-0001"]
+
+
+@pytest.mark.parametrize("kind", ["rename", "note", "delete"])
+def test_actions_reach_their_callbacks(table, kind):
+    heard = []
+    table.on_action(lambda *action: heard.append(action))
+    table._handle_custom_msg({"kind": kind, "id": "run-0002", "text": "better"}, [])
+    assert heard == [(kind, "run-0002", "better")]
+
+
+@pytest.mark.parametrize("message", [{"kind": "explode", "id": "run-0001"}, {"kind": "delete", "id": "gone"}, {}])
+def test_an_action_on_nothing_known_is_let_go(table, message):
+    heard = []
+    table.on_action(lambda *action: heard.append(action))
+    table._handle_custom_msg(message, [])
+    assert heard == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_load_nothing_and_never_build_html_from_text(script):
+    text = script.read_text()
+    for forbidden in ("innerHTML", "insertAdjacentHTML", "outerHTML", "import(", "https://", "fetch("):
+        assert forbidden not in text
+
+
+@needs_node
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_are_well_formed(script, tmp_path):
+    assert run_node(script, "", tmp_path) == ""
+
+
+@needs_node
+def test_missing_values_sort_last_both_ways_and_numbers_in_names_count(tmp_path):
+    code = """
+    const sorted = (values, up) => [...values].sort((a, b) => compare(a, b, up));
+    console.log(JSON.stringify([
+      sorted([0.5, null, 0.1, 10], true), sorted([0.5, null, 0.1, 10], false), sorted(["#10", "#9", "", "#1"], true),
+    ]));"""
+    up, down, names = json.loads(run_node(SCRIPTS[0], code, tmp_path))
+    assert up == [0.1, 0.5, 10, None]
+    assert down == [10, 0.5, 0.1, None]
+    assert names == ["#1", "#9", "#10", ""]
+
+
+@needs_node
+def test_values_read_as_people_write_them(tmp_path):
+    cases = [
+        (5e-5, "rate", "5e-5"),
+        (2.5e-4, "rate", "2.5e-4"),
+        (0.1, "rate", "1e-1"),
+        (0, "rate", "0"),
+        (1, "rate", "1e0"),
+        (0.61849, "score", "0.618"),
+        (0, "score", "0.000"),
+        (None, "score", "–"),
+        (0.123456, "number", "0.1235"),
+        (12345, "integer", "12,345"),
+        (59.6, "duration", "1:00"),
+        (3725, "duration", "1:02:05"),
+        ("<b>x</b>", "text", "<b>x</b>"),
+        (False, "text", "false"),
+    ]
+    code = f"console.log(JSON.stringify({json.dumps(cases)}.map(([value, kind]) => format(value, kind))));"
+    assert json.loads(run_node(SCRIPTS[0], code, tmp_path)) == [text for *_, text in cases]
+
+
+@needs_node
+def test_a_patch_turns_the_old_rows_of_the_page_into_the_new_ones(tmp_path):
+    old = [row(1), row(2), row(3)]
+    new = [row(4), row(2, f1=0.1), row(1)]
+    code = f"console.log(JSON.stringify(applyPatch({json.dumps(old)}, {json.dumps(patch(old, new))})));"
+    assert json.loads(run_node(SCRIPTS[0], code, tmp_path)) == new
+
+
+def run_node(script, code, folder):
+    copy = folder / "script.mjs"
+    copy.write_text(script.read_text() + code)
+    done = subprocess.run(["node", copy], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
