@@ -1,0 +1,134 @@
+"""The table of all runs, and the comparison of the selected ones."""
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from labkit.lab.comparison import ComparePlot
+from labkit.lab.plots import colour_of
+from labkit.lab.table import RunsTable
+from labkit.runs.compare import names, table
+from labkit.runs.store import Run, RunStore
+
+AXES = (("step", "step"), ("epoch", "epoch"), ("tokens", "tokens"), ("seconds", "seconds"))
+LAYOUTS = ("side by side", "overlaid")
+TABLE_INTERVAL_S = 1.0  # a live run changes its row with every step
+HINT = "Tick two or more runs to see them beside each other."
+
+
+class Overview:
+    """Table and comparison as widgets. `selected()` are the ticked runs, in the order of the table's folder."""
+
+    def __init__(self, store: RunStore, changed: Callable[[], None], told: Callable[[str], None]):
+        """`changed` is called when the selection or the comparison's form changed, `told` with what went wrong."""
+        self.store = store
+        self._changed = changed
+        self._told = told
+        self._listed: Hashable = None
+        self._listed_at = 0.0
+        self._plot = ComparePlot()
+        self.table = RunsTable()
+        self.table.on_action(self._act)
+        self.table.observe(lambda _: changed(), names=["selected", "theme"])
+        self.axis = widgets.Dropdown(options=AXES, value="step", description="along", layout={"width": "170px"})
+        self.axis.style.description_width = "44px"
+        self.form = widgets.ToggleButtons(options=LAYOUTS, value="side by side", style={"button_width": "110px"})
+        for widget, name in ((self.axis, "axis"), (self.form, "form")):
+            widget.add_class(f"labkit-compare-{name}")
+            widget.observe(lambda _: changed(), names="value")
+        self.hint = widgets.HTML(f'<div class="labkit-muted">{HINT}</div>')
+        self.tools = widgets.HBox([self.axis, self.form], layout={"display": "none", "flex_flow": "row wrap"})
+        self.picture = widgets.Image(format="png", layout={"width": "100%", "max_width": "1400px", "display": "none"})
+        self.picture.add_class("labkit-compare")
+
+    @property
+    def theme(self) -> str:
+        theme: str = self.table.theme
+        return theme
+
+    def widgets(self) -> list[widgets.Widget]:
+        """From top to bottom."""
+        return [self.table, self.hint, self.tools, self.picture]
+
+    def selected(self, runs: Sequence[Run]) -> list[Run]:
+        """Those of the runs that are ticked."""
+        ticked = set(self.table.selected)
+        return [run for run in runs if run.folder.name in ticked]
+
+    def select(self, runs: Sequence[Run]) -> None:
+        """Ticks these runs, and no others."""
+        ids = [run.folder.name for run in runs]
+        missing = [id for id in ids if id not in {row["id"] for row in self.table.rows}]
+        if missing:
+            self.refresh(self.store.runs(), hurry=True)
+        self.table.selected = ids
+
+    def refresh(self, runs: Sequence[Run], hurry: bool = False) -> None:
+        """Brings the table up to date, at most once a second while only a live run moves on."""
+        shape = tuple((run.folder.name, run.label, run.state) for run in runs)
+        state = (shape, tuple(run.version for run in runs))
+        if state == self._listed:
+            return
+        same_shape = self._listed is not None and self._listed[0] == shape  # type: ignore[index]
+        if same_shape and not hurry and time.monotonic() - self._listed_at < TABLE_INTERVAL_S:
+            return
+        self._listed, self._listed_at = state, time.monotonic()
+        columns, rows = as_rows(runs)
+        if columns != self.table.columns:
+            self.table.columns = columns
+        self.table.rows = rows
+
+    def draw(self, runs: Sequence[Run]) -> None:
+        """Draws the comparison of the ticked runs, if it changed."""
+        chosen = self.selected(runs)
+        shown = len(chosen) > 1
+        _display(self.hint, not shown)
+        _display(self.tools, shown)
+        if shown:
+            self._plot.theme = self.theme
+            png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=names(chosen))
+            if png is not None:
+                self.picture.value = png
+        _display(self.picture, shown)
+
+    def _act(self, kind: str, id: str, text: str) -> None:
+        try:
+            run = self.store.get(Path(self.store.folder / id))
+            if kind == "rename":
+                self.store.rename(run, text)
+            elif kind == "note":
+                self.store.annotate(run, text)
+            elif kind == "delete":
+                self.store.delete(run, confirm=True)  # the table has asked
+        except (ValueError, OSError) as problem:
+            self._told(str(problem))
+        self._changed()
+
+
+def as_rows(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Columns and rows as RunsTable takes them, the newest run on top."""
+    content = table(runs)
+    columns = [
+        {"key": field.key, "label": field.label, "kind": field.kind, "best": field.best, "help": field.help}
+        for field in content.fields
+    ]
+    rows = [
+        {
+            **dict(zip((field.key for field in content.fields), values, strict=True)),
+            "id": run.folder.name,
+            "colour": [colour_of(run, "light"), colour_of(run, "dark")],
+            "best": best,
+            "note": run.note or run.problem or "",
+        }
+        for run, values, best in zip(runs, content.rows, content.best, strict=True)
+    ]
+    return columns, rows[::-1]
+
+
+def _display(widget: widgets.Widget, shown: bool) -> None:
+    wanted = None if shown else "none"
+    if widget.layout.display != wanted:
+        widget.layout.display = wanted

@@ -1,0 +1,299 @@
+"""The tuning lab: settings, Train and Stop, live plots, all runs, their comparison, and a place to try them."""
+
+import html
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+
+from labkit.config import RunConfig, defaults, warnings
+from labkit.data.assets import encoder_menu
+from labkit.data.corpora import corpus_menu, read_corpus
+from labkit.lab import words
+from labkit.lab.comparison import compare_figure
+from labkit.lab.controls import Controls
+from labkit.lab.overview import Overview
+from labkit.lab.plots import LivePlot, Picture, figure_of
+from labkit.lab.refresher import Refresher
+from labkit.lab.subshells import answer_at_once
+from labkit.lab.tryit import TryIt
+from labkit.runs.compare import estimate, names
+from labkit.runs.store import Run, RunStore
+from labkit.training import launch
+
+launch.warm()  # takes seconds; by the time that somebody presses Train it is done
+
+_OPEN: dict[Path, "TuningLab"] = {}
+SHARED_CORES = 1 / 50  # of a core for looking and drawing, while a run computes on the same cores
+ALONE = 1 / 8
+FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
+
+
+class TuningLab:
+    """The lab, shown where a cell ends with it.
+
+        lab = TuningLab()
+        lab
+
+    Everything can be done from code as well: `lab.controls.epochs.value = 2`, `run = lab.start()`, `run.wait()`,
+    `lab.stop()`, `lab.compare([1, 2])`. All state lies in the run folders: a new lab for the same folder takes over
+    from the one before, live run included.
+    """
+
+    def __init__(self, runs: str | Path | None = None, config: RunConfig | None = None):
+        """
+        Args:
+            runs: the folder of run folders; `labkit.folders.runs()` where not given.
+            config: what the controls start with; the settings of LABKIT_DEFAULTS, or labkit's own, where not given.
+        """
+        self.store = RunStore(Path(runs) if runs is not None else None)
+        self._lock = threading.RLock()
+        self._plans: dict[Any, tuple[int, int] | str] = {}
+        self._shown: Run | None = None
+        self._nudging: threading.Thread | None = None
+        self._ticked: set[str] = set()
+        self._began: set[str] = set()
+        self._make(config or defaults())
+        self._refresher = Refresher(self._refresh)
+        before = _OPEN.get(self.store.folder)
+        _OPEN[self.store.folder] = self
+        if before:
+            before.close()
+        self._refresh()
+        self._refresher.start()
+
+    # --- from code
+
+    def start(self, config: RunConfig | None = None) -> Run:
+        """Trains with the settings as they stand, or with `config`; returns at once. Queued while another run trains."""
+        folder = launch.submit(config or self.controls.config(), self.store.folder)
+        run = self.store.get(folder)
+        if self.overview.table.selected:
+            self.overview.select([*self.overview.selected(self.store.runs()), run])
+        else:
+            self.overview.select([run])
+        self._refresher.poke()
+        return run
+
+    def stop(self) -> None:
+        """Ends the run in progress after its current step; its model stays usable. The next in the queue begins."""
+        for run in self.store.live():
+            launch.stop(run.folder)
+        self._refresher.poke()
+
+    def compare(self, runs: Sequence[Run | int | str], x: str | None = None, layout: str | None = None) -> Picture:
+        """Ticks these runs in the table, and returns their comparison as a picture.
+
+        Args:
+            runs: runs, their numbers, or their names.
+            x: step, epoch, tokens or seconds; as chosen in the lab where not given.
+            layout: `side by side` or `overlaid`; likewise.
+        """
+        chosen = [run if isinstance(run, Run) else self.store.get(run) for run in runs]
+        self.overview.axis.value = x or self.overview.axis.value
+        self.overview.form.value = layout or self.overview.form.value
+        self.overview.select(chosen)
+        return compare_figure(chosen, x=self.overview.axis.value, layout=self.overview.form.value, names=names(chosen))
+
+    def picture(self, run: Run | int | str) -> Picture:
+        """The four plots of a run."""
+        return figure_of(run if isinstance(run, Run) else self.store.get(run))
+
+    def close(self) -> None:
+        """Ends the lab's thread and takes its widgets off the page; runs go on."""
+        self._refresher.stop()
+        if _OPEN.get(self.store.folder) is self:
+            del _OPEN[self.store.folder]
+        for widget in _all_widgets(self.view):
+            widget.close()
+
+    def __repr__(self) -> str:
+        return "TuningLab()"
+
+    def _repr_mimebundle_(self, **_: Any) -> Any:
+        answer_at_once(self.train_button, self.stop_button, self.empty_button)
+        bundle = self.view._repr_mimebundle_()
+        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+        return {**data, "text/plain": repr(self)}
+
+    # --- the page
+
+    def _make(self, config: RunConfig) -> None:
+        self.controls = Controls(config, corpora=corpus_menu(), encoders=encoder_menu())
+        self.controls.on_change(lambda _: self._refresher.poke())
+        self.train_button = _button("Train", "play", "labkit-train", self._train_pressed, "primary")
+        self.stop_button = _button("Stop", "stop", "labkit-stop", lambda: self.stop())
+        self.empty_button = _button("Empty the queue", "times", "labkit-empty", self._empty_pressed)
+        self._plan, self._status = _html("labkit-plan"), _html("labkit-status")
+        self._told, self._failure, self._about = _html("labkit-told"), _html("labkit-failure"), _html("labkit-about")
+        self._queue = _html("labkit-queue")
+        self._live = LivePlot()
+        self.picture_widget = widgets.Image(format="png", layout={"width": "100%", "max_width": "1100px"})
+        self.picture_widget.add_class("labkit-live-picture")
+        self.overview = Overview(self.store, lambda: self._refresher.poke(), self._tell)
+        self.tryit = TryIt()
+        self.view = self._page()
+
+    def _page(self) -> widgets.Widget:
+        style = widgets.HTML(f"<style>{Path(__file__).with_name('panels.css').read_text()}</style>")
+        style.layout.display = "none"
+        buttons = widgets.HBox([self.train_button, self.stop_button])
+        self._queue_line = widgets.HBox(
+            [self._queue, self.empty_button], layout={"display": "none", "flex_flow": "row wrap"}
+        )
+        go = widgets.HBox([buttons, self._plan])
+        go.add_class("labkit-go")
+        settings = _card("SETTINGS", self.controls.main, go, self._told, self.controls.advanced)
+        run = _card("RUN", self._status, self._queue_line, self._failure, self._about)
+        left, right = widgets.VBox([settings, run]), widgets.VBox([self.picture_widget])
+        left.add_class("labkit-left")
+        right.add_class("labkit-right")
+        top = widgets.HBox([left, right])
+        top.add_class("labkit-top")
+        runs = _card("RUNS", *self.overview.widgets())
+        trying = _card("TRY IT", self.tryit.widget)
+        footer = widgets.HTML(f'<div class="labkit-muted">{FOOTER}</div>')
+        page = widgets.VBox([style, top, runs, trying, footer])
+        page.add_class("labkit-lab")
+        return page
+
+    def _train_pressed(self) -> None:
+        self.train_button.disabled = True  # a double click is one run
+        try:
+            self._tell("")
+            self.start()
+        finally:
+            self.train_button.disabled = False
+            answer_at_once(self.train_button)
+
+    def _empty_pressed(self) -> None:
+        launch.cancel_queued(self.store.folder)
+        self._refresher.poke()
+
+    def _tell(self, problem: str) -> None:
+        _set(self._told, f'<div class="labkit-problem">{html.escape(problem)}</div>' if problem else "")
+
+    # --- looking and drawing
+
+    def _refresh(self) -> bool:
+        """One look at everything. Returns whether something is going on."""
+        with self._lock:
+            runs = self.store.runs()
+            live = [run for run in runs if run.is_live]
+            queued = [run for run in runs if run.state == "queued"]
+            if queued and not live:
+                self._nudge()
+            titles = names(runs)
+            self._shown = self._run_to_show(runs, live)
+            self._say(runs, live, queued, titles)
+            self._draw(runs)
+            self.tryit.refresh(runs, titles)
+            on_cpu = any(run.plan is not None and run.plan.device == "cpu" for run in live)
+            self._refresher.share = SHARED_CORES if on_cpu else ALONE
+            return bool(live or queued)
+
+    def _nudge(self) -> None:
+        """Lets the queue go on, if whoever ran before could not say so; aside, as a first start takes seconds."""
+        if self._nudging is None or not self._nudging.is_alive():
+            self._nudging = threading.Thread(target=launch.start_next, args=(self.store.folder,), name="labkit-nudge")
+            self._nudging.start()
+
+    def _run_to_show(self, runs: list[Run], live: list[Run]) -> Run | None:
+        """What was ticked or began last; until then the live run, else the newest that has begun."""
+        by_id = {run.folder.name: run for run in runs}
+        news = [id for id in self.overview.table.selected if id not in self._ticked and id in by_id]
+        news += [run.folder.name for run in live if run.folder.name not in self._began]
+        self._ticked = set(self.overview.table.selected)
+        self._began |= {run.folder.name for run in live}
+        if news:
+            return by_id[news[-1]]
+        if self._shown is not None and self._shown.folder.name in by_id:
+            return by_id[self._shown.folder.name]
+        begun = [run for run in runs if run.state != "queued"]
+        newest = live or begun or runs
+        return newest[-1] if newest else None
+
+    def _say(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
+        run = self._shown
+        _set(self._plan, self._plan_words(runs))
+        _set(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
+        _set(self._failure, words.failure(run))
+        _set(self._about, words.about(run))
+        _set(self._queue, words.queue(queued, titles))
+        _show(self._queue_line, bool(queued))
+        label = "Train next" if live or queued else "Train"
+        for button, name, value in (
+            (self.train_button, "description", label),
+            (self.stop_button, "disabled", not live),
+        ):
+            if getattr(button, name) != value:
+                setattr(button, name, value)
+                answer_at_once(button)
+
+    def _plan_words(self, runs: list[Run]) -> str:
+        config = self.controls.config()
+        counted = self._count(config)
+        if isinstance(counted, str):
+            return words.plan(None, [], counted)
+        train, dev = counted
+        limit = min(train, config.train_limit) if config.train_limit else train
+        return words.plan(estimate(runs, config, train, dev), warnings(config, limit))
+
+    def _count(self, config: RunConfig) -> tuple[int, int] | str:
+        """Training and dev sentences of the config's corpus, or why there are none; read once."""
+        key = (config.corpus, config.dev_share, config.repair_tags)
+        if key not in self._plans:
+            try:
+                corpus = read_corpus(config.corpus, dev_share=config.dev_share, repair=config.repair_tags)
+                self._plans[key] = len(corpus.train), len(corpus.dev)
+            except (ValueError, OSError) as problem:
+                self._plans[key] = str(problem)
+        return self._plans[key]
+
+    def _draw(self, runs: list[Run]) -> None:
+        self._live.theme = self.overview.theme
+        png = self._live.draw(self._shown)
+        if png is not None:
+            self.picture_widget.value = png
+        self.overview.refresh(runs)
+        self.overview.draw(runs)
+
+
+def _button(text: str, icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:
+    button = widgets.Button(
+        description=text, icon=icon, button_style=style, layout={"width": "auto", "min_width": "110px"}
+    )
+    button.add_class(name)
+    button.on_click(lambda _: pressed())
+    answer_at_once(button)
+    return button
+
+
+def _html(name: str) -> widgets.HTML:
+    line = widgets.HTML()
+    line.add_class(name)
+    return line
+
+
+def _card(title: str, *children: widgets.Widget) -> widgets.VBox:
+    card = widgets.VBox([widgets.HTML(f'<div class="labkit-title">{title}</div>'), *children])
+    card.add_class("labkit-card")
+    return card
+
+
+def _set(widget: widgets.HTML, text: str) -> None:
+    if widget.value != text:
+        widget.value = text
+    _show(widget, bool(text))
+
+
+def _show(widget: widgets.Widget, shown: bool) -> None:
+    wanted = None if shown else "none"
+    if widget.layout.display != wanted:
+        widget.layout.display = wanted
+
+
+def _all_widgets(widget: widgets.Widget) -> list[widgets.Widget]:
+    return [inner for child in getattr(widget, "children", ()) for inner in _all_widgets(child)] + [widget]

@@ -1,0 +1,57 @@
+"""A thread that looks and draws, no oftener than it may."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+FASTEST_S = 0.25  # at most 4 redraws a second
+IDLE_S = 1.0  # while nothing happens: runs may also be started from a terminal
+
+
+class Refresher:
+    """Calls `work` again and again until stopped. `work` returns whether something is going on.
+
+    The next call comes no sooner than FASTEST_S after the last one, and later where that one was dear: drawing holds
+    the interpreter's lock, which sliders and buttons need as well. `share` is the part of one core that it may take.
+    """
+
+    def __init__(self, work: Callable[[], bool]):
+        self._work = work
+        self.share = 1 / 8
+        self._wanted = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="labkit-refresher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def poke(self) -> None:
+        """Look again as soon as allowed: somebody pressed or chose something."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._wanted.set()
+        if threading.current_thread() is not self._thread and self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    def _loop(self) -> None:
+        while not self._ended.is_set():
+            begin = time.thread_time()
+            busy = self._once()
+            spent = time.thread_time() - begin
+            pause = max(FASTEST_S, spent / self.share)
+            self._ended.wait(pause)
+            if not busy:
+                self._wanted.wait(max(0.0, IDLE_S - pause))
+            self._wanted.clear()
+
+    def _once(self) -> bool:
+        try:
+            return self._work()
+        except Exception:  # one bad look must not end all further ones
+            _log.exception("the lab could not be refreshed")
+            return False

@@ -1,0 +1,177 @@
+"""What the lab says, as HTML. Everything that comes from data is escaped here."""
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from labkit.config import show_rate
+from labkit.runs.estimate import Estimate
+from labkit.runs.run import Run
+
+STATES = {
+    "queued": "waiting for its turn",
+    "starting": "starting",
+    "running": "running",
+    "completed": "completed",
+    "stopped": "stopped",
+    "failed": "failed",
+    "interrupted": "interrupted: its process is gone; what it had written is intact",
+}
+
+
+def duration(seconds: float) -> str:
+    """`0:07`, `12:05` or `1:02:05`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def roughly(seconds: float) -> str:
+    """A time as one would say it: `20 s`, `3 min`, `1.5 h`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") -> str:
+    """What pressing Train will do."""
+    if problem:
+        return f'<div class="labkit-problem">{html.escape(problem)}</div>'
+    if estimate is None:
+        return '<div class="labkit-muted">counting the corpus…</div>'
+    steps = f"<b>{estimate.steps:,} steps</b> ({estimate.steps_per_epoch:,} an epoch)"
+    if estimate.seconds is not None:
+        time = f"about <b>{roughly(estimate.seconds)}</b>, judging {html.escape(estimate.basis or '')}"
+    else:
+        time = "time unknown until a first run"
+    told = "".join(f'<div class="labkit-warning">{html.escape(each)}</div>' for each in warnings)
+    return f"<div>{steps}, {time}</div>{told}"
+
+
+def status(run: Run | None, name: str) -> str:
+    """A run's state in words, and its progress."""
+    if run is None:
+        return '<div class="labkit-muted">No run yet: choose settings and press Train.</div>'
+    head = f"<b>{html.escape(name)}</b> · {html.escape(_state(run))}"
+    return f"<div>{head}</div>{_bar(run)}<div class='labkit-figures'>{_figures(run)}</div>"
+
+
+def _state(run: Run) -> str:
+    if run.state in ("starting", "running") and run.phase:
+        return run.phase
+    return STATES.get(run.state, run.state)
+
+
+def _bar(run: Run) -> str:
+    share = 100 * run.progress().share
+    kind = "labkit-live" if run.is_live else f"labkit-{run.state}"
+    return f'<div class="labkit-progress {kind}" role="progressbar"><div style="width:{share:.1f}%"></div></div>'
+
+
+def _figures(run: Run) -> str:
+    progress = run.progress()
+    parts = []
+    if progress.epochs:
+        parts.append(f"epoch {progress.epoch:.1f} of {progress.epochs}")
+    if progress.steps:
+        parts.append(f"step {progress.step:,} of {progress.steps:,}")
+    if progress.tokens_per_s:
+        parts.append(f"{progress.tokens_per_s:,.0f} tokens/s")
+    if run.is_live and progress.seconds_left is not None:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    elif run.is_final and progress.seconds:
+        parts.append(f"took {duration(progress.seconds)}")
+    if run.best:
+        parts.append(f"best F1 {run.best.f1:.3f}")
+    return "".join(f"<span>{html.escape(part)}</span>" for part in parts) or "<span>&nbsp;</span>"
+
+
+def failure(run: Run | None) -> str:
+    """Why a run failed, in a line; its details folded. Empty where nothing failed."""
+    if run is None:
+        return ""
+    if run.problem:
+        return f'<div class="labkit-problem">{html.escape(run.problem)}</div>'
+    end = run.finished
+    if end is None or end.state != "failed":
+        return ""
+    line = f"<b>{html.escape(end.reason)}</b> {html.escape(end.hint)}"
+    details = (
+        f"<details><summary>Details</summary><pre>{html.escape(end.details)}</pre></details>" if end.details else ""
+    )
+    return f'<div class="labkit-problem" role="alert">{line}{details}</div>'
+
+
+def queue(runs: Sequence[Run], names: dict[Any, str]) -> str:
+    """The runs that wait for their turn; empty where none does."""
+    if not runs:
+        return ""
+    listed = ", ".join(html.escape(names.get(run.folder, run.title)) for run in runs)
+    return f"<b>{len(runs)} waiting:</b> {listed}"
+
+
+def about(run: Run | None) -> str:
+    """What a run trains, on what, and with which groups: folded away."""
+    if run is None or not (run.corpus or run.groups):
+        return ""
+    return _folded(f"Corpus, device and learning-rate groups of {run.title}", _about(run))
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{html.escape(title)}</summary>{content}</details>"
+
+
+def _about(run: Run) -> str:
+    lines = []
+    if corpus := run.corpus:
+        counts = (corpus.train_sentences, corpus.dev_sentences, corpus.test_sentences)
+        parts = "{:,} training, {:,} dev, {:,} test sentences".format(*counts)
+        lines.append(f"{html.escape(corpus.name)}: {parts}, {len(corpus.tags)} tags")
+        lines += [html.escape(note) for note in corpus.notes]
+    if plan := run.plan:
+        lines.append(html.escape(f"{plan.device_name} ({plan.device}), computing in {plan.precision}"))
+    told = "".join(f"<li>{line}</li>" for line in lines)
+    return f"<ul>{told}</ul>{_groups(run)}"
+
+
+def _groups(run: Run) -> str:
+    heads = ("group", "tensors", "parameters", "peak rate", "schedule", "warm-up", "weight decay")
+    rows = [
+        (
+            group.name,
+            f"{group.tensors}",
+            f"{group.parameters:,}",
+            show_rate(group.rate),
+            group.schedule,
+            f"{group.warmup_steps:,} steps",
+            f"{group.weight_decay:g}, none for {group.undecayed_tensors} tensors",
+        )
+        for group in run.groups
+    ]
+    return table(heads, rows) if rows else ""
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A plain table; every cell is escaped."""
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<table class="labkit-plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def marked(text: str, entities: Sequence[dict[str, Any]], colours: dict[str, str]) -> str:
+    """A text with its entities marked, each with its type; line breaks kept.
+
+    Args:
+        entities: `{type, start, end}` in characters of the text, in order, none overlapping.
+        colours: by type.
+    """
+    parts, done = [], 0
+    for entity in entities:
+        parts.append(html.escape(text[done : entity["start"]]))
+        colour = colours.get(entity["type"], "#777777")
+        inner = html.escape(text[entity["start"] : entity["end"]])
+        inner += f"<small>{html.escape(entity['type'])}</small>"
+        parts.append(f'<mark class="labkit-entity" style="--entity:{colour}">{inner}</mark>')
+        done = entity["end"]
+    parts.append(html.escape(text[done:]))
+    return f'<div class="labkit-text">{"".join(parts)}</div>'

@@ -1,0 +1,147 @@
+"""A real JupyterLab and a real browser, driven as a person would."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+TOKEN = "browser-test"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync", "--force-device-scale-factor=1"]
+
+
+def find_chromium() -> str | None:
+    """The system's chromium, or what LABKIT_CHROMIUM names."""
+    named = os.environ.get("LABKIT_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextmanager
+def jupyterlab(notebooks: Path, home: Path, environment: dict[str, str], theme: str = "light") -> Iterator[str]:
+    """A JupyterLab on a folder of notebooks, all its own files in `home`; yields its address."""
+    port = _free_port()
+    settings = home / "settings"
+    notices = settings / "@jupyterlab" / "apputils-extension"
+    notices.mkdir(parents=True, exist_ok=True)
+    (notices / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false"}))
+    name = "JupyterLab Dark" if theme == "dark" else "JupyterLab Light"
+    (notices / "themes.jupyterlab-settings").write_text(json.dumps({"theme": name}))
+    folders = {f"JUPYTER_{kind.upper()}_DIR": str(home / kind) for kind in ("config", "data", "runtime")}
+    folders |= {"JUPYTERLAB_SETTINGS_DIR": str(settings), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", "--allow-root"]
+    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
+    command += ["--expose-app-in-browser", f"--ServerApp.root_dir={notebooks}"]
+    with open(home / "jupyterlab.log", "wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, **folders, **environment}, stdout=log, stderr=log, start_new_session=True
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/api/status?token={TOKEN}", process, home / "jupyterlab.log")
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+class Notebook:
+    """One notebook, open in a page."""
+
+    def __init__(self, page: Any, address: str, path: str):
+        self.page = page
+        page.goto(f"{address}/lab/tree/{path}?reset&token={TOKEN}")
+        page.wait_for_selector(".jp-Notebook", timeout=60_000)
+        self.until_ready()
+
+    def until_ready(self) -> None:
+        """The kernel's indicator alone says idle too early."""
+        self.page.wait_for_function(
+            "window.jupyterapp && jupyterapp.shell.currentWidget?.sessionContext", timeout=60_000
+        )
+        self.page.evaluate(
+            "async () => { const context = jupyterapp.shell.currentWidget.sessionContext;"
+            " await context.ready; await context.session.kernel.info; }"
+        )
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+
+    def run_cell(self, index: int, wait: bool = True) -> None:
+        """Runs a cell, and waits until it has ended unless told not to."""
+        script = (
+            "async ([index, wait]) => { const panel = jupyterapp.shell.currentWidget;"
+            " panel.content.activeCellIndex = index; panel.content.deselectAll();"
+            " const done = jupyterapp.commands.execute('notebook:run-cell'); if (wait) await done; }"
+        )
+        self.page.evaluate(script, [index, wait])
+
+    def save(self) -> None:
+        self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+
+    def restart_kernel(self) -> None:
+        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        self.until_ready()
+
+    def output(self, index: int) -> str:
+        """The text of a cell's output."""
+        text: str = (
+            self.page.locator(".jp-Notebook > * .jp-Cell, .jp-Cell").nth(index).locator(".jp-OutputArea").inner_text()
+        )
+        return text
+
+    def slide(self, field: str, presses: int) -> None:
+        """Moves a slider by the keyboard: to the right, or to the left where `presses` is negative."""
+        handle = self.page.locator(f".labkit-{field} .noUi-handle").first
+        handle.focus()
+        for _ in range(abs(presses)):
+            self.page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+
+    def enter(self, field: str, text: str) -> None:
+        """Types an exact value and presses Enter."""
+        box = self.page.locator(f"input.labkit-{field}-exact, .labkit-{field}-exact input").first
+        box.click()
+        box.fill(text)
+        box.press("Enter")
+
+    def unfold_advanced(self) -> None:
+        self.page.locator(".labkit-advanced .jupyter-widget-Collapse-header, .labkit-advanced .lm-Widget").first.click()
+
+
+def until(condition: Any, timeout_s: float = 60.0, what: str = "") -> Any:
+    """What `condition()` returns as soon as it is true. Raises AssertionError after the time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {timeout_s:g} s: {what or condition}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            urllib.request.urlopen(url, timeout=2)
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not come up: {log.read_text()[-2000:]}")
