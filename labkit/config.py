@@ -3,8 +3,12 @@
 The lab's sliders, the terminal's options and the checks below are all made from these declarations.
 """
 
+import contextlib
 import dataclasses
+import json
 import math
+import numbers
+import os
 import types
 import typing
 from dataclasses import dataclass
@@ -47,9 +51,7 @@ class RunConfig:
     Raises ValueError, naming the field, for a value of the wrong type or outside its range.
     """
 
-    corpus: str = knob(
-        "wnut16", "Corpus", "a name from the corpus menu, or the path of a file or folder", group="main"
-    )
+    corpus: str = knob("wnut16", "Corpus", "a name from the corpus menu, or the path of a file or folder", group="main")
     encoder: str = knob(
         "minilm",
         "Encoder",
@@ -162,9 +164,7 @@ class RunConfig:
     staircase_steps: int = knob(
         5000, "Staircase steps", "steps between two jumps of a staircase schedule", low=1, high=1_000_000
     )
-    staircase_factor: float = knob(
-        0.5, "Staircase factor", "what a jump multiplies the rate by", low=0.0, high=1.0
-    )
+    staircase_factor: float = knob(0.5, "Staircase factor", "what a jump multiplies the rate by", low=0.0, high=1.0)
     clip_norm: float = knob(
         1.0, "Gradient clip", "largest norm of all gradients together; 0 does not clip", low=0.0, high=1000.0
     )
@@ -238,7 +238,7 @@ class RunConfig:
     trackers: str = knob(
         "", "Trackers", "accelerate's trackers to report to as well, such as tensorboard, separated by commas"
     )
-    seed: int = knob(0, "Seed", "decides the initial head, the order of sentences, dropout and the dev split", low=0, high=2**32 - 1)
+    seed: int = knob(0, "Seed", "decides the initial head, the order of sentences and dropout", low=0, high=2**32 - 1)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -297,6 +297,20 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+def defaults() -> RunConfig:
+    """What a lab starts with: RunConfig's own defaults, changed by the JSON object in LABKIT_DEFAULTS where it is set.
+
+    A group sets its encoder or corpus there once, and a test keeps its runs short. Raises ValueError for bad JSON.
+    """
+    try:
+        changes = json.loads(os.environ.get("LABKIT_DEFAULTS") or "{}")
+    except json.JSONDecodeError as problem:
+        raise ValueError(f'LABKIT_DEFAULTS must be a JSON object such as {{"epochs": 2}}: {problem}') from None
+    if not isinstance(changes, dict):
+        raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {changes!r}")
+    return RunConfig.from_dict(changes)
+
+
 def preset(name: str) -> dict[str, Any]:
     """The values of every field that any preset touches, for the preset of that name.
 
@@ -313,7 +327,9 @@ def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]
     """What a user should know before training with this config, one sentence each; empty when all is usual."""
     found = []
     if not 2 <= config.epochs <= 4:
-        found.append(f"{config.epochs} epochs: 2 to 4 are usual for fine-tuning BERT.")
+        found.append(
+            f"{config.epochs} {'epoch' if config.epochs == 1 else 'epochs'}: 2 to 4 are usual for fine-tuning BERT."
+        )
     ratio = config.rate_ratio
     if config.encoder_rate == 0 and config.head_rate == 0:
         found.append("Both rates are 0: nothing will be learnt.")
@@ -322,9 +338,7 @@ def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]
     elif math.isfinite(ratio) and ratio > 1000:
         found.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
     if train_sentences is not None and config.batch_size > train_sentences:
-        found.append(
-            f"The batch ({config.batch_size}) is larger than the training part ({train_sentences} sentences)."
-        )
+        found.append(f"The batch ({config.batch_size}) is larger than the training part ({train_sentences} sentences).")
     return found
 
 
@@ -358,20 +372,26 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
     if rule.choices and value not in rule.choices:
         raise ValueError(f"{field.name} must be one of {', '.join(rule.choices)}, not {value!r}")
     if kind in (int, float) and not _within(rule, value):
-        raise ValueError(f"{field.name} must be between {rule.low:g} and {rule.high:g}, not {value!r}")
+        raise ValueError(f"{field.name} must be between {_plain(rule.low)} and {_plain(rule.high)}, not {value!r}")
     if kind is str and not rule.choices and not value.strip() and field.default:
         raise ValueError(f"{field.name} must not be empty")
     return value
 
 
 def _of_type(name: str, kind: type, value: Any) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):  # numpy's numbers among them
+        with contextlib.suppress(OverflowError, ValueError):  # infinite, or not a number
+            if kind is float:
+                return float(value)
+            if kind is int and value == math.trunc(value):
+                return math.trunc(value)
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     raise ValueError(f"{name} must be {kind.__name__}, not {value!r}")
+
+
+def _plain(bound: float | None) -> str:
+    return f"{bound:g}" if bound is not None and abs(bound) < 1e6 else f"{bound:,.0f}"
 
 
 def _within(rule: Knob, value: float) -> bool:

@@ -132,7 +132,7 @@ class Evaluated(_Line, frozen=True):
 
 
 class DeviceSampled(_Line, frozen=True):
-    """What one device was doing. For `cpu`, all figures are this run's process; 100 % is one full core times `cores`."""
+    """What one device was doing. For `cpu` the figures are this run's, of the cores and memory that it may use."""
 
     seconds: float
     device: str  # "cpu", "gpu 0"

@@ -181,7 +181,7 @@ def test_usual_settings_draw_no_warning() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentences", "part"),
     [
-        ({"epochs": 1}, None, "1 epochs"),
+        ({"epochs": 1}, None, "1 epoch"),
         ({"epochs": 5}, None, "5 epochs"),
         ({"encoder_rate": 1e-3, "head_rate": 1e-4}, None, "below the encoder's"),
         ({"encoder_rate": 1e-6, "head_rate": 1e-2}, None, "10,000 times"),

@@ -86,7 +86,7 @@ class Area:
     def words(self, size: float = WORDS, animated: bool = True, **how: Any) -> Text:
         """Words that are still to be said; never read as mathematics, as names of runs may hold a dollar sign."""
         plain: dict[str, Any] = {"fontfamily": fonts(), "parse_math": False, "usetex": False, "color": self.theme.text}
-        text = self.axes.text(0, 0, "", fontsize=size, animated=animated, zorder=6, **plain)
+        text = self.axes.text(0, 0, "", fontsize=size, animated=animated, zorder=4, **plain)
         text.set(**how)
         text.set_visible(False)
         if animated:

@@ -1,6 +1,5 @@
 """Numbers on their way to a curve: smoothed, thinned out, and the limits and ticks of the axes they are drawn on."""
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -34,8 +33,12 @@ def smooth(values: Array, span: int) -> Array:
 
 
 def _fading_sum(values: Array, decay: float) -> Array:
-    sums = itertools.accumulate(values.tolist(), lambda total, value: total * decay + value)
-    return np.fromiter(sums, np.float64, len(values))
+    """Of each value and all before it, each faded by `decay` a step; by doubling: (n log n), but without a loop."""
+    total, reach = values.copy(), 1
+    while reach < len(values) and decay**reach > 1e-17:
+        total[reach:] += decay**reach * total[:-reach]
+        reach *= 2
+    return total
 
 
 def thin(x: Array, y: Array, most: int = MOST_POINTS) -> tuple[Array, Array]:

@@ -90,6 +90,6 @@ class Tagger(nn.Module):
 
 
 def new_tagger(encoder: Any, tags: Sequence[str], settings: dict[str, Any]) -> Tagger:
-    """A Tagger from plain settings (`downstream`, `lstm_size`, `lstm_layers`, `dropout`), as a checkpoint keeps them."""
+    """A Tagger from plain settings, as a checkpoint keeps them: downstream, lstm_size, lstm_layers, dropout."""
     names = ("downstream", "lstm_size", "lstm_layers", "dropout")
     return Tagger(encoder, len(tags), **{name: settings[name] for name in names})

@@ -11,14 +11,17 @@ from labkit.model.checkpoint import load_tagger
 # Web addresses, @names and #tags stay whole, as in the tweets of WNUT; each Chinese, Japanese or Korean character is a
 # word, as in MSRA; 's and n't come apart from their words, as in CoNLL.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
-_WORDS = re.compile(rf"https?://\S+|[@#]\w+|[{_CJK}]|'(?:s|m|d|re|ve|ll|t)\b|(?:(?![{_CJK}])\w)+|[^\w\s]", re.IGNORECASE)
+_PLAIN = rf"(?:(?![{_CJK}])\w)+"
+_WORDS = re.compile(
+    rf"https?://\S+|[@#]\w+|[{_CJK}]|{_PLAIN}?(?=n't\b)|n't\b|'(?:s|m|d|re|ve|ll)\b|{_PLAIN}|[^\w\s]", re.IGNORECASE
+)
 
 
 def split_words(text: str) -> list[tuple[str, int, int]]:
     """Words with their places in the text, `text[start:end] == word`.
 
-    >>> [word for word, _, _ in split_words("Obama's in 北京, see http://x.yz")]
-    ['Obama', "'s", 'in', '北', '京', ',', 'see', 'http://x.yz']
+    >>> [word for word, _, _ in split_words("Obama's in 北京, isn't he? http://x.yz")]
+    ['Obama', "'s", 'in', '北', '京', ',', 'is', "n't", 'he', '?', 'http://x.yz']
     """
     return [(found.group(), found.start(), found.end()) for found in _WORDS.finditer(text)]
 

@@ -89,6 +89,7 @@ class _Training:
         self._best: tuple[float, float] | None = None
         self._best_step = -1
         self._controls = controls_of(folder) if folder else None
+        self._untold: list[Event] = []
 
     def seconds(self) -> float:
         return time.time() - self.began
@@ -241,10 +242,9 @@ class _Training:
         return told[0]
 
     def _stop_asked(self) -> bool:
-        """During an evaluation: whether to leave it. A rate asked for meanwhile is set at once."""
+        """During an evaluation: whether to leave it. A rate asked for meanwhile is set at once, and told after it."""
         if self.shop.accelerator.num_processes == 1:
-            for _ in self._obey():
-                pass
+            self._untold += self._obey()
         return self.stopping
 
     # --- evaluation and weights
@@ -253,6 +253,8 @@ class _Training:
         yield from self._report()
         yield self._phase("evaluating")
         found = self._score(self.shop.dev)
+        told, self._untold = self._untold, []
+        yield from told
         if found is None:
             return
         event = self._evaluated(found, epoch, "dev")
@@ -323,4 +325,3 @@ class _Training:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
