@@ -10,6 +10,8 @@ from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub when it is imported, so before anything else
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+# A model so small is slower on several threads, a hundred times so where other processes want the same cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
