@@ -71,10 +71,12 @@ class Canvas:
 
     def _draw_words(self, text: Text) -> None:
         """Words take as long as curves (1 to 2 ms each), and change less often: copies of them are kept."""
-        looks = (text.get_text(), text.get_position(), text.get_ha(), text.get_va(), text.get_fontweight())
+        aligned = (text.get_horizontalalignment(), text.get_verticalalignment())
+        looks = (text.get_text(), text.get_position(), text.get_fontweight(), *aligned)
         known, patch = self._words.get(text, (None, None))
         if known == looks:
-            return self.agg.restore_region(patch)
+            self.agg.restore_region(patch)
+            return
         renderer = self.agg.get_renderer()
         text.draw(renderer)
         around = (text.get_bbox_patch() or text).get_window_extent(renderer).padded(3)

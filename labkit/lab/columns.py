@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labkit.config import show_rate
 from labkit.lab.area import WORDS, Area, Box, put, say
 from labkit.lab.canvas import Picture
 from labkit.lab.loss import fit_loss
-from labkit.lab.schedules import fit_rates, notable_rates, peak_rates
+from labkit.lab.schedules import fit_rates, notable_rates, peak_rates, round_rate
 from labkit.lab.score import fit_score
 from labkit.lab.shared import Curves, Drawn, fitted, leader, standing
 from labkit.lab.theme import DASHES, Theme, colour_of
@@ -76,6 +75,7 @@ class _Column:
         self.run = run
         band, column = divmod(place, across)
         width = (WIDTH - LEFT - RIGHT - (across - 1) * BETWEEN) / across
+        self.width = width
         left = LEFT + column * (width + BETWEEN)
         boxes = [Box(left, band * BAND + top, width, height) for top, height in ROWS]
         titles = TITLES if column == 0 else ("", "", "")
@@ -115,4 +115,5 @@ class _Column:
         latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
         say(self.loss.note, f"dev {latest[0]:.3f}" if len(latest) else "")
         say(self.score.note, f"best {self.run.best.f1:.3f}" if self.run.best else "")
-        say(self.rates.note, ", ".join(f"{name} {show_rate(peak)}" for name, peak in peak_rates(self.run).items()))
+        peaks = ", ".join(f"{name} {round_rate(peak, 3)}" for name, peak in peak_rates(self.run).items())
+        say(self.rates.note, fitted(peaks, self.width, 1, WORDS))

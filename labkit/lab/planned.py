@@ -53,8 +53,8 @@ class StepAxis:
 
 
 def _epochs_together(epochs: int) -> int:
-    """How many epochs lie between two ticks: at most four ticks, and room for words between the last two."""
-    several = range(math.ceil(epochs / 4), epochs)
+    """How many epochs lie between two ticks: few enough ticks for words between any two, the last two included."""
+    several = range(math.ceil(epochs / (4 if epochs < 10 else 3)), epochs)
     return next((count for count in several if epochs % count == 0 or epochs % count >= 0.17 * epochs), max(epochs, 1))
 
 

@@ -54,7 +54,7 @@ class RatesPlot:
         for name, peak in sorted(peaks.items(), key=lambda item: -item[1]):
             if 0 < peak < row / 3 or row == math.inf:
                 row, column = max(peak, low), 0
-            text = f"{name} {show_rate(peak)}" if peak else f"{name} 0 (frozen)"
+            text = f"{name} {round_rate(peak, 3)}" if peak else f"{name} 0 (frozen)"
             y = max(row, low) * (high / low) ** 0.02
             say(self._curve(name)[1], text, (start + 0.32 * column) * width, y)
             column += 1
@@ -69,9 +69,9 @@ def _rates_in_words(run: Run | None, peaks: dict[str, float]) -> str:
     return ""
 
 
-def round_rate(rate: float) -> str:
-    """A rate in two digits."""
-    return show_rate(float(f"{rate:.1e}"))
+def round_rate(rate: float, digits: int = 2) -> str:
+    """A rate in so many digits at most: an exact one may have seventeen."""
+    return show_rate(float(f"{rate:.{digits - 1}e}"))
 
 
 def peak_rates(run: Run | None) -> dict[str, float]:
