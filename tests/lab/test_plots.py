@@ -1,0 +1,387 @@
+"""Plots: what they show, that they stay put, and that they are cheap."""
+
+import io
+import itertools
+import math
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from PIL import Image
+
+from labkit.config import RunConfig
+from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
+from labkit.lab.curves import smooth, thin
+from labkit.lab.plots import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
+from labkit.lab.theme import Theme
+from labkit.runs.run import Run
+from labkit.runs.store import RunStore
+from tests.runs.samples import events, write_run
+
+
+def run_of(log: list[Event], config: RunConfig | None = None) -> Run:
+    run = Run(config=config or RunConfig())
+    for event in log:
+        run.add(event)
+    return run
+
+
+def several(folder: Path, count: int, steps: int = 60) -> list[Run]:
+    for number in range(count):
+        write_run(folder, RunConfig(head_rate=10 ** (-4 + number / 10)), steps, seed=number)
+    return RunStore(folder).runs()
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def words(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+
+
+def titled(figure: Figure, title: str) -> Axes:
+    return next(axes for axes in figure.axes if any(text.get_text() == title for text in axes.texts))
+
+
+def drawn(axes: Axes) -> list[Line2D]:
+    """Its curves, without the marks of epochs."""
+    return [line for line in axes.lines if line.get_zorder() == 5 and len(np.asarray(line.get_xdata()))]
+
+
+def steps_and_others(log: list[Event]) -> list[list[Event]]:
+    """The log in ten pieces, as a display thread would meet it."""
+    size = math.ceil(len(log) / 10)
+    return [log[start : start + size] for start in range(0, len(log), size)]
+
+
+# What is on the picture.
+
+
+def test_a_new_plot_says_what_it_waits_for() -> None:
+    found = words(figure_of(run_of(events(state="queued"))))
+    assert "waiting for its turn" in found
+    found = words(figure_of(run_of(events(steps=60)[:3])))
+    assert "waiting for the first step\nreading the corpus" in found
+    assert "waiting for the first evaluation" in found
+
+
+def test_a_run_that_failed_at_once_says_why_in_the_picture() -> None:
+    log = [*events(steps=60)[:3], RunFinished(1.0, "failed", 0, "the corpus has no train file")]
+    assert any("the corpus has no train file" in text for text in words(figure_of(run_of(log))))
+
+
+def test_a_run_that_broke_off_says_where() -> None:
+    run = run_of(events(steps=60, state="failed"))
+    assert f"failed at step {run.steps.step[-1]:.0f}" in words(figure_of(run))
+
+
+def test_every_plot_has_all_planned_steps_from_the_start() -> None:
+    log = events(steps=300)
+    first = next(i for i, event in enumerate(log) if isinstance(event, StepDone))
+    figure = figure_of(run_of(log[: first + 1]))
+    assert {axes.get_xlim() for axes in figure.axes} == {(0.0, 300.0)}
+    assert {"step 0", "epoch 1", "100", "epoch 2", "200", "epoch 3", "300"} <= set(words(figure))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 5, 7, 10, 50])
+def test_ticks_stay_apart_whatever_the_number_of_epochs(epochs: int) -> None:
+    figure = figure_of(run_of(events(RunConfig(epochs=epochs), steps=epochs * 123)))
+    axis = titled(figure, "Learning rates").xaxis
+    figure.canvas.draw()
+    labels = [*axis.get_majorticklabels(), *axis.get_minorticklabels()]
+    spans = sorted((box.x0, box.x1) for box in (label.get_window_extent() for label in labels if label.get_text()))
+    assert len(axis.get_majorticklocs()) <= 5
+    assert all(left[1] < right[0] for left, right in itertools.pairwise(spans))
+
+
+def test_the_device_plot_is_called_by_what_was_sampled() -> None:
+    log = events(steps=60)
+    assert "CPU use, this run" in words(figure_of(run_of(log)))
+    log = [msgspec.structs.replace(each, device="gpu 1") if isinstance(each, DeviceSampled) else each for each in log]
+    assert "GPU 1 use" in words(figure_of(run_of(log)))
+
+
+def test_a_missing_reading_is_a_gap_with_its_reason_and_never_a_zero() -> None:
+    figure = figure_of(run_of(events(steps=600)))
+    use = np.concatenate([line.get_ydata() for line in drawn(titled(figure, "CPU use, this run"))])
+    assert np.isnan(use).any()
+    assert np.nanmin(use) >= 60, "as sampled"
+    assert "gaps: the process was swapped out" in words(figure)
+
+
+def test_a_gap_survives_when_there_are_more_readings_than_can_be_drawn() -> None:
+    y = np.full(10_000, 50.0)
+    y[7_000] = np.nan
+    _, kept = thin(np.arange(10_000.0), y)
+    assert np.isnan(kept).sum() == 1
+
+
+def test_what_can_never_be_read_is_said_instead_of_drawn() -> None:
+    why = {"utilization": "MIG has no utilisation figure"}
+    log = [
+        msgspec.structs.replace(each, device="gpu 0", utilization=None, missing=why)
+        if isinstance(each, DeviceSampled)
+        else each
+        for each in events(steps=200)
+    ]
+    figure = figure_of(run_of(log))
+    assert "not available: MIG has no utilisation figure" in words(figure)
+    assert all(np.isnan(line.get_ydata()).all() for line in drawn(titled(figure, "GPU 0 use")))
+
+
+def test_a_rate_of_zero_is_left_out_and_named() -> None:
+    figure = figure_of(run_of(events(RunConfig(encoder_rate=0.0), steps=60), RunConfig(encoder_rate=0.0)))
+    rates = np.concatenate([line.get_ydata() for line in drawn(titled(figure, "Learning rates"))])
+    assert "encoder 0 (frozen)" in words(figure)
+    assert "head 5e-3" in words(figure)
+    assert np.nanmin(rates) > 0
+
+
+def test_losses_that_are_no_numbers_are_gaps() -> None:
+    log = [
+        msgspec.structs.replace(each, loss=None) if isinstance(each, StepDone | Evaluated) and each.step > 20 else each
+        for each in events(steps=60)
+    ]
+    raw = drawn(titled(figure_of(run_of(log)), "Loss per word (lower is better)"))[0]
+    assert np.isfinite(raw.get_ydata()).sum() == 20
+
+
+def test_the_best_score_is_written_beside_its_point() -> None:
+    run = run_of(events(steps=60))
+    assert run.best
+    assert f"{run.best.f1:.3f}" in words(figure_of(run))
+
+
+# Cheap, and still.
+
+
+@pytest.mark.parametrize("steps", [999, 1_001, 4_000, 30_000])
+def test_no_curve_has_more_than_a_thousand_points(steps: int) -> None:
+    figure = figure_of(run_of(events(steps=steps, step_s=0.5)))
+    assert max(len(np.asarray(line.get_xdata())) for line in figure.findobj(Line2D)) <= 1_000
+
+
+def test_spikes_survive_thinning() -> None:
+    y = np.sin(np.arange(50_000.0))
+    y[[123, 40_404]] = 70.0, -70.0
+    x, kept = thin(np.arange(50_000.0), y)
+    assert (kept.max(), kept.min()) == (70.0, -70.0)
+    assert x[kept.argmax()] == 123
+    assert (np.diff(x) > 0).all()
+
+
+def test_smoothing_is_the_plain_moving_average_that_it_says() -> None:
+    values = np.array([3.0, np.nan, 1.0, 2.0, 8.0] * 9)
+    slow, total, weight = [], 0.0, 0.0
+    for value in values:
+        total, weight = total * 0.8, weight * 0.8
+        if not math.isnan(value):
+            total, weight = total + value, weight + 1
+        slow.append(total / weight)
+    np.testing.assert_allclose(smooth(values, 9), slow)
+    assert np.isnan(smooth(np.array([np.nan, 1.0]), 9)[0])
+
+
+def test_limits_stay_put_for_long_and_move_only_outwards() -> None:
+    run, plot, limits = Run(config=RunConfig()), LivePlot(), []
+    for event in events(steps=600):
+        run.add(event)
+        if isinstance(event, StepDone):
+            plot.draw(run)
+            assert plot._sheet
+            limits.append(plot._sheet.loss.area.axes.get_ylim())
+    assert all(new[0] <= old[0] and new[1] >= old[1] for old, new in itertools.pairwise(limits))
+    assert len(set(limits)) < 10
+    assert plot._sheet
+    assert plot._sheet.canvas.full_draws < 20
+
+
+def test_nothing_is_drawn_when_nothing_is_new() -> None:
+    run = run_of(events(steps=60)[:30])
+    plot = LivePlot()
+    assert plot.draw(run)
+    assert plot.draw(run) is None
+    run.add(events(steps=60)[30])
+    assert plot.draw(run)
+    plot.theme = "dark"
+    assert plot.draw(run)
+
+
+def test_the_picture_keeps_its_size_from_the_first_moment_to_the_last() -> None:
+    run, plot = Run(config=RunConfig()), LivePlot()
+    sizes = {Image.open(io.BytesIO(plot.draw(None) or b"")).size}
+    for some in steps_and_others(events(steps=200)):
+        for event in some:
+            run.add(event)
+        sizes.add(Image.open(io.BytesIO(plot.draw(run) or b"")).size)
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_drawing_only_what_moves_gives_the_same_picture_as_drawing_everything(theme: str) -> None:
+    run, plot = Run(config=RunConfig()), LivePlot(theme)
+    for some in steps_and_others(events(steps=300)):
+        for event in some:
+            run.add(event)
+        png = plot.draw(run)
+    assert plot._sheet
+    assert plot._sheet.canvas.full_draws < 10
+    assert png == LivePlot(theme).draw(run)
+    now = np.asarray(plot._sheet.canvas.agg.buffer_rgba())[..., :3]
+    np.testing.assert_array_equal(now, pixels(to_png(figure_of(run, theme))))
+
+
+def test_few_colours_are_close_to_all_colours() -> None:
+    run = run_of(events(steps=300))
+    png = LivePlot().draw(run)
+    assert png
+    few, all_of_them = pixels(png).astype(int), pixels(to_png(figure_of(run))).astype(int)
+    assert len(np.unique(few.reshape(-1, 3), axis=0)) <= 64
+    assert np.abs(few - all_of_them).mean() < 1
+    assert len(png) < 70_000
+
+
+def test_a_run_can_be_drawn_while_another_thread_adds_to_it() -> None:
+    run, log, plot = Run(config=RunConfig()), events(steps=2_000), LivePlot()
+    with ThreadPoolExecutor(3) as pool:
+        adding = pool.submit(lambda: [run.add(event) for event in log])
+        drawing = [pool.submit(lambda: [plot.draw(run) for _ in range(5)]) for _ in range(2)]
+        for each in (adding, *drawing):
+            each.result()
+    plot.draw(run)
+    assert plot._drawn == ((run.folder, run.created), run.version)
+
+
+# Comparing.
+
+
+@pytest.mark.parametrize("layout", ["side by side", "overlaid"])
+@pytest.mark.parametrize("x", ["step", "epoch", "tokens", "seconds"])
+def test_runs_are_compared_along_any_axis_on_the_same_limits(tmp_path: Path, layout: str, x: str) -> None:
+    figure = compare_figure(several(tmp_path, 3), x, layout)  # type: ignore[arg-type]
+    framed = [axes for axes in figure.axes if axes.axison]
+    assert len({axes.get_xlim() for axes in framed}) == 1
+    assert any(f"{x} 0" == text or text.startswith("0 ") for text in words(figure))
+
+
+@pytest.mark.parametrize("layout", ["side by side", "overlaid"])
+def test_every_compared_run_is_named_and_scored(tmp_path: Path, layout: str) -> None:
+    runs = several(tmp_path, 3)
+    found = " ".join(words(compare_figure(runs, layout=layout)))
+    for run in runs:
+        assert run.best
+        assert f"#{run.number} head" in found
+        assert f"best F1 {run.best.f1:.3f}" in found
+
+
+def test_names_are_never_read_as_mathematics(tmp_path: Path) -> None:
+    runs = several(tmp_path, 2)
+    names = {run.folder: "pays $x_{$ 中文" for run in runs}
+    for layout in ("side by side", "overlaid"):
+        assert ComparePlot().draw(runs, layout=layout, names=names)
+
+
+def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
+    runs = several(tmp_path, 10, steps=10)
+    assert "2 more runs have no room side by side; overlaid shows all" in words(compare_figure(runs))
+    assert "and 14 more" in words(compare_figure(runs * 4, layout="overlaid"))
+
+
+def test_no_words_leave_a_comparison_or_lie_on_each_other(tmp_path: Path) -> None:
+    for layout, count in (("overlaid", 10), ("side by side", 4)):
+        figure = compare_figure(several(tmp_path / layout, count), layout=layout)
+        figure.canvas.draw()
+        boxes = [text.get_window_extent() for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        width, height = figure.canvas.get_width_height()
+        assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height for box in boxes)
+        # a pixel of the line spacing may be shared
+        closer = [box.padded(-2) for box in boxes]
+        assert not [1 for i, box in enumerate(closer) if box.count_overlaps(closer[:i])]
+
+
+def test_a_live_run_joins_a_comparison(tmp_path: Path) -> None:
+    log = events(steps=60)
+    live, done = run_of(log[:40]), several(tmp_path, 1)[0]
+    plot = ComparePlot()
+    first = plot.draw([done, live], layout="overlaid")
+    assert plot.draw([done, live], layout="overlaid") is None
+    live.add(next(event for event in log[40:] if isinstance(event, StepDone)))
+    second = plot.draw([done, live], layout="overlaid")
+    assert first
+    assert second
+    assert Image.open(io.BytesIO(first)).size == Image.open(io.BytesIO(second)).size
+    assert second == ComparePlot().draw([done, live], layout="overlaid")
+
+
+def test_an_unknown_layout_axis_or_theme_is_refused(tmp_path: Path) -> None:
+    runs = several(tmp_path, 2, steps=10)
+    with pytest.raises(ValueError, match="layout must be one of side by side, overlaid, not 'stacked'"):
+        ComparePlot().draw(runs, layout="stacked")
+    with pytest.raises(ValueError, match="axis must be one of"):
+        ComparePlot().draw(runs, x="hours")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="theme must be one of light, dark, not 'sepia'"):
+        LivePlot("sepia")
+
+
+# Colours.
+
+
+def test_a_run_keeps_its_colour_and_no_two_of_thirty_look_alike(tmp_path: Path) -> None:
+    runs = several(tmp_path, 30, steps=3)
+    looks = [(colour_of(run), dashes_of(run)) for run in runs]
+    assert len(set(looks)) == 30
+    assert [(colour_of(run), dashes_of(run)) for run in RunStore(tmp_path).runs()] == looks
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES.keys())
+def test_every_colour_stands_out_from_the_background(theme: Theme) -> None:
+    for colour in theme.runs:
+        assert contrast(colour, theme.background) >= 3
+    for colour in (theme.text, theme.muted):
+        assert contrast(colour, theme.background) >= 4.5
+
+
+def contrast(colour: str, background: str) -> float:
+    """WCAG 2.1's ratio."""
+    one, other = sorted((luminance(colour), luminance(background)))
+    return (other + 0.05) / (one + 0.05)
+
+
+def luminance(colour: str) -> float:
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(("theme", "background"), [("light", (255, 255, 255)), ("dark", (17, 17, 17))])
+def test_the_background_is_that_of_the_notebook(theme: str, background: tuple[int, int, int]) -> None:
+    run = run_of(events(steps=20))
+    live, compared = LivePlot(theme).draw(run), ComparePlot(theme).draw([run, run])
+    assert live
+    assert compared
+    for picture in (live, compared, to_png(figure_of(run, theme))):
+        assert {tuple(corner) for corner in pixels(picture)[[0, 0, -1, -1], [0, -1, 0, -1]].tolist()} == {background}
+
+
+def test_plots_need_neither_pyplot_nor_torch_and_draw_without_a_warning(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, steps=20)
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from labkit.lab.plots import LivePlot, compare_figure, to_png\n"
+        "from labkit.runs.run import Run\n"
+        f"run = Run(Path({str(folder)!r}))\n"
+        "assert LivePlot().draw(run) and to_png(compare_figure([run, run]))\n"
+        "assert not {'matplotlib.pyplot', 'torch', 'transformers'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
