@@ -6,6 +6,9 @@ LAB_ARGS ?=
 # a further package index to take torch from, such as https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
+# what notebooks start with while they are checked: the real encoder on a small part of the corpus
+FAST := {"train_limit": 96, "dev_limit": 48, "epochs": 2}
+
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
@@ -48,7 +51,7 @@ unit: setup-dev fetch ## the tests that need no browser
 	$(PY) -m pytest --ignore=tests/browser
 
 notebooks: setup-dev fetch ## run all notebooks, quickly, and compare their stable outputs
-	@runs=$$(mktemp -d) && trap 'rm -rf "$$runs"' EXIT && set -x && LABKIT_FAST=1 LABKIT_RUNS="$$runs" \
+	@runs=$$(mktemp -d) && trap 'rm -rf "$$runs"' EXIT && set -x && LABKIT_DEFAULTS='$(FAST)' LABKIT_RUNS="$$runs" \
 		$(PY) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
 
 browser: setup-dev fetch ## drive a real JupyterLab in chromium

@@ -16,6 +16,8 @@ from labkit.lab.theme import Dashes, Theme, fonts
 
 TITLE, WORDS, TICKS = 11.0, 9.5, 9.0  # font sizes in points; 9 are 10 pixels where a picture is 800 pixels wide
 
+MOST_MARKS = 40
+
 
 @dataclass(frozen=True)
 class Box:
@@ -156,6 +158,12 @@ class Area:
 def put(line: Line2D, x: Array, y: Array) -> None:
     """Gives a curve its points, no more of them than can be seen."""
     line.set_data(*thin(x, y))
+
+
+def put_marked(line: Line2D, x: Array, y: Array) -> None:
+    """The same for a curve with a mark at every point, as long as there are few enough to be told apart."""
+    put(line, x, y)
+    line.set_marker("o" if len(x) <= MOST_MARKS else "")
 
 
 def say(text: Text, words: str, x: float | None = None, y: float | None = None, **how: Any) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labkit.lab.area import WORDS, Area, Box, put, say
+from labkit.lab.area import WORDS, Area, Box, put, put_marked, say
 from labkit.lab.canvas import Picture
 from labkit.lab.loss import fit_loss
 from labkit.lab.schedules import fit_rates, notable_rates, peak_rates, round_rate
@@ -106,8 +106,8 @@ class _Column:
     def update(self, drawn: Drawn, best: bool) -> None:
         put(self.raw, drawn.x, drawn.loss)
         put(self.smoothed, drawn.x, drawn.smoothed)
-        put(self.dev, drawn.at, drawn.dev_loss)
-        put(self.f1, drawn.at, drawn.f1)
+        put_marked(self.dev, drawn.at, drawn.dev_loss)
+        put_marked(self.f1, drawn.at, drawn.f1)
         for group, line in self.lines.items():
             rates = drawn.rates.get(group, np.full(len(drawn.x), np.nan))
             put(line, drawn.x, np.where(rates > 0, rates, np.nan))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.lab.area import Area, Box, put, say
+from labkit.lab.area import Area, Box, put, put_marked, say
 from labkit.lab.curves import LOG_LADDER, Array, down, log_ticks, positive, smooth, smoothing_span, up
 from labkit.lab.planned import StepAxis, message, no_steps
 from labkit.lab.theme import DASHES, Theme
@@ -33,7 +33,7 @@ class LossPlot:
         dev_step, dev_loss = dev_losses(run)
         put(self.raw, step, loss)
         put(self.smoothed, step, smoothed)
-        put(self.dev, dev_step, dev_loss)
+        put_marked(self.dev, dev_step, dev_loss)
         fit_loss([self.area], [loss], [smoothed, dev_loss])
         words = f"smoothed over about {span} steps" if axis.high > 1 else "smoothed"
         self.area.explain([self.raw, self.smoothed, self.dev], ["each step", words, "dev"])

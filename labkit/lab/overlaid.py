@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.text import Text
 
-from labkit.lab.area import WORDS, Area, Box, put, say
+from labkit.lab.area import WORDS, Area, Box, put, put_marked, say
 from labkit.lab.canvas import Picture
 from labkit.lab.loss import fit_loss
 from labkit.lab.planned import message
@@ -58,8 +58,7 @@ class Overlaid:
         self.curves.span_x(self.plots, drawn)
         for each, loss, f1 in zip(drawn, self.loss, self.f1, strict=True):
             put(loss, each.x, each.smoothed)
-            put(f1, each.at, each.f1)
-            f1.set_marker("o" if len(each.f1) <= 40 else "")
+            put_marked(f1, each.at, each.f1)
         fit_loss(self.plots[:1], [], [each.smoothed for each in drawn])
         fit_score(self.plots[1:2], max((each.f1.max(initial=0.0) for each in drawn), default=0.0))
         self._draw_rates(drawn)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.lab.area import Area, Box, put, say
+from labkit.lab.area import Area, Box, put_marked, say
 from labkit.lab.planned import StepAxis, message
 from labkit.lab.theme import Theme
 from labkit.runs.run import Run
@@ -28,8 +28,7 @@ class ScorePlot:
         axis.apply(self.area)
         evaluations = run.evaluations if run else []
         f1 = np.array([each.f1 for each in evaluations], np.float64)
-        put(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
-        self.f1.set_marker("o" if len(f1) <= 40 else "")
+        put_marked(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
         say(self.empty, "" if run is None or len(f1) else _no_scores(run), 0.5, 0.5)
         for artist in (self.ring, self.value):
             artist.set_visible(len(f1) > 0)

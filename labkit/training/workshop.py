@@ -1,6 +1,5 @@
 """Everything a run trains with, made from its config: device, corpus, encoder, model, groups, optimizer."""
 
-import logging
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -12,18 +11,15 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
-from transformers import AutoConfig, AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_sha256, locate_encoder
 from labkit.data.corpora import Corpus, Sentence, read_corpus
 from labkit.data.encoding import Encoder, Window
 from labkit.model.groups import Group, make_groups, optimizer_groups
+from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.tagger import Tagger, new_tagger
 from labkit.training.precision import choose_precision
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def open_workshop(config: RunConfig, accelerator: Any, precision: str, corpus: C
     """Loads the encoder and builds all else around it."""
     place = locate_encoder(config.encoder)
     pretrained = load_encoder(place)
-    encoder = Encoder(load_tokenizer(place), corpus.tags, _window_limit(config, pretrained))
+    encoder = Encoder(load_tokenizer(place), corpus.tags, min(config.max_pieces, longest_window(pretrained)))
     train = _part(encoder, limited(corpus.train, config.train_limit, config.seed))
     dev = _part(encoder, limited(corpus.dev, config.dev_limit, config.seed))
     test = _part(encoder, corpus.test)
@@ -118,19 +114,6 @@ def open_workshop(config: RunConfig, accelerator: Any, precision: str, corpus: C
         accelerator, corpus, encoder, encoder_sha256(place), precision, train, dev, test, model, tagger, groups,
         accelerator.prepare_optimizer(optimizer), steps_per_epoch, (*corpus.notes, *encoder.notes()),
     )  # fmt: skip
-
-
-def load_encoder(place: Path) -> Any:
-    """The pretrained encoder of a folder: safetensors only, no code of its own."""
-    transformers_logging.disable_progress_bar()
-    return AutoModel.from_pretrained(place, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
-
-
-def load_tokenizer(place: Path) -> Any:
-    """The folder's tokenizer; byte-level ones are told that words come apart, with a space before each."""
-    kind = AutoConfig.from_pretrained(place, trust_remote_code=False).model_type
-    spaced = {"add_prefix_space": True} if kind in ("roberta", "longformer", "bart", "deberta", "gpt2") else {}
-    return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **spaced)
 
 
 def limited(sentences: Sequence[Sentence], limit: int, seed: int) -> tuple[Sentence, ...]:
@@ -154,14 +137,6 @@ def thaw(tagger: Tagger) -> None:
 
 def _part(encoder: Encoder, sentences: Sequence[Sentence]) -> Part:
     return Part(encoder.encode(sentences), [sentence.tags for sentence in sentences])
-
-
-def _window_limit(config: RunConfig, pretrained: Any) -> int:
-    """The config's longest window, or what the encoder's position embeddings allow."""
-    positions = getattr(pretrained.config, "max_position_embeddings", None) or config.max_pieces
-    if pretrained.config.model_type in ("roberta", "camembert", "xlm-roberta", "longformer"):
-        positions -= 1 + pretrained.config.pad_token_id  # positions start behind the padding's
-    return min(config.max_pieces, positions)
 
 
 def batches_of(epoch_batches: Sequence[list[Window]], rank: int, processes: int) -> Iterator[list[Window]]:
