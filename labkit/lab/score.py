@@ -40,7 +40,7 @@ class ScorePlot:
     def _mark_best(self, step: float, f1: float, axis: StepAxis) -> None:
         self.ring.set_data([step], [f1])
         high = self.area.axes.get_ylim()[1]
-        below = f1 > 0.86 * high
+        below = f1 > 0.88 * high
         side = "right" if step > 0.94 * axis.high else "left" if step < 0.06 * axis.high else "center"
         y = f1 + (-0.075 if below else 0.075) * high
         say(self.value, f"{f1:.3f}", step, y, ha=side, va="top" if below else "bottom")
