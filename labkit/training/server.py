@@ -39,6 +39,9 @@ PRELOAD = (
     "accelerate",
 )
 IDLE_S = 600.0
+# OpenMP's threads wait for each other by spinning. With a core taken by anyone else, a notebook that draws for one,
+# they wait for one that cannot run: measured 4 s of training become more than 60. Read when torch is first imported.
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Variables that count when a package is imported, not only when it is used.
 _VARIABLES = (
     *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "TORCH", "PYTORCH_", "HF_", "TRANSFORMERS_"),
@@ -109,6 +112,7 @@ def shutdown() -> None:
 
 def fresh_interpreter(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
     """Runs the server's script in a session of its own. `how` goes to Popen."""
+    how["env"] = PATIENT_THREADS | os.environ
     if sys.platform == "win32":
         how["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     else:

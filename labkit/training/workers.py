@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.training.prefork import Request, frame, read_frame
-from labkit.training.server import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
+from labkit.training.server import BOOT_S, PATIENT_THREADS, NoServerError, can_fork, connect, fresh_interpreter
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +64,8 @@ def current_folder() -> str:
 def _request(call: str, args: tuple[str, ...], cwd: str) -> Request:
     here = current_folder()
     path = [os.path.join(here, entry) for entry in sys.path]
-    return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": dict(os.environ)}
+    environment = PATIENT_THREADS | os.environ
+    return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": environment}
 
 
 def _connections(wait_s: float) -> Iterator[socket.socket]:

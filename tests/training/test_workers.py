@@ -24,6 +24,12 @@ def ask_surroundings(variable: str = "HOME") -> dict:
     return workers.ask(f"{STANDIN}:surroundings", variable, timeout_s=60)
 
 
+def server_pid() -> int:
+    pid = ask_surroundings()["server"]
+    assert pid != os.getpid(), "a fresh interpreter answered"
+    return pid
+
+
 def until(happened, what: str, timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not happened():
@@ -42,6 +48,20 @@ def test_a_child_has_the_environment_folder_and_path_of_who_asks(
     assert found["variable"] == "grün, \udcff"
     assert found["cwd"] == str(tmp_path)
     assert found["path"][0] == str(tmp_path / "relative")
+
+
+@pytest.mark.parametrize("fork", ["1", "0"])
+def test_threads_wait_without_spinning_unless_told_otherwise(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_FORK", fork)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    found = ask_surroundings("OMP_WAIT_POLICY")
+    assert found["variable"] == "PASSIVE"
+    booted = Path(f"/proc/{found['server']}/environ")  # what the server was started with
+    if fork == "1" and booted.exists():
+        assert b"OMP_WAIT_POLICY=PASSIVE" in booted.read_bytes().split(b"\0")
+    monkeypatch.setenv("LABKIT_FORK", "0")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert ask_surroundings("OMP_WAIT_POLICY")["variable"] == "ACTIVE"
 
 
 def test_server_and_children_have_sessions_of_their_own() -> None:
@@ -80,7 +100,7 @@ def test_many_who_start_a_server_at_once_get_the_same_one(monkeypatch: pytest.Mo
 
 
 def test_a_killed_server_is_replaced_though_its_socket_lies_there() -> None:
-    killed = ask_surroundings()["server"]
+    killed = server_pid()
     path = Path(server._socket_path())
     os.kill(killed, signal.SIGKILL)
     until(lambda: not server._is_up(str(path)), "the end of the server")
@@ -89,7 +109,7 @@ def test_a_killed_server_is_replaced_though_its_socket_lies_there() -> None:
 
 
 def test_a_killed_server_is_replaced_while_its_children_live_on(tmp_path: Path) -> None:
-    killed = ask_surroundings()["server"]
+    killed = server_pid()
     child = workers.spawn(f"{STANDIN}:sleep", "60", output=tmp_path / "output.log")
     os.kill(killed, signal.SIGKILL)
     assert ask_surroundings()["server"] != killed
