@@ -67,7 +67,7 @@ class TuningLab:
     # --- from code
 
     def start(self, config: RunConfig | None = None) -> Run:
-        """Trains with the settings as they stand, or with `config`; returns at once. Queued while another run trains."""
+        """Trains with the settings as they stand, or with `config`; returns at once. Queued while another trains."""
         folder = launch.submit(config or self.controls.config(), self.store.folder)
         run = self.store.get(folder)
         if self.overview.table.selected:

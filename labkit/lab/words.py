@@ -69,21 +69,23 @@ def _bar(run: Run) -> str:
 
 
 def _figures(run: Run) -> str:
+    """Always the same five, in the same places: what is not known yet is a dash, so that nothing jumps."""
     progress = run.progress()
-    parts = []
-    if progress.epochs:
-        parts.append(f"epoch {progress.epoch:.1f} of {progress.epochs}")
-    if progress.steps:
-        parts.append(f"step {progress.step:,} of {progress.steps:,}")
-    if progress.tokens_per_s:
-        parts.append(f"{progress.tokens_per_s:,.0f} tokens/s")
-    if run.is_live and progress.seconds_left is not None:
-        parts.append(f"{duration(progress.seconds_left)} left")
-    elif run.is_final and progress.seconds:
-        parts.append(f"took {duration(progress.seconds)}")
-    if run.best:
-        parts.append(f"best F1 {run.best.f1:.3f}")
-    return "".join(f"<span>{html.escape(part)}</span>" for part in parts) or "<span>&nbsp;</span>"
+    figures = {
+        "epoch": f"{progress.epoch:.1f} of {progress.epochs}" if progress.epochs else "",
+        "step": f"{progress.step:,} of {progress.steps:,}" if progress.steps else "",
+        "tokens/s": f"{progress.tokens_per_s:,.0f}" if progress.tokens_per_s else "",
+        "best F1": f"{run.best.f1:.3f}" if run.best else "",
+        "took" if run.is_final else "left": _time(run),
+    }
+    return "".join(f"<span>{name} <b>{html.escape(figure or '–')}</b></span>" for name, figure in figures.items())
+
+
+def _time(run: Run) -> str:
+    progress = run.progress()
+    if run.is_final:
+        return duration(progress.seconds) if progress.seconds else ""
+    return "" if progress.seconds_left is None else duration(progress.seconds_left)
 
 
 def failure(run: Run | None) -> str:
