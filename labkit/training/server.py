@@ -39,8 +39,9 @@ PRELOAD = (
     "accelerate",
 )
 IDLE_S = 600.0
-# OpenMP's threads wait for each other by spinning. With a core taken by anyone else, a notebook that draws for one,
-# they wait for one that cannot run: measured 4 s of training become more than 60. Read when torch is first imported.
+# OpenMP's threads wait for each other by spinning. Where another process wants a core, they spin for one that cannot
+# run: on 2 busy cores 4 s of training became more than 60. Waiting without spinning costs a quarter where all cores are
+# free, which `OMP_WAIT_POLICY=ACTIVE` gets back. Read once, when torch is imported.
 PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Variables that count when a package is imported, not only when it is used.
 _VARIABLES = (
