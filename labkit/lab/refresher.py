@@ -8,14 +8,16 @@ from collections.abc import Callable
 _log = logging.getLogger(__name__)
 
 FASTEST_S = 0.25  # at most 4 redraws a second
+SLOWEST_S = 2.0  # however dear the last look was: a first picture costs several times a later one
 IDLE_S = 1.0  # while nothing happens: runs may also be started from a terminal
 
 
 class Refresher:
     """Calls `work` again and again until stopped. `work` returns whether something is going on.
 
-    The next call comes no sooner than FASTEST_S after the last one, and later where that one was dear: drawing holds
-    the interpreter's lock, which sliders and buttons need as well. `share` is the part of one core that it may take.
+    The next call comes no sooner than FASTEST_S after the last one, and, unless poked, later where that one was dear:
+    drawing holds the interpreter's lock, which sliders and buttons need as well. `share` is the part of one core that
+    it may take.
     """
 
     def __init__(self, work: Callable[[], bool]):
@@ -43,10 +45,9 @@ class Refresher:
             begin = time.thread_time()
             busy = self._once()
             spent = time.thread_time() - begin
-            pause = max(FASTEST_S, spent / self.share)
-            self._ended.wait(pause)
-            if not busy:
-                self._wanted.wait(max(0.0, IDLE_S - pause))
+            pause = min(max(FASTEST_S, spent / self.share), SLOWEST_S) if busy else IDLE_S
+            self._ended.wait(FASTEST_S)
+            self._wanted.wait(max(0.0, pause - FASTEST_S))
             self._wanted.clear()
 
     def _once(self) -> bool:

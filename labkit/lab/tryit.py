@@ -24,7 +24,8 @@ class TryIt:
         self._runs: dict[str, Run] = {}
         self.run = widgets.Dropdown(options=[], description="by run", layout={"width": "min(100%, 420px)"})
         self.run.style.description_width = "52px"
-        self.text = widgets.Textarea(value=EXAMPLE, rows=2, layout={"width": "calc(100% - 6px)"}, continuous_update=False)
+        wide = {"width": "calc(100% - 6px)"}
+        self.text = widgets.Textarea(value=EXAMPLE, rows=2, layout=wide, continuous_update=False)
         self.button = widgets.Button(description="Mark entities", icon="tags", layout={"width": "140px"})
         self.answer = widgets.HTML()
         for widget, name in ((self.run, "run"), (self.text, "text"), (self.button, "go"), (self.answer, "answer")):

@@ -1,0 +1,180 @@
+import time
+
+import pytest
+
+from labkit.config import RunConfig
+from labkit.lab import panels
+from labkit.lab.panels import TuningLab
+from labkit.training import launch
+from tests.runs.samples import write_run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server():
+    yield
+    launch.shutdown_server()
+
+
+@pytest.fixture
+def config(tiny_encoder, tiny_corpus):
+    return RunConfig(encoder=str(tiny_encoder), corpus=str(tiny_corpus), epochs=2, lstm_size=16, keep="best")
+
+
+@pytest.fixture
+def lab(config, runs_folder):
+    lab = TuningLab(config=config)
+    yield lab
+    launch.cancel_queued(runs_folder)
+    lab.stop()
+    for run in lab.store.runs():
+        run.wait(60)
+    lab.close()
+
+
+def until(condition, timeout_s=30.0):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("not in time")
+
+
+def test_train_shows_a_live_run_that_ends_and_can_be_tried(lab):
+    assert "No run yet" in lab._status.value
+    before = lab.picture_widget.value
+    lab.train_button.click()
+    run = until(lambda: lab.store.runs() and lab.store.runs()[0])
+    run.wait(60)
+    until(lambda: "completed" in lab._status.value)
+    assert lab.picture_widget.value != before
+    assert lab.overview.table.selected == ["run-0001"]
+    until(lambda: lab.tryit.run.value == "#1")
+    lab.tryit.text.value = "anna went home"
+    lab.tryit.go()
+    assert "found by #1" in lab.tryit.answer.value
+
+
+def test_start_takes_the_settings_of_the_controls(lab):
+    lab.controls.head_rate.value = 3e-3
+    lab.controls.epochs.value = 1
+    run = lab.start()
+    assert (run.config.head_rate, run.config.epochs) == (3e-3, 1)
+    assert run.wait(60).state == "completed"
+
+
+def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, config):
+    first = lab.start(config.replace(epochs=50))
+    lab.start(), lab.start()
+    until(lambda: "2 waiting" in lab._queue.value)
+    until(lambda: lab.train_button.description == "Train next")
+    lab.empty_button.click()
+    until(lambda: len(lab.store.runs()) == 1)
+    until(lambda: lab._queue.value == "")
+    lab.stop()
+    assert first.wait(60).state == "stopped"
+
+
+def test_stop_ends_the_live_run_and_only_a_live_run_can_be_stopped(lab, config):
+    assert lab.stop_button.disabled
+    run = lab.start(config.replace(epochs=50))
+    until(lambda: not lab.stop_button.disabled)
+    until(lambda: run.refresh() is not None and len(run.steps) > 2)
+    lab.stop_button.click()
+    assert run.wait(60).state == "stopped"
+    until(lambda: lab.stop_button.disabled)
+
+
+def test_before_training_steps_time_and_warnings_are_told(lab, config):
+    until(lambda: "<b>6 steps</b> (3 an epoch)" in lab._plan.value)
+    assert "time unknown until a first run" in lab._plan.value
+    lab.start().wait(60)
+    until(lambda: "judging from run #1" in lab._plan.value)
+    lab.controls.epochs.value = 8
+    lab.controls.batch_size.value = 64
+    lab.controls.head_rate.value = 1e-6
+    until(lambda: "2 to 4 are usual" in lab._plan.value)
+    assert "larger than the training part (40 sentences)" in lab._plan.value
+    assert "head&#x27;s rate is below the encoder&#x27;s" in lab._plan.value
+
+
+def test_a_corpus_that_cannot_be_read_is_told_before_training(lab, tmp_path):
+    bad = tmp_path / "<b>bad"
+    bad.write_text("one O\ntwo\n")
+    lab.controls.corpus.value = str(bad)
+    until(lambda: "labkit-problem" in lab._plan.value)
+    assert "<b>bad" not in lab._plan.value
+    assert "&lt;b&gt;bad" in lab._plan.value
+
+
+def test_a_failed_run_shows_one_line_with_its_details_folded(lab, config):
+    run = lab.start(config.replace(corpus="no-such-corpus"))
+    assert run.wait(60).state == "failed"
+    until(lambda: "no-such-corpus" in lab._failure.value)
+    assert "<details><summary>Details</summary>" in lab._failure.value
+
+
+def test_compare_ticks_the_runs_and_returns_their_picture(lab, runs_folder):
+    for seed in range(3):
+        write_run(runs_folder, RunConfig(seed=seed))
+    picture = lab.compare([1, 3], x="epoch", layout="overlaid")
+    assert lab.overview.table.selected == ["run-0001", "run-0003"]
+    assert picture._repr_png_().startswith(b"\x89PNG")
+    until(lambda: lab.overview.picture.value)
+    assert lab.overview.picture.layout.display is None
+
+
+def test_a_new_lab_for_the_same_folder_takes_over_from_the_one_before(lab, config):
+    run = lab.start(config.replace(epochs=50))
+    again = TuningLab(config=config)
+    try:
+        assert panels._OPEN[again.store.folder] is again
+        assert not lab._refresher._thread.is_alive()
+        until(lambda: "training" in again._status.value)
+        again.stop()
+        assert run.wait(60).state == "stopped"
+    finally:
+        again.close()
+
+
+def test_a_run_started_elsewhere_shows_by_itself(lab, config, runs_folder):
+    launch.submit(config, runs_folder)
+    until(lambda: "#1" in lab._status.value)
+    lab.store.get(1).wait(60)
+
+
+def test_names_and_notes_of_users_are_escaped(lab, runs_folder):
+    write_run(runs_folder, RunConfig())
+    run = lab.store.runs()[0]
+    lab.store.rename(run, "<script>alert(1)</script>")
+    until(lambda: "alert(1)" in lab._status.value)
+    assert "<script>" not in lab._status.value
+
+
+def test_deleting_in_the_table_removes_the_run_and_a_live_one_is_refused_in_words(lab, config, runs_folder):
+    write_run(runs_folder, RunConfig())
+    until(lambda: lab.overview.table.rows)
+    run = lab.start(config.replace(epochs=50))
+    until(lambda: run.refresh() or run.is_live)
+    lab.overview._act("delete", run.folder.name, "")
+    assert "stop it before deleting it" in lab._told.value
+    lab.overview._act("delete", "run-0001", "")
+    until(lambda: [row["id"] for row in lab.overview.table.rows] == [run.folder.name])
+
+
+def test_its_text_stays_the_same_so_that_notebooks_can_be_compared(lab):
+    assert repr(lab) == "TuningLab()"
+    assert lab._repr_mimebundle_()["text/plain"] == "TuningLab()"
+
+
+def test_the_theme_of_the_page_is_that_of_the_pictures(lab):
+    light = until(lambda: lab.picture_widget.value)
+    lab.overview.table.theme = "dark"
+    until(lambda: lab.picture_widget.value != light)
+
+
+def test_closing_ends_the_thread_and_leaves_runs_alone(lab, config):
+    run = lab.start(config)
+    lab.close()
+    assert not lab._refresher._thread.is_alive()
+    assert run.wait(60).state == "completed"

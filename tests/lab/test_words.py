@@ -1,0 +1,47 @@
+import pytest
+
+from labkit.config import RunConfig
+from labkit.lab import words
+from labkit.runs.estimate import Estimate
+from labkit.runs.store import Run
+from tests.runs.samples import write_run
+
+
+def test_times_are_written_as_people_say_them():
+    assert [words.duration(s) for s in (7, 65, 725, 3725)] == ["0:07", "1:05", "12:05", "1:02:05"]
+    assert [words.roughly(s) for s in (0.2, 20, 180, 5400)] == ["1 s", "20 s", "3 min", "1.5 h"]
+
+
+def test_a_plan_tells_steps_time_and_where_that_comes_from():
+    told = words.plan(Estimate(128, 384, 62.0, "from run #7"), ["<odd>"])
+    assert "<b>384 steps</b> (128 an epoch), about <b>62 s</b>, judging from run #7" in told
+    assert "&lt;odd&gt;" in told
+
+
+@pytest.mark.parametrize("state", ["completed", "stopped", "failed", "interrupted"])
+def test_every_state_is_told_in_words_with_the_same_five_figures(runs_folder, state):
+    run = Run(write_run(runs_folder, RunConfig(), state=state))
+    told = words.status(run, "#1 <b>")
+    assert "#1 &lt;b&gt;" in told
+    assert told.count("<span>") == 5
+    assert f"labkit-{state}" in told
+
+
+def test_the_audit_of_groups_and_the_notes_on_the_corpus_are_there(runs_folder):
+    run = Run(write_run(runs_folder, RunConfig()))
+    told = words.about(run)
+    for group in run.groups:
+        assert f"<td>{group.name}</td>" in told
+        assert f"<td>{group.parameters:,}</td>" in told
+    for note in run.corpus.notes:
+        assert words.html.escape(note) in told
+
+
+def test_entities_are_marked_in_place_and_all_text_is_escaped():
+    text = "<i>Obama</i> in Paris\nagain"
+    found = [{"type": "per<", "start": 3, "end": 8}, {"type": "loc", "start": 16, "end": 21}]
+    told = words.marked(text, found, {"loc": "#123456"})
+    assert "&lt;i&gt;<mark" in told
+    assert ">Obama<small>per&lt;</small></mark>&lt;/i&gt; in <mark" in told
+    assert "--entity:#123456" in told
+    assert told.endswith("\nagain</div>")

@@ -1,0 +1,78 @@
+import os
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer
+
+from labkit.config import RunConfig
+from labkit.data.encoding import Encoder
+from labkit.model import checkpoint
+from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
+from labkit.model.tagger import new_tagger
+
+TAGS = ("O", "B-PER", "I-PER")
+SENTENCES = [["anna", "went", "home"], ["ben"], ["the"] * 100]
+
+
+@pytest.fixture(params=["bilstm", "none"])
+def saved(request, tiny_encoder, tmp_path):
+    settings = RunConfig(downstream=request.param, lstm_size=8).as_dict()
+    model = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()
+    encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    save_tagger(tmp_path / "best", model, encoder, TAGS, {**settings, "max_pieces": 32})
+    return model, tmp_path
+
+
+def test_what_is_loaded_is_what_was_saved(saved):
+    model, folder = saved
+    loaded = load_tagger(folder)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(loaded.model.state_dict()[name], value, rtol=0, atol=0)
+    assert loaded.tags == TAGS
+    assert loaded.encoder.max_pieces == 32
+
+
+def test_a_loaded_tagger_tags_every_word_of_sentences_of_any_length(saved):
+    _, folder = saved
+    tagger = load_tagger(folder / "best")
+    assert [len(tags) for tags in tagger.predict(SENTENCES)] == [3, 1, 100]
+    assert tagger.predict(SENTENCES)[1] == tagger.predict([["ben"]])[0]
+    with pytest.raises(ValueError, match="sentence without words"):
+        tagger.predict([[]])
+
+
+def test_weights_are_plain_safetensors_in_pytorch_crfs_names(saved):
+    _, folder = saved
+    names = set(load_file(folder / "best" / "model.safetensors"))
+    assert {"crf.start_transitions", "crf.end_transitions", "crf.transitions", "linear.weight"} <= names
+
+
+def test_a_save_that_fails_leaves_the_old_checkpoint_and_nothing_else(saved, monkeypatch):
+    model, folder = saved
+    before = (folder / "best" / "model.safetensors").read_bytes()
+
+    def full(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    tagger = load_tagger(folder)
+    with pytest.raises(OSError, match="no space"):
+        save_tagger(folder / "best", model, tagger.encoder, TAGS, {})
+    assert (folder / "best" / "model.safetensors").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["best"]
+
+
+def test_a_linked_checkpoint_takes_no_second_copy_and_replaces_an_old_one(saved):
+    _, folder = saved
+    link_tagger(folder / "best", folder / "last")
+    link_tagger(folder / "best", folder / "last")
+    assert (
+        os.stat(folder / "last" / "model.safetensors").st_ino == os.stat(folder / "best" / "model.safetensors").st_ino
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["best", "last"]
+
+
+def test_a_folder_without_weights_is_told_in_words(tmp_path):
+    with pytest.raises(ValueError, match="has no weights"):
+        load_tagger(tmp_path)

@@ -1,0 +1,51 @@
+"""What a reader of the shipped notebooks may count on."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_the_two_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == ["01_tuning_lab", "02_compare_runs"]
+
+
+def test_it_is_shipped_executed_from_top_to_bottom_with_pictures(notebook):
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    pictures = [output for cell in cells for output in cell.outputs if "image/png" in output.get("data", {})]
+    assert pictures
+
+
+def test_it_ships_no_widget_state_which_hosting_sites_refuse(notebook):
+    assert "widgets" not in notebook.metadata
+
+
+def test_it_holds_prose_and_calls_but_no_functions_or_classes(notebook):
+    for cell in code_cells(notebook):
+        kinds = {type(node) for node in ast.walk(ast.parse(cell.source))}
+        assert not kinds & {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda}
+
+
+def test_no_output_is_an_error_or_a_warning(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+
+
+def test_it_is_valid_and_small_enough_to_be_shown(notebook):
+    nbformat.validate(notebook)
+    assert len(nbformat.writes(notebook)) < 1_000_000
