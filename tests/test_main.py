@@ -128,7 +128,7 @@ def test_runs_lists_each_run_with_its_state_and_score(labkit: Callable[..., Said
     assert "failed" in lines[2]
     best = RunStore(runs_folder).get(1).best
     assert best is not None
-    assert f"{best.f1:.1%}" in lines[1]
+    assert f"{best.f1:.3f}" in lines[1]
 
 
 def test_runs_as_json_can_be_read_back(labkit: Callable[..., Said], runs_folder: Path) -> None:

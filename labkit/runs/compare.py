@@ -218,7 +218,7 @@ def _text(column: Column, value: Value, best: bool) -> str:
 
 def _number(kind: str, value: float) -> str:
     if kind == "score":
-        return f"{value:.1%}"
+        return f"{value:.3f}"
     if kind == "time":
         return time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
     if kind == "duration":

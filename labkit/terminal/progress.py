@@ -104,8 +104,8 @@ class TrainingProgress:
             self._f1 = event.f1
         loss = "n/a" if event.loss is None else f"{event.loss:.4f}"
         self._say(
-            f"epoch {event.epoch:.2f}, step {event.step}: {event.part} F1 {event.f1:.1%} "
-            f"(precision {event.precision:.1%}, recall {event.recall:.1%}), loss {loss}"
+            f"epoch {event.epoch:.2f}, step {event.step}: {event.part} F1 {event.f1:.3f} "
+            f"(precision {event.precision:.3f}, recall {event.recall:.3f}), loss {loss}"
         )
 
     def _figures(self) -> str:
@@ -113,7 +113,7 @@ class TrainingProgress:
         (first_s, first), (last_s, last) = self._recent[0], self._recent[-1]
         figures = [
             f"loss {statistics.fmean(self._losses):.4f}" if self._losses else "",
-            f"F1 {self._f1:.1%}" if self._f1 is not None else "",
+            f"F1 {self._f1:.3f}" if self._f1 is not None else "",
             f"{(last - first) / (last_s - first_s):,.0f} tokens/s" if last_s > first_s else "",
         ]
         return "  ".join(figure for figure in figures if figure)

@@ -31,8 +31,8 @@ def runs_table(runs: Sequence[Run]) -> Table:
             run.title,
             titles[run.folder].removeprefix(run.title).strip(),
             _state(run),
-            percent(run.best.f1 if run.best else None),
-            percent(run.test.f1 if run.test else None),
+            score(run.best.f1 if run.best else None),
+            score(run.test.f1 if run.test else None),
             number(run.summary().loss),
             duration(run.summary().seconds if run.started else None),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
@@ -88,8 +88,8 @@ def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
         yield from _reasons(device.missing)
 
 
-def percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
+def score(share: float | None) -> str:
+    return "–" if share is None else f"{share:.3f}"
 
 
 def number(value: float | None) -> str:
