@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from labkit import __version__, folders
-from labkit.config import PRESETS
+from labkit.presets import PRESETS
 from labkit.terminal.options import config_of, run_options
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from labkit import config
-from labkit.config import PRESETS, RunConfig, knobs, preset, show_rate, warnings
+from labkit.config import RunConfig, knobs, show_rate
+from labkit.presets import PRESETS, preset, warnings
 
 NUMBERS = [name for name, (kind, _) in config.field_types().items() if kind in (int, float)]
 CHOICES = [name for name, rule in knobs().items() if rule.choices]

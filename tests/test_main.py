@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from labkit.__main__ import main, train
-from labkit.config import RunConfig, field_types, knobs, preset
+from labkit.config import RunConfig, field_types, knobs
 from labkit.events import RunFinished, StepDone, events_of
+from labkit.presets import preset
 from labkit.runs.store import RunStore
 from labkit.terminal import training
 from labkit.terminal.options import config_of

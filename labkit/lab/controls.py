@@ -10,8 +10,9 @@ from typing import Any
 import anywidget
 import ipywidgets as widgets
 
-from labkit.config import PRESETS, RunConfig, knobs, preset
+from labkit.config import RunConfig, knobs
 from labkit.lab.inputs import Control, MenuControl, control_class
+from labkit.presets import PRESETS, preset
 
 CUSTOM = "custom"
 # As many columns as fit, none narrower than 300 px unless the whole is.

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.config import RunConfig, defaults, warnings
+from labkit.config import RunConfig
 from labkit.data.assets import encoder_menu
 from labkit.data.corpora import corpus_menu, read_corpus
 from labkit.lab import words
@@ -19,6 +19,7 @@ from labkit.lab.plots import LivePlot, Picture, figure_of
 from labkit.lab.refresher import Refresher
 from labkit.lab.subshells import answer_at_once
 from labkit.lab.tryit import TryIt
+from labkit.presets import defaults, warnings
 from labkit.runs.compare import estimate, names
 from labkit.runs.store import Run, RunStore
 from labkit.training import launch

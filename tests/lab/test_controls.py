@@ -4,10 +4,11 @@ import threading
 
 import pytest
 
-from labkit.config import PRESETS, Knob, RunConfig, field_types, knobs, preset
+from labkit.config import Knob, RunConfig, field_types, knobs
 from labkit.lab.controls import Controls, ratio_words
 from labkit.lab.inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
 from labkit.lab.rates import nearest, rate_stops, read_number, slider_stops
+from labkit.presets import PRESETS, preset
 
 ODD = RunConfig(  # no field has its default
     corpus="my tweets",

@@ -4,9 +4,10 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from labkit.config import RunConfig, preset
+from labkit.config import RunConfig
 from labkit.model.groups import Group, check_partition, clip_gradients, make_groups, optimizer_groups, set_rates
 from labkit.model.tagger import Tagger
+from labkit.presets import preset
 
 
 @pytest.fixture
