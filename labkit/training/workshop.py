@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from labkit.config import RunConfig
@@ -72,7 +73,10 @@ def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
     precision = choose_precision(config.precision, device)
     if "LOCAL_RANK" not in os.environ:  # a second run in one process starts afresh
         AcceleratorState._reset_state(reset_partial_state=True)
-    trackers = [name.strip() for name in config.trackers.split(",") if name.strip()]
+    if device.type == "cuda":  # same seed, same losses; a few kernels warn that they have no such version
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    trackers = _trackers(config)
     accelerator = Accelerator(
         cpu=device.type == "cpu",
         mixed_precision={"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision],
@@ -82,11 +86,20 @@ def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
     )
     if trackers:
         accelerator.init_trackers("labkit", config=config.as_dict())
-    if device.type == "cuda":  # same seed, same losses; a few kernels warn that they have no such version
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
     set_seed(config.seed)
     return accelerator, precision
+
+
+def _trackers(config: RunConfig) -> list[str]:
+    """The config's trackers. Raises ValueError for one that accelerate would quietly leave out."""
+    asked = [name.strip() for name in config.trackers.split(",") if name.strip()]
+    installed = [str(name) for name in get_available_trackers()]
+    for name in asked:
+        if name not in LOGGER_TYPE_TO_CLASS:
+            raise ValueError(f"trackers: accelerate knows no {name!r}, but {', '.join(LOGGER_TYPE_TO_CLASS)}")
+        if name not in installed:
+            raise ValueError(f"trackers: {name} is not installed here; pip install {name}")
+    return asked
 
 
 def read_for(config: RunConfig) -> Corpus:

@@ -1,5 +1,6 @@
 """A real JupyterLab and a real browser, driven as a person would."""
 
+import ast
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 TOKEN = "browser-test"
+PATIENCE_MS = 90_000  # for what takes seconds on a machine that has nothing else to do
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--force-device-scale-factor=1"]
 
@@ -62,19 +64,19 @@ class Notebook:
     def __init__(self, page: Any, address: str, path: str):
         self.page = page
         page.goto(f"{address}/lab/tree/{path}?reset&token={TOKEN}")
-        page.wait_for_selector(".jp-Notebook", timeout=60_000)
         self.until_ready()
 
     def until_ready(self) -> None:
         """The kernel's indicator alone says idle too early."""
+        self.page.wait_for_selector(".jp-Notebook", timeout=PATIENCE_MS)
         self.page.wait_for_function(
-            "window.jupyterapp && jupyterapp.shell.currentWidget?.sessionContext", timeout=60_000
+            "window.jupyterapp && jupyterapp.shell.currentWidget?.sessionContext", timeout=PATIENCE_MS
         )
         self.page.evaluate(
             "async () => { const context = jupyterapp.shell.currentWidget.sessionContext;"
             " await context.ready; await context.session.kernel.info; }"
         )
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=PATIENCE_MS)
 
     def run_cell(self, index: int, wait: bool = True) -> None:
         """Runs a cell, and waits until it has ended unless told not to."""
@@ -85,19 +87,53 @@ class Notebook:
         )
         self.page.evaluate(script, [index, wait])
 
+    def is_running(self, index: int) -> bool:
+        """Whether a cell has begun and not ended."""
+        prompt: str = self.page.evaluate(
+            "index => jupyterapp.shell.currentWidget.content.widgets[index].promptNode.textContent", index
+        )
+        return "*" in prompt
+
+    def interrupt(self) -> None:
+        self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+
+    def execute(self, code: str) -> None:
+        """Runs code in the kernel without a cell. Raises AssertionError with the kernel's words if it fails."""
+        self._request(code, {})
+
+    def ask(self, expression: str) -> Any:
+        """The value of a Python expression in the kernel, of plain literals."""
+        return ast.literal_eval(self._request("", {"value": expression})["value"]["data"]["text/plain"])
+
+    def _request(self, code: str, expressions: dict[str, str]) -> Any:
+        content = self.page.evaluate(
+            "async content => (await jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+            ".requestExecute(content).done).content",
+            {"code": code, "silent": True, "store_history": False, "user_expressions": expressions},
+        )
+        answers = content.get("user_expressions", {})
+        for answer in (content, *answers.values()):
+            assert answer["status"] == "ok", f"{answer.get('ename')}: {answer.get('evalue')}"
+        return answers
+
     def save(self) -> None:
         self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+
+    def reload(self) -> None:
+        """Loads the page again, and waits until notebook and kernel are there."""
+        self.page.reload()
+        self.until_ready()
 
     def restart_kernel(self) -> None:
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
         self.until_ready()
 
-    def output(self, index: int) -> str:
-        """The text of a cell's output."""
-        text: str = (
-            self.page.locator(".jp-Notebook > * .jp-Cell, .jp-Cell").nth(index).locator(".jp-OutputArea").inner_text()
-        )
-        return text
+    def set_theme(self, name: str) -> None:
+        """`light` or `dark`, as from JupyterLab's menu."""
+        theme = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[name]
+        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+        is_light = "true" if name == "light" else "false"
+        self.page.wait_for_selector(f"body[data-jp-theme-light={is_light}]", state="attached", timeout=PATIENCE_MS)
 
     def slide(self, field: str, presses: int) -> None:
         """Moves a slider by the keyboard: to the right, or to the left where `presses` is negative."""
@@ -108,13 +144,14 @@ class Notebook:
 
     def enter(self, field: str, text: str) -> None:
         """Types an exact value and presses Enter."""
-        box = self.page.locator(f"input.labkit-{field}-exact, .labkit-{field}-exact input").first
+        box = self.exact(field)
         box.click()
         box.fill(text)
         box.press("Enter")
 
-    def unfold_advanced(self) -> None:
-        self.page.locator(".labkit-advanced .jupyter-widget-Collapse-header, .labkit-advanced .lm-Widget").first.click()
+    def exact(self, field: str) -> Any:
+        """The box beside a slider, or under a menu, in which an exact value is typed."""
+        return self.page.locator(f"input.labkit-{field}-exact, .labkit-{field}-exact input").first
 
 
 def until(condition: Any, timeout_s: float = 60.0, what: str = "") -> Any:

@@ -184,6 +184,8 @@ def test_running_out_of_memory_names_the_batch_size_and_what_to_try(config, monk
         ({"corpus": "no-such-corpus"}, "no-such-corpus"),
         ({"device": "cuda"}, "torch finds no GPU"),
         ({"precision": "float16"}, "float16 is not possible on a CPU"),
+        ({"trackers": "tensorbored"}, "accelerate knows no 'tensorbored'"),
+        ({"trackers": "comet_ml"}, "comet_ml is not installed here"),
     ],
 )
 def test_what_cannot_start_fails_with_one_sentence(config, changes, told):
@@ -235,6 +237,7 @@ def test_a_tracker_gets_loss_rates_and_scores(config, tmp_path, monkeypatch):
     monkeypatch.setattr(workshop.Accelerator, "init_trackers", lambda *_, **__: None)
     monkeypatch.setattr(workshop.Accelerator, "log", lambda self, values, step: told.append((step, values)))
     monkeypatch.setattr("accelerate.accelerator.filter_trackers", lambda *_, **__: [])
+    monkeypatch.setattr(workshop, "get_available_trackers", lambda: ["tensorboard"])
     list(train(config.replace(trackers="tensorboard", epochs=1), tmp_path))
     assert {"loss", "rate/head", "rate/encoder"} <= set(told[0][1])
     assert any("dev f1" in values for _, values in told)
