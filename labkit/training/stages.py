@@ -40,12 +40,15 @@ def number(folder: Path) -> int:
 
 
 def stage(folder: Path) -> Stage:
-    head, tail = _ends(folder / EVENTS)
-    if b'{"kind":"run finished"' in tail:
-        return "over"
+    log = folder / EVENTS
+    head = _part(log, _HEAD_BYTES)
     if begun := _first(head, RunStarted):
         here = begun.host == socket.gethostname()  # a run of another machine does not keep this one busy
-        return "live" if here and is_alive(begun.pid, begun.process_started) else "over"
+        if not (here and is_alive(begun.pid, begun.process_started)):
+            return "over"  # most are, of a thousand runs: their ends are not worth reading
+        return "over" if _has_end(log) else "live"
+    if _has_end(log):
+        return "over"
     if not _first(head, RunQueued):
         return "new"
     return "claimed" if (folder / OUTPUT).exists() else "queued"
@@ -53,7 +56,7 @@ def stage(folder: Path) -> Stage:
 
 def started(folder: Path) -> RunStarted | None:
     """The run's first own line, None if it never came."""
-    return _first(_ends(folder / EVENTS)[0], RunStarted)
+    return _first(_part(folder / EVENTS, _HEAD_BYTES), RunStarted)
 
 
 def write(folder: Path, event: Event) -> None:
@@ -64,13 +67,17 @@ def write(folder: Path, event: Event) -> None:
         writer.close()
 
 
-def _ends(log: Path) -> tuple[bytes, bytes]:
+def _has_end(log: Path) -> bool:
+    return b'{"kind":"run finished"' in _part(log, -_TAIL_BYTES)
+
+
+def _part(log: Path, size: int) -> bytes:
+    """So many bytes of a file from its start, or where negative from its end; none where there is no file."""
     with suppress(FileNotFoundError, NotADirectoryError), open(log, "rb") as file:
-        head = file.read(_HEAD_BYTES)
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(size - _TAIL_BYTES, 0))
-        return head, file.read()
-    return b"", b""
+        if size < 0:
+            file.seek(max(os.fstat(file.fileno()).st_size + size, 0))
+        return file.read(abs(size))
+    return b""
 
 
 def _first(head: bytes, kind: type[E]) -> E | None:

@@ -1,0 +1,53 @@
+"""How far a run is, told by its folder alone."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from labkit.events import Event, PhaseEntered, RunFinished, RunQueued, RunStarted
+from labkit.processes import started_at
+from labkit.training import stages
+from labkit.training.stages import OUTPUT, stage, write
+
+OWN_START = started_at(os.getpid()) or 0.0
+HERE = RunStarted(0.0, os.getpid(), OWN_START, socket.gethostname())
+GONE = RunStarted(0.0, os.getpid(), OWN_START - 100, socket.gethostname())  # another process had that pid
+ELSEWHERE = RunStarted(0.0, os.getpid(), OWN_START, "another machine")
+END = RunFinished(1.0, "failed", 1, "It failed.", "", "a long traceback " * 1000)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], "new"),
+        ([RunQueued(0.0)], "queued"),
+        ([RunQueued(0.0), END], "over"),
+        ([RunQueued(0.0), HERE], "live"),
+        ([RunQueued(0.0), HERE, END], "over"),
+        ([HERE, *[PhaseEntered(0.0, "training")] * 10_000, END], "over"),
+        ([RunQueued(0.0), GONE], "over"),
+        ([RunQueued(0.0), ELSEWHERE], "over"),
+    ],
+)
+def test_a_log_tells_how_far_its_run_is(events: list[Event], expected: str, tmp_path: Path) -> None:
+    for event in events:
+        write(tmp_path, event)
+    assert stage(tmp_path) == expected
+
+
+def test_a_queued_run_whose_output_exists_is_claimed(tmp_path: Path) -> None:
+    write(tmp_path, RunQueued(0.0))
+    (tmp_path / OUTPUT).touch()
+    assert stage(tmp_path) == "claimed"
+
+
+def test_of_a_run_whose_process_is_gone_only_the_head_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for event in (RunQueued(0.0), GONE, END):
+        write(tmp_path, event)
+    read: list[int] = []
+    part = stages._part
+    monkeypatch.setattr(stages, "_part", lambda log, size: read.append(size) or part(log, size))
+    assert stage(tmp_path) == "over"
+    assert read == [stages._HEAD_BYTES], "a thousand runs would take a second at every start"
