@@ -2,7 +2,7 @@
 
 import html
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ class TuningLab:
         self._lock = threading.RLock()
         self._plans: dict[Any, tuple[int, int] | str] = {}
         self._shown: Run | None = None
+        self._listed: Hashable = None
+        self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None
         self._ticked: set[str] = set()
         self._began: set[str] = set()
@@ -186,14 +188,20 @@ class TuningLab:
             queued = [run for run in runs if run.state == "queued"]
             if queued and not live:
                 self._nudge()
-            titles = names(runs)
+            self._list(runs)
             self._shown = self._run_to_show(runs, live)
-            self._say(runs, live, queued, titles)
+            self._say(runs, live, queued, self._titles)
             self._draw(runs)
-            self.tryit.refresh(runs, titles)
             on_cpu = any(run.plan is not None and run.plan.device == "cpu" for run in live)
             self._refresher.share = SHARED_CORES if on_cpu else ALONE
             return bool(live or queued)
+
+    def _list(self, runs: list[Run]) -> None:
+        """What depends on which runs there are and not on how they go on: with many of them that costs most."""
+        listed = tuple((run.folder, run.label, run.state, run.created) for run in runs)
+        if listed != self._listed:
+            self._listed, self._titles = listed, names(runs)
+            self.tryit.refresh(runs, self._titles)
 
     def _nudge(self) -> None:
         """Lets the queue go on, if whoever ran before could not say so; aside, as a first start takes seconds."""
