@@ -19,17 +19,19 @@ def smoothing_span(steps: int) -> int:
 
 
 def smooth(values: Array, span: int) -> Array:
-    """Exponential moving average without the usual bias towards the start, (n,) → (n,).
+    """Exponential moving geometric mean without the usual bias towards the start, (n,) → (n,).
 
-    What is not a finite number is passed over; NaN until the first that is.
+    Geometric, as losses are drawn on a logarithmic axis: there it runs through the middle of what it smooths, where an
+    arithmetic mean of a falling loss hangs above it. What is not a finite number above 0 is passed over; NaN until
+    the first that is.
 
     Args:
         span: about how many of the latest values count; a value fades by 2 / (span + 1) a step.
     """
-    seen = np.isfinite(values)
-    total = _fading_sum(np.where(seen, values, 0.0), 1 - 2 / (span + 1))
+    seen = np.isfinite(values) & (values > 0)
+    total = _fading_sum(np.log(np.where(seen, values, 1.0)), 1 - 2 / (span + 1))
     weight = _fading_sum(seen.astype(np.float64), 1 - 2 / (span + 1))
-    return np.asarray(np.divide(total, weight, out=np.full(len(values), np.nan), where=weight > 0))
+    return np.asarray(np.exp(np.divide(total, weight, out=np.full(len(values), np.nan), where=weight > 0)))
 
 
 def _fading_sum(values: Array, decay: float) -> Array:

@@ -213,6 +213,7 @@ class TuningLab:
         """What was ticked or began last; until then the live run, else the newest that has begun."""
         by_id = {run.folder.name: run for run in runs}
         news = [id for id in self.overview.table.selected if id not in self._ticked and id in by_id]
+        news = [id for id in news if by_id[id].state != "queued" or not live]  # its turn will come
         news += [run.folder.name for run in live if run.folder.name not in self._began]
         self._ticked = set(self.overview.table.selected)
         self._began |= {run.folder.name for run in live}

@@ -180,16 +180,16 @@ def test_spikes_survive_thinning() -> None:
     assert (np.diff(x) > 0).all()
 
 
-def test_smoothing_is_the_plain_moving_average_that_it_says() -> None:
+def test_smoothing_is_the_moving_geometric_mean_that_it_says() -> None:
     values = np.array([3.0, np.nan, 1.0, 2.0, 8.0] * 9)
     slow, total, weight = [], 0.0, 0.0
     for value in values:
         total, weight = total * 0.8, weight * 0.8
         if not math.isnan(value):
-            total, weight = total + value, weight + 1
-        slow.append(total / weight)
+            total, weight = total + math.log(value), weight + 1
+        slow.append(math.exp(total / weight))
     np.testing.assert_allclose(smooth(values, 9), slow)
-    assert np.isnan(smooth(np.array([np.nan, 1.0]), 9)[0])
+    assert np.isnan(smooth(np.array([np.nan, 0.0, 1.0]), 9)[:2]).all()
 
 
 def test_limits_stay_put_for_long_and_move_only_outwards() -> None:
