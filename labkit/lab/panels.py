@@ -29,6 +29,7 @@ launch.warm()  # takes seconds; by the time that somebody presses Train it is do
 _OPEN: dict[Path, "TuningLab"] = {}
 SHARED_CORES = 1 / 50  # of a core for looking and drawing, while a run computes on the same cores
 ALONE = 1 / 8
+AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
 
 
@@ -73,10 +74,7 @@ class TuningLab:
         """Trains with the settings as they stand, or with `config`; returns at once. Queued while another trains."""
         folder = launch.submit(config or self.controls.config(), self.store.folder)
         run = self.store.get(folder)
-        if self.overview.table.selected:
-            self.overview.select([*self.overview.selected(self.store.runs()), run])
-        else:
-            self.overview.select([run])
+        self._tick(run)
         self._refresher.poke()
         return run
 
@@ -161,6 +159,11 @@ class TuningLab:
         page = widgets.VBox([style, top, runs, trying, footer])
         page.add_class("labkit-lab")
         return page
+
+    def _tick(self, run: Run) -> None:
+        """Puts a new run beside those that are ticked; of more than AUTO_TICKED the oldest one makes room for it."""
+        ticked = self.overview.selected(self.store.runs())
+        self.overview.select([*ticked, run][-max(AUTO_TICKED, len(ticked)) :])
 
     def _train_pressed(self) -> None:
         self.train_button.disabled = True  # a double click is one run

@@ -75,6 +75,17 @@ def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, c
     assert first.wait(60).state == "stopped"
 
 
+def test_each_new_run_is_put_beside_the_last_ones_but_not_beside_all_that_ever_were(lab, config):
+    for _ in range(6):
+        lab.start(config)
+    assert lab.overview.table.selected == ["run-0003", "run-0004", "run-0005", "run-0006"]
+    lab.overview.table.selected = [f"run-000{number}" for number in range(1, 7)]  # by hand, as many as one likes
+    lab.start(config)
+    assert lab.overview.table.selected == [f"run-000{number}" for number in range(2, 8)]
+    lab._empty_pressed()
+    lab.stop()
+
+
 def test_stop_ends_the_live_run_and_only_a_live_run_can_be_stopped(lab, config):
     assert lab.stop_button.disabled
     run = lab.start(config.replace(epochs=50))
