@@ -1,0 +1,186 @@
+"""How much slower a run trains while the lab is open and draws it, against the same run with nothing else.
+
+    python benchmarks/lab_overhead.py [--rounds 5] [--sentences 1400] [--no-browser]
+
+All sides train in a process of their own, started by labkit.training.launch, in turn: without a kernel at all, with
+the lab in a real notebook kernel whose messages are read, and, where chromium is found, with the lab on a real
+JupyterLab page as well. Speed is steps a second by the run's own events, the first steps left out. The last line is
+JSON: `overhead` is the share by which the kernel's drawing slows training down, `overhead_with_browser` with the page.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from kernel import OPEN, Kernel, median, own_place, quiet, until_warm
+
+from labkit.config import RunConfig
+from labkit.events import Event, RunFinished, StepDone, events_of
+from labkit.training import launch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the browser tests' harness
+FIRST_STEPS = 15  # left out: memory is still being asked for
+REST_S = 1.0  # between two looks for the end, on every side
+
+
+@dataclass
+class Round:
+    """What one run took."""
+
+    steps_per_s: float
+    lab_cores: float = 0.0  # that the kernel took meanwhile
+    pictures_per_s: float = 0.0
+
+
+def main() -> None:
+    asked = options()
+    settings = {"train_limit": asked.sentences, "dev_limit": 8, "epochs": 1, "keep": "none"}
+    sides: dict[str, Callable[..., Round]] = {"headless": headless, "lab": with_lab}
+    if asked.browser and can_browse():
+        sides["browser"] = with_browser
+    found: dict[str, list[Round]] = {name: [] for name in sides}
+    with own_place() as place:
+        until_warm()
+        headless(place / "warm-up", settings | {"train_limit": 160})
+        print(f"{'round':>5}  {'side':<9} {'steps/s':>8} {'of headless':>12} {'kernel, cores':>14} {'pictures/s':>11}")
+        for number in range(asked.rounds):
+            order = list(sides) if number % 2 == 0 else list(sides)[::-1]
+            for name in order:
+                quiet(f"round {number + 1}, {name}", asked.patience)
+                found[name].append(sides[name](place / f"{number}-{name}", settings))
+            for name in sides:
+                tell(number, name, found[name][-1], found["headless"][-1])
+    print(json.dumps(outcome(found)))
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sentences", type=int, default=1400, help="of the corpus: 1400 are some 25 s on two cores")
+    parser.add_argument("--patience", type=float, default=120.0, help="seconds to wait for a quiet machine, each time")
+    parser.add_argument("--browser", action=argparse.BooleanOptionalAction, default=True)
+    return parser.parse_args()
+
+
+def tell(number: int, name: str, this: Round, headless: Round) -> None:
+    share = this.steps_per_s / headless.steps_per_s
+    figures = f"{this.steps_per_s:>8.2f} {share:>12.1%} {this.lab_cores:>14.3f} {this.pictures_per_s:>11.2f}"
+    print(f"{number + 1:>5}  {name:<9} {figures}", flush=True)
+
+
+def outcome(found: dict[str, list[Round]]) -> dict[str, float | None]:
+    """Overheads by the median of the rounds' ratios; `by_medians` by the ratio of the medians."""
+    speed = {name: median([each.steps_per_s for each in rounds]) for name, rounds in found.items()}
+    ratios = {
+        name: median([a.steps_per_s / b.steps_per_s for a, b in zip(found["headless"], rounds, strict=True)]) - 1
+        for name, rounds in found.items()
+    }
+    return {
+        "overhead": round(ratios["lab"], 4),
+        "overhead_with_browser": round(ratios["browser"], 4) if "browser" in ratios else None,
+        "overhead_by_medians": round(speed["headless"] / speed["lab"] - 1, 4),
+        "headless_steps_per_s": round(speed["headless"], 3),
+        "lab_cores": round(median([each.lab_cores for each in found["lab"]]), 4),
+        "pictures_per_s": round(median([each.pictures_per_s for each in found["lab"]]), 2),
+    }
+
+
+# --- the sides
+
+
+def headless(runs: Path, settings: dict[str, Any]) -> Round:
+    folder = launch.submit(RunConfig(**settings), runs)
+    return Round(speed(finished(folder)))
+
+
+def with_lab(runs: Path, settings: dict[str, Any]) -> Round:
+    with Kernel() as kernel:
+        kernel.open_lab(runs, settings)
+        time.sleep(2)  # the first draw is not part of training
+        folder = Path(kernel.run("run = lab.start()", "str(run.folder)"))
+        return watched(folder, kernel.process, lambda: kernel.pictures)
+
+
+def with_browser(runs: Path, settings: dict[str, Any]) -> Round:
+    with page(runs, settings) as notebook:
+        notebook.run_cell(0)
+        notebook.page.wait_for_selector(".labkit-train", timeout=60_000)
+        time.sleep(3)
+        notebook.page.locator(".labkit-train").click()
+        folder = runs / "run-0001"
+        kernels = [each for each in psutil.process_iter(["cmdline"]) if str(runs.parent) in str(each.info["cmdline"])]
+        kernel = next(each for each in kernels if "ipykernel_launcher" in str(each.info["cmdline"]))
+        return watched(folder, kernel, lambda: 0)
+
+
+def can_browse() -> bool:
+    try:
+        import playwright.sync_api  # noqa: F401
+
+        from tests.browser.jupyter import find_chromium
+    except ImportError:
+        return False
+    return find_chromium() is not None
+
+
+@contextmanager
+def page(runs: Path, settings: dict[str, Any]) -> Iterator[Any]:
+    """A notebook that shows the lab, open in chromium."""
+    import nbformat
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser.jupyter import FLAGS, Notebook, find_chromium, jupyterlab
+
+    home, notebooks = runs.with_name(f"{runs.name}-home"), runs.with_name(f"{runs.name}-notebooks")
+    home.mkdir()
+    notebooks.mkdir()
+    cell = nbformat.v4.new_code_cell(OPEN.format(runs=str(runs), settings=settings))
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebooks / "lab.ipynb")
+    with jupyterlab(notebooks, home, {}) as address, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        yield Notebook(browser.new_page(viewport={"width": 1280, "height": 1400}), address, "lab.ipynb")
+        browser.close()
+
+
+def watched(folder: Path, kernel: psutil.Process, pictures: Callable[[], int]) -> Round:
+    begun, used, seen = time.monotonic(), sum(kernel.cpu_times()[:2]), pictures()
+    events = finished(folder)
+    took = time.monotonic() - begun
+    return Round(speed(events), (sum(kernel.cpu_times()[:2]) - used) / took, (pictures() - seen) / took)
+
+
+def finished(folder: Path) -> list[Event]:
+    """All events of a run, once it is over; looks once a second, as every look costs both sides a little."""
+    log, tail = folder / "events.jsonl", events_of(folder)
+    while not log.exists() or not ended(log):
+        time.sleep(REST_S)
+    time.sleep(0.5)  # its process says goodbye
+    return tail.read()
+
+
+def ended(log: Path) -> bool:
+    with open(log, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
+        return b'"run finished"' in file.read()
+
+
+def speed(events: list[Event]) -> float:
+    """Steps a second between the first steps, left out, and the last one. Raises RuntimeError for a failed run."""
+    end = next(event for event in events if isinstance(event, RunFinished))
+    if end.state != "completed":
+        raise RuntimeError(f"the run {end.state}: {end.reason}")
+    steps = [event for event in events if isinstance(event, StepDone)]
+    first = steps[min(FIRST_STEPS, len(steps) // 2) - 1]
+    return (steps[-1].step - first.step) / (steps[-1].seconds - first.seconds)
+
+
+if __name__ == "__main__":
+    main()
