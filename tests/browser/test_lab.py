@@ -1,0 +1,236 @@
+"""The tuning lab in a real JupyterLab, in a real browser, with the real encoder, driven as a person would."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.browser.jupyter import until
+from tests.browser.lab import COMPARISON, LIVE, LabPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+LONG = {"train_limit": 96, "dev_limit": 8, "epochs": 50}  # lasts until it is stopped
+STILL = [".labkit-lab", ".labkit-left", LIVE, "button.labkit-train", "button.labkit-stop", ".labkit-plan"]
+STILL += [f".labkit-lab .labkit-card:{place}" for place in ("first-child", "last-child")]
+STILL += [".labkit-status", ".labkit-runs"]
+WITHOUT_TYPES = """answer => {
+    const text = answer.cloneNode(true);
+    text.querySelectorAll("small").forEach(type => type.remove());
+    return text.textContent;
+}"""
+
+
+def test_the_lab_comes_up_whole_and_without_an_error_on_the_page(lab: LabPage) -> None:
+    lab.show()
+    assert lab.page.locator(".labkit-title").all_inner_texts() == ["SETTINGS", "RUN", "RUNS", "TRY IT"]
+    for field in ("corpus", "encoder", "downstream", "epochs", "batch_size", "encoder_rate", "head_rate"):
+        assert lab.page.locator(f".labkit-{field}").first.is_visible(), field
+    assert lab.page.locator(".labkit-advanced").is_visible()
+    assert lab.page.locator("button.labkit-train").is_enabled()
+    assert lab.page.locator("button.labkit-stop").is_disabled()
+    assert "No run yet" in lab.status
+    until(lambda: "12 steps" in lab.text("plan"), what="the plan of 2 epochs of 96 sentences")
+    assert lab.picture(LIVE).width > 600
+    assert lab.page.problems == []
+
+
+def test_sliders_are_set_by_keyboard_to_exact_values_and_any_value_can_be_typed(lab: LabPage) -> None:
+    lab.show()
+
+    def setting(field: str) -> object:
+        return lab.notebook.ask(f"lab.controls.{field}.value")
+
+    for wanted, shown in ((3e-5, "3e-5"), (2e-5, "2e-5")):
+        lab.notebook.slide("encoder_rate", -1)
+        until(lambda wanted=wanted: setting("encoder_rate") == wanted, what=f"an encoder rate of {shown}")
+        assert lab.notebook.exact("encoder_rate").input_value() == shown
+    lab.notebook.slide("batch_size", 1)
+    until(lambda: setting("batch_size") == 32, what="a batch size of 32")
+    until(lambda: "6 steps" in lab.text("plan"), what="the plan for the larger batch")
+    lab.notebook.enter("encoder_rate", "2.5e-5")
+    until(lambda: setting("encoder_rate") == 2.5e-5, what="the typed encoder rate")
+    lab.notebook.enter("head_rate", "fast")
+    problem = lab.page.locator(".labkit-error:visible")
+    problem.wait_for()
+    assert problem.inner_text() == "'fast' is not a number; write it like 2.5e-5 or 0.01. Still 1e-2."
+    assert setting("head_rate") == 1e-2
+
+
+def test_the_live_picture_changes_while_a_run_trains_and_nothing_on_the_page_moves(lab: LabPage) -> None:
+    lab.show(**LONG)
+    lab.train()
+    lab.until_status("#1", "training")
+    lab.until_steps(1)
+    until(lambda: not lab.text("queue"), what="the run no longer waits")
+    lab.watch(STILL)
+    until(lambda: lab.watched()["pictures"] >= 5, 120, "five different pictures")
+    lab.until_steps(1, more_than=13)  # two evaluations are in
+    assert lab.run(1).best is not None
+    seen = lab.watched(end=True)
+    assert {place: px for place, px in seen["moved"].items() if px > 1} == {}
+    assert seen["hidden"] == 0
+    assert seen["frames"] > 20
+    assert lab.page.problems == []
+
+
+def test_stop_ends_the_run_and_the_status_says_so(lab: LabPage) -> None:
+    lab.show(**LONG)
+    lab.train()
+    lab.until_steps(1)
+    lab.stop()
+    lab.until_status("#1", "stopped")
+    assert lab.run(1).state == "stopped"
+    until(lab.page.locator("button.labkit-stop").is_disabled, what="nothing left to stop")
+
+
+def test_train_pressed_while_a_run_trains_waits_for_its_turn_and_the_queue_can_be_emptied(lab: LabPage) -> None:
+    lab.show(**LONG)
+    lab.train()
+    lab.until_steps(1)
+    until(
+        lambda: "Train next" in lab.page.locator("button.labkit-train").inner_text(),
+        what="the button says what it does",
+    )
+    lab.train()
+    until(lambda: "1 waiting" in lab.text("queue"), what="the queue is shown")
+    lab.page.locator("button.labkit-empty").click()
+    until(lambda: len(lab.rows()) == 1, what="the queued run is gone")
+    assert lab.run(1).is_live
+
+
+def test_a_retrained_run_is_compared_with_the_one_before(lab: LabPage, one_run: Path) -> None:
+    lab.show(train_limit=64, dev_limit=16, epochs=1)
+    lab.row(lab.run(1)).click()
+    lab.notebook.slide("head_rate", -3)
+    lab.train()
+    lab.page.locator(COMPARISON).wait_for(timeout=90_000)
+    lab.until_status("#2", "completed")
+    assert lab.rows() == ["run-0002", "run-0001"]
+    until(lambda: "–" not in lab.row(lab.run(2)).inner_text(), what="all figures of run 2 in the table")
+    config = lab.run(2).config
+    assert config is not None
+    assert config.head_rate == 1e-3
+    side_by_side = lab.picture(COMPARISON)
+    lab.page.get_by_role("button", name="overlaid").click()
+    until(lambda: lab.picture(COMPARISON).tobytes() != side_by_side.tobytes(), what="the runs laid over each other")
+    overlaid = lab.picture(COMPARISON)
+    lab.page.locator(".labkit-compare-axis select").select_option("seconds")
+    until(lambda: lab.picture(COMPARISON).tobytes() != overlaid.tobytes(), what="the runs along seconds")
+    header = lab.page.locator(".labkit-runs th[data-key=head_rate]")
+    for order, rows in (("ascending", ["run-0002", "run-0001"]), ("descending", ["run-0001", "run-0002"])):
+        header.get_by_role("button").click()
+        until(lambda order=order: header.get_attribute("aria-sort") == order, what=order)
+        assert lab.rows() == rows
+
+
+def test_a_live_run_is_found_again_after_a_reload_and_after_a_restart_of_the_kernel(lab: LabPage) -> None:
+    lab.show(**LONG)
+    lab.train()
+    step = lab.until_steps(1)
+    for come_back in (lab.notebook.reload, lab.notebook.restart_kernel):
+        come_back()
+        lab.show(**LONG)
+        lab.until_status("#1", "training")
+        step = lab.until_steps(1, more_than=step)
+        first = lab.picture(LIVE).tobytes()
+        until(lambda first=first: lab.picture(LIVE).tobytes() != first, 90, "the picture goes on")
+    lab.stop()
+    lab.until_status("#1", "stopped")
+    assert lab.rows() == ["run-0001"]
+
+
+def test_a_run_completes_while_nobody_looks(lab: LabPage) -> None:
+    lab.show(train_limit=64, dev_limit=16, epochs=1)
+    lab.train()
+    run = until(lambda: next(iter(lab.store.runs()), None), what="a run folder")
+    lab.notebook.reload()
+    run.wait(timeout_s=120)
+    assert run.state == "completed", run.finished
+    lab.show()
+    lab.until_status("#1", "completed")
+
+
+def test_stop_works_while_a_cell_blocks_the_kernel(lab: LabPage) -> None:
+    """Leans on labkit/lab/subshells.py, and so on a private name of ipykernel: this test tells when that is gone."""
+    lab.show(**LONG)
+    lab.train()
+    lab.until_steps(1)
+    lab.notebook.run_cell(lab.cell + 1, wait=False)
+    until(lambda: lab.notebook.is_running(lab.cell + 1), what="the blocking cell has begun")
+    try:
+        lab.stop()
+        pressed = time.monotonic()
+        until(lambda: not lab.run(1).is_live, 45, "the run ended, though a cell blocked the kernel")
+        assert lab.notebook.is_running(lab.cell + 1), "the cell ended first, so that nothing was tested"
+        assert time.monotonic() - pressed < 30
+    finally:
+        lab.notebook.interrupt()
+    assert lab.run(1).state == "stopped"
+    lab.until_status("#1", "stopped")
+
+
+def test_try_it_marks_a_sentence_and_shows_its_markup_as_text(lab: LabPage, one_run: Path) -> None:
+    lab.show()
+    text = "<script>window.hacked=1</script> <b>x</b> in <img src=x onerror=window.hacked=1> Berlin"
+    box = lab.page.locator(".labkit-try-text textarea")
+    box.fill(text)
+    box.press("Tab")
+    lab.page.locator("button.labkit-try-go").click()
+    until(lambda: "found by #1" in lab.text("try-answer"), 90, "an answer")
+    assert lab.page.locator(".labkit-try-answer .labkit-text").evaluate(WITHOUT_TYPES) == text
+    assert not lab.is_hacked()
+
+
+def test_a_run_is_renamed_in_the_table_and_its_name_stays_text_everywhere(lab: LabPage, one_run: Path) -> None:
+    lab.show()
+    name = "<img src=x onerror=window.hacked=1>"
+    row = lab.row(lab.run(1))
+    row.hover()
+    row.get_by_role("button", name="rename").click()
+    box = row.locator("input.labkit-edit")
+    box.fill(name)
+    box.press("Enter")
+    until(lambda: lab.run(1).name == name, what="the name on disk")
+    until(lambda: name in lab.status, what="the name in the status")
+    until(lambda: name in row.inner_text(), what="the name in the table")
+    menu = lab.page.locator(".labkit-try-run option").first
+    until(lambda: name in (menu.text_content() or "").replace("\xa0", " "), what="the name in the menu of runs")
+    assert not lab.is_hacked()
+
+
+def test_an_unknown_corpus_is_told_before_training(lab: LabPage) -> None:
+    lab.show()
+    lab.page.locator(".labkit-corpus select").select_option("other…")
+    lab.notebook.enter("corpus", "no-such-corpus")
+    problem = lab.page.locator(".labkit-plan .labkit-problem")
+    problem.wait_for()
+    assert "no-such-corpus" in problem.inner_text()
+
+
+def test_a_run_that_fails_says_why_in_a_line_with_the_details_folded(lab: LabPage) -> None:
+    lab.show()
+    lab.page.locator(".labkit-encoder select").select_option("other…")
+    lab.notebook.enter("encoder", "nobody/no-such-encoder")
+    until(lambda: lab.notebook.ask("lab.controls.encoder.value") == "nobody/no-such-encoder", what="the encoder taken")
+    lab.train()
+    lab.until_status("#1", "failed")
+    problem = lab.page.locator(".labkit-failure .labkit-problem")
+    problem.wait_for()
+    assert "nobody/no-such-encoder" in problem.locator("b").inner_text()
+    details = problem.locator("pre")
+    assert not details.is_visible()
+    problem.locator("summary").click()
+    assert "Traceback" in details.inner_text()
+
+
+def test_the_pictures_follow_the_theme_of_the_page(lab: LabPage, one_run: Path) -> None:
+    def corner() -> int:
+        return lab.picture(LIVE).convert("L").tobytes()[0]
+
+    lab.show()
+    until(lambda: corner() > 200, what="a light picture")
+    lab.notebook.set_theme("dark")
+    until(lambda: corner() < 80, what="a dark picture")
+    lab.notebook.set_theme("light")
+    until(lambda: corner() > 200, what="a light picture again")

@@ -1,0 +1,121 @@
+"""Pictures of the lab: the README's, and those that a change of its look is judged by.
+
+Made only where LABKIT_SCREENSHOTS names the folder that they go into:
+
+    LABKIT_SCREENSHOTS=docs/pictures python -m pytest tests/browser -k readme
+    LABKIT_SCREENSHOTS=/tmp/pictures python -m pytest tests/browser -k pictures
+"""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from labkit.config import RunConfig
+from tests.browser.jupyter import until
+from tests.browser.lab import COMPARISON, LIVE, LabPage
+from tests.runs.samples import write_run
+
+FOLDER = os.environ.get("LABKIT_SCREENSHOTS", "")
+LONG = {"train_limit": 320, "dev_limit": 24, "epochs": 50}
+LARGEST_KIB = 400
+Shoot = Callable[[str], None]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not FOLDER, reason="pictures are made where LABKIT_SCREENSHOTS names a folder for them"),
+]
+
+
+@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (1920, "light"), (1920, "dark")], ids=str)
+def shoot(request: pytest.FixtureRequest, lab: LabPage) -> Shoot:
+    """Saves a picture of the page as it is, in a window of each width and theme."""
+    width, theme = request.param
+    lab.page.set_viewport_size({"width": width, "height": 1700})
+    lab.notebook.set_theme(theme)
+
+    def shoot(name: str) -> None:
+        Path(FOLDER).mkdir(parents=True, exist_ok=True)
+        lab.page.screenshot(path=Path(FOLDER) / f"{name}-{width}-{theme}.png")
+
+    return shoot
+
+
+def test_pictures_of_a_run_that_trains(lab: LabPage, shoot: Shoot) -> None:
+    lab.show(**LONG)
+    shoot("start")
+    lab.train()
+    lab.until_status("#1", "training")
+    shoot("training-begins")
+    lab.until_steps(1, more_than=45)
+    lab.page.wait_for_timeout(1500)  # drawn by the next look
+    shoot("training")
+    lab.train()
+    until(lambda: "1 waiting" in lab.text("queue"), what="the queue is shown")
+    lab.page.locator(".labkit-advanced").get_by_text("Advanced").click()
+    lab.page.locator(".labkit-dropout").first.wait_for()
+    shoot("advanced-and-queue")
+
+
+def test_pictures_of_ten_runs_compared(lab: LabPage, shoot: Shoot, runs_folder: Path, one_run: Path) -> None:
+    states = ["completed"] * 6 + ["stopped", "failed", "interrupted"]
+    rates = (5e-5, 2e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 1e-1, 5e-3)
+    for place, (state, rate) in enumerate(zip(states, rates, strict=True)):
+        write_run(runs_folder, RunConfig(head_rate=rate, batch_size=8 << place % 3), 300, state, seed=place)
+    lab.show()
+    until(lambda: len(lab.rows()) == 10, what="ten rows")
+    lab.page.locator("button.labkit-try-go").click()
+    until(lambda: "found by" in lab.text("try-answer"), 90, "an answer")
+    for count, layout in ((3, "side by side"), (3, "overlaid"), (10, "overlaid"), (10, "side by side")):
+        lab.notebook.execute(f"lab.compare({list(range(1, count + 1))}, layout={layout!r})")
+        lab.page.locator(COMPARISON).wait_for()
+        lab.page.wait_for_timeout(1500)  # drawn by the next look
+        shoot(f"compare-{count}-{layout.replace(' ', '-')}")
+
+
+def test_pictures_of_what_goes_wrong(lab: LabPage, shoot: Shoot, runs_folder: Path) -> None:
+    lab.show()
+    lab.page.locator(".labkit-encoder select").select_option("other…")
+    lab.notebook.enter("encoder", "nobody/no-such-encoder")
+    until(lambda: lab.notebook.ask("lab.controls.encoder.value") == "nobody/no-such-encoder", what="the encoder taken")
+    lab.train()
+    lab.until_status("#1", "failed")
+    lab.page.locator(".labkit-corpus select").select_option("other…")
+    lab.notebook.enter("corpus", "no-such-corpus")
+    lab.page.locator(".labkit-plan .labkit-problem").wait_for()
+    lab.notebook.enter("head_rate", "fast")
+    lab.page.locator(".labkit-error:visible").wait_for()
+    shoot("wrong")
+    lab.page.locator(".labkit-failure summary").click()
+    shoot("wrong-unfolded")
+
+
+def test_the_readme_picture_of_three_runs_compared_and_a_fourth_that_trains(lab: LabPage) -> None:
+    settings = RunConfig(train_limit=1000, dev_limit=300, epochs=3)
+    lab.page.set_viewport_size({"width": 1440, "height": 2400})
+    lab.page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
+    try:
+        lab.show(**settings.as_dict())
+        for number, rate in enumerate((5e-5, 1e-3, 5e-3), start=1):
+            lab.notebook.enter("head_rate", str(rate))
+            until(lambda rate=rate: lab.notebook.ask("lab.controls.head_rate.value") == rate, what="the rate taken")
+            lab.train()
+            lab.until_status(f"#{number}", "completed", timeout_s=600)
+        lab.page.locator(".labkit-try-run select").select_option(index=0)  # the newest
+        lab.page.locator("button.labkit-try-go").click()
+        until(lambda: "found by" in lab.text("try-answer"), 90, "an answer")
+        lab.notebook.enter("head_rate", "2e-2")
+        lab.train()
+        lab.until_steps(4, more_than=100)
+        until(lambda: lab.page.locator(LIVE).is_visible() and lab.page.locator(COMPARISON).is_visible())
+        whole = lab.page.locator(".labkit-lab").screenshot()
+    finally:
+        lab.page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
+    path = Path(FOLDER) / "lab.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.open(io.BytesIO(whole)).convert("RGB").quantize(256).save(path, optimize=True)
+    assert path.stat().st_size <= LARGEST_KIB * 1024
