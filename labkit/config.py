@@ -96,7 +96,7 @@ class RunConfig:
         source="Devlin et al. 2019, appendix A.3",
     )
     head_rate: float = knob(
-        5e-3,
+        1e-2,
         "Head rate",
         "peak learning rate of what was freshly initialised: BiLSTM, linear layer, CRF",
         group="main",

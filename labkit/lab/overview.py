@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from labkit.config import knobs
 from labkit.lab.comparison import ComparePlot
 from labkit.lab.plots import colour_of
 from labkit.lab.table import RunsTable
@@ -113,7 +114,7 @@ def as_rows(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[dict[str, A
     content = table(runs)
     columns = [
         {"key": field.key, "label": field.label, "kind": field.kind, "best": field.best, "help": field.help}
-        for field in content.fields
+        for field in sorted(content.fields, key=lambda field: field.key in knobs())  # scores first: names tell settings
     ]
     rows = [
         {

@@ -219,10 +219,10 @@ def test_one_move_is_told_once_to_the_setting_and_once_to_all(controls):
     heard, own = told(controls), []
     controls.head_rate.observe(own.append)
     controls.head_rate.slider.index += 1
-    assert own == [1e-2]
-    assert [config.head_rate for config in heard] == [1e-2]
+    assert own == [2e-2]
+    assert [config.head_rate for config in heard] == [2e-2]
     controls.epochs.value = 4
-    assert own == [1e-2], "another setting's change is none of its business"
+    assert own == [2e-2], "another setting's change is none of its business"
 
 
 def test_a_callback_may_change_a_setting_in_turn(controls):
@@ -234,7 +234,7 @@ def test_a_callback_may_change_a_setting_in_turn(controls):
 
 
 def test_the_ratio_is_told_in_words(controls):
-    assert controls._ratio.value == "head = 100 × encoder"
+    assert controls._ratio.value == "head = 200 × encoder"
     controls.apply_preset("one rate")
     assert controls._ratio.value == "head = 1 × encoder"
     assert ratio_words(RunConfig(encoder_rate=1e-2, head_rate=1e-6)) == "head = 0.0001 × encoder"

@@ -143,7 +143,7 @@ def test_a_rate_of_zero_is_left_out_and_named() -> None:
     figure = figure_of(run_of(events(RunConfig(encoder_rate=0.0), steps=60), RunConfig(encoder_rate=0.0)))
     rates = np.concatenate([line.get_ydata() for line in drawn(titled(figure, "Learning rates"))])
     assert "encoder 0 (frozen)" in words(figure)
-    assert "head 5e-3" in words(figure)
+    assert "head 1e-2" in words(figure)
     assert np.nanmin(rates) > 0
 
 

@@ -21,7 +21,7 @@ from labkit.runs.run import Run
 from labkit.runs.store import RunStore
 from tests.runs.samples import events, write_run
 
-CONFIG = RunConfig()
+CONFIG = RunConfig(head_rate=5e-3)  # the best rate of the made-up runs
 
 
 def _runs(folder, *configs, **how):
