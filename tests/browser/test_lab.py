@@ -102,7 +102,7 @@ def test_train_pressed_while_a_run_trains_waits_for_its_turn_and_the_queue_can_b
 def test_a_retrained_run_is_compared_with_the_one_before(lab: LabPage, one_run: Path) -> None:
     lab.show(train_limit=64, dev_limit=16, epochs=1)
     lab.row(lab.run(1)).click()
-    lab.notebook.slide("head_rate", -3)
+    lab.notebook.slide("head_rate", -4)
     lab.train()
     lab.page.locator(COMPARISON).wait_for(timeout=90_000)
     lab.until_status("#2", "completed")
