@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.jupyter import until
-from tests.browser.lab import COMPARISON, LIVE, LabPage
+from tests.browser.lab import COMPARISON, LIVE, SMALL, LabPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -36,7 +36,7 @@ def test_the_lab_comes_up_whole_and_without_an_error_on_the_page(lab: LabPage) -
 
 
 def test_sliders_are_set_by_keyboard_to_exact_values_and_any_value_can_be_typed(lab: LabPage) -> None:
-    lab.show()
+    lab.show(**SMALL, head_rate=5e-3)
 
     def setting(field: str) -> object:
         return lab.notebook.ask(f"lab.controls.{field}.value")
@@ -53,8 +53,8 @@ def test_sliders_are_set_by_keyboard_to_exact_values_and_any_value_can_be_typed(
     lab.notebook.enter("head_rate", "fast")
     problem = lab.page.locator(".labkit-error:visible")
     problem.wait_for()
-    assert problem.inner_text() == "'fast' is not a number; write it like 2.5e-5 or 0.01. Still 1e-2."
-    assert setting("head_rate") == 1e-2
+    assert problem.inner_text() == "'fast' is not a number; write it like 2.5e-5 or 0.01. Still 5e-3."
+    assert setting("head_rate") == 5e-3
 
 
 def test_the_live_picture_changes_while_a_run_trains_and_nothing_on_the_page_moves(lab: LabPage) -> None:
@@ -100,9 +100,10 @@ def test_train_pressed_while_a_run_trains_waits_for_its_turn_and_the_queue_can_b
 
 
 def test_a_retrained_run_is_compared_with_the_one_before(lab: LabPage, one_run: Path) -> None:
-    lab.show(train_limit=64, dev_limit=16, epochs=1)
+    lab.show(train_limit=64, dev_limit=16, epochs=1, head_rate=5e-3)
     lab.row(lab.run(1)).click()
-    lab.notebook.slide("head_rate", -4)
+    lab.notebook.slide("head_rate", -3)
+    until(lambda: lab.notebook.ask("lab.controls.head_rate.value") == 1e-3, what="the head rate moved")
     lab.train()
     lab.page.locator(COMPARISON).wait_for(timeout=90_000)
     lab.until_status("#2", "completed")

@@ -100,7 +100,7 @@ def test_the_readme_picture_of_three_runs_compared_and_a_fourth_that_trains(lab:
     lab.page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
     try:
         lab.show(**settings.as_dict())
-        for number, rate in enumerate((5e-5, 1e-3, 5e-3), start=1):
+        for number, rate in enumerate((5e-5, 1e-3, 1e-2), start=1):
             lab.notebook.enter("head_rate", str(rate))
             until(lambda rate=rate: lab.notebook.ask("lab.controls.head_rate.value") == rate, what="the rate taken")
             lab.train()
@@ -108,7 +108,8 @@ def test_the_readme_picture_of_three_runs_compared_and_a_fourth_that_trains(lab:
         lab.page.locator(".labkit-try-run select").select_option(index=0)  # the newest
         lab.page.locator("button.labkit-try-go").click()
         until(lambda: "found by" in lab.text("try-answer"), 90, "an answer")
-        lab.notebook.enter("head_rate", "2e-2")
+        lab.notebook.enter("head_rate", "5e-2")
+        until(lambda: lab.notebook.ask("lab.controls.head_rate.value") == 5e-2, what="the rate taken")
         lab.train()
         lab.until_steps(4, more_than=100)
         until(lambda: lab.page.locator(LIVE).is_visible() and lab.page.locator(COMPARISON).is_visible())
