@@ -115,7 +115,7 @@ def why_missing(samples: Sequence[DeviceSampled], figure: str) -> str:
 
 def _nothing(run: Run | None, readings: Sequence[Readings], reason: str, lines: int) -> str:
     if readings:
-        return "\n".join(textwrap.wrap(f"not available: {reason or 'no reason given'}", 54, max_lines=lines))
+        return "\n".join(textwrap.wrap(f"not available: {reason or 'no sample yet'}", 54, max_lines=lines))
     if run is None or run.state == "queued":
         return ""
     return "nothing was read" if run.is_final else "waiting for the first reading"

@@ -42,7 +42,7 @@ class Overview:
             widget.observe(lambda _: changed(), names="value")
         self.hint = widgets.HTML(f'<div class="labkit-muted">{HINT}</div>')
         self.tools = widgets.HBox([self.axis, self.form], layout={"display": "none", "flex_flow": "row wrap"})
-        self.picture = widgets.Image(format="png", layout={"width": "100%", "max_width": "1400px", "display": "none"})
+        self.picture = widgets.Image(format="png", layout={"width": "100%", "max_width": "1200px", "display": "none"})
         self.picture.add_class("labkit-compare")
 
     @property

@@ -1,7 +1,9 @@
 """The tuning lab: settings, Train and Stop, live plots, all runs, their comparison, and a place to try them."""
 
 import html
+import math
 import threading
+import time
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ launch.warm()  # takes seconds; by the time that somebody presses Train it is do
 _OPEN: dict[Path, "TuningLab"] = {}
 SHARED_CORES = 1 / 50  # of a core for looking and drawing, while a run computes on the same cores
 ALONE = 1 / 8
+SETTLED_S = 0.3  # without a change, settings have come to rest
+SETTLED_AT_LAST_S = 2.0
 AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
 
@@ -57,6 +61,7 @@ class TuningLab:
         self._listed: Hashable = None
         self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None
+        self._changed_at = -math.inf
         self._ticked: set[str] = set()
         self._began: set[str] = set()
         self._make(config or defaults())
@@ -93,9 +98,10 @@ class TuningLab:
             layout: `side by side` or `overlaid`; likewise.
         """
         chosen = [run if isinstance(run, Run) else self.store.get(run) for run in runs]
-        self.overview.axis.value = x or self.overview.axis.value
-        self.overview.form.value = layout or self.overview.form.value
-        self.overview.select(chosen)
+        with self._lock:
+            self.overview.axis.value = x or self.overview.axis.value
+            self.overview.form.value = layout or self.overview.form.value
+            self.overview.select(chosen)
         return compare_figure(chosen, x=self.overview.axis.value, layout=self.overview.form.value, names=names(chosen))
 
     def picture(self, run: Run | int | str) -> Picture:
@@ -123,7 +129,7 @@ class TuningLab:
 
     def _make(self, config: RunConfig) -> None:
         self.controls = Controls(config, corpora=corpus_menu(), encoders=encoder_menu())
-        self.controls.on_change(lambda _: self._refresher.poke())
+        self.controls.on_change(self._settings_changed)
         self.train_button = _button("Train", "play", "labkit-train", self._train_pressed, "primary")
         self.stop_button = _button("Stop", "stop", "labkit-stop", lambda: self.stop())
         self.empty_button = _button("Empty the queue", "times", "labkit-empty", self._empty_pressed)
@@ -162,17 +168,36 @@ class TuningLab:
 
     def _tick(self, run: Run) -> None:
         """Puts a new run beside those that are ticked; of more than AUTO_TICKED the oldest one makes room for it."""
-        ticked = self.overview.selected(self.store.runs())
-        self.overview.select([*ticked, run][-max(AUTO_TICKED, len(ticked)) :])
+        with self._lock:  # or a look that began before would untick what it does not know yet
+            ticked = self.overview.selected(self.store.runs())
+            self.overview.select([*ticked, run][-max(AUTO_TICKED, len(ticked)) :])
 
     def _train_pressed(self) -> None:
+        """Aside, as waiting here would keep the very messages waiting that are waited for."""
         self.train_button.disabled = True  # a double click is one run
+        threading.Thread(target=self._train_settled, name="labkit-train").start()
+
+    def _train_settled(self) -> None:
+        """Trains once the settings have come to rest.
+
+        A page sends a slider's next value only when the one before was answered, but a click at once: it overtakes
+        the last steps of a slider that was moved just before.
+        """
+        deadline = time.monotonic() + SETTLED_AT_LAST_S
+        while time.monotonic() < min(self._changed_at + SETTLED_S, deadline):
+            time.sleep(0.02)
         try:
             self._tell("")
             self.start()
+        except (ValueError, OSError) as problem:
+            self._tell(str(problem))
         finally:
             self.train_button.disabled = False
             answer_at_once(self.train_button)
+
+    def _settings_changed(self, _: RunConfig) -> None:
+        self._changed_at = time.monotonic()
+        self._refresher.poke()
 
     def _empty_pressed(self) -> None:
         launch.cancel_queued(self.store.folder)
@@ -235,7 +260,7 @@ class TuningLab:
         _set(self._failure, words.failure(run))
         _set(self._about, words.about(run))
         _set(self._queue, words.queue(queued, titles))
-        _show(self._queue_line, bool(queued))
+        _show(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
         label = "Train next" if live or queued else "Train"
         for button, name, value in (
             (self.train_button, "description", label),

@@ -44,7 +44,7 @@ class StepAxis:
         firsts = range(1, epochs + 1, together)
         marks = [f"{first}–{min(first + together - 1, epochs)}" for first in firsts]
         marks = [f"epochs {marks[0]}", *marks[1:]] if together > 1 else [f"epoch {first}" for first in firsts]
-        boundaries = tuple(float(step) for step in range(per_epoch, steps, per_epoch * math.ceil(epochs / 60)))
+        boundaries = ticks[1:-1]
         return cls(float(steps), ticks, _step_labels(ticks), boundaries, middles, tuple(marks))
 
     def apply(self, area: Area) -> None:

@@ -22,6 +22,7 @@ class TryIt:
     def __init__(self, predict: Callable[[Path, str], dict[str, Any]] = launch.predict):
         self._predict = predict
         self._runs: dict[str, Run] = {}
+        self._offered: str | None = None
         self.run = widgets.Dropdown(options=[], description="by run", layout={"width": "min(100%, 420px)"})
         self.run.style.description_width = "52px"
         wide = {"width": "calc(100% - 6px)"}
@@ -37,13 +38,16 @@ class TryIt:
         self.refresh([], {})
 
     def refresh(self, runs: Sequence[Run], names: dict[Path, str]) -> None:
-        """Offers the runs that have weights, the newest first; keeps the chosen one."""
+        """Offers the runs that have weights, the newest first, which is offered until somebody chooses another."""
         usable = [run for run in reversed(runs) if run.is_final and has_weights(run)]
         self._runs = {names[run.folder]: run for run in usable}
         if tuple(self.run.options) != tuple(self._runs):
             chosen = self.run.value
             self.run.options = list(self._runs)
-            self.run.value = chosen if chosen in self._runs else next(iter(self._runs), None)
+            newest = next(iter(self._runs), None)
+            kept = chosen in self._runs and chosen != self._offered  # somebody chose it
+            self.run.value = chosen if kept else newest
+            self._offered = newest
         for widget, shown in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
             wanted = None if shown else "none"
             if widget.layout.display != wanted:

@@ -1,5 +1,6 @@
 """Train in this terminal: the run is recorded as any other, shown while it goes, and ended by Ctrl-C."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from types import FrameType
 
 from labkit.config import RunConfig
 from labkit.events import Event, RunFinished
+from labkit.processes import patient_threads
 from labkit.runs.store import RunStore
 from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.tables import console
@@ -25,6 +27,7 @@ def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
 
     Ctrl-C once stops after the step, twice raises KeyboardInterrupt.
     """
+    os.environ.update(patient_threads())  # read once, when torch is imported
     from labkit.training.recorder import record
 
     if not ranks.is_main():

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from labkit.processes import patient_threads
 from labkit.training.prefork import ALREADY, frame
 from labkit.training.versions import versions
 
@@ -39,10 +40,6 @@ PRELOAD = (
     "accelerate",
 )
 IDLE_S = 600.0
-# OpenMP's threads wait for each other by spinning. Where another process wants a core, they spin for one that cannot
-# run: on 2 busy cores 4 s of training became more than 60. Waiting without spinning costs a quarter where all cores are
-# free, which `OMP_WAIT_POLICY=ACTIVE` gets back. Read once, when torch is imported.
-PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Variables that count when a package is imported, not only when it is used.
 _VARIABLES = (
     *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "TORCH", "PYTORCH_", "HF_", "TRANSFORMERS_"),
@@ -113,7 +110,7 @@ def shutdown() -> None:
 
 def fresh_interpreter(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
     """Runs the server's script in a session of its own. `how` goes to Popen."""
-    how["env"] = PATIENT_THREADS | os.environ
+    how["env"] = patient_threads() | os.environ
     if sys.platform == "win32":
         how["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     else:

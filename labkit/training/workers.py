@@ -14,8 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from labkit.processes import patient_threads
 from labkit.training.prefork import Request, frame, read_frame
-from labkit.training.server import BOOT_S, PATIENT_THREADS, NoServerError, can_fork, connect, fresh_interpreter
+from labkit.training.server import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def current_folder() -> str:
 def _request(call: str, args: tuple[str, ...], cwd: str) -> Request:
     here = current_folder()
     path = [os.path.join(here, entry) for entry in sys.path]
-    environment = PATIENT_THREADS | os.environ
+    environment = patient_threads() | os.environ
     return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": environment}
 
 

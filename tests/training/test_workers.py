@@ -52,17 +52,19 @@ def test_a_child_has_the_environment_folder_and_path_of_who_asks(
 
 
 @pytest.mark.parametrize("fork", ["1", "0"])
-def test_threads_wait_without_spinning_unless_told_otherwise(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_soon_stop_spinning_unless_told_otherwise(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_FORK", fork)
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    found = ask_surroundings("OMP_WAIT_POLICY")
-    assert found["variable"] == "PASSIVE"
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    found = ask_surroundings("GOMP_SPINCOUNT")
+    assert 0 < int(found["variable"]) < 100_000
     booted = Path(f"/proc/{found['server']}/environ")  # what the server was started with
     if fork == "1" and booted.exists():
-        assert b"OMP_WAIT_POLICY=PASSIVE" in booted.read_bytes().split(b"\0")
+        assert b"GOMP_SPINCOUNT=" in booted.read_bytes()
     monkeypatch.setenv("LABKIT_FORK", "0")
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     assert ask_surroundings("OMP_WAIT_POLICY")["variable"] == "ACTIVE"
+    assert not ask_surroundings("GOMP_SPINCOUNT")["variable"]
 
 
 def test_server_and_children_have_sessions_of_their_own() -> None:
