@@ -29,7 +29,7 @@ from labkit.training import launch
 launch.warm()  # takes seconds; by the time that somebody presses Train it is done
 
 _OPEN: dict[Path, "TuningLab"] = {}
-SHARED_CORES = 1 / 50  # of a core for looking and drawing, while a run computes on the same cores
+SHARED_CORES = 1 / 75  # of a core for looking and drawing, while a run computes on the same cores
 ALONE = 1 / 8
 SETTLED_S = 0.3  # without a change, settings have come to rest
 SETTLED_AT_LAST_S = 2.0
