@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit.config import RunConfig
 
-# What the presets change of the defaults above. The article's pair is C7 of its listing: AdamW with 5 % warm-up and
+# What the presets change of RunConfig's defaults. The article's pair is that of its listing (see README): AdamW with 5 % warm-up and
 # linear decay for the encoder, staircase decay for the head, dropout 0.5, BiLSTM of 256.
 PRESETS: dict[str, dict[str, Any]] = {
     "labkit": {},

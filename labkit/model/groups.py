@@ -38,7 +38,7 @@ class Group:
 
         Climbs linearly over the warm-up, reaching the peak at its last step; then `linear` falls towards 0, which
         the step after the last would have, `constant` stays, and `staircase` is multiplied by the factor at every
-        `staircase_steps` steps, counted from the start (ARTICLE C7; tf.train.exponential_decay with staircase).
+        `staircase_steps` steps, counted from the start, as tf.train.exponential_decay does with its staircase.
         """
         if step < self.warmup_steps:
             return self.peak * (step + 1) / self.warmup_steps
