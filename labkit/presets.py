@@ -7,8 +7,8 @@ from typing import Any
 
 from labkit.config import RunConfig
 
-# What the presets change of RunConfig's defaults. The article's pair is that of its listing (see README): AdamW with 5 % warm-up and
-# linear decay for the encoder, staircase decay for the head, dropout 0.5, BiLSTM of 256.
+# What the presets change of RunConfig's defaults. The article's pair is that of its listing (see README): AdamW with
+# 5 % warm-up and linear decay for the encoder, staircase decay for the head, dropout 0.5, BiLSTM of 256.
 PRESETS: dict[str, dict[str, Any]] = {
     "labkit": {},
     "article": {
