@@ -30,17 +30,16 @@ def test_it_looks_at_most_four_times_a_second_however_often_it_is_poked():
     assert looks_within(1.1, lambda: True, poke=True) <= 6
 
 
-def test_it_looks_seldom_while_nothing_happens_but_at_once_when_poked():
+def test_it_looks_seldom_while_nothing_happens_but_soon_when_poked(monkeypatch):
     assert looks_within(1.1, lambda: False) <= 2
+    monkeypatch.setattr(refresher, "IDLE_S", 300.0)
     looked = threading.Event()
     loop = Refresher(lambda: looked.set() or False)
     loop.start()
-    time.sleep(0.4)
+    assert looked.wait(30)
     looked.clear()
-    begin = time.monotonic()
     loop.poke()
-    assert looked.wait(0.5)
-    assert time.monotonic() - begin < 0.4
+    assert looked.wait(30)
     loop.stop()
 
 
@@ -64,7 +63,7 @@ def test_one_bad_look_does_not_end_all_further_ones(monkeypatch, caplog):
     def broken():
         raise RuntimeError("no such run")
 
-    assert looks_within(0.3, broken) > 3
+    assert looks_within(1.0, broken) > 3
     assert "no such run" in caplog.text
 
 

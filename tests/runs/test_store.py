@@ -664,20 +664,19 @@ def test_a_resumed_run_is_live_again():
     assert run.is_live
 
 
-# --- speed: generous bounds, ten times what was measured
-
-
-def test_hundreds_of_runs_list_quickly(runs_folder):
-    for number in range(1, 301):
+def test_listing_finished_runs_reads_their_summaries_and_no_log(runs_folder, monkeypatch):
+    for number in range(1, 6):
         write_summary(write_run(runs_folder, steps=3, number=number))
-    began = time.perf_counter()
-    assert len(RunStore(runs_folder).runs()) == 300
-    assert time.perf_counter() - began < 1
+
+    def read(_):
+        raise AssertionError("a log was read")
+
+    monkeypatch.setattr(run_module, "events_of", read)
+    runs = RunStore(runs_folder).runs()
+    assert [run.state for run in runs] == ["completed"] * 5
+    assert all(run.best for run in runs)
 
 
-def test_ten_thousand_steps_load_quickly(runs_folder):
-    folder = write_run(runs_folder, steps=10_000)
-    began = time.perf_counter()
-    run = Run(folder)
-    assert len(run.steps) == 10_000
-    assert time.perf_counter() - began < 1
+def test_ten_thousand_steps_are_all_there(runs_folder):
+    run = Run(write_run(runs_folder, steps=10_000))
+    assert run.steps.step.tolist() == list(range(1, 10_001))
