@@ -226,7 +226,8 @@ class _Training:
                 for group in self.shop.groups:
                     if group.name == control.group:
                         group.peak = control.rate
-                        thaw(self.shop.tagger)
+                        if group.name == "encoder" and control.rate > 0:
+                            thaw(self.shop.tagger)
                         yield RateChanged(self.seconds(), self.step, group.name, control.rate)
 
     def _new_controls(self) -> list[StopAsked | RateAsked]:

@@ -139,6 +139,17 @@ def scale_the_loss(monkeypatch, factor, from_step):
     monkeypatch.setattr(workshop.Tagger, "forward", scaled)
 
 
+@pytest.mark.parametrize(("group", "thaws"), [("head", False), ("encoder", True)])
+def test_a_frozen_encoder_is_computed_again_only_once_its_own_rate_is_set(config, tmp_path, monkeypatch, group, thaws):
+    monkeypatch.setattr(trainer, "REPORT_INTERVAL_S", 0.0)
+    writer = LineWriter(tmp_path / "control.jsonl")
+    writer.write(RateAsked(group, 1e-3))
+    writer.close()
+    steps = only(StepDone, train(config.replace(encoder_rate=0.0, keep="none"), tmp_path))
+    assert set(steps[0].gradient_norms) == {"head"}
+    assert set(steps[-1].gradient_norms) == ({"encoder", "head"} if thaws else {"head"})
+
+
 def test_a_loss_that_explodes_ends_the_run_as_failed_with_step_rates_and_a_hint(config, monkeypatch):
     scale_the_loss(monkeypatch, 1e4, from_step=6)
     last = list(train(config))[-1]
