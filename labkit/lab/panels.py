@@ -33,6 +33,7 @@ SHARED_CORES = 1 / 75  # of a core for looking and drawing, while a run computes
 ALONE = 1 / 8
 SETTLED_S = 0.3  # without a change, settings have come to rest
 SETTLED_AT_LAST_S = 2.0
+REREAD_S = 3.0  # after which a corpus that could not be read is read again
 AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
 
@@ -61,7 +62,7 @@ class TuningLab:
         self._listed: Hashable = None
         self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None
-        self._changed_at = -math.inf
+        self._changed_at = self._refused_at = -math.inf
         self._ticked: set[str] = set()
         self._began: set[str] = set()
         self._make(config or defaults())
@@ -280,14 +281,16 @@ class TuningLab:
         return words.plan(estimate(runs, config, train, dev), warnings(config, limit))
 
     def _count(self, config: RunConfig) -> tuple[int, int] | str:
-        """Training and dev sentences of the config's corpus, or why there are none; read once."""
+        """Training and dev sentences of the config's corpus, or why there are none: then it is soon read again."""
         key = (config.corpus, config.dev_share, config.repair_tags)
+        if isinstance(self._plans.get(key), str) and time.monotonic() > self._refused_at + REREAD_S:
+            del self._plans[key]  # it may have been mended meanwhile
         if key not in self._plans:
             try:
                 corpus = read_corpus(config.corpus, dev_share=config.dev_share, repair=config.repair_tags)
                 self._plans[key] = len(corpus.train), len(corpus.dev)
             except (ValueError, OSError) as problem:
-                self._plans[key] = str(problem)
+                self._plans[key], self._refused_at = str(problem), time.monotonic()
         return self._plans[key]
 
     def _draw(self, runs: list[Run]) -> None:

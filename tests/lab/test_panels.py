@@ -118,6 +118,15 @@ def test_a_corpus_that_cannot_be_read_is_told_before_training(lab, tmp_path):
     assert "&lt;b&gt;bad" in lab._plan.value
 
 
+def test_a_corpus_that_was_mended_is_read_again_by_itself(lab, tmp_path):
+    corpus = tmp_path / "mine.txt"
+    corpus.write_text("one O\ntwo\n")
+    lab.controls.corpus.value = str(corpus)
+    until(lambda: "labkit-problem" in lab._plan.value)
+    corpus.write_text("one O\ntwo B-X\n\n" * 40)
+    until(lambda: "steps</b>" in lab._plan.value)
+
+
 def test_a_failed_run_shows_one_line_with_its_details_folded(lab, config):
     run = lab.start(config.replace(corpus="no-such-corpus"))
     assert run.wait(60).state == "failed"
