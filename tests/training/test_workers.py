@@ -182,9 +182,8 @@ def test_warming_does_not_delay_the_end_of_who_asked(tmp_path: Path, monkeypatch
     program = """
         import time
         from labkit.training import launch, server
-        begin = time.perf_counter()
         launch.warm()
-        assert time.perf_counter() - begin < 5
+        assert not server._connected(server._socket_path()), "it waited for the server"
         path = server._socket_path()
         while not server._is_up(path):
             time.sleep(0.01)
