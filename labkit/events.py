@@ -131,6 +131,39 @@ class Evaluated(_Line, frozen=True):
     part: str = "dev"  # or "test"
 
 
+class TimeSpent(_Line, frozen=True):
+    """Where the time went since the run began: all parts together are all of it.
+
+    Forward and backward count as one. `loading` is all before the first step; `data`, `encoder`, `downstream`, `CRF`
+    and `optimizer` are the parts of a step; then `evaluation`, `saving`, `profiling` and `other`.
+    """
+
+    seconds: float
+    step: int
+    spent: dict[str, float]  # seconds by part, summed up since the run began
+
+
+class OperatorTime(msgspec.Struct, frozen=True):
+    """One operator in the profiled steps; its own time, without that of the operators that it called."""
+
+    name: str
+    calls: int
+    seconds: float
+    share: float  # of all operators, from 0 to 1
+
+
+class OperatorsProfiled(_Line, frozen=True):
+    """A few steps were recorded operator by operator, which slows them: they are left out of tokens per second."""
+
+    seconds: float
+    step: int  # the last recorded one
+    steps: int  # recorded
+    tokens: int  # word pieces in these steps
+    took: float  # seconds for these steps, and for recording them
+    operators: list[OperatorTime]  # the longest ones
+    trace: str = ""  # a file in the run folder, for chrome://tracing or ui.perfetto.dev
+
+
 class DeviceSampled(_Line, frozen=True):
     """What one device was doing. For `cpu` the figures are this run's, of the cores and memory that it may use."""
 
@@ -182,6 +215,8 @@ Event = (
     | TrainingPlanned
     | StepDone
     | Evaluated
+    | TimeSpent
+    | OperatorsProfiled
     | DeviceSampled
     | RateChanged
     | CheckpointSaved

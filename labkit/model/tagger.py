@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torchcrf import CRF
 
 from labkit.data.encoding import Batch
+from labkit.model.watch import Watch
 
 
 class Tagger(nn.Module):
@@ -35,6 +36,7 @@ class Tagger(nn.Module):
         dropout: float = 0.3,
     ):
         super().__init__()
+        self.watch = Watch()
         if downstream not in ("bilstm", "none"):
             raise ValueError(f"downstream must be bilstm or none, not {downstream!r}")
         self.encoder = encoder
@@ -52,17 +54,21 @@ class Tagger(nn.Module):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The loss: negative log likelihood per word, a scalar in float32."""
-        return self.negative_log_likelihood(self.scores(batch), batch) / batch.words
+        loss = self.negative_log_likelihood(self.scores(batch), batch) / batch.words
+        self.watch.spent("CRF")
+        return loss
 
     def scores(self, batch: Batch) -> torch.Tensor:
         """Unnormalised tag scores, (batch, words, tags), float32."""
         vectors = self.encoder(input_ids=batch.pieces, attention_mask=batch.attention).last_hidden_state
+        self.watch.boundary("encoder", "downstream", vectors)
         places = batch.first[:, :, None].expand(-1, -1, vectors.shape[-1])
         words = self.dropout(vectors.gather(1, places))  # (batch, words, width)
         if self.lstm is not None:
             words = self.dropout(self._recurrent(words, batch.lengths))
-        scores: torch.Tensor = self.linear(words)
-        return scores.float()
+        scores: torch.Tensor = self.linear(words).float()
+        self.watch.boundary("downstream", "CRF", scores)
+        return scores
 
     def _recurrent(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """(batch, words, width) → (batch, words, 2 × lstm_size); padding is neither read nor written."""

@@ -31,6 +31,7 @@ from labkit.events import (
     RunFinished,
     StepDone,
     StopAsked,
+    TimeSpent,
     TrainingPlanned,
     controls_of,
 )
@@ -38,9 +39,11 @@ from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.model.groups import clip_gradients, set_rates
 from labkit.training.evaluation import Evaluation, evaluate
 from labkit.training.failures import Diverged, failure_of
+from labkit.training.stopwatch import Stopwatch
 from labkit.training.workshop import Part, Workshop, batches_of, open_accelerator, open_workshop, read_for, thaw
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
+TIME_INTERVAL_S = 2.0  # between two events that tell where the time went
 REPORT_STEPS = 10  # with several processes, which must report at the same step
 EXPLODED = 10.0  # times the untrained tagger's loss, over the last few steps
 
@@ -83,8 +86,9 @@ class _Training:
         self.tokens = 0
         self.stopping = False
         self.shop: Workshop
+        self.watch: Stopwatch
         self._pending: list[_Pending] = []
-        self._reported = 0.0
+        self._reported = self._timed = 0.0
         self._recent: deque[float] = deque(maxlen=5)
         self._best: tuple[float, float] | None = None
         self._best_step = -1
@@ -118,6 +122,7 @@ class _Training:
         corpus = read_for(config)
         yield self._phase("loading the encoder")
         self.shop = shop = open_workshop(config, accelerator, precision, corpus)
+        shop.tagger.watch = self.watch = Stopwatch(shop.device, loading=self.seconds())
         yield CorpusRead(
             seconds=self.seconds(),
             name=corpus.name,
@@ -152,6 +157,8 @@ class _Training:
             yield from self._obey()
             if self._report_is_due():
                 yield from self._report()
+                if time.monotonic() - self._timed >= TIME_INTERVAL_S:
+                    yield self._time_spent()
             if self.stopping:
                 break
             every = self.config.evaluate_every
@@ -159,6 +166,7 @@ class _Training:
                 yield from self._evaluate(epoch + done / self.shop.steps_per_epoch)
                 yield self._phase("training")
         yield from self._report()
+        yield self._time_spent()
 
     def _finish(self) -> Iterator[Event]:
         if not self.stopping and self.shop.test.gold:
@@ -166,26 +174,32 @@ class _Training:
         if self.folder and "last" in self.config.keep and self.step:
             yield self._phase("saving the weights")
             yield from self._save("last")
+        yield self._time_spent()
         state = "stopped" if self.stopping else "completed"
         yield RunFinished(self.seconds(), state, self.step)
 
     # --- one step
 
     def _one_step(self, parts: list[list[Window]], epoch: float) -> _Pending:
-        shop, accelerator = self.shop, self.shop.accelerator
+        shop, accelerator, watch = self.shop, self.shop.accelerator, self.watch
+        watch.begin_step()
         batches = [shop.encoder.collate(windows) for windows in parts]
         words = sum(batch.words for batch in batches)
         rates = set_rates(shop.optimizer, shop.groups, self.step)
         total = torch.zeros((), device=shop.device)
         for number, batch in enumerate(batches, start=1):
             with accelerator.no_sync(shop.model) if number < len(batches) else nullcontext():
-                loss = shop.model(batch.to(shop.device)) * (batch.words / words)
+                moved = batch.to(shop.device)
+                watch.spent("data")
+                loss = shop.model(moved) * (batch.words / words)
                 accelerator.backward(loss)
+                watch.backward_over()
             total += loss.detach()
         accelerator.unscale_gradients(shop.optimizer)
         norms = clip_gradients(shop.groups, self.config.clip_norm)
         shop.optimizer.step()
         shop.optimizer.zero_grad()
+        watch.spent("optimizer")
         self.step += 1
         self.tokens += sum(batch.tokens for batch in batches) * accelerator.num_processes
         return _Pending(self.step, epoch, self.seconds(), self.tokens, rates, total, norms)
@@ -265,6 +279,7 @@ class _Training:
             self._best, self._best_step = (event.f1, -found.loss), self.step
             if self.folder and "best" in self.config.keep:
                 yield from self._save("best")
+        yield self._time_spent()
 
     def _test(self) -> Iterator[Event]:
         """The test part, scored once, by the weights that were best on dev where they were kept."""
@@ -282,7 +297,7 @@ class _Training:
 
     def _score(self, part: Part) -> Evaluation | None:
         shop = self.shop
-        with shop.accelerator.autocast():
+        with self.watch.all_to("evaluation"), shop.accelerator.autocast():
             return evaluate(
                 shop.tagger, shop.encoder, part.windows, part.gold, shop.corpus.tags, shop.device, self._stop_asked
             )
@@ -304,17 +319,26 @@ class _Training:
 
     def _save(self, name: str) -> Iterator[Event]:
         assert self.folder is not None
+        with self.watch.all_to("saving"):
+            self._write_weights(self.folder, name)
+        yield CheckpointSaved(self.seconds(), self.step, name)
+
+    def _write_weights(self, folder: Path, name: str) -> None:
         if self.shop.accelerator.is_main_process:
             if name == "last" and self._best_step == self.step and "best" in self.config.keep:
-                link_tagger(self.folder / "best", self.folder / "last")
+                link_tagger(folder / "best", folder / "last")
             else:
                 settings = {**self.config.as_dict(), "max_pieces": self.shop.encoder.max_pieces}
                 shop = self.shop
-                save_tagger(self.folder / name, shop.tagger, shop.encoder, shop.corpus.tags, settings)
+                save_tagger(folder / name, shop.tagger, shop.encoder, shop.corpus.tags, settings)
         self.shop.accelerator.wait_for_everyone()
-        yield CheckpointSaved(self.seconds(), self.step, name)
 
     # --- small things
+
+    def _time_spent(self) -> TimeSpent:
+        self._timed = time.monotonic()
+        spent = {part: round(seconds, 4) for part, seconds in self.watch.told().items()}
+        return TimeSpent(self.seconds(), self.step, spent)
 
     def _phase(self, text: str) -> PhaseEntered:
         return PhaseEntered(self.seconds(), text)
