@@ -10,7 +10,8 @@ import numbers
 import types
 import typing
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from functools import cache
+from typing import Any, Literal, NamedTuple, Self
 
 
 @dataclass(frozen=True)
@@ -239,8 +240,8 @@ class RunConfig:
     seed: int = knob(0, "Seed", "decides the initial head, the order of sentences and dropout", low=0, high=2**32 - 1)
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+        for rule in _rules():
+            object.__setattr__(self, rule.name, _checked(rule, getattr(self, rule.name)))
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked like any other."""
@@ -252,7 +253,7 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The config of a stored run; a field that this version does not know is a ValueError."""
-        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        unknown = sorted(values.keys() - {rule.name for rule in _rules()})
         if unknown:
             raise ValueError(f"unknown settings {', '.join(unknown)}; written by another version of labkit?")
         return cls(**values)
@@ -296,22 +297,40 @@ def _plain_type(field: dataclasses.Field[Any]) -> tuple[type, bool]:
     return field.type, False
 
 
-def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
-    kind, optional = _plain_type(field)
+class _Rule(NamedTuple):
+    """What a value of a field is checked by."""
+
+    name: str
+    kind: type
+    optional: bool
+    default: Any
+    knob: Knob
+
+
+@cache
+def _rules() -> tuple[_Rule, ...]:
+    """Found out once: a table of a thousand runs checks a thousand configs before it is shown."""
+    fields = dataclasses.fields(RunConfig)
+    return tuple(_Rule(field.name, *_plain_type(field), field.default, field.metadata["knob"]) for field in fields)
+
+
+def _checked(rule: _Rule, value: Any) -> Any:
+    name, kind, optional, default, knob = rule
     if value is None and optional:
         return None
-    value = _of_type(field.name, kind, value)
-    rule: Knob = field.metadata["knob"]
-    if rule.choices and value not in rule.choices:
-        raise ValueError(f"{field.name} must be one of {', '.join(rule.choices)}, not {value!r}")
-    if kind in (int, float) and not _within(rule, value):
-        raise ValueError(f"{field.name} must be between {_plain(rule.low)} and {_plain(rule.high)}, not {value!r}")
-    if kind is str and not rule.choices and not value.strip() and field.default:
-        raise ValueError(f"{field.name} must not be empty")
+    value = _of_type(name, kind, value)
+    if knob.choices and value not in knob.choices:
+        raise ValueError(f"{name} must be one of {', '.join(knob.choices)}, not {value!r}")
+    if kind in (int, float) and not _within(knob, value):
+        raise ValueError(f"{name} must be between {_plain(knob.low)} and {_plain(knob.high)}, not {value!r}")
+    if kind is str and not knob.choices and not value.strip() and default:
+        raise ValueError(f"{name} must not be empty")
     return value
 
 
 def _of_type(name: str, kind: type, value: Any) -> Any:
+    if type(value) is kind:  # as nearly always, and several times cheaper than what follows
+        return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):  # numpy's numbers among them
         with contextlib.suppress(OverflowError, ValueError):  # infinite, or not a number
             if kind is float:
