@@ -1,0 +1,101 @@
+"""The limit of step_speed.py: how fast training would be, did it consist of the encoder's matrix products alone.
+
+    python benchmarks/limit.py '{"seed": 0}' bfloat16 float32
+
+Arguments are a RunConfig as JSON, and precisions, `auto` among them. For each step of an epoch, with as many pieces as
+it really has, without padding: every linear layer of the encoder forward, then backward in reverse order, by the
+gradient of its input and that of its weight. Each layer has weights, inputs and gradients of its own, so that caches
+are as full as in training. Left out: attention's own products (1 % at the embedded corpus's lengths), and whatever is
+no matrix product. The first pass over the epoch warms up; of the others the fastest counts. Prints, as one line of
+JSON, by precision: pieces per second, and GFLOP/s.
+"""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from labkit.config import RunConfig
+from labkit.data.assets import locate_encoder
+from labkit.data.encoding import Encoder, bucketed
+from labkit.model.pretrained import load_encoder, load_tokenizer
+from labkit.training.precision import choose_precision
+from labkit.training.workshop import find_device, limited, read_for
+
+PASSES = 2
+
+
+@dataclass
+class Layer:
+    """A linear layer with room for the longest step; shapes as in torch.nn.Linear."""
+
+    weight: torch.Tensor  # (out, in)
+    inputs: torch.Tensor  # (pieces, in)
+    outputs: torch.Tensor  # (pieces, out); backward, their gradients
+    input_gradients: torch.Tensor  # (pieces, in)
+    weight_gradient: torch.Tensor  # (out, in)
+
+
+def main() -> None:
+    config = RunConfig.from_dict(json.loads(sys.argv[1]))
+    device = find_device(config.device)
+    pretrained = load_encoder(locate_encoder(config.encoder))
+    steps = pieces_of_steps(config)
+    names = dict.fromkeys(choose_precision(name, device) for name in sys.argv[2:])
+    found = {name: measure(pretrained, steps, getattr(torch, name), device) for name in names}
+    print(json.dumps(found))
+
+
+def pieces_of_steps(config: RunConfig) -> list[int]:
+    """Pieces without padding of every step of the first epoch."""
+    corpus = read_for(config)
+    encoder = Encoder(load_tokenizer(locate_encoder(config.encoder)), corpus.tags, config.max_pieces)
+    windows = encoder.encode(limited(corpus.train, config.train_limit, config.seed))
+    batches = bucketed(windows, config.batch_size, torch.Generator().manual_seed(config.seed))
+    return [sum(len(window.pieces) for window in batch) for batch in batches]
+
+
+def measure(pretrained: Any, steps: list[int], kind: torch.dtype, device: torch.device) -> dict[str, float]:
+    layers = layers_of(pretrained, max(steps), kind, device)
+    seconds = [one_epoch(layers, steps, device) for _ in range(1 + PASSES)]
+    best = min(seconds[1:])
+    operations = 3 * 2 * sum(steps) * sum(layer.weight.numel() for layer in layers)
+    return {"tokens_per_s": sum(steps) / best, "gflop_per_s": operations / best / 1e9}
+
+
+def layers_of(pretrained: Any, most: int, kind: torch.dtype, device: torch.device) -> list[Layer]:
+    """The encoder's linear layers, the pooler's not, in the order of its modules."""
+    pretrained.pooler = None
+    found = []
+    for module in pretrained.modules():
+        if isinstance(module, torch.nn.Linear):
+            weight = module.weight.detach().to(device, kind)
+            inputs = torch.randn(most, module.in_features, dtype=kind, device=device)
+            outputs = torch.randn(most, module.out_features, dtype=kind, device=device)
+            found.append(Layer(weight, inputs, outputs, torch.empty_like(inputs), torch.empty_like(weight)))
+    return found
+
+
+def one_epoch(layers: list[Layer], steps: list[int], device: torch.device) -> float:
+    """Seconds of all products of an epoch."""
+    begin = now(device)
+    for pieces in steps:
+        for layer in layers:
+            torch.mm(layer.inputs[:pieces], layer.weight.T, out=layer.outputs[:pieces])
+        for layer in reversed(layers):
+            torch.mm(layer.outputs[:pieces], layer.weight, out=layer.input_gradients[:pieces])
+            torch.mm(layer.outputs[:pieces].T, layer.inputs[:pieces], out=layer.weight_gradient)
+    return now(device) - begin
+
+
+def now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+if __name__ == "__main__":
+    main()
