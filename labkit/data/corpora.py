@@ -4,28 +4,18 @@ A corpus is a file, or a folder with a `train` file and optionally `dev` and `te
 meant is a ValueError that names file and line and says what was expected.
 """
 
-import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit import folders
 from labkit.data import conll
 from labkit.data.conll import Part
-from labkit.data.pins import CORPORA
+from labkit.data.sources import Source, corpus_menu, find_corpus, together
 from labkit.data.tags import BIO, Pair, Scheme, Span, pairs, recognise, spans, to_bio
 
-__all__ = ["Corpus", "Sentence", "Span", "corpus_menu", "read_corpus", "spans"]
-
-# File names, up to the first dot and without regard to capitals, and the part they hold.
-_ROLES = {
-    "train": "train",
-    **dict.fromkeys(("dev", "valid", "validation", "val", "testa"), "dev"),
-    **dict.fromkeys(("test", "testb"), "test"),
-}
-_ENDINGS = {"", ".txt", ".conll", ".bio", ".tsv", ".iob", ".iob2", ".bioes", ".bmes", ".bilou", ".ner", ".tags"}
+__all__ = ["Corpus", "Sentence", "Source", "Span", "corpus_menu", "find_corpus", "read_corpus", "spans"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +41,8 @@ class Corpus:
     notes: tuple[str, ...]  # what was mended, skipped or split, one sentence each
 
 
-def read_corpus(path_or_name: str | Path, *, dev_share: float = 0.15, seed: int = 0, repair: bool = False) -> Corpus:
-    """Reads a corpus by its name in the menu or by the path of a file or folder.
+def read_corpus(corpus: str | Path | Source, *, dev_share: float = 0.15, seed: int = 0, repair: bool = False) -> Corpus:
+    """Reads a corpus by its name in the menu, by the path of a file or folder, or as `find_corpus` found it.
 
     Args:
         dev_share: share of the sentences split off for dev where the corpus has none, above 0 and below 1.
@@ -63,10 +53,9 @@ def read_corpus(path_or_name: str | Path, *, dev_share: float = 0.15, seed: int 
     """
     if not 0 < dev_share < 1:
         raise ValueError(f"dev_share must be above 0 and below 1, not {dev_share!r}")
-    name, files, notes = _find(path_or_name)
-    parts = {role: conll.read(path, shown) for role, (path, shown) in files.items()}
-    for part in parts.values():
-        notes += part.notes
+    source = corpus if isinstance(corpus, Source) else find_corpus(corpus)
+    parts = {role: conll.read(path, shown) for role, (path, shown) in source.files.items()}
+    notes = [*source.notes, *(note for part in parts.values() for note in part.notes)]
     scheme, sentences, mended = _normalise(parts, repair)
     notes += mended
     _check_tags_known(parts, sentences)
@@ -75,86 +64,16 @@ def read_corpus(path_or_name: str | Path, *, dev_share: float = 0.15, seed: int 
         sentences["train"], sentences["dev"], note = _split(sentences["train"], dev_share, seed, parts["train"])
         notes.append(note)
     return Corpus(
-        name=name,
+        name=source.name,
         train=sentences["train"],
         dev=sentences["dev"],
         test=sentences.get("test", ()),
         types=tuple(sorted({tag[2:] for tag in tags})),
         tags=("O", *tags),
         scheme=scheme.name,
-        sha256=_sha256(parts),
+        sha256=together({role: part.sha256 for role, part in parts.items()}),
         notes=(*notes, *_content_notes(sentences)),
     )
-
-
-def corpus_menu() -> list[str]:
-    """Names that `read_corpus` takes: the pinned corpora, fetched or not, then the user's folders in `data/`."""
-    data = folders.data()
-    found = sorted(folder.name for folder in data.iterdir() if _is_corpus(folder)) if data.is_dir() else []
-    return [*CORPORA, *(name for name in found if name not in CORPORA)]
-
-
-def _is_corpus(folder: Path) -> bool:
-    try:
-        return not folder.name.startswith(".") and any(_role(path) == "train" for path in folder.iterdir())
-    except OSError:  # a file, or a folder that may not be read
-        return False
-
-
-def _role(path: Path) -> str | None:
-    """The part that a file holds by its name, or None."""
-    if path.suffix.lower() not in _ENDINGS or not path.is_file():
-        return None
-    return _ROLES.get(path.name.split(".")[0].lower())
-
-
-def _find(path_or_name: str | Path) -> tuple[str, dict[str, tuple[Path, str]], list[str]]:
-    """The corpus's name, its files by part with the paths that messages show, and notes."""
-    wanted = str(path_or_name)
-    if isinstance(path_or_name, str) and wanted in CORPORA:
-        CORPORA[wanted].require()
-    try:
-        path, shown = _locate(wanted)
-        if path.is_dir():
-            return path.resolve().name, *_files_of(path, shown)
-        if path.is_file():
-            return path.stem, {"train": (path, shown)}, []
-    except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`
-        raise ValueError(f"corpus {wanted!r} cannot be read: {error}") from None
-    menu = ", ".join(corpus_menu())
-    raise ValueError(f"corpus {wanted!r} is no file, no folder and no name in the menu; the menu has {menu}")
-
-
-def _locate(wanted: str) -> tuple[Path, str]:
-    """Where to look, and how messages call it. A name of the menu comes before one in the current folder."""
-    in_data = folders.data() / wanted
-    if wanted in CORPORA or (wanted in corpus_menu() and Path(wanted).name == wanted):
-        return in_data, f"{folders.data().name}/{wanted}"
-    return Path(wanted or "(empty)").expanduser(), wanted
-
-
-def _files_of(folder: Path, shown: str) -> tuple[dict[str, tuple[Path, str]], list[str]]:
-    files: dict[str, tuple[Path, str]] = {}
-    for path in sorted(folder.iterdir()):
-        role = _role(path)
-        if role in files:
-            first = files[role][0].name
-            raise ValueError(
-                f"{shown}: both {first} and {path.name} may be the {role} part; keep one, rename the other"
-            )
-        if role:
-            files[role] = path, f"{shown.rstrip('/')}/{path.name}"
-    unread = [path.name for path in sorted(folder.iterdir()) if _looks_like_a_part(path)]
-    if "train" not in files:
-        endings = ", ".join(sorted(_ENDINGS - {""}))
-        raise ValueError(
-            f"{shown}: no train file; expected a file called train with one of the endings {endings}, or none"
-        )
-    return files, [f"{shown}/{name} was not read: its ending is not one of a corpus file." for name in unread]
-
-
-def _looks_like_a_part(path: Path) -> bool:
-    return path.is_file() and _role(path) is None and path.name.split(".")[0].lower() in _ROLES
 
 
 def _normalise(parts: Mapping[str, Part], repair: bool) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[str]]:
@@ -244,10 +163,3 @@ def _content_notes(sentences: Mapping[str, tuple[Sentence, ...]]) -> list[str]:
         if not any(tag != "O" for sentence in part for tag in sentence.tags):
             notes.append(f"The {role} part holds no entity: every tag is O.")
     return notes
-
-
-def _sha256(parts: Mapping[str, Part]) -> str:
-    if len(parts) == 1:
-        return parts["train"].sha256
-    lines = "".join(f"{role} {parts[role].sha256}\n" for role in sorted(parts))
-    return hashlib.sha256(lines.encode()).hexdigest()
