@@ -237,6 +237,9 @@ class RunConfig:
     trackers: str = knob(
         "", "Trackers", "accelerate's trackers to report to as well, such as tensorboard, separated by commas"
     )
+    profile: bool = knob(
+        False, "Profile", "record ten steps operator by operator, into a table and a trace file; slows those steps"
+    )
     seed: int = knob(0, "Seed", "decides the initial head, the order of sentences and dropout", low=0, high=2**32 - 1)
 
     def __post_init__(self) -> None:
@@ -253,7 +256,7 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The config of a stored run; a field that this version does not know is a ValueError."""
-        unknown = sorted(values.keys() - {rule.name for rule in _rules()})
+        unknown = sorted(set(values) - {rule.name for rule in _rules()})
         if unknown:
             raise ValueError(f"unknown settings {', '.join(unknown)}; written by another version of labkit?")
         return cls(**values)
