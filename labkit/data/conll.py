@@ -6,6 +6,7 @@ one, else by spaces; any other white space belongs to the word, since a full-wid
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from labkit.data.tags import TAG, TAG_HELP
 
 LONG_SENTENCE = 1000  # words; no writer writes such sentences, files without blank lines do
 
+BLOCK = 2**20  # bytes that are decoded and cut into lines at a time
+
+_MARK = "\ufeff".encode()  # the byte order mark
 _BLANK = ("", "blank")
 _DOCUMENT = ("", "document")
 
@@ -21,8 +25,8 @@ _DOCUMENT = ("", "document")
 class Raw:
     """A sentence as it stands in the file; its word `i` stands on line `line + i`."""
 
-    words: list[str]
-    tags: list[str]
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
     line: int
 
 
@@ -48,12 +52,12 @@ def read(path: Path, shown: str) -> Part:
         data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{shown}: cannot be read: {error.strerror}") from None
-    text = _decoded(data, shown)
     part = Part(shown, hashlib.sha256(data).hexdigest(), [])
-    _Reader(part).read(text)
+    data = _checked(data, shown)
+    _Reader(part).read(data)
     if not part.sentences:
         raise _error(shown, 1, "no sentences here; expected lines of a word and its tag, blank lines between sentences")
-    _note_oddities(part, text)
+    _note_oddities(part, data)
     return part
 
 
@@ -66,19 +70,23 @@ class _Reader:
         self.comments: list[int] = []
         # Lines repeat ("的 O"): the cache halves the time, and equal words share one string in memory.
         self.known: dict[str, tuple[str, str]] = {}
+        self.taggings: dict[tuple[str, ...], tuple[str, ...]] = {}  # so do the tags of sentences, all O mostly
 
-    def read(self, text: str) -> None:
+    def read(self, data: bytes) -> None:
         words: list[str] = []
         tags: list[str] = []
         known = self.known
-        for number, line in enumerate([*text.split("\n"), ""], 1):
+        for number, line in enumerate(_lines(data), 1):
             word, tag = known.get(line) or self._columns(line, number, at_start=not words)
             if word:
                 words.append(word)
                 tags.append(tag)
             elif words:
-                self.part.sentences.append(Raw(words, tags, number - len(words)))
-                words, tags = [], []
+                tagging = tuple(tags)
+                tagging = self.taggings.setdefault(tagging, tagging)
+                self.part.sentences.append(Raw(tuple(words), tagging, number - len(words)))
+                words.clear()
+                tags.clear()
         self._note_skipped()
 
     def _columns(self, line: str, number: int, at_start: bool) -> tuple[str, str]:
@@ -140,17 +148,38 @@ def _is_comment(line: str) -> bool:
     return line.startswith("# ") and not TAG.fullmatch(re.split(r"[ \t]+", line.rstrip(" \t\r"))[-1])
 
 
-def _decoded(data: bytes, shown: str) -> str:
+def _lines(data: bytes) -> Iterator[str]:
+    """The lines of a checked text, and an empty one at the end. Block by block: all at once take 20 times its size."""
+    for _, block in _blocks(data):
+        yield from block.decode().split("\n")
+    yield ""
+
+
+def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The text in pieces of whole lines, without the line end between them, and where each begins."""
+    start = 0
+    while start <= len(data):
+        end = data.find(b"\n", start + BLOCK)
+        end = len(data) if end < 0 else end
+        yield start, data[start:end]
+        start = end + 1
+
+
+def _checked(data: bytes, shown: str) -> bytes:
+    """The text in UTF-8, its lines ended by LF or CRLF, without the mark before it."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _error(shown, 1, "the file is in UTF-16; expected UTF-8, so save it as UTF-8")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _error(shown, data.count(b"\n", 0, error.start) + 1, _encoding_advice(data, error.start)) from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
+    for start, block in _blocks(data):
+        try:
+            block.decode()
+        except UnicodeDecodeError as error:
+            place = start + error.start
+            raise _error(shown, data.count(b"\n", 0, place) + 1, _encoding_advice(data, place)) from None
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise _error(shown, line, "a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
-    return text if "\n" in text else text.replace("\r", "\n")
+    data = data.removeprefix(_MARK)
+    return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 
 def _encoding_advice(data: bytes, offset: int) -> str:
@@ -164,13 +193,13 @@ def _encoding_advice(data: bytes, offset: int) -> str:
     return f"byte {offset} of the file is not UTF-8{guess}; save the file as UTF-8, for example with `{command}`"
 
 
-def _note_oddities(part: Part, text: str) -> None:
+def _note_oddities(part: Part, data: bytes) -> None:
     longest = max(part.sentences, key=lambda sentence: len(sentence.words))
     if len(longest.words) > LONG_SENTENCE:
         what = f"the longest sentence has {len(longest.words)} words (from line {longest.line})"
         part.notes.append(f"{part.shown}: {what}; are blank lines between sentences missing?")
-    if marks := text.count("\ufeff"):
-        line = text.count("\n", 0, text.index("\ufeff")) + 1
+    if marks := data.count(_MARK):
+        line = data.count(b"\n", 0, data.index(_MARK)) + 1
         what = _count(marks, "byte order mark")
         part.notes.append(f"{part.shown}: {what} inside the text kept as part of words, the first on line {line}.")
 
