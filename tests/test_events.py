@@ -20,6 +20,8 @@ from labkit.events import (
     GroupAudit,
     GroupsAudited,
     LineWriter,
+    OperatorsProfiled,
+    OperatorTime,
     PhaseEntered,
     RateAsked,
     RateChanged,
@@ -28,6 +30,7 @@ from labkit.events import (
     RunStarted,
     StepDone,
     StopAsked,
+    TimeSpent,
     TrainingPlanned,
     TypeScore,
     controls_of,
@@ -43,6 +46,8 @@ ONE_OF_EACH: list[Event] = [
     TrainingPlanned(0.4, 30, 10, "cuda:0", "A card", "bfloat16", 1, "cd" * 32),
     StepDone(0.5, 1, 0.1, 2.25, {"encoder": 5e-5, "head": 5e-3}, {"encoder": 1.0, "head": None}, 640),
     Evaluated(0.6, 10, 1.0, 6400, 1.5, 0.5, 0.25, 1 / 3, {"person": TypeScore(1.0, 0.5, 2 / 3, 7)}),
+    TimeSpent(0.65, 10, {"loading": 0.2, "encoder": 0.4, "other": 0.05}),
+    OperatorsProfiled(0.66, 10, 2, 128, 0.1, [OperatorTime("addmm", 96, 0.05, 0.5)], "trace.json.gz"),
     DeviceSampled(0.7, "gpu 0", None, 1.0, 2.0, 3.0, missing={"utilization": "MIG"}),
     RateChanged(0.8, 11, "head", 1e-3),
     CheckpointSaved(0.9, 20, "best"),
@@ -71,6 +76,15 @@ def test_every_kind_of_event_comes_back_as_it_was(tmp_path: Path) -> None:
     assert tail.skipped == 0
 
 
+def test_lines_can_be_taken_one_by_one(tmp_path: Path) -> None:
+    write(tmp_path, *ONE_OF_EACH)
+    tail = events_of(tmp_path)
+    lines = tail.each()
+    assert next(lines) == ONE_OF_EACH[0]
+    assert list(lines) == ONE_OF_EACH[1:]
+    assert tail.read() == []
+
+
 def test_a_line_is_one_plain_json_object_that_names_its_kind(tmp_path: Path) -> None:
     write(tmp_path, *ONE_OF_EACH)
     lines = (tmp_path / EVENTS).read_bytes().removesuffix(b"\n").split(b"\n")
@@ -83,6 +97,8 @@ def test_a_line_is_one_plain_json_object_that_names_its_kind(tmp_path: Path) -> 
         "training planned",
         "step done",
         "evaluated",
+        "time spent",
+        "operators profiled",
         "device sampled",
         "rate changed",
         "checkpoint saved",

@@ -75,7 +75,7 @@ def _is_like(run: Run, config: RunConfig, processes: int, host: str) -> bool:
         and all(getattr(run.config, name) == getattr(config, name) for name in _SAME)
         and (run.config.encoder_rate == 0) == (config.encoder_rate == 0)
         and summary.step >= FEWEST_STEPS
-        and summary.training_s > 0
+        and summary.all_steps_s > 0
         and summary.epoch * run.corpus.train_sentences > 0
     )
 
@@ -94,7 +94,7 @@ def _scaled(run: Run, config: RunConfig, sentences: int, per_epoch: int, dev_sen
     assert run.plan
     assert run.corpus
     summary = run.summary()
-    per_sentence = summary.training_s / (summary.epoch * run.corpus.train_sentences)
+    per_sentence = summary.all_steps_s / (summary.epoch * run.corpus.train_sentences)
     per_evaluation = summary.evaluation_s / max(summary.evaluations, 1)
     if dev_sentences is not None and run.corpus.dev_sentences:
         per_evaluation *= dev_sentences / run.corpus.dev_sentences

@@ -9,9 +9,11 @@ from labkit.events import (
     Evaluated,
     Event,
     GroupAudit,
+    OperatorsProfiled,
     RateChanged,
     RunFinished,
     RunStarted,
+    TimeSpent,
     TrainingPlanned,
 )
 from labkit.runs.curves import Array, Axis, Curves, Steps
@@ -87,6 +89,15 @@ class Folded:
     @property
     def test(self) -> Evaluated | None:
         return self._summary.test
+
+    @property
+    def spent(self) -> TimeSpent | None:
+        """The last word on where its time went; None for a run that was too short, or of an older version."""
+        return self._summary.spent
+
+    @property
+    def profiled(self) -> OperatorsProfiled | None:
+        return self._summary.profiled
 
     def summary(self) -> Summary:
         """All but the curves; not to be changed."""

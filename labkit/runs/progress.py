@@ -32,7 +32,7 @@ def seconds_left(summary: Summary) -> float | None:
     """Steps still to go, times what a step took so far with its share of the evaluations; None when not running."""
     if summary.state != "running" or not summary.plan or not summary.step:
         return None
-    return (summary.plan.steps - summary.step) * (summary.training_s + summary.evaluation_s) / summary.step
+    return (summary.plan.steps - summary.step) * (summary.all_steps_s + summary.evaluation_s) / summary.step
 
 
 def tokens_per_s_lately(steps: Steps) -> float | None:

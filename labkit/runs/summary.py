@@ -14,11 +14,13 @@ from labkit.events import (
     Event,
     GroupAudit,
     GroupsAudited,
+    OperatorsProfiled,
     PhaseEntered,
     RunFinished,
     RunQueued,
     RunStarted,
     StepDone,
+    TimeSpent,
     TrainingPlanned,
 )
 
@@ -43,13 +45,16 @@ class Summary(msgspec.Struct):
     tokens: int = 0
     loss: float | None = None  # of the last step
     seconds: float = 0.0  # of the last event
-    training_s: float = 0.0  # in steps
+    training_s: float = 0.0  # in steps, those not counted that a profiler slowed
+    profiling_s: float = 0.0  # in those
     evaluation_s: float = 0.0  # in evaluations on dev, saving the best weights included
     closing_s: float = 0.0  # on the test part and the last weights
     evaluations: int = 0  # on dev
     best: Evaluated | None = None  # highest dev F1; of equals the one with the lowest loss, as for the best weights
     latest: Evaluated | None = None  # on dev
     test: Evaluated | None = None
+    spent: TimeSpent | None = None  # the last word on where the time went
+    profiled: OperatorsProfiled | None = None
     finished: RunFinished | None = None
     vanished: bool = False  # its process ended without a word
 
@@ -78,14 +83,21 @@ class Summary(msgspec.Struct):
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Over all steps, evaluations not counted."""
-        return self.tokens / self.training_s if self.training_s > 0 else None
+        """Over all steps but profiled ones, evaluations not counted."""
+        return self.tokens / self.all_steps_s if self.all_steps_s > 0 else None
+
+    @property
+    def all_steps_s(self) -> float:
+        """What all steps so far would have taken if none of them had been profiled."""
+        counted = self.tokens - (self.profiled.tokens if self.profiled else 0)
+        return self.training_s * self.tokens / counted if counted > 0 else 0.0
 
     def _took(self, seconds: float) -> float:
         """Time since the last thing that took time; all of it is spent on one thing or another."""
         if not self.plan:
             return 0.0
-        return max(seconds - self.plan.seconds - self.training_s - self.evaluation_s - self.closing_s, 0.0)
+        known = self.training_s + self.profiling_s + self.evaluation_s + self.closing_s
+        return max(seconds - self.plan.seconds - known, 0.0)
 
 
 def _queued(summary: Summary, event: RunQueued) -> None:
@@ -141,6 +153,18 @@ def _saved(summary: Summary, event: CheckpointSaved) -> None:
         summary.closing_s += summary._took(event.seconds)
 
 
+def _time(summary: Summary, event: TimeSpent) -> None:
+    summary.spent = event
+
+
+def _profiled(summary: Summary, event: OperatorsProfiled) -> None:
+    """Its time stands among that of steps until now."""
+    summary.training_s += summary._took(event.seconds)
+    summary.profiling_s = min(event.took, summary.training_s)
+    summary.training_s -= summary.profiling_s
+    summary.profiled = event
+
+
 def _finished(summary: Summary, event: RunFinished) -> None:
     summary.closing_s += summary._took(event.seconds)
     summary.finished = event
@@ -156,5 +180,7 @@ _FOLDS: dict[type, Callable[[Summary, Any], None]] = {
     StepDone: _step,
     Evaluated: _evaluated,
     CheckpointSaved: _saved,
+    TimeSpent: _time,
+    OperatorsProfiled: _profiled,
     RunFinished: _finished,
 }

@@ -39,6 +39,7 @@ from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.model.groups import clip_gradients, set_rates
 from labkit.training.evaluation import Evaluation, evaluate
 from labkit.training.failures import Diverged, failure_of
+from labkit.training.profiler import StepProfiler
 from labkit.training.stopwatch import Stopwatch
 from labkit.training.workshop import Part, Workshop, batches_of, open_accelerator, open_workshop, read_for, thaw
 
@@ -87,6 +88,7 @@ class _Training:
         self.stopping = False
         self.shop: Workshop
         self.watch: Stopwatch
+        self.profiler: StepProfiler
         self._pending: list[_Pending] = []
         self._reported = self._timed = 0.0
         self._recent: deque[float] = deque(maxlen=5)
@@ -99,6 +101,8 @@ class _Training:
         return time.time() - self.began
 
     def close(self) -> None:
+        if hasattr(self, "profiler"):
+            self.profiler.close()
         if self.config.trackers and hasattr(self, "shop"):
             self.shop.accelerator.end_training()
 
@@ -123,6 +127,9 @@ class _Training:
         yield self._phase("loading the encoder")
         self.shop = shop = open_workshop(config, accelerator, precision, corpus)
         shop.tagger.watch = self.watch = Stopwatch(shop.device, loading=self.seconds())
+        steps = shop.steps_per_epoch * config.epochs
+        traced = self.folder if accelerator.is_main_process else None
+        self.profiler = StepProfiler(config.profile, steps, shop.device, self.watch, traced)
         yield CorpusRead(
             seconds=self.seconds(),
             name=corpus.name,
@@ -137,7 +144,7 @@ class _Training:
         yield GroupsAudited(self.seconds(), [group.audit() for group in shop.groups])
         yield TrainingPlanned(
             seconds=self.seconds(),
-            steps=shop.steps_per_epoch * config.epochs,
+            steps=steps,
             steps_per_epoch=shop.steps_per_epoch,
             device=str(shop.device),
             device_name=torch.cuda.get_device_name(shop.device) if shop.device.type == "cuda" else shop.device.type,
@@ -153,7 +160,10 @@ class _Training:
         self.shop.model.train()
         for done in range(1, self.shop.steps_per_epoch + 1):
             parts = [part for _, part in zip(range(self.config.accumulate), own, strict=False)]
-            self._pending.append(self._one_step(parts, epoch + done / self.shop.steps_per_epoch))
+            with self.profiler.step(self.step, self.tokens):
+                self._pending.append(self._one_step(parts, epoch + done / self.shop.steps_per_epoch))
+            if self.profiler.is_full:
+                yield from self._profiled()
             yield from self._obey()
             if self._report_is_due():
                 yield from self._report()
@@ -165,6 +175,7 @@ class _Training:
             if every and self.step % every == 0 and done < self.shop.steps_per_epoch:
                 yield from self._evaluate(epoch + done / self.shop.steps_per_epoch)
                 yield self._phase("training")
+        yield from self._profiled()
         yield from self._report()
         yield self._time_spent()
 
@@ -265,6 +276,7 @@ class _Training:
     # --- evaluation and weights
 
     def _evaluate(self, epoch: float) -> Iterator[Event]:
+        yield from self._profiled()
         yield from self._report()
         yield self._phase("evaluating")
         found = self._score(self.shop.dev)
@@ -334,6 +346,12 @@ class _Training:
         self.shop.accelerator.wait_for_everyone()
 
     # --- small things
+
+    def _profiled(self) -> Iterator[Event]:
+        """What the profiled steps spent their time on, once: as soon as there are enough, or anything else begins."""
+        if self.profiler.is_on:
+            yield from self._report()
+            yield self.profiler.end(self.step, self.tokens, self.seconds)
 
     def _time_spent(self) -> TimeSpent:
         self._timed = time.monotonic()

@@ -265,7 +265,7 @@ def test_two_processes_train_together_and_one_writes(config, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command += [str(script), json.dumps(config.as_dict()), str(folder)]
+    command += [str(script), json.dumps(config.replace(profile=True).as_dict()), str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -273,4 +273,5 @@ def test_two_processes_train_together_and_one_writes(config, tmp_path):
     plan = next(line for line in lines if line["kind"] == "training planned")
     assert (plan["processes"], plan["steps_per_epoch"]) == (2, 3)
     assert [line["step"] for line in lines if line["kind"] == "step done"] == [1, 2, 3, 4, 5, 6]
+    assert len([line for line in lines if line["kind"] == "operators profiled"]) == 1
     assert lines[-1]["state"] == "completed"

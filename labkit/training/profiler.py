@@ -1,0 +1,134 @@
+"""A few steps in mid-run, recorded operator by operator with torch.profiler."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from labkit.events import OperatorsProfiled, OperatorTime
+from labkit.training.stopwatch import Stopwatch
+
+FIRST = 20  # steps before, or half of a shorter run: by then all is warm
+STEPS = 10  # recorded; fewer where an epoch ends
+MOST_OPERATORS = 15
+TRACE = "trace.json.gz"
+STEP = "a step of training"  # what each recorded step is called in the trace
+PYTHON = "Python, between operators"
+
+
+class StepProfiler:
+    """Records STEPS steps, and says what they spent their time on. Does nothing where it is not wanted.
+
+        with profiler.step(steps_before, tokens_before):
+            ...
+        if profiler.is_full:
+            told = profiler.end(steps, tokens, seconds)
+
+    All the time from the first recorded step until `end` returns goes to `profiling` on the stopwatch.
+    """
+
+    def __init__(self, wanted: bool, steps: int, device: torch.device, watch: Stopwatch, folder: Path | None):
+        """
+        Args:
+            steps: of the whole run.
+            folder: what gets the trace; None for no trace.
+        """
+        self._wanted = wanted
+        self._first = min(FIRST, steps // 2)
+        self._device = device
+        self._watch = watch
+        self._folder = folder
+        self._profile: Any = None
+        self._done = 0
+        self._tokens_before = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether steps have been recorded that `end` was not called for."""
+        return self._profile is not None
+
+    @property
+    def is_full(self) -> bool:
+        return self._done == STEPS
+
+    @contextmanager
+    def step(self, steps: int, tokens: int) -> Iterator[None]:
+        """Around a step; `steps` steps and `tokens` word pieces were done before it."""
+        if self._wanted and not self.is_on and steps >= self._first:
+            self._begin(tokens)
+        if not self.is_on:
+            yield
+            return
+        with self._watch.all_to("profiling"), record_function(STEP):
+            yield
+        self._done += 1
+
+    def _begin(self, tokens: int) -> None:
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or it writes lines on stderr, through the progress bar
+        activities = [ProfilerActivity.CPU]
+        if self._device.type == "cuda":
+            activities.append(ProfilerActivity.CUDA)
+        with self._watch.all_to("profiling"):
+            self._tokens_before = tokens
+            self._profile = profile(activities=activities)
+            self._profile.start()
+
+    def end(self, steps: int, tokens: int, seconds: Callable[[], float]) -> OperatorsProfiled:
+        """What was found; also writes the trace, and records no further step.
+
+        Args:
+            steps: done by now.
+            tokens: word pieces seen by now.
+            seconds: tells those since the run began; asked when all is done.
+        """
+        assert self.is_on
+        with self._watch.all_to("profiling"):
+            self._profile.stop()
+            operators = operators_of(self._profile.key_averages(), on_device=self._device.type == "cuda")
+            if self._folder:
+                self._profile.export_chrome_trace(str(self._folder / TRACE))
+        self._profile, self._wanted = None, False
+        return OperatorsProfiled(
+            seconds=seconds(),
+            step=steps,
+            steps=self._done,
+            tokens=tokens - self._tokens_before,
+            took=self._watch.told()["profiling"],
+            operators=operators,
+            trace=TRACE if self._folder else "",
+        )
+
+
+    def close(self) -> None:
+        """Leaves off recording, if it is on, without a result."""
+        if self._profile is not None:
+            self._profile.stop()
+            self._profile, self._wanted = None, False
+
+
+def operators_of(averages: Any, on_device: bool) -> list[OperatorTime]:
+    """The operators of the longest own time, the longest first.
+
+    Args:
+        averages: torch.profiler's `key_averages()`.
+        on_device: whether the GPU's time counts, each kernel's for the operator that asked for it, or the CPU's.
+    """
+    times: dict[str, tuple[int, float]] = {}
+    for each in averages:
+        if each.device_type != DeviceType.CPU:
+            continue  # a kernel by itself, which counts for its operator already
+        seconds = (each.self_device_time_total if on_device else each.self_cpu_time_total) / 1e6
+        calls, before = times.get(_plain(each.key), (0, 0.0))
+        times[_plain(each.key)] = (max(calls, each.count), before + seconds)
+    total = sum(seconds for _, seconds in times.values()) or 1.0
+    longest = sorted(times.items(), key=lambda each: -each[1][1])[:MOST_OPERATORS]
+    return [OperatorTime(name, calls, round(took, 6), round(took / total, 4)) for name, (calls, took) in longest]
+
+
+def _plain(key: str) -> str:
+    return PYTHON if key == STEP else key.removeprefix("aten::").replace("autograd::engine::evaluate_function: ", "")

@@ -1,0 +1,81 @@
+"""A profiled run: which operators took how long, and a trace."""
+
+import gzip
+import json
+
+import pytest
+
+from labkit.config import RunConfig
+from labkit.events import Evaluated, OperatorsProfiled, StepDone, TimeSpent
+from labkit.runs.summary import Summary
+from labkit.training import profiler
+from labkit.training.trainer import train
+
+
+@pytest.fixture
+def config(tiny_encoder, tiny_corpus):
+    return RunConfig(
+        encoder=str(tiny_encoder), corpus=str(tiny_corpus), epochs=2, batch_size=4, lstm_size=16,
+        precision="float32", device="cpu", profile=True,
+    )  # fmt: skip
+
+
+def only(kind, events):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_a_profiled_run_tells_its_longest_operators_and_writes_a_trace(config, tmp_path):
+    events = list(train(config.replace(epochs=3), tmp_path))
+    (found,) = only(OperatorsProfiled, events)
+    assert 1 <= len(found.operators) <= profiler.MOST_OPERATORS
+    names = [operator.name for operator in found.operators]
+    assert "addmm" in names
+    assert profiler.PYTHON in names
+    assert not [name for name in names if name.startswith(("aten::", "autograd::"))]
+    seconds = [operator.seconds for operator in found.operators]
+    assert seconds == sorted(seconds, reverse=True)
+    assert 0 < sum(operator.share for operator in found.operators) <= 1.001
+    trace = json.loads(gzip.decompress((tmp_path / found.trace).read_bytes()))
+    steps = [each for each in trace["traceEvents"] if each.get("name") == profiler.STEP and each.get("ph") == "X"]
+    assert len(steps) == found.steps > 0
+
+
+def test_steps_are_recorded_in_mid_run_and_not_beyond_their_epoch(config, tmp_path):
+    events = list(train(config, tmp_path))  # 2 epochs of 10 steps: from step 10 on
+    (found,) = only(OperatorsProfiled, events)
+    assert (found.step, found.steps) == (20, 10)
+    before = events[: events.index(found)]
+    assert len(only(StepDone, before)) == 20  # all steps before it have been told
+    assert len(only(Evaluated, before)) == 1
+    events = list(train(config.replace(epochs=3), tmp_path))  # from step 15 on, until the epoch ends
+    (found,) = only(OperatorsProfiled, events)
+    assert (found.step, found.steps) == (20, 5)
+
+
+def test_recording_has_a_part_of_its_own_and_is_left_out_of_tokens_per_second(config, tmp_path):
+    events = list(train(config, tmp_path))
+    (found,) = only(OperatorsProfiled, events)
+    last = only(TimeSpent, events)[-1]
+    assert last.spent["profiling"] == pytest.approx(found.took, abs=1e-3)
+    assert sum(last.spent.values()) == pytest.approx(last.seconds, abs=0.05)
+    summary = Summary()
+    for event in events:
+        summary.add(event)
+    assert summary.profiling_s == found.took
+    tokens = only(StepDone, events)[-1].tokens - found.tokens
+    assert summary.tokens_per_s == pytest.approx(tokens / summary.training_s)
+    assert 0 < found.tokens < only(StepDone, events)[-1].tokens
+
+
+def test_profiling_changes_no_number_of_a_run(config, tmp_path):
+    profiled = [event.loss for event in train(config, tmp_path) if isinstance(event, StepDone)]
+    assert [event.loss for event in train(config.replace(profile=False)) if isinstance(event, StepDone)] == profiled
+
+
+def test_a_run_that_is_left_in_the_middle_does_not_go_on_recording(config, tmp_path):
+    run = train(config, tmp_path)
+    for event in run:
+        if isinstance(event, StepDone) and event.step >= 12:
+            break
+    run.close()
+    assert only(OperatorsProfiled, train(config, tmp_path))

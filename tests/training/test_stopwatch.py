@@ -1,0 +1,232 @@
+"""Where the time goes: every second is counted once, for the part that it went to."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from labkit.config import RunConfig
+from labkit.events import Evaluated, OperatorsProfiled, RunFinished, TimeSpent
+from labkit.training.stopwatch import EVERY, Stopwatch
+from labkit.training.trainer import train
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Device:
+    """A GPU that works through what it is given later, on a clock of its own in milliseconds."""
+
+    def __init__(self) -> None:
+        self.queued_ms = 0.0  # when it will be done with all it was given
+        self.now_ms = 0.0
+
+    def work(self, milliseconds: float) -> None:
+        self.queued_ms += milliseconds
+
+    def catch_up(self) -> None:
+        self.now_ms = self.queued_ms
+
+    def event(self) -> "Moment":
+        return Moment(self)
+
+
+class Moment:
+    def __init__(self, device: Device):
+        self.device, self.at = device, float("inf")
+
+    def record(self) -> None:
+        self.at = self.device.queued_ms
+
+    def query(self) -> bool:
+        return self.at <= self.device.now_ms
+
+    def elapsed_time(self, later: "Moment") -> float:
+        assert self.query(), "reading an event that the device has not passed yet waits, or raises"
+        assert later.query()
+        return later.at - self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def work(seconds: float, clock: Clock, backward_s: float = 0.0) -> "type[torch.autograd.Function]":
+    """A layer that takes so long, forward and backward."""
+
+    class Layer(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):  # type: ignore[no-untyped-def]
+            clock.now += seconds
+            return x * 1.0
+
+        @staticmethod
+        def backward(ctx, gradient):  # type: ignore[no-untyped-def]
+            clock.now += backward_s
+            return gradient
+
+    return Layer
+
+
+def step(watch: Stopwatch, clock: Clock, frozen: bool = False) -> None:
+    """One step: data 1 s, encoder 10 + 20, downstream 2 + 3, CRF 0.5 + 0.25, optimizer 4."""
+    watch.begin_step()
+    clock.now += 1
+    watch.spent("data")
+    weight = torch.ones(2, requires_grad=not frozen)
+    vectors = work(10, clock, 20).apply(weight)
+    watch.boundary("encoder", "downstream", vectors)
+    scores = work(2, clock, 3).apply(vectors + torch.ones(2, requires_grad=True))
+    watch.boundary("downstream", "CRF", scores)
+    loss = work(0.5, clock, 0.25).apply(scores).sum()
+    watch.spent("CRF")
+    loss.backward()
+    watch.backward_over()
+    clock.now += 4
+    watch.spent("optimizer")
+
+
+def test_forward_and_backward_of_a_part_count_together(clock: Clock) -> None:
+    watch = Stopwatch(CPU, loading=7.0, clock=clock)
+    step(watch, clock)
+    clock.now += 6
+    assert watch.told() == {
+        "loading": 7, "data": 1, "encoder": 30, "downstream": 5, "CRF": 0.75, "optimizer": 4, "other": 6
+    }  # fmt: skip
+
+
+def test_a_frozen_encoder_has_no_backward_part(clock: Clock) -> None:
+    watch = Stopwatch(CPU, clock=clock)
+    step(watch, clock, frozen=True)
+    step(watch, clock, frozen=False)  # and can be thawed
+    told = watch.told()
+    assert told["encoder"] == 10 + 30
+    assert told["downstream"] == 5 + 5
+    assert told["CRF"] == 0.75 * 2
+
+
+def test_all_parts_together_are_the_time_since_the_run_began(clock: Clock) -> None:
+    watch = Stopwatch(CPU, loading=3.0, clock=clock)
+    for number in range(5):
+        clock.now += 0.125
+        step(watch, clock, frozen=number % 2 == 0)
+        with watch.all_to("evaluation"):
+            clock.now += 2
+            watch.boundary("encoder", "downstream", torch.zeros(1))
+            clock.now += 1
+        clock.now += 0.5
+        with watch.all_to("saving"):
+            clock.now += 1
+        assert sum(watch.told().values()) == 3.0 + clock.now - 100.0
+    assert watch.told()["evaluation"] == 15
+    assert watch.told()["saving"] == 5
+    assert watch.told()["other"] == 5 * 0.625
+
+
+def test_an_evaluation_leaves_no_trace_in_the_next_backward_pass(clock: Clock) -> None:
+    watch = Stopwatch(CPU, clock=clock)
+    with watch.all_to("evaluation"):
+        watch.boundary("downstream", "CRF", torch.zeros(1))
+    step(watch, clock)
+    assert watch.told()["encoder"] == 30
+
+
+def device_step(watch: Stopwatch, device: Device, clock: Clock, slow: float = 1.0) -> None:
+    """The process queues a step in 1 s; the device works 600 ms on the encoder and 300 on the rest of it, idle 100."""
+    watch.begin_step()
+    for part, milliseconds in (("data", 100), ("encoder", 600), ("downstream", 200), ("CRF", 50), ("optimizer", 50)):
+        device.work(milliseconds * slow)
+        watch.spent(part)
+    clock.now += 1
+
+
+def test_a_device_is_timed_by_its_own_events_scaled_to_all_steps(clock: Clock) -> None:
+    device = Device()
+    watch = Stopwatch(GPU, loading=2.0, clock=clock, event=device.event)
+    for _ in range(2 * EVERY):
+        device_step(watch, device, clock)
+    device.catch_up()
+    with watch.all_to("evaluation"):
+        clock.now += 5
+    told = watch.told()
+    assert told["evaluation"] == 5
+    assert told["encoder"] == pytest.approx(0.6 * 2 * EVERY)
+    assert told["data"] == pytest.approx(0.1 * 2 * EVERY)
+    assert sum(told.values()) == pytest.approx(2.0 + clock.now - 100.0)
+
+
+def test_a_device_that_lags_behind_is_not_waited_for(clock: Clock) -> None:
+    device = Device()
+    watch = Stopwatch(GPU, clock=clock, event=device.event)
+    for _ in range(EVERY):
+        device_step(watch, device, clock)
+    assert watch.told() == {"loading": 0.0, "other": EVERY}  # nothing known yet, and nothing lost
+    device.catch_up()
+    told = watch.told()
+    assert told["encoder"] == pytest.approx(0.6 * EVERY)
+    assert sum(told.values()) == pytest.approx(EVERY)
+
+
+def test_the_first_step_which_sets_the_device_up_stands_for_no_other(clock: Clock) -> None:
+    device = Device()
+    made = []
+
+    def event() -> Moment:
+        made.append(device.event())
+        return made[-1]
+
+    watch = Stopwatch(GPU, clock=clock, event=event)
+    device_step(watch, device, clock, slow=1000)
+    assert not made
+    for _ in range(EVERY):
+        device_step(watch, device, clock)
+    assert len(made) == 7  # one step of ten: its begin, its five parts, and what passed until the next
+    device.catch_up()
+    assert watch.told()["encoder"] == pytest.approx(0.6 * (EVERY + 1))
+
+
+@pytest.fixture
+def config(tiny_encoder, tiny_corpus) -> RunConfig:  # type: ignore[no-untyped-def]
+    return RunConfig(
+        encoder=str(tiny_encoder), corpus=str(tiny_corpus), epochs=2, batch_size=8, lstm_size=16,
+        precision="float32", device="cpu",
+    )  # fmt: skip
+
+
+def test_a_run_tells_where_its_time_went_until_its_end(config, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    events = list(train(config, tmp_path))
+    told = [event for event in events if isinstance(event, TimeSpent)]
+    assert set(told[-1].spent) == {
+        "loading", "data", "encoder", "downstream", "CRF", "optimizer", "evaluation", "saving", "other"
+    }  # fmt: skip
+    assert all(seconds > 0 for seconds in told[-1].spent.values())
+    assert sum(told[-1].spent.values()) == pytest.approx(told[-1].seconds, abs=0.05)  # of two clocks
+    assert isinstance(events[events.index(told[-1]) + 1], RunFinished)
+    for earlier, later in pairwise(told):
+        assert all(later.spent[part] >= seconds for part, seconds in earlier.spent.items())
+    evaluated = [place for place, event in enumerate(events) if isinstance(event, Evaluated) and event.part == "dev"]
+    for place in evaluated:
+        assert any(isinstance(event, TimeSpent) for event in events[place : place + 3])
+
+
+def test_the_stopwatch_changes_no_number_of_a_run(config, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    with_it = [event.loss for event in train(config) if isinstance(event, Evaluated)]
+    monkeypatch.setattr(Stopwatch, "boundary", lambda *_: None)
+    assert [event.loss for event in train(config) if isinstance(event, Evaluated)] == with_it
+
+
+def test_only_a_profiled_run_has_operators_and_a_trace(config, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    plain = list(train(config, tmp_path))
+    assert not [event for event in plain if isinstance(event, OperatorsProfiled)]
+    assert "profiling" not in [event for event in plain if isinstance(event, TimeSpent)][-1].spent
+    assert not (tmp_path / "trace.json.gz").exists()
