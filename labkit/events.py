@@ -270,17 +270,21 @@ class Tail(Generic[T]):
 
     def read(self) -> list[T]:
         """New lines, oldest first; empty when there are none or no file yet."""
+        return list(self.each())
+
+    def each(self) -> Iterator[T]:
+        """The same one by one: of a long log that is folded, keeping all lines would take longer than reading them."""
         try:
             if os.stat(self.path).st_size <= self._offset:
-                return []
+                return
             with open(self.path, "rb") as file:
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
-            return []
+            return
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return list(self._decoded(whole))
+        yield from self._decoded(whole)
 
     def _decoded(self, data: bytes) -> Iterator[T]:
         for line in data.splitlines():

@@ -1,6 +1,8 @@
 """The curves of a run: its steps as numpy columns that grow cheaply while it is live, and what else has a time."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -11,43 +13,32 @@ from labkit.events import DeviceSampled, Evaluated, Event, RateChanged, StepDone
 Array = npt.NDArray[np.float64]
 Axis = Literal["step", "epoch", "tokens", "seconds"]
 AXES: tuple[Axis, ...] = ("step", "epoch", "tokens", "seconds")
+MOST_WAITING = 1024
+_NOTHING = np.empty(0)
 
 
 class Column:
-    """Numbers that arrive one by one and are read as an array; what was None reads as NaN.
-
-    Arrived numbers wait in a list, and are moved into a doubling buffer in one go when somebody looks: a hundred times
-    cheaper than setting array elements, and nothing is converted twice.
-    """
+    """Numbers in a doubling buffer; what was None reads as NaN."""
 
     def __init__(self, absent: int = 0):
         """Starts with so many NaN, for a figure that was first told later than others."""
-        self._buffer = np.full(absent, np.nan)
+        self._buffer = np.full(absent, np.nan) if absent else _NOTHING
         self._size = absent
-        self._waiting: list[float | None] = []
 
-    def __len__(self) -> int:
-        return self._size + len(self._waiting)
-
-    def append(self, number: float | None) -> None:
-        self._waiting.append(number)
-
-    def array(self) -> Array:
-        """All numbers so far, (numbers,), read-only; later numbers do not show up in it."""
-        if self._waiting:
-            arrived, self._waiting = self._waiting, []
-            self._make_room(self._size + len(arrived))
-            self._buffer[self._size : self._size + len(arrived)] = arrived  # numpy reads None as NaN
-            self._size += len(arrived)
-        view = self._buffer[: self._size]
-        view.flags.writeable = False
-        return view
-
-    def _make_room(self, size: int) -> None:
+    def extend(self, numbers: list[float | None]) -> None:
+        size = self._size + len(numbers)
         if size > len(self._buffer):
             grown = np.full(max(size, 2 * len(self._buffer), 256), np.nan)
             grown[: self._size] = self._buffer[: self._size]
             self._buffer = grown
+        self._buffer[self._size : size] = numbers  # numpy reads None as NaN
+        self._size = size
+
+    def array(self) -> Array:
+        """All numbers so far, (numbers,), read-only; later numbers do not show up in it."""
+        view = self._buffer[: self._size]
+        view.flags.writeable = False
+        return view
 
 
 @dataclass(frozen=True)
@@ -71,37 +62,45 @@ class Steps:
 
 
 class StepColumns:
-    """Collects StepDone events into columns."""
+    """Collects StepDone events into columns.
+
+    Arrived events wait in a list, and are moved into the columns in one go when somebody looks: ten times cheaper than
+    one by one. At most MOST_WAITING of them, as Python's garbage collection looks again and again at what is kept.
+    """
 
     def __init__(self) -> None:
         self._plain = {name: Column() for name in ("step", "epoch", "loss", "tokens", "seconds")}
         self._rates: dict[str, Column] = {}
         self._norms: dict[str, Column] = {}
-        self._size = 0
+        self._size = 0  # of the columns
+        self._waiting: list[StepDone] = []
         self._taken: Steps | None = None
 
     def append(self, event: StepDone) -> None:
-        plain = self._plain
-        plain["step"].append(event.step)
-        plain["epoch"].append(event.epoch)
-        plain["loss"].append(event.loss)
-        plain["tokens"].append(event.tokens)
-        plain["seconds"].append(event.seconds)
-        self._append(self._rates, event.rates)
-        self._append(self._norms, event.gradient_norms)
-        self._size += 1
+        self._waiting.append(event)
         self._taken = None
+        if len(self._waiting) >= MOST_WAITING:
+            self._take_in()
 
-    def _append(self, columns: dict[str, Column], figures: dict[str, float] | dict[str, float | None]) -> None:
-        for name in figures:
+    def _take_in(self) -> None:
+        arrived, self._waiting = self._waiting, []
+        for name, column in self._plain.items():
+            column.extend([getattr(event, name) for event in arrived])
+        self._extend(self._rates, [event.rates for event in arrived])
+        self._extend(self._norms, [event.gradient_norms for event in arrived])
+        self._size += len(arrived)
+
+    def _extend(self, columns: dict[str, Column], figures: Sequence[Mapping[str, float | None]]) -> None:
+        for name in dict.fromkeys(chain.from_iterable(figures)):
             if name not in columns:
                 columns[name] = Column(absent=self._size)
         for name, column in columns.items():
-            column.append(figures.get(name))
+            column.extend([told.get(name) for told in figures])
 
     def snapshot(self) -> Steps:
         """The columns as they are now; the same object until another step arrives."""
         if self._taken is None:
+            self._take_in()
             self._taken = Steps(
                 **{name: column.array() for name, column in self._plain.items()},
                 rates={name: column.array() for name, column in self._rates.items()},

@@ -137,14 +137,14 @@ class Run(Folded):
 
     def _read_on(self) -> bool:
         assert self._tail
-        size = log_size(self.folder)
-        events = self._tail.read()
-        for event in events:
+        size, before = log_size(self.folder), self._summary.events
+        for event in self._tail.each():
             self.add(event)
         self._summary.skipped, self._summary.log_bytes = self._tail.skipped, size
-        if events:
+        has_grown = self._summary.events > before
+        if has_grown:
             self._summary.vanished = False
-        return bool(events)
+        return has_grown
 
     def _notice_an_end(self) -> None:
         """Nothing new in the log: is the folder still there, and is the process?"""
@@ -166,7 +166,7 @@ class Run(Folded):
         with self.lock:
             if self._curves is None:
                 self._curves, started = Curves(), None
-                for event in events_of(self.folder).read():
+                for event in events_of(self.folder).each():
                     self._curves.add(event)
                     started = event if isinstance(event, RunStarted) else started
                 if started != self.started:  # the folder is gone, or another run's by now

@@ -82,7 +82,7 @@ def read_summary(folder: Path) -> Summary | None:
 def write_summary(folder: Path) -> Summary:
     """Makes summary.json of the events in the folder; what a run does last."""
     size, tail, summary = log_size(folder), events_of(folder), Summary()
-    for event in tail.read():
+    for event in tail.each():
         summary.add(event)
     summary.skipped, summary.log_bytes = tail.skipped, size
     _write_aside(folder / SUMMARY, msgspec.json.encode(summary))

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from labkit.runs.sidecars import CONFIG, LABEL, Label, read_label, write_label, 
 
 __all__ = ["COLOURS", "Run", "RunStore", "write_summary"]
 
-_Stamp = tuple[int, int] | None  # tells one file of a name from the next: inode and time
+SETTLED_S = 2.0  # after which a further change of a folder is sure to show in its time, whatever the file system
+
+_Stamp = tuple[int, int] | None  # tells one file of a name from the next: inode and time in ns
 
 
 @dataclass
 class _Known:
     run: Run
+    folder: _Stamp  # None while it may change without another stamp
     config: _Stamp
     label: _Stamp
 
@@ -99,16 +103,25 @@ class RunStore:
 
     def _look(self, name: str) -> _Known | None:
         """The run of that folder, brought up to date; None where there is none (yet, or any more)."""
-        folder = os.path.join(self.folder, name)  # a Path costs more than the look itself, a thousand times over
-        config, label = _stamp(os.path.join(folder, CONFIG)), _stamp(os.path.join(folder, LABEL))
+        folder = f"{self.folder}/{name}"  # a Path costs more than the look itself, a thousand times over
+        known, stamp = self._known.get(name), _stamp(folder)
+        if known is None or known.folder is None or known.folder != stamp:
+            known = self._look_inside(name, folder, known)
+            if known:
+                known.folder = stamp if _is_settled(stamp) else None
+        if known:
+            known.run.refresh()
+        return known
+
+    def _look_inside(self, name: str, folder: str, known: _Known | None) -> _Known | None:
+        """Reads settings and label where they changed. Both are put in place whole, so their folder changes too."""
+        config, label = _stamp(f"{folder}/{CONFIG}"), _stamp(f"{folder}/{LABEL}")
         if config is None:
             return None
-        known = self._known.get(name)
         if known is None or known.config != config:
-            return _Known(Run(self.folder / name), config, label)
+            return _Known(Run(self.folder / name), None, config, label)
         if known.label != label:
             known.run.label, known.label = read_label(known.run.folder), label
-        known.run.refresh()
         return known
 
 
@@ -129,3 +142,7 @@ def _stamp(path: str) -> _Stamp:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_ino, status.st_mtime_ns
+
+
+def _is_settled(stamp: _Stamp) -> bool:
+    return stamp is not None and stamp[1] < (time.time() - SETTLED_S) * 1e9

@@ -22,6 +22,7 @@ from labkit.events import (
     controls_of,
 )
 from labkit.runs import run as run_module
+from labkit.runs import store as store_module
 from labkit.runs.store import COLOURS, Run, RunStore, write_summary
 from tests.runs.samples import NO_PROCESS, events, write_run
 
@@ -460,6 +461,35 @@ def test_listing_finished_runs_reads_no_events(runs_folder, count_reads):
     assert count_reads == []
     assert len(runs[0].steps) == 20
     assert count_reads == [runs[0].folder]
+
+
+def test_a_folder_that_has_not_changed_is_not_looked_into(runs_folder, monkeypatch):
+    folders = [write_run(runs_folder, steps=20) for _ in range(3)]
+    store = RunStore(runs_folder)
+    store.runs()
+    for folder in folders:
+        os.utime(folder, (1e9, 1e9))  # long since settled
+    store.runs()
+    looks = []
+    original = store_module._stamp
+    monkeypatch.setattr(store_module, "_stamp", lambda path: looks.append(path) or original(path))
+    assert len(store.runs()) == 3
+    assert sorted(looks) == [str(folder) for folder in folders]
+    RunStore(runs_folder).rename(store.runs()[1], "by somebody else")
+    looks.clear()
+    assert [run.name for run in store.runs()] == ["", "by somebody else", ""]
+    assert len(looks) == 3 + 2
+
+
+def test_a_folder_that_changed_just_now_is_looked_into_again(runs_folder, monkeypatch):
+    """A file system may give two changes the same time."""
+    folder = write_run(runs_folder, steps=20)
+    store = RunStore(runs_folder)
+    store.runs()
+    status = os.stat(folder)
+    (folder / "label.json").write_text('{"name": "mine"}')
+    os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert [run.name for run in store.runs()] == ["mine"]
 
 
 def test_half_created_folders_and_strangers_are_left_out(runs_folder):

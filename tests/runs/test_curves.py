@@ -1,0 +1,70 @@
+"""Columns of steps, against the events that they were made of."""
+
+import math
+import random
+
+import pytest
+
+from labkit.events import StepDone
+from labkit.runs import curves
+from labkit.runs.curves import StepColumns
+
+
+def told(count, seed=0):
+    """Steps in which figures are missing now and then, and groups turn up late or are left out."""
+    noise = random.Random(seed)
+    for step in range(1, count + 1):
+        groups = [name for name, since in (("encoder", 0), ("head", 0), ("crf", 40)) if step > since]
+        rates = {name: noise.random() for name in groups if noise.random() > 0.1}
+        norms = {name: noise.choice([None, noise.random()]) for name in groups}
+        yield StepDone(step / 10, step, step / 7, noise.choice([None, noise.random()]), rates, norms, 20 * step)
+
+
+def number(value):
+    return math.nan if value is None else value
+
+
+def same(column, numbers):
+    return [x if x == x else None for x in column] == [x if x == x else None for x in map(number, numbers)]
+
+
+@pytest.mark.parametrize("looks_every", [1, 7, 1000])
+@pytest.mark.parametrize("most_waiting", [1, 16, 1024])
+def test_columns_say_what_the_events_said_however_often_somebody_looks(monkeypatch, most_waiting, looks_every):
+    monkeypatch.setattr(curves, "MOST_WAITING", most_waiting)
+    columns, steps = StepColumns(), list(told(700))
+    for step in steps:
+        columns.append(step)
+        if step.step % looks_every == 0:
+            assert len(columns.snapshot()) == step.step
+    seen = columns.snapshot()
+    for name in ("step", "epoch", "loss", "tokens", "seconds"):
+        assert same(getattr(seen, name), [getattr(step, name) for step in steps])
+    for name in ("encoder", "head", "crf"):
+        assert same(seen.rates[name], [step.rates.get(name) for step in steps])
+        assert same(seen.gradient_norms[name], [step.gradient_norms.get(name) for step in steps])
+
+
+def test_a_group_that_was_never_told_of_has_no_column():
+    columns = StepColumns()
+    for step in told(30):
+        columns.append(step)
+    assert set(columns.snapshot().rates) == {"encoder", "head"}
+
+
+def test_few_events_are_kept_whole():
+    columns = StepColumns()
+    for step in told(3 * curves.MOST_WAITING + 5):
+        columns.append(step)
+    assert len(columns._waiting) == 5
+
+
+def test_the_same_columns_are_given_out_until_another_step_arrives():
+    columns = StepColumns()
+    first, second = told(2)
+    columns.append(first)
+    once = columns.snapshot()
+    assert columns.snapshot() is once
+    columns.append(second)
+    assert columns.snapshot() is not once
+    assert len(once) == 1
