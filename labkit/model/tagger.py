@@ -5,10 +5,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torchcrf import CRF
 
 from labkit.data.encoding import Batch
+from labkit.model.dropout import Dropout, Masks, replace_dropout
+from labkit.model.recurrent import BiLSTM
+from labkit.model.stack import Stack
 from labkit.model.watch import Watch
 
 
@@ -43,12 +45,14 @@ class Tagger(nn.Module):
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None  # unused weights would sit in a group, in memory and in every checkpoint
         width: int = encoder.config.hidden_size
-        self.lstm: nn.LSTM | None = None
+        masks = Masks()
+        replace_dropout(encoder, masks)
+        self.stack = Stack(encoder, masks) if Stack.fits(encoder) else None
+        self.lstm: BiLSTM | None = None
         if downstream == "bilstm":
-            between = dropout if lstm_layers > 1 else 0.0
-            self.lstm = nn.LSTM(width, lstm_size, lstm_layers, batch_first=True, bidirectional=True, dropout=between)
+            self.lstm = BiLSTM(width, lstm_size, lstm_layers, dropout)
             width = 2 * lstm_size
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout, masks)
         self.linear = nn.Linear(width, tags)
         self.crf = CRF(tags, batch_first=True)
 
@@ -60,23 +64,25 @@ class Tagger(nn.Module):
 
     def scores(self, batch: Batch) -> torch.Tensor:
         """Unnormalised tag scores, (batch, words, tags), float32."""
-        vectors = self.encoder(input_ids=batch.pieces, attention_mask=batch.attention).last_hidden_state
+        vectors = self._encode(batch)
         self.watch.boundary("encoder", "downstream", vectors)
         places = batch.first[:, :, None].expand(-1, -1, vectors.shape[-1])
         words = self.dropout(vectors.gather(1, places))  # (batch, words, width)
         if self.lstm is not None:
-            words = self.dropout(self._recurrent(words, batch.lengths))
+            words = self.dropout(self.lstm(words, batch.lengths))
         scores: torch.Tensor = self.linear(words).float()
         self.watch.boundary("downstream", "CRF", scores)
         return scores
 
-    def _recurrent(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """(batch, words, width) → (batch, words, 2 × lstm_size); padding is neither read nor written."""
-        assert self.lstm is not None
-        packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
-        out, _ = self.lstm(packed)
-        padded, _ = pad_packed_sequence(out, batch_first=True, total_length=words.shape[1])
-        return padded
+    def _encode(self, batch: Batch) -> torch.Tensor:
+        """The encoder's last layer, (batch, pieces, width)."""
+        if self.stack is None or batch.pieces.device.type != "cpu":
+            return self.encoder(input_ids=batch.pieces, attention_mask=batch.attention).last_hidden_state  # type: ignore[no-any-return]
+        vectors = self.encoder.embeddings(input_ids=batch.pieces)
+        if hasattr(self.encoder, "embeddings_project"):  # an ELECTRA whose embeddings are narrower than its layers
+            vectors = self.encoder.embeddings_project(vectors)
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else vectors.dtype
+        return self.stack(vectors, batch.attention, self.training, dtype)
 
     def negative_log_likelihood(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Summed over the batch; a scalar in float32. (Lafferty et al. 2001; torchcrf's parametrisation.)"""

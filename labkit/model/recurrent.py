@@ -1,0 +1,49 @@
+"""A bidirectional LSTM over sentences of different lengths, fast on a CPU too.
+
+torch's LSTM over a packed sequence steps through time with small operators on a CPU: a tenth of a training step.
+Padded and unpacked, oneDNN runs a whole direction as one operator, three times as fast. So that padding is still
+neither read nor written, the backward direction reads each sentence turned round, and padding comes last for both.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+class BiLSTM(nn.LSTM):
+    """torch's LSTM with both directions, batch first: same parameters, same state dict, same results."""
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0):
+        between = dropout if num_layers > 1 else 0.0
+        super().__init__(input_size, hidden_size, num_layers, batch_first=True, dropout=between, bidirectional=True)
+
+    def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """(batch, words, input_size) → (batch, words, 2 x hidden_size); 0 at padding.
+
+        Args:
+            lengths: words of each row, (batch,), on the CPU, each at least 1.
+        """
+        if words.device.type != "cpu":
+            packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
+            return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=words.shape[1])[0]
+        places = torch.arange(words.shape[1])
+        real = places < lengths[:, None]
+        turned = torch.where(real, lengths[:, None] - 1 - places, places)[:, :, None]  # its own inverse
+        for layer in range(self.num_layers):
+            if layer and self.dropout:
+                words = nn.functional.dropout(words, self.dropout, self.training)
+            there = self._one_way(words, 2 * layer)
+            back = _turn(self._one_way(_turn(words, turned), 2 * layer + 1), turned)
+            words = torch.cat((there, back), dim=-1)
+        return words * real[:, :, None]
+
+    def _one_way(self, words: torch.Tensor, direction: int) -> torch.Tensor:
+        weights: Any = self.all_weights[direction]
+        start = words.new_zeros(1, len(words), self.hidden_size)
+        return torch._VF.lstm(words, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
+
+
+def _turn(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    return words.gather(1, order.expand(-1, -1, words.shape[-1]))

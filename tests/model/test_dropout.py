@@ -1,0 +1,61 @@
+import pytest
+import torch
+from torch import nn
+
+from labkit.model.dropout import Dropout, Masks, replace_dropout
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.1, 0.3, 0.5, 0.9])
+def test_the_share_of_zeros_is_the_probability_and_the_mean_stays(probability):
+    torch.manual_seed(0)
+    (mask,) = Masks().draw(probability, [(1000, 1000)], torch.float32)
+    assert (mask == 0).float().mean().item() == pytest.approx(probability, abs=0.003)  # 6 deviations
+    assert mask.mean().item() == pytest.approx(1, abs=0.02)
+    assert len(mask.unique()) == (1 if probability == 0 else 2)
+
+
+def test_probability_one_drops_everything():
+    assert not Masks().draw(1.0, [(4, 5)], torch.float32)[0].any()
+
+
+def test_masks_of_all_shapes_are_drawn_in_one_go_and_differ():
+    masks = Masks().draw(0.5, [(3, 40), (40, 3), (1,)], torch.bfloat16)
+    assert [tuple(mask.shape) for mask in masks] == [(3, 40), (40, 3), (1,)]
+    assert all(mask.dtype == torch.bfloat16 for mask in masks)
+    assert not torch.equal(masks[0].flatten(), masks[1].flatten())
+
+
+def test_the_same_seed_draws_the_same_masks_and_another_seed_others():
+    def drawn(seed):
+        torch.manual_seed(seed)
+        masks = Masks()
+        return torch.cat([masks.draw(0.5, [(100,)], torch.float32)[0] for _ in range(2)])
+
+    assert torch.equal(drawn(1), drawn(1))
+    assert not torch.equal(drawn(1), drawn(2))
+    assert not torch.equal(drawn(1)[:100], drawn(1)[100:])
+
+
+def test_neighbouring_values_are_dropped_independently():
+    torch.manual_seed(0)
+    kept = Masks().draw(0.5, [(400_000,)], torch.float32)[0] > 0
+    for distance in (1, 2, 3, 4, 8):
+        together = (kept[:-distance] & kept[distance:]).float().mean().item()
+        assert together == pytest.approx(0.25, abs=0.005)
+
+
+def test_the_module_drops_while_training_only_and_passes_gradients_where_it_kept():
+    torch.manual_seed(0)
+    dropout = Dropout(0.5, Masks())
+    values = torch.ones(50, requires_grad=True)
+    output = dropout(values)
+    output.sum().backward()
+    assert torch.equal(values.grad, output.detach())
+    assert set(output.tolist()) == {0.0, 2.0}
+    assert torch.equal(dropout.eval()(values), values)
+
+
+def test_every_dropout_of_a_model_is_replaced_and_keeps_its_probability():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.2), nn.Sequential(nn.Dropout(0.4)))
+    replace_dropout(model, Masks())
+    assert [(type(each), each.p) for each in (model[1], model[2][0])] == [(Dropout, 0.2), (Dropout, 0.4)]

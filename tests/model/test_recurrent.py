@@ -1,0 +1,73 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from labkit.model.recurrent import BiLSTM
+
+LENGTHS = torch.tensor([3, 7, 1, 5])
+
+
+def packed(lstm, words, lengths):
+    """torch's own way: the twin."""
+    sequence = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(nn.LSTM.forward(lstm, sequence)[0], batch_first=True, total_length=words.shape[1])[0]
+
+
+@pytest.fixture(params=[1, 3])
+def lstm(request):
+    torch.manual_seed(0)
+    return BiLSTM(6, 5, request.param)
+
+
+def test_results_and_gradients_are_those_of_packed_sequences(lstm):
+    words = torch.randn(4, 7, 6)
+    found = []
+    for way in (lstm, lambda *given: packed(lstm, *given)):
+        lstm.zero_grad()
+        given = words.clone().requires_grad_()
+        output = way(given, LENGTHS)
+        (output * torch.arange(10)).sum().backward()
+        found.append([output, given.grad, *(weight.grad.clone() for weight in lstm.parameters())])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_padding_is_neither_read_nor_written(lstm):
+    words = torch.randn(4, 7, 6)
+    soiled = words.clone()
+    for row, length in enumerate(LENGTHS):
+        soiled[row, length:] = 1e3
+    clean = lstm(words, LENGTHS)
+    assert torch.equal(lstm(soiled, LENGTHS), clean)
+    assert not clean[0, 3:].any()
+
+
+def test_bfloat16_autocast_is_close(lstm):
+    words = torch.randn(4, 7, 6)
+    exact = lstm(words, LENGTHS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = lstm(words, LENGTHS)
+    assert rough.dtype == torch.bfloat16
+    torch.testing.assert_close(rough.float(), exact, atol=0.02, rtol=0.05)
+
+
+def test_its_weights_are_those_of_torchs_lstm(lstm):
+    layers = lstm.num_layers
+    twin = nn.LSTM(6, 5, layers, batch_first=True, bidirectional=True)
+    twin.load_state_dict(lstm.state_dict())
+    torch.manual_seed(3)
+    ours = BiLSTM(6, 5, layers)
+    torch.manual_seed(3)
+    theirs = nn.LSTM(6, 5, layers, batch_first=True, bidirectional=True)
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], value)
+
+
+def test_dropout_between_layers_is_drawn_while_training_only():
+    torch.manual_seed(0)
+    lstm = BiLSTM(6, 5, 2, dropout=0.5)
+    words = torch.randn(4, 7, 6)
+    assert not torch.equal(lstm(words, LENGTHS), lstm(words, LENGTHS))
+    lstm.eval()
+    assert torch.equal(lstm(words, LENGTHS), lstm(words, LENGTHS))

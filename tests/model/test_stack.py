@@ -1,0 +1,152 @@
+"""The written-out layers against Hugging Face's own, which autograd goes through step by step."""
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel
+
+from labkit.model.dropout import Masks
+from labkit.model.stack import FAMILIES, Stack
+
+SMALL = {
+    "vocab_size": 60,
+    "hidden_size": 24,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 40,
+    "max_position_embeddings": 40,
+}
+
+
+def encoder_of(family, **changes):
+    torch.manual_seed(1)
+    narrow = {"embedding_size": 16} if family == "electra" else {}
+    model = AutoModel.from_config(AutoConfig.for_model(family, **{**SMALL, **narrow, **changes}))
+    if getattr(model, "pooler", None) is not None:
+        model.pooler = None
+    return model.eval()
+
+
+def embedded(encoder, pieces):
+    vectors = encoder.embeddings(input_ids=pieces)
+    return encoder.embeddings_project(vectors) if hasattr(encoder, "embeddings_project") else vectors
+
+
+@pytest.fixture
+def pieces():
+    return torch.randint(5, 60, (3, 9), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(params=["nothing padded", "padded"])
+def attention(request):
+    attention = torch.ones(3, 9, dtype=torch.long)
+    if request.param == "padded":
+        attention[1, 6:] = 0
+        attention[2, 1:] = 0
+    return attention
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_results_and_gradients_are_those_of_hugging_face(family, pieces, attention):
+    encoder = encoder_of(family).double()
+    weights = torch.randn(3, 9, 24, dtype=torch.float64) * attention[:, :, None]  # nobody reads the vectors of padding
+    encoder_output = encoder(input_ids=pieces, attention_mask=attention).last_hidden_state
+    (encoder_output * weights).sum().backward()
+    expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
+    encoder.zero_grad()
+    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, False, torch.float64)
+    (output * weights).sum().backward()
+    torch.testing.assert_close(output * attention[:, :, None], encoder_output * attention[:, :, None])
+    for name, parameter in encoder.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name], msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_gradients_are_those_of_finite_differences(pieces, attention):
+    encoder = encoder_of("bert", num_hidden_layers=1, hidden_size=8, intermediate_size=6).double()
+    stack = Stack(encoder, Masks())
+    start = torch.randn(2, 4, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: stack(x, attention[:2, :4], False, torch.float64), (start,))
+
+
+def test_dropout_is_where_hugging_face_has_it(pieces, monkeypatch):
+    """With the same masks at the same places, down to the order in which they are drawn, the twin agrees."""
+    encoder = encoder_of("bert", hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2)
+    attention = torch.ones(3, 9, dtype=torch.long)
+    drawn = []
+
+    def draw(self, probability, shapes, dtype):
+        masks = [torch.bernoulli(torch.full(shape, 1 - probability)) / (1 - probability) for shape in shapes]
+        drawn.append(masks)
+        return masks
+
+    monkeypatch.setattr(Masks, "draw", draw)
+    x = embedded(encoder, pieces).detach().requires_grad_()
+    output = Stack(encoder, Masks())(x, attention, True, torch.float32)
+    output.square().sum().backward()
+    twin = x.detach().clone().requires_grad_()
+    expected = _by_hand(encoder, twin, *drawn)
+    expected.square().sum().backward()
+    torch.testing.assert_close(output, expected)
+    torch.testing.assert_close(x.grad, twin.grad)
+
+
+def _by_hand(encoder, x, by_weights, by_rows):
+    for number, layer in enumerate(encoder.encoder.layer):
+        inner, outer = layer.attention.self, layer.attention.output
+        heads = [
+            each(x).view(3, 9, 4, 6).transpose(1, 2) for each in (inner.query, inner.key, inner.value)
+        ]  # (batch, heads, pieces, depth)
+        weights = (heads[0] @ heads[1].transpose(2, 3) / 6**0.5).softmax(-1) * by_weights[number].view(3, 4, 9, 9)
+        seen = outer.dense((weights @ heads[2]).transpose(1, 2).reshape(3, 9, 24))
+        x = outer.LayerNorm(x + seen * by_rows[2 * number].view(3, 9, 24))
+        out = layer.output.dense(torch.nn.functional.gelu(layer.intermediate.dense(x)))
+        x = layer.output.LayerNorm(x + out * by_rows[2 * number + 1].view(3, 9, 24))
+    return x
+
+
+def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces, attention):
+    encoder = encoder_of("bert")
+    stack = Stack(encoder, Masks())
+    real = attention[:, :, None].bool()
+    exact = stack(embedded(encoder, pieces), attention, False, torch.float32)
+    rough = stack(embedded(encoder, pieces), attention, False, torch.bfloat16)
+    assert rough.dtype == torch.bfloat16
+    torch.testing.assert_close((rough * real).float(), exact * real, atol=0.05, rtol=0.05)
+    (rough * real).float().square().sum().backward()
+    weight = encoder.encoder.layer[0].attention.self.value.weight
+    assert weight.grad is not None
+    assert weight.grad.dtype == torch.float32
+
+
+def test_it_computes_with_the_weights_of_the_moment(pieces, attention):
+    encoder = encoder_of("bert")
+    stack = Stack(encoder, Masks())
+    before = stack(embedded(encoder, pieces), attention, False, torch.float32)
+    with torch.no_grad():
+        for layer in encoder.encoder.layer:
+            layer.intermediate.dense.weight.mul_(2)
+            layer.attention.self.key.bias.add_(1)
+    after = stack(embedded(encoder, pieces), attention, False, torch.float32)
+    assert not torch.allclose(before, after)
+    expected = encoder(input_ids=pieces, attention_mask=attention).last_hidden_state
+    real = attention[:, :, None]
+    torch.testing.assert_close(after * real, expected * real)
+
+
+def test_a_frozen_encoder_gets_no_gradients(pieces, attention):
+    encoder = encoder_of("bert").requires_grad_(False)
+    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, True, torch.float32)
+    assert not output.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("family", "changes"), [("bert", {"hidden_act": "relu"}), ("bert", {"is_decoder": True}), ("distilbert", {})]
+)
+def test_other_layers_are_left_to_hugging_face(family, changes):
+    config = AutoConfig.for_model(family, **changes) if family != "bert" else AutoConfig.for_model("bert", **changes)
+
+    class Encoder:
+        pass
+
+    encoder = Encoder()
+    encoder.config = config
+    assert not Stack.fits(encoder)
