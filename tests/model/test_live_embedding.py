@@ -1,0 +1,91 @@
+import pytest
+import torch
+from torch import nn
+from transformers import AutoModel
+
+from labkit.model.live_embedding import LiveEmbedding, keep_live
+
+LIVE = torch.tensor([0, 2, 5, 6, 9])
+STEPS = [[2, 5, 0], [9, 9, 2], [6, 0, 0], [2, 5, 6]]
+
+
+def whole():
+    torch.manual_seed(0)
+    return nn.Embedding(12, 4, padding_idx=0)
+
+
+def trained(embedding, decayed=lambda rate: None):
+    """A few steps of AdamW with a decay that can be seen."""
+    optimizer = torch.optim.AdamW(embedding.parameters(), lr=0.1, weight_decay=0.5)
+    for number, pieces in enumerate(STEPS):
+        rate = 0.1 / (number + 1)
+        optimizer.param_groups[0]["lr"] = rate
+        embedding(torch.tensor([pieces])).square().sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        decayed(rate)
+    return embedding
+
+
+def test_training_it_gives_the_weights_that_training_the_whole_table_gives():
+    expected = trained(whole()).state_dict()["weight"]
+    live = LiveEmbedding(whole(), LIVE)
+    trained(live, lambda rate: live.decay(1 - rate * 0.5))
+    torch.testing.assert_close(live.state_dict()["weight"], expected)
+
+
+def test_every_piece_can_be_read_in_evaluation_resting_ones_decayed():
+    expected = trained(whole())
+    live = LiveEmbedding(whole(), LIVE)
+    trained(live, lambda rate: live.decay(1 - rate * 0.5)).eval()
+    every = torch.arange(12)[None]
+    torch.testing.assert_close(live(every), expected(every))
+
+
+def test_a_state_dict_of_either_loads_in_the_other():
+    torch.manual_seed(5)
+    other = nn.Embedding(12, 4)
+    live = LiveEmbedding(whole(), LIVE)
+    live.decay(0.1)
+    live.load_state_dict(other.state_dict())
+    assert torch.equal(live.eval()(torch.arange(12)), other.weight)
+    back = nn.Embedding(12, 4)
+    back.load_state_dict(live.state_dict())
+    assert torch.equal(back.weight, other.weight)
+
+
+def test_only_live_rows_are_parameters_and_the_rest_is_counted():
+    live = LiveEmbedding(whole(), LIVE)
+    assert [tuple(parameter.shape) for parameter in live.parameters()] == [(5, 4)]
+    assert live.resting == 7 * 4
+
+
+def test_moving_it_keeps_the_live_rows_part_of_the_table():
+    live = LiveEmbedding(whole(), LIVE).double()
+    with torch.no_grad():
+        live.weight[1] = 7
+    assert (live.eval()(torch.tensor([2])) == 7).all()
+    assert live.weight.dtype == torch.float64
+
+
+def test_an_encoder_reads_the_same_after_its_table_was_split(tiny_encoder):
+    encoder = AutoModel.from_pretrained(tiny_encoder).eval()
+    pieces = torch.tensor([[3, 8, 9, 4]])
+    expected = encoder(input_ids=pieces).last_hidden_state
+    names = set(encoder.state_dict())
+    live = keep_live(encoder, torch.tensor([0, 3, 4, 8]))
+    assert live is not None
+    assert set(encoder.state_dict()) == names
+    torch.testing.assert_close(encoder(input_ids=pieces).last_hidden_state, expected)
+
+
+def test_where_every_piece_occurs_nothing_is_split(tiny_encoder):
+    encoder = AutoModel.from_pretrained(tiny_encoder)
+    rows = len(encoder.get_input_embeddings().weight)
+    assert keep_live(encoder, torch.arange(rows)) is None
+    assert type(encoder.get_input_embeddings()) is nn.Embedding
+
+
+def test_an_embedding_that_changes_rows_by_itself_is_refused():
+    with pytest.raises(ValueError, match="max_norm"):
+        LiveEmbedding(nn.Embedding(4, 2, max_norm=1.0), torch.tensor([0]))
