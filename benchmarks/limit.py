@@ -6,8 +6,9 @@ Arguments are a RunConfig as JSON, and precisions, `auto` among them. For each s
 it really has, without padding: every linear layer of the encoder forward, then backward in reverse order, by the
 gradient of its input and that of its weight. Each layer has weights, inputs and gradients of its own, so that caches
 are as full as in training. Left out: attention's own products (1 % at the embedded corpus's lengths), and whatever is
-no matrix product. The first pass over the epoch warms up; of the others the fastest counts. Prints, as one line of
-JSON, by precision: pieces per second, and GFLOP/s.
+no matrix product. Each step is taken REPEATS times in a row and its fastest counts: a step of a length that did not
+come lately first has its kernels generated (oneDNN), which is no product. Prints, as one line of JSON, by precision:
+pieces per second, and GFLOP/s.
 """
 
 import json
@@ -25,7 +26,7 @@ from labkit.model.pretrained import load_encoder, load_tokenizer
 from labkit.training.precision import choose_precision
 from labkit.training.workshop import find_device, limited, read_for
 
-PASSES = 2
+REPEATS = 3
 
 
 @dataclass
@@ -60,10 +61,9 @@ def pieces_of_steps(config: RunConfig) -> list[int]:
 
 def measure(pretrained: Any, steps: list[int], kind: torch.dtype, device: torch.device) -> dict[str, float]:
     layers = layers_of(pretrained, max(steps), kind, device)
-    seconds = [one_epoch(layers, steps, device) for _ in range(1 + PASSES)]
-    best = min(seconds[1:])
+    seconds = sum(min(one_step(layers, pieces, device) for _ in range(REPEATS)) for pieces in steps)
     operations = 3 * 2 * sum(steps) * sum(layer.weight.numel() for layer in layers)
-    return {"tokens_per_s": sum(steps) / best, "gflop_per_s": operations / best / 1e9}
+    return {"tokens_per_s": sum(steps) / seconds, "gflop_per_s": operations / seconds / 1e9}
 
 
 def layers_of(pretrained: Any, most: int, kind: torch.dtype, device: torch.device) -> list[Layer]:
@@ -79,15 +79,14 @@ def layers_of(pretrained: Any, most: int, kind: torch.dtype, device: torch.devic
     return found
 
 
-def one_epoch(layers: list[Layer], steps: list[int], device: torch.device) -> float:
-    """Seconds of all products of an epoch."""
+def one_step(layers: list[Layer], pieces: int, device: torch.device) -> float:
+    """Seconds of a step's products."""
     begin = now(device)
-    for pieces in steps:
-        for layer in layers:
-            torch.mm(layer.inputs[:pieces], layer.weight.T, out=layer.outputs[:pieces])
-        for layer in reversed(layers):
-            torch.mm(layer.outputs[:pieces], layer.weight, out=layer.input_gradients[:pieces])
-            torch.mm(layer.outputs[:pieces].T, layer.inputs[:pieces], out=layer.weight_gradient)
+    for layer in layers:
+        torch.mm(layer.inputs[:pieces], layer.weight.T, out=layer.outputs[:pieces])
+    for layer in reversed(layers):
+        torch.mm(layer.outputs[:pieces], layer.weight, out=layer.input_gradients[:pieces])
+        torch.mm(layer.outputs[:pieces].T, layer.inputs[:pieces], out=layer.weight_gradient)
     return now(device) - begin
 
 
