@@ -221,6 +221,14 @@ class RunConfig:
         low=1,
         high=1024,
     )
+    token_budget: int = knob(
+        0,
+        "Token budget",
+        "instead of the batch size: as many sentences of similar length a step as fit when padded; 0 does not",
+        low=0,
+        high=1_000_000,
+        unit="word pieces",
+    )
     precision: str = knob(
         "auto",
         "Precision",

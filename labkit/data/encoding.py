@@ -1,25 +1,20 @@
-"""Sentences to word-aligned tensors: windows of word pieces, and batches of windows of similar length."""
+"""Sentences to word-aligned tensors: words to pieces, sentences to windows, windows to padded batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from labkit.data.corpora import Sentence
+from labkit.data.windows import Array, Window, Windows, joined, ragged, starts_of
 
+__all__ = ["Batch", "Encoder", "Window", "Windows"]
 
-@dataclass(frozen=True)
-class Window:
-    """A sentence, or a part of a long one, as the encoder reads it.
-
-    `first[i]` is the place of word i's first piece in `pieces`; `tags` is empty where none are known.
-    """
-
-    sentence: int
-    pieces: tuple[int, ...]
-    first: tuple[int, ...]
-    tags: tuple[int, ...]
+CHUNK = 20_000  # sentences laid out at a time: what is needed for a moment then does not grow with the corpus
+_TOGETHER = 256  # words that the tokenizer gets as one text
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,15 @@ class Batch:
         return replace(self, **moved)
 
 
+class _Pieces(NamedTuple):
+    """The pieces of distinct words."""
+
+    pieces: Array  # (all pieces,) int32, word after word
+    starts: Array  # (words + 1,) int64
+    shortened: Array  # (words,) bool
+    unreadable: Array  # (words,) bool
+
+
 class Encoder:
     """Turns words into windows of pieces with one tokenizer.
 
@@ -71,106 +75,125 @@ class Encoder:
         if self.room < 1:
             raise ValueError(f"max_pieces must leave room for a word beside the tokenizer's marks, not {max_pieces}")
         self.padding: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-        self.cut_sentences = 0
-        self.shortened_words = 0
-        self.unreadable_words = 0
 
-    def encode(self, sentences: Sequence[Sentence]) -> list[Window]:
-        """Every word of every sentence, in order; a long sentence becomes several windows, none is dropped."""
-        if not sentences:
-            return []
-        encoded = self.tokenizer(
-            [list(sentence.words) for sentence in sentences], is_split_into_words=True, add_special_tokens=False
+    def encode(self, sentences: Sequence[Sentence]) -> Windows:
+        """Every word of every sentence, in order; a long sentence becomes several windows, none is dropped.
+
+        A fast tokenizer splits each word of a text by itself, so each distinct word is given to it once.
+        """
+        numbers = _Numbers()
+        counts = np.fromiter((len(sentence.words) for sentence in sentences), np.int64, len(sentences))
+        starts = starts_of(counts)
+        words = _flat(numbers, [sentence.words for sentence in sentences], int(starts[-1]))
+        tagged = bool(sentences) and bool(sentences[0].tags)
+        tags = _flat(self.tag_numbers, [sentence.tags for sentence in sentences], int(starts[-1]) if tagged else 0)
+        known = self._tokenised(list(numbers))
+        parts = []
+        for begin in range(0, max(1, len(sentences)), CHUNK):
+            chunk = starts[begin : begin + CHUNK + 1]
+            own = slice(chunk[0], chunk[-1])
+            parts.append(self._laid_out(begin, words[own], tags[own] if tagged else tags, chunk - chunk[0], known))
+        return parts[0] if len(parts) == 1 else joined(parts)
+
+    def _tokenised(self, words: list[str]) -> _Pieces:
+        """The pieces of each word: at least one, at most as many as a window has room for."""
+        pieces, counts = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+        for begin in range(0, len(words), _TOGETHER * 64):
+            some = words[begin : begin + _TOGETHER * 64]
+            texts = [some[at : at + _TOGETHER] for at in range(0, len(some), _TOGETHER)]
+            encoded = self.tokenizer(
+                texts,
+                is_split_into_words=True,
+                add_special_tokens=False,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+                verbose=False,  # that a text is too long for the encoder: it is none
+            )
+            for number, text in enumerate(texts):
+                owners = np.array([-1 if word is None else word for word in encoded.word_ids(number)], np.int64)
+                pieces.append(np.array(encoded["input_ids"][number], np.int32)[owners >= 0])
+                counts.append(np.bincount(owners[owners >= 0], minlength=len(text)))
+        return self._usable(np.concatenate(pieces), np.concatenate(counts))
+
+    def _usable(self, pieces: Array, counts: Array) -> _Pieces:
+        """One piece for a word without any, and no more of a word than fits."""
+        unreadable, shortened = counts == 0, counts > self.room
+        starts = starts_of(np.clip(counts, 1, self.room))
+        kept = np.full(starts[-1], self.tokenizer.unk_token_id or self.padding, np.int32)
+        taken = np.minimum(counts, self.room)
+        kept[ragged(starts[:-1], taken)] = pieces[ragged(starts_of(counts)[:-1], taken)]
+        return _Pieces(kept, starts, shortened, unreadable)
+
+    def _laid_out(self, first_sentence: int, words: Array, tags: Array, starts: Array, known: _Pieces) -> Windows:
+        """The windows of some sentences.
+
+        Args:
+            words: the numbers of their words, (words,).
+            starts: the first word of each sentence, and the end of the last, (sentences + 1,).
+        """
+        counts = known.starts[words + 1] - known.starts[words]
+        ends = starts_of(counts)  # (words + 1,): pieces before each word
+        word_starts, sentence = self._cut(counts, ends, starts)
+        owner = np.repeat(np.arange(len(sentence)), np.diff(word_starts))  # each word's window
+        first = len(self.before) + ends[:-1] - ends[word_starts[owner]]
+        piece_starts = starts_of(np.diff(ends[word_starts]) + len(self.before) + len(self.after))
+        pieces = np.empty(piece_starts[-1], np.int32)
+        pieces[ragged(piece_starts[owner] + first, counts)] = known.pieces[ragged(known.starts[words], counts)]
+        for place, mark in enumerate(self.before):
+            pieces[piece_starts[:-1] + place] = mark
+        for place, mark in enumerate(reversed(self.after), 1):
+            pieces[piece_starts[1:] - place] = mark
+        told = (np.bincount(owner[of[words]], minlength=len(sentence)) for of in (known.shortened, known.unreadable))
+        shortened, unreadable = (each.astype(np.int32) for each in told)
+        return Windows(
+            pieces,
+            piece_starts,
+            first.astype(np.int32),
+            tags,
+            word_starts,
+            (first_sentence + sentence).astype(np.int32),
+            shortened,
+            unreadable,
         )
-        windows: list[Window] = []
-        for number, sentence in enumerate(sentences):
-            words = self._pieces_by_word(len(sentence.words), encoded["input_ids"][number], encoded.word_ids(number))
-            windows += self._windows(number, words, sentence.tags)
-        return windows
 
-    def notes(self) -> list[str]:
-        """What was cut or replaced so far, a sentence each."""
-        told = []
-        if self.cut_sentences:
-            told.append(f"{self.cut_sentences} sentences are longer than a window and were cut between words.")
-        if self.shortened_words:
-            told.append(f"{self.shortened_words} words are longer than a whole window; their ends are not read.")
-        if self.unreadable_words:
-            told.append(f"{self.unreadable_words} words have no piece in this tokenizer and are read as unknown.")
-        return told
+    def _cut(self, counts: Array, ends: Array, starts: Array) -> tuple[Array, Array]:
+        """The first word of each window with the end of the last, (windows + 1,), and its sentence, (windows,)."""
+        long = np.flatnonzero(np.diff(ends[starts]) > self.room)
+        more = {number: _cuts(counts[starts[number] : starts[number + 1]].tolist(), self.room) for number in long}
+        places = [starts[number] + np.array(cuts[1:], np.int64) for number, cuts in more.items()]
+        windows = np.ones(len(starts) - 1, np.int64)
+        windows[long] = [len(cuts) for cuts in more.values()]
+        return np.sort(np.concatenate([starts, *places])), np.repeat(np.arange(len(windows)), windows)
 
-    def _pieces_by_word(self, count: int, pieces: Sequence[int], word_ids: Sequence[int | None]) -> list[list[int]]:
-        words: list[list[int]] = [[] for _ in range(count)]
-        for piece, word in zip(pieces, word_ids, strict=True):
-            if word is not None:
-                words[word].append(piece)
-        for word_pieces in words:
-            if not word_pieces:
-                self.unreadable_words += 1
-                word_pieces.append(self.tokenizer.unk_token_id or self.padding)
-            elif len(word_pieces) > self.room:
-                self.shortened_words += 1
-                del word_pieces[self.room :]
-        return words
-
-    def _windows(self, number: int, words: list[list[int]], tags: Sequence[str]) -> Iterator[Window]:
-        starts = _cuts([len(word) for word in words], self.room)
-        self.cut_sentences += len(starts) > 1
-        for begin, end in zip(starts, [*starts[1:], len(words)], strict=True):
-            pieces, first = list(self.before), []
-            for word in words[begin:end]:
-                first.append(len(pieces))
-                pieces += word
-            numbers = tuple(self.tag_numbers[tag] for tag in tags[begin:end])
-            yield Window(number, (*pieces, *self.after), tuple(first), numbers)
-
-    def collate(self, windows: Sequence[Window]) -> Batch:
-        """Windows as one padded batch, on the CPU."""
-        rows, words = len(windows), [len(window.first) for window in windows]
-        longest, most = max(len(window.pieces) for window in windows), max(words)
-        pieces = torch.full((rows, longest), self.padding)
-        attention = torch.zeros((rows, longest), dtype=torch.long)
-        first = torch.zeros((rows, most), dtype=torch.long)
-        tags = torch.zeros((rows, most), dtype=torch.long)
-        for row, window in enumerate(windows):
-            pieces[row, : len(window.pieces)] = torch.tensor(window.pieces)
-            attention[row, : len(window.pieces)] = 1
-            first[row, : words[row]] = torch.tensor(window.first)
-            if window.tags:
-                tags[row, : words[row]] = torch.tensor(window.tags)
-        lengths = torch.tensor(words)
-        mask = torch.arange(most) < lengths[:, None]
-        tokens = sum(len(window.pieces) for window in windows)
-        return Batch(pieces, attention, first, tags, mask, lengths, tokens, sum(words))
+    def collate(self, windows: Windows) -> Batch:
+        """Windows as one padded batch, on the CPU; unpadded and end to end they are `windows` itself."""
+        lengths = torch.from_numpy(np.diff(windows.word_starts))
+        pieces, attention = _padded(windows.pieces, windows.lengths, self.padding)
+        first, mask = _padded(windows.first, lengths.numpy(), 0)
+        tags = _padded(windows.tags, lengths.numpy(), 0)[0] if len(windows.tags) else torch.zeros_like(first)
+        tokens = len(windows.pieces)
+        return Batch(pieces, attention.long(), first, tags, mask, lengths, tokens, windows.words)
 
 
-BUCKET_BATCHES = 50
+def _padded(values: Array, counts: Array, padding: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows that lie end to end as (rows, longest) int64, and true where there is a value."""
+    mask = np.arange(counts.max()) < counts[:, None]
+    filled = np.full(mask.shape, padding, np.int64)
+    filled[mask] = values
+    return torch.from_numpy(filled), torch.from_numpy(mask)
 
 
-def bucketed(windows: Sequence[Window], batch_size: int, generator: torch.Generator) -> list[list[Window]]:
-    """Random batches of similar length, each window once: less padding, and still another order every epoch.
+class _Numbers(dict[str, int]):
+    """Numbers each new word as it is asked for."""
 
-    Shuffles everything, sorts by length within stretches of BUCKET_BATCHES batches, and shuffles the batches.
-    (The idea is Khomenko et al. 2016, arXiv 1708.05604; a fully sorted order would tie a step to a length.)
-    """
-    order = torch.randperm(len(windows), generator=generator).tolist()
-    stretch = batch_size * BUCKET_BATCHES
-    batches: list[list[Window]] = []
-    for start in range(0, len(order), stretch):
-        part = sorted((windows[i] for i in order[start : start + stretch]), key=lambda window: len(window.pieces))
-        batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
-    return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+    def __missing__(self, word: str) -> int:
+        number = self[word] = len(self)
+        return number
 
 
-def sorted_batches(windows: Sequence[Window], budget: int = 4096) -> list[list[Window]]:
-    """Longest first, each batch at most `budget` padded pieces: for evaluation, where order and size do not matter."""
-    batches: list[list[Window]] = []
-    for window in sorted(windows, key=lambda window: -len(window.pieces)):
-        if batches and (len(batches[-1]) + 1) * len(batches[-1][0].pieces) <= budget:
-            batches[-1].append(window)
-        else:
-            batches.append([window])
-    return batches
+def _flat(numbers: dict[str, int], rows: Sequence[Sequence[str]], count: int) -> Array:
+    """The numbers of all words or tags, row after row, (count,) int32."""
+    return np.fromiter(map(numbers.__getitem__, chain.from_iterable(rows)), np.int32, count)
 
 
 def _cuts(lengths: Sequence[int], room: int) -> list[int]:

@@ -4,16 +4,19 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+from labkit.data.batching import sorted_batches
 from labkit.data.corpora import Sentence
-from labkit.data.encoding import Encoder, sorted_batches
+from labkit.data.encoding import Encoder
 from labkit.model.tagger import Tagger, new_tagger
 
 WEIGHTS = "model.safetensors"
@@ -39,15 +42,12 @@ class TrainedTagger:
         if any(not words for words in sentences):
             raise ValueError("a sentence without words cannot be tagged; leave it out")
         windows = self.encoder.encode([Sentence(tuple(words), ()) for words in sentences])
-        parts: dict[int, list[int]] = {}
-        for batch_windows in sorted_batches(windows):
-            batch = self.encoder.collate(batch_windows).to(self.model.linear.weight.device)
+        found = np.empty(windows.words, object)  # tags, in the order of the text
+        for chosen in sorted_batches(windows.lengths):
+            batch = self.encoder.collate(windows[chosen]).to(self.model.linear.weight.device)
             decoded = self.model.decode(self.model.scores(batch), batch)
-            parts.update((id(window), tags) for window, tags in zip(batch_windows, decoded, strict=True))
-        found: list[list[str]] = [[] for _ in sentences]
-        for window in windows:  # windows come in the order of the text
-            found[window.sentence] += [self.tags[number] for number in parts[id(window)]]
-        return found
+            found[windows.word_places(chosen)] = [self.tags[number] for row in decoded for number in row]
+        return [found[start:end].tolist() for start, end in pairwise(windows.sentence_starts.tolist())]
 
 
 def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[str], settings: dict[str, Any]) -> None:

@@ -1,13 +1,16 @@
 """Entity scores: exact span and type, micro averaged, overall and per type."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 
+import numpy as np
 import torch
 
+from labkit.data.batching import sorted_batches
 from labkit.data.corpora import spans
-from labkit.data.encoding import Encoder, Window, sorted_batches
+from labkit.data.encoding import Encoder, Windows
 from labkit.events import TypeScore
 from labkit.model.tagger import Tagger
 
@@ -50,8 +53,7 @@ class Evaluation:
 def evaluate(
     model: Tagger,
     encoder: Encoder,
-    windows: Sequence[Window],
-    gold: Sequence[Sequence[str]],
+    windows: Windows,
     tags: Sequence[str],
     device: torch.device,
     stopped: Callable[[], bool] = lambda: False,
@@ -59,36 +61,29 @@ def evaluate(
     """Scores a part of the corpus; None where `stopped` said so between two batches.
 
     Args:
-        windows: all windows of the part, in the order of the text.
-        gold: each sentence's tags, by sentence number; a sentence cut into windows is counted whole.
+        windows: all windows of the part, in the order of the text; a sentence cut into windows is counted whole.
     """
     was_training = model.training
     model.eval()
     loss, words = torch.zeros((), device=device), 0
-    decoded: dict[int, list[int]] = {}
+    predicted = np.zeros(windows.words, np.int64)  # tag numbers, in the order of the text
     try:
-        for batch_windows in sorted_batches(windows):
+        for chosen in sorted_batches(windows.lengths):
             if stopped():
                 return None
-            batch = encoder.collate(batch_windows).to(device)
+            batch = encoder.collate(windows[chosen]).to(device)
             scores = model.scores(batch)
             loss += model.negative_log_likelihood(scores, batch)
             words += batch.words
             rows = model.decode(scores, batch)
-            decoded.update((id(window), row) for window, row in zip(batch_windows, rows, strict=True))
+            predicted[windows.word_places(chosen)] = list(chain.from_iterable(rows))
     finally:
         model.train(was_training)
     counts = EntityCounts()
-    for sentence, predicted in enumerate(_joined(windows, decoded, len(gold))):
-        counts.add(gold[sentence], [tags[number] for number in predicted])
+    for start, end in pairwise(windows.sentence_starts.tolist()):
+        gold = [tags[number] for number in windows.tags[start:end].tolist()]
+        counts.add(gold, [tags[number] for number in predicted[start:end].tolist()])
     return Evaluation(loss.item() / max(1, words), counts)
-
-
-def _joined(windows: Iterable[Window], decoded: dict[int, list[int]], sentences: int) -> list[list[int]]:
-    joined: list[list[int]] = [[] for _ in range(sentences)]
-    for window in windows:
-        joined[window.sentence] += decoded[id(window)]
-    return joined
 
 
 def _score(correct: int, predicted: int, gold: int) -> TypeScore:

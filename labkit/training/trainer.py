@@ -15,10 +15,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from labkit.config import RunConfig
-from labkit.data.encoding import Window, bucketed
+from labkit.data.batching import epoch_batches
+from labkit.data.encoding import Windows
+from labkit.data.windows import Array
 from labkit.events import (
     CheckpointSaved,
     CorpusRead,
@@ -41,7 +44,7 @@ from labkit.training.evaluation import Evaluation, evaluate
 from labkit.training.failures import Diverged, failure_of
 from labkit.training.profiler import StepProfiler
 from labkit.training.stopwatch import Stopwatch
-from labkit.training.workshop import Part, Workshop, batches_of, open_accelerator, open_workshop, read_for, thaw
+from labkit.training.workshop import Workshop, batches_of, open_accelerator, open_workshop, read_for, thaw
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went
@@ -110,9 +113,10 @@ class _Training:
 
     def events(self) -> Iterator[Event]:
         yield from self._prepare()
-        order = torch.Generator().manual_seed(self.config.seed)
+        order = np.random.default_rng(self.config.seed)
         for epoch in range(self.config.epochs):
-            yield from self._epoch(epoch, bucketed(self.shop.train.windows, self.config.batch_size, order))
+            batches = epoch_batches(self.shop.train.lengths, self.config.batch_size, self.config.token_budget, order)
+            yield from self._epoch(epoch, batches)
             if not self.stopping:
                 yield from self._evaluate(epoch + 1)
             if self.stopping:
@@ -134,10 +138,10 @@ class _Training:
             seconds=self.seconds(),
             name=corpus.name,
             sha256=corpus.sha256,
-            train_sentences=len(shop.train.gold),
-            dev_sentences=len(shop.dev.gold),
-            test_sentences=len(shop.test.gold),
-            train_words=sum(map(len, shop.train.gold)),
+            train_sentences=shop.train.sentences,
+            dev_sentences=shop.dev.sentences,
+            test_sentences=shop.test.sentences,
+            train_words=shop.train.words,
             tags=list(corpus.tags),
             notes=list(shop.notes),
         )
@@ -153,7 +157,7 @@ class _Training:
             encoder_sha256=shop.encoder_sha256,
         )
 
-    def _epoch(self, epoch: int, batches: list[list[Window]]) -> Iterator[Event]:
+    def _epoch(self, epoch: int, batches: list[Array]) -> Iterator[Event]:
         yield self._phase("training")
         accelerator = self.shop.accelerator
         own = batches_of(batches, accelerator.process_index, accelerator.num_processes)
@@ -180,7 +184,7 @@ class _Training:
         yield self._time_spent()
 
     def _finish(self) -> Iterator[Event]:
-        if not self.stopping and self.shop.test.gold:
+        if not self.stopping and self.shop.test.sentences:
             yield from self._test()
         if self.folder and "last" in self.config.keep and self.step:
             yield self._phase("saving the weights")
@@ -191,10 +195,10 @@ class _Training:
 
     # --- one step
 
-    def _one_step(self, parts: list[list[Window]], epoch: float) -> _Pending:
+    def _one_step(self, parts: list[Array], epoch: float) -> _Pending:
         shop, accelerator, watch = self.shop, self.shop.accelerator, self.watch
         watch.begin_step()
-        batches = [shop.encoder.collate(windows) for windows in parts]
+        batches = [shop.encoder.collate(shop.train[chosen]) for chosen in parts]
         words = sum(batch.words for batch in batches)
         rates = set_rates(shop.optimizer, shop.groups, self.step)
         total = torch.zeros((), device=shop.device)
@@ -307,12 +311,10 @@ class _Training:
         if found is not None:
             yield self._evaluated(found, float(self.config.epochs), "test")
 
-    def _score(self, part: Part) -> Evaluation | None:
+    def _score(self, part: Windows) -> Evaluation | None:
         shop = self.shop
         with self.watch.all_to("evaluation"), shop.accelerator.autocast():
-            return evaluate(
-                shop.tagger, shop.encoder, part.windows, part.gold, shop.corpus.tags, shop.device, self._stop_asked
-            )
+            return evaluate(shop.tagger, shop.encoder, part, shop.corpus.tags, shop.device, self._stop_asked)
 
     def _evaluated(self, found: Evaluation, epoch: float, part: str) -> Evaluated:
         overall = found.counts.overall()

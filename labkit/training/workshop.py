@@ -15,20 +15,14 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_sha256, locate_encoder
+from labkit.data.batching import count_batches
 from labkit.data.corpora import Corpus, Sentence, read_corpus
-from labkit.data.encoding import Encoder, Window
+from labkit.data.encoding import Encoder
+from labkit.data.windows import Array, Windows, notes_on
 from labkit.model.groups import Group, make_groups, optimizer_groups
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.tagger import Tagger, new_tagger
 from labkit.training.precision import choose_precision
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of the corpus, ready for the model; `gold` holds each sentence's tags."""
-
-    windows: list[Window]
-    gold: list[tuple[str, ...]]
 
 
 @dataclass
@@ -40,9 +34,9 @@ class Workshop:
     encoder: Encoder
     encoder_sha256: str
     precision: str
-    train: Part
-    dev: Part
-    test: Part
+    train: Windows
+    dev: Windows
+    test: Windows
     model: Any  # as accelerate wrapped it
     tagger: Tagger  # the same model, bare
     groups: list[Group]
@@ -112,12 +106,12 @@ def open_workshop(config: RunConfig, accelerator: Any, precision: str, corpus: C
     place = locate_encoder(config.encoder)
     pretrained = load_encoder(place)
     encoder = Encoder(load_tokenizer(place), corpus.tags, min(config.max_pieces, longest_window(pretrained)))
-    train = _part(encoder, limited(corpus.train, config.train_limit, config.seed))
-    dev = _part(encoder, limited(corpus.dev, config.dev_limit, config.seed))
-    test = _part(encoder, corpus.test)
+    train = encoder.encode(limited(corpus.train, config.train_limit, config.seed))
+    dev = encoder.encode(limited(corpus.dev, config.dev_limit, config.seed))
+    test = encoder.encode(corpus.test)
     torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
     tagger = new_tagger(pretrained, corpus.tags, config.as_dict())
-    batches = math.ceil(len(train.windows) / config.batch_size)
+    batches = count_batches(train.lengths, config.batch_size, config.token_budget)
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
     groups = make_groups(tagger, config, steps_per_epoch * config.epochs)
     freeze(tagger, groups)
@@ -125,7 +119,7 @@ def open_workshop(config: RunConfig, accelerator: Any, precision: str, corpus: C
     optimizer = torch.optim.AdamW(optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps"))
     return Workshop(
         accelerator, corpus, encoder, encoder_sha256(place), precision, train, dev, test, model, tagger, groups,
-        accelerator.prepare_optimizer(optimizer), steps_per_epoch, (*corpus.notes, *encoder.notes()),
+        accelerator.prepare_optimizer(optimizer), steps_per_epoch, (*corpus.notes, *notes_on(train, dev, test)),
     )  # fmt: skip
 
 
@@ -148,11 +142,7 @@ def thaw(tagger: Tagger) -> None:
     tagger.encoder.requires_grad_(True)
 
 
-def _part(encoder: Encoder, sentences: Sequence[Sentence]) -> Part:
-    return Part(encoder.encode(sentences), [sentence.tags for sentence in sentences])
-
-
-def batches_of(epoch_batches: Sequence[list[Window]], rank: int, processes: int) -> Iterator[list[Window]]:
+def batches_of(epoch_batches: Sequence[Array], rank: int, processes: int) -> Iterator[Array]:
     """This process's share of an epoch's batches; the first ones come again so that all have equally many."""
     filled = [*epoch_batches, *epoch_batches[: -len(epoch_batches) % processes]]
     return iter(filled[rank::processes])

@@ -1,11 +1,15 @@
 import random
 
+import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from labkit.data import encoding
 from labkit.data.corpora import Sentence
-from labkit.data.encoding import Encoder, bucketed, sorted_batches
+from labkit.data.encoding import Encoder
+from labkit.data.windows import Window, notes_on
 
 TAGS = ("O", "B-PER", "I-PER")
 
@@ -17,6 +21,94 @@ def encoder(tiny_encoder):
 
 def sentence(*words, tags=None):
     return Sentence(words, tuple(tags or ["O"] * len(words)))
+
+
+def random_sentences(count, seed=0, longest=30):
+    """Known words, words in pieces, words longer than a window, words without a piece; tags at random."""
+    rng = random.Random(seed)
+    kinds = ["anna", "benq", "went", "x1y2", "ab" * 40, "\u200b", "home", "city"]
+    weights = [9, 9, 9, 9, 1, 1, 9, 9]
+    drawn = [rng.choices(kinds, weights, k=rng.randint(1, longest)) for _ in range(count)]
+    return [sentence(*words, tags=[rng.choice(TAGS) for _ in words]) for words in drawn]
+
+
+def slow_encode(encoder, sentences):
+    """The obvious twin of `encode`: the whole sentence goes to the tokenizer, the rest word by word."""
+    windows = []
+    for number, each in enumerate(sentences):
+        encoded = encoder.tokenizer(list(each.words), is_split_into_words=True, add_special_tokens=False)
+        words = [[] for _ in each.words]
+        for piece, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True):
+            words[word].append(piece)
+        words = [pieces[: encoder.room] or [encoder.tokenizer.unk_token_id] for pieces in words]
+        rows, tags = [[]], list(each.tags)
+        for pieces in words:
+            if sum(map(len, rows[-1])) + len(pieces) > encoder.room:
+                rows.append([])
+            rows[-1].append(pieces)
+        for row in rows:
+            pieces, first = list(encoder.before), []
+            for word in row:
+                first.append(len(pieces))
+                pieces += word
+            own, tags = tags[: len(row)], tags[len(row) :]
+            numbers = tuple(TAGS.index(tag) for tag in own)
+            windows.append(Window(number, (*pieces, *encoder.after), tuple(first), numbers))
+    return windows
+
+
+def slow_collate(encoder, windows):
+    """The obvious twin of `collate`: value by value."""
+    longest, most = max(len(each.pieces) for each in windows), max(len(each.first) for each in windows)
+    names = {"pieces": longest, "attention": longest, "first": most, "tags": most, "mask": most}
+    batch = {name: torch.zeros(len(windows), width, dtype=torch.long) for name, width in names.items()}
+    batch["pieces"] += encoder.padding
+    for row, window in enumerate(windows):
+        for place, piece in enumerate(window.pieces):
+            batch["pieces"][row, place], batch["attention"][row, place] = piece, 1
+        for place, first in enumerate(window.first):
+            batch["first"][row, place], batch["mask"][row, place] = first, 1
+            batch["tags"][row, place] = window.tags[place] if window.tags else 0
+    return batch | {"mask": batch["mask"].bool(), "lengths": torch.tensor([len(each.first) for each in windows])}
+
+
+def of_bytes():
+    """Byte-level BPE, as RoBERTa has it, without marks around a text and without merges."""
+    vocabulary = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    tokenizer = Tokenizer(models.BPE(vocabulary, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="!")
+
+
+def of_letters():
+    """Unigram behind a Metaspace that marks the first word only, as newer SentencePiece models have it."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    pieces = [("<unk>", 0.0), ("▁", -2.0), ("▁went", -1.0), ("went", -1.5), *((letter, -3.0) for letter in letters)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")
+
+
+@pytest.mark.parametrize("max_pieces", [10, 16, 128])
+@pytest.mark.parametrize("kind", ["word pieces", "bytes", "letters"])
+def test_encoding_distinct_words_once_gives_what_encoding_each_sentence_does(tiny_encoder, kind, max_pieces):
+    tokenizers = {"bytes": of_bytes, "letters": of_letters}
+    tokenizer = tokenizers[kind]() if kind in tokenizers else AutoTokenizer.from_pretrained(tiny_encoder)
+    encoder = Encoder(tokenizer, TAGS, max_pieces)
+    sentences = random_sentences(60)
+    assert list(encoder.encode(sentences)) == slow_encode(encoder, sentences)
+
+
+def test_a_corpus_of_many_chunks_is_encoded_as_one(encoder, monkeypatch):
+    sentences = random_sentences(50)
+    whole = encoder.encode(sentences)
+    monkeypatch.setattr(encoding, "CHUNK", 7)
+    assert list(encoder.encode(sentences)) == list(whole)
+
+
+def test_no_sentences_are_no_windows(encoder):
+    windows = encoder.encode([])
+    assert (len(windows), windows.words, windows.sentences, list(windows)) == (0, 0, 0, [])
 
 
 def test_first_pieces_are_those_of_each_word_tokenised_alone(encoder):
@@ -35,61 +127,60 @@ def test_a_long_sentence_is_cut_between_words_and_loses_none(encoder):
     own = [window for window in windows if window.sentence == 1]
     assert max(len(window.pieces) for window in own) <= 16
     assert [TAGS[number] for window in own for number in window.tags] == tags
-    assert encoder.notes() == ["1 sentences are longer than a window and were cut between words."]
+    assert windows.sentence_starts.tolist() == [0, 1, 101]
+    assert notes_on(windows) == ["1 sentences are longer than a window and were cut between words."]
 
 
 def test_a_word_without_pieces_is_read_as_unknown_and_told(encoder):
-    (window,) = encoder.encode([sentence("anna", "\u200b", "went")])
+    windows = encoder.encode([sentence("anna", "\u200b", "went")])
+    (window,) = windows
     assert window.pieces[window.first[1]] == encoder.tokenizer.unk_token_id
-    assert "1 words have no piece" in encoder.notes()[0]
+    assert "1 words have no piece" in notes_on(windows)[0]
 
 
 def test_a_word_longer_than_a_window_keeps_its_place(encoder):
-    (first, second) = encoder.encode([sentence("ab" * 40, "went")])
+    windows = encoder.encode([sentence("ab" * 40, "went")])
+    (first, second) = windows
     assert len(first.first) == len(second.first) == 1
-    assert "1 words are longer than a whole window" in " ".join(encoder.notes())
+    assert "1 words are longer than a whole window" in " ".join(notes_on(windows))
 
 
-def test_a_batch_masks_exactly_the_words(encoder):
-    windows = encoder.encode([sentence("anna", "went", "home"), sentence("ben")])
-    batch = encoder.collate(windows)
-    assert batch.mask.tolist() == [[True, True, True], [True, False, False]]
-    assert batch.attention.sum().item() == batch.tokens == sum(len(window.pieces) for window in windows)
-    assert batch.words == 4
-    assert batch.pieces[1, len(windows[1].pieces) :].eq(encoder.padding).all()
+def test_notes_tell_what_was_cut_in_the_chosen_windows_only(encoder):
+    windows = encoder.encode([sentence("anna"), sentence(*["anna"] * 40), sentence("\u200b")])
+    assert notes_on(windows[windows.sentence == 1]) == notes_on(windows)[:1]
+    assert notes_on(windows[:1]) == []
+    assert len(notes_on(windows[:1], windows)) == 2
 
 
-@pytest.mark.parametrize("count", [1, 7, 64, 1000])
-def test_buckets_hold_each_window_once_an_epoch_in_another_order_each_epoch(encoder, count):
-    rng = random.Random(1)
-    windows = encoder.encode([sentence(*["anna"] * rng.randint(1, 12)) for _ in range(count)])
-    generator = torch.Generator().manual_seed(0)
-    epochs = [bucketed(windows, 8, generator) for _ in range(2)]
-    for batches in epochs:
-        assert sorted(window.sentence for batch in batches for window in batch) == list(range(count))
-        assert all(len(batch) <= 8 for batch in batches)
-        assert len(batches) == -(-count // 8)
-    if count > 50:
-        assert epochs[0] != epochs[1]
+@pytest.mark.parametrize("seed", range(5))
+def test_a_batch_is_what_the_slow_twin_fills_in_value_by_value(encoder, seed):
+    windows = encoder.encode(random_sentences(30, seed))
+    chosen = np.random.default_rng(seed).choice(len(windows), size=min(9, len(windows)), replace=False)
+    batch, expected = encoder.collate(windows[chosen]), slow_collate(encoder, [windows[int(i)] for i in chosen])
+    for name, value in expected.items():
+        assert torch.equal(getattr(batch, name), value), name
+        assert getattr(batch, name).dtype == value.dtype
+    assert (batch.tokens, batch.words) == (int(expected["attention"].sum()), int(expected["mask"].sum()))
 
 
-def test_buckets_pad_less_than_half_of_what_random_batches_do(encoder):
-    rng = random.Random(2)
-    windows = encoder.encode([sentence(*["anna"] * rng.randint(1, 14)) for _ in range(800)])
-
-    def padded(batches):
-        return sum(len(batch) * max(len(window.pieces) for window in batch) for batch in batches)
-
-    real = sum(len(window.pieces) for window in windows)
-    plain = [windows[i : i + 16] for i in range(0, 800, 16)]
-    assert padded(bucketed(windows, 16, torch.Generator().manual_seed(0))) - real < (padded(plain) - real) / 2
+def test_windows_without_tags_make_batches_whose_tags_are_zero(encoder):
+    windows = encoder.encode([Sentence(("anna", "went"), ()), Sentence(("ben",), ())])
+    batch = encoder.collate(windows[np.array([1, 0])])
+    assert batch.tags.tolist() == [[0, 0], [0, 0]]
+    assert [window.tags for window in windows] == [(), ()]
 
 
-def test_batches_for_evaluation_keep_to_their_budget_and_hold_every_window_once(encoder):
-    windows = encoder.encode([sentence(*["anna"] * (1 + i % 14)) for i in range(300)])
-    batches = sorted_batches(windows, budget=64)
-    assert sorted(window.sentence for batch in batches for window in batch) == list(range(300))
-    assert all(len(batch) * max(len(window.pieces) for window in batch) <= 64 for batch in batches)
+def test_chosen_windows_are_those_in_the_order_asked_for(encoder):
+    windows = encoder.encode(random_sentences(20))
+    every = list(windows)
+    chosen = np.array([3, 0, len(windows) - 1])
+    assert list(windows[chosen]) == [every[i] for i in chosen]
+    assert windows[-1] == every[-1]
+    assert list(windows[2:5]) == every[2:5]
+    words = np.concatenate([every[i].tags for i in chosen])
+    assert windows.tags[windows.word_places(chosen)].tolist() == words.tolist()
+    with pytest.raises(IndexError):
+        windows[len(windows)]
 
 
 def test_a_window_without_room_for_a_word_is_refused(tiny_encoder):

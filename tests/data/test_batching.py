@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from labkit.data.batching import bucketed, budgeted, count_batches, epoch_batches, sorted_batches
+
+
+def lengths_of(count, seed=1, longest=130):
+    return np.random.default_rng(seed).integers(3, longest, count)
+
+
+def padded(lengths, batches):
+    return sum(len(batch) * int(lengths[batch].max()) for batch in batches)
+
+
+def as_lists(batches):
+    return [batch.tolist() for batch in batches]
+
+
+@pytest.mark.parametrize("budget", [0, 300])
+@pytest.mark.parametrize("count", [0, 1, 7, 64, 1000])
+def test_an_epoch_holds_each_window_once_in_another_order_each_epoch(count, budget):
+    lengths, order = lengths_of(count), np.random.default_rng(0)
+    epochs = [epoch_batches(lengths, 8, budget, order) for _ in range(3)]
+    for batches in epochs:
+        assert sorted(window for batch in batches for window in batch.tolist()) == list(range(count))
+        assert len(batches) == count_batches(lengths, 8, budget)
+    if count > 50:
+        assert as_lists(epochs[0]) != as_lists(epochs[1])
+        assert {frozenset(batch) for batch in as_lists(epochs[0])} != {frozenset(b) for b in as_lists(epochs[1])}
+        assert as_lists(epoch_batches(lengths, 8, budget, np.random.default_rng(0))) == as_lists(epochs[0])
+
+
+def test_buckets_are_full_but_for_the_last():
+    sizes = sorted(len(batch) for batch in bucketed(lengths_of(1003), 8, np.random.default_rng(0)))
+    assert sizes == [3, *[8] * 125]
+
+
+def test_buckets_pad_less_than_half_of_what_random_batches_do():
+    lengths, order = lengths_of(800), np.random.default_rng(0)
+    plain = [np.arange(i, i + 16) for i in range(0, 800, 16)]
+    real = int(lengths.sum())
+    assert padded(lengths, bucketed(lengths, 16, order)) - real < (padded(lengths, plain) - real) / 2
+
+
+def test_no_batch_of_a_budget_is_larger_padding_counted_and_most_are_nearly_full():
+    lengths = lengths_of(2000)
+    batches = budgeted(lengths, 1000, np.random.default_rng(0))
+    sizes = [padded(lengths, [batch]) for batch in batches]
+    assert max(sizes) <= 1000
+    assert padded(lengths, batches) < 1.1 * lengths.sum()
+    assert np.median(sizes) > 850
+
+
+def test_a_window_longer_than_the_budget_stands_alone():
+    batches = budgeted(np.array([50, 8, 8, 40]), 16, np.random.default_rng(0))
+    assert sorted(map(sorted, as_lists(batches))) == [[0], [1, 2], [3]]
+
+
+def test_batches_for_evaluation_keep_to_their_budget_and_hold_every_window_once():
+    lengths = lengths_of(300, longest=64)
+    batches = sorted_batches(lengths, budget=64)
+    assert sorted(window for batch in batches for window in batch.tolist()) == list(range(300))
+    assert all(padded(lengths, [batch]) <= 64 for batch in batches)
+    assert sorted_batches(np.array([], dtype=np.int64)) == []
