@@ -233,6 +233,18 @@ def test_train_ends_its_output_with_the_run_folder(labkit: Callable[..., Said], 
     assert "dev F1" in said.err
 
 
+def test_a_profiled_run_ends_with_where_its_time_went(labkit: Callable[..., Said], words: list[str]) -> None:
+    said = labkit(*words, "--profile")
+    assert said.code == 0, said.err
+    told = said.err[said.err.index("Where the time went") :]
+    for part in ("loading", "encoder", "downstream", "CRF", "optimizer", "evaluation", "profiling"):
+        assert re.search(rf"^{part} +\d+\.\d +\d+(\.\d)? %", told, re.MULTILINE), part
+    assert re.search(r"^addmm +\d+ +[\d.,]+ ms +\d+(\.\d)? %", told, re.MULTILINE)
+    folder = Path(said.out.splitlines()[-1])
+    assert str(folder / "trace.json.gz") in told
+    assert (folder / "trace.json.gz").is_file()
+
+
 def test_a_trained_run_predicts(labkit: Callable[..., Said], words: list[str]) -> None:
     labkit(*words, "--epochs", 12, "--batch-size", 4, "--keep", "best", "--dropout", 0)
     said = labkit("predict", "1", "anna lives in berlin .")

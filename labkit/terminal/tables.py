@@ -57,6 +57,7 @@ def run_as_plain(run: Run) -> dict[str, Any]:
         "seconds": summary.seconds,
         "tokens_per_s": summary.tokens_per_s,
         "loss": summary.loss,
+        "time_spent_s": run.spent.spent if run.spent else None,
         "dev_f1": run.best.f1 if run.best else None,
         "test_f1": run.test.f1 if run.test else None,
         "reason": run.finished.reason if run.finished else "",

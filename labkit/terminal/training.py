@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from labkit.config import RunConfig
-from labkit.events import Event, RunFinished
+from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
 from labkit.processes import patient_threads
 from labkit.runs.store import RunStore
 from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.tables import console
+from labkit.terminal.times import operators_table, spent_table
 from labkit.training import launch, ranks
 
 
@@ -34,13 +36,12 @@ def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
         with interrupts(lambda: None):
             record(config, folder)
         return None
-    finished: list[RunFinished] = []
+    last: dict[type, Any] = {}
     with TrainingProgress(console(stderr=True)) as progress:
 
         def show(event: Event) -> None:
             progress.show(event)
-            if isinstance(event, RunFinished):
-                finished.append(event)
+            last[type(event)] = event
 
         def stop() -> None:
             progress.say("Stopping after this step, the model is kept; Ctrl-C again aborts.")
@@ -48,8 +49,23 @@ def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
 
         with interrupts(stop):
             record(config, folder, show)
+    if config.profile:
+        _show_times(last.get(TimeSpent), last.get(OperatorsProfiled), folder)
     launch.start_next(folder.parent)  # what was queued in a notebook meanwhile
-    return finished[-1] if finished else None
+    return last.get(RunFinished)
+
+
+def _show_times(spent: TimeSpent | None, profiled: OperatorsProfiled | None, folder: Path) -> None:
+    """Where the time went: the parts of the run, then the operators of the steps that were profiled."""
+    speaking = console(stderr=True)
+    if spent:
+        speaking.print("\nWhere the time went", highlight=False)
+        speaking.print(spent_table(spent))
+    if profiled:
+        speaking.print(f"\nOperators of {profiled.steps} steps up to step {profiled.step}", highlight=False)
+        speaking.print(operators_table(profiled))
+        trace = f"all of it, for ui.perfetto.dev or chrome://tracing: {folder / profiled.trace}"
+        speaking.print(trace, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -1,0 +1,141 @@
+"""Where the time of runs goes, as bars in HTML. Everything that comes from data is escaped here."""
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labkit.lab import words
+from labkit.lab.theme import THEMES, Theme
+from labkit.runs.run import Run
+from labkit.runs.spent import PARTS, PartSpent, parts_of, percent
+
+TITLE = "Where the time goes"
+NAMED, LABELLED = 0.13, 0.045  # shares of a bar that have room for the part's name and percent, or for the percent
+SMALLEST = 0.001  # a share below it would not be seen
+MOST_ROWS = 16
+
+# Which of a theme's colours a part has: encoder and downstream structure are as their learning rates are drawn.
+_PLACES = {"encoder": 0, "downstream": 1, "CRF": 4, "optimizer": 3, "evaluation": 2, "data": 5, "saving": 6}
+_OTHER = {"light": "#b5b5b5", "dark": "#5c5c5c"}
+
+
+def style() -> str:
+    """The colours of the parts, as CSS variables, for JupyterLab's light and dark themes."""
+    light, dark = (_colours(THEMES[name]) for name in ("light", "dark"))
+    return f'.labkit-lab {{{light}}}\n[data-jp-theme-light="false"] .labkit-lab {{{dark}}}\n'
+
+
+def _colours(theme: Theme) -> str:
+    greys = {"loading": theme.runs[7], "profiling": theme.muted, "other": _OTHER[theme.name]}
+    colours = {part: greys.get(part) or theme.runs[_PLACES[part]] for part in PARTS}
+    return " ".join(f"--part-{part}: {colour}; --ink-{part}: {ink_on(colour)};" for part, colour in colours.items())
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is read better on a colour `#rrggbb`: by a contrast of at least 4.5:1 (WCAG 2.1)."""
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
+
+
+def strip(run: Run | None) -> str:
+    """One run's bar, with a legend below it; of the same height whatever is known."""
+    parts = parts_of(run.spent if run else None)
+    if run and run.config and run.config.profile and "profiling" not in [part.name for part in parts]:
+        parts.insert(-1, PartSpent("profiling", PARTS["profiling"], 0.0, 0.0))  # its place, before anything is known
+    known = bool(run and run.spent)
+    legend = "".join(_key(part, known) for part in parts)
+    return (
+        f'<div class="labkit-time"><div class="labkit-time-head"><b>{TITLE}</b><span>{_figures(run)}</span></div>'
+        f'{_bar(parts if known else [])}<div class="labkit-time-legend">{legend}</div></div>'
+    )
+
+
+def rows(runs: Sequence[Run], names: Mapping[Path, str]) -> str:
+    """A bar for each run, under one legend; empty where no run tells its times."""
+    shown = runs[:MOST_ROWS]
+    if not any(run.spent for run in shown):
+        return ""
+    parts = {part.name for run in shown for part in parts_of(run.spent)}
+    legend = "".join(f"<span>{_mark(name)}{name}</span>" for name in PARTS if name in parts)
+    bars = "".join(_row(run, names.get(run.folder, run.title)) for run in shown)
+    left_out = len(runs) - len(shown)
+    more = f'<div class="labkit-muted">and {left_out} more runs</div>' if left_out else ""
+    return (
+        f'<div class="labkit-time"><div class="labkit-time-head"><b>{TITLE}</b></div>'
+        f'<div class="labkit-time-legend">{legend}</div><div class="labkit-time-rows">{bars}</div>{more}</div>'
+    )
+
+
+def operators(run: Run | None) -> str:
+    """The operators of a profiled run, folded away; before there are any, when to expect them."""
+    if run is None or not (run.profiled or (run.config and run.config.profile)):
+        return ""
+    found = run.profiled
+    if found is None:
+        told = "no step was recorded" if run.is_final else "a few steps in mid-run will be recorded"
+        return f'<div class="labkit-muted">Operators of {html.escape(run.title)}: {told}</div>'
+    cells = [
+        (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", percent(each.share))
+        for each in found.operators
+    ]
+    trace = str(run.folder / found.trace) if found.trace else ""
+    where = f"<div>All of it, for ui.perfetto.dev or chrome://tracing: <code>{html.escape(trace)}</code></div>"
+    summary = f"Operators of {run.title}, in {found.steps} steps up to step {found.step:,}"
+    return (
+        f"<details><summary>{html.escape(summary)}</summary>"
+        f"{words.table(('operator', 'calls', 'own time', 'share'), cells)}{where if trace else ''}</details>"
+    )
+
+
+def _figures(run: Run | None) -> str:
+    if run is None or run.spent is None:
+        told = "not told by this run" if run and run.is_final else "known as soon as a run trains"
+        return told
+    summary = run.summary()
+    time = words.duration(sum(run.spent.spent.values()))
+    step = f", {1000 * summary.all_steps_s / summary.step:,.0f} ms a step" if summary.step else ""
+    return f"{html.escape(run.title)}: {time}{'' if run.is_final else ' so far'}{step}"
+
+
+def _bar(parts: Sequence[PartSpent]) -> str:
+    seen = [part for part in parts if part.share >= SMALLEST]
+    told = ", ".join(f"{part.name} {percent(part.share)}" for part in seen)
+    inner = "".join(_part(part) for part in seen)
+    return f'<div class="labkit-time-bar" role="img" aria-label="{html.escape(told)}">{inner}</div>'
+
+
+def _part(part: PartSpent) -> str:
+    label = percent(part.share) if part.share >= LABELLED else ""
+    label = f"{part.name} {label}" if part.share >= NAMED else label
+    how = f"flex-grow: {part.share:.4f}; {_paint(part.name)}"
+    return f'<div class="labkit-part" style="{how}"><span>{html.escape(label)}</span>{_told(part)}</div>'
+
+
+def _row(run: Run, name: str) -> str:
+    figures = f"{words.duration(sum(run.spent.spent.values()))}" if run.spent else "–"
+    bar = _bar(parts_of(run.spent) if run.spent else [])
+    return f'<div class="labkit-time-name">{html.escape(name)}</div>{bar}<div>{figures}</div>'
+
+
+def _key(part: PartSpent, known: bool) -> str:
+    """A line of the legend: it always has its place, so that nothing jumps."""
+    share = percent(part.share) if known else "–"
+    told = _told(part) if known else ""
+    return f'<span class="labkit-part">{_mark(part.name)}{html.escape(part.name)} <b>{share}</b>{told}</span>'
+
+
+def _mark(name: str) -> str:
+    return f'<i style="{_paint(name)}"></i>'
+
+
+def _paint(name: str) -> str:
+    part = name if name in PARTS else "other"
+    return f"background: var(--part-{part}); color: var(--ink-{part})"
+
+
+def _told(part: PartSpent) -> str:
+    """What is shown in the heading while the mouse is over a part."""
+    told = f"<b>{html.escape(part.name)}</b> {part.seconds:,.1f} s, {percent(part.share)}"
+    return f'<div class="labkit-time-told">{told}{": " if part.about else ""}{html.escape(part.about)}</div>'

@@ -1,0 +1,43 @@
+"""Where the time of a run went, part by part, in the order in which people read it."""
+
+from dataclasses import dataclass
+
+from labkit.events import TimeSpent
+
+# Each part, and what belongs to it; forward and backward count together.
+PARTS = {
+    "loading": "imports, reading the corpus and loading the encoder, before the first step",
+    "data": "putting sentences into batches, and copying them to the device",
+    "encoder": "the pretrained encoder, forward and backward",
+    "downstream": "the structure after the encoder and the linear layer, forward and backward",
+    "CRF": "the CRF and its loss, forward and backward",
+    "optimizer": "clipping the gradients, the optimizer's step, zeroing the gradients",
+    "evaluation": "scoring the dev part, and in the end the test part",
+    "saving": "writing the weights",
+    "profiling": "the steps recorded operator by operator, and recording them",
+    "other": "reading what the lab asks for, reporting, and whatever belongs to no other part",
+}
+RARE = ("profiling",)  # shown only where there is any
+
+
+@dataclass(frozen=True)
+class PartSpent:
+    """One part of a run's time."""
+
+    name: str
+    about: str
+    seconds: float
+    share: float  # of all parts together, from 0 to 1
+
+
+def parts_of(spent: TimeSpent | None) -> list[PartSpent]:
+    """All PARTS, also those without any time, but the rare ones; then what only another version of labkit knows."""
+    told = spent.spent if spent else {}
+    total = sum(told.values()) or 1.0
+    names = [name for name in PARTS if name not in RARE or name in told] + [name for name in told if name not in PARTS]
+    return [PartSpent(name, PARTS.get(name, ""), told.get(name, 0.0), told.get(name, 0.0) / total) for name in names]
+
+
+def percent(share: float) -> str:
+    """`62 %`, `0.4 %`, `0 %`; a share from 0 to 1."""
+    return f"{100 * share:.1f} %" if 0.0005 <= share < 0.0095 else f"{100 * share:.0f} %"

@@ -1,0 +1,36 @@
+"""Where a run's time went, in a terminal."""
+
+from rich.bar import Bar
+from rich.markup import escape
+from rich.table import Table
+
+from labkit.events import OperatorsProfiled, TimeSpent
+from labkit.runs.spent import parts_of, percent
+from labkit.terminal.tables import plain_table
+
+_WIDTH = 30  # characters of a bar that stands for all of the time
+
+
+def spent_table(spent: TimeSpent) -> Table:
+    """Part, seconds, share, with a bar for the share; a sum below."""
+    table = Table("part", "seconds", "share", "", "what", box=None, pad_edge=False, show_footer=True)
+    parts = parts_of(spent)
+    table.columns[0].footer, table.columns[1].footer = "all", f"{sum(part.seconds for part in parts):.1f}"
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    for part in parts:
+        bar = Bar(1.0, 0.0, part.share, width=_WIDTH)
+        table.add_row(escape(part.name), f"{part.seconds:.1f}", percent(part.share), bar, part.about)
+    return table
+
+
+def operators_table(found: OperatorsProfiled) -> Table:
+    """The longest operators of the profiled steps."""
+    cells = [
+        (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", percent(each.share))
+        for each in found.operators
+    ]
+    table = plain_table(("operator", "calls", "own time", "share"), cells)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
