@@ -22,6 +22,12 @@ def runs() -> Path:
     return Path(named).expanduser().resolve() if named else home() / "runs"
 
 
+def cache() -> Path:
+    """The folder of what can be made anew at any time; `LABKIT_CACHE` moves it."""
+    named = os.environ.get("LABKIT_CACHE")
+    return Path(named).expanduser().resolve() if named else home() / "cache"
+
+
 def data() -> Path:
     """The folder whose sub-folders are the corpora of the menu; fetched encoders lie in its `encoders/`."""
     return home() / "data"

@@ -1,5 +1,6 @@
 """Sentences to word-aligned tensors: words to pieces, sentences to windows, windows to padded batches."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -94,6 +95,15 @@ class Encoder:
             own = slice(chunk[0], chunk[-1])
             parts.append(self._laid_out(begin, words[own], tags[own] if tagged else tags, chunk - chunk[0], known))
         return parts[0] if len(parts) == 1 else joined(parts)
+
+    def fingerprint(self) -> str | None:
+        """A hash of all but the tags that decides what `encode` gives; None where a tokenizer cannot tell its state."""
+        try:
+            state = self.tokenizer.backend_tokenizer.to_str()
+        except Exception:  # of the Rust library; some tokenizers hold parts written in Python
+            return None
+        own = (self.max_pieces, self.before, self.after, self.tokenizer.unk_token_id, self.padding)
+        return hashlib.sha256(f"{own} {state}".encode()).hexdigest()
 
     def _tokenised(self, words: list[str]) -> _Pieces:
         """The pieces of each word: at least one, at most as many as a window has room for."""

@@ -20,8 +20,8 @@ import torch
 
 from labkit.config import RunConfig
 from labkit.data.batching import epoch_batches
-from labkit.data.encoding import Windows
-from labkit.data.windows import Array
+from labkit.data.corpora import find_corpus
+from labkit.data.windows import Array, Windows
 from labkit.events import (
     CheckpointSaved,
     CorpusRead,
@@ -44,7 +44,15 @@ from labkit.training.evaluation import Evaluation, evaluate
 from labkit.training.failures import Diverged, failure_of
 from labkit.training.profiler import StepProfiler
 from labkit.training.stopwatch import Stopwatch
-from labkit.training.workshop import Workshop, batches_of, open_accelerator, open_workshop, read_for, thaw
+from labkit.training.workshop import (
+    Workshop,
+    batches_of,
+    load_pretrained,
+    open_accelerator,
+    open_workshop,
+    read_for,
+    thaw,
+)
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went
@@ -125,11 +133,13 @@ class _Training:
 
     def _prepare(self) -> Iterator[Event]:
         config = self.config
-        yield self._phase("reading the corpus")
-        accelerator, precision = open_accelerator(config, self.folder)
-        corpus = read_for(config)
         yield self._phase("loading the encoder")
-        self.shop = shop = open_workshop(config, accelerator, precision, corpus)
+        source = find_corpus(config.corpus)  # first, as it takes no time to tell that there is none
+        accelerator, precision = open_accelerator(config, self.folder)
+        pretrained = load_pretrained(config)
+        yield self._phase("reading the corpus")
+        corpus, encoder = read_for(config, source, pretrained)
+        self.shop = shop = open_workshop(config, accelerator, precision, pretrained, corpus, encoder)
         shop.tagger.watch = self.watch = Stopwatch(shop.device, loading=self.seconds())
         steps = shop.steps_per_epoch * config.epochs
         traced = self.folder if accelerator.is_main_process else None

@@ -16,7 +16,8 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_sha256, locate_encoder
 from labkit.data.batching import count_batches
-from labkit.data.corpora import Corpus, Sentence, read_corpus
+from labkit.data.corpora import Source
+from labkit.data.encoded import EncodedCorpus, read_encoded
 from labkit.data.encoding import Encoder
 from labkit.data.windows import Array, Windows, notes_on
 from labkit.model.groups import Group, make_groups, optimizer_groups
@@ -30,7 +31,7 @@ class Workshop:
     """What the training loop works with."""
 
     accelerator: Any
-    corpus: Corpus
+    corpus: EncodedCorpus
     encoder: Encoder
     encoder_sha256: str
     precision: str
@@ -96,21 +97,43 @@ def _trackers(config: RunConfig) -> list[str]:
     return asked
 
 
-def read_for(config: RunConfig) -> Corpus:
-    """The config's corpus. Its split has a seed of its own: runs of two seeds are scored on the same sentences."""
-    return read_corpus(config.corpus, dev_share=config.dev_share, repair=config.repair_tags)
+@dataclass(frozen=True)
+class Pretrained:
+    """An encoder as it was loaded."""
+
+    place: Path
+    model: Any
+    tokenizer: Any
+    max_pieces: int  # longest window, by the config and by the encoder itself
 
 
-def open_workshop(config: RunConfig, accelerator: Any, precision: str, corpus: Corpus) -> Workshop:
-    """Loads the encoder and builds all else around it."""
+def load_pretrained(config: RunConfig) -> Pretrained:
+    """The config's encoder, downloaded where it is not here yet."""
     place = locate_encoder(config.encoder)
-    pretrained = load_encoder(place)
-    encoder = Encoder(load_tokenizer(place), corpus.tags, min(config.max_pieces, longest_window(pretrained)))
-    train = encoder.encode(limited(corpus.train, config.train_limit, config.seed))
-    dev = encoder.encode(limited(corpus.dev, config.dev_limit, config.seed))
-    test = encoder.encode(corpus.test)
+    model = load_encoder(place)
+    return Pretrained(place, model, load_tokenizer(place), min(config.max_pieces, longest_window(model)))
+
+
+def read_for(config: RunConfig, source: Source, pretrained: Pretrained) -> tuple[EncodedCorpus, Encoder]:
+    """The config's corpus. Its split has a seed of its own: runs of two seeds are scored on the same sentences."""
+    return read_encoded(
+        source, pretrained.tokenizer, pretrained.max_pieces, dev_share=config.dev_share, repair=config.repair_tags
+    )
+
+
+def open_workshop(
+    config: RunConfig,
+    accelerator: Any,
+    precision: str,
+    pretrained: Pretrained,
+    corpus: EncodedCorpus,
+    encoder: Encoder,
+) -> Workshop:
+    """Builds the model and all else around the corpus."""
+    train = limited(corpus.train, config.train_limit, config.seed)
+    dev = limited(corpus.dev, config.dev_limit, config.seed)
     torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
-    tagger = new_tagger(pretrained, corpus.tags, config.as_dict())
+    tagger = new_tagger(pretrained.model, corpus.tags, config.as_dict())
     batches = count_batches(train.lengths, config.batch_size, config.token_budget)
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
     groups = make_groups(tagger, config, steps_per_epoch * config.epochs)
@@ -118,17 +141,19 @@ def open_workshop(config: RunConfig, accelerator: Any, precision: str, corpus: C
     model = accelerator.prepare_model(tagger)
     optimizer = torch.optim.AdamW(optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps"))
     return Workshop(
-        accelerator, corpus, encoder, encoder_sha256(place), precision, train, dev, test, model, tagger, groups,
-        accelerator.prepare_optimizer(optimizer), steps_per_epoch, (*corpus.notes, *notes_on(train, dev, test)),
+        accelerator, corpus, encoder, encoder_sha256(pretrained.place), precision, train, dev, corpus.test, model,
+        tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
+        (*corpus.notes, *notes_on(train, dev, corpus.test)),
     )  # fmt: skip
 
 
-def limited(sentences: Sequence[Sentence], limit: int, seed: int) -> tuple[Sentence, ...]:
-    """`limit` sentences drawn by the seed, in the order of the text; all of them where the limit is 0."""
-    if not 0 < limit < len(sentences):
-        return tuple(sentences)
-    drawn = torch.randperm(len(sentences), generator=torch.Generator().manual_seed(seed))[:limit]
-    return tuple(sentences[place] for place in sorted(drawn.tolist()))
+def limited(windows: Windows, limit: int, seed: int) -> Windows:
+    """Those of `limit` sentences drawn by the seed, in the order of the text; all of them where the limit is 0."""
+    if not 0 < limit < windows.sentences:
+        return windows
+    drawn = torch.zeros(windows.sentences, dtype=torch.bool)
+    drawn[torch.randperm(windows.sentences, generator=torch.Generator().manual_seed(seed))[:limit]] = True
+    return windows[drawn.numpy()[windows.sentence]]
 
 
 def freeze(tagger: Tagger, groups: Sequence[Group]) -> None:

@@ -1,0 +1,92 @@
+"""A corpus ready for the model, read and encoded once and then taken from disk."""
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit import folders
+from labkit.data import shelf
+from labkit.data.corpora import Corpus, Source, read_corpus
+from labkit.data.encoding import Encoder
+from labkit.data.windows import Array, Windows
+
+PARTS = ("train", "dev", "test")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EncodedCorpus:
+    """What training needs of a corpus; the fields but the parts are those of Corpus."""
+
+    name: str
+    sha256: str
+    tags: tuple[str, ...]
+    notes: tuple[str, ...]
+    train: Windows
+    dev: Windows
+    test: Windows
+
+
+def read_encoded(
+    source: Source, tokenizer: Any, max_pieces: int, *, dev_share: float, repair: bool
+) -> tuple[EncodedCorpus, Encoder]:
+    """The corpus as `read_corpus` and `Encoder` give it, and that encoder.
+
+    Kept in folders.cache() under a key made of the files' content and all else that decides the outcome, the code of
+    this room included: whatever changes, it is made anew. Raises ValueError as `read_corpus` does.
+    """
+    folder, asked = folders.cache() / "corpora", {"dev_share": dev_share, "repair": repair}
+    read_by = Encoder(tokenizer, (), max_pieces).fingerprint()
+    found = shelf.find(folder, _key(source, source.sha256(), asked, read_by)) if read_by else None
+    if found is None:
+        corpus = read_corpus(source, dev_share=dev_share, repair=repair)
+        encoder = Encoder(tokenizer, corpus.tags, max_pieces)
+        arrays, facts = _taken_apart(corpus, encoder)
+        if read_by:
+            key = _key(source, corpus.sha256, asked, read_by)  # of what was read: it may just have been edited
+            del corpus
+            shelf.keep(folder, key, arrays, facts)
+            found = shelf.find(folder, key)  # mapped, so that the memory is free again
+        found = found or (arrays, facts)
+    encoded = _put_together(*found)
+    return encoded, Encoder(tokenizer, encoded.tags, max_pieces)
+
+
+def _key(source: Source, sha256: str, asked: dict[str, Any], read_by: str) -> str:
+    shown = {role: shown for role, (_, shown) in source.files.items()}  # notes tell these
+    parts = [source.name, shown, source.notes, sha256, asked, read_by, _code()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def _code() -> str:
+    """A hash of what reads and encodes: an entry that other code has written is never met."""
+    found = hashlib.sha256(importlib.metadata.version("tokenizers").encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def _taken_apart(corpus: Corpus, encoder: Encoder) -> tuple[dict[str, Array], dict[str, Any]]:
+    arrays = {
+        f"{part}.{name}": array
+        for part in PARTS
+        for name, array in encoder.encode(getattr(corpus, part)).arrays().items()
+    }
+    return arrays, {"name": corpus.name, "sha256": corpus.sha256, "tags": corpus.tags, "notes": corpus.notes}
+
+
+def _put_together(arrays: dict[str, Array], facts: dict[str, Any]) -> EncodedCorpus:
+    parts = {
+        part: Windows(
+            **{name.partition(".")[2]: array for name, array in arrays.items() if name.startswith(f"{part}.")}
+        )
+        for part in PARTS
+    }
+    return EncodedCorpus(facts["name"], facts["sha256"], tuple(facts["tags"]), tuple(facts["notes"]), **parts)

@@ -1,0 +1,216 @@
+import multiprocessing
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from transformers import AutoTokenizer
+
+from labkit.data import encoded, shelf
+from labkit.data.corpora import find_corpus, read_corpus
+from labkit.data.encoded import PARTS, read_encoded
+from labkit.data.encoding import Encoder
+from labkit.data.windows import Windows
+
+TEXT = "Anna\tB-PER\nwent\tO\n\nBen\tB-PER\nSmith\tI-PER\nsaw\tO\nrome\tB-LOC\n\n" * 20
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Where entries lie; the cache is empty and the test's own."""
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "corpora"
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Counts how often a corpus was read and not taken from the cache."""
+    counted = []
+    monkeypatch.setattr(encoded, "read_corpus", lambda *args, **how: counted.append(1) or read_corpus(*args, **how))
+    return counted
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_encoder):
+    return AutoTokenizer.from_pretrained(tiny_encoder)
+
+
+def corpus_in(folder, train=TEXT, **parts):
+    folder.mkdir(exist_ok=True)
+    for name, text in {"train": train, **parts}.items():
+        (folder / f"{name}.txt").write_text(text)
+    return folder
+
+
+def taken(place, tokenizer, max_pieces=16, dev_share=0.2, repair=False):
+    return read_encoded(find_corpus(place), tokenizer, max_pieces, dev_share=dev_share, repair=repair)[0]
+
+
+def plain(corpus):
+    """All of it as plain values."""
+    parts = {part: {name: each.tolist() for name, each in getattr(corpus, part).arrays().items()} for part in PARTS}
+    return parts | {field.name: getattr(corpus, field.name) for field in fields(corpus) if field.name not in PARTS}
+
+
+def test_what_is_taken_from_the_cache_is_what_reading_and_encoding_gives(tmp_path, tokenizer, reads):
+    place = corpus_in(tmp_path / "mine", test="Anna\tB-PER\n" * 40)
+    cold, cached = taken(place, tokenizer), taken(place, tokenizer)
+    assert len(reads) == 1
+    assert plain(cached) == plain(cold)
+    corpus = read_corpus(place, dev_share=0.2)
+    encoder = Encoder(tokenizer, corpus.tags, 16)
+    for part in PARTS:
+        assert list(getattr(cached, part)) == list(encoder.encode(getattr(corpus, part)))
+    assert (cached.name, cached.sha256, cached.tags, cached.notes) == (
+        corpus.name,
+        corpus.sha256,
+        corpus.tags,
+        corpus.notes,
+    )
+    assert cached.test.sentences == 1
+    assert len(cached.test) > 1
+
+
+def test_what_is_taken_from_the_cache_is_mapped_and_cannot_be_changed(tmp_path, tokenizer):
+    place = corpus_in(tmp_path / "mine")
+    for _ in range(2):
+        pieces = taken(place, tokenizer).train.pieces
+        assert not pieces.flags.owndata
+        with pytest.raises(ValueError, match="read-only"):
+            pieces[0] = 1
+
+
+def test_whatever_decides_the_outcome_makes_another_entry(tmp_path, tokenizer, reads, monkeypatch):
+    place = corpus_in(tmp_path / "mine")
+    other = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
+    other.add_tokens(["smith"])
+    ways = [
+        lambda: taken(place, tokenizer),
+        lambda: taken(place, tokenizer, max_pieces=8),
+        lambda: taken(place, tokenizer, dev_share=0.4),
+        lambda: taken(place, tokenizer, repair=True),
+        lambda: taken(place, other),
+        lambda: taken(corpus_in(tmp_path / "namesake"), tokenizer),
+        lambda: taken(corpus_in(place, train=TEXT * 2), tokenizer),
+    ]
+    found = [plain(way()) for way in ways]
+    assert len(reads) == len(ways)
+    monkeypatch.setattr(encoded, "_code", lambda: "another version of this code")
+    taken(place, tokenizer)
+    assert len(reads) == len(ways) + 1
+    assert found[0] != found[1] != found[2]
+    assert found[0]["train"]["pieces"] != found[4]["train"]["pieces"]
+    assert found[6]["sha256"] != found[0]["sha256"]
+
+
+def test_a_corpus_edited_while_it_is_read_is_kept_as_what_was_read(tmp_path, tokenizer, monkeypatch):
+    place = corpus_in(tmp_path / "mine")
+
+    def edited(*args, **how):
+        corpus_in(place, train=TEXT * 3)
+        return read_corpus(*args, **how)
+
+    monkeypatch.setattr(encoded, "read_corpus", edited)
+    first = taken(place, tokenizer)
+    monkeypatch.undo()
+    corpus_in(place, train=TEXT)
+    assert taken(place, tokenizer).train.words < first.train.words
+
+
+def cut_off(data):
+    return data[: len(data) // 2]
+
+
+def one_bit_flipped(data):
+    place = len(data) - 40
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+def facts_changed(data):
+    return data.replace(b"mine", b"main")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_off,
+        one_bit_flipped,
+        facts_changed,
+        lambda data: b"",
+        lambda data: b"\xff" * 100,
+        lambda data: b"labkit" * 1000,
+        lambda data: (16).to_bytes(8, "little") + b'{"other": [1,2]}',
+        lambda data: (2).to_bytes(8, "little") + b"[]",
+    ],
+)
+def test_a_damaged_entry_is_made_anew_and_replaced(tmp_path, tokenizer, folder, reads, damage):
+    place = corpus_in(tmp_path / "mine")
+    cold = plain(taken(place, tokenizer))
+    (entry,) = folder.iterdir()
+    whole = entry.read_bytes()
+    entry.unlink()  # it is mapped: writing into it would change what was taken
+    entry.write_bytes(damage(whole))
+    assert plain(taken(place, tokenizer)) == cold
+    assert plain(taken(place, tokenizer)) == cold
+    assert len(reads) == 2
+
+
+def test_an_entry_under_another_key_is_not_believed(tmp_path, tokenizer, folder, reads):
+    place = corpus_in(tmp_path / "mine")
+    taken(place, tokenizer)
+    (one,) = folder.iterdir()
+    cold = plain(taken(corpus_in(place, train=TEXT * 2), tokenizer))
+    (other,) = set(folder.iterdir()) - {one}
+    other.write_bytes(one.read_bytes())
+    assert plain(taken(place, tokenizer)) == cold
+    assert len(reads) == 3
+
+
+def test_without_a_folder_to_write_to_a_corpus_is_read_each_time(tmp_path, tokenizer, folder, reads):
+    folder.parent.parent.mkdir(exist_ok=True)
+    folder.parent.write_text("a file where the folder should be")
+    place = corpus_in(tmp_path / "mine")
+    assert plain(taken(place, tokenizer)) == plain(taken(place, tokenizer))
+    assert len(reads) == 2
+
+
+def test_an_error_in_a_corpus_is_told_and_nothing_is_kept(tmp_path, tokenizer, folder):
+    place = corpus_in(tmp_path / "mine", train="Anna\tB-PER\nwent\n")
+    with pytest.raises(ValueError, match=r"train.txt:2: expected a word and its tag"):
+        taken(place, tokenizer)
+    assert not folder.exists()
+
+
+def write_often(folder, number):
+    for _ in range(40):
+        shelf.keep(folder, "key", {"values": np.full(50_000, 7, np.int32)}, {"same": "for all"})
+        arrays, facts = shelf.find(folder, "key")
+        assert (arrays["values"] == 7).all()
+        assert facts == {"same": "for all"}
+
+
+def test_several_processes_write_and_read_one_entry_at_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=write_often, args=(tmp_path, number)) for number in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["key.safetensors"]
+
+
+def test_entries_used_longest_ago_go_first_when_there_are_too_many(tmp_path, monkeypatch):
+    values = {"values": np.zeros(1000, np.int64)}
+    monkeypatch.setattr(shelf, "MOST_BYTES", 3 * 9000)
+    for number, key in enumerate("abc"):
+        shelf.keep(tmp_path, key, values, {})
+        old = 1_000_000 + number
+        shelf.os.utime(tmp_path / f"{key}.safetensors", (old, old))
+    assert shelf.find(tmp_path, "a")  # used again
+    shelf.keep(tmp_path, "d", values, {})
+    assert {path.stem for path in tmp_path.iterdir()} == {"a", "c", "d"}
+
+
+def test_windows_come_back_from_their_arrays(tokenizer, tmp_path):
+    windows = taken(corpus_in(tmp_path / "mine"), tokenizer).train
+    assert list(Windows(**windows.arrays())) == list(windows)
