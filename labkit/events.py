@@ -73,6 +73,7 @@ class GroupAudit(msgspec.Struct, frozen=True):
     warmup_steps: int
     weight_decay: float
     undecayed_tensors: int  # biases and LayerNorm
+    resting: int = 0  # weights beside these that no training sentence can touch
 
 
 class GroupsAudited(_Line, frozen=True):

@@ -142,7 +142,7 @@ def _groups(run: Run) -> str:
         (
             group.name,
             f"{group.tensors}",
-            f"{group.parameters:,}",
+            f"{group.parameters:,}" + (f" and {group.resting:,} that no sentence touches" if group.resting else ""),
             show_rate(group.rate),
             group.schedule,
             f"{group.warmup_steps:,} steps",

@@ -12,6 +12,7 @@ from torch import nn
 
 from labkit.config import RunConfig
 from labkit.events import GroupAudit
+from labkit.model.live_embedding import LiveEmbedding
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Group:
     staircase_factor: float = 0.5
     decayed: dict[str, nn.Parameter] = field(default_factory=dict)
     undecayed: dict[str, nn.Parameter] = field(default_factory=dict)
+    resting: LiveEmbedding | None = None
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -59,7 +61,13 @@ class Group:
             warmup_steps=self.warmup_steps,
             weight_decay=self.weight_decay,
             undecayed_tensors=len(self.undecayed),
+            resting=self.resting.resting if self.resting else 0,
         )
+
+    def decay_resting(self, rate: float) -> None:
+        """What a step of AdamW does to weights that no gradient reaches."""
+        if self.resting:
+            self.resting.decay(1 - rate * self.weight_decay)
 
 
 def make_groups(model: Any, config: RunConfig, total_steps: int) -> list[Group]:
@@ -82,6 +90,7 @@ def make_groups(model: Any, config: RunConfig, total_steps: int) -> list[Group]:
     for name, parameter in model.named_parameters():
         group = by_name[homes.get(id(parameter), "head")]
         (group.undecayed if id(parameter) in undecayed else group.decayed)[name] = parameter
+    by_name["encoder"].resting = next((each for each in model.modules() if isinstance(each, LiveEmbedding)), None)
     filled = [group for group in groups if group.parameters]
     check_partition(model, filled)
     return filled
@@ -133,7 +142,9 @@ def clip_gradients(groups: Sequence[Group], largest: float) -> dict[str, torch.T
             norms[group.name] = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(own)))
     if gradients and largest > 0:
         total = torch.linalg.vector_norm(torch.stack(list(norms.values())))
-        torch._foreach_mul_(gradients, torch.clamp(largest / (total + 1e-6), max=1.0))
+        scale = torch.clamp(largest / (total + 1e-6), max=1.0)
+        if scale.device.type != "cpu" or scale != 1:  # asking a GPU would wait for it, multiplying by 1 costs less
+            torch._foreach_mul_(gradients, scale)
     return norms
 
 

@@ -223,6 +223,9 @@ class _Training:
         accelerator.unscale_gradients(shop.optimizer)
         norms = clip_gradients(shop.groups, self.config.clip_norm)
         shop.optimizer.step()
+        if not accelerator.optimizer_step_was_skipped:
+            for group in shop.groups:
+                group.decay_resting(rates[group.name])
         shop.optimizer.zero_grad()
         watch.spent("optimizer")
         self.step += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -21,6 +22,7 @@ from labkit.data.encoded import EncodedCorpus, read_encoded
 from labkit.data.encoding import Encoder
 from labkit.data.windows import Array, Windows, notes_on
 from labkit.model.groups import Group, make_groups, optimizer_groups
+from labkit.model.live_embedding import keep_live
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.tagger import Tagger, new_tagger
 from labkit.training.precision import choose_precision
@@ -132,6 +134,9 @@ def open_workshop(
     """Builds the model and all else around the corpus."""
     train = limited(corpus.train, config.train_limit, config.seed)
     dev = limited(corpus.dev, config.dev_limit, config.seed)
+    pieces = np.bincount(train.pieces, minlength=encoder.padding + 1)
+    pieces[encoder.padding] = 1  # read beside every short sentence
+    keep_live(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
     torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
     tagger = new_tagger(pretrained.model, corpus.tags, config.as_dict())
     batches = count_batches(train.lengths, config.batch_size, config.token_budget)

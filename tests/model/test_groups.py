@@ -6,6 +6,7 @@ from transformers import AutoModel
 
 from labkit.config import RunConfig
 from labkit.model.groups import Group, check_partition, clip_gradients, make_groups, optimizer_groups, set_rates
+from labkit.model.live_embedding import keep_live
 from labkit.model.tagger import Tagger
 from labkit.presets import preset
 
@@ -114,3 +115,19 @@ def test_a_clip_of_zero_leaves_gradients_alone(tagger):
     clip_gradients(make_groups(tagger, RunConfig(), 100), 0)
     for parameter, gradient in zip(tagger.parameters(), before, strict=True):
         torch.testing.assert_close(parameter.grad, gradient)
+
+
+def test_rows_of_the_table_that_no_sentence_touches_rest_and_only_decay(tiny_encoder):
+    encoder = AutoModel.from_pretrained(tiny_encoder)
+    table = encoder.get_input_embeddings().weight.detach().clone()
+    keep_live(encoder, torch.tensor([0, 2, 3]))
+    tagger = Tagger(encoder, 3)
+    groups = make_groups(tagger, RunConfig(encoder_weight_decay=0.5), total_steps=10)
+    audit = next(group.audit() for group in groups if group.name == "encoder")
+    assert audit.resting == (len(table) - 3) * 32
+    assert audit.parameters + audit.resting == sum(value.numel() for value in encoder.state_dict().values())
+    for group in groups:
+        group.decay_resting(0.1)
+    found = encoder.state_dict()["embeddings.word_embeddings.weight"]
+    torch.testing.assert_close(found[5], table[5] * 0.95)
+    assert torch.equal(found[2], table[2])

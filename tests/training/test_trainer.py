@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from labkit.config import RunConfig
 from labkit.events import (
@@ -92,6 +93,25 @@ def test_a_rate_of_zero_moves_only_the_other_group(config, tmp_path, still, movi
     long = weights_after(config.replace(epochs=2), tmp_path / "b")
     moved = {name.split(".")[0] == "encoder" for name in short if not torch.equal(short[name], long[name])}
     assert moved == {moving == "encoder"}
+
+
+def test_resting_rows_of_the_table_end_as_if_the_whole_table_was_trained(config, tmp_path, monkeypatch):
+    config = config.replace(encoder_weight_decay=0.9)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    live = weights_after(config, tmp_path / "a")
+    monkeypatch.setattr(workshop, "keep_live", lambda encoder, rows: None)
+    whole = weights_after(config, tmp_path / "b")
+    assert set(live) == set(whole)
+    for name in whole:
+        torch.testing.assert_close(
+            live[name], whole[name], atol=1e-4, rtol=1e-3, msg=lambda text, name=name: name + text
+        )
+    table = "encoder.embeddings.word_embeddings.weight"
+    before = load_file(f"{config.encoder}/model.safetensors")["embeddings.word_embeddings.weight"]
+    shrunk = (live[table] / before - 1).std(1) < 1e-6  # a whole row by one factor: no gradient reached it
+    assert shrunk.any()
+    assert ((live[table] / before)[shrunk] < 1 - 1e-3).all()
 
 
 def test_accumulated_batches_take_the_step_of_one_large_batch(config):
