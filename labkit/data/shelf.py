@@ -11,8 +11,8 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,9 @@ def keep(folder: Path, key: str, arrays: Mapping[str, Array], facts: Mapping[str
         arrays: of int32 or int64.
         facts: what JSON can hold.
     """
-    aside = None
+    aside = folder / f".{uuid.uuid4().hex}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
-        os.close(handle)
         text = json.dumps(facts)
         told = {"facts": text, "sha256": _checksum(key, arrays, text)}
         save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, aside, metadata=told)
@@ -71,9 +69,8 @@ def keep(folder: Path, key: str, arrays: Mapping[str, Array], facts: Mapping[str
         _evict(folder)
     except (OSError, SafetensorError) as error:  # a full disk arrives as either
         log.warning("nothing could be kept in %s: %s", folder, error)
-        if aside:
-            with contextlib.suppress(OSError):
-                os.unlink(aside)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def _mapped(path: Path) -> tuple[dict[str, Array], dict[str, str]]:

@@ -1,16 +1,34 @@
 """Which precision a run computes in: bfloat16 where the device does it fast, whatever the device is."""
 
+import contextlib
+import functools
+import hashlib
+import json
+import logging
+import os
+import platform
 import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
+
+from labkit import folders
 
 # Faster than this many times float32, or it is not worth its rounding; well away from 1 so that two measurements on
 # one machine choose the same.
 WORTH_IT = 1.5
+# Instructions that multiply bfloat16 and add in float32, as torch names them (Intel and AMD, Intel's AMX, ARM).
+_FLAGS = ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16")
+TRIES_A_START, TRIES = 3, 9  # measurements, of some 50 ms each, before one is believed against the flags
+
+log = logging.getLogger(__name__)
 
 
 def choose_precision(asked: str, device: torch.device) -> str:
-    """`float32`, `bfloat16` or `float16`. `auto` measures a CPU for some 10 ms, and asks a GPU what it has.
+    """`float32`, `bfloat16` or `float16`. `auto` finds out once what a CPU is fast in, and asks a GPU what it has.
 
     Raises ValueError where the device cannot compute in what was asked for.
     """
@@ -22,21 +40,93 @@ def choose_precision(asked: str, device: torch.device) -> str:
         # Since Ampere (compute capability 8) in hardware; `is_bf16_supported` would also count emulation.
         return "bfloat16" if torch.cuda.get_device_capability(device) >= (8, 0) else "float16"
     if device.type == "cpu":
-        return "bfloat16" if bfloat16_gain() > WORTH_IT else "float32"
+        return "bfloat16" if cpu_is_fast_in_bfloat16() else "float32"
     return "float32"
 
 
-def bfloat16_gain(repeats: int = 5) -> float:
-    """How many times faster this CPU multiplies matrices of an encoder's shape in bfloat16 than in float32."""
-    seconds = {}
-    for kind in (torch.float32, torch.bfloat16):
-        left, right = torch.ones(512, 384, dtype=kind), torch.ones(384, 1536, dtype=kind)
+def cpu_is_fast_in_bfloat16() -> bool:
+    """What the CPU's flags say, if a measurement agrees; each is kept in folders.cache() for this CPU and torch.
+
+    A neighbour's work can hide a gain: where none of three measurements agrees they are believed, but made again at the
+    next starts, and only after TRIES for good.
+    """
+    machine = _machine()
+    path = folders.cache() / f"precision-{hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]}.json"
+    expected = any(machine["flags"])
+    gains = kept = _kept(path)
+    for _ in range(0 if _is_settled(gains, expected) else TRIES_A_START):
+        gains = [*gains, bfloat16_gain()]
+        if _agree(gains, expected):
+            break
+    if gains != kept:
+        _keep(path, machine, gains)
+    return expected if _agree(gains, expected) else not expected
+
+
+def bfloat16_gain(repeats: int = 7) -> float:
+    """How many times faster this CPU multiplies matrices of an encoder's shape in bfloat16 than in float32.
+
+    The shortest of several, taken in turns, so that a neighbour's moment on the CPU spoils neither.
+    """
+    kinds = (torch.float32, torch.bfloat16)
+    pairs = {kind: (torch.ones(512, 384, dtype=kind), torch.ones(384, 1536, dtype=kind)) for kind in kinds}
+    for left, right in pairs.values():
         left @ right  # the first product pays for set-up
-        seconds[kind] = min(_timed(left, right) for _ in range(repeats))
+    seconds = {kind: min(times) for kind, times in _in_turns(pairs, repeats).items()}
     return seconds[torch.float32] / seconds[torch.bfloat16]
 
 
-def _timed(left: torch.Tensor, right: torch.Tensor) -> float:
-    begin = time.perf_counter()
-    left @ right
-    return time.perf_counter() - begin
+def _in_turns(pairs: Mapping[Any, tuple[torch.Tensor, torch.Tensor]], repeats: int) -> dict[Any, list[float]]:
+    times: dict[Any, list[float]] = {kind: [] for kind in pairs}
+    for _ in range(repeats):
+        for kind, (left, right) in pairs.items():
+            begin = time.perf_counter()
+            left @ right
+            times[kind].append(time.perf_counter() - begin)
+    return times
+
+
+def _agree(gains: list[float], expected: bool) -> bool:
+    """Whether any measurement shows what the flags let expect."""
+    return any((gain > WORTH_IT) == expected for gain in gains)
+
+
+def _is_settled(gains: list[float], expected: bool) -> bool:
+    return _agree(gains, expected) or len(gains) >= TRIES
+
+
+@functools.cache
+def _machine() -> dict[str, Any]:
+    """What a measurement holds for."""
+    told = torch.cpu.get_capabilities()
+    return {
+        "cpu": str(told.get("cpu_name") or platform.processor() or platform.machine()),
+        "host": platform.node(),
+        "flags": [name for name in _FLAGS if told.get(name)],
+        "torch": torch.__version__,
+    }
+
+
+def _kept(path: Path) -> list[float]:
+    """Earlier measurements; none where there are none, or no usable ones."""
+    try:
+        gains = [float(gain) for gain in json.loads(path.read_bytes())["gains"]]
+        return gains if all(0 < gain < 1000 for gain in gains) else []
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s is not used and made anew: %s", path, error)
+        return []
+
+
+def _keep(path: Path, machine: dict[str, Any], gains: list[float]) -> None:
+    """Written aside and renamed; where that is not possible, the next start measures again."""
+    aside = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps({"machine": machine, "gains": [round(gain, 3) for gain in gains]}))
+        os.replace(aside, path)
+    except OSError as error:
+        log.warning("nothing could be kept in %s: %s", path.parent, error)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+import json
+
+import pytest
+import torch
+
+from labkit.training import precision
+from labkit.training.precision import choose_precision
+
+CPU = torch.device("cpu")
+HAS_IT, HAS_IT_NOT = {"cpu_name": "Some CPU", "avx512_bf16": True}, {"cpu_name": "Old CPU", "avx512_bf16": False}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def machine(cache, monkeypatch):
+    """A machine with flags as told, whose measurements come out as told, and how many of them were asked for."""
+    asked = []
+
+    def have(flags, *gains):
+        coming = iter(gains)
+        precision._machine.cache_clear()
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
+        monkeypatch.setattr(precision, "bfloat16_gain", lambda: asked.append(1) or next(coming))
+        return asked
+
+    yield have
+    precision._machine.cache_clear()
+
+
+@pytest.mark.parametrize(("flags", "gain", "chosen"), [(HAS_IT, 4.0, "bfloat16"), (HAS_IT_NOT, 0.6, "float32")])
+def test_a_measurement_that_agrees_with_the_flags_is_made_once(machine, flags, gain, chosen):
+    asked = machine(flags, gain)
+    assert [choose_precision("auto", CPU) for _ in range(3)] == [chosen] * 3
+    assert len(asked) == 1
+
+
+def test_a_busy_moment_at_the_first_start_changes_nothing(machine):
+    asked = machine(HAS_IT, 1.1, 4.0)
+    assert [choose_precision("auto", CPU) for _ in range(2)] == ["bfloat16"] * 2
+    assert len(asked) == 2
+
+
+def test_a_busy_first_start_is_not_believed_for_ever(machine):
+    asked = machine(HAS_IT, 1.1, 1.0, 1.2, 4.0)
+    assert [choose_precision("auto", CPU) for _ in range(3)] == ["float32", "bfloat16", "bfloat16"]
+    assert len(asked) == 4
+
+
+def test_measurements_that_contradict_the_flags_again_and_again_are_believed(machine):
+    asked = machine(HAS_IT_NOT, *[3.0] * 20)
+    assert [choose_precision("auto", CPU) for _ in range(5)] == ["bfloat16"] * 5
+    assert len(asked) == precision.TRIES
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"gains": [0]}', '{"gains": ["nan"]}', '{"gains": 3}'])
+def test_a_damaged_file_is_measured_anew(machine, cache, text):
+    machine(HAS_IT, 4.0, 5.0)
+    choose_precision("auto", CPU)
+    (file,) = cache.iterdir()
+    file.write_text(text)
+    assert choose_precision("auto", CPU) == "bfloat16"
+    assert json.loads(file.read_text())["gains"] == [5.0]
+
+
+def test_another_cpu_or_torch_is_measured_by_itself(machine, cache, monkeypatch):
+    machine(HAS_IT, 4.0)
+    choose_precision("auto", CPU)
+    asked = machine(HAS_IT | {"cpu_name": "Another CPU"}, 4.0)
+    choose_precision("auto", CPU)
+    monkeypatch.setattr(torch, "__version__", "9.9")
+    machine(HAS_IT, 4.0)
+    choose_precision("auto", CPU)
+    assert len(asked) == 3
+    assert len(list(cache.iterdir())) == 3
+
+
+def test_without_a_folder_to_write_to_it_is_measured_each_time(machine, cache):
+    cache.write_text("a file where the folder should be")
+    asked = machine(HAS_IT, 4.0, 4.0)
+    assert [choose_precision("auto", CPU) for _ in range(2)] == ["bfloat16"] * 2
+    assert len(asked) == 2
+
+
+def test_what_is_asked_for_is_not_measured(machine):
+    asked = machine(HAS_IT)
+    assert choose_precision("float32", CPU) == "float32"
+    assert choose_precision("bfloat16", CPU) == "bfloat16"
+    assert not asked
+
+
+def test_the_real_measurement_gives_a_plausible_ratio(cache):
+    assert 0.01 < precision.bfloat16_gain() < 100
