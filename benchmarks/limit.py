@@ -1,8 +1,9 @@
 """The limit of step_speed.py: how fast training would be, did it consist of the encoder's matrix products alone.
 
-    python benchmarks/limit.py '{"seed": 0}' bfloat16 float32
+    python benchmarks/limit.py '{"seed": 0}' '[310, 245, 412]' bfloat16 float32
 
-Arguments are a RunConfig as JSON, and precisions, `auto` among them. For each step of an epoch, with as many pieces as
+Arguments are a RunConfig as JSON, the pieces of each step of an epoch, and precisions, `auto` among them. Without any
+steps, they are drawn by the batch size from the config's corpus. For each step, with as many pieces as
 it really has, without padding: every linear layer of the encoder forward, then backward in reverse order, by the
 gradient of its input and that of its weight. Each layer has weights, inputs and gradients of its own, so that caches
 are as full as in training. Left out: attention's own products (1 % at the embedded corpus's lengths), and whatever is
@@ -12,19 +13,19 @@ pieces per second, and GFLOP/s.
 """
 
 import json
+import random
 import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from peer import data_of
+from transformers import AutoModel
 
 from labkit.config import RunConfig
 from labkit.data.assets import locate_encoder
-from labkit.data.encoding import Encoder, bucketed
-from labkit.model.pretrained import load_encoder, load_tokenizer
 from labkit.training.precision import choose_precision
-from labkit.training.workshop import find_device, limited, read_for
 
 REPEATS = 3
 
@@ -42,21 +43,20 @@ class Layer:
 
 def main() -> None:
     config = RunConfig.from_dict(json.loads(sys.argv[1]))
-    device = find_device(config.device)
-    pretrained = load_encoder(locate_encoder(config.encoder))
-    steps = pieces_of_steps(config)
-    names = dict.fromkeys(choose_precision(name, device) for name in sys.argv[2:])
+    pretrained = AutoModel.from_pretrained(locate_encoder(config.encoder), use_safetensors=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    steps = json.loads(sys.argv[2]) or drawn_steps(config)
+    names = dict.fromkeys(choose_precision(name, device) for name in sys.argv[3:])
     found = {name: measure(pretrained, steps, getattr(torch, name), device) for name in names}
     print(json.dumps(found))
 
 
-def pieces_of_steps(config: RunConfig) -> list[int]:
-    """Pieces without padding of every step of the first epoch."""
-    corpus = read_for(config)
-    encoder = Encoder(load_tokenizer(locate_encoder(config.encoder)), corpus.tags, config.max_pieces)
-    windows = encoder.encode(limited(corpus.train, config.train_limit, config.seed))
-    batches = bucketed(windows, config.batch_size, torch.Generator().manual_seed(config.seed))
-    return [sum(len(window.pieces) for window in batch) for batch in batches]
+def drawn_steps(config: RunConfig) -> list[int]:
+    """Pieces without padding of every step of an epoch in random order."""
+    lengths = [len(window.pieces) for window in data_of(config).train]
+    random.Random(config.seed).shuffle(lengths)
+    size = config.batch_size
+    return [sum(lengths[start : start + size]) for start in range(0, len(lengths), size)]
 
 
 def measure(pretrained: Any, steps: list[int], kind: torch.dtype, device: torch.device) -> dict[str, float]:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,12 +25,41 @@ from transformers import AutoModel, AutoTokenizer, Trainer, TrainerCallback, Tra
 
 from labkit.config import RunConfig
 from labkit.data.assets import locate_encoder
-from labkit.data.corpora import Corpus, read_corpus
-from labkit.data.encoding import Encoder, Window
+from labkit.data.corpora import Corpus, Sentence, read_corpus
+from labkit.data.encoding import Encoder, Window, Windows
 from labkit.training.evaluation import EntityCounts
-from labkit.training.workshop import limited
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What both sides train on, and are scored on."""
+
+    corpus: Corpus
+    encoder: Encoder
+    train: Windows
+    dev: Windows
+
+
+def data_of(config: RunConfig) -> Data:
+    """The config's corpus in windows of pieces, by the config's encoder."""
+    corpus = read_corpus(config.corpus, dev_share=config.dev_share)
+    encoder = Encoder(AutoTokenizer.from_pretrained(locate_encoder(config.encoder)), corpus.tags, config.max_pieces)
+    return Data(corpus, encoder, encoder.encode(drawn(corpus.train, config)), encoder.encode(corpus.dev))
+
+
+def drawn(sentences: Sequence[Sentence], config: RunConfig) -> Sequence[Sentence]:
+    """The sentences that a run with a `train_limit` trains on."""
+    if not 0 < config.train_limit < len(sentences):
+        return sentences
+    order = torch.randperm(len(sentences), generator=torch.Generator().manual_seed(config.seed))
+    return [sentences[place] for place in sorted(order[: config.train_limit].tolist())]
+
+
+def rows_of(windows: Sequence[Window]) -> list[Row]:
+    """Windows as a data set: one dictionary a window, lists of plain numbers."""
+    return [{"input_ids": list(each.pieces), "first": list(each.first), "tags": list(each.tags)} for each in windows]
 
 
 class Peer(nn.Module):
@@ -137,8 +167,8 @@ def grouped(model: Peer, config: RunConfig) -> list[dict[str, Any]]:
 class Watch(TrainerCallback):
     """Times epochs from their beginning to the end of their last step, and evaluations between them."""
 
-    def __init__(self, corpus: Corpus, windows: list[Window], collator: Collator):
-        self.corpus, self.windows, self.collator = corpus, windows, collator
+    def __init__(self, data: Data, collator: Collator):
+        self.data, self.collator = data, collator
         self.epochs_s: list[float] = []
         self.evaluations_s: list[float] = []
         self.f1: list[float] = []
@@ -154,23 +184,18 @@ class Watch(TrainerCallback):
 
     def _score(self, model: Peer, batch_size: int) -> float:
         """Dev F1, counted as labkit counts it."""
-        device = model.linear.weight.device
+        corpus, device = self.data.corpus, model.linear.weight.device
         model.eval()
-        found: list[list[int]] = [[] for _ in self.corpus.dev]
-        rows = iter(self.windows)
-        for batch in DataLoader(rows_of(self.windows), batch_size, collate_fn=self.collator):  # type: ignore[arg-type]
+        found: list[list[int]] = [[] for _ in corpus.dev]
+        rows = iter(self.data.dev)
+        for batch in DataLoader(rows_of(self.data.dev), batch_size, collate_fn=self.collator):  # type: ignore[arg-type]
             for tags in model.decode({name: value.to(device) for name, value in batch.items()}):
                 found[next(rows).sentence] += tags
         model.train()
         counts = EntityCounts()
-        for sentence, predicted in zip(self.corpus.dev, found, strict=True):
-            counts.add(sentence.tags, [self.corpus.tags[number] for number in predicted])
+        for sentence, predicted in zip(corpus.dev, found, strict=True):
+            counts.add(sentence.tags, [corpus.tags[number] for number in predicted])
         return counts.overall().f1
-
-
-def rows_of(windows: Sequence[Window]) -> list[Row]:
-    """Windows as a data set: one dictionary a window, lists of plain numbers."""
-    return [{"input_ids": list(each.pieces), "first": list(each.first), "tags": list(each.tags)} for each in windows]
 
 
 def now() -> float:
@@ -181,19 +206,17 @@ def now() -> float:
 
 def train(config: RunConfig) -> dict[str, Any]:
     """Trains and evaluates after each epoch; what it took, in seconds and pieces without padding."""
-    corpus = read_corpus(config.corpus, dev_share=config.dev_share)
-    encoder = Encoder(AutoTokenizer.from_pretrained(locate_encoder(config.encoder)), corpus.tags, config.max_pieces)
-    windows = encoder.encode(limited(corpus.train, config.train_limit, config.seed))
-    collator = Collator(encoder.padding)
-    watch = Watch(corpus, encoder.encode(corpus.dev), collator)
-    model = new_peer(config, len(corpus.tags))
+    data = data_of(config)
+    collator = Collator(data.encoder.padding)
+    watch = Watch(data, collator)
+    model = new_peer(config, len(data.corpus.tags))
     with tempfile.TemporaryDirectory(prefix="labkit-bench-") as place:
-        steps = -(-len(windows) // config.batch_size) * config.epochs
-        trainer = TwoRates(config, model=model, args=arguments(config, steps, place), train_dataset=rows_of(windows),
-                           data_collator=collator, callbacks=[watch])  # fmt: skip
+        steps = -(-len(data.train) // config.batch_size) * config.epochs
+        trainer = TwoRates(config, model=model, args=arguments(config, steps, place), data_collator=collator,
+                           train_dataset=rows_of(data.train), callbacks=[watch])  # fmt: skip
         trainer.train()
     return {
-        "tokens": sum(len(window.pieces) for window in windows) * config.epochs,
+        "tokens": sum(len(window.pieces) for window in data.train) * config.epochs,
         "steps": int(trainer.state.global_step),
         "epochs_s": watch.epochs_s,
         "evaluations_s": watch.evaluations_s,

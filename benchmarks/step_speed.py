@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ class Side:
     precision: str
     total_s: float = 0.0
     peak_mib: float = 0.0
+    pieces: list[int] = field(default_factory=list)  # of each step of the first epoch, where known
 
     @property
     def tokens_per_s(self) -> float:
@@ -197,14 +199,16 @@ def read(folder: Path) -> Side:
         evaluations_s=[score.seconds - end for end, score in zip(ends, scores, strict=True)],
         f1=[score.f1 for score in scores],
         precision=plan.precision,
+        pieces=[after - before for before, after in pairwise([0, *(step.tokens for step in steps if step.epoch <= 1)])],
     )
 
 
 def find_limit(found: Found, settings: dict[str, Any], first: bool) -> None:
     """The limit in labkit's precision, and the first time in float32 too."""
     runs = found.sides["labkit"]
-    chosen = runs[-1].precision if runs else "auto"
-    command = [sys.executable, str(HERE / "limit.py"), json.dumps(settings), chosen, *["float32"] * first]
+    chosen, pieces = (runs[-1].precision, runs[-1].pieces) if runs else ("auto", [])
+    asked = [json.dumps(settings), json.dumps(pieces), chosen, *["float32"] * first]
+    command = [sys.executable, str(HERE / "limit.py"), *asked]
     limits = json.loads(ran(command)[0])
     found.limits.append(next(iter(limits.values()))["tokens_per_s"])
     for precision, limit in limits.items():
