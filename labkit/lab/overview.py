@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import knobs
+from labkit.lab import timebar
 from labkit.lab.comparison import ComparePlot
 from labkit.lab.plots import colour_of
 from labkit.lab.table import RunsTable
@@ -44,6 +45,8 @@ class Overview:
         self.tools = widgets.HBox([self.axis, self.form], layout={"display": "none", "flex_flow": "row wrap"})
         self.picture = widgets.Image(format="png", layout={"width": "100%", "max_width": "1200px", "display": "none"})
         self.picture.add_class("labkit-compare")
+        self.times = widgets.HTML(layout={"max_width": "1200px", "display": "none"})
+        self.times.add_class("labkit-compare-spent")
 
     @property
     def theme(self) -> str:
@@ -52,7 +55,7 @@ class Overview:
 
     def widgets(self) -> list[widgets.Widget]:
         """From top to bottom."""
-        return [self.table, self.hint, self.tools, self.picture]
+        return [self.table, self.hint, self.tools, self.picture, self.times]
 
     def selected(self, runs: Sequence[Run]) -> list[Run]:
         """Those of the runs that are ticked."""
@@ -89,11 +92,16 @@ class Overview:
         _display(self.hint, not shown)
         _display(self.tools, shown)
         if shown:
+            called = names(chosen)
             self._plot.theme = self.theme
-            png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=names(chosen))
+            png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=called)
             if png is not None:
                 self.picture.value = png
+            times = timebar.rows(chosen, called)
+            if times != self.times.value:
+                self.times.value = times
         _display(self.picture, shown)
+        _display(self.times, shown and bool(self.times.value))
 
     def _act(self, kind: str, id: str, text: str) -> None:
         try:

@@ -13,7 +13,7 @@ import ipywidgets as widgets
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_menu
 from labkit.data.corpora import corpus_menu, read_corpus
-from labkit.lab import words
+from labkit.lab import timebar, words
 from labkit.lab.comparison import compare_figure
 from labkit.lab.controls import Controls
 from labkit.lab.overview import Overview
@@ -137,6 +137,7 @@ class TuningLab:
         self._plan, self._status = _html("labkit-plan"), _html("labkit-status")
         self._told, self._failure, self._about = _html("labkit-told"), _html("labkit-failure"), _html("labkit-about")
         self._queue = _html("labkit-queue")
+        self._time, self._operators = _html("labkit-spent"), _html("labkit-operators")
         self._live = LivePlot()
         self.picture_widget = widgets.Image(format="png", layout={"width": "100%", "max_width": "1100px"})
         self.picture_widget.add_class("labkit-live-picture")
@@ -145,7 +146,8 @@ class TuningLab:
         self.view = self._page()
 
     def _page(self) -> widgets.Widget:
-        style = widgets.HTML(f"<style>{Path(__file__).with_name('panels.css').read_text()}</style>")
+        css = Path(__file__).with_name("panels.css").read_text(encoding="utf-8")
+        style = widgets.HTML(f"<style>{css}{timebar.style()}</style>")
         style.layout.display = "none"
         buttons = widgets.HBox([self.train_button, self.stop_button])
         self._queue_line = widgets.HBox(
@@ -155,7 +157,7 @@ class TuningLab:
         go.add_class("labkit-go")
         settings = _card("SETTINGS", self.controls.main, go, self._told, self.controls.advanced)
         run = _card("RUN", self._status, self._queue_line, self._failure, self._about)
-        left, right = widgets.VBox([settings, run]), widgets.VBox([self.picture_widget])
+        left, right = widgets.VBox([settings, run]), widgets.VBox([self.picture_widget, self._time, self._operators])
         left.add_class("labkit-left")
         right.add_class("labkit-right")
         top = widgets.HBox([left, right])
@@ -260,6 +262,8 @@ class TuningLab:
         _set(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
         _set(self._failure, words.failure(run))
         _set(self._about, words.about(run))
+        _set(self._time, timebar.strip(run))
+        _set(self._operators, timebar.operators(run))
         _set(self._queue, words.queue(queued, titles))
         _show(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
         label = "Train next" if live or queued else "Train"

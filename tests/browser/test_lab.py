@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 LONG = {"train_limit": 96, "dev_limit": 8, "epochs": 50}  # lasts until it is stopped
 STILL = [".labkit-lab", ".labkit-left", LIVE, "button.labkit-train", "button.labkit-stop", ".labkit-plan"]
 STILL += [f".labkit-lab .labkit-card:{place}" for place in ("first-child", "last-child")]
-STILL += [".labkit-status", ".labkit-runs"]
+STILL += [".labkit-status", ".labkit-spent", ".labkit-runs"]
 WITHOUT_TYPES = """answer => {
     const text = answer.cloneNode(true);
     text.querySelectorAll("small").forEach(type => type.remove());
@@ -67,6 +67,7 @@ def test_the_live_picture_changes_while_a_run_trains_and_nothing_on_the_page_mov
     until(lambda: lab.watched()["pictures"] >= 5, 120, "five different pictures")
     lab.until_steps(1, more_than=13)  # two evaluations are in
     assert lab.run(1).best is not None
+    until(lambda: "encoder –" not in lab.text("spent"), what="where the time goes")
     seen = lab.watched(end=True)
     assert {place: px for place, px in seen["moved"].items() if px > 1} == {}
     assert seen["hidden"] == 0

@@ -49,10 +49,26 @@ def test_train_shows_a_live_run_that_ends_and_can_be_tried(lab):
     until(lambda: "completed" in lab._status.value)
     assert lab.picture_widget.value != before
     assert lab.overview.table.selected == ["run-0001"]
+    until(lambda: "</i>encoder <b>–" not in lab._time.value)
+    assert run.spent is not None
+    assert lab._operators.value == ""  # nobody asked for a profile
     until(lambda: lab.tryit.run.value == "#1")
     lab.tryit.text.value = "anna went home"
     lab.tryit.go()
     assert "found by #1" in lab.tryit.answer.value
+
+
+def test_where_the_time_goes_has_its_place_before_anything_runs_and_compared_runs_have_a_bar_each(lab, runs_folder):
+    assert "known as soon as a run trains" in lab._time.value
+    assert "</i>encoder <b>–" in lab._time.value
+    for _ in range(2):
+        write_run(runs_folder)
+    lab.compare([1, 2])
+    until(lambda: lab.overview.times.layout.display is None)
+    assert lab.overview.times.value.count("labkit-time-bar") == 2
+    lab.overview.select([])
+    lab._refresher.poke()
+    until(lambda: lab.overview.times.layout.display == "none")
 
 
 def test_start_takes_the_settings_of_the_controls(lab):
