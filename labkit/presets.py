@@ -67,6 +67,6 @@ def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]
         found.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
     elif math.isfinite(ratio) and ratio > 1000:
         found.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
-    if train_sentences is not None and config.batch_size > train_sentences:
+    if train_sentences is not None and config.batch_size > train_sentences and not config.token_budget:
         found.append(f"The batch ({config.batch_size}) is larger than the training part ({train_sentences} sentences).")
     return found

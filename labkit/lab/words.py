@@ -39,7 +39,8 @@ def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") 
         return f'<div class="labkit-problem">{html.escape(problem)}</div>'
     if estimate is None:
         return '<div class="labkit-muted">counting the corpus…</div>'
-    steps = f"<b>{estimate.steps:,} steps</b> ({estimate.steps_per_epoch:,} an epoch)"
+    about = "" if estimate.is_counted else "about "
+    steps = f"{about}<b>{estimate.steps:,} steps</b> ({estimate.steps_per_epoch:,} an epoch)"
     if estimate.seconds is not None:
         time = f"about <b>{roughly(estimate.seconds)}</b>, judging {html.escape(estimate.basis or '')}"
     else:

@@ -9,6 +9,7 @@ from labkit.config import RunConfig
 from labkit.runs.run import Run
 
 FEWEST_STEPS = 3  # a run that broke off sooner tells nothing about time
+TYPICAL_PIECES = 30  # word pieces a sentence, where no earlier run on the corpus tells
 _SAME = ("encoder", "downstream", "device", "precision")  # else a step is another piece of work
 _NEAR = ("corpus", "lstm_size", "lstm_layers", "max_pieces")  # better the same
 
@@ -22,6 +23,7 @@ class Estimate:
     seconds: float | None = None  # from Train to the end, loading and evaluations included
     basis: str | None = None  # in words: "from run #7"
     run: Run | None = None
+    is_counted: bool = True  # or the steps are a guess themselves: those by a token budget depend on the pieces
 
 
 def estimate(
@@ -33,7 +35,7 @@ def estimate(
     processes: int = 1,
     host: str | None = None,
 ) -> Estimate:
-    """Steps by counting, seconds by scaling the most similar earlier run that completed or was stopped.
+    """Steps by counting, or about for a token budget; seconds by scaling the most similar run that ended well.
 
     seconds = loading + training + evaluations + closing, where of that run
     - loading is what it took until its first step, closing its test part and last weights: both taken as they were;
@@ -50,19 +52,36 @@ def estimate(
         host: as in RunStarted; by default this machine.
     """
     sentences = _limited(train_sentences, config.train_limit)
-    per_epoch = math.ceil(sentences / (config.batch_size * config.accumulate * processes))
+    runs, counted = list(runs), not config.token_budget
+    batch = _batch(config, 0 if counted else _pieces(runs, config))
+    per_epoch = math.ceil(sentences / (batch * config.accumulate * processes))
     steps = per_epoch * config.epochs
     like = [run for run in runs if _is_like(run, config, processes, host or socket.gethostname())]
     if not like:
-        return Estimate(per_epoch, steps)
+        return Estimate(per_epoch, steps, is_counted=counted)
     nearest = min(like, key=lambda run: (_distance(run, config, sentences), -run.created))
     dev = None if dev_sentences is None else _limited(dev_sentences, config.dev_limit)
     seconds = _scaled(nearest, config, sentences, per_epoch, dev)
-    return Estimate(per_epoch, steps, seconds, f"from run {nearest.title}", nearest)
+    return Estimate(per_epoch, steps, seconds, f"from run {nearest.title}", nearest, counted)
 
 
 def _limited(sentences: int, limit: int) -> int:
     return min(sentences, limit) if limit else sentences
+
+
+def _batch(config: RunConfig, pieces: float) -> float:
+    """Sentences a batch, of so many word pieces a sentence."""
+    return max(1.0, config.token_budget / pieces) if config.token_budget else config.batch_size
+
+
+def _pieces(runs: Iterable[Run], config: RunConfig) -> float:
+    """Word pieces a sentence, by the newest run on the corpus."""
+    for run in sorted(runs, key=lambda run: -run.created):
+        if run.config and run.corpus and (run.config.corpus, run.config.encoder) == (config.corpus, config.encoder):
+            summary = run.summary()
+            if summary.tokens and (seen := summary.epoch * run.corpus.train_sentences):
+                return summary.tokens / seen
+    return TYPICAL_PIECES
 
 
 def _is_like(run: Run, config: RunConfig, processes: int, host: str) -> bool:
@@ -84,7 +103,8 @@ def _distance(run: Run, config: RunConfig, sentences: int) -> float:
     """Doubling the batch counts 1, doubling the sentences a half, anything else that differs 1."""
     assert run.config
     assert run.corpus
-    batch: float = abs(math.log2(run.config.batch_size / config.batch_size))
+    batches = (_batch(each, TYPICAL_PIECES) for each in (run.config, config))
+    batch: float = abs(math.log2(next(batches) / next(batches)))
     size: float = abs(math.log2(run.corpus.train_sentences / max(sentences, 1))) / 2
     others: int = sum(getattr(run.config, name) != getattr(config, name) for name in _NEAR)
     return batch + size + others + (run.state == "stopped")

@@ -25,7 +25,8 @@ def failure_of(error: Exception, config: RunConfig, seconds: float, step: int) -
         return RunFinished(seconds, "failed", error.step, str(error), _rate_hint(error.rates))
     details = "".join(traceback.format_exception(error))
     if is_out_of_memory(error):
-        reason = f"Out of memory at batch size {config.batch_size}, step {step}."
+        batch = f"token budget {config.token_budget}" if config.token_budget else f"batch size {config.batch_size}"
+        reason = f"Out of memory at {batch}, step {step}."
         return RunFinished(seconds, "failed", step, reason, _memory_hint(config), details)
     if isinstance(error, (ValueError, OSError)):
         return RunFinished(seconds, "failed", step, _sentence(error), "", details)
@@ -47,9 +48,11 @@ def _rate_hint(rates: dict[str, float]) -> str:
 
 
 def _memory_hint(config: RunConfig) -> str:
-    smaller = max(1, config.batch_size // 2)
+    smaller = f"batch size {max(1, config.batch_size // 2)}"
+    if config.token_budget:
+        smaller = f"token budget {max(1, config.token_budget // 2)}"
     return (
-        f"Try batch size {smaller} (with accumulate {config.accumulate * 2} the step stays the same), "
+        f"Try {smaller} (with accumulate {config.accumulate * 2} the step stays the same), "
         "a shorter longest window, or a smaller encoder."
     )
 

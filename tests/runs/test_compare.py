@@ -17,6 +17,7 @@ from labkit.runs.compare import (
     shown,
     table,
 )
+from labkit.runs.estimate import TYPICAL_PIECES
 from labkit.runs.run import Run
 from labkit.runs.store import RunStore
 from tests.runs.samples import events, write_run
@@ -201,6 +202,18 @@ def test_steps_are_counted_as_the_trainer_counts_them():
     assert plan.seconds is plan.basis is None
     assert estimate([], CONFIG.replace(train_limit=33, batch_size=16, epochs=1), 100).steps == 3
     assert estimate([], CONFIG.replace(batch_size=16, epochs=1), 100, processes=2).steps == 4
+
+
+def test_steps_by_a_token_budget_are_told_as_a_guess_by_the_pieces_of_earlier_runs_on_the_corpus():
+    config = CONFIG.replace(token_budget=600, epochs=2)
+    plan = estimate([], config, 4800)
+    assert (plan.steps_per_epoch, plan.is_counted) == (4800 * TYPICAL_PIECES // 600, False)
+    earlier = _earlier()
+    pieces = earlier.summary().tokens / (earlier.summary().epoch * 4800)
+    plan = estimate([earlier], config, 4800)
+    assert plan.steps_per_epoch == math.ceil(4800 * pieces / 600)
+    assert plan.steps == 2 * plan.steps_per_epoch
+    assert estimate([], CONFIG, 4800).is_counted
 
 
 def test_a_run_like_an_earlier_one_is_expected_to_take_as_long():

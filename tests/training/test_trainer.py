@@ -122,6 +122,17 @@ def test_accumulated_batches_take_the_step_of_one_large_batch(config):
     assert small[0].tokens == large[0].tokens
 
 
+def test_a_token_budget_decides_the_batches_and_the_plan_holds_in_every_epoch(config):
+    events = list(train(config.replace(token_budget=40, accumulate=2)))
+    (plan,) = only(TrainingPlanned, events)
+    steps = only(StepDone, events)
+    assert plan.steps == 2 * plan.steps_per_epoch == len(steps)
+    tokens = [step.tokens for step in steps]
+    assert max(after - before for before, after in zip([0, *tokens], tokens, strict=False)) <= 2 * 40
+    halves = tokens[plan.steps_per_epoch - 1], tokens[-1] - tokens[plan.steps_per_epoch - 1]
+    assert halves[0] == halves[1]
+
+
 def test_stop_ends_the_run_after_the_step_and_keeps_a_usable_model(config, tmp_path):
     events = []
     for event in train(config.replace(epochs=50), tmp_path):
@@ -226,6 +237,16 @@ def test_what_cannot_start_fails_with_one_sentence(config, changes, told):
     assert last.state == "failed"
     assert told in last.reason
     assert "\n" not in last.reason
+
+
+def test_running_out_of_memory_by_a_token_budget_advises_a_smaller_one(config, monkeypatch):
+    def broken(self, batch):
+        raise MemoryError
+
+    monkeypatch.setattr(workshop.Tagger, "forward", broken)
+    last = list(train(config.replace(token_budget=600)))[-1]
+    assert last.reason == "Out of memory at token budget 600, step 0."
+    assert "Try token budget 300" in last.hint
 
 
 def test_evaluating_every_few_steps_adds_dev_points_inside_the_epochs(config):
