@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from labkit.events import OperatorsProfiled, OperatorTime
@@ -143,7 +142,7 @@ def operators_of(averages: Any, on_device: bool) -> list[OperatorTime]:
     """
     times: dict[str, tuple[int, float]] = {}
     for each in averages:
-        if each.device_type != DeviceType.CPU:
+        if each.device_type.name != "CPU":
             continue  # a kernel by itself, which counts for its operator already
         seconds = (each.self_device_time_total if on_device else each.self_cpu_time_total) / 1e6
         calls, before = times.get(_plain(each.key), (0, 0.0))

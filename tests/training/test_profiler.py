@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,3 +80,26 @@ def test_a_run_that_is_left_in_the_middle_does_not_go_on_recording(config, tmp_p
             break
     run.close()
     assert only(OperatorsProfiled, train(config, tmp_path))
+
+
+def averaged(key, count, cpu_us, device_us, kind="CPU"):
+    return SimpleNamespace(
+        key=key, count=count, self_cpu_time_total=cpu_us, self_device_time_total=device_us,
+        device_type=SimpleNamespace(name=kind),
+    )  # fmt: skip
+
+
+def test_on_a_gpu_its_own_time_counts_once_for_the_operator_that_asked_for_it():
+    averages = [
+        averaged("aten::mm", 10, 500, 8000),
+        averaged("sm90_xmma_gemm_bf16", 10, 0, 8000, "CUDA"),  # the same time, told by its kernel
+        averaged("aten::add", 20, 9000, 2000),
+        averaged(profiler.STEP, 2, 4000, 0),
+    ]
+    on_device = profiler.operators_of(averages, on_device=True)
+    assert [(each.name, each.seconds, each.share) for each in on_device[:2]] == [
+        ("mm", 0.008, 0.8),
+        ("add", 0.002, 0.2),
+    ]
+    on_cpu = profiler.operators_of(averages, on_device=False)
+    assert [(each.name, each.calls) for each in on_cpu] == [("add", 20), (profiler.PYTHON, 2), ("mm", 10)]
