@@ -47,8 +47,11 @@ def budgeted(lengths: Array, budget: int, order: np.random.Generator) -> list[Ar
     return _shuffled(np.split(drawn, cuts[1:]) if cuts else [], order)
 
 
-def sorted_batches(lengths: Array, budget: int = 4096) -> list[Array]:
-    """Longest first, each batch at most `budget` padded pieces: for evaluation, where order and size do not matter."""
+def sorted_batches(lengths: Array, budget: int = 2048) -> list[Array]:
+    """Longest first, each batch at most `budget` padded pieces: for evaluation, where order and size do not matter.
+
+    (On two CPU cores 1024, 2048 and 4096 are equally fast, and 4096 takes 180 MiB more.)
+    """
     drawn = np.argsort(-lengths, kind="stable")
     cuts = _cuts(lengths[drawn], budget)
     return np.split(drawn, cuts[1:]) if cuts else []
