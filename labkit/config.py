@@ -10,7 +10,7 @@ import numbers
 import types
 import typing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple, Self
 
 
@@ -287,6 +287,7 @@ def field_types() -> dict[str, tuple[type, bool]]:
     return {field.name: _plain_type(field) for field in dataclasses.fields(RunConfig)}
 
 
+@lru_cache(1024)
 def show_rate(rate: float) -> str:
     """A rate as people write it: `5e-5`, `2.5e-4`, `0`; exact for any float.
 

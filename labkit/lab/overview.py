@@ -3,17 +3,19 @@
 import time
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from labkit.config import knobs
 from labkit.lab import timebar
-from labkit.lab.comparison import ComparePlot
-from labkit.lab.plots import colour_of
+from labkit.lab.rows import Rows
 from labkit.lab.table import RunsTable
-from labkit.runs.compare import names, table
+from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
+
+if TYPE_CHECKING:
+    from labkit.lab.comparison import ComparePlot
+    from labkit.lab.plots import Picture
 
 AXES = (("step", "step"), ("epoch", "epoch"), ("tokens", "tokens"), ("seconds", "seconds"))
 LAYOUTS = ("side by side", "overlaid")
@@ -31,7 +33,9 @@ class Overview:
         self._told = told
         self._listed: Hashable = None
         self._listed_at = 0.0
-        self._plot = ComparePlot()
+        self._runs: Sequence[Run] = ()
+        self._plot: ComparePlot | None = None  # made with the first picture
+        self._rows = Rows()
         self.table = RunsTable()
         self.table.on_action(self._act)
         self.table.observe(lambda _: changed(), names=["selected", "theme"])
@@ -72,6 +76,7 @@ class Overview:
 
     def refresh(self, runs: Sequence[Run], hurry: bool = False) -> None:
         """Brings the table up to date, at most once a second while only a live run moves on."""
+        self._runs = runs
         shape = tuple((run.folder.name, run.label, run.state) for run in runs)
         state = (shape, tuple(run.version for run in runs))
         if state == self._listed:
@@ -80,19 +85,29 @@ class Overview:
         if same_shape and not hurry and time.monotonic() - self._listed_at < TABLE_INTERVAL_S:
             return
         self._listed, self._listed_at = state, time.monotonic()
-        columns, rows = as_rows(runs)
+        columns, rows = self._rows.take(runs)
         if columns != self.table.columns:
             self.table.columns = columns
         self.table.rows = rows
 
-    def draw(self, runs: Sequence[Run]) -> None:
+    def figure(self, chosen: Sequence[Run]) -> "Picture":
+        """The comparison of any runs, along the chosen axis and in the chosen form."""
+        from labkit.lab.comparison import compare_figure
+
+        return compare_figure(chosen, x=self.axis.value, layout=self.form.value, names=names(chosen))
+
+    def draw(self) -> None:
         """Draws the comparison of the ticked runs, if it changed."""
-        chosen = self.selected(runs)
+        chosen = self.selected(self._runs)
         shown = len(chosen) > 1
         _display(self.hint, not shown)
         _display(self.tools, shown)
         if shown:
             called = names(chosen)
+            if self._plot is None:
+                from labkit.lab.comparison import ComparePlot
+
+                self._plot = ComparePlot()
             self._plot.theme = self.theme
             png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=called)
             if png is not None:
@@ -115,26 +130,6 @@ class Overview:
         except (ValueError, OSError) as problem:
             self._told(str(problem))
         self._changed()
-
-
-def as_rows(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Columns and rows as RunsTable takes them, the newest run on top."""
-    content = table(runs)
-    columns = [
-        {"key": field.key, "label": field.label, "kind": field.kind, "best": field.best, "help": field.help}
-        for field in sorted(content.fields, key=lambda field: field.key in knobs())  # scores first: names tell settings
-    ]
-    rows = [
-        {
-            **dict(zip((field.key for field in content.fields), values, strict=True)),
-            "id": run.folder.name,
-            "colour": [colour_of(run, "light"), colour_of(run, "dark")],
-            "best": best,
-            "note": run.note or run.problem or "",
-        }
-        for run, values, best in zip(runs, content.rows, content.best, strict=True)
-    ]
-    return columns, rows[::-1]
 
 
 def _display(widget: widgets.Widget, shown: bool) -> None:

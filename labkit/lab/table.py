@@ -20,7 +20,8 @@ class RunsTable(anywidget.AnyWidget):
     `align` is `left`, `center` or `right`; `best` is `high` or `low` and decides which way the first click sorts.
 
     A row is `{id, colour: [light, dark], state, best: [keys of the columns it is best in], note?, <key>: value…}`;
-    `None` and what is not a finite number are shown as a dash and sort last.
+    `None` and what is not a finite number are shown as a dash and sort last. A row is not to be changed once it was
+    given: the same dict again means that nothing in it is new, and it is not looked at.
 
     `selected` holds ids; `sort` is `{"key": …, "ascending": …}`, an empty key keeping the order of `rows`; `theme` is
     `light` or `dark`, as the page has it.
@@ -30,13 +31,14 @@ class RunsTable(anywidget.AnyWidget):
     _css = Path(__file__).with_name("table.css")
 
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
-    rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+    rows: Any = traitlets.List().tag(sync=True)  # of dicts; checked below, where those that are known are passed over
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
     sort = traitlets.Dict(default_value={"key": "", "ascending": True}).tag(sync=True)
     theme = traitlets.Enum(("light", "dark"), default_value="light").tag(sync=True)
 
     def __init__(self, **traits: Any):
         self._callbacks: list[OnAction] = []
+        self._checked: list[dict[str, Any]] = []  # rows as they last were; held, so that the id() of one stays its own
         super().__init__(**traits)
         self.on_msg(self._heard)
 
@@ -54,10 +56,12 @@ class RunsTable(anywidget.AnyWidget):
 
     @traitlets.validate("rows")
     def _check_rows(self, proposal: Any) -> list[dict[str, Any]]:
-        rows = [{key: _plain(value) for key, value in row.items()} for row in proposal["value"]]
+        known = {id(row) for row in self._checked}
+        rows = [row if id(row) in known else _plain(row) for row in proposal["value"]]
         ids = [row.get("id") for row in rows]
         if len(set(ids)) < len(ids) or not all(isinstance(id, str) for id in ids):
             raise ValueError(f"rows must each have an id of their own, a str; got {ids}")
+        self._checked = rows
         return rows
 
     @traitlets.observe("rows")
@@ -81,11 +85,13 @@ class RunsTable(anywidget.AnyWidget):
 def patch(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any]:
     """What turns the old rows into the new ones: the rows that differ, and the order where that changed."""
     known = {row["id"]: row for row in old}
-    changed = [row for row in new if known.get(row["id"]) != row]
+    changed = [row for row in new if (before := known.get(row["id"])) is not row and before != row]
     order = [row["id"] for row in new]
     return {"kind": "patch", "changed": changed, "order": None if order == [row["id"] for row in old] else order}
 
 
-def _plain(value: Any) -> Any:
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """JSON has no NaN and no infinity; a browser refuses the whole message for one of them."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if not any(isinstance(value, float) and not math.isfinite(value) for value in row.values()):
+        return row
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}

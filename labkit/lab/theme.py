@@ -1,10 +1,7 @@
-"""Colours and fonts of every picture: one set for JupyterLab's light theme, one for its dark one."""
+"""Colours of every picture: one set for JupyterLab's light theme, one for its dark one."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
-
-from matplotlib import font_manager
 
 from labkit.runs.run import Run
 
@@ -70,15 +67,6 @@ THEMES: dict[str, Theme] = {
     ),
 }
 COLOURS: tuple[str, ...] = THEMES["light"].runs
-FAMILIES = (
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "Hiragino Sans GB",
-)
 DASHES: tuple[Dashes, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)))
 
 
@@ -98,10 +86,3 @@ def colour_of(run: Run, theme: str = "light") -> str:
 def dashes_of(run: Run) -> Dashes:
     """The line style that stays with a run, as matplotlib takes it."""
     return DASHES[run.line_style % len(DASHES)]
-
-
-@lru_cache
-def fonts() -> list[str]:
-    """Font families to try in turn: names of runs may be Chinese. Only installed ones, as others make warnings."""
-    installed = set(font_manager.get_font_names())
-    return [name for name in FAMILIES if name in installed]

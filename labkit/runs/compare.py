@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +12,8 @@ from labkit.config import RunConfig, knobs, show_rate
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
 
-__all__ = ["Column", "Estimate", "Table", "differences", "differences_table", "estimate", "markdown", "names", "rank"]
-__all__ += ["shown", "table"]
+__all__ = ["Column", "Estimate", "Table", "TableMaker", "best_in", "differences", "differences_table", "estimate"]
+__all__ += ["markdown", "names", "rank", "shown", "table", "top_score"]
 
 Value = str | int | float | bool | None
 _KNOBS = knobs()
@@ -94,8 +95,7 @@ def names(runs: Sequence[Run]) -> dict[Path, str]:
 
     A name that a user gave wins: `#12 my name`. Where nothing differs: `#12`.
     """
-    fields = list(differences(runs))
-    return {run.folder: f"{run.title} {run.name or _what(run.config, fields)}".strip() for run in runs}
+    return {run.folder: f"{run.title} {what}".strip() for run, what in zip(runs, TableMaker(runs).whats, strict=True)}
 
 
 def rank(runs: Iterable[Run]) -> list[Run]:
@@ -105,20 +105,58 @@ def rank(runs: Iterable[Run]) -> list[Run]:
 
 def table(runs: Sequence[Run]) -> Table:
     """One row a run, in the given order; of the settings only those that differ."""
-    fields, titles = differences(runs), names(runs)
-    columns = (
-        Column("number", "run", "integer"),
-        Column("name", "name", "name"),
-        *(_setting_column(field) for field in fields),
-        Column("best_f1", "best F1", "score", "high", "highest entity F1 on dev"),
-        Column("dev_loss", "dev loss", "number", "low", "of the last evaluation, per word"),
-        Column("seconds", "time", "duration", "", "from the start to the end, loading included"),
-        Column("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
-        Column("state", "state", "state"),
-        Column("created", "created", "time"),
-    )
-    rows = [_row(run, titles[run.folder].removeprefix(run.title).strip(), list(fields)) for run in runs]
-    return Table(columns, rows, _best(columns, rows))
+    maker = TableMaker(runs)
+    rows = [maker.row(run, what) for run, what in zip(runs, maker.whats, strict=True)]
+    top = top_score(runs)
+    return Table(maker.columns, rows, [best_in(run, top) for run in runs])
+
+
+class TableMaker:
+    """What a table of certain runs is made of; it stays as it is while their settings and names do."""
+
+    def __init__(self, runs: Sequence[Run]):
+        self._fields = list(differences(runs))
+        self.whats = [run.name or _what(run.config, self._fields) for run in runs]  # a name each, without the number
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        return (
+            Column("number", "run", "integer"),
+            Column("name", "name", "name"),
+            *(_setting_column(field) for field in self._fields),
+            Column("best_f1", "best F1", "score", "high", "highest entity F1 on dev"),
+            Column("dev_loss", "dev loss", "number", "low", "of the last evaluation, per word"),
+            Column("seconds", "time", "duration", "", "from the start to the end, loading included"),
+            Column("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
+            Column("state", "state", "state"),
+            Column("created", "created", "time"),
+        )
+
+    def row(self, run: Run, what: str) -> list[Value]:
+        """The values of one run as it is now, in the order of the columns."""
+        summary = run.summary()
+        return [
+            run.number,
+            what,
+            *(getattr(run.config, field, None) for field in self._fields),
+            run.best.f1 if run.best else None,
+            summary.latest.loss if summary.latest else None,
+            summary.seconds if run.started else None,
+            run.progress().tokens_per_s,
+            run.state,
+            run.created,
+        ]
+
+
+def top_score(runs: Iterable[Run]) -> float | None:
+    """The best F1 of two runs or more that have one."""
+    scores = [best.f1 for run in runs if (best := run.best)]
+    return max(scores) if len(scores) > 1 else None
+
+
+def best_in(run: Run, top: float | None) -> list[str]:
+    """The keys of the columns that a run is best in; equals are best together."""
+    return ["best_f1"] if top is not None and run.best and run.best.f1 == top else []
 
 
 def differences_table(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
@@ -179,30 +217,6 @@ def _setting_column(field: str) -> Column:
     elif isinstance(default, bool | str):
         kind = "text"
     return Column(field, knob.label, kind, "", knob.help)
-
-
-def _row(run: Run, what: str, fields: list[str]) -> list[Value]:
-    summary = run.summary()
-    return [
-        run.number,
-        what,
-        *(getattr(run.config, field, None) for field in fields),
-        run.best.f1 if run.best else None,
-        summary.latest.loss if summary.latest else None,
-        summary.seconds if run.started else None,
-        run.progress().tokens_per_s,
-        run.state,
-        run.created,
-    ]
-
-
-def _best(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> list[list[str]]:
-    """The best F1 of two or more; equals are best together."""
-    place = [column.key for column in columns].index("best_f1")
-    scores = [row[place] for row in rows]
-    known = [score for score in scores if isinstance(score, float)]
-    best = max(known) if len(known) > 1 else None
-    return [["best_f1"] if best is not None and score == best else [] for score in scores]
 
 
 def _text(column: Column, value: Value, best: bool) -> str:

@@ -48,6 +48,20 @@ def test_unchanged_rows_are_not_sent_again(table):
     assert table.sent == []
 
 
+def test_rows_that_were_given_before_are_not_looked_at_again(table, monkeypatch):
+    looked_at = []
+    monkeypatch.setattr(module, "_plain", lambda row: looked_at.append(row["id"]) or row)
+    table.rows = [*table.rows[:2], row(3, f1=0.25), row(4)]
+    assert looked_at == ["run-0003", "run-0004"]
+
+
+def test_a_new_row_that_json_cannot_hold_is_mended_though_the_others_are_known(table):
+    table.rows = [*table.rows, row(4, f1=math.nan)]
+    assert table.rows[3]["f1"] is None
+    table.rows = [*table.rows[:3], row(4, f1=math.inf)]
+    assert table.rows[3]["f1"] is None
+
+
 def test_only_the_row_that_changed_is_sent(table):
     table.rows = [*table.rows[:2], row(3, f1=0.25)]
     assert table.sent == [

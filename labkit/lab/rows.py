@@ -1,0 +1,64 @@
+"""The rows of the table of runs, made anew only for runs that have changed."""
+
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit.config import knobs
+from labkit.lab.theme import colour_of
+from labkit.runs.compare import Column, TableMaker, best_in, top_score
+from labkit.runs.run import Run
+
+Row = dict[str, Any]
+
+
+class Rows:
+    """Columns and rows as RunsTable takes them, the newest run on top.
+
+    A run that is as it was keeps its row, the very same dict: of a thousand runs mostly one moves on, and making,
+    comparing and sending the rows of the others again cost more than drawing.
+    """
+
+    def __init__(self) -> None:
+        self._shape: tuple[Any, ...] | None = None
+        self._columns: list[Row] = []
+        self._made: dict[Path, tuple[Hashable, Row]] = {}
+
+    def take(self, runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
+        """Neither columns nor rows may be changed."""
+        shape = tuple((run.folder, run.config, run.name) for run in runs)
+        if shape != self._shape:
+            self._shape, self._maker = shape, TableMaker(runs)
+            self._columns = _columns(self._maker.columns)
+        top = top_score(runs)
+        self._made = {
+            run.folder: self._one(run, what, best_in(run, top))
+            for run, what in zip(runs, self._maker.whats, strict=True)
+        }
+        return self._columns, [row for _, row in reversed(self._made.values())]
+
+    def _one(self, run: Run, what: str, best: list[str]) -> tuple[Hashable, Row]:
+        key = (self._maker, run, run.version, run.label, run.problem, *best)
+        known, old = self._made.get(run.folder, (None, None))
+        if old is not None and known == key:
+            return known, old
+        row = self._row(run, what, best)
+        return key, old if old == row else row
+
+    def _row(self, run: Run, what: str, best: list[str]) -> Row:
+        return {
+            **{
+                column.key: value for column, value in zip(self._maker.columns, self._maker.row(run, what), strict=True)
+            },
+            "id": run.folder.name,
+            "colour": [colour_of(run, "light"), colour_of(run, "dark")],
+            "best": best,
+            "note": run.note or run.problem or "",
+        }
+
+
+def _columns(fields: Sequence[Column]) -> list[Row]:
+    return [
+        {"key": field.key, "label": field.label, "kind": field.kind, "best": field.best, "help": field.help}
+        for field in sorted(fields, key=lambda field: field.key in knobs())  # scores first: names tell settings
+    ]
