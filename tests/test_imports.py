@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "labkit"
 
-BASICS = {"config", "events", "folders", "presets", "processes"}
+BASICS = {"config", "events", "folders", "garbage", "presets", "processes"}
 # Room (a folder of labkit, or a single file) → the rooms it may import, beside itself and the basics. The rooms above
 # all others, the terminal's files at the root, may import everything.
 ROOMS = {
@@ -197,6 +197,15 @@ def test_runs_plots_and_launch_work_where_torch_is_not_installed() -> None:
         "assert not [name for name in hidden if sys.modules[name]]\n"
         "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'\n"
     )
+    done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", ["lab.panels", "terminal.tables", "__main__"])
+def test_runs_are_listed_before_anybody_needs_matplotlib_or_torch(module: str) -> None:
+    """Importing either takes longer than listing a thousand runs."""
+    heavy = {"matplotlib", "PIL", "torch", "transformers", "accelerate"}
+    program = f"import sys, labkit.{module}\nfound = {heavy} & sys.modules.keys()\nassert not found, found"
     done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

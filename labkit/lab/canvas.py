@@ -25,8 +25,17 @@ Pixels = npt.NDArray[np.uint8]
 class Picture(Figure):
     """A figure that a notebook shows as a picture, though nobody imported pyplot."""
 
+    _png: bytes | None = None
+
+    def png(self) -> bytes:
+        """The whole figure, drawn again only when something in it was changed since."""
+        if self._png is None or self.stale:
+            self._png = to_png(self)
+            self.stale = False  # matplotlib leaves it True; any change of an artist sets it again
+        return self._png
+
     def _repr_png_(self) -> bytes:
-        return to_png(self)
+        return self.png()
 
 
 def to_png(figure: Figure) -> bytes:

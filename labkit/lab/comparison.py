@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from labkit import garbage
 from labkit.lab.area import Area, visible
 from labkit.lab.canvas import Canvas, Picture
 from labkit.lab.columns import Columns
@@ -72,7 +73,8 @@ class ComparePlot:
             if shown == self._shown and versions == self._versions:
                 return None
             if shown != self._shown:
-                self._sheet = _sheet(self._theme, runs, called, x, layout)
+                with garbage.put_off():
+                    self._sheet = _sheet(self._theme, runs, called, x, layout)
                 self._canvas = Canvas(self._sheet.figure, self._theme)
             self._sheet.update()
             png = self._canvas.png(visible(self._sheet.areas), tuple(area.stamp for area in self._sheet.areas))

@@ -1,23 +1,23 @@
 """The tuning lab: settings, Train and Stop, live plots, all runs, their comparison, and a place to try them."""
 
+import base64
 import html
 import math
 import threading
 import time
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from labkit import garbage
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_menu
 from labkit.data.corpora import corpus_menu, read_corpus
 from labkit.lab import timebar, words
-from labkit.lab.comparison import compare_figure
 from labkit.lab.controls import Controls
 from labkit.lab.overview import Overview
-from labkit.lab.plots import LivePlot, Picture, figure_of
 from labkit.lab.refresher import Refresher
 from labkit.lab.subshells import answer_at_once
 from labkit.lab.tryit import TryIt
@@ -25,6 +25,9 @@ from labkit.presets import defaults, warnings
 from labkit.runs.compare import estimate, names
 from labkit.runs.store import Run, RunStore
 from labkit.training import launch
+
+if TYPE_CHECKING:
+    from labkit.lab.plots import LivePlot, Picture
 
 launch.warm()  # takes seconds; by the time that somebody presses Train it is done
 
@@ -35,6 +38,9 @@ SETTLED_S = 0.3  # without a change, settings have come to rest
 SETTLED_AT_LAST_S = 2.0
 REREAD_S = 3.0  # after which a corpus that could not be read is read again
 AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
+BLANK = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
+)
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
 
 
@@ -60,18 +66,20 @@ class TuningLab:
         self._plans: dict[Any, tuple[int, int] | str] = {}
         self._shown: Run | None = None
         self._listed: Hashable = None
+        self._planned: Hashable = None
         self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None
         self._changed_at = self._refused_at = -math.inf
         self._ticked: set[str] = set()
         self._began: set[str] = set()
-        self._make(config or defaults())
-        self._refresher = Refresher(self._refresh)
-        before = _OPEN.get(self.store.folder)
-        _OPEN[self.store.folder] = self
-        if before:
-            before.close()
-        self._refresh()
+        with garbage.put_off():
+            self._make(config or defaults())
+            self._refresher = Refresher(self._refresh)
+            before = _OPEN.get(self.store.folder)
+            _OPEN[self.store.folder] = self
+            if before:
+                before.close()
+            self._look()  # its pictures follow: importing matplotlib takes longer than listing a thousand runs
         self._refresher.start()
 
     # --- from code
@@ -90,7 +98,7 @@ class TuningLab:
             launch.stop(run.folder)
         self._refresher.poke()
 
-    def compare(self, runs: Sequence[Run | int | str], x: str | None = None, layout: str | None = None) -> Picture:
+    def compare(self, runs: Sequence[Run | int | str], x: str | None = None, layout: str | None = None) -> "Picture":
         """Ticks these runs in the table, and returns their comparison as a picture.
 
         Args:
@@ -99,15 +107,20 @@ class TuningLab:
             layout: `side by side` or `overlaid`; likewise.
         """
         chosen = [run if isinstance(run, Run) else self.store.get(run) for run in runs]
-        with self._lock:
+        with self._lock, garbage.put_off():
             self.overview.axis.value = x or self.overview.axis.value
             self.overview.form.value = layout or self.overview.form.value
             self.overview.select(chosen)
-        return compare_figure(chosen, x=self.overview.axis.value, layout=self.overview.form.value, names=names(chosen))
+            picture = self.overview.figure(chosen)
+            picture.png()  # drawn before the lab's own thread, which now draws the same, asks for the interpreter
+            return picture
 
-    def picture(self, run: Run | int | str) -> Picture:
+    def picture(self, run: Run | int | str) -> "Picture":
         """The four plots of a run."""
-        return figure_of(run if isinstance(run, Run) else self.store.get(run))
+        with self._lock:
+            from labkit.lab.plots import figure_of
+
+            return figure_of(run if isinstance(run, Run) else self.store.get(run))
 
     def close(self) -> None:
         """Ends the lab's thread and takes its widgets off the page; runs go on."""
@@ -138,8 +151,8 @@ class TuningLab:
         self._told, self._failure, self._about = _html("labkit-told"), _html("labkit-failure"), _html("labkit-about")
         self._queue = _html("labkit-queue")
         self._time, self._operators = _html("labkit-spent"), _html("labkit-operators")
-        self._live = LivePlot()
-        self.picture_widget = widgets.Image(format="png", layout={"width": "100%", "max_width": "1100px"})
+        self._live: LivePlot | None = None
+        self.picture_widget = widgets.Image(value=BLANK, format="png", layout={"width": "100%", "max_width": "1100px"})
         self.picture_widget.add_class("labkit-live-picture")
         self.overview = Overview(self.store, lambda: self._refresher.poke(), self._tell)
         self.tryit = TryIt()
@@ -212,7 +225,13 @@ class TuningLab:
     # --- looking and drawing
 
     def _refresh(self) -> bool:
-        """One look at everything. Returns whether something is going on."""
+        """One look at everything, and its pictures. Returns whether something is going on."""
+        with self._lock:
+            busy = self._look()
+            self._draw()
+            return busy
+
+    def _look(self) -> bool:
         with self._lock:
             runs = self.store.runs()
             live = [run for run in runs if run.is_live]
@@ -222,7 +241,7 @@ class TuningLab:
             self._list(runs)
             self._shown = self._run_to_show(runs, live)
             self._say(runs, live, queued, self._titles)
-            self._draw(runs)
+            self.overview.refresh(runs)
             on_cpu = any(run.plan is not None and run.plan.device == "cpu" for run in live)
             self._refresher.share = SHARED_CORES if on_cpu else ALONE
             return bool(live or queued)
@@ -280,9 +299,12 @@ class TuningLab:
         counted = self._count(config)
         if isinstance(counted, str):
             return words.plan(None, [], counted)
-        train, dev = counted
-        limit = min(train, config.train_limit) if config.train_limit else train
-        return words.plan(estimate(runs, config, train, dev), warnings(config, limit))
+        asked = (self._listed, config, counted)
+        if asked != self._planned:  # judging by a thousand runs takes as long as drawing
+            train, dev = counted
+            limit = min(train, config.train_limit) if config.train_limit else train
+            self._planned, self._judged = asked, words.plan(estimate(runs, config, train, dev), warnings(config, limit))
+        return self._judged
 
     def _count(self, config: RunConfig) -> tuple[int, int] | str:
         """Training and dev sentences of the config's corpus, or why there are none: then it is soon read again."""
@@ -297,13 +319,16 @@ class TuningLab:
                 self._plans[key], self._refused_at = str(problem), time.monotonic()
         return self._plans[key]
 
-    def _draw(self, runs: list[Run]) -> None:
+    def _draw(self) -> None:
+        if self._live is None:
+            from labkit.lab.plots import LivePlot
+
+            self._live = LivePlot()
         self._live.theme = self.overview.theme
         png = self._live.draw(self._shown)
         if png is not None:
             self.picture_widget.value = png
-        self.overview.refresh(runs)
-        self.overview.draw(runs)
+        self.overview.draw()
 
 
 def _button(text: str, icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:

@@ -1,6 +1,7 @@
 """A sentence typed in, tagged by a finished run."""
 
 import html
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -79,4 +80,4 @@ def shown(text: str, found: dict[str, Any], run: Run) -> str:
 
 def has_weights(run: Run) -> bool:
     """Whether a run's folder holds a checkpoint."""
-    return any((run.folder / name / "tagger.json").is_file() for name in ("best", "last"))
+    return any(os.path.isfile(f"{run.folder}/{name}/tagger.json") for name in ("best", "last"))

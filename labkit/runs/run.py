@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Self
 
-from labkit import processes
+from labkit import garbage, processes
 from labkit.config import RunConfig
 from labkit.events import CONTROL, EVENTS, Control, Event, LineWriter, RateAsked, RunStarted, StopAsked, Tail, events_of
 from labkit.runs.curves import Curves
@@ -166,9 +166,10 @@ class Run(Folded):
         with self.lock:
             if self._curves is None:
                 self._curves, started = Curves(), None
-                for event in events_of(self.folder).each():
-                    self._curves.add(event)
-                    started = event if isinstance(event, RunStarted) else started
+                with garbage.put_off():
+                    for event in events_of(self.folder).each():
+                        self._curves.add(event)
+                        started = event if isinstance(event, RunStarted) else started
                 if started != self.started:  # the folder is gone, or another run's by now
                     self._curves, self.deleted = Curves(), True
             return self._curves

@@ -160,6 +160,38 @@ def test_compare_ticks_the_runs_and_returns_their_picture(lab, runs_folder):
     assert lab.overview.picture.layout.display is None
 
 
+def test_the_table_is_there_at_once_and_pictures_follow_without_moving_anything(config, runs_folder, monkeypatch):
+    """matplotlib takes longer to import than a thousand runs to list."""
+    monkeypatch.setattr(panels.TuningLab, "_draw", lambda self: None)
+    write_run(runs_folder, steps=40)
+    lab = TuningLab(config=config)
+    try:
+        assert [row["id"] for row in lab.overview.table.rows] == ["run-0001"]
+        assert lab.picture_widget.value == panels.BLANK
+        monkeypatch.undo()
+        lab._refresher.poke()
+        until(lambda: lab.picture_widget.value != panels.BLANK)
+    finally:
+        lab.close()
+
+
+def test_the_time_is_judged_again_only_for_other_settings_or_runs(lab, config, runs_folder, monkeypatch):
+    judged = []
+    original = panels.estimate
+    monkeypatch.setattr(panels, "estimate", lambda *args: judged.append(args) or original(*args))
+    for _ in range(3):
+        lab._refresh()
+    before = len(judged)
+    assert before <= 1
+    lab.controls.epochs.value = config.epochs + 1
+    lab._refresh()
+    assert len(judged) == before + 1
+    write_run(runs_folder, steps=40)
+    lab._refresh()
+    lab._refresh()
+    assert len(judged) == before + 2
+
+
 def test_a_new_lab_for_the_same_folder_takes_over_from_the_one_before(lab, config):
     run = lab.start(config.replace(epochs=50))
     again = TuningLab(config=config)

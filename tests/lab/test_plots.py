@@ -5,6 +5,7 @@ import itertools
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from PIL import Image
 
 from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
+from labkit.lab import canvas
 from labkit.lab.curves import smooth, thin
 from labkit.lab.plots import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
 from labkit.lab.theme import Theme
@@ -239,6 +241,24 @@ def test_drawing_only_what_moves_gives_the_same_picture_as_drawing_everything(th
     assert png == LivePlot(theme).draw(run)
     now = np.asarray(plot._sheet.canvas.agg.buffer_rgba())[..., :3]
     np.testing.assert_array_equal(now, pixels(to_png(figure_of(run, theme))))
+
+
+def test_a_picture_is_drawn_again_only_after_it_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[bytes] = []
+    monkeypatch.setattr(canvas, "to_png", lambda figure: done.append(to_png(figure)) or done[-1])
+    picture = figure_of(run_of(events(steps=40)))
+    assert picture._repr_png_() is picture.png() is picture._repr_png_()
+    assert len(done) == 1
+    changes: list[Callable[[], object]] = [
+        lambda: picture.axes[0].set_title("mine"),
+        lambda: drawn(picture.axes[0])[0].set_linewidth(5),
+        lambda: picture.set_facecolor("grey"),
+    ]
+    for change in changes:
+        before = picture.png()
+        change()
+        assert picture.png() != before
+    assert len(done) == 4
 
 
 def test_few_colours_are_close_to_all_colours() -> None:
