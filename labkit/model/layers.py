@@ -5,7 +5,7 @@ over memory and an operator of its own. Written out, the three projections are o
 products, and nothing is cast but weights. (Vaswani et al. 2017, sections 3.2 and 3.3; the order of operations is that
 of Devlin et al. 2019: normalisation comes after each residual.)
 
-Shapes: `rows` is batch x pieces, `width` the hidden size, `planes` is batch x heads, `depth` is width / heads.
+Shapes: `rows` is sentences x pieces, `width` the hidden size, `planes` sentences x heads, `depth` width / heads.
 """
 
 from dataclasses import dataclass
@@ -25,34 +25,30 @@ class Shape:
     """How rows come apart into sentences and heads."""
 
     batch: int
-    pieces: int
     heads: int
     depth: int
 
-    @property
-    def planes(self) -> int:
-        return self.batch * self.heads
+    def split(self, rows: torch.Tensor, parts: int) -> torch.Tensor:
+        """(rows, parts x width) → (parts, planes, rows of a sentence, depth)."""
+        apart = rows.view(self.batch, -1, parts, self.heads, self.depth).permute(2, 0, 3, 1, 4)
+        return apart.reshape(parts, self.batch * self.heads, -1, self.depth)
 
-    def split(self, rows: torch.Tensor) -> torch.Tensor:
-        """(rows, n x width) → (n, planes, pieces, depth)."""
-        apart = rows.view(self.batch, self.pieces, -1, self.heads, self.depth).permute(2, 0, 3, 1, 4)
-        return apart.reshape(-1, self.planes, self.pieces, self.depth)
-
-    def join(self, *planes: torch.Tensor) -> torch.Tensor:
-        """n times (planes, pieces, depth) → (rows, n x width)."""
-        rows = planes[0].new_empty(self.batch, self.pieces, len(planes), self.heads, self.depth)
-        for place, plane in enumerate(planes):
-            rows[:, :, place] = plane.view(self.batch, self.heads, self.pieces, self.depth).transpose(1, 2)
-        return rows.view(self.batch * self.pieces, -1)
+    def join(self, *parts: torch.Tensor) -> torch.Tensor:
+        """Each (planes, rows of a sentence, depth) → (rows, parts x width)."""
+        rows = parts[0].new_empty(self.batch, parts[0].shape[1], len(parts), self.heads, self.depth)
+        for place, part in enumerate(parts):
+            rows[:, :, place] = part.view(self.batch, self.heads, -1, self.depth).transpose(1, 2)
+        return rows.view(-1, len(parts) * self.heads * self.depth)
 
 
 class Attention(torch.autograd.Function):
-    """normalise(x + dropout(project(attend(x)))), (rows, width) → (rows, width)."""
+    """normalise(x + dropout(project(attend(x)))), (rows, width) → (rows, width), or fewer rows where `places` says."""
 
     @staticmethod
     def forward(
         ctx: Any,
         x: torch.Tensor,
+        places: torch.Tensor | None,
         bias: torch.Tensor | None,
         keep_weights: torch.Tensor | None,
         keep_output: torch.Tensor | None,
@@ -61,14 +57,17 @@ class Attention(torch.autograd.Function):
         work: tuple[torch.Tensor, ...],
         *parameters: torch.Tensor,
     ) -> torch.Tensor:
-        """`bias` (planes, pieces, pieces) is added to scores, very negative at padding; masks as `Masks` draws them.
+        """`places` are the rows that are wanted, equally many a sentence; None wants all of them.
 
-        `work` holds (3 x width, width) and (3 x width) for query, key and value, (width, width) and (width) for the
-        output, in x's type, then the normalisation's weight and bias. `parameters` are what gradients go to:
-        weights of query, key, value, then their biases, then the four others.
+        `bias` (planes, 1, pieces) is added to scores, very negative at padding; masks as `Masks` draws them.
+        `work`, in x's type: weight and bias for the query, for key and value end to end, for the output; then those
+        of the normalisation. `parameters` are what gradients go to: the weights of query, key, value, then their
+        biases, then the four others.
         """
-        projection, projection_bias, output, output_bias, gain, shift = work
-        query, key, value = shape.split(F.linear(x, projection, projection_bias)).unbind()
+        query_weight, query_bias, pair_weight, pair_bias, output, output_bias, gain, shift = work
+        asked = x if places is None else x.index_select(0, places)
+        query = shape.split(F.linear(asked, query_weight, query_bias), 1)[0]
+        key, value = shape.split(F.linear(x, pair_weight, pair_bias), 2).unbind()
         scale = shape.depth**-0.5
         if bias is None:
             scores = torch.bmm(query, key.transpose(1, 2)).mul_(scale)
@@ -79,10 +78,10 @@ class Attention(torch.autograd.Function):
         kept = (weights if keep_weights is None else weights * keep_weights).to(x.dtype)
         seen = shape.join(torch.bmm(kept, value))
         out = F.linear(seen, output, output_bias)
-        summed = x + out if keep_output is None else torch.addcmul(x, out, keep_output)
+        summed = asked + out if keep_output is None else torch.addcmul(asked, out, keep_output)
         normed, mean, deviation = _norm(summed, (x.shape[1],), gain, shift, eps)
         ctx.save_for_backward(
-            x, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output
+            x, places, asked, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output
         )
         ctx.shape, ctx.work = shape, work
         return normed  # type: ignore[no-any-return]
@@ -90,25 +89,31 @@ class Attention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output = (
+        """A name with a line at its end is the gradient of what has that name in `forward`."""
+        x, places, asked, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output = (
             ctx.saved_tensors
         )
-        shape, (projection, _, output, _, gain, shift) = ctx.shape, ctx.work
+        shape, (query_weight, _, pair_weight, _, output, _, gain, shift) = ctx.shape, ctx.work
         summed_, gain_, shift_ = _norm_backward(
             gradient.contiguous(), summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
         out_ = summed_ if keep_output is None else summed_ * keep_output
-        seen_ = shape.split(out_ @ output)[0]
+        seen_ = shape.split(out_ @ output, 1)[0]
         weights_ = torch.bmm(seen_, value.transpose(1, 2)).to(weights.dtype)
         if keep_weights is not None:
             weights_ *= keep_weights
         scores_ = _softmax_backward(weights_, weights, -1, weights.dtype).mul_(shape.depth**-0.5).to(x.dtype)
-        value_ = torch.bmm(kept.transpose(1, 2), seen_)
-        projected_ = shape.join(torch.bmm(scores_, key), torch.bmm(scores_.transpose(1, 2), query), value_)
-        x_ = torch.addmm(summed_, projected_, projection) if ctx.needs_input_grad[0] else None
-        by_weight, by_bias = (projected_.t() @ x).chunk(3), projected_.sum(0).chunk(3)
+        query_ = shape.join(torch.bmm(scores_, key))
+        pair_ = shape.join(torch.bmm(scores_.transpose(1, 2), query), torch.bmm(kept.transpose(1, 2), seen_))
+        asked_ = torch.addmm(summed_, query_, query_weight)
+        if places is None:
+            x_ = torch.addmm(asked_, pair_, pair_weight)
+        else:
+            x_ = (pair_ @ pair_weight).index_add_(0, places, asked_)
+        by_weight = (query_.t() @ asked, *(pair_.t() @ x).chunk(2))
+        by_bias = (query_.sum(0), *pair_.sum(0).chunk(2))
         own = (*by_weight, *by_bias, out_.t() @ seen, out_.sum(0), gain_, shift_)
-        return (x_, None, None, None, None, None, None, *own)
+        return (x_, None, None, None, None, None, None, None, *own)
 
 
 class FeedForward(torch.autograd.Function):

@@ -48,41 +48,51 @@ class Stack:
             and getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
         )
 
-    def __call__(self, x: torch.Tensor, attention: torch.Tensor, training: bool, dtype: torch.dtype) -> torch.Tensor:
-        """The last layer's output, of that dtype.
+    def __call__(
+        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, training: bool, dtype: torch.dtype
+    ) -> torch.Tensor:
+        """The last layer's output at each word's first piece, (batch, words, width), of that dtype.
+
+        The last layer is computed for those pieces only, as no one reads the others.
 
         Args:
             x: what the embeddings gave, (batch, pieces, width).
             attention: 1 for a piece and 0 for padding, (batch, pieces).
+            first: the place of each word's first piece, (batch, words).
             dtype: what to compute in; sums, normalisation and softmax are in float32 inside whatever it is.
         """
         batch, pieces, width = x.shape
         heads = self._config.num_attention_heads
-        shape = Shape(batch, pieces, heads, width // heads)
+        shape, eps = Shape(batch, heads, width // heads), self._config.layer_norm_eps
         self._refresh(dtype)
         with torch.autocast("cpu", enabled=False):
             rows = x.reshape(batch * pieces, width).to(dtype)
-            bias = _bias(attention, shape, dtype)
-            for (attend, feed), masks in zip(self._halves, self._draw(shape, width, training, dtype), strict=True):
-                eps = self._config.layer_norm_eps
-                rows = Attention.apply(rows, bias, *masks[:2], shape, eps, attend.work, *attend.parameters)  # type: ignore[no-untyped-call]
+            bias = _bias(attention, heads, dtype)
+            drawn = self._draw(x.shape, first.shape[1], training, dtype)
+            wanted = (first + torch.arange(batch)[:, None] * pieces).flatten()
+            for place, ((attend, feed), masks) in enumerate(zip(self._halves, drawn, strict=True), start=1):
+                places = wanted if place == len(drawn) else None
+                given = (places, bias, *masks[:2], shape, eps, attend.work, *attend.parameters)
+                rows = Attention.apply(rows, *given)  # type: ignore[no-untyped-call]
                 rows = FeedForward.apply(rows, masks[2], eps, feed.work, *feed.parameters)  # type: ignore[no-untyped-call]
-            return rows.view(batch, pieces, width)
+            return rows.view(batch, -1, width)
 
-    def _draw(self, shape: Shape, width: int, training: bool, dtype: torch.dtype) -> list[list[torch.Tensor | None]]:
+    def _draw(
+        self, shape: torch.Size, words: int, training: bool, dtype: torch.dtype
+    ) -> list[list[torch.Tensor | None]]:
         """Three masks a layer: of attention's weights, and of the outputs of both halves; None where none is due."""
-        layers = len(self._layers)
-        rows = (shape.batch * shape.pieces, width)
-        weights = (shape.planes, shape.pieces, shape.pieces)
+        batch, pieces, width = shape
+        planes = batch * self._config.num_attention_heads
+        rows = [pieces] * (len(self._layers) - 1) + [words]
         wanted = (
-            (self._config.attention_probs_dropout_prob, [weights] * layers),
-            (self._config.hidden_dropout_prob, [rows] * 2 * layers),
+            (self._config.attention_probs_dropout_prob, [(planes, each, pieces) for each in rows]),
+            (self._config.hidden_dropout_prob, [(batch * each, width) for each in rows for _ in range(2)]),
         )
-        drawn: list[list[torch.Tensor | None]] = [
+        weights, outputs = (
             [*self._masks.draw(share, shapes, dtype)] if training and share > 0 else [None] * len(shapes)
             for share, shapes in wanted
-        ]
-        return [[drawn[0][i], drawn[1][2 * i], drawn[1][2 * i + 1]] for i in range(layers)]
+        )
+        return [[each, *outputs[2 * place : 2 * place + 2]] for place, each in enumerate(weights)]
 
     def _refresh(self, dtype: torch.dtype) -> None:
         """Brings the copies up to date with the parameters, which the optimizer moves."""
@@ -94,25 +104,24 @@ class Stack:
                 torch._foreach_copy_(*half.fresh)
 
 
-def _bias(attention: torch.Tensor, shape: Shape, dtype: torch.dtype) -> torch.Tensor | None:
-    """What hides padding from attention, (planes, pieces, pieces); None where nothing is padded."""
+def _bias(attention: torch.Tensor, heads: int, dtype: torch.dtype) -> torch.Tensor | None:
+    """What hides padding from attention, (batch x heads, 1, pieces); None where nothing is padded."""
     if bool(attention.all()):
         return None
-    hidden = torch.zeros(shape.batch, 1, 1, shape.pieces, dtype=dtype)
-    hidden.masked_fill_(attention[:, None, None, :] == 0, HIDDEN)
-    whole = hidden.expand(shape.batch, shape.heads, shape.pieces, shape.pieces)
-    return whole.reshape(shape.planes, shape.pieces, shape.pieces)
+    hidden = torch.zeros(attention.shape, dtype=dtype).masked_fill_(attention == 0, HIDDEN)
+    return hidden.repeat_interleave(heads, dim=0)[:, None]
 
 
 def _attention(layer: Any, dtype: torch.dtype) -> _Half:
     inner, outer = layer.attention.self, layer.attention.output
     linear = [inner.query, inner.key, inner.value]
-    weights, biases = [each.weight for each in linear], [each.bias for each in linear]
-    own = [*weights, *biases, outer.dense.weight, outer.dense.bias]
-    width = weights[0].shape[1]
-    work = [torch.empty(3 * len(weights[0]), width, dtype=dtype), torch.empty(3 * len(weights[0]), dtype=dtype)]
-    work += [torch.empty_like(each, dtype=dtype) for each in own[6:]]
-    return _half(own, work, [*work[0].chunk(3), *work[1].chunk(3), *work[2:]], outer.LayerNorm)
+    own = [*(each.weight for each in linear), *(each.bias for each in linear), outer.dense.weight, outer.dense.bias]
+    width = len(inner.query.weight)
+    query, pair = (torch.empty(n * width, inner.query.weight.shape[1], dtype=dtype) for n in (1, 2))
+    query_bias, pair_bias = (torch.empty(n * width, dtype=dtype) for n in (1, 2))
+    outputs = [torch.empty_like(each, dtype=dtype) for each in own[6:]]
+    copies = [query, *pair.chunk(2), query_bias, *pair_bias.chunk(2), *outputs]
+    return _half(own, [query, query_bias, pair, pair_bias, *outputs], copies, outer.LayerNorm)
 
 
 def _feed_forward(layer: Any, dtype: torch.dtype) -> _Half:

@@ -66,8 +66,7 @@ class Tagger(nn.Module):
         """Unnormalised tag scores, (batch, words, tags), float32."""
         vectors = self._encode(batch)
         self.watch.boundary("encoder", "downstream", vectors)
-        places = batch.first[:, :, None].expand(-1, -1, vectors.shape[-1])
-        words = self.dropout(vectors.gather(1, places))  # (batch, words, width)
+        words = self.dropout(vectors)
         if self.lstm is not None:
             words = self.dropout(self.lstm(words, batch.lengths))
         scores: torch.Tensor = self.linear(words).float()
@@ -75,14 +74,16 @@ class Tagger(nn.Module):
         return scores
 
     def _encode(self, batch: Batch) -> torch.Tensor:
-        """The encoder's last layer, (batch, pieces, width)."""
+        """The encoder's vector of each word's first piece, (batch, words, width)."""
         if self.stack is None or batch.pieces.device.type != "cpu":
-            return self.encoder(input_ids=batch.pieces, attention_mask=batch.attention).last_hidden_state  # type: ignore[no-any-return]
-        vectors = self.encoder.embeddings(input_ids=batch.pieces)
+            vectors = self.encoder(input_ids=batch.pieces, attention_mask=batch.attention).last_hidden_state
+            places = batch.first[:, :, None].expand(-1, -1, vectors.shape[-1])
+            return vectors.gather(1, places)  # type: ignore[no-any-return]
+        embedded = self.encoder.embeddings(input_ids=batch.pieces)
         if hasattr(self.encoder, "embeddings_project"):  # an ELECTRA whose embeddings are narrower than its layers
-            vectors = self.encoder.embeddings_project(vectors)
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else vectors.dtype
-        return self.stack(vectors, batch.attention, self.training, dtype)
+            embedded = self.encoder.embeddings_project(embedded)
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else embedded.dtype
+        return self.stack(embedded, batch.attention, batch.first, self.training, dtype)
 
     def negative_log_likelihood(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Summed over the batch; a scalar in float32. (Lafferty et al. 2001; torchcrf's parametrisation.)"""

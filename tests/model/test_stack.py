@@ -16,6 +16,14 @@ SMALL = {
     "max_position_embeddings": 40,
 }
 
+FIRST = torch.tensor([[1, 2, 4, 6, 7], [1, 3, 5, 0, 0], [0, 0, 0, 0, 0]])  # the place of each word's first piece
+REAL = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]])[:, :, None]  # the rest are no words
+
+
+def at_words(vectors):
+    """(batch, pieces, width) → (batch, words, width), 0 where there is no word."""
+    return torch.stack([row[places] for row, places in zip(vectors, FIRST, strict=True)]) * REAL
+
 
 def encoder_of(family, **changes):
     torch.manual_seed(1)
@@ -48,14 +56,14 @@ def attention(request):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_results_and_gradients_are_those_of_hugging_face(family, pieces, attention):
     encoder = encoder_of(family).double()
-    weights = torch.randn(3, 9, 24, dtype=torch.float64) * attention[:, :, None]  # nobody reads the vectors of padding
-    encoder_output = encoder(input_ids=pieces, attention_mask=attention).last_hidden_state
+    weights = torch.randn(3, 5, 24, dtype=torch.float64)
+    encoder_output = at_words(encoder(input_ids=pieces, attention_mask=attention).last_hidden_state)
     (encoder_output * weights).sum().backward()
     expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
-    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, False, torch.float64)
-    (output * weights).sum().backward()
-    torch.testing.assert_close(output * attention[:, :, None], encoder_output * attention[:, :, None])
+    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, FIRST, False, torch.float64)
+    (output * REAL * weights).sum().backward()
+    torch.testing.assert_close(output * REAL, encoder_output)
     for name, parameter in encoder.named_parameters():
         torch.testing.assert_close(parameter.grad, expected[name], msg=lambda text, name=name: f"{name}: {text}")
 
@@ -64,7 +72,9 @@ def test_gradients_are_those_of_finite_differences(pieces, attention):
     encoder = encoder_of("bert", num_hidden_layers=1, hidden_size=8, intermediate_size=6).double()
     stack = Stack(encoder, Masks())
     start = torch.randn(2, 4, 8, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: stack(x, attention[:2, :4], False, torch.float64), (start,))
+    assert torch.autograd.gradcheck(
+        lambda x: stack(x, attention[:2, :4], FIRST[:2, :2], False, torch.float64), (start,)
+    )
 
 
 def test_dropout_is_where_hugging_face_has_it(pieces, monkeypatch):
@@ -80,38 +90,40 @@ def test_dropout_is_where_hugging_face_has_it(pieces, monkeypatch):
 
     monkeypatch.setattr(Masks, "draw", draw)
     x = embedded(encoder, pieces).detach().requires_grad_()
-    output = Stack(encoder, Masks())(x, attention, True, torch.float32)
-    output.square().sum().backward()
+    output = Stack(encoder, Masks())(x, attention, FIRST, True, torch.float32)
+    (output * REAL).square().sum().backward()
     twin = x.detach().clone().requires_grad_()
     expected = _by_hand(encoder, twin, *drawn)
     expected.square().sum().backward()
-    torch.testing.assert_close(output, expected)
+    torch.testing.assert_close(output * REAL, expected)
     torch.testing.assert_close(x.grad, twin.grad)
 
 
 def _by_hand(encoder, x, by_weights, by_rows):
     for number, layer in enumerate(encoder.encoder.layer):
         inner, outer = layer.attention.self, layer.attention.output
-        heads = [
+        query, key, value = (
             each(x).view(3, 9, 4, 6).transpose(1, 2) for each in (inner.query, inner.key, inner.value)
-        ]  # (batch, heads, pieces, depth)
-        weights = (heads[0] @ heads[1].transpose(2, 3) / 6**0.5).softmax(-1) * by_weights[number].view(3, 4, 9, 9)
-        seen = outer.dense((weights @ heads[2]).transpose(1, 2).reshape(3, 9, 24))
-        x = outer.LayerNorm(x + seen * by_rows[2 * number].view(3, 9, 24))
+        )  # (batch, heads, pieces, depth)
+        if number == 2:
+            query, x = at_words(query.transpose(1, 2).flatten(2)).view(3, 5, 4, 6).transpose(1, 2), at_words(x)
+        rows = x.shape[1]
+        weights = (query @ key.transpose(2, 3) / 6**0.5).softmax(-1) * by_weights[number].view(3, 4, rows, 9)
+        seen = outer.dense((weights @ value).transpose(1, 2).reshape(3, rows, 24))
+        x = outer.LayerNorm(x + seen * by_rows[2 * number].view(3, rows, 24))
         out = layer.output.dense(torch.nn.functional.gelu(layer.intermediate.dense(x)))
-        x = layer.output.LayerNorm(x + out * by_rows[2 * number + 1].view(3, 9, 24))
-    return x
+        x = layer.output.LayerNorm(x + out * by_rows[2 * number + 1].view(3, rows, 24))
+    return x * REAL
 
 
 def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces, attention):
     encoder = encoder_of("bert")
     stack = Stack(encoder, Masks())
-    real = attention[:, :, None].bool()
-    exact = stack(embedded(encoder, pieces), attention, False, torch.float32)
-    rough = stack(embedded(encoder, pieces), attention, False, torch.bfloat16)
+    exact = stack(embedded(encoder, pieces), attention, FIRST, False, torch.float32)
+    rough = stack(embedded(encoder, pieces), attention, FIRST, False, torch.bfloat16)
     assert rough.dtype == torch.bfloat16
-    torch.testing.assert_close((rough * real).float(), exact * real, atol=0.05, rtol=0.05)
-    (rough * real).float().square().sum().backward()
+    torch.testing.assert_close((rough * REAL).float(), exact * REAL, atol=0.05, rtol=0.05)
+    (rough * REAL).float().square().sum().backward()
     weight = encoder.encoder.layer[0].attention.self.value.weight
     assert weight.grad is not None
     assert weight.grad.dtype == torch.float32
@@ -120,21 +132,20 @@ def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces
 def test_it_computes_with_the_weights_of_the_moment(pieces, attention):
     encoder = encoder_of("bert")
     stack = Stack(encoder, Masks())
-    before = stack(embedded(encoder, pieces), attention, False, torch.float32)
+    before = stack(embedded(encoder, pieces), attention, FIRST, False, torch.float32)
     with torch.no_grad():
         for layer in encoder.encoder.layer:
             layer.intermediate.dense.weight.mul_(2)
             layer.attention.self.key.bias.add_(1)
-    after = stack(embedded(encoder, pieces), attention, False, torch.float32)
+    after = stack(embedded(encoder, pieces), attention, FIRST, False, torch.float32)
     assert not torch.allclose(before, after)
     expected = encoder(input_ids=pieces, attention_mask=attention).last_hidden_state
-    real = attention[:, :, None]
-    torch.testing.assert_close(after * real, expected * real)
+    torch.testing.assert_close(after * REAL, at_words(expected))
 
 
 def test_a_frozen_encoder_gets_no_gradients(pieces, attention):
     encoder = encoder_of("bert").requires_grad_(False)
-    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, True, torch.float32)
+    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, FIRST, True, torch.float32)
     assert not output.requires_grad
 
 
