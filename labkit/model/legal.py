@@ -1,0 +1,45 @@
+"""Which tag may follow which, for decoding that never breaks a tag scheme's rules."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+import torch
+
+from labkit.data.tags import SCHEMES, Scheme
+
+
+class Legal(NamedTuple):
+    """What is allowed, as bool: (tags,), (tags, tags) from row to column, (tags,)."""
+
+    start: torch.Tensor
+    transitions: torch.Tensor
+    end: torch.Tensor
+
+    def to(self, device: torch.device) -> Self:
+        return type(self)(*(allowed.to(device, non_blocking=True) for allowed in self))
+
+
+def legal_transitions(tags: Sequence[str]) -> Legal:
+    """What the scheme that the tags are written in allows: BIO, or one that marks an entity's end, such as BIOES.
+
+    >>> legal_transitions(["O", "B-PER", "I-PER"]).start
+    tensor([ True,  True, False])
+
+    Raises ValueError where the tags' letters belong to no scheme.
+    """
+    scheme = _scheme(tags)
+    return Legal(
+        torch.tensor([not scheme.problem("", tag) for tag in tags]),
+        torch.tensor([[not scheme.problem(before, tag) for tag in tags] for before in tags]),
+        torch.tensor([not scheme.problem(tag, "") for tag in tags]),
+    )
+
+
+def _scheme(tags: Sequence[str]) -> Scheme:
+    """The first that has all letters; IOB1 has BIO's letters, and a corpus in it is read as BIO."""
+    letters = {tag[0] for tag in tags if tag != "O"}
+    for scheme in SCHEMES:
+        if letters <= set(scheme.letters):
+            return scheme
+    named = ", ".join(scheme.name for scheme in SCHEMES)
+    raise ValueError(f"tags must belong to one scheme of {named}, not begin with {', '.join(sorted(letters))}")

@@ -1,0 +1,106 @@
+"""The log likelihood of tag sequences, and its gradient in closed form.
+
+A gradient is what was seen less what was expected: a tag's gradient is 1 where it stands less its probability there, a
+transition's is how often it occurs less how often it is expected to (Lafferty et al. 2001, section 3.1). So the two
+sweeps are enough, and no loop is recorded and replayed.
+"""
+
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from labkit.model.forward_backward import Order, Sweeps, log_partition, order_of, posteriors, sweep
+
+
+def log_likelihood(
+    emissions: torch.Tensor,
+    tags: torch.Tensor,
+    mask: torch.Tensor,
+    start: torch.Tensor,
+    transitions: torch.Tensor,
+    end: torch.Tensor,
+) -> torch.Tensor:
+    """The log likelihood of each row's tags, (batch,), differentiable once.
+
+    Where nothing asks for a gradient, only one of the two sweeps is made.
+
+    Args:
+        emissions: scores, (words, batch, tags).
+        tags: (words, batch) int64.
+        mask: (words, batch) bool; the first step is on in every row.
+        start, transitions, end: scores, (tags,), (tags, tags) from row to column, (tags,).
+    """
+    scores = (emissions, start, transitions, end)
+    if torch.is_grad_enabled() and any(each.requires_grad for each in scores):
+        given = (emissions, tags, mask, start, transitions, end)
+        likelihood: torch.Tensor = _LogLikelihood.apply(*given)  # type: ignore[no-untyped-call]
+    else:
+        order = order_of(mask)
+        sweeps = sweep(emissions, order, start, transitions, end, directions=1)
+        likelihood = _score(emissions, tags, mask, start, transitions, end, order) - log_partition(sweeps, order, mask)
+    return likelihood.to(torch.promote_types(emissions.dtype, transitions.dtype))
+
+
+class _LogLikelihood(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        emissions: torch.Tensor,
+        tags: torch.Tensor,
+        mask: torch.Tensor,
+        start: torch.Tensor,
+        transitions: torch.Tensor,
+        end: torch.Tensor,
+    ) -> torch.Tensor:
+        order = order_of(mask)
+        sweeps = sweep(emissions, order, start, transitions, end)
+        ctx.save_for_backward(tags, mask, *order, *sweeps)
+        ctx.types = (emissions.dtype, None, None, start.dtype, transitions.dtype, end.dtype)
+        return _score(emissions, tags, mask, start, transitions, end, order) - log_partition(sweeps, order, mask)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        tags, mask, *saved = ctx.saved_tensors
+        order, sweeps = Order(*saved[:4]), Sweeps(*saved[4:])
+        gradients = _seen_less_expected(slope * mask, tags, order, sweeps)
+        return tuple(None if each is None else each.to(kind) for each, kind in zip(gradients, ctx.types, strict=True))
+
+
+def _score(
+    emissions: torch.Tensor,
+    tags: torch.Tensor,
+    mask: torch.Tensor,
+    start: torch.Tensor,
+    transitions: torch.Tensor,
+    end: torch.Tensor,
+    order: Order,
+) -> torch.Tensor:
+    """The scores of the given tags, (batch,) in float64, as pytorch-crf adds them up, holes in the mask included."""
+    steps = torch.arange(len(tags), device=tags.device).unsqueeze(1)
+    emitted = (emissions[steps, order.column, tags].double() * mask).sum(0)
+    moved = (transitions[tags[:-1], tags[1:]].double() * mask[1:]).sum(0)
+    return emitted + moved + start[tags[0]] + end[tags[order.last, order.column]]
+
+
+def _seen_less_expected(
+    slope: torch.Tensor, tags: torch.Tensor, order: Order, sweeps: Sweeps
+) -> tuple[torch.Tensor | None, ...]:
+    """The gradients, in float64 and in the order of `_LogLikelihood.forward`.
+
+    Args:
+        slope: (words, batch), each row's gradient where a word counts, 0 where it is masked.
+    """
+    steps = torch.arange(len(tags), device=tags.device).unsqueeze(1)
+    known = posteriors(sweeps, order)
+    emissions = known.tags.mul_(slope.neg().unsqueeze(2))
+    start = emissions[0].sum(0)
+    end = emissions[order.step[0, 1], order.column].sum(0)  # the first from the back is the row's last word
+    weighed = known.onward[1:].mul_(known.joint).mul_(slope[1:].unsqueeze(2)).flatten(0, 1)
+    transitions = (known.before.flatten(0, 1).t() @ weighed).mul_(sweeps.turns).neg_()
+    emissions.index_put_((steps, order.column, tags), slope, accumulate=True)
+    start.index_put_((tags[0],), slope[0], accumulate=True)
+    end.index_put_((tags[order.last, order.column],), slope[0], accumulate=True)
+    transitions.index_put_((tags[:-1], tags[1:]), slope[1:], accumulate=True)
+    return emissions, None, None, start, transitions, end

@@ -1,0 +1,73 @@
+import itertools
+
+import pytest
+import torch
+
+from labkit.data.tags import SCHEMES, pairs
+from labkit.model.crf import CRF
+from labkit.model.legal import legal_transitions
+
+TAGS = {
+    "BIO": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
+    "BIOES": ("O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "E-LOC", "S-LOC"),
+    "BMES": ("O", "B-PER", "M-PER", "E-PER", "S-PER"),
+    "BILOU": ("O", "B-PER", "I-PER", "L-PER", "U-PER"),
+}
+
+
+def test_bio_allows_an_inside_only_after_its_own_type():
+    legal = legal_transitions(["O", "B-PER", "I-PER", "I-LOC"])
+    assert legal.start.tolist() == [True, True, False, False]
+    assert legal.transitions.tolist() == [
+        [True, True, False, False],
+        [True, True, True, False],
+        [True, True, True, False],
+        [True, True, False, True],
+    ]
+    assert legal.end.all()
+
+
+def test_bioes_wants_what_is_begun_to_be_ended():
+    legal = legal_transitions(["O", "B-PER", "I-PER", "E-PER", "S-PER"])
+    assert legal.start.tolist() == [True, True, False, False, True]
+    assert legal.end.tolist() == [True, False, False, True, True]
+    assert legal.transitions[1].tolist() == legal.transitions[2].tolist() == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("scheme", TAGS)
+def test_decoding_with_legal_tags_only_never_breaks_the_scheme(scheme):
+    tags = TAGS[scheme]
+    rules = next(each for each in SCHEMES if each.name == scheme)
+    torch.manual_seed(0)
+    crf = CRF(len(tags), batch_first=True)
+    scores, lengths = 3 * torch.randn(60, 12, len(tags)), torch.randint(1, 13, (60,))
+    mask = torch.arange(12) < lengths[:, None]
+    problems = dict.fromkeys((None, legal_transitions(tags)), 0)
+    for legal in problems:
+        rows = [[tags[number] for number in row] for row in crf.decode(scores, mask, legal)]
+        assert [len(row) for row in rows] == lengths.tolist()
+        problems[legal] = sum(bool(rules.problem(*pair)) for row in rows for pair in pairs(row))
+    free, held = problems.values()
+    assert free > 60
+    assert held == 0
+
+
+def test_the_legal_answer_is_the_best_of_all_legal_sequences():
+    tags = TAGS["BIO"]
+    bio = SCHEMES[0]
+    torch.manual_seed(1)
+    crf = CRF(len(tags), batch_first=True)
+    scores = 2 * torch.randn(10, 4, len(tags))
+    for row, found in zip(scores, crf.decode(scores, legal=legal_transitions(tags)), strict=True):
+        legal = [
+            path
+            for path in itertools.product(range(len(tags)), repeat=4)
+            if not any(bio.problem(*pair) for pair in pairs([tags[number] for number in path]))
+        ]
+        likelihood = crf(row.expand(len(legal), -1, -1), torch.tensor(legal), reduction="none")
+        assert tuple(found) == legal[int(likelihood.argmax())]
+
+
+def test_tags_of_no_scheme_are_refused():
+    with pytest.raises(ValueError, match=r"tags must belong to one scheme of BIO, .* not begin with B, E, L"):
+        legal_transitions(["O", "B-PER", "E-PER", "L-PER"])
