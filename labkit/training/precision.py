@@ -1,21 +1,16 @@
 """Which precision a run computes in: bfloat16 where the device does it fast, whatever the device is."""
 
-import contextlib
 import functools
 import hashlib
 import json
-import logging
-import os
 import platform
 import time
-import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from labkit import folders
+from labkit.data.notes import note, noted
 
 # Faster than this many times float32, or it is not worth its rounding; well away from 1 so that two measurements on
 # one machine choose the same.
@@ -23,8 +18,6 @@ WORTH_IT = 1.5
 # Instructions that multiply bfloat16 and add in float32, as torch names them (Intel and AMD, Intel's AMX, ARM).
 _FLAGS = ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16")
 TRIES_A_START, TRIES = 3, 9  # measurements, of some 50 ms each, before one is believed against the flags
-
-log = logging.getLogger(__name__)
 
 
 def choose_precision(asked: str, device: torch.device) -> str:
@@ -51,15 +44,15 @@ def cpu_is_fast_in_bfloat16() -> bool:
     next starts, and only after TRIES for good.
     """
     machine = _machine()
-    path = folders.cache() / f"precision-{hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]}.json"
+    name = f"precision-{hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]}"
     expected = any(machine["flags"])
-    gains = kept = _kept(path)
+    gains = kept = _kept(name)
     for _ in range(0 if _is_settled(gains, expected) else TRIES_A_START):
         gains = [*gains, bfloat16_gain()]
         if _agree(gains, expected):
             break
     if gains != kept:
-        _keep(path, machine, gains)
+        note(name, [round(gain, 3) for gain in gains])
     return expected if _agree(gains, expected) else not expected
 
 
@@ -107,26 +100,9 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _kept(path: Path) -> list[float]:
+def _kept(name: str) -> list[float]:
     """Earlier measurements; none where there are none, or no usable ones."""
-    try:
-        gains = [float(gain) for gain in json.loads(path.read_bytes())["gains"]]
-        return gains if all(0 < gain < 1000 for gain in gains) else []
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        log.warning("%s is not used and made anew: %s", path, error)
-        return []
-
-
-def _keep(path: Path, machine: dict[str, Any], gains: list[float]) -> None:
-    """Written aside and renamed; where that is not possible, the next start measures again."""
-    aside = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps({"machine": machine, "gains": [round(gain, 3) for gain in gains]}))
-        os.replace(aside, path)
-    except OSError as error:
-        log.warning("nothing could be kept in %s: %s", path.parent, error)
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+    told = noted(name)
+    gains = told if isinstance(told, list) else []
+    usable = all(isinstance(gain, float) and 0 < gain < 1000 for gain in gains)
+    return gains if usable else []

@@ -438,3 +438,40 @@ def test_the_hash_of_an_encoder_follows_weights_config_and_tokenizer_only(tmp_pa
         (place / name).write_text("changed")
         hashes.add(assets.encoder_sha256(place))
     assert len(hashes) == 4
+
+
+def hashed(place: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
+    """The hash of an encoder's folder, and how many of its files were read for it."""
+    read: list[str] = []
+    whole = hashlib.file_digest
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", lambda file, how: read.append(file.name) or whole(file, how))
+        return assets.encoder_sha256(place), len(read)
+
+
+def test_an_encoder_is_hashed_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = an_encoder(tmp_path / "encoder")
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    first, files = hashed(place, monkeypatch)
+    assert hashed(place, monkeypatch) == (first, files)  # so new that a change might not show in its times
+    monkeypatch.setattr(encoders, "_SETTLED_S", -1.0)
+    assert hashed(place, monkeypatch) == (first, files)
+    assert hashed(place, monkeypatch) == (first, 0)
+    weights = (place / "model.safetensors").read_bytes()
+    (place / "model.safetensors").write_bytes(weights[::-1] + b"changed")
+    other, again = hashed(place, monkeypatch)
+    assert (other != first, again) == (True, files)
+
+
+@pytest.mark.parametrize("text", ["", "{", '"c0ffee"', "[1]"])
+def test_a_damaged_note_of_an_encoders_hash_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    place = an_encoder(tmp_path / "encoder")
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(encoders, "_SETTLED_S", -1.0)
+    first, files = hashed(place, monkeypatch)
+    (note,) = (tmp_path / "cache" / "encoders").iterdir()
+    note.write_text(text)
+    assert hashed(place, monkeypatch) == (first, files)
+    assert hashed(place, monkeypatch) == (first, 0)

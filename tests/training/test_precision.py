@@ -57,14 +57,14 @@ def test_measurements_that_contradict_the_flags_again_and_again_are_believed(mac
     assert len(asked) == precision.TRIES
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"gains": [0]}', '{"gains": ["nan"]}', '{"gains": 3}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "[0.0]", "[NaN]", '["4"]', '{"gains": [4.0]}', "\0\0"])
 def test_a_damaged_file_is_measured_anew(machine, cache, text):
     machine(HAS_IT, 4.0, 5.0)
     choose_precision("auto", CPU)
     (file,) = cache.iterdir()
     file.write_text(text)
     assert choose_precision("auto", CPU) == "bfloat16"
-    assert json.loads(file.read_text())["gains"] == [5.0]
+    assert json.loads(file.read_text()) == [5.0]
 
 
 def test_another_cpu_or_torch_is_measured_by_itself(machine, cache, monkeypatch):
