@@ -9,8 +9,8 @@ Training is labkit's own `train(config)`, a process a size, all alive and taking
 and some that are timed, by the events' own seconds and real (unpadded) tokens. At the end each evaluates its dev part
 once. Memory is a process's peak (RSS); a word's share of it is by the difference between the largest and the smallest.
 
-The last line is JSON: `throughput_drift` is the largest deviation of tokens/s from that of the smallest corpus, as a
-share; `encode_cold_s` and `encode_cached_s` are of the largest.
+The last line is JSON: `throughput_drift` is the largest deviation of tokens/s from that of the smallest corpus in the
+same round, as a share, in the median of the rounds; `encode_cold_s` and `encode_cached_s` are of the largest corpus.
 """
 
 import argparse
@@ -160,10 +160,11 @@ def measure_training(sizes: list[Size], place: Path, rounds: int, steps: int) ->
         ours, theirs = context.Pipe()
         config = config_of(place, size).replace(evaluate_every=rounds * (WARM_UP + steps))
         process = context.Process(target=take_turns, args=(config, theirs, rounds, steps))
-        process.start()
+        process.start()  # one right after the other, so that all import the same state of the code
         theirs.close()
-        ours.recv()  # ready
         pipes.append((size, ours, process))
+    for _, pipe, _ in pipes:
+        pipe.recv()  # ready
     for number in range(rounds):
         for size, pipe, _ in pipes if number % 2 else reversed(pipes):
             pipe.send("go on")
@@ -226,12 +227,15 @@ def evaluation_s(events: Iterator[Any]) -> float:
 
 def report(sizes: list[Size]) -> None:
     columns = ("times", "words", "pieces/word", "cold s", "cached s", "cold MiB", "cached MiB", "training MiB")
-    print(" ".join(f"{name:>12}" for name in (*columns, "tokens/s", "spread", "eval sent/s")))
+    print(" ".join(f"{name:>12}" for name in (*columns, "tokens/s", "against 1st", "eval sent/s")))
     for size in sizes:
-        spread = (max(size.rounds) - min(size.rounds)) / size.tokens_per_s
         cells = [f"{size.times}", f"{size.words:,}", f"{size.pieces / size.words:.2f}", f"{size.cold_s:.2f}"]
         cells += [f"{size.cached_s:.3f}", f"{size.cold_mib:.0f}", f"{size.cached_mib:.0f}", f"{size.training_mib:.0f}"]
-        cells += [f"{size.tokens_per_s:,.0f}", f"{spread:.0%}", f"{size.evaluated / size.evaluation_s:,.0f}"]
+        cells += [
+            f"{size.tokens_per_s:,.0f}",
+            f"{ratio(size, sizes[0]):.3f}",
+            f"{size.evaluated / size.evaluation_s:,.0f}",
+        ]
         print(" ".join(f"{cell:>12}" for cell in cells))
     told = ", ".join(f"{name} {bytes_per_word(sizes, name):.0f}" for name in ("cold", "cached", "training"))
     print(f"bytes a word: {told}")
@@ -245,13 +249,17 @@ def bytes_per_word(sizes: list[Size], name: str) -> float:
 
 
 def outcome(sizes: list[Size]) -> dict[str, float]:
-    first = sizes[0].tokens_per_s
     return {
-        "throughput_drift": round(max(abs(size.tokens_per_s / first - 1) for size in sizes), 4),
+        "throughput_drift": round(max(abs(ratio(size, sizes[0]) - 1) for size in sizes), 4),
         "encode_cold_s": round(sizes[-1].cold_s, 2),
         "encode_cached_s": round(sizes[-1].cached_s, 3),
         "bytes_per_word": round(bytes_per_word(sizes, "training"), 1),
     }
+
+
+def ratio(size: Size, first: Size) -> float:
+    """Of their tokens/s, round by round, as what the machine does meanwhile meets both; the median."""
+    return statistics.median(own / other for own, other in zip(size.rounds, first.rounds, strict=True))
 
 
 def draw(sizes: list[Size], path: Path) -> None:
