@@ -198,6 +198,11 @@ class RunConfig:
     repair_tags: bool = knob(
         False, "Repair tags", "mend illegal tag sequences and count them, where otherwise they are an error"
     )
+    legal_only: bool = knob(
+        False,
+        "Legal tags only",
+        "predict only tag sequences that BIO allows, in evaluation as well; training does not know of it",
+    )
     max_pieces: int = knob(
         128,
         "Longest window",

@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torchcrf import CRF
 
 from labkit.data.encoding import Batch
+from labkit.model.crf import CRF
 from labkit.model.dropout import Dropout, Masks, replace_dropout
+from labkit.model.legal import Legal, legal_transitions
 from labkit.model.recurrent import BiLSTM
 from labkit.model.stack import Stack
 from labkit.model.watch import Watch
@@ -26,6 +27,7 @@ class Tagger(nn.Module):
         tags: how many tags there are.
         downstream: `bilstm`, or `none` for the linear layer right on the encoder.
         lstm_size: hidden values per direction.
+        legal: what decoding may use; everything where None. The loss knows nothing of it.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Tagger(nn.Module):
         lstm_size: int = 128,
         lstm_layers: int = 1,
         dropout: float = 0.3,
+        legal: Legal | None = None,
     ):
         super().__init__()
         self.watch = Watch()
@@ -55,6 +58,7 @@ class Tagger(nn.Module):
         self.dropout = Dropout(dropout, masks)
         self.linear = nn.Linear(width, tags)
         self.crf = CRF(tags, batch_first=True)
+        self.legal = legal
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The loss: negative log likelihood per word, a scalar in float32."""
@@ -86,23 +90,21 @@ class Tagger(nn.Module):
         return self.stack(embedded, batch.attention, batch.first, self.training, dtype)
 
     def negative_log_likelihood(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Summed over the batch; a scalar in float32. (Lafferty et al. 2001; torchcrf's parametrisation.)"""
+        """Summed over the batch; a scalar in float32. (Lafferty et al. 2001)"""
         with torch.autocast(scores.device.type, enabled=False):
             likelihood: torch.Tensor = self.crf(scores.float(), batch.tags, mask=batch.mask, reduction="sum")
         return -likelihood
 
-    @torch.no_grad()
     def decode(self, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
-        """The best tag sequence of each row. One transfer for the batch: torchcrf's decoder reads value by value."""
-        crf = self.crf
-        if scores.device.type != "cpu":
-            crf = CRF(self.crf.num_tags, batch_first=True)
-            crf.load_state_dict(self.crf.state_dict())
-        best: list[list[int]] = crf.decode(scores.float().cpu(), mask=batch.mask.cpu())
-        return best
+        """The best tag sequence of each row; the best legal one where the tagger keeps to legal tags."""
+        return self.crf.decode(scores.float(), mask=batch.mask, legal=self.legal)
 
 
 def new_tagger(encoder: Any, tags: Sequence[str], settings: dict[str, Any]) -> Tagger:
-    """A Tagger from plain settings, as a checkpoint keeps them: downstream, lstm_size, lstm_layers, dropout."""
+    """A Tagger from plain settings as a checkpoint keeps them: RunConfig's fields of its structure, and `legal_only`.
+
+    Checkpoints older than `legal_only` are without it.
+    """
     names = ("downstream", "lstm_size", "lstm_layers", "dropout")
-    return Tagger(encoder, len(tags), **{name: settings[name] for name in names})
+    legal = legal_transitions(tags) if settings.get("legal_only", False) else None
+    return Tagger(encoder, len(tags), **{name: settings[name] for name in names}, legal=legal)

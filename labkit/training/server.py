@@ -31,7 +31,6 @@ PRELOAD = (
     "psutil",
     "torch",
     "torch._dynamo",
-    "torchcrf",
     "safetensors.torch",
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",

@@ -6,7 +6,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from labkit.data.corpora import Sentence
 from labkit.data.encoding import Encoder
-from labkit.model.tagger import Tagger
+from labkit.model.tagger import Tagger, new_tagger
 
 TAGS = ("O", "B-PER", "I-PER")
 
@@ -56,6 +56,19 @@ def test_decoding_finds_the_best_of_all_enumerated_paths(tagger, encoder):
         scores = tagger.scores(batch)
         best = max(itertools.product(range(3), repeat=3), key=lambda path: path_score(tagger.crf, scores[0], path))
         assert tagger.decode(scores, batch) == [list(best)]
+
+
+def test_legal_tags_only_is_a_matter_of_decoding_and_not_of_the_loss(tiny_encoder, encoder):
+    settings = {"downstream": "none", "lstm_size": 8, "lstm_layers": 1, "dropout": 0.0}
+    torch.manual_seed(0)
+    free = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()  # a checkpoint older than it
+    held = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, {**settings, "legal_only": True}).eval()
+    held.load_state_dict(free.state_dict())
+    batch = batch_of(encoder, ANNA, (["ben"], ["B-PER"]))
+    inside = torch.tensor([0.0, 1.0, 5.0]).expand(2, 3, 3)
+    assert free.decode(inside, batch) == [[2, 2, 2], [2]]
+    assert held.decode(inside, batch) == [[1, 2, 2], [1]]
+    torch.testing.assert_close(held(batch), free(batch), rtol=0, atol=0)
 
 
 def test_padding_changes_nothing_for_a_sentence(tagger, encoder):
