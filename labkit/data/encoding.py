@@ -15,12 +15,18 @@ from labkit.data.windows import Array, Window, Windows, joined, ragged, starts_o
 __all__ = ["Batch", "Encoder", "Window", "Windows"]
 
 CHUNK = 20_000  # sentences laid out at a time: what is needed for a moment then does not grow with the corpus
+# A batch's columns are a multiple of this. oneDNN generates code for every new shape, and keeps it: with all lengths
+# that occur a CPU spent 16 ms of each of the first steps of 120 on it, and 400 MiB. It costs 5 % more padding.
+COLUMNS = 4
 _TOGETHER = 256  # words that the tokenizer gets as one text
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows padded to the longest of them. Words are a prefix of each row, as the CRF wants it."""
+    """Windows padded to the longest of them and on to the next multiple of COLUMNS.
+
+    Words are a prefix of each row, as the CRF wants it.
+    """
 
     pieces: torch.Tensor  # (batch, pieces) int64
     attention: torch.Tensor  # (batch, pieces) int64, 1 for a piece, 0 for padding
@@ -178,16 +184,19 @@ class Encoder:
     def collate(self, windows: Windows) -> Batch:
         """Windows as one padded batch, on the CPU; unpadded and end to end they are `windows` itself."""
         lengths = torch.from_numpy(np.diff(windows.word_starts))
-        pieces, attention = _padded(windows.pieces, windows.lengths, self.padding)
-        first, mask = _padded(windows.first, lengths.numpy(), 0)
-        tags = _padded(windows.tags, lengths.numpy(), 0)[0] if len(windows.tags) else torch.zeros_like(first)
+        pieces, attention = _padded(windows.pieces, windows.lengths, self.padding, self.max_pieces)
+        first, mask = _padded(windows.first, lengths.numpy(), 0, self.max_pieces)
+        tags = torch.zeros_like(first)
+        if len(windows.tags):
+            tags = _padded(windows.tags, lengths.numpy(), 0, self.max_pieces)[0]
         tokens = len(windows.pieces)
         return Batch(pieces, attention.long(), first, tags, mask, lengths, tokens, windows.words)
 
 
-def _padded(values: Array, counts: Array, padding: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows that lie end to end as (rows, longest) int64, and true where there is a value."""
-    mask = np.arange(counts.max()) < counts[:, None]
+def _padded(values: Array, counts: Array, padding: int, most: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows that lie end to end as (rows, columns) int64, and true where there is a value; at most `most` columns."""
+    columns = min(-(-int(counts.max()) // COLUMNS) * COLUMNS, most)
+    mask = np.arange(columns) < counts[:, None]
     filled = np.full(mask.shape, padding, np.int64)
     filled[mask] = values
     return torch.from_numpy(filled), torch.from_numpy(mask)

@@ -1,3 +1,4 @@
+import math
 import random
 
 import numpy as np
@@ -60,6 +61,7 @@ def slow_encode(encoder, sentences):
 def slow_collate(encoder, windows):
     """The obvious twin of `collate`: value by value."""
     longest, most = max(len(each.pieces) for each in windows), max(len(each.first) for each in windows)
+    longest, most = (min(math.ceil(count / 4) * 4, encoder.max_pieces) for count in (longest, most))
     names = {"pieces": longest, "attention": longest, "first": most, "tags": most, "mask": most}
     batch = {name: torch.zeros(len(windows), width, dtype=torch.long) for name, width in names.items()}
     batch["pieces"] += encoder.padding
@@ -166,7 +168,7 @@ def test_a_batch_is_what_the_slow_twin_fills_in_value_by_value(encoder, seed):
 def test_windows_without_tags_make_batches_whose_tags_are_zero(encoder):
     windows = encoder.encode([Sentence(("anna", "went"), ()), Sentence(("ben",), ())])
     batch = encoder.collate(windows[np.array([1, 0])])
-    assert batch.tags.tolist() == [[0, 0], [0, 0]]
+    assert batch.tags.tolist() == [[0] * 4] * 2
     assert [window.tags for window in windows] == [(), ()]
 
 
