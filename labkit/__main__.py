@@ -120,15 +120,19 @@ def stop(run: str, runs_folder: Path | None) -> None:
 @click.argument("text")
 @runs_option
 def predict(run: str, text: str, runs_folder: Path | None) -> None:
-    """Mark the entities of TEXT, one word a line, by a run's best weights."""
+    """Mark the entities of TEXT, one word a line, by a run's best weights.
+
+    An entity's first word is followed by the probability, from 0 to 1, that its words are tagged so.
+    """
     from labkit.runs.store import RunStore
 
     folder = RunStore(runs_folder).get(run).folder
     from labkit.training.predictor import predict_text
 
     found = predict_text(folder, text)
-    for word, tag in zip(found["words"], found["tags"], strict=True):
-        click.echo(f"{word}\t{tag}")
+    sure = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in found["entities"]}
+    for place, (word, tag) in enumerate(zip(found["words"], found["tags"], strict=True)):
+        click.echo(f"{word}\t{tag}{sure.get(place, '')}")
 
 
 @cli.command(short_help="Fetch and verify pinned encoders and corpora.")

@@ -249,9 +249,12 @@ def test_a_trained_run_predicts(labkit: Callable[..., Said], words: list[str]) -
     labkit(*words, "--epochs", 12, "--batch-size", 4, "--keep", "best", "--dropout", 0)
     said = labkit("predict", "1", "anna lives in berlin .")
     assert said.code == 0, said.err
-    tagged = dict(line.split("\t") for line in said.out.splitlines())
+    rows = [line.split("\t") for line in said.out.splitlines()]
+    tagged = {word: tag for word, tag, *_ in rows}
     assert list(tagged) == ["anna", "lives", "in", "berlin", "."]
     assert (tagged["anna"], tagged["lives"], tagged["berlin"]) == ("B-PER", "O", "B-LOC")
+    assert {word: bool(sure) for word, _, *sure in rows} == {word: tag != "O" for word, tag in tagged.items()}
+    assert all(0 < float(share) <= 1 for _, _, *sure in rows for share in sure)
 
 
 def test_a_run_that_fails_says_why_and_exits_with_1(

@@ -165,7 +165,8 @@ def marked(text: str, entities: Sequence[dict[str, Any]], colours: dict[str, str
     """A text with its entities marked, each with its type; line breaks kept.
 
     Args:
-        entities: `{type, start, end}` in characters of the text, in order, none overlapping.
+        entities: `{type, start, end}` in characters of the text, in order, none overlapping; `confidence`, from 0 to 1,
+            is shown where it is known.
         colours: by type.
     """
     parts, done = [], 0
@@ -173,8 +174,32 @@ def marked(text: str, entities: Sequence[dict[str, Any]], colours: dict[str, str
         parts.append(html.escape(text[done : entity["start"]]))
         colour = colours.get(entity["type"], "#777777")
         inner = html.escape(text[entity["start"] : entity["end"]])
-        inner += f"<small>{html.escape(entity['type'])}</small>"
-        parts.append(f'<mark class="labkit-entity" style="--entity:{colour}">{inner}</mark>')
+        inner += f"<small>{html.escape(entity['type'])}{_sure(entity)}</small>"
+        parts.append(f'<mark class="labkit-entity" style="--entity:{colour}"{_title(entity)}>{inner}</mark>')
         done = entity["end"]
     parts.append(html.escape(text[done:]))
     return f'<div class="labkit-text">{"".join(parts)}</div>'
+
+
+def confidence(share: float) -> str:
+    """A probability in percent; only certainty is 100 %.
+
+    >>> confidence(0.8349), confidence(0.9999), confidence(0.002)
+    ('83 %', '>99 %', '<1 %')
+    """
+    if 0.995 <= share < 1:
+        return ">99 %"
+    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def _sure(entity: dict[str, Any]) -> str:
+    share = entity.get("confidence")
+    return "" if share is None else f" <i>{html.escape(confidence(share))}</i>"
+
+
+def _title(entity: dict[str, Any]) -> str:
+    share = entity.get("confidence")
+    if share is None:
+        return ""
+    told = f"{entity['type']}: tagged so with a probability of {confidence(share)}"
+    return f' title="{html.escape(told)}"'

@@ -2,25 +2,43 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import Sentence
-from labkit.data.encoding import Encoder
+from labkit.data.encoding import Batch, Encoder, Windows
 from labkit.model.tagger import Tagger, new_tagger
 
 WEIGHTS = "model.safetensors"
 SETTINGS = "tagger.json"
+
+
+class TaggedSentence(NamedTuple):
+    """A sentence's tags, with the probability of each alone, and of each after the one before (both (words,))."""
+
+    tags: list[str]
+    alone: NDArray[np.float64]
+    onward: NDArray[np.float64]
+
+    def confidence(self, start: int, end: int) -> float:
+        """The probability that exactly these tags stand from word `start` to the word before `end`.
+
+        It is exact, the summed probability of all tag sequences that hold these tags there: a long entity is not
+        called sure because each of its words is. Between the windows of a long sentence, which are tagged one by one,
+        words count as independent.
+        """
+        return min(1.0, float(self.alone[start] * self.onward[start + 1 : end].prod()))  # rounding may be above
 
 
 @dataclass(frozen=True)
@@ -39,15 +57,39 @@ class TrainedTagger:
     @torch.inference_mode()
     def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """A tag for every word of every sentence. Sentences may be of any length; none may be empty."""
+        windows = self._windows(sentences)
+        found = np.empty(windows.words, object)  # tags, in the order of the text
+        for places, _, _, numbers in self._decoded(windows):
+            found[places] = [self.tags[number] for number in numbers]
+        return [found[start:end].tolist() for start, end in pairwise(windows.sentence_starts.tolist())]
+
+    @torch.inference_mode()
+    def predict_with_confidence(self, sentences: Sequence[Sequence[str]]) -> list[TaggedSentence]:
+        """As `predict`, and how sure the tagger is of any span of its tags."""
+        windows = self._windows(sentences)
+        tags = np.empty(windows.words, object)
+        sure = np.empty((2, windows.words))
+        for places, batch, scores, numbers in self._decoded(windows):
+            tags[places] = [self.tags[number] for number in numbers]
+            given = torch.zeros_like(batch.tags)
+            given[batch.mask] = torch.tensor(numbers, device=given.device)
+            both = torch.stack(self.model.crf.conditionals(scores.float(), given, batch.mask))
+            sure[:, places] = both[:, batch.mask].cpu().numpy()
+        bounds = pairwise(windows.sentence_starts.tolist())
+        return [TaggedSentence(tags[start:end].tolist(), *sure[:, start:end]) for start, end in bounds]
+
+    def _windows(self, sentences: Sequence[Sequence[str]]) -> Windows:
         if any(not words for words in sentences):
             raise ValueError("a sentence without words cannot be tagged; leave it out")
-        windows = self.encoder.encode([Sentence(tuple(words), ()) for words in sentences])
-        found = np.empty(windows.words, object)  # tags, in the order of the text
+        return self.encoder.encode([Sentence(tuple(words), ()) for words in sentences])
+
+    def _decoded(self, windows: Windows) -> Iterator[tuple[Any, Batch, torch.Tensor, list[int]]]:
+        """Batch by batch: its words' places in the text, the batch, its scores, and its words' tag numbers."""
         for chosen in sorted_batches(windows.lengths):
             batch = self.encoder.collate(windows[chosen]).to(self.model.linear.weight.device)
-            decoded = self.model.decode(self.model.scores(batch), batch)
-            found[windows.word_places(chosen)] = [self.tags[number] for row in decoded for number in row]
-        return [found[start:end].tolist() for start, end in pairwise(windows.sentence_starts.tolist())]
+            scores = self.model.scores(batch)
+            rows = self.model.decode(scores, batch)
+            yield windows.word_places(chosen), batch, scores, [number for row in rows for number in row]
 
 
 def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[str], settings: dict[str, Any]) -> None:

@@ -30,7 +30,9 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
     """The entities of a text by a run's weights, as plain values for JSON.
 
     Returns:
-        `words`, `tags` (a tag a word), `entities` ({type, start, end} in characters of the text), `seconds`.
+        `words`, `tags` (a tag a word), `entities` ({type, start, end} in characters of the text,
+        `first`, the number of its first word, and `confidence`, the probability of exactly these tags there, from 0 to
+        1), `seconds`.
 
     Raises ValueError where the run has no weights.
     """
@@ -38,13 +40,15 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
     tagger = load_tagger(folder)
     words: list[tuple[str, int, int]] = []
     tags: list[str] = []
+    entities: list[dict[str, Any]] = []
     lines = [line for line in _lines(text) if line]
-    for line, line_tags in zip(lines, tagger.predict([[word for word, _, _ in line] for line in lines]), strict=True):
+    found = tagger.predict_with_confidence([[word for word, _, _ in line] for line in lines])
+    for line, tagged in zip(lines, found, strict=True):
+        for kind, start, end in spans(tagged.tags):
+            place = {"type": kind, "start": line[start][1], "end": line[end - 1][2], "first": len(words) + start}
+            entities.append({**place, "confidence": tagged.confidence(start, end)})
         words += line
-        tags += line_tags
-    entities = [
-        {"type": span.type, "start": words[span.start][1], "end": words[span.end - 1][2]} for span in spans(tags)
-    ]
+        tags += tagged.tags
     seconds = time.perf_counter() - begin
     return {"words": [word for word, _, _ in words], "tags": tags, "entities": entities, "seconds": seconds}
 

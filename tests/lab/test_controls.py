@@ -35,13 +35,16 @@ ODD = RunConfig(  # no field has its default
     dev_limit=50,
     dev_share=0.2,
     repair_tags=True,
+    legal_only=True,
     max_pieces=512,
     evaluate_every=10,
     accumulate=4,
+    token_budget=2048,
     precision="float32",
     device="cpu",
     keep="best",
     trackers="tensorboard",
+    profile=True,
     seed=7,
 )
 

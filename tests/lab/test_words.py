@@ -44,4 +44,20 @@ def test_entities_are_marked_in_place_and_all_text_is_escaped():
     assert "&lt;i&gt;<mark" in told
     assert ">Obama<small>per&lt;</small></mark>&lt;/i&gt; in <mark" in told
     assert "--entity:#123456" in told
+    assert "%" not in told
     assert told.endswith("\nagain</div>")
+
+
+def test_an_entity_says_how_sure_it_is_in_percent_and_in_words():
+    found = [{"type": 'a"<', "start": 0, "end": 5, "confidence": 0.834}, {"type": "loc", "start": 9, "end": 14}]
+    told = words.marked("Obama in Paris", found, {})
+    assert "<small>a&quot;&lt; <i>83 %</i></small>" in told
+    assert 'title="a&quot;&lt;: tagged so with a probability of 83 %"' in told
+    assert "Paris<small>loc</small>" in told  # where nothing is known of it, nothing is said
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(0, "0 %"), (0.004, "<1 %"), (0.5, "50 %"), (0.994, "99 %"), (0.996, ">99 %"), (1, "100 %")]
+)
+def test_only_certainty_is_a_hundred_percent(share, told):
+    assert words.confidence(share) == told

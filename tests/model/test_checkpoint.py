@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -40,6 +41,29 @@ def test_a_loaded_tagger_tags_every_word_of_sentences_of_any_length(saved):
     assert tagger.predict(SENTENCES)[1] == tagger.predict([["ben"]])[0]
     with pytest.raises(ValueError, match="sentence without words"):
         tagger.predict([[]])
+
+
+def test_tags_with_confidence_are_the_same_tags_and_every_word_has_its_probabilities(saved):
+    _, folder = saved
+    tagger = load_tagger(folder)
+    found = tagger.predict_with_confidence(SENTENCES)
+    assert [tagged.tags for tagged in found] == tagger.predict(SENTENCES)
+    for tagged, words in zip(found, SENTENCES, strict=True):
+        assert len(tagged.alone) == len(tagged.onward) == len(words)
+        assert 0 < tagged.confidence(0, len(words)) <= tagged.confidence(0, 1) <= 1
+    assert found[1].alone[0] == found[1].onward[0] == found[1].confidence(0, 1)
+
+
+def test_a_checkpoint_older_than_legal_tags_loads_and_a_newer_one_keeps_to_them(saved):
+    _, folder = saved
+    settings = folder / "best" / "tagger.json"
+    written = json.loads(settings.read_text())
+    assert written["legal_only"] is False
+    settings.write_text(json.dumps({**written, "legal_only": True}))
+    assert load_tagger(folder).model.legal is not None
+    del written["legal_only"]
+    settings.write_text(json.dumps(written))
+    assert load_tagger(folder).model.legal is None
 
 
 def test_weights_are_plain_safetensors_in_pytorch_crfs_names(saved):

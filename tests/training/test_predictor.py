@@ -1,6 +1,11 @@
+import itertools
+
 import pytest
+import torch
 
 from labkit.config import RunConfig
+from labkit.data.corpora import Sentence
+from labkit.model.checkpoint import load_tagger
 from labkit.training.predictor import predict_text, split_words
 from labkit.training.trainer import train
 
@@ -37,6 +42,27 @@ def test_entities_are_given_in_characters_of_the_text_line_by_line(run_folder):
     marked = [(text[entity["start"] : entity["end"]], entity["type"]) for entity in found["entities"]]
     assert marked == [("anna", "PER"), ("berlin", "LOC"), ("ben smith", "PER"), ("oslo", "LOC")]
     assert len(found["tags"]) == len(found["words"]) == 12
+    assert [found["words"][entity["first"]] for entity in found["entities"]] == ["anna", "berlin", "ben", "oslo"]
+
+
+def test_an_entity_is_as_sure_as_all_tag_sequences_that_hold_it_together(run_folder):
+    text = "yesterday ben smith went"
+    tagger = load_tagger(run_folder)
+    (entity,) = predict_text(run_folder, text)["entities"]
+    batch = tagger.encoder.collate(tagger.encoder.encode([Sentence(tuple(text.split()), ())]))
+    with torch.inference_mode():
+        scores = tagger.model.scores(batch)
+        paths = list(itertools.product(range(len(tagger.tags)), repeat=4))
+        shares = tagger.model.crf(scores[:, :4].expand(len(paths), -1, -1), torch.tensor(paths), reduction="none").exp()
+    wanted = (tagger.tags.index("B-PER"), tagger.tags.index("I-PER"))
+    expected = sum(share.item() for path, share in zip(paths, shares, strict=True) if path[1:3] == wanted)
+    assert entity["confidence"] == pytest.approx(expected, rel=1e-4)
+    assert 0.5 < entity["confidence"] <= 1
+
+
+def test_an_entity_does_not_go_on_from_one_line_to_the_next(run_folder):
+    found = predict_text(run_folder, "yesterday ben\nsmith went to oslo .")
+    assert all("\n" not in "yesterday ben\nsmith went to oslo ."[e["start"] : e["end"]] for e in found["entities"])
 
 
 def test_a_text_longer_than_any_window_is_tagged_whole(run_folder):
