@@ -58,7 +58,8 @@ class LabPage:
         self.notebook.execute(f"import os\nos.environ.update({variables!r})")
         self.notebook.run_cell(self.cell)
         self.page.wait_for_selector(".labkit-lab .labkit-train", timeout=PATIENCE_MS)
-        self.page.wait_for_selector(LIVE, timeout=PATIENCE_MS)
+        drawn = "selector => document.querySelector(selector)?.naturalWidth > 1"  # the first picture follows
+        self.page.wait_for_function(drawn, arg=LIVE, timeout=PATIENCE_MS)
 
     def text(self, name: str) -> str:
         """What the part of the lab of that class says; empty where it is not there."""
@@ -108,7 +109,7 @@ class LabPage:
     def rows(self) -> list[str]:
         """The ids of the runs in the table, from top to bottom."""
         found: list[str] = self.page.eval_on_selector_all(
-            ".labkit-runs tbody tr", "rows => rows.map(row => row.dataset.id)"
+            ".labkit-runs tr[data-id]", "rows => rows.map(row => row.dataset.id)"
         )
         return found
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.jupyter import until
 from tests.browser.lab import COMPARISON, LIVE, SMALL, LabPage
+from tests.runs.samples import write_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -199,6 +200,29 @@ def test_a_run_is_renamed_in_the_table_and_its_name_stays_text_everywhere(lab: L
     menu = lab.page.locator(".labkit-try-run option").first
     until(lambda: name in (menu.text_content() or "").replace("\xa0", " "), what="the name in the menu of runs")
     assert not lab.is_hacked()
+
+
+def test_of_many_runs_few_are_on_the_page_and_all_are_reached_by_scrolling(lab: LabPage, runs_folder: Path) -> None:
+    for _ in range(200):
+        write_run(runs_folder, steps=2)
+    lab.show()
+    until(lambda: len(lab.rows()) > 0, what="rows")
+    assert len(lab.rows()) < 100
+    assert lab.rows()[0] == "run-0200"
+    table = lab.page.locator(".labkit-runs")
+    widths = "() => [...document.querySelectorAll('.labkit-runs th')].map(cell => cell.offsetWidth)"
+    before = lab.page.evaluate(widths)
+    table.evaluate("table => { table.scrollTop = table.scrollHeight; }")
+    until(lambda: "run-0001" in lab.rows(), what="the oldest run")
+    assert "run-0200" not in lab.rows()
+    assert lab.page.evaluate(widths) == before
+    table.locator("tr[data-id=run-0001]").click()
+    until(lambda: lab.notebook.ask("list(lab.overview.table.selected)") == ["run-0001"], what="it is ticked")
+    lab.store.rename(lab.run(3), "mine")
+    until(lambda: "mine" in lab.row(lab.run(3)).inner_text(), what="a change of a row in view")
+    table.locator("th[data-key=number] button").click()
+    table.evaluate("table => { table.scrollTop = 0; }")
+    until(lambda: lab.rows()[:2] == ["run-0001", "run-0002"], what="sorted by number")
 
 
 def test_an_unknown_corpus_is_told_before_training(lab: LabPage) -> None:

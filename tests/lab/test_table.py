@@ -185,6 +185,31 @@ def test_a_patch_turns_the_old_rows_of_the_page_into_the_new_ones(tmp_path):
     assert json.loads(run_node(SCRIPTS[0], code, tmp_path)) == new
 
 
+@needs_node
+@pytest.mark.parametrize("notes", [0, 3])
+def test_of_many_rows_those_near_the_visible_part_are_on_the_page_and_space_stands_for_the_others(tmp_path, notes):
+    code = f"""
+    const rows = Array.from({{ length: 1000 }}, (_, i) => ({{ note: {notes} && i % {notes or 1} === 0 ? "n" : "" }}));
+    const sizes = rows.map((row) => (row.note ? NOTED : PLAIN));
+    const sum = (numbers) => numbers.reduce((one, other) => one + other, 0);
+    const whole = sum(sizes);
+    for (const top of [0, 500, 15000, whole - 320, whole]) {{
+      const {{ first, last, above, below }} = near(rows, top, 320);
+      if (above !== sum(sizes.slice(0, first)) || below !== sum(sizes.slice(last))) console.log("space", top);
+      if (above > Math.max(0, top - 500) || whole - below < Math.min(whole, top + 320 + 500)) console.log("gap", top);
+      if (last - first > 60) console.log("too many", top, last - first);
+    }}"""
+    assert run_node(SCRIPTS[0], code, tmp_path) == ""
+
+
+@needs_node
+@pytest.mark.parametrize("count", [0, 1, 150])
+def test_a_few_rows_are_all_on_the_page(tmp_path, count):
+    code = f"console.log(JSON.stringify(near(Array.from({{ length: {count} }}, () => ({{}})), 0, 320)));"
+    found = json.loads(run_node(SCRIPTS[0], code, tmp_path))
+    assert found == {"first": 0, "last": count, "above": 0, "below": 0}
+
+
 def run_node(script, code, folder):
     copy = folder / "script.mjs"
     copy.write_text(script.read_text() + code)
