@@ -14,6 +14,7 @@ where it takes longest.
 import argparse
 import itertools
 import json
+import os
 import tempfile
 import threading
 import time
@@ -60,6 +61,7 @@ def main() -> None:
         runs = Path(place) / "runs"
         began = time.perf_counter()
         size = write_store(runs, asked.runs, asked.steps)
+        os.sync()  # or they are written to the disk while something is timed
         print(
             f"{asked.runs:,} runs of {asked.steps:,} steps, {size / 1e9:.1f} GB, in {time.perf_counter() - began:.0f} s"
         )
@@ -92,6 +94,7 @@ def in_kernels(runs: Path, asked: argparse.Namespace) -> dict[str, float]:
                 shown.append(time.perf_counter() - began)
                 assert kernel.run("", "len(lab.overview.table.rows)") == asked.runs
                 time.sleep(REST_S)  # its first picture has been drawn
+                quiet("comparing", asked.patience)
                 chosen = list(range(1 + number, asked.runs + 1, max(asked.runs // COMPARED, 1)))[:COMPARED]
                 began = time.perf_counter()
                 kernel.run(f"lab.compare({chosen})")
