@@ -60,14 +60,20 @@ class Attention(torch.autograd.Function):
         """`places` are the rows that are wanted, equally many a sentence; None wants all of them.
 
         `bias` (planes, 1, pieces) is added to scores, very negative at padding; masks as `Masks` draws them.
-        `work`, in x's type: weight and bias for the query, for key and value end to end, for the output; then those
-        of the normalisation. `parameters` are what gradients go to: the weights of query, key, value, then their
-        biases, then the four others.
+        `work`, in x's type: weight (3 x width, width) and bias of query, key and value end to end, those of the
+        output; then those of the normalisation. `parameters` are what gradients go to: the weights of query, key,
+        value, then their biases, then the four others.
         """
-        query_weight, query_bias, pair_weight, pair_bias, output, output_bias, gain, shift = work
-        asked = x if places is None else x.index_select(0, places)
-        query = shape.split(F.linear(asked, query_weight, query_bias), 1)[0]
-        key, value = shape.split(F.linear(x, pair_weight, pair_bias), 2).unbind()
+        projection, projection_bias, output, output_bias, gain, shift = work
+        width = x.shape[1]
+        projected = F.linear(x, projection, projection_bias)
+        if places is None:
+            asked = x
+            query, key, value = shape.split(projected, 3).unbind()
+        else:
+            asked = x.index_select(0, places)
+            query = shape.split(projected[:, :width].index_select(0, places), 1)[0]
+            key, value = shape.split(projected[:, width:], 2).unbind()
         scale = shape.depth**-0.5
         if bias is None:
             scores = torch.bmm(query, key.transpose(1, 2)).mul_(scale)
@@ -79,9 +85,9 @@ class Attention(torch.autograd.Function):
         seen = shape.join(torch.bmm(kept, value))
         out = F.linear(seen, output, output_bias)
         summed = asked + out if keep_output is None else torch.addcmul(asked, out, keep_output)
-        normed, mean, deviation = _norm(summed, (x.shape[1],), gain, shift, eps)
+        normed, mean, deviation = _norm(summed, (width,), gain, shift, eps)
         ctx.save_for_backward(
-            x, places, asked, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output
+            x, places, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output
         )
         ctx.shape, ctx.work = shape, work
         return normed  # type: ignore[no-any-return]
@@ -90,10 +96,10 @@ class Attention(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """A name with a line at its end is the gradient of what has that name in `forward`."""
-        x, places, asked, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output = (
+        x, places, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output = (
             ctx.saved_tensors
         )
-        shape, (query_weight, _, pair_weight, _, output, _, gain, shift) = ctx.shape, ctx.work
+        shape, (projection, _, output, _, gain, shift) = ctx.shape, ctx.work
         summed_, gain_, shift_ = _norm_backward(
             gradient.contiguous(), summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
@@ -103,15 +109,16 @@ class Attention(torch.autograd.Function):
         if keep_weights is not None:
             weights_ *= keep_weights
         scores_ = _softmax_backward(weights_, weights, -1, weights.dtype).mul_(shape.depth**-0.5).to(x.dtype)
-        query_ = shape.join(torch.bmm(scores_, key))
-        pair_ = shape.join(torch.bmm(scores_.transpose(1, 2), query), torch.bmm(kept.transpose(1, 2), seen_))
-        asked_ = torch.addmm(summed_, query_, query_weight)
+        query_, key_ = torch.bmm(scores_, key), torch.bmm(scores_.transpose(1, 2), query)
+        value_ = torch.bmm(kept.transpose(1, 2), seen_)
         if places is None:
-            x_ = torch.addmm(asked_, pair_, pair_weight)
+            projected_ = shape.join(query_, key_, value_)
+            x_ = torch.addmm(summed_, projected_, projection)
         else:
-            x_ = (pair_ @ pair_weight).index_add_(0, places, asked_)
-        by_weight = (query_.t() @ asked, *(pair_.t() @ x).chunk(2))
-        by_bias = (query_.sum(0), *pair_.sum(0).chunk(2))
+            whole = torch.zeros_like(x).index_add_(0, places, shape.join(query_))
+            projected_ = torch.cat((whole, shape.join(key_, value_)), dim=1)
+            x_ = (projected_ @ projection).index_add_(0, places, summed_)
+        by_weight, by_bias = (projected_.t() @ x).chunk(3), projected_.sum(0).chunk(3)
         own = (*by_weight, *by_bias, out_.t() @ seen, out_.sum(0), gain_, shift_)
         return (x_, None, None, None, None, None, None, None, *own)
 

@@ -116,12 +116,10 @@ def _attention(layer: Any, dtype: torch.dtype) -> _Half:
     inner, outer = layer.attention.self, layer.attention.output
     linear = [inner.query, inner.key, inner.value]
     own = [*(each.weight for each in linear), *(each.bias for each in linear), outer.dense.weight, outer.dense.bias]
-    width = len(inner.query.weight)
-    query, pair = (torch.empty(n * width, inner.query.weight.shape[1], dtype=dtype) for n in (1, 2))
-    query_bias, pair_bias = (torch.empty(n * width, dtype=dtype) for n in (1, 2))
+    width, inputs = inner.query.weight.shape
+    projection, bias = torch.empty(3 * width, inputs, dtype=dtype), torch.empty(3 * width, dtype=dtype)
     outputs = [torch.empty_like(each, dtype=dtype) for each in own[6:]]
-    copies = [query, *pair.chunk(2), query_bias, *pair_bias.chunk(2), *outputs]
-    return _half(own, [query, query_bias, pair, pair_bias, *outputs], copies, outer.LayerNorm)
+    return _half(own, [projection, bias, *outputs], [*projection.chunk(3), *bias.chunk(3), *outputs], outer.LayerNorm)
 
 
 def _feed_forward(layer: Any, dtype: torch.dtype) -> _Half:
