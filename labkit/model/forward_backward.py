@@ -72,9 +72,10 @@ def sweep(
     scores = torch.cat((torch.stack((start, end)), transitions)).double()
     top = scores.max()
     factors = scores.sub_(top).clamp_(min=LOWEST).exp_()
-    emitted = emissions.to(torch.float64, memory_format=torch.contiguous_format).contiguous()  # if it was float64
+    emitted = emissions.to(torch.promote_types(emissions.dtype, torch.float32))
     tops = emitted.amax(2, keepdim=True)
-    weights = (emitted - tops).clamp_(min=LOWEST).exp_()
+    weights = (emitted - tops).to(torch.float64, memory_format=torch.contiguous_format).contiguous()
+    weights.clamp_(min=LOWEST).exp_()
     places = (order.step[:, :directions] * batch + order.column).flatten()
     ordered = weights.view(-1, tags).index_select(0, places).view(words, directions, batch, tags)
     states = ordered.transpose(2, 3).contiguous()
