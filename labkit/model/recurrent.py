@@ -26,8 +26,7 @@ class BiLSTM(nn.LSTM):
             lengths: words of each row, (batch,), on the CPU, each at least 1.
         """
         if words.device.type != "cpu":
-            packed = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
-            return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=words.shape[1])[0]
+            return self._packed(words, lengths)
         places = torch.arange(words.shape[1])
         real = places < lengths[:, None]
         turned = torch.where(real, lengths[:, None] - 1 - places, places)[:, :, None]  # its own inverse
@@ -38,6 +37,14 @@ class BiLSTM(nn.LSTM):
             back = _turn(self._one_way(_turn(words, turned), 2 * layer + 1), turned)
             words = torch.cat((there, back), dim=-1)
         return words * real[:, :, None]
+
+    def _packed(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """torch's own way, by cuDNN. Sorted here: torch sorts on the device, and waits for it to sort back."""
+        order = lengths.argsort(descending=True, stable=True)
+        there, back = (each.to(words.device, non_blocking=True) for each in (order, order.argsort()))
+        packed = pack_padded_sequence(words.index_select(0, there), lengths[order], batch_first=True)
+        out = pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=words.shape[1])[0]
+        return out.index_select(0, back)
 
     def _one_way(self, words: torch.Tensor, direction: int) -> torch.Tensor:
         weights: Any = self.all_weights[direction]

@@ -80,7 +80,7 @@ class Tagger(nn.Module):
     def _encode(self, batch: Batch) -> torch.Tensor:
         """The encoder's vector of each word's first piece, (batch, words, width)."""
         if self.stack is None or batch.pieces.device.type != "cpu":
-            vectors = self.encoder(input_ids=batch.pieces, attention_mask=batch.attention).last_hidden_state
+            vectors = self.encoder(input_ids=batch.pieces, attention_mask=self._mask(batch)).last_hidden_state
             places = batch.first[:, :, None].expand(-1, -1, vectors.shape[-1])
             return vectors.gather(1, places)  # type: ignore[no-any-return]
         embedded = self.encoder.embeddings(input_ids=batch.pieces)
@@ -88,6 +88,16 @@ class Tagger(nn.Module):
             embedded = self.encoder.embeddings_project(embedded)
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else embedded.dtype
         return self.stack(embedded, batch.attention, batch.first, self.training, dtype)
+
+    def _mask(self, batch: Batch) -> torch.Tensor | None:
+        """What hides padding; None where there is none, so that attention takes its fastest way.
+
+        Given a mask of two dimensions, transformers asks the device whether all of it is set, which waits for a GPU
+        at every step; one of four it takes as it is. Encoders of other families may want two.
+        """
+        if batch.tokens == batch.pieces.numel():
+            return None
+        return batch.attention[:, None, None, :].bool() if self.stack else batch.attention
 
     def negative_log_likelihood(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Summed over the batch; a scalar in float32. (Lafferty et al. 2001)"""

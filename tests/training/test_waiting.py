@@ -1,0 +1,69 @@
+"""That a training step asks its device for nothing: on torch's meta device, whose values nobody can read."""
+
+import contextlib
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from labkit.config import RunConfig
+from labkit.model.groups import make_groups, optimizer_groups
+from labkit.training import trainer, workshop
+
+META = torch.device("meta")
+
+
+@pytest.fixture
+def training(tiny_encoder, tiny_corpus, monkeypatch):
+    """A run that is ready to train, its model and batches on a device without values."""
+    config = RunConfig(
+        encoder=str(tiny_encoder),
+        corpus=str(tiny_corpus),
+        batch_size=8,
+        lstm_size=16,
+        precision="float32",
+        device="cpu",
+    )
+    begun = trainer._Training(config, None, time.time())
+    list(begun._prepare())
+    shop = begun.shop
+    shop.tagger.to(META)
+    groups = make_groups(shop.tagger, config, shop.steps_per_epoch)
+    optimizer = torch.optim.AdamW(optimizer_groups(groups))
+    begun.shop = replace(shop, model=shop.tagger, groups=groups, optimizer=optimizer)
+    monkeypatch.setattr(workshop.Workshop, "device", META)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
+    return begun
+
+
+def batches(training):
+    order = trainer.np.random.default_rng(0)
+    return trainer.epoch_batches(training.shop.train.lengths, 8, 0, order)
+
+
+def test_steps_run_without_reading_a_single_value_from_the_device(training):
+    """A wait of microseconds each on a GPU; reading one value raises here."""
+    training.shop.model.train()
+    pending = [training._one_step([chosen], 0.5) for chosen in batches(training)[:3]]
+    assert [step.step for step in pending] == [1, 2, 3]
+    assert all(step.loss.is_meta for step in pending)
+    assert all(norm.is_meta for step in pending for norm in step.norms.values())
+    for parameter in training.shop.tagger.parameters():
+        with pytest.raises(RuntimeError, match="meta"):
+            parameter.sum().item()  # so that the test would notice
+
+
+def test_reporting_reads_all_losses_and_norms_of_many_steps_in_two_transfers(training, monkeypatch):
+    training.shop.model.train()
+    training._pending = [training._one_step([chosen], 0.5) for chosen in batches(training)[:3]]
+    read = []
+
+    def tolist(values):
+        read.append(tuple(values.shape))
+        return [0.5] * len(values)
+
+    monkeypatch.setattr(torch.Tensor, "tolist", tolist)
+    events = list(training._report())
+    assert len(events) == 3
+    assert read == [(3,), (3 * 2,)]
