@@ -67,14 +67,14 @@ class Table:
 def differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
     """The settings in which the runs differ, as declared, each with its value for every run.
 
-    A run whose settings cannot be read has None, and makes no difference.
+    A run whose settings cannot be read has None, and makes no difference. Whether a run was profiled is none either.
     """
     configs = [run.config for run in runs]
     readable = [config for config in configs if config]
     return {
         field: [getattr(config, field) if config else None for config in configs]
         for field in _KNOBS
-        if len({getattr(config, field) for config in readable}) > 1
+        if field != "profile" and len({getattr(config, field) for config in readable}) > 1
     }
 
 

@@ -64,6 +64,11 @@ def test_names_are_made_of_what_differs(runs_folder):
     assert names(runs[1:2]) == {runs[1].folder: "#2"}
 
 
+def test_being_profiled_is_no_difference(runs_folder):
+    runs = _runs(runs_folder, CONFIG, CONFIG.replace(profile=True))
+    assert differences(runs) == {}
+
+
 def test_a_name_that_a_user_gave_wins(runs_folder):
     runs = _runs(runs_folder, CONFIG, CONFIG.replace(seed=1))
     RunStore(runs_folder).rename(runs[0], "my name")
