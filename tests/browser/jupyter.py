@@ -106,11 +106,15 @@ class Notebook:
         return ast.literal_eval(self._request("", {"value": expression})["value"]["data"]["text/plain"])
 
     def _request(self, code: str, expressions: dict[str, str]) -> Any:
-        content = self.page.evaluate(
-            "async content => (await jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-            ".requestExecute(content).done).content",
-            {"code": code, "silent": True, "store_history": False, "user_expressions": expressions},
-        )
+        for _ in range(50):
+            content = self.page.evaluate(
+                "async content => (await jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+                ".requestExecute(content).done).content",
+                {"code": code, "silent": True, "store_history": False, "user_expressions": expressions},
+            )
+            if content["status"] != "aborted":  # as what waits is, for a moment after a cell was interrupted
+                break
+            time.sleep(0.1)
         answers = content.get("user_expressions", {})
         for answer in (content, *answers.values()):
             assert answer["status"] == "ok", f"{answer.get('ename')}: {answer.get('evalue')}"
