@@ -11,7 +11,6 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from labkit.data.corpora import find_corpus
 from labkit.data.windows import Array, Windows
 from labkit.events import (
     CheckpointSaved,
-    CorpusRead,
     Evaluated,
     Event,
     GroupsAudited,
@@ -35,14 +33,13 @@ from labkit.events import (
     StepDone,
     StopAsked,
     TimeSpent,
-    TrainingPlanned,
     controls_of,
 )
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
-from labkit.model.groups import clip_gradients, set_rates
 from labkit.training.evaluation import Evaluation, evaluate
 from labkit.training.failures import Diverged, failure_of
 from labkit.training.profiler import StepProfiler
+from labkit.training.stepping import Step, take_step
 from labkit.training.stopwatch import Stopwatch
 from labkit.training.workshop import (
     Workshop,
@@ -83,10 +80,8 @@ class _Pending:
     step: int
     epoch: float
     seconds: float
-    tokens: int
-    rates: dict[str, float]
-    loss: torch.Tensor
-    norms: dict[str, torch.Tensor]
+    tokens: int  # of all steps and processes so far
+    taken: Step
 
 
 class _Training:
@@ -144,28 +139,9 @@ class _Training:
         steps = shop.steps_per_epoch * config.epochs
         traced = self.folder if accelerator.is_main_process else None
         self.profiler = StepProfiler(config.profile, steps, shop.device, self.watch, traced)
-        yield CorpusRead(
-            seconds=self.seconds(),
-            name=corpus.name,
-            sha256=corpus.sha256,
-            train_sentences=shop.train.sentences,
-            dev_sentences=shop.dev.sentences,
-            test_sentences=shop.test.sentences,
-            train_words=shop.train.words,
-            tags=list(corpus.tags),
-            notes=list(shop.notes),
-        )
+        yield shop.corpus_read(self.seconds())
         yield GroupsAudited(self.seconds(), [group.audit() for group in shop.groups])
-        yield TrainingPlanned(
-            seconds=self.seconds(),
-            steps=steps,
-            steps_per_epoch=shop.steps_per_epoch,
-            device=str(shop.device),
-            device_name=torch.cuda.get_device_name(shop.device) if shop.device.type == "cuda" else shop.device.type,
-            precision=shop.precision,
-            processes=accelerator.num_processes,
-            encoder_sha256=shop.encoder_sha256,
-        )
+        yield shop.planned(self.seconds(), steps)
 
     def _epoch(self, epoch: int, batches: list[Array]) -> Iterator[Event]:
         yield self._phase("training")
@@ -206,31 +182,10 @@ class _Training:
     # --- one step
 
     def _one_step(self, parts: list[Array], epoch: float) -> _Pending:
-        shop, accelerator, watch = self.shop, self.shop.accelerator, self.watch
-        watch.begin_step()
-        batches = [shop.encoder.collate(shop.train[chosen]) for chosen in parts]
-        words = sum(batch.words for batch in batches)
-        rates = set_rates(shop.optimizer, shop.groups, self.step)
-        total = torch.zeros((), device=shop.device)
-        for number, batch in enumerate(batches, start=1):
-            with accelerator.no_sync(shop.model) if number < len(batches) else nullcontext():
-                moved = batch.to(shop.device)
-                watch.spent("data")
-                loss = shop.model(moved) * (batch.words / words)
-                accelerator.backward(loss)
-                watch.backward_over()
-            total += loss.detach()
-        accelerator.unscale_gradients(shop.optimizer)
-        norms = clip_gradients(shop.groups, self.config.clip_norm)
-        shop.optimizer.step()
-        if not accelerator.optimizer_step_was_skipped:
-            for group in shop.groups:
-                group.decay_resting(rates[group.name])
-        shop.optimizer.zero_grad()
-        watch.spent("optimizer")
+        taken = take_step(self.shop, self.watch, parts, self.step, self.config.clip_norm)
         self.step += 1
-        self.tokens += sum(batch.tokens for batch in batches) * accelerator.num_processes
-        return _Pending(self.step, epoch, self.seconds(), self.tokens, rates, total, norms)
+        self.tokens += taken.tokens * self.shop.accelerator.num_processes
+        return _Pending(self.step, epoch, self.seconds(), self.tokens, taken)
 
     def _report_is_due(self) -> bool:
         if self.shop.accelerator.num_processes > 1:
@@ -243,22 +198,23 @@ class _Training:
         self._reported = time.monotonic()
         if not pending:
             return
-        losses = self.shop.accelerator.reduce(torch.stack([step.loss for step in pending]), "mean").tolist()
-        norms = torch.stack([norm for step in pending for norm in step.norms.values()]).tolist()
+        losses = self.shop.accelerator.reduce(torch.stack([step.taken.loss for step in pending]), "mean").tolist()
+        norms = torch.stack([norm for step in pending for norm in step.taken.norms.values()]).tolist()
         told = iter(norms)
         for step, loss in zip(pending, losses, strict=True):
-            by_group = {name: _finite(next(told)) for name in step.norms}
-            self._track({"loss": loss, **{f"rate/{name}": rate for name, rate in step.rates.items()}}, step.step)
-            yield StepDone(step.seconds, step.step, step.epoch, _finite(loss), step.rates, by_group, step.tokens)
+            rates = step.taken.rates
+            by_group = {name: _finite(next(told)) for name in step.taken.norms}
+            self._track({"loss": loss, **{f"rate/{name}": rate for name, rate in rates.items()}}, step.step)
+            yield StepDone(step.seconds, step.step, step.epoch, _finite(loss), rates, by_group, step.tokens)
             self._check(step, loss)
 
     def _check(self, step: _Pending, loss: float) -> None:
         untrained = math.log(max(2, len(self.shop.corpus.tags)))  # nats per word of a tagger that guesses evenly
         self._recent.append(loss)
         if not math.isfinite(loss):
-            raise Diverged(step.step, loss, step.rates)
+            raise Diverged(step.step, loss, step.taken.rates)
         if len(self._recent) == self._recent.maxlen and statistics.fmean(self._recent) > EXPLODED * untrained:
-            raise Diverged(step.step, loss, step.rates)
+            raise Diverged(step.step, loss, step.taken.rates)
 
     def _obey(self) -> Iterator[Event]:
         for control in self._new_controls():

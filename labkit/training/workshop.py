@@ -21,6 +21,7 @@ from labkit.data.corpora import Source
 from labkit.data.encoded import EncodedCorpus, read_encoded
 from labkit.data.encoding import Encoder
 from labkit.data.windows import Array, Windows, notes_on
+from labkit.events import CorpusRead, TrainingPlanned
 from labkit.model.groups import Group, make_groups, optimizer_groups
 from labkit.model.live_embedding import keep_live
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
@@ -51,6 +52,34 @@ class Workshop:
     def device(self) -> torch.device:
         device: torch.device = self.accelerator.device
         return device
+
+    def corpus_read(self, seconds: float) -> CorpusRead:
+        """What is trained on, as the log tells it."""
+        return CorpusRead(
+            seconds=seconds,
+            name=self.corpus.name,
+            sha256=self.corpus.sha256,
+            train_sentences=self.train.sentences,
+            dev_sentences=self.dev.sentences,
+            test_sentences=self.test.sentences,
+            train_words=self.train.words,
+            tags=list(self.corpus.tags),
+            notes=list(self.notes),
+        )
+
+    def planned(self, seconds: float, steps: int) -> TrainingPlanned:
+        """What is going to happen, and on what, as the log tells it."""
+        device = self.device
+        return TrainingPlanned(
+            seconds=seconds,
+            steps=steps,
+            steps_per_epoch=self.steps_per_epoch,
+            device=str(device),
+            device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            precision=self.precision,
+            processes=self.accelerator.num_processes,
+            encoder_sha256=self.encoder_sha256,
+        )
 
 
 def find_device(name: str) -> torch.device:

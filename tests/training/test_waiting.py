@@ -47,8 +47,8 @@ def test_steps_run_without_reading_a_single_value_from_the_device(training):
     training.shop.model.train()
     pending = [training._one_step([chosen], 0.5) for chosen in batches(training)[:3]]
     assert [step.step for step in pending] == [1, 2, 3]
-    assert all(step.loss.is_meta for step in pending)
-    assert all(norm.is_meta for step in pending for norm in step.norms.values())
+    assert all(step.taken.loss.is_meta for step in pending)
+    assert all(norm.is_meta for step in pending for norm in step.taken.norms.values())
     for parameter in training.shop.tagger.parameters():
         with pytest.raises(RuntimeError, match="meta"):
             parameter.sum().item()  # so that the test would notice
