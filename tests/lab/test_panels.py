@@ -8,6 +8,8 @@ from labkit.lab.panels import TuningLab
 from labkit.training import launch
 from tests.runs.samples import write_run
 
+LONG = {"epochs": 50, "batch_size": 1}  # 2,000 steps: on its way until it is stopped
+
 
 @pytest.fixture(scope="module", autouse=True)
 def server():
@@ -80,7 +82,7 @@ def test_start_takes_the_settings_of_the_controls(lab):
 
 
 def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, config):
-    first = lab.start(config.replace(epochs=50))
+    first = lab.start(config.replace(**LONG))
     lab.start(), lab.start()
     until(lambda: "2 waiting" in lab._queue.value)
     until(lambda: lab.train_button.description == "Train next")
@@ -104,7 +106,7 @@ def test_each_new_run_is_put_beside_the_last_ones_but_not_beside_all_that_ever_w
 
 def test_stop_ends_the_live_run_and_only_a_live_run_can_be_stopped(lab, config):
     assert lab.stop_button.disabled
-    run = lab.start(config.replace(epochs=50))
+    run = lab.start(config.replace(**LONG))
     until(lambda: not lab.stop_button.disabled)
     until(lambda: run.refresh() is not None and len(run.steps) > 2)
     lab.stop_button.click()
@@ -193,7 +195,7 @@ def test_the_time_is_judged_again_only_for_other_settings_or_runs(lab, config, r
 
 
 def test_a_new_lab_for_the_same_folder_takes_over_from_the_one_before(lab, config):
-    run = lab.start(config.replace(epochs=50))
+    run = lab.start(config.replace(**LONG))
     again = TuningLab(config=config)
     try:
         assert panels._OPEN[again.store.folder] is again
@@ -222,7 +224,7 @@ def test_names_and_notes_of_users_are_escaped(lab, runs_folder):
 def test_deleting_in_the_table_removes_the_run_and_a_live_one_is_refused_in_words(lab, config, runs_folder):
     write_run(runs_folder, RunConfig())
     until(lambda: lab.overview.table.rows)
-    run = lab.start(config.replace(epochs=50))
+    run = lab.start(config.replace(**LONG))
     until(lambda: run.refresh() or run.is_live)
     lab.overview._act("delete", run.folder.name, "")
     assert "stop it before deleting it" in lab._told.value
