@@ -11,7 +11,7 @@ from tests.runs.samples import write_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-LONG = {"train_limit": 96, "dev_limit": 8, "epochs": 50}  # lasts until it is stopped
+LONG = {"train_limit": 320, "dev_limit": 8, "epochs": 50}  # lasts until it is stopped
 STILL = [".labkit-lab", ".labkit-left", LIVE, "button.labkit-train", "button.labkit-stop", ".labkit-plan"]
 STILL += [f".labkit-lab .labkit-card:{place}" for place in ("first-child", "last-child")]
 STILL += [".labkit-status", ".labkit-spent", ".labkit-runs"]
