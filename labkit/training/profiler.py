@@ -1,6 +1,5 @@
 """A few steps in mid-run, recorded operator by operator with torch.profiler."""
 
-import gc
 import gzip
 import os
 import shutil
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from labkit import garbage
 from labkit.events import OperatorsProfiled, OperatorTime
 from labkit.training.stopwatch import Stopwatch
 
@@ -91,7 +91,7 @@ class StepProfiler:
         assert self.is_on
         with self._watch.all_to("profiling"):
             self._profile.stop()
-            with _no_collector():
+            with garbage.put_off():  # of a hundred thousand objects made here it would find none to collect
                 operators = operators_of(self._profile.key_averages(), on_device=self._device.type == "cuda")
             if self._folder:
                 self._write_trace(self._folder / TRACE)
@@ -119,18 +119,6 @@ class StepProfiler:
         if self._profile is not None:
             self._profile.stop()
             self._profile, self._wanted = None, False
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Of the hundred thousand objects that are made of the recorded steps it would find none to collect."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def operators_of(averages: Any, on_device: bool) -> list[OperatorTime]:
