@@ -39,7 +39,7 @@ test: setup-dev fetch lint unit notebooks browser ## check everything: style, ty
 
 setup: $(INSTALLED) ## create .venv and install labkit with what it needs
 
-fetch: setup ## fetch and verify the embedded encoder and corpus
+fetch: setup ## fetch and verify the pinned encoder and corpora
 	@$(PY) -m labkit fetch
 
 lint: setup-dev ## ruff and mypy

@@ -139,7 +139,7 @@ def predict(run: str, text: str, runs_folder: Path | None) -> None:
 @click.argument("name", nargs=-1)
 @click.option("--list", "listing", is_flag=True, help="List what can be fetched, and what is here.")
 def fetch(name: tuple[str, ...], listing: bool) -> None:
-    """Fetch and verify pinned encoders and corpora; without a NAME, the embedded default."""
+    """Fetch and verify pinned encoders and corpora; without a NAME, what the lab starts with."""
     from labkit.terminal import fetching, tables
 
     if listing:

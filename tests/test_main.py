@@ -201,7 +201,7 @@ def test_help_and_the_table_of_runs_do_not_load_what_they_do_not_need(runs_folde
 
 def test_fetch_lists_what_there_is(labkit: Callable[..., Said]) -> None:
     said = labkit("fetch", "--list").out
-    assert {"minilm", "wnut16"} <= set(said.split())
+    assert {"minilm", "wnut16", "msra"} <= set(said.split())
 
 
 def test_devices_names_the_cpu(labkit: Callable[..., Said]) -> None:

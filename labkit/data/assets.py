@@ -43,7 +43,7 @@ __all__ = [
 
 Progress = Callable[[str, int, int], None]  # name, bytes so far, bytes in all
 
-DEFAULTS = ("minilm", "wnut16")
+DEFAULTS = ("minilm", "wnut16", "msra")
 _SCRATCH = ".fetching-"
 _STALE_S = 24 * 3600  # a scratch folder so old was left by a download that was killed, on whatever machine
 _AGAIN = "run `python -m labkit fetch` again"
@@ -71,7 +71,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
 
 def fetch_defaults(progress: Progress | None = None) -> list[Path]:
-    """The folders of the default encoder and corpus, fetched where needed."""
+    """The folders of what labkit starts with, fetched where needed."""
     return [fetch(name, progress) for name in DEFAULTS]
 
 

