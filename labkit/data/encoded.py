@@ -77,7 +77,7 @@ def _taken_apart(corpus: Corpus, encoder: Encoder) -> tuple[dict[str, Array], di
     arrays = {
         f"{part}.{name}": array
         for part in PARTS
-        for name, array in encoder.encode(getattr(corpus, part)).arrays().items()
+        for name, array in encoder.encode(getattr(corpus, part), keep_entities=part == "train").arrays().items()
     }
     return arrays, {"name": corpus.name, "sha256": corpus.sha256, "tags": corpus.tags, "notes": corpus.notes}
 

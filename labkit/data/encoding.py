@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from labkit.data.corpora import Sentence
+from labkit.data.cutting import Cutter
 from labkit.data.windows import Array, Window, Windows, joined, ragged, starts_of
 
 __all__ = ["Batch", "Encoder", "Window", "Windows"]
@@ -82,11 +83,16 @@ class Encoder:
         if self.room < 1:
             raise ValueError(f"max_pieces must leave room for a word beside the tokenizer's marks, not {max_pieces}")
         self.padding: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self.unknown: int = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else self.padding
 
-    def encode(self, sentences: Sequence[Sentence]) -> Windows:
-        """Every word of every sentence, in order; a long sentence becomes several windows, none is dropped.
+    def encode(self, sentences: Sequence[Sentence], keep_entities: bool = False) -> Windows:
+        """Every word of every sentence, in order; a long one becomes several windows (`cutting`), no word is dropped.
 
         A fast tokenizer splits each word of a text by itself, so each distinct word is given to it once.
+
+        Args:
+            keep_entities: cut inside an entity of `tags` only where it fits into no window. For training: what is
+                scored must be cut as a text is whose entities nobody knows.
         """
         numbers = _Numbers()
         counts = np.fromiter((len(sentence.words) for sentence in sentences), np.int64, len(sentences))
@@ -94,12 +100,15 @@ class Encoder:
         words = _flat(numbers, [sentence.words for sentence in sentences], int(starts[-1]))
         tagged = bool(sentences) and bool(sentences[0].tags)
         tags = _flat(self.tag_numbers, [sentence.tags for sentence in sentences], int(starts[-1]) if tagged else 0)
-        known = self._tokenised(list(numbers))
+        distinct = list(numbers)
+        known = self._tokenised(distinct)
+        cutter = Cutter(distinct, self.room, self._goes_on() if keep_entities and tagged else None)
         parts = []
         for begin in range(0, max(1, len(sentences)), CHUNK):
             chunk = starts[begin : begin + CHUNK + 1]
             own = slice(chunk[0], chunk[-1])
-            parts.append(self._laid_out(begin, words[own], tags[own] if tagged else tags, chunk - chunk[0], known))
+            its_tags = tags[own] if tagged else tags
+            parts.append(self._laid_out(begin, words[own], its_tags, chunk - chunk[0], known, cutter))
         return parts[0] if len(parts) == 1 else joined(parts)
 
     def fingerprint(self) -> str | None:
@@ -129,18 +138,27 @@ class Encoder:
                 owners = np.array([-1 if word is None else word for word in encoded.word_ids(number)], np.int64)
                 pieces.append(np.array(encoded["input_ids"][number], np.int32)[owners >= 0])
                 counts.append(np.bincount(owners[owners >= 0], minlength=len(text)))
-        return self._usable(np.concatenate(pieces), np.concatenate(counts))
+        known = self._usable(np.concatenate(pieces), np.concatenate(counts))
+        for number in np.flatnonzero(known.unreadable).tolist():
+            known.unreadable[number] = not words[number].isspace()  # nobody would miss it
+        return known
 
     def _usable(self, pieces: Array, counts: Array) -> _Pieces:
         """One piece for a word without any, and no more of a word than fits."""
         unreadable, shortened = counts == 0, counts > self.room
         starts = starts_of(np.clip(counts, 1, self.room))
-        kept = np.full(starts[-1], self.tokenizer.unk_token_id or self.padding, np.int32)
+        kept = np.full(starts[-1], self.unknown, np.int32)
         taken = np.minimum(counts, self.room)
         kept[ragged(starts[:-1], taken)] = pieces[ragged(starts_of(counts)[:-1], taken)]
         return _Pieces(kept, starts, shortened, unreadable)
 
-    def _laid_out(self, first_sentence: int, words: Array, tags: Array, starts: Array, known: _Pieces) -> Windows:
+    def _goes_on(self) -> Array:
+        """By a tag's number, whether it goes on an entity, (tags,) bool."""
+        return np.array([tag.startswith("I-") for tag in self.tag_numbers], bool)
+
+    def _laid_out(
+        self, first_sentence: int, words: Array, tags: Array, starts: Array, known: _Pieces, cutter: Cutter
+    ) -> Windows:
         """The windows of some sentences.
 
         Args:
@@ -149,7 +167,8 @@ class Encoder:
         """
         counts = known.starts[words + 1] - known.starts[words]
         ends = starts_of(counts)  # (words + 1,): pieces before each word
-        word_starts, sentence = self._cut(counts, ends, starts)
+        word_starts = cutter.cut(words, tags, ends, starts)
+        sentence = np.searchsorted(starts, word_starts[:-1], "right") - 1
         owner = np.repeat(np.arange(len(sentence)), np.diff(word_starts))  # each word's window
         first = len(self.before) + ends[:-1] - ends[word_starts[owner]]
         piece_starts = starts_of(np.diff(ends[word_starts]) + len(self.before) + len(self.after))
@@ -171,15 +190,6 @@ class Encoder:
             shortened,
             unreadable,
         )
-
-    def _cut(self, counts: Array, ends: Array, starts: Array) -> tuple[Array, Array]:
-        """The first word of each window with the end of the last, (windows + 1,), and its sentence, (windows,)."""
-        long = np.flatnonzero(np.diff(ends[starts]) > self.room)
-        more = {number: _cuts(counts[starts[number] : starts[number + 1]].tolist(), self.room) for number in long}
-        places = [starts[number] + np.array(cuts[1:], np.int64) for number, cuts in more.items()]
-        windows = np.ones(len(starts) - 1, np.int64)
-        windows[long] = [len(cuts) for cuts in more.values()]
-        return np.sort(np.concatenate([starts, *places])), np.repeat(np.arange(len(windows)), windows)
 
     def collate(self, windows: Windows) -> Batch:
         """Windows as one padded batch, on the CPU; unpadded and end to end they are `windows` itself."""
@@ -213,17 +223,6 @@ class _Numbers(dict[str, int]):
 def _flat(numbers: dict[str, int], rows: Sequence[Sequence[str]], count: int) -> Array:
     """The numbers of all words or tags, row after row, (count,) int32."""
     return np.fromiter(map(numbers.__getitem__, chain.from_iterable(rows)), np.int32, count)
-
-
-def _cuts(lengths: Sequence[int], room: int) -> list[int]:
-    """The first word of each window, filled greedily: no window is longer than `room` pieces."""
-    starts, used = [0], 0
-    for word, length in enumerate(lengths):
-        if used + length > room:
-            starts.append(word)
-            used = 0
-        used += length
-    return starts
 
 
 def _marks_around(tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -113,7 +113,7 @@ def notes_on(*parts: Windows) -> list[str]:
     unreadable = sum(int(part.unreadable.sum()) for part in parts)
     told = []
     if cut:
-        told.append(f"{cut} sentences are longer than a window and were cut between words.")
+        told.append(f"{cut} sentences are longer than a window and were cut, at punctuation where there is any.")
     if shortened:
         told.append(f"{shortened} words are longer than a whole window; their ends are not read.")
     if unreadable:

@@ -214,3 +214,11 @@ def test_entries_used_longest_ago_go_first_when_there_are_too_many(tmp_path, mon
 def test_windows_come_back_from_their_arrays(tokenizer, tmp_path):
     windows = taken(corpus_in(tmp_path / "mine"), tokenizer).train
     assert list(Windows(**windows.arrays())) == list(windows)
+
+
+def test_entities_are_kept_whole_in_training_and_cut_unseen_where_scores_are_taken(tmp_path, tokenizer):
+    """Cutting dev around entities that nobody knows yet would flatter its score."""
+    text = "the\tO\n" * 5 + "anna\tB-PER\n" + "the\tI-PER\n" * 4 + "\n"
+    corpus = taken(corpus_in(tmp_path / "mine", train=text, dev=text, test=text), tokenizer, max_pieces=10)
+    lengths = [[len(window.first) for window in part] for part in (corpus.train, corpus.dev, corpus.test)]
+    assert lengths == [[5, 5], [8, 2], [8, 2]]

@@ -130,7 +130,9 @@ def test_a_long_sentence_is_cut_between_words_and_loses_none(encoder):
     assert max(len(window.pieces) for window in own) <= 16
     assert [TAGS[number] for window in own for number in window.tags] == tags
     assert windows.sentence_starts.tolist() == [0, 1, 101]
-    assert notes_on(windows) == ["1 sentences are longer than a window and were cut between words."]
+    assert notes_on(windows) == [
+        "1 sentences are longer than a window and were cut, at punctuation where there is any."
+    ]
 
 
 def test_a_word_without_pieces_is_read_as_unknown_and_told(encoder):
