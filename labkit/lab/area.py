@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
 from labkit.lab.curves import Array, thin
-from labkit.lab.fonts import fonts
+from labkit.lab.fonts import drawable, fonts
 from labkit.lab.theme import Dashes, Theme
 
 TITLE, WORDS, TICKS = 11.0, 9.5, 9.0  # font sizes in points; 9 are 10 pixels where a picture is 800 pixels wide
@@ -169,7 +169,7 @@ def put_marked(line: Line2D, x: Array, y: Array) -> None:
 
 def say(text: Text, words: str, x: float | None = None, y: float | None = None, **how: Any) -> None:
     """Sets, moves and shows words, or hides them where there are none."""
-    text.set(text=words, visible=bool(words), **how)
+    text.set(text=drawable(words), visible=bool(words), **how)
     if x is not None and y is not None:
         text.set_position((x, y))
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from labkit.lab.area import WORDS, Area, Box, put, put_marked, say
 from labkit.lab.canvas import Picture
+from labkit.lab.fonts import plot_tr
 from labkit.lab.loss import fit_loss
 from labkit.lab.schedules import fit_rates, notable_rates, peak_rates, round_rate
 from labkit.lab.score import fit_score
@@ -45,9 +46,9 @@ class Columns:
         self.page = Area(self.figure, theme, Box(0, 0, WIDTH, height))
         self.page.axes.set_axis_off()
         if not shown:
-            say(self.page.words(color=theme.muted, ha="center"), "no runs chosen", 0.5, 0.5)
+            say(self.page.words(color=theme.muted, ha="center"), plot_tr("no runs chosen"), 0.5, 0.5)
         if left_out:
-            note = f"{left_out} more runs have no room side by side; overlaid shows all"
+            note = plot_tr("{count} more runs have no room side by side; overlaid shows all", count=left_out)
             say(self.page.words(color=theme.muted, ha="center"), note, 0.5, 0.1 / height)
 
     @property
@@ -78,7 +79,7 @@ class _Column:
         self.width = width
         left = LEFT + column * (width + BETWEEN)
         boxes = [Box(left, band * BAND + top, width, height) for top, height in ROWS]
-        titles = TITLES if column == 0 else ("", "", "")
+        titles = [plot_tr(title) for title in TITLES] if column == 0 else ["", "", ""]
         self.areas = [Area(figure, theme, box, title) for box, title in zip(boxes, titles, strict=True)]
         for area in self.areas:
             area.labels_y, area.labels_x = column == 0, area is self.areas[-1]
@@ -113,7 +114,7 @@ class _Column:
             put(line, drawn.x, np.where(rates > 0, rates, np.nan))
         say(self.standing, standing(self.run) + (" ★" if best else ""))
         latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
-        say(self.loss.note, f"dev {latest[0]:.3f}" if len(latest) else "")
-        say(self.score.note, f"best {self.run.best.f1:.3f}" if self.run.best else "")
-        peaks = ", ".join(f"{name} {round_rate(peak, 3)}" for name, peak in peak_rates(self.run).items())
+        say(self.loss.note, f"{plot_tr('dev')} {latest[0]:.3f}" if len(latest) else "")
+        say(self.score.note, plot_tr("best {f1}", f1=f"{self.run.best.f1:.3f}") if self.run.best else "")
+        peaks = ", ".join(f"{plot_tr(name)} {round_rate(peak, 3)}" for name, peak in peak_rates(self.run).items())
         say(self.rates.note, fitted(peaks, self.width, 1, WORDS))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labkit import garbage
+from labkit.lab import fonts
 from labkit.lab.area import Area, visible
 from labkit.lab.canvas import Canvas, Picture
 from labkit.lab.columns import Columns
@@ -68,7 +69,8 @@ class ComparePlot:
         """
         with self._lock:
             called = _names(runs, names)
-            shown = (self._theme, x, layout, *((run.folder, run.created, run.colour) for run in runs), *called)
+            each = ((run.folder, run.created, run.colour) for run in runs)
+            shown = (self._theme, fonts.spoken(), x, layout, *each, *called)
             versions = tuple(run.version for run in runs)
             if shown == self._shown and versions == self._versions:
                 return None
@@ -105,5 +107,5 @@ def _sheet(theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis, lay
 
 
 def _names(runs: Sequence[Run], names: Names | None) -> list[str]:
-    made = compare.names(runs)
+    made = compare.names(runs, fonts.plot_tr)
     return [(names or made).get(run.folder, made[run.folder]) for run in runs]

@@ -11,7 +11,8 @@ import anywidget
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, knobs
-from labkit.lab.inputs import Control, MenuControl, control_class
+from labkit.lab.inputs import Control, MenuControl, cells, control_class, show
+from labkit.lab.language import tr
 from labkit.presets import PRESETS, preset
 
 CUSTOM = "custom"
@@ -42,16 +43,16 @@ class Controls:
         self._depth = 0
         self._callbacks: list[Callable[[RunConfig], None]] = []
         self._fields = self._make(config or RunConfig(), {"corpus": corpora, "encoder": encoders})
-        self._ratio = widgets.HTML(tooltip="head rate over encoder rate; 5 to 1000 are usual with a fresh head")
-        self._ratio.layout.margin = f"0 0 0 calc({_width('main')} + 14px)"
+        self._ratio = widgets.HTML()
         self._ratio.add_class("labkit-ratio")
         self._presets = {name: _preset_button(name) for name in PRESETS}
         for name, button in self._presets.items():
             button.on_click(lambda _, name=name: self.apply_preset(name))
-        self._custom = widgets.Label(CUSTOM, tooltip="the settings are those of no preset")
+        self._custom = widgets.Label()
         self._custom.add_class("labkit-preset-custom")
         self.main: widgets.Widget = self._main()
         self.advanced: widgets.Accordion = self._advanced()
+        self._say()
         self._show()
 
     def __getattr__(self, name: str) -> Control:
@@ -78,6 +79,21 @@ class Controls:
         Raises ValueError for an unknown name.
         """
         self._set(preset(name))
+
+    def speak(self) -> None:
+        """Says every label, help and choice in the language of the lab; settings and what was typed stay."""
+        with self._settling():
+            for name, control in self._fields.items():
+                control.speak(_width(knobs()[name].group))
+            self._say()
+            self._show()
+
+    def _say(self) -> None:
+        self._ratio.tooltip = tr("head rate over encoder rate; 5 to 1000 are usual with a fresh head")
+        self._ratio.layout.margin = f"0 0 0 calc({_width('main')} + 14px)"
+        self._custom.value, self._custom.tooltip = tr(CUSTOM), tr("the settings are those of no preset")
+        for name, button in self._presets.items():
+            button.description, button.tooltip = tr(name), _preset_help(name)
 
     @property
     def preset(self) -> str:
@@ -145,7 +161,7 @@ class Controls:
         self._custom.layout.visibility = "visible" if chosen == CUSTOM else "hidden"
         defaults = RunConfig()
         changed = [name for name in self._group("advanced") if self._fields[name].value != getattr(defaults, name)]
-        title = f"Advanced ({len(changed)} changed)" if changed else "Advanced"
+        title = tr("Advanced ({count} changed)", count=len(changed)) if changed else tr("Advanced")
         if self.advanced.titles != (title,):
             self.advanced.titles = (title,)
 
@@ -161,7 +177,7 @@ class Controls:
 
     def _advanced(self) -> widgets.Accordion:
         rows = widgets.Box([self._fields[name].widget for name in self._group("advanced")], layout=_grid())
-        folded = widgets.Accordion([rows], titles=("Advanced",), selected_index=None)
+        folded = widgets.Accordion([rows], titles=(tr("Advanced"),), selected_index=None)
         folded.add_class("labkit-advanced")
         return folded
 
@@ -172,12 +188,13 @@ class Controls:
 def ratio_words(config: RunConfig) -> str:
     """How the two rates stand to each other, in words."""
     if config.encoder_rate == 0 or config.head_rate == 0:
-        frozen = [name for name, rate in (("encoder", config.encoder_rate), ("head", config.head_rate)) if rate == 0]
-        return f"{' and '.join(frozen)} frozen"
+        if config.encoder_rate == config.head_rate:
+            return tr("encoder and head frozen")
+        return tr("encoder frozen") if config.encoder_rate == 0 else tr("head frozen")
     ratio = config.rate_ratio
     digits = max(0, 2 - math.floor(math.log10(ratio)))
     shown = f"{ratio:,.{digits}f}"
-    return f"head = {shown.rstrip('0').rstrip('.') if digits else shown} × encoder"
+    return tr("head = {ratio} × encoder", ratio=shown.rstrip("0").rstrip(".") if digits else shown)
 
 
 def _grid() -> widgets.Layout:
@@ -187,12 +204,18 @@ def _grid() -> widgets.Layout:
 
 
 def _preset_button(name: str) -> widgets.Button:
-    changes = ", ".join(f"{field} {value}" for field, value in PRESETS[name].items()) or "the defaults"
-    button = widgets.Button(description=name, tooltip=changes, layout=widgets.Layout(width="auto"))
+    button = widgets.Button(layout=widgets.Layout(width="auto"))
     button.add_class(f"labkit-preset-{name.replace(' ', '-')}")
     return button
 
 
+def _preset_help(name: str) -> str:
+    """What a preset sets."""
+    known = knobs()
+    changes = [f"{tr(known[field].label)} {tr(show(known[field], value))}" for field, value in PRESETS[name].items()]
+    return ", ".join(changes) or tr("the defaults")
+
+
 def _width(group: str) -> str:
     """Wide enough for the longest label of the group: a `ch` is the width of a 0, wider than most letters."""
-    return f"{max(len(knob.label) for knob in knobs().values() if knob.group == group)}ch"
+    return f"{max(cells(tr(knob.label)) for knob in knobs().values() if knob.group == group)}ch"

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from labkit.events import DeviceSampled
 from labkit.lab.area import TICKS, Area, Box, put, say
 from labkit.lab.curves import Array, up
-from labkit.lab.planned import StepAxis, message
+from labkit.lab.fonts import plot_retold, plot_tr
+from labkit.lab.planned import StepAxis, message, wrapped
 from labkit.lab.theme import DASHES, Theme
 from labkit.runs.run import Run
 
@@ -31,9 +32,9 @@ class DevicePlots:
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         share = 0.5 * box.height
-        self.use = Area(figure, theme, Box(box.left, box.top, box.width, share), "CPU or GPU use")
+        self.use = Area(figure, theme, Box(box.left, box.top, box.width, share), plot_tr("CPU or GPU use"))
         lower = Box(box.left, box.top + share + 0.36, box.width, box.height - share - 0.36)
-        self.memory = Area(figure, theme, lower, "Memory", one_row=True)
+        self.memory = Area(figure, theme, lower, plot_tr("Memory"), one_row=True)
         self.use_lines = [self.use.line(theme.device, 1.6, dashes) for dashes in DASHES]
         self.memory_lines = [self.memory.line(theme.muted, 1.8, dashes) for dashes in DASHES]
         self.lone = self.use.line(theme.device, 0, marker=".", markersize=4)
@@ -60,7 +61,7 @@ class DevicePlots:
         known = any(np.isfinite(each.use).any() for each in readings)
         gaps = any((np.isnan(each.use) & np.isfinite(each.step)).any() for each in readings)
         say(self.use_empty, "" if known else _nothing(run, readings, reason, lines=3), 0.5, 0.5)
-        say(self.why, textwrap.shorten(f"gaps: {reason}", 64, placeholder=" …") if known and gaps and reason else "")
+        say(self.why, _shortened(reason) if known and gaps and reason else "")
         say(self.use.note, _use_in_words(run, readings))
 
     def _draw_memory(self, run: Run | None, readings: Sequence[Readings], reason: str) -> None:
@@ -95,8 +96,10 @@ def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[Readings]:
 def _title(run: Run | None, readings: Sequence[Readings]) -> str:
     names = [each.device for each in readings]
     if names == ["cpu"] or (not names and run and run.plan and run.plan.device == "cpu"):
-        return "CPU use, this run"
-    return f"GPU {', '.join(name.removeprefix('gpu ') for name in names)} use" if names else "CPU or GPU use"
+        return plot_tr("CPU use, this run")
+    if not names:
+        return plot_tr("CPU or GPU use")
+    return plot_tr("GPU {numbers} use", numbers=", ".join(name.removeprefix("gpu ") for name in names))
 
 
 def _lone(readings: Sequence[Readings]) -> tuple[Array, Array]:
@@ -113,29 +116,35 @@ def why_missing(samples: Sequence[DeviceSampled], figure: str) -> str:
     return next((sample.missing[figure] for sample in reversed(samples) if figure in sample.missing), "")
 
 
+def _shortened(reason: str) -> str:
+    return textwrap.shorten(plot_tr("gaps: {reason}", reason=plot_retold(reason)), 64, placeholder=" …")
+
+
 def _nothing(run: Run | None, readings: Sequence[Readings], reason: str, lines: int) -> str:
     if readings:
-        return "\n".join(textwrap.wrap(f"not available: {reason or 'no sample yet'}", 54, max_lines=lines))
+        told = plot_tr("not available: {reason}", reason=plot_retold(reason) or plot_tr("no sample yet"))
+        return wrapped(told, 54, lines)
     if run is None or run.state == "queued":
         return ""
-    return "nothing was read" if run.is_final else "waiting for the first reading"
+    return plot_tr("nothing was read") if run.is_final else plot_tr("waiting for the first reading")
 
 
 def _use_in_words(run: Run | None, readings: Sequence[Readings]) -> str:
     if run and run.is_live:
-        figures, word = [each.use[-1] for each in readings], "now"
+        figures, word = [each.use[-1] for each in readings], plot_tr("now")
     else:
-        figures, word = [np.nanmean(each.use) for each in readings if np.isfinite(each.use).any()], "mean"
+        figures, word = [np.nanmean(each.use) for each in readings if np.isfinite(each.use).any()], plot_tr("mean")
     use = ", ".join(f"{figure:.0f} %" for figure in figures if np.isfinite(figure))
-    speed = run.progress().tokens_per_s if run else None
-    return ", ".join(filter(None, [f"{word} {use}" if use else "", f"{speed:,.0f} tokens/s" if speed else ""]))
+    tokens_per_s = run.progress().tokens_per_s if run else None
+    speed = f"{tokens_per_s:,.0f} {plot_tr('tokens/s')}" if tokens_per_s else ""
+    return ", ".join(filter(None, [f"{word} {use}" if use else "", speed]))
 
 
 def _memory_in_words(sample: DeviceSampled) -> str:
-    figures = [("this run", sample.memory_run_mib), ("others", sample.memory_others_mib)]
+    figures = [(plot_tr("this run"), sample.memory_run_mib), (plot_tr("others"), sample.memory_others_mib)]
     parts = [f"{name} {_gib(value)}" for name, value in figures if value is not None]
     if sample.memory_total_mib is not None:
-        parts.append(f"of {_gib(sample.memory_total_mib)}")
+        parts.append(plot_tr("of {total}", total=_gib(sample.memory_total_mib)))
     return f"{', '.join(parts)} GiB" if parts else ""
 
 

@@ -6,6 +6,7 @@ thread (jupyterlab#17363), so every change goes through `settling`, which holds 
 """
 
 import html
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import Knob, RunConfig, field_types, knobs, show_rate
+from labkit.lab.language import retold, tr
 from labkit.lab.rates import nearest, read_number, slider_stops
 
 Settling = Callable[[], AbstractContextManager[None]]
@@ -33,14 +35,8 @@ class Control:
         self._settling = settling
         self._drawing = False
         self._label_width = label_width
-        self._named = {
-            "description": self.knob.label,
-            "style": {"description_width": label_width},
-            "tooltip": tooltip(self.knob),
-        }
-        self._error = widgets.HTML(
-            layout=widgets.Layout(display="none", margin=f"0 4px 4px calc({label_width} + 14px)")
-        )
+        self._problem = ""
+        self._error = widgets.HTML(layout=widgets.Layout(display="none", margin=self._error_margin()))
         self.input: widgets.Widget = self._build()
         self.input.add_class(f"labkit-{name}")
         self.widget = widgets.VBox(
@@ -68,6 +64,34 @@ class Control:
         """Call back with the new value after each settled change of this setting."""
         self.observers.append(callback)
 
+    def speak(self, label_width: str) -> None:
+        """Says label, help and choices in the language of the lab; the label gets so much room."""
+        with self._settling():
+            self._label_width = label_width
+            self._drawing = True
+            try:
+                self._say()
+            finally:
+                self._drawing = False
+            self._error.layout.margin = self._error_margin()
+            if self._problem:
+                self._complain(self._problem)
+
+    def _named(self) -> dict[str, Any]:
+        """Label and help, as they are told in the language of the lab."""
+        return {
+            "description": tr(self.knob.label),
+            "style": {"description_width": self._label_width},
+            "tooltip": tooltip(self.knob),
+        }
+
+    def _error_margin(self) -> str:
+        return f"0 4px 4px calc({self._label_width} + 14px)"
+
+    def _say(self) -> None:
+        """Says again what `_build` said first."""
+        _rename(self.input, self._named())
+
     def _build(self) -> widgets.Widget:
         raise NotImplementedError
 
@@ -81,6 +105,7 @@ class Control:
         self._drawing = True
         try:
             self._draw()
+            self._problem = ""
             self._error.layout.display = "none"
         finally:
             self._drawing = False
@@ -96,9 +121,10 @@ class Control:
                 self._complain(str(problem))
 
     def _complain(self, problem: str) -> None:
-        words = problem.replace(self.name, self.knob.label, 1)
-        kept = f"Still {show(self.knob, self._value)}."
-        self._error.value = f'<div class="labkit-error" role="alert">{html.escape(words)}. {html.escape(kept)}</div>'
+        self._problem = problem
+        words = retold(problem.replace(self.name, tr(self.knob.label), 1))
+        told = tr("{problem}. Still {value}.", problem=words, value=show(self.knob, self._value))
+        self._error.value = f'<div class="labkit-error" role="alert">{html.escape(told)}</div>'
         self._error.layout.display = ""
 
 
@@ -107,6 +133,7 @@ class NumberControl(Control):
 
     def _build(self) -> widgets.Widget:
         kind, optional = field_types()[self.name]
+        self._usual: widgets.HTML | None = None
         self.stops = slider_stops(self.knob, kind, getattr(RunConfig(), self.name))
         self._offered = ((None,) if optional else ()) + self.stops
         self._whole = kind is int and not optional
@@ -117,14 +144,14 @@ class NumberControl(Control):
             options=[stop_text(self.knob, stop) for stop in self._offered],
             continuous_update=False,
             layout=widgets.Layout(width="auto", flex="1 1 auto", min_width="0"),
-            **self._named,
+            **self._named(),
         )
         self.slider.observe(lambda change: self._picked(lambda: self._offered[change.new]), names="index")
         return self.slider
 
     def _make_field(self) -> widgets.Widget:
         make = widgets.IntText if self._whole else widgets.Text  # an IntText steps by one with the arrow keys
-        named = {"tooltip": tooltip(self.knob)} if self.stops else self._named
+        named = {"tooltip": tooltip(self.knob)} if self.stops else self._named()
         layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
         field = make(continuous_update=False, layout=layout, **named)
         field.add_class(f"labkit-{self.name}-exact")
@@ -133,39 +160,56 @@ class NumberControl(Control):
 
     def _field_width(self) -> str:
         """Room for `2.55e-5`, and for what None reads as."""
-        return f"calc({max(8, len(self.knob.none_text))}ch + 24px)"
+        return f"calc({max(8, cells(tr(self.knob.none_text)))}ch + 24px)"
 
     def _rows(self) -> list[widgets.Widget]:
         if not self.stops:
             return [self.field]
         row = widgets.HBox([self.slider, self.field], layout=widgets.Layout(align_items="center", overflow="visible"))
         row.add_class("labkit-number")
-        usual = self._usual()
-        return [row, usual] if usual else [row]
+        if not self.knob.marks or set(self.knob.marks) >= set(self.stops):
+            return [row]
+        self._usual = widgets.HTML()
+        self._say_usual(self._usual)
+        return [row, self._usual]
 
-    def _usual(self) -> widgets.Widget | None:
+    def _say(self) -> None:
+        if self.stops:
+            self.slider.options = [stop_text(self.knob, stop) for stop in self._offered]
+            self.slider.index = self._stop()
+            self.field.tooltip = tooltip(self.knob)
+            self.field.layout.width = self._field_width()
+        if self._value is None and not self._problem:
+            self.field.value = show(self.knob, None)
+        if self._usual:
+            self._say_usual(self._usual)
+        super()._say()
+
+    def _say_usual(self, usual: widgets.HTML) -> None:
         """A bar under the part of the slider where the usual values lie."""
         marks = self.knob.marks
-        if not marks or set(marks) >= set(self.stops):
-            return None
         first, last = (self._offered.index(mark) / (len(self._offered) - 1) * 100 for mark in (min(marks), max(marks)))
-        text = f"{show(self.knob, min(marks))} to {show(self.knob, max(marks))} usual"
+        text = tr("{low} to {high} usual", low=show(self.knob, min(marks)), high=show(self.knob, max(marks)))
         bar = f'<div class="labkit-bar" style="left:{first:.2f}%;width:{last - first:.2f}%"></div>'
         words = f'<div class="labkit-words" style="left:{(first + last) / 2:.2f}%">{html.escape(text)}</div>'
         margin = f"-6px calc({self._field_width()} + 12px) 0 calc({self._label_width} + 14px)"
-        usual = widgets.HTML(f'<div class="labkit-usual">{bar}{words}</div>', layout=widgets.Layout(margin=margin))
-        return usual
+        usual.value = f'<div class="labkit-usual">{bar}{words}</div>'
+        usual.layout.margin = margin
 
     def _draw(self) -> None:
         self.field.value = self._value if self._whole else show(self.knob, self._value)
         if self.stops:
-            skipped = len(self._offered) - len(self.stops)
-            self.slider.index = 0 if self._value is None else skipped + nearest(self.stops, self._value)
+            self.slider.index = self._stop()
+
+    def _stop(self) -> int:
+        """Where the slider stands."""
+        skipped = len(self._offered) - len(self.stops)
+        return 0 if self._value is None else skipped + nearest(self.stops, self._value)
 
     def _read(self, entered: Any) -> Any:
         if self._whole:
             return entered
-        if self.knob.none_text and entered.strip() in ("", self.knob.none_text):
+        if self.knob.none_text and entered.strip() in ("", self.knob.none_text, tr(self.knob.none_text)):
             return None
         return read_number(entered)
 
@@ -174,9 +218,17 @@ class ChoiceControl(Control):
     """A drop-down of the only possible values."""
 
     def _build(self) -> widgets.Widget:
-        choices = widgets.Dropdown(options=self.knob.choices, layout=widgets.Layout(width="auto"), **self._named)
+        choices = widgets.Dropdown(options=self._choices(), layout=widgets.Layout(width="auto"), **self._named())
         choices.observe(lambda change: self._picked(lambda: change.new), names="value")
         return choices
+
+    def _choices(self) -> list[tuple[str, str]]:
+        return [(tr(choice), choice) for choice in self.knob.choices]
+
+    def _say(self) -> None:
+        super()._say()
+        self.input.options = self._choices()
+        self._draw()
 
     def _draw(self) -> None:
         self.input.value = self._value
@@ -192,7 +244,7 @@ class MenuControl(Control):
     def _build(self) -> widgets.Widget:
         self._names: tuple[str, ...] = ()
         self.other = widgets.Text(
-            placeholder="a name or path, then Enter",
+            placeholder=tr("a name or path, then Enter"),
             continuous_update=False,
             tooltip=tooltip(self.knob),
             style={"description_width": self._label_width},
@@ -201,7 +253,7 @@ class MenuControl(Control):
         )
         self.other.add_class(f"labkit-{self.name}-exact")
         self.other.observe(lambda change: self._picked(lambda: change.new.strip() or self._value), names="value")
-        menu = widgets.Dropdown(options=[OTHER], layout=widgets.Layout(width="auto"), **self._named)
+        menu = widgets.Dropdown(options=[tr(OTHER)], layout=widgets.Layout(width="auto"), **self._named())
         menu.observe(lambda change: self._chosen(change.new), names="value")
         return menu
 
@@ -214,17 +266,28 @@ class MenuControl(Control):
     def _rows(self) -> list[widgets.Widget]:
         return [self.input, self.other]
 
-    def _draw(self) -> None:
+    def _say(self) -> None:
+        super()._say()
+        self._fill()
+        self.other.placeholder = tr("a name or path, then Enter")
+        self.other.style.description_width = self._label_width
+        self.other.tooltip = tooltip(self.knob)
+
+    def _fill(self) -> None:
         known = self._names if self._value in self._names else (*self._names, self._value)
-        if self.input.options != (*known, OTHER):
-            self.input.options = (*known, OTHER)
+        if self.input.options != (*known, tr(OTHER)):
+            self.input.options = (*known, tr(OTHER))
+            self.input.value = self._value if self.other.layout.display == "none" else tr(OTHER)
+
+    def _draw(self) -> None:
+        self._fill()
         self.input.value = self._value
         self.other.value = ""
         self.other.layout.display = "none"
 
     def _chosen(self, name: str) -> None:
         with self._settling():
-            if self._drawing or name != OTHER:
+            if self._drawing or name != tr(OTHER):
                 self._picked(lambda: name)
             else:
                 self.other.layout.display = ""
@@ -235,7 +298,7 @@ class TextControl(Control):
     """A line of any text."""
 
     def _build(self) -> widgets.Widget:
-        text = widgets.Text(continuous_update=False, layout=widgets.Layout(width="auto"), **self._named)
+        text = widgets.Text(continuous_update=False, layout=widgets.Layout(width="auto"), **self._named())
         text.observe(lambda change: self._picked(lambda: change.new.strip()), names="value")
         return text
 
@@ -247,7 +310,7 @@ class FlagControl(Control):
     """Yes or no."""
 
     def _build(self) -> widgets.Widget:
-        flag = widgets.Checkbox(layout=widgets.Layout(width="auto"), **self._named)
+        flag = widgets.Checkbox(layout=widgets.Layout(width="auto"), **self._named())
         flag.observe(lambda change: self._picked(lambda: change.new), names="value")
         return flag
 
@@ -268,7 +331,7 @@ def control_class(name: str, menu: bool) -> type[Control]:
 def show(knob: Knob, value: Any) -> str:
     """A value as people write it, exact: `5e-5` on a log scale, `0.05` or `16` elsewhere."""
     if value is None:
-        return knob.none_text
+        return tr(knob.none_text)
     if knob.scale == "log":
         return show_rate(value)
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
@@ -276,12 +339,23 @@ def show(knob: Knob, value: Any) -> str:
 
 def stop_text(knob: Knob, value: Any) -> str:
     """What a slider says at one of its stops."""
-    return "0 (frozen)" if knob.scale == "log" and value == 0 else show(knob, value)
+    return tr("0 (frozen)") if knob.scale == "log" and value == 0 else show(knob, value)
 
 
 def tooltip(knob: Knob) -> str:
     """Help, range, unit and source of a setting."""
-    text = knob.help
+    text = tr(knob.help)
     if knob.low is not None and knob.high is not None:
-        text += f". From {knob.low:g} to {knob.high:g}" + (f" {knob.unit}" if knob.unit else "")
+        unit = f" {tr(knob.unit)}" if knob.unit else ""
+        text += tr(". From {low} to {high}", low=f"{knob.low:g}", high=f"{knob.high:g}") + unit
     return text + (f" ({knob.source})" if knob.source else "")
+
+
+def cells(text: str) -> int:
+    """How wide a text is, in digits: a Chinese letter is as wide as two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _rename(widget: widgets.Widget, named: dict[str, Any]) -> None:
+    widget.description, widget.tooltip = named["description"], named["tooltip"]
+    widget.style.description_width = named["style"]["description_width"]

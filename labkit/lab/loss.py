@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from labkit.lab.area import Area, Box, put, put_marked, say
 from labkit.lab.curves import LOG_LADDER, Array, down, log_ticks, positive, smooth, smoothing_span, up
+from labkit.lab.fonts import plot_tr
 from labkit.lab.planned import StepAxis, message, no_steps
 from labkit.lab.theme import DASHES, Theme
 from labkit.runs.run import Run
@@ -17,7 +18,7 @@ class LossPlot:
     """The loss of each step, faint; smoothed, bold; on dev, as points."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
-        self.area = Area(figure, theme, box, "Loss per word (lower is better)")
+        self.area = Area(figure, theme, box, plot_tr("Loss per word (lower is better)"))
         self.raw = self.area.line(theme.train, 0.8, alpha=theme.faint)
         self.end = self.area.line(theme.muted, 1.0, DASHES[2])
         self.smoothed = self.area.line(theme.train, 2.0)
@@ -35,8 +36,8 @@ class LossPlot:
         put(self.smoothed, step, smoothed)
         put_marked(self.dev, dev_step, dev_loss)
         fit_loss([self.area], [loss], [smoothed, dev_loss])
-        words = f"smoothed over about {span} steps" if axis.high > 1 else "smoothed"
-        self.area.explain([self.raw, self.smoothed, self.dev], ["each step", words, "dev"])
+        words = plot_tr("smoothed over about {span} steps", span=span) if axis.high > 1 else plot_tr("smoothed")
+        self.area.explain([self.raw, self.smoothed, self.dev], [plot_tr("each step"), words, plot_tr("dev")])
         say(self.empty, "" if len(step) else no_steps(run), 0.5, 0.5)
         self._mark_end(run, step, axis)
 
@@ -51,7 +52,8 @@ class LossPlot:
         self.end.set_data([last, last], [low, high])
         left = last > 0.6 * axis.high
         shift = 0.02 * axis.high * (-1 if left else 1)
-        say(self.ended, f"{run.state} at step {last:,.0f}", last + shift, 0.96, ha="right" if left else "left")
+        told = plot_tr("{state} at step {step}", state=plot_tr(run.state), step=f"{last:,.0f}")
+        say(self.ended, told, last + shift, 0.96, ha="right" if left else "left")
 
 
 def dev_losses(run: Run | None) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ from matplotlib.text import Text
 
 from labkit.lab.area import WORDS, Area, Box, put, put_marked, say
 from labkit.lab.canvas import Picture
+from labkit.lab.fonts import plot_tr
 from labkit.lab.loss import fit_loss
 from labkit.lab.planned import message
 from labkit.lab.schedules import fit_rates, notable_rates
@@ -19,6 +20,12 @@ from labkit.runs.run import Run
 SIZE, DPI = (10.0, 5.6), 120
 PLOTS = [Box(left, top, 2.95, 1.92) for top in (0.54, 3.32) for left in (0.62, 4.22)]
 LIST = Box(7.42, 0.12, 2.48, 5.3)
+TITLES = (
+    ("Loss per word", "smoothed, lower is better"),
+    ("F1 on dev", "higher is better"),
+    ("Encoder rate", "of the pretrained part"),
+    ("Head rate", "of what is trained from scratch"),
+)
 LINE, BASE = 0.165, 0.125  # inches from one line of words to the next, and from the top of one to its baseline
 
 
@@ -28,19 +35,10 @@ class Overlaid:
     def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
         self.curves = Curves(runs, x)
         self.figure = Picture(figsize=SIZE, dpi=DPI, facecolor=theme.background)
-        titles = ("Loss per word", "F1 on dev", "Encoder rate", "Head rate")
-        self.plots = [Area(self.figure, theme, box, title) for box, title in zip(PLOTS, titles, strict=True)]
-        for area, note in zip(
-            self.plots,
-            (
-                "smoothed, lower is better",
-                "higher is better",
-                "of the pretrained part",
-                "of what is trained from scratch",
-            ),
-            strict=True,
-        ):
-            say(area.note, note)
+        headings = zip(PLOTS, TITLES, strict=True)
+        self.plots = [Area(self.figure, theme, box, plot_tr(title)) for box, (title, _) in headings]
+        for area, (_, note) in zip(self.plots, TITLES, strict=True):
+            say(area.note, plot_tr(note))
         styles = [(colour_of(run, theme.name), dashes_of(run)) for run in runs]
         loss, score, *rates = self.plots
         self.loss = [loss.line(colour, 1.7, dashes) for colour, dashes in styles]
@@ -63,7 +61,7 @@ class Overlaid:
         fit_score(self.plots[1:2], max((each.f1.max(initial=0.0) for each in drawn), default=0.0))
         self._draw_rates(drawn)
         self.list.update()
-        waiting = "waiting for the first step" if drawn else "no runs chosen"
+        waiting = plot_tr("waiting for the first step") if drawn else plot_tr("no runs chosen")
         say(self.empty, "" if any(len(each.x) for each in drawn) else waiting, 0.5, 0.5)
 
     def _draw_rates(self, drawn: Sequence[Drawn]) -> None:
@@ -90,7 +88,7 @@ class _List:
         self.standings = [self._entry(theme, row, run, name) for row, (run, name) in enumerate(named)]
         if len(runs) > self.room:
             more = self.area.words(color=theme.muted, va="top")
-            say(more, f"and {len(runs) - self.room} more", 0.42, self.room * self.step)
+            say(more, plot_tr("and {count} more", count=len(runs) - self.room), 0.42, self.room * self.step)
 
     def _entry(self, theme: Theme, row: int, run: Run, name: str) -> Text:
         """Makes what stays of an entry; returns the words for how the run stands."""

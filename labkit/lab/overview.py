@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from labkit.lab import timebar
-from labkit.lab.rows import Rows
+from labkit.lab import language, timebar
+from labkit.lab.language import retold, tr
+from labkit.lab.rows import Rows, table_words
 from labkit.lab.table import RunsTable
 from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from labkit.lab.comparison import ComparePlot
     from labkit.lab.plots import Picture
 
-AXES = (("step", "step"), ("epoch", "epoch"), ("tokens", "tokens"), ("seconds", "seconds"))
+AXES = ("step", "epoch", "tokens", "seconds")
 LAYOUTS = ("side by side", "overlaid")
 TABLE_INTERVAL_S = 1.0  # a live run changes its row with every step
 HINT = "Tick two or more runs to see them beside each other."
@@ -39,18 +40,30 @@ class Overview:
         self.table = RunsTable()
         self.table.on_action(self._act)
         self.table.observe(lambda _: changed(), names=["selected", "theme"])
-        self.axis = widgets.Dropdown(options=AXES, value="step", description="along", layout={"width": "170px"})
+        self.axis = widgets.Dropdown(options=_offered(AXES), value=AXES[0], layout={"width": "170px"})
         self.axis.style.description_width = "44px"
-        self.form = widgets.ToggleButtons(options=LAYOUTS, value="side by side", style={"button_width": "110px"})
+        self.form = widgets.ToggleButtons(options=_offered(LAYOUTS), value=LAYOUTS[0], style={"button_width": "110px"})
         for widget, name in ((self.axis, "axis"), (self.form, "form")):
             widget.add_class(f"labkit-compare-{name}")
             widget.observe(lambda _: changed(), names="value")
-        self.hint = widgets.HTML(f'<div class="labkit-muted">{HINT}</div>')
+        self.hint = widgets.HTML()
         self.tools = widgets.HBox([self.axis, self.form], layout={"display": "none", "flex_flow": "row wrap"})
         self.picture = widgets.Image(format="png", layout={"width": "100%", "max_width": "1200px", "display": "none"})
         self.picture.add_class("labkit-compare")
         self.times = widgets.HTML(layout={"max_width": "1200px", "display": "none"})
         self.times.add_class("labkit-compare-spent")
+        self.speak()
+
+    def speak(self) -> None:
+        """Says what it says in the language of the lab; what is ticked and chosen stays. The table's rows follow."""
+        self.table.words = table_words()
+        self.axis.description = tr("along")
+        for menu, known in ((self.axis, AXES), (self.form, LAYOUTS)):
+            chosen = menu.value
+            with menu.hold_sync():  # or the page would jump to the first one and back
+                menu.options, menu.value = _offered(known), chosen
+        self.hint.value = f'<div class="labkit-muted">{tr(HINT)}</div>'
+        self._listed = None
 
     @property
     def theme(self) -> str:
@@ -93,8 +106,9 @@ class Overview:
     def figure(self, chosen: Sequence[Run]) -> "Picture":
         """The comparison of any runs, along the chosen axis and in the chosen form."""
         from labkit.lab.comparison import compare_figure
+        from labkit.lab.fonts import plot_tr
 
-        return compare_figure(chosen, x=self.axis.value, layout=self.form.value, names=names(chosen))
+        return compare_figure(chosen, x=self.axis.value, layout=self.form.value, names=names(chosen, plot_tr))
 
     def draw(self) -> None:
         """Draws the comparison of the ticked runs, if it changed."""
@@ -103,13 +117,16 @@ class Overview:
         _display(self.hint, not shown)
         _display(self.tools, shown)
         if shown:
-            called = names(chosen)
+            from labkit.lab.fonts import plot_tr, spoken
+
+            called = names(chosen, tr)
             if self._plot is None:
                 from labkit.lab.comparison import ComparePlot
 
                 self._plot = ComparePlot()
             self._plot.theme = self.theme
-            png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=called)
+            drawn = called if spoken() == language.current() else names(chosen, plot_tr)
+            png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=drawn)
             if png is not None:
                 self.picture.value = png
             times = timebar.rows(chosen, called)
@@ -128,8 +145,12 @@ class Overview:
             elif kind == "delete":
                 self.store.delete(run, confirm=True)  # the table has asked
         except (ValueError, OSError) as problem:
-            self._told(str(problem))
+            self._told(retold(str(problem)))
         self._changed()
+
+
+def _offered(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(tr(name), name) for name in names]
 
 
 def _display(widget: widgets.Widget, shown: bool) -> None:

@@ -15,8 +15,9 @@ from labkit import garbage
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_menu
 from labkit.data.corpora import corpus_menu, read_corpus
-from labkit.lab import timebar, words
+from labkit.lab import language, timebar, words
 from labkit.lab.controls import Controls
+from labkit.lab.language import LANGUAGES, choose, retold, tr
 from labkit.lab.overview import Overview
 from labkit.lab.refresher import Refresher
 from labkit.lab.subshells import answer_at_once
@@ -42,6 +43,11 @@ BLANK = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
 )
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
+FONT_HINT = (
+    "No Chinese font was found, so pictures are in English, with … for Chinese names. Install one (Debian and Ubuntu: "
+    "apt-get install fonts-noto-cjk; Fedora: dnf install google-noto-sans-cjk-fonts; macOS and Windows have one), then "
+    "restart the kernel."
+)
 
 
 class TuningLab:
@@ -55,17 +61,21 @@ class TuningLab:
     from the one before, live run included.
     """
 
-    def __init__(self, runs: str | Path | None = None, config: RunConfig | None = None):
+    def __init__(self, runs: str | Path | None = None, config: RunConfig | None = None, language: str | None = None):
         """
         Args:
             runs: the folder of run folders; `labkit.folders.runs()` where not given.
             config: what the controls start with; the settings of LABKIT_DEFAULTS, or labkit's own, where not given.
+            language: `en` or `zh`, from now on and for all that is open; as it is where not given, see language.py.
         """
+        if language is not None:
+            choose(language)
         self.store = RunStore(Path(runs) if runs is not None else None)
         self._lock = threading.RLock()
         self._plans: dict[Any, tuple[int, int] | str] = {}
         self._shown: Run | None = None
         self._listed: Hashable = None
+        self._hinted: Hashable = None
         self._planned: Hashable = None
         self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None
@@ -144,12 +154,13 @@ class TuningLab:
     def _make(self, config: RunConfig) -> None:
         self.controls = Controls(config, corpora=corpus_menu(), encoders=encoder_menu())
         self.controls.on_change(self._settings_changed)
-        self.train_button = _button("Train", "play", "labkit-train", self._train_pressed, "primary")
-        self.stop_button = _button("Stop", "stop", "labkit-stop", lambda: self.stop())
-        self.empty_button = _button("Empty the queue", "times", "labkit-empty", self._empty_pressed)
+        self.train_button = _button("play", "labkit-train", self._train_pressed, "primary")
+        self.stop_button = _button("stop", "labkit-stop", lambda: self.stop())
+        self.empty_button = _button("times", "labkit-empty", self._empty_pressed)
+        self.language_switch = self._switch()
         self._plan, self._status = _html("labkit-plan"), _html("labkit-status")
         self._told, self._failure, self._about = _html("labkit-told"), _html("labkit-failure"), _html("labkit-about")
-        self._queue = _html("labkit-queue")
+        self._queue, self._font_hint = _html("labkit-queue"), _html("labkit-font-hint")
         self._time, self._operators = _html("labkit-spent"), _html("labkit-operators")
         self._live: LivePlot | None = None
         self.picture_widget = widgets.Image(value=BLANK, format="png", layout={"width": "100%", "max_width": "1100px"})
@@ -168,19 +179,52 @@ class TuningLab:
         )
         go = widgets.HBox([buttons, self._plan])
         go.add_class("labkit-go")
-        settings = _card("SETTINGS", self.controls.main, go, self._told, self.controls.advanced)
-        run = _card("RUN", self._status, self._queue_line, self._failure, self._about)
-        left, right = widgets.VBox([settings, run]), widgets.VBox([self.picture_widget, self._time, self._operators])
+        self._titles_of_cards = {title: widgets.HTML() for title in ("SETTINGS", "RUN", "RUNS", "TRY IT")}
+        self._footer = widgets.HTML()
+        self._speak()
+        head = widgets.HBox([self._titles_of_cards["SETTINGS"], self.language_switch])
+        head.add_class("labkit-head")
+        settings = _card(head, self.controls.main, go, self._told, self.controls.advanced)
+        run = _card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
+        pictures = [self._font_hint, self.picture_widget, self._time, self._operators]
+        left, right = widgets.VBox([settings, run]), widgets.VBox(pictures)
         left.add_class("labkit-left")
         right.add_class("labkit-right")
         top = widgets.HBox([left, right])
         top.add_class("labkit-top")
-        runs = _card("RUNS", *self.overview.widgets())
-        trying = _card("TRY IT", self.tryit.widget)
-        footer = widgets.HTML(f'<div class="labkit-muted">{FOOTER}</div>')
-        page = widgets.VBox([style, top, runs, trying, footer])
+        runs = _card(self._titles_of_cards["RUNS"], *self.overview.widgets())
+        trying = _card(self._titles_of_cards["TRY IT"], self.tryit.widget)
+        page = widgets.VBox([style, top, runs, trying, self._footer])
         page.add_class("labkit-lab")
         return page
+
+    def _switch(self) -> widgets.ToggleButtons:
+        """English | 中文."""
+        options = [(name, key) for key, name in LANGUAGES.items()]
+        switch = widgets.ToggleButtons(options=options, value=language.current(), style={"button_width": "auto"})
+        switch.add_class("labkit-language")
+        switch.observe(self._language_chosen, names="value")
+        return switch
+
+    def _language_chosen(self, change: Any) -> None:
+        choose(change.new)
+        self._refresher.poke()
+
+    def _speak(self) -> None:
+        """Says what stays on the page in the language of the lab; the rest is said anew with every look."""
+        self._spoken = self.language_switch.value = language.current()
+        self.stop_button.description, self.empty_button.description = tr("Stop"), tr("Empty the queue")
+        for title, widget in self._titles_of_cards.items():
+            widget.value = f'<div class="labkit-title">{tr(title)}</div>'
+        self._footer.value = f'<div class="labkit-muted">{tr(FOOTER)}</div>'
+        answer_at_once(self.stop_button, self.empty_button)
+
+    def _speak_again(self) -> None:
+        """Says all of it anew, as somebody chose another language, in this lab or in another one."""
+        self._speak()
+        self.controls.speak()
+        self.overview.speak()
+        self.tryit.speak()
 
     def _tick(self, run: Run) -> None:
         """Puts a new run beside those that are ticked; of more than AUTO_TICKED the oldest one makes room for it."""
@@ -206,7 +250,7 @@ class TuningLab:
             self._tell("")
             self.start()
         except (ValueError, OSError) as problem:
-            self._tell(str(problem))
+            self._tell(retold(str(problem)))
         finally:
             self.train_button.disabled = False
             answer_at_once(self.train_button)
@@ -233,6 +277,8 @@ class TuningLab:
 
     def _look(self) -> bool:
         with self._lock:
+            if self._spoken != language.current():
+                self._speak_again()
             runs = self.store.runs()
             live = [run for run in runs if run.is_live]
             queued = [run for run in runs if run.state == "queued"]
@@ -248,9 +294,9 @@ class TuningLab:
 
     def _list(self, runs: list[Run]) -> None:
         """What depends on which runs there are and not on how they go on: with many of them that costs most."""
-        listed = tuple((run.folder, run.label, run.state, run.created) for run in runs)
+        listed = (self._spoken, *((run.folder, run.label, run.state, run.created) for run in runs))
         if listed != self._listed:
-            self._listed, self._titles = listed, names(runs)
+            self._listed, self._titles = listed, names(runs, tr)
             self.tryit.refresh(runs, self._titles)
 
     def _nudge(self) -> None:
@@ -285,7 +331,7 @@ class TuningLab:
         _set(self._operators, timebar.operators(run))
         _set(self._queue, words.queue(queued, titles))
         _show(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
-        label = "Train next" if live or queued else "Train"
+        label = tr("Train next") if live or queued else tr("Train")
         for button, name, value in (
             (self.train_button, "description", label),
             (self.stop_button, "disabled", not live),
@@ -329,12 +375,21 @@ class TuningLab:
         if png is not None:
             self.picture_widget.value = png
         self.overview.draw()
+        self._hint_at_fonts()
+
+    def _hint_at_fonts(self) -> None:
+        """Tells what is missing where a picture would have Chinese in it, and no font to draw it with."""
+        from labkit.lab.fonts import drawable
+
+        if self._hinted == self._listed:
+            return
+        self._hinted, wanted = self._listed, [LANGUAGES[self._spoken], *self._titles.values()]
+        missing = any(drawable(text) != text for text in wanted)
+        _set(self._font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
 
 
-def _button(text: str, icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:
-    button = widgets.Button(
-        description=text, icon=icon, button_style=style, layout={"width": "auto", "min_width": "110px"}
-    )
+def _button(icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:
+    button = widgets.Button(icon=icon, button_style=style, layout={"width": "auto", "min_width": "110px"})
     button.add_class(name)
     button.on_click(lambda _: pressed())
     answer_at_once(button)
@@ -347,8 +402,8 @@ def _html(name: str) -> widgets.HTML:
     return line
 
 
-def _card(title: str, *children: widgets.Widget) -> widgets.VBox:
-    card = widgets.VBox([widgets.HTML(f'<div class="labkit-title">{title}</div>'), *children])
+def _card(*children: widgets.Widget) -> widgets.VBox:
+    card = widgets.VBox(children)
     card.add_class("labkit-card")
     return card
 

@@ -2,7 +2,8 @@
 
 import itertools
 import math
-import textwrap
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from matplotlib.text import Text
 
 from labkit.lab.area import Area
 from labkit.lab.curves import linear_ticks, up
+from labkit.lab.fonts import plot_retold, plot_tr
 from labkit.runs.run import Run
 
 
@@ -43,7 +45,10 @@ class StepAxis:
         middles = tuple((left + right) / 2 for left, right in itertools.pairwise(ticks))
         firsts = range(1, epochs + 1, together)
         marks = [f"{first}–{min(first + together - 1, epochs)}" for first in firsts]
-        marks = [f"epochs {marks[0]}", *marks[1:]] if together > 1 else [f"epoch {first}" for first in firsts]
+        if together > 1:
+            marks = [plot_tr("epochs {span}", span=marks[0]), *marks[1:]]
+        else:
+            marks = [plot_tr("epoch {number}", number=first) for first in firsts]
         boundaries = ticks[1:-1]
         return cls(float(steps), ticks, _step_labels(ticks), boundaries, middles, tuple(marks))
 
@@ -59,7 +64,7 @@ def _epochs_together(epochs: int) -> int:
 
 
 def _step_labels(ticks: Sequence[float]) -> tuple[str, ...]:
-    return ("step 0", *(f"{tick:,.0f}" for tick in ticks[1:]))
+    return (plot_tr("step 0"), *(f"{tick:,.0f}" for tick in ticks[1:]))
 
 
 def message(area: Area) -> Text:
@@ -77,10 +82,26 @@ def message(area: Area) -> Text:
 def no_steps(run: Run | None) -> str:
     """What an empty plot says."""
     if run is None:
-        return "no run yet"
+        return plot_tr("no run yet")
     if run.state == "queued":
-        return "waiting for its turn"
+        return plot_tr("waiting for its turn")
     if not run.is_final:
-        return "\n".join(filter(None, ("waiting for the first step", run.phase)))
-    reason = run.finished.reason if run.finished else ""
-    return "\n".join([f"{run.state} before the first step", *textwrap.wrap(reason, 52, max_lines=4, placeholder=" …")])
+        return "\n".join(filter(None, (plot_tr("waiting for the first step"), plot_tr(run.phase))))
+    reason = plot_retold(run.finished.reason) if run.finished else ""
+    ended = plot_tr("{state} before the first step", state=plot_tr(run.state))
+    return f"{ended}\n{wrapped(reason, 52, 4)}".strip()
+
+
+def wrapped(text: str, cells: int, lines: int) -> str:
+    """A text in at most so many lines of so many Latin letters; a Chinese one is as wide as two, and may end a line."""
+    pieces = re.findall(r"\s*(?:[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)", text.strip())
+    broken = [""]
+    for piece in pieces:
+        if broken[-1] and _cells(broken[-1] + piece) > cells:
+            broken.append("")
+        broken[-1] += piece if broken[-1] else piece.strip()
+    return "\n".join(broken[:lines]) + (" …" if len(broken) > lines else "")
+
+
+def _cells(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

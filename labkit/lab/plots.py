@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import numpy as np
 
+from labkit.lab import fonts
 from labkit.lab.area import Area, Box, visible
 from labkit.lab.canvas import Canvas, Picture, to_png
 from labkit.lab.comparison import ComparePlot, compare_figure
@@ -44,6 +45,7 @@ class LivePlot:
         self._theme = theme_named(theme)
         self._sheet: _Sheet | None = None
         self._drawn: Hashable = None
+        self._spoken = ""
 
     @property
     def theme(self) -> str:
@@ -59,6 +61,8 @@ class LivePlot:
     def draw(self, run: Run | None) -> bytes | None:
         """The picture as PNG, of empty axes for None; None when there is nothing new since the last draw."""
         with self._lock:
+            if fonts.spoken() != self._spoken:
+                self._spoken, self._sheet, self._drawn = fonts.spoken(), None, None
             shown = (run.folder, run.created) if run else None
             state = (shown, run.version if run else 0)
             if state == self._drawn:

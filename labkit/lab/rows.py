@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from labkit.config import knobs
+from labkit.lab import language
+from labkit.lab.language import retold, tr
+from labkit.lab.table import SAYS
 from labkit.lab.theme import colour_of
+from labkit.lab.words import STATES
 from labkit.runs.compare import Column, TableMaker, best_in, top_score
 from labkit.runs.run import Run
 
@@ -26,9 +30,9 @@ class Rows:
 
     def take(self, runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
         """Neither columns nor rows may be changed."""
-        shape = tuple((run.folder, run.config, run.name) for run in runs)
+        shape = (language.current(), *((run.folder, run.config, run.name) for run in runs))
         if shape != self._shape:
-            self._shape, self._maker = shape, TableMaker(runs)
+            self._shape, self._maker = shape, TableMaker(runs, tr)
             self._columns = _columns(self._maker.columns)
         top = top_score(runs)
         self._made = {
@@ -53,12 +57,20 @@ class Rows:
             "id": run.folder.name,
             "colour": [colour_of(run, "light"), colour_of(run, "dark")],
             "best": best,
-            "note": run.note or run.problem or "",
+            "note": run.note or retold(run.problem or ""),
         }
+
+
+def table_words() -> dict[str, str]:
+    """What RunsTable says by itself and in its text columns, in the language of the lab; empty for English."""
+    if language.current() == "en":
+        return {}
+    choices = {choice for knob in knobs().values() for choice in knob.choices}
+    return {text: tr(text) for text in (*SAYS, *STATES, "true", "false", *sorted(choices))}
 
 
 def _columns(fields: Sequence[Column]) -> list[Row]:
     return [
-        {"key": field.key, "label": field.label, "kind": field.kind, "best": field.best, "help": field.help}
+        {"key": field.key, "label": tr(field.label), "kind": field.kind, "best": field.best, "help": tr(field.help)}
         for field in sorted(fields, key=lambda field: field.key in knobs())  # scores first: names tell settings
     ]

@@ -11,6 +11,7 @@ from matplotlib.text import Text
 from labkit.config import show_rate
 from labkit.lab.area import Area, Box, put, say
 from labkit.lab.curves import LOG_LADDER, down, log_ticks, positive, up
+from labkit.lab.fonts import plot_tr
 from labkit.lab.planned import StepAxis
 from labkit.lab.theme import DASHES, Theme
 from labkit.runs.run import Run
@@ -20,7 +21,7 @@ class RatesPlot:
     """The learning rate of every group on a logarithmic axis, named at its peak."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
-        self.area = Area(figure, theme, box, "Learning rates")
+        self.area = Area(figure, theme, box, plot_tr("Learning rates"))
         self.curves: dict[str, tuple[Line2D, Text]] = {}
 
     def update(self, run: Run | None, axis: StepAxis) -> None:
@@ -54,7 +55,7 @@ class RatesPlot:
         for name, peak in sorted(peaks.items(), key=lambda item: -item[1]):
             if 0 < peak < row / 3 or row == math.inf:
                 row, column = max(peak, low), 0
-            text = f"{name} {round_rate(peak, 3)}" if peak else f"{name} 0 (frozen)"
+            text = f"{plot_tr(name)} {round_rate(peak, 3) if peak else plot_tr('0 (frozen)')}"
             y = max(row, low) * (high / low) ** 0.02
             say(self._curve(name)[1], text, (start + 0.32 * column) * width, y)
             column += 1
@@ -62,10 +63,10 @@ class RatesPlot:
 
 def _rates_in_words(run: Run | None, peaks: dict[str, float]) -> str:
     if run and run.is_live:
-        now = [f"{name} {round_rate(values[-1])}" for name, values in run.steps.rates.items() if len(values)]
-        return f"now: {', '.join(now)}" if now else ""
+        now = [f"{plot_tr(name)} {round_rate(values[-1])}" for name, values in run.steps.rates.items() if len(values)]
+        return plot_tr("now: {rates}", rates=", ".join(now)) if now else ""
     if peaks.get("encoder") and peaks.get("head"):
-        return f"the head's peak is {peaks['head'] / peaks['encoder']:.3g} × the encoder's"
+        return plot_tr("the head's peak is {ratio} × the encoder's", ratio=f"{peaks['head'] / peaks['encoder']:.3g}")
     return ""
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labkit.lab.area import Area, Box, put_marked, say
+from labkit.lab.fonts import plot_tr
 from labkit.lab.planned import StepAxis, message
 from labkit.lab.theme import Theme
 from labkit.runs.run import Run
@@ -17,7 +18,7 @@ class ScorePlot:
     """Entity F1 on dev; the best point has a ring and its value."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
-        self.area = Area(figure, theme, box, "F1 on dev (higher is better)")
+        self.area = Area(figure, theme, box, plot_tr("F1 on dev (higher is better)"))
         self.f1 = self.area.line(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
         self.ring = self.area.line(theme.score, 0, marker="o", markersize=10, markerfacecolor="none", clip_on=False)
         self.value = self.area.words(color=theme.score, fontweight="bold", ha="center")
@@ -54,15 +55,15 @@ def fit_score(areas: Sequence[Area], best: float) -> None:
 
 
 def _no_scores(run: Run) -> str:
-    return "it was never evaluated" if run.is_final else "waiting for the first evaluation"
+    return plot_tr("it was never evaluated") if run.is_final else plot_tr("waiting for the first evaluation")
 
 
 def _scores(run: Run | None) -> str:
     if run is None or not run.best:
         return ""
-    parts = [f"best {run.best.f1:.3f} at epoch {run.best.epoch:.3g}"]
+    parts = [plot_tr("best {f1} at epoch {epoch}", f1=f"{run.best.f1:.3f}", epoch=f"{run.best.epoch:.3g}")]
     if run.evaluations[-1:] and run.evaluations[-1].step != run.best.step:
-        parts.append(f"latest {run.evaluations[-1].f1:.3f}")
+        parts.append(plot_tr("latest {f1}", f1=f"{run.evaluations[-1].f1:.3f}"))
     if run.test:
-        parts.append(f"on test {run.test.f1:.3f}")
+        parts.append(plot_tr("on test {f1}", f1=f"{run.test.f1:.3f}"))
     return ", ".join(parts)

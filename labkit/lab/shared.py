@@ -9,6 +9,7 @@ import numpy as np
 
 from labkit.lab.area import Area
 from labkit.lab.curves import Array, linear_ticks, smooth, smoothing_span, up
+from labkit.lab.fonts import plot_tr
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 
@@ -57,9 +58,10 @@ class Curves:
     def span_x(self, areas: Sequence[Area], drawn: Sequence[Drawn], most_ticks: int = 4) -> float:
         """All areas from 0 to the longest run's planned end, where that is known; returns it."""
         high = max((self._end(run, each) for run, each in zip(self.runs, drawn, strict=True)), default=1.0)
-        unit, size = (" min", 60.0) if self.x == "seconds" and high > 180 else _UNITS[self.x]
+        unit, size = ("min", 60.0) if self.x == "seconds" and high > 180 else _UNITS[self.x]
         ticks = linear_ticks(high / size, most_ticks, whole=self.x in ("step", "epoch"))
-        labels = [f"{self.x} 0" if not unit else f"0{unit}", *(_short(tick) for tick in ticks[1:])]
+        unit = f" {plot_tr(unit)}" if unit else ""
+        labels = [f"0{unit}" if unit else f"{plot_tr(self.x)} 0", *(_short(tick) for tick in ticks[1:])]
         for area in areas:
             area.span_x(high, [tick * size for tick in ticks], labels if area.labels_y else ["0", *labels[1:]])
         return high
@@ -73,7 +75,7 @@ class Curves:
         return up(last) if last else 1.0
 
 
-_UNITS = {"step": ("", 1.0), "epoch": ("", 1.0), "tokens": (" tokens", 1.0), "seconds": (" s", 1.0)}
+_UNITS = {"step": ("", 1.0), "epoch": ("", 1.0), "tokens": ("tokens", 1.0), "seconds": ("s", 1.0)}
 
 
 def _short(number: float) -> str:
@@ -116,8 +118,11 @@ def _width(words: str) -> float:
 
 def standing(run: Run) -> str:
     """`best F1 0.512`, and what became of the run where that is not `completed`."""
-    score = f"best F1 {run.best.f1:.3f}" if run.best else "no F1 yet" if not run.is_final else "no F1"
-    return score if run.state == "completed" else f"{score}, {run.state}"
+    if run.best:
+        score = f"{plot_tr('best F1')} {run.best.f1:.3f}"
+    else:
+        score = plot_tr("no F1") if run.is_final else plot_tr("no F1 yet")
+    return score if run.state == "completed" else f"{score}, {plot_tr(run.state)}"
 
 
 def leader(runs: Sequence[Run]) -> int | None:

@@ -101,7 +101,7 @@ class RunsView {
     for (const space of [this.above, this.below, this.widest]) space.setAttribute("aria-hidden", "true");
     this.above.className = this.below.className = "labkit-space";
     this.widest.className = "labkit-widest";
-    this.empty = element("div", "labkit-empty", "No runs yet. Set the sliders and press Train.");
+    this.empty = element("div", "labkit-empty");
     this.root.append(this.table, this.empty);
     root.append(this.root);
     this.root.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -109,10 +109,22 @@ class RunsView {
     this.draw();
   }
 
+  // What the table says, in the language of the lab; the texts are in the catalogue by their English.
+  say(text) {
+    return this.model.get("words")[text] ?? text;
+  }
+
+  shown(row, column) {
+    const text = format(row[column.key], column.kind);
+    return ["text", "state"].includes(column.kind) ? this.say(text) : text;
+  }
+
   drawHead() {
+    setText(this.empty, this.say("No runs yet. Set the sliders and press Train."));
     const row = element("tr");
     const corner = element("th", "labkit-check", "", { scope: "col" });
-    this.all = element("input", "", "", { type: "checkbox", "aria-label": "select all runs", title: "select all runs" });
+    const all = this.say("select all runs");
+    this.all = element("input", "", "", { type: "checkbox", "aria-label": all, title: all });
     this.all.addEventListener("change", () => this.select(this.all.checked ? this.model.get("rows").map((r) => r.id) : []));
     corner.append(this.all);
     row.append(corner, ...this.model.get("columns").map((column) => this.header(column)));
@@ -126,7 +138,7 @@ class RunsView {
 
   header(column) {
     const cell = element("th", `labkit-${align(column)} labkit-kind-${column.kind}`, "", { scope: "col", "data-key": column.key });
-    const button = element("button", "labkit-sort", column.label, { type: "button", title: column.help || `sort by ${column.label}` });
+    const button = element("button", "labkit-sort", column.label, { type: "button", title: column.help || `${this.say("sort by")} ${column.label}` });
     button.addEventListener("click", () => this.sortBy(column));
     cell.append(button);
     return cell;
@@ -183,7 +195,7 @@ class RunsView {
       if (this.measured.has(row)) continue;
       this.measured.add(row);
       this.model.get("columns").forEach((column, index) => {
-        const text = format(row[column.key], column.kind) + (column.best ? "★ " : "");
+        const text = this.shown(row, column) + (column.best ? "★ " : "");
         if (column.kind !== "name" && text.length > cells[index + 1].textContent.length) setText(cells[index + 1], text);
       });
     }
@@ -225,11 +237,11 @@ class RunsView {
     if (held.drawn === row) return;
     held.drawn = row;
     const best = new Set(row.best || []);
-    held.checkbox.setAttribute("aria-label", `select ${row.name || row.id}`);
+    held.checkbox.setAttribute("aria-label", `${this.say("select")} ${row.name || row.id}`);
     for (const column of this.model.get("columns")) {
       const cell = held.cells.get(column.key);
       cell.classList.toggle("labkit-best", best.has(column.key));
-      const text = format(row[column.key], column.kind);
+      const text = this.shown(row, column);
       if (column.kind === "name") this.drawName(held, row, text);
       else if (column.kind === "state") this.drawChip(cell.firstChild, row, text);
       else setText(cell, text);
@@ -249,7 +261,7 @@ class RunsView {
     const remove = held.actions.querySelector(".labkit-do-delete");
     if (!remove) return;
     remove.disabled = LIVE.includes(row.state);
-    remove.title = remove.disabled ? "stop the run before deleting it" : "delete";
+    remove.title = remove.disabled ? this.say("stop the run before deleting it") : this.say("delete");
   }
 
   drawChip(chip, row, text) {
@@ -294,7 +306,9 @@ class RunsView {
   }
 
   offerActions(held, id) {
-    const [rename, note, remove] = [iconButton("rename", "rename"), iconButton("note", "write a note"), iconButton("delete", "delete")];
+    const rename = iconButton("rename", this.say("rename"));
+    const note = iconButton("note", this.say("write a note"));
+    const remove = iconButton("delete", this.say("delete"));
     rename.addEventListener("click", () => this.edit(held, id, "rename"));
     note.addEventListener("click", () => this.edit(held, id, "note"));
     remove.addEventListener("click", () => this.askDelete(held, id));
@@ -303,7 +317,7 @@ class RunsView {
   }
 
   askDelete(held, id) {
-    const [yes, no] = [element("button", "labkit-yes", "yes", { type: "button" }), element("button", "labkit-no", "no", { type: "button" })];
+    const [yes, no] = ["yes", "no"].map((word) => element("button", `labkit-${word}`, this.say(word), { type: "button" }));
     const back = () => {
       this.offerActions(held, id);
       this.draw();
@@ -314,7 +328,7 @@ class RunsView {
       this.model.send({ kind: "delete", id, text: "" });
     });
     no.addEventListener("click", back);
-    held.actions.replaceChildren(element("span", "labkit-ask", "delete?"), yes, no);
+    held.actions.replaceChildren(element("span", "labkit-ask", this.say("delete?")), yes, no);
     held.actions.onkeydown = (event) => event.key === "Escape" && back();
     no.focus({ preventScroll: true });
   }
@@ -323,7 +337,8 @@ class RunsView {
     if (this.editing !== null) return;
     const place = kind === "rename" ? held.name : held.note;
     const old = place.textContent;
-    const input = element("input", "labkit-edit", "", { type: "text", "aria-label": kind, placeholder: kind === "note" ? "note" : "name" });
+    const placeholder = kind === "note" ? this.say("note") : this.say("name");
+    const input = element("input", "labkit-edit", "", { type: "text", "aria-label": placeholder, placeholder });
     input.value = old;
     this.editing = id;
     const close = (commit) => {
@@ -414,7 +429,7 @@ function render({ model, el }) {
   const view = new RunsView(model, el);
   const draw = () => view.draw();
   const redraw = () => (view.drawHead(), view.draw());
-  const events = { "change:rows": draw, "change:selected": draw, "change:sort": draw, "change:columns": redraw, "msg:custom": draw };
+  const events = { "change:rows": draw, "change:selected": draw, "change:sort": draw, "change:columns": redraw, "change:words": redraw, "msg:custom": draw };
   for (const [name, heard] of Object.entries(events)) model.on(name, heard);
   return () => Object.entries(events).forEach(([name, heard]) => model.off(name, heard));
 }

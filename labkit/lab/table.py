@@ -9,6 +9,21 @@ import anywidget
 import traitlets
 
 ACTIONS = ("rename", "note", "delete")
+SAYS = (  # what table.js says by itself
+    "No runs yet. Set the sliders and press Train.",
+    "select all runs",
+    "select",
+    "sort by",
+    "rename",
+    "write a note",
+    "delete",
+    "delete?",
+    "yes",
+    "no",
+    "stop the run before deleting it",
+    "note",
+    "name",
+)
 OnAction = Callable[[str, str, str], None]
 
 
@@ -24,7 +39,8 @@ class RunsTable(anywidget.AnyWidget):
     given: the same dict again means that nothing in it is new, and it is not looked at.
 
     `selected` holds ids; `sort` is `{"key": …, "ascending": …}`, an empty key keeping the order of `rows`; `theme` is
-    `light` or `dark`, as the page has it.
+    `light` or `dark`, as the page has it. `words` are what the table itself says and what stands in its text columns,
+    by the English; what is not in it is shown as it is.
     """
 
     _esm = Path(__file__).with_name("table.js")
@@ -34,6 +50,7 @@ class RunsTable(anywidget.AnyWidget):
     rows: Any = traitlets.List().tag(sync=True)  # of dicts; checked below, where those that are known are passed over
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
     sort = traitlets.Dict(default_value={"key": "", "ascending": True}).tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
     theme = traitlets.Enum(("light", "dark"), default_value="light").tag(sync=True)
 
     def __init__(self, **traits: Any):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labkit.lab import words
+from labkit.lab.language import tr
 from labkit.lab.theme import THEMES, Theme
 from labkit.runs.run import Run
 from labkit.runs.spent import PARTS, PartSpent, parts_of, percent
@@ -47,7 +48,7 @@ def strip(run: Run | None) -> str:
     known = bool(run and run.spent)
     legend = "".join(_key(part, known) for part in parts)
     return (
-        f'<div class="labkit-time"><div class="labkit-time-head"><b>{TITLE}</b><span>{_figures(run)}</span></div>'
+        f'<div class="labkit-time"><div class="labkit-time-head"><b>{tr(TITLE)}</b><span>{_figures(run)}</span></div>'
         f'{_bar(parts if known else [])}<div class="labkit-time-legend">{legend}</div></div>'
     )
 
@@ -58,12 +59,12 @@ def rows(runs: Sequence[Run], names: Mapping[Path, str]) -> str:
     if not any(run.spent for run in shown):
         return ""
     parts = {part.name for run in shown for part in parts_of(run.spent)}
-    legend = "".join(f"<span>{_mark(name)}{name}</span>" for name in PARTS if name in parts)
+    legend = "".join(f"<span>{_mark(name)}{tr(name)}</span>" for name in PARTS if name in parts)
     bars = "".join(_row(run, names.get(run.folder, run.title)) for run in shown)
     left_out = len(runs) - len(shown)
-    more = f'<div class="labkit-muted">and {left_out} more runs</div>' if left_out else ""
+    more = f'<div class="labkit-muted">{tr("and {count} more runs", count=left_out)}</div>' if left_out else ""
     return (
-        f'<div class="labkit-time"><div class="labkit-time-head"><b>{TITLE}</b></div>'
+        f'<div class="labkit-time"><div class="labkit-time-head"><b>{tr(TITLE)}</b></div>'
         f'<div class="labkit-time-legend">{legend}</div><div class="labkit-time-rows">{bars}</div>{more}</div>'
     )
 
@@ -74,41 +75,43 @@ def operators(run: Run | None) -> str:
         return ""
     found = run.profiled
     if found is None:
-        told = "no step was recorded" if run.is_final else "a few steps in mid-run will be recorded"
-        return f'<div class="labkit-muted">Operators of {html.escape(run.title)}: {told}</div>'
+        told = tr("no step was recorded") if run.is_final else tr("a few steps in mid-run will be recorded")
+        return f'<div class="labkit-muted">{html.escape(tr("Operators of {run}", run=run.title))}: {told}</div>'
     cells = [
         (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", percent(each.share))
         for each in found.operators
     ]
     trace = str(run.folder / found.trace) if found.trace else ""
-    where = f"<div>All of it, for ui.perfetto.dev or chrome://tracing: <code>{html.escape(trace)}</code></div>"
-    summary = f"Operators of {run.title}, in {found.steps} steps up to step {found.step:,}"
-    return (
-        f"<details><summary>{html.escape(summary)}</summary>"
-        f"{words.table(('operator', 'calls', 'own time', 'share'), cells)}{where if trace else ''}</details>"
-    )
+    viewers = tr("All of it, for ui.perfetto.dev or chrome://tracing:")
+    where = f"<div>{viewers} <code>{html.escape(trace)}</code></div>" if trace else ""
+    seen = {"run": run.title, "steps": found.steps, "step": f"{found.step:,}"}
+    summary = html.escape(tr("Operators of {run}, in {steps} steps up to step {step}", **seen))
+    heads = (tr("operator"), tr("calls"), tr("own time"), tr("share"))
+    return f"<details><summary>{summary}</summary>{words.table(heads, cells)}{where}</details>"
 
 
 def _figures(run: Run | None) -> str:
     if run is None or run.spent is None:
-        told = "not told by this run" if run and run.is_final else "known as soon as a run trains"
-        return told
+        return tr("not told by this run") if run and run.is_final else tr("known as soon as a run trains")
     summary = run.summary()
     time = words.duration(sum(run.spent.spent.values()))
-    step = f", {1000 * summary.all_steps_s / summary.step:,.0f} ms a step" if summary.step else ""
-    return f"{html.escape(run.title)}: {time}{'' if run.is_final else ' so far'}{step}"
+    spent = time if run.is_final else tr("{time} so far", time=time)
+    if summary.step:
+        took = f"{1000 * summary.all_steps_s / summary.step:,.0f}"
+        spent = tr("{time}, {took} ms a step", time=spent, took=took)
+    return f"{html.escape(run.title)}: {spent}"
 
 
 def _bar(parts: Sequence[PartSpent]) -> str:
     seen = [part for part in parts if part.share >= SMALLEST]
-    told = ", ".join(f"{part.name} {percent(part.share)}" for part in seen)
+    told = ", ".join(f"{tr(part.name)} {percent(part.share)}" for part in seen)
     inner = "".join(_part(part) for part in seen)
     return f'<div class="labkit-time-bar" role="img" aria-label="{html.escape(told)}">{inner}</div>'
 
 
 def _part(part: PartSpent) -> str:
     label = percent(part.share) if part.share >= LABELLED else ""
-    label = f"{part.name} {label}" if part.share >= NAMED else label
+    label = f"{tr(part.name)} {label}" if part.share >= NAMED else label
     how = f"flex-grow: {part.share:.4f}; {_paint(part.name)}"
     return f'<div class="labkit-part" style="{how}"><span>{html.escape(label)}</span>{_told(part)}</div>'
 
@@ -123,7 +126,7 @@ def _key(part: PartSpent, known: bool) -> str:
     """A line of the legend: it always has its place, so that nothing jumps."""
     share = percent(part.share) if known else "–"
     told = _told(part) if known else ""
-    return f'<span class="labkit-part">{_mark(part.name)}{html.escape(part.name)} <b>{share}</b>{told}</span>'
+    return f'<span class="labkit-part">{_mark(part.name)}{html.escape(tr(part.name))} <b>{share}</b>{told}</span>'
 
 
 def _mark(name: str) -> str:
@@ -137,5 +140,5 @@ def _paint(name: str) -> str:
 
 def _told(part: PartSpent) -> str:
     """What is shown in the heading while the mouse is over a part."""
-    told = f"<b>{html.escape(part.name)}</b> {part.seconds:,.1f} s, {percent(part.share)}"
-    return f'<div class="labkit-time-told">{told}{": " if part.about else ""}{html.escape(part.about)}</div>'
+    told = f"<b>{html.escape(tr(part.name))}</b> {part.seconds:,.1f} s, {percent(part.share)}"
+    return f'<div class="labkit-time-told">{told}{": " if part.about else ""}{html.escape(tr(part.about))}</div>'

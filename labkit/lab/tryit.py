@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.lab import words
+from labkit.lab.language import retold, tr
 from labkit.lab.theme import THEMES
 from labkit.runs.store import Run
 from labkit.training import launch
@@ -23,32 +24,42 @@ class TryIt:
     def __init__(self, predict: Callable[[Path, str], dict[str, Any]] = launch.predict):
         self._predict = predict
         self._runs: dict[str, Run] = {}
-        self._offered: str | None = None
-        self.run = widgets.Dropdown(options=[], description="by run", layout={"width": "min(100%, 420px)"})
+        self._offered: Path | None = None
+        self.run = widgets.Dropdown(options=[], layout={"width": "min(100%, 420px)"})
         self.run.style.description_width = "52px"
         wide = {"width": "calc(100% - 6px)"}
         self.text = widgets.Textarea(value=EXAMPLE, rows=2, layout=wide, continuous_update=False)
-        self.button = widgets.Button(description="Mark entities", icon="tags", layout={"width": "140px"})
+        self.button = widgets.Button(icon="tags", layout={"width": "140px"})
         self.answer = widgets.HTML()
         for widget, name in ((self.run, "run"), (self.text, "text"), (self.button, "go"), (self.answer, "answer")):
             widget.add_class(f"labkit-try-{name}")
         self.button.on_click(lambda _: threading.Thread(target=self.go, daemon=True).start())
         self._tools = widgets.HBox([self.run, self.button], layout={"flex_flow": "row wrap"})
-        self._hint = widgets.HTML('<div class="labkit-muted">As soon as a run has kept its weights, try it here.</div>')
+        self._hint = widgets.HTML()
         self.widget = widgets.VBox([self._hint, self.text, self._tools, self.answer])
+        self._answered: Callable[[], str] = str
+        self.speak()
         self.refresh([], {})
+
+    def speak(self) -> None:
+        """Says what it says in the language of the lab."""
+        self.run.description = tr("by run")
+        self.button.description = tr("Mark entities")
+        self._hint.value = _muted(tr("As soon as a run has kept its weights, try it here."))
+        self.answer.value = self._answered()
 
     def refresh(self, runs: Sequence[Run], names: dict[Path, str]) -> None:
         """Offers the runs that have weights, the newest first, which is offered until somebody chooses another."""
         usable = [run for run in reversed(runs) if run.is_final and has_weights(run)]
+        before = self._runs.get(self.run.value or "")
         self._runs = {names[run.folder]: run for run in usable}
         if tuple(self.run.options) != tuple(self._runs):
-            chosen = self.run.value
+            chosen = names.get(before.folder) if before else None  # it may have another name by now
             self.run.options = list(self._runs)
             newest = next(iter(self._runs), None)
-            kept = chosen in self._runs and chosen != self._offered  # somebody chose it
+            kept = before is not None and before.folder != self._offered and chosen in self._runs  # somebody chose it
             self.run.value = chosen if kept else newest
-            self._offered = newest
+            self._offered = usable[0].folder if usable else None
         for widget, shown in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
             wanted = None if shown else "none"
             if widget.layout.display != wanted:
@@ -56,15 +67,21 @@ class TryIt:
 
     def go(self) -> None:
         """Tags the text; says in `answer` what came out, or what went wrong."""
-        run = self._runs.get(self.run.value or "")
-        if run is None or not self.text.value.strip():
-            self.answer.value = '<div class="labkit-muted">Type a sentence and choose a run.</div>'
-            return
-        self.answer.value = '<div class="labkit-muted">reading…</div>'
+        run, text = self._runs.get(self.run.value or ""), self.text.value
+        if run is None or not text.strip():
+            return self._answer(lambda: _muted(tr("Type a sentence and choose a run.")))
+        self._answer(lambda: _muted(tr("reading…")))
         try:
-            self.answer.value = shown(self.text.value, self._predict(run.folder, self.text.value), run)
+            found = self._predict(run.folder, text)
         except (ValueError, RuntimeError, OSError) as problem:
-            self.answer.value = f'<div class="labkit-problem">{html.escape(str(problem))}</div>'
+            told = str(problem)
+            return self._answer(lambda: f'<div class="labkit-problem">{html.escape(retold(told))}</div>')
+        self._answer(lambda: shown(text, found, run))
+
+    def _answer(self, say: Callable[[], str]) -> None:
+        """Shows what `say` says, now and whenever the language changes."""
+        self._answered = say
+        self.answer.value = say()
 
 
 def shown(text: str, found: dict[str, Any], run: Run) -> str:
@@ -73,9 +90,18 @@ def shown(text: str, found: dict[str, Any], run: Run) -> str:
     colours = THEMES["light"].runs
     by_type = {name: colours[place % len(colours)] for place, name in enumerate(types)}
     count = len(found["entities"])
-    told = "no entity" if count == 0 else "1 entity" if count == 1 else f"{count} entities"
-    line = f'<div class="labkit-muted">{told} found by {html.escape(run.title)} in {found["seconds"]:.1f} s</div>'
-    return words.marked(text, found["entities"], by_type) + line
+    told = {"count": count, "run": html.escape(run.title), "time": f"{found['seconds']:.1f}"}
+    if count == 0:
+        line = tr("no entity found by {run} in {time} s", **told)
+    elif count == 1:
+        line = tr("1 entity found by {run} in {time} s", **told)
+    else:
+        line = tr("{count} entities found by {run} in {time} s", **told)
+    return words.marked(text, found["entities"], by_type) + _muted(line)
+
+
+def _muted(line: str) -> str:
+    return f'<div class="labkit-muted">{line}</div>'
 
 
 def has_weights(run: Run) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from labkit.config import show_rate
+from labkit.events import CorpusRead, GroupAudit
+from labkit.lab.language import retold, tr
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
 
@@ -29,38 +31,44 @@ def duration(seconds: float) -> str:
 def roughly(seconds: float) -> str:
     """A time as one would say it: `20 s`, `3 min`, `1.5 h`."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return tr("{number} s", number=max(1, round(seconds)))
+    if seconds < 5400:
+        return tr("{number} min", number=f"{seconds / 60:.0f}")
+    return tr("{number} h", number=f"{seconds / 3600:.1f}")
 
 
 def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") -> str:
     """What pressing Train will do."""
     if problem:
-        return f'<div class="labkit-problem">{html.escape(problem)}</div>'
+        return f'<div class="labkit-problem">{html.escape(retold(problem))}</div>'
     if estimate is None:
-        return '<div class="labkit-muted">counting the corpus…</div>'
-    about = "" if estimate.is_counted else "about "
-    steps = f"{about}<b>{estimate.steps:,} steps</b> ({estimate.steps_per_epoch:,} an epoch)"
-    if estimate.seconds is not None:
-        time = f"about <b>{roughly(estimate.seconds)}</b>, judging {html.escape(estimate.basis or '')}"
+        return f'<div class="labkit-muted">{tr("counting the corpus…")}</div>'
+    counts = {"steps": f"{estimate.steps:,}", "per_epoch": f"{estimate.steps_per_epoch:,}"}
+    if estimate.is_counted:
+        steps = tr("<b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
     else:
-        time = "time unknown until a first run"
-    told = "".join(f'<div class="labkit-warning">{html.escape(each)}</div>' for each in warnings)
-    return f"<div>{steps}, {time}</div>{told}"
+        steps = tr("about <b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
+    if estimate.seconds is not None:
+        basis = html.escape(retold(estimate.basis or ""))
+        time = tr("about <b>{time}</b>, judging {basis}", time=roughly(estimate.seconds), basis=basis)
+    else:
+        time = tr("time unknown until a first run")
+    told = "".join(f'<div class="labkit-warning">{html.escape(retold(each))}</div>' for each in warnings)
+    return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{told}"
 
 
 def status(run: Run | None, name: str) -> str:
     """A run's state in words, and its progress."""
     if run is None:
-        return '<div class="labkit-muted">No run yet: choose settings and press Train.</div>'
+        return f'<div class="labkit-muted">{tr("No run yet: choose settings and press Train.")}</div>'
     head = f"<b>{html.escape(name)}</b> · {html.escape(_state(run))}"
     return f"<div>{head}</div>{_bar(run)}<div class='labkit-figures'>{_figures(run)}</div>"
 
 
 def _state(run: Run) -> str:
     if run.state in ("starting", "running") and run.phase:
-        return run.phase
-    return STATES.get(run.state, run.state)
+        return tr(run.phase)
+    return tr(STATES.get(run.state, run.state))
 
 
 def _bar(run: Run) -> str:
@@ -73,13 +81,17 @@ def _figures(run: Run) -> str:
     """Always the same five, in the same places: what is not known yet is a dash, so that nothing jumps."""
     progress = run.progress()
     figures = {
-        "epoch": f"{progress.epoch:.1f} of {progress.epochs}" if progress.epochs else "",
-        "step": f"{progress.step:,} of {progress.steps:,}" if progress.steps else "",
-        "tokens/s": f"{progress.tokens_per_s:,.0f}" if progress.tokens_per_s else "",
-        "best F1": f"{run.best.f1:.3f}" if run.best else "",
-        "took" if run.is_final else "left": _time(run),
+        tr("epoch"): _of(f"{progress.epoch:.1f}", progress.epochs),
+        tr("step"): _of(f"{progress.step:,}", progress.steps),
+        tr("tokens/s"): f"{progress.tokens_per_s:,.0f}" if progress.tokens_per_s else "",
+        tr("best F1"): f"{run.best.f1:.3f}" if run.best else "",
+        tr("took") if run.is_final else tr("left"): _time(run),
     }
     return "".join(f"<span>{name} <b>{html.escape(figure or '–')}</b></span>" for name, figure in figures.items())
+
+
+def _of(done: str, planned: int | None) -> str:
+    return tr("{done} of {all}", done=done, all=f"{planned:,}") if planned else ""
 
 
 def _time(run: Run) -> str:
@@ -94,14 +106,13 @@ def failure(run: Run | None) -> str:
     if run is None:
         return ""
     if run.problem:
-        return f'<div class="labkit-problem">{html.escape(run.problem)}</div>'
+        return f'<div class="labkit-problem">{html.escape(retold(run.problem))}</div>'
     end = run.finished
     if end is None or end.state != "failed":
         return ""
-    line = f"<b>{html.escape(end.reason)}</b> {html.escape(end.hint)}"
-    details = (
-        f"<details><summary>Details</summary><pre>{html.escape(end.details)}</pre></details>" if end.details else ""
-    )
+    line = f"<b>{html.escape(retold(end.reason))}</b> {html.escape(retold(end.hint))}"
+    details = f"<details><summary>{tr('Details')}</summary><pre>{html.escape(end.details)}</pre></details>"
+    details = details if end.details else ""
     return f'<div class="labkit-problem" role="alert">{line}{details}</div>'
 
 
@@ -110,14 +121,14 @@ def queue(runs: Sequence[Run], names: dict[Any, str]) -> str:
     if not runs:
         return ""
     listed = ", ".join(html.escape(names.get(run.folder, run.title)) for run in runs)
-    return f"<b>{len(runs)} waiting:</b> {listed}"
+    return f"<b>{tr('{count} waiting:', count=len(runs))}</b> {listed}"
 
 
 def about(run: Run | None) -> str:
     """What a run trains, on what, and with which groups: folded away."""
     if run is None or not (run.corpus or run.groups):
         return ""
-    return _folded(f"Corpus, device and learning-rate groups of {run.title}", _about(run))
+    return _folded(tr("Corpus, device and learning-rate groups of {run}", run=run.title), _about(run))
 
 
 def _folded(title: str, content: str) -> str:
@@ -127,31 +138,48 @@ def _folded(title: str, content: str) -> str:
 def _about(run: Run) -> str:
     lines = []
     if corpus := run.corpus:
-        counts = (corpus.train_sentences, corpus.dev_sentences, corpus.test_sentences)
-        parts = "{:,} training, {:,} dev, {:,} test sentences".format(*counts)
-        lines.append(f"{html.escape(corpus.name)}: {parts}, {len(corpus.tags)} tags")
-        lines += [html.escape(note) for note in corpus.notes]
+        lines.append(_parts(corpus))
+        lines += [retold(note) for note in corpus.notes]
     if plan := run.plan:
-        lines.append(html.escape(f"{plan.device_name} ({plan.device}), computing in {plan.precision}"))
-    told = "".join(f"<li>{line}</li>" for line in lines)
+        device = f"{plan.device_name} ({plan.device})"
+        lines.append(tr("{device}, computing in {precision}", device=device, precision=plan.precision))
+    told = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return f"<ul>{told}</ul>{_groups(run)}"
+
+
+def _parts(corpus: CorpusRead) -> str:
+    return tr(
+        "{corpus}: {train} training, {dev} dev, {test} test sentences, {tags} tags",
+        corpus=corpus.name,
+        train=f"{corpus.train_sentences:,}",
+        dev=f"{corpus.dev_sentences:,}",
+        test=f"{corpus.test_sentences:,}",
+        tags=len(corpus.tags),
+    )
 
 
 def _groups(run: Run) -> str:
     heads = ("group", "tensors", "parameters", "peak rate", "schedule", "warm-up", "weight decay")
     rows = [
         (
-            group.name,
+            tr(group.name),
             f"{group.tensors}",
-            f"{group.parameters:,}" + (f" and {group.resting:,} that no sentence touches" if group.resting else ""),
+            _parameters(group),
             show_rate(group.rate),
-            group.schedule,
-            f"{group.warmup_steps:,} steps",
-            f"{group.weight_decay:g}, none for {group.undecayed_tensors} tensors",
+            tr(group.schedule),
+            tr("{count} steps", count=f"{group.warmup_steps:,}"),
+            tr("{decay}, none for {count} tensors", decay=f"{group.weight_decay:g}", count=group.undecayed_tensors),
         )
         for group in run.groups
     ]
-    return table(heads, rows) if rows else ""
+    return table([tr(head) for head in heads], rows) if rows else ""
+
+
+def _parameters(group: GroupAudit) -> str:
+    trained = f"{group.parameters:,}"
+    if not group.resting:
+        return trained
+    return tr("{count} and {resting} that no sentence touches", count=trained, resting=f"{group.resting:,}")
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -201,5 +229,5 @@ def _title(entity: dict[str, Any]) -> str:
     share = entity.get("confidence")
     if share is None:
         return ""
-    told = f"{entity['type']}: tagged so with a probability of {confidence(share)}"
+    told = tr("{type}: tagged so with a probability of {share}", type=entity["type"], share=confidence(share))
     return f' title="{html.escape(told)}"'

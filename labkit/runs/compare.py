@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ __all__ = ["Column", "Estimate", "Table", "TableMaker", "best_in", "differences"
 __all__ += ["markdown", "names", "rank", "shown", "table", "top_score"]
 
 Value = str | int | float | bool | None
+Say = Callable[..., str]  # says a text, its {places} filled, in the language of whoever asks
 _KNOBS = knobs()
 MOST_PARTS = 4  # of a name; more would not be read
 BEST = "★"
@@ -90,12 +91,18 @@ def shown(field: str, value: Value) -> str:
     return str(value) or "none"
 
 
-def names(runs: Sequence[Run]) -> dict[Path, str]:
+def plainly(text: str, **values: object) -> str:
+    """Says a text as it is: in English."""
+    return text.format(**values) if values else text
+
+
+def names(runs: Sequence[Run], say: Say = plainly) -> dict[Path, str]:
     """What to call each run, by its folder: `#12 head 1e-3 · batch 8`, made of what differs among these runs.
 
     A name that a user gave wins: `#12 my name`. Where nothing differs: `#12`.
     """
-    return {run.folder: f"{run.title} {what}".strip() for run, what in zip(runs, TableMaker(runs).whats, strict=True)}
+    whats = TableMaker(runs, say).whats
+    return {run.folder: f"{run.title} {what}".strip() for run, what in zip(runs, whats, strict=True)}
 
 
 def rank(runs: Iterable[Run]) -> list[Run]:
@@ -114,9 +121,10 @@ def table(runs: Sequence[Run]) -> Table:
 class TableMaker:
     """What a table of certain runs is made of; it stays as it is while their settings and names do."""
 
-    def __init__(self, runs: Sequence[Run]):
+    def __init__(self, runs: Sequence[Run], say: Say = plainly):
         self._fields = list(differences(runs))
-        self.whats = [run.name or _what(run.config, self._fields) for run in runs]  # a name each, without the number
+        # a name each, without the number
+        self.whats = [run.name or _what(run.config, self._fields, say) for run in runs]
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -174,24 +182,25 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def _what(config: RunConfig | None, fields: list[str]) -> str:
+def _what(config: RunConfig | None, fields: list[str], say: Say) -> str:
     if config is None:
         return ""
-    parts = [_part(field, getattr(config, field)) for field in fields]
+    parts = [_part(field, getattr(config, field), say) for field in fields]
     return " · ".join(parts[:MOST_PARTS] + ["…"] * (len(parts) > MOST_PARTS))
 
 
-def _part(field: str, value: Value) -> str:
+def _part(field: str, value: Value, say: Say = plainly) -> str:
     """`head 1e-3`, `3 epochs`, `no BiLSTM`: one setting in a run's name."""
     if field == "downstream":
-        return "no BiLSTM" if value == "none" else "BiLSTM" if value == "bilstm" else str(value)
+        return say("no BiLSTM") if value == "none" else "BiLSTM" if value == "bilstm" else str(value)
     if field == "epochs":
-        return "1 epoch" if value == 1 else f"{value} epochs"
+        return say("1 epoch") if value == 1 else say("{count} epochs", count=value)
     if field == "train_limit" and value == 0:
-        return "all sentences"
+        return say("all sentences")
     if field in _BARE:
         return str(value).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-    return f"{_SHORT.get(field) or _lowered(_KNOBS[field].label)} {shown(field, value)}"
+    called = say(_SHORT[field]) if field in _SHORT else _lowered(say(_KNOBS[field].label))
+    return f"{called} {say(shown(field, value))}"
 
 
 def _lowered(label: str) -> str:

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from labkit.config import RunConfig
-from labkit.lab import panels
+from labkit.lab import language, panels
 from labkit.lab.panels import TuningLab
 from labkit.training import launch
 from tests.runs.samples import write_run
@@ -211,6 +211,56 @@ def test_a_run_started_elsewhere_shows_by_itself(lab, config, runs_folder):
     launch.submit(config, runs_folder)
     until(lambda: "#1" in lab._status.value)
     lab.store.get(1).wait(60)
+
+
+@pytest.fixture
+def english_again(monkeypatch):
+    monkeypatch.setattr(language, "_chosen", None)
+
+
+def test_the_switch_says_everything_anew_and_loses_nothing_while_a_run_goes_on(lab, config, runs_folder, english_again):
+    write_run(runs_folder, RunConfig(epochs=2))
+    until(lambda: lab.overview.table.rows)
+    run = lab.start(config.replace(**LONG))
+    lab.overview.axis.value, lab.overview.form.value = "seconds", "overlaid"
+    lab.overview.select(lab.store.runs())
+    until(lambda: run.refresh() is not None and len(run.steps) > 2 and lab.overview.times.value)
+    settings, pictures = lab.controls.config(), (lab.picture_widget.value, lab.overview.picture.value)
+    lab.language_switch.value = "zh"
+    until(lambda: lab.train_button.description == "排队训练")
+    until(lambda: lab.picture_widget.value != pictures[0] and lab.overview.picture.value != pictures[1])
+    assert "训练中" in lab._status.value
+    assert "时间花在哪里" in lab.overview.times.value
+    assert lab.stop_button.description == "停止"
+    assert "最佳 F1" in [column["label"] for column in lab.overview.table.columns]
+    assert lab.controls.config() == settings
+    assert (lab.overview.axis.value, lab.overview.form.value) == ("seconds", "overlaid")
+    assert lab.overview.table.selected == ["run-0001", "run-0002"]
+    assert run.refresh() is not None
+    assert run.is_live
+    lab.language_switch.value = "en"
+    until(lambda: lab.train_button.description == "Train next")
+
+
+def test_a_lab_opened_in_chinese_is_chinese_and_so_is_every_other_one(lab, config, tmp_path, english_again):
+    other = TuningLab(runs=tmp_path / "other", config=config, language="zh")
+    try:
+        assert other.language_switch.value == "zh"
+        assert other.train_button.description == "训练"
+        assert "还没有实验" in other._status.value
+        until(lambda: lab.train_button.description == "训练")
+        until(lambda: lab.language_switch.value == "zh")
+    finally:
+        other.close()
+
+
+def test_a_chinese_name_without_a_font_for_it_gets_a_hint(lab, runs_folder, monkeypatch):
+    monkeypatch.setattr("labkit.lab.fonts.has_chinese", lambda: False)
+    write_run(runs_folder, RunConfig())
+    until(lambda: lab.overview.table.rows)
+    assert lab._font_hint.value == ""
+    lab.store.rename(lab.store.runs()[0], "我的实验")
+    until(lambda: "fonts-noto-cjk" in lab._font_hint.value)
 
 
 def test_names_and_notes_of_users_are_escaped(lab, runs_folder):

@@ -73,7 +73,7 @@ def test_nothing_is_made_where_nothing_moved(store, made):
 
 def test_settings_are_compared_again_only_for_other_runs_or_names(store, monkeypatch):
     makers = []
-    monkeypatch.setattr(module, "TableMaker", lambda runs: makers.append(len(runs)) or TableMaker(runs))
+    monkeypatch.setattr(module, "TableMaker", lambda runs, say: makers.append(len(runs)) or TableMaker(runs, say))
     rows = Rows()
     for _ in range(2):
         rows.take(store.runs())

@@ -1,0 +1,52 @@
+"""Sentences that other rooms finish (reasons, hints, warnings), in Chinese, by what stays the same of them."""
+
+RETOLD: dict[str, str] = {
+    # before training: labkit/presets.py, labkit/runs/estimate.py
+    "{epochs} epochs: 2 to 4 are usual for fine-tuning BERT.": "{epochs} 轮：微调 BERT 一般用 2 到 4 轮。",
+    "{epochs} epoch: 2 to 4 are usual for fine-tuning BERT.": "{epochs} 轮：微调 BERT 一般用 2 到 4 轮。",
+    "Both rates are 0: nothing will be learnt.": "两个学习率都是 0：什么也学不到。",
+    "The head's rate is below the encoder's: a fresh head usually needs the larger one.": (
+        "下游学习率低于编码器：随机初始化的下游结构通常需要更大的学习率。"
+    ),
+    "The head's rate is {ratio} times the encoder's: above 1000 training often fails.": (
+        "下游学习率是编码器的 {ratio} 倍：超过 1000 倍往往训练失败。"
+    ),
+    "The batch ({batch}) is larger than the training part ({sentences} sentences).": (
+        "批大小（{batch}）超过了训练集（{sentences} 句）。"
+    ),
+    "from run {run}": "参照实验 {run}",
+    # settings: labkit/config.py, labkit/lab/rates.py
+    "{name} must be between {low} and {high}, not {value}": "{name}必须在 {low} 和 {high} 之间，不能是 {value}",
+    "{name} must be one of {choices}, not {value}": "{name}必须是 {choices} 之一，不能是 {value}",
+    "{name} must not be empty": "{name}不能为空",
+    "{text} is not a number; write it like 2.5e-5 or 0.01": "{text} 不是数字；请写成 2.5e-5 或 0.01 这样",
+    # why a run failed: labkit/training/failures.py
+    "The loss is not a number at step {step} (rates: {rates}).": "第 {step} 步损失不是数字（学习率：{rates}）。",
+    "The loss exploded to {loss} per word at step {step} (rates: {rates}).": (
+        "第 {step} 步损失爆炸，每词达到 {loss}（学习率：{rates}）。"
+    ),
+    "Lower the {group} rate (a third of it is a good next try), or lengthen its warm-up.": (
+        "请降低{group}学习率（可先试三分之一），或者延长预热。"
+    ),
+    "Out of memory at batch size {size}, step {step}.": "批大小为 {size} 时内存不足（第 {step} 步）。",
+    "Out of memory at token budget {size}, step {step}.": "每步 token 上限为 {size} 时内存不足（第 {step} 步）。",
+    "Try batch size {size} (with accumulate {count} the step stays the same), a shorter longest window, or a smaller "
+    "encoder.": "请试批大小 {size}（梯度累积设为 {count}，每步等效不变）、更短的窗口，或更小的编码器。",
+    "Try token budget {size} (with accumulate {count} the step stays the same), a shorter longest window, or a smaller "
+    "encoder.": "请试每步 token 上限 {size}（梯度累积设为 {count}，每步等效不变）、更短的窗口，或更小的编码器。",
+    "The details say where it happened.": "详情中有出错的位置。",
+    # what can be read of a corpus: labkit/data
+    "corpus {name} is no file, no folder and no name in the menu; the menu has {menu}": (
+        "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
+    ),
+    "Corpus {name} is no file, no folder and no name in the menu; the menu has {menu}": (
+        "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
+    ),
+    # what cannot be read of a device: labkit/training/devices.py
+    "NVML gives no utilisation for a MIG slice": "MIG 切片没有利用率数据",
+    "macOS tells a GPU's figures to administrators only": "macOS 只向管理员提供 GPU 数据",
+    "the GPU shares the memory of the CPU": "GPU 与 CPU 共用内存",
+    # runs that cannot be read whole, or not be deleted: labkit/runs
+    "the folder of {run} was deleted": "{run} 的文件夹已被删除",
+    "{count} lines of {file} of {run} could not be understood": "{run} 的 {file} 中有 {count} 行无法解析",
+}

@@ -1,0 +1,315 @@
+"""The lab's language: every text is there in Chinese, nothing stays English, and a switch loses nothing."""
+
+import ast
+import html
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+import labkit
+from labkit.config import RunConfig, knobs
+from labkit.lab import fonts, language, timebar, words
+from labkit.lab.chinese import RETOLD, TEXTS
+from labkit.lab.chinese.page import PAGE
+from labkit.lab.chinese.pictures import PICTURES
+from labkit.lab.chinese.settings import SETTINGS
+from labkit.lab.controls import Controls, ratio_words
+from labkit.lab.language import retold, tr
+from labkit.lab.plots import LivePlot, compare_figure, figure_of
+from labkit.lab.rows import Rows, table_words
+from labkit.lab.table import SAYS
+from labkit.lab.tryit import shown
+from labkit.presets import PRESETS, warnings
+from labkit.runs.compare import _SHORT, TableMaker, names
+from labkit.runs.curves import AXES
+from labkit.runs.estimate import Estimate
+from labkit.runs.spent import PARTS
+from labkit.runs.store import Run, RunStore
+from labkit.training.failures import Diverged, failure_of
+from tests.lab.test_plots import run_of
+from tests.lab.test_plots import words as words_of
+from tests.runs.samples import events, write_run
+
+PACKAGE = Path(labkit.__file__).parent
+SAYING = {"tr", "plot_tr", "say"}
+# Latin words that Chinese engineers use as they are, and what samples are called.
+LATIN = "token CPU GPU BERT CRF BiLSTM LSTM IDCNN F1 AdamW LayerNorm Dropout BIO auto bfloat MIG NVML macOS Hugging"
+LATIN += " Face Hub accelerate tensorboard trace labkit float linear staircase minilm wnut GiB MiB softmax Some LOC PER"
+KNOWN = {word.lower() for word in LATIN.split()}
+
+
+@pytest.fixture(autouse=True)
+def english_again(monkeypatch):
+    monkeypatch.delenv("LABKIT_LANGUAGE", raising=False)
+    monkeypatch.setattr(language, "_chosen", None)
+
+
+@pytest.fixture
+def chinese():
+    language.choose("zh")
+
+
+# The catalogue.
+
+
+def said_in_code():
+    """Every literal that is handed to a function that translates: (text, where)."""
+    for file in [*sorted((PACKAGE / "lab").rglob("*.py")), PACKAGE / "runs" / "compare.py"]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            name = called.id if isinstance(called, ast.Name) else None
+            if name in SAYING and node.args and isinstance(node.args[0], ast.Constant):
+                yield node.args[0].value, f"{file.name}, line {node.lineno}"
+
+
+def said_in_scripts():
+    text = (PACKAGE / "lab" / "table.js").read_text(encoding="utf-8")
+    return set(re.findall(r'\bsay\("([^"]+)"\)', text))
+
+
+def declared():
+    """What is translated by a name: settings, parts of the time, columns and the like."""
+    for knob in knobs().values():
+        yield from (knob.label, knob.help, knob.none_text, knob.unit)
+        if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
+            yield from knob.choices
+    yield from (*PRESETS, *PARTS, *PARTS.values(), *words.STATES, *words.STATES.values(), *AXES, *_SHORT.values())
+    for column in TableMaker([]).columns:
+        yield from (column.label, column.help)
+    for node in ast.walk(ast.parse((PACKAGE / "training" / "trainer.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "_phase":
+            yield node.args[0].value
+
+
+def test_every_text_that_is_said_is_in_the_catalogue():
+    missing = {text: where for text, where in said_in_code() if text and text not in TEXTS}
+    assert missing == {}, "add them to labkit/lab/chinese/"
+
+
+def test_every_setting_part_state_column_and_phase_is_in_the_catalogue():
+    assert [text for text in declared() if text and text not in TEXTS] == [], "add them to labkit/lab/chinese/"
+
+
+def test_the_script_of_the_table_says_only_what_it_was_given():
+    assert said_in_scripts() <= {*SAYS}
+    assert set(SAYS) <= TEXTS.keys()
+
+
+def test_nothing_in_the_catalogue_is_said_nowhere():
+    files = [file for file in PACKAGE.rglob("*.py") if "chinese" not in file.parts]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    spoken = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    asked = {*declared(), "true", "false"}
+    assert [text for text in TEXTS if text not in spoken | asked] == []
+
+
+def test_no_text_is_told_twice():
+    assert len(TEXTS) == len(SETTINGS) + len(PAGE) + len(PICTURES)
+
+
+def test_both_languages_have_the_same_places_to_fill_and_the_same_markup():
+    for english, chinese in {**TEXTS, **RETOLD}.items():
+        assert chinese, english
+        for what in (_places, _tags):
+            assert sorted(what(chinese)) == sorted(what(english)), english
+
+
+def _places(text):
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
+
+
+def _tags(text):
+    return re.findall(r"</?\w+>", text)
+
+
+# Choosing.
+
+
+@pytest.mark.parametrize("name", ["zh", "zh-CN", "zh_CN.UTF-8", " ZH "])
+def test_the_environment_decides_where_nobody_has_chosen(monkeypatch, name):
+    assert language.current() == "en"
+    monkeypatch.setenv("LABKIT_LANGUAGE", name)
+    assert language.current() == "zh"
+    language.choose("en")
+    assert language.current() == "en"
+
+
+def test_a_language_that_the_lab_does_not_speak_is_an_error_that_names_those_it_does(monkeypatch):
+    with pytest.raises(ValueError, match="language must be one of en, zh, not 'tlh'"):
+        language.choose("tlh")
+    monkeypatch.setenv("LABKIT_LANGUAGE", "xx")
+    with pytest.raises(ValueError, match="LABKIT_LANGUAGE must be one of en, zh"):
+        language.current()
+
+
+def test_what_is_in_no_catalogue_stays_as_it_is(chinese):
+    assert tr("an {odd} text") == "an {odd} text"
+    assert tr("an {odd} text", odd=1) == "an 1 text"
+    assert retold("a reason that nobody foresaw") == "a reason that nobody foresaw"
+
+
+# Nothing stays English.
+
+
+def english_in(text):
+    """Latin words of a text or of HTML that no Chinese engineer would write."""
+    plain = html.unescape(re.sub(r"<(code|pre)>.*?</\1>|<[^>]*>", " ", text))
+    plain = re.sub(r"\S*/\S+|https?:\S+|\([^()]*\d{4}[^()]*\)", " ", plain)
+    return [word for word in re.findall(r"[A-Za-z]{3,}", plain) if word.lower() not in KNOWN]
+
+
+@pytest.mark.parametrize("state", ["completed", "stopped", "failed", "interrupted", "running", "queued"])
+def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
+    run = Run(write_run(runs_folder, RunConfig(), state=state))
+    told = [words.status(run, "#1"), words.queue([run], {}), timebar.strip(run), timebar.rows([run], {})]
+    told += [words.about(run).replace("2 tags repaired.", "")]
+    assert [english_in(each) for each in told] == [[]] * len(told)
+
+
+def test_all_that_is_said_before_training_is_chinese(chinese):
+    for config in (RunConfig(epochs=1), RunConfig(encoder_rate=0, head_rate=0), RunConfig(head_rate=1e-6, epochs=9)):
+        told = words.plan(Estimate(128, 384, 62.0, "from run #7"), warnings(config, 8))
+        assert english_in(told) == []
+    assert english_in(words.plan(Estimate(128, 384, is_counted=False), warnings(RunConfig(encoder_rate=1e-6)))) == []
+    assert english_in(words.plan(None, [])) == []
+
+
+@pytest.mark.parametrize(
+    "error", [Diverged(3, float("nan"), {"head": 1e-1}), Diverged(3, 1e9, {"head": 1e-1}), MemoryError()]
+)
+@pytest.mark.parametrize("budget", [0, 512])
+def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget):
+    end = failure_of(error, RunConfig(token_budget=budget), 1.0, 3)
+    assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word != "head"] == []
+
+
+def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed():
+    controls = Controls(RunConfig(downstream="none", crf_rate=None, epochs=7))
+    controls.batch_size.field.value = 17
+    controls.encoder_rate.field.value = "fast"
+    before, heard = controls.config(), []
+    controls.on_change(heard.append)
+    language.choose("zh")
+    controls.speak()
+    for name, knob in knobs().items():
+        control = getattr(controls, name)
+        assert control.input.description == TEXTS[knob.label]
+        assert english_in(control.input.tooltip) == [], name
+    assert controls.config() == before
+    assert heard == []
+    assert controls.encoder_rate.field.value == "fast"
+    assert "'fast' 不是数字" in html.unescape(controls.encoder_rate._error.value)
+    assert controls.crf_rate.field.value == "同下游"
+    assert dict(controls.downstream.input.options)["无"] == "none"
+    assert controls.downstream.input.label == "无"
+    assert english_in(controls._ratio.value) == []
+    for button in controls._presets.values():
+        assert english_in(button.description + button.tooltip) == []
+    controls.crf_rate.field.value = "1e-3"
+    controls.crf_rate.field.value = "同下游"
+    assert controls.crf_rate.value is None
+    assert english_in(ratio_words(RunConfig())) == []
+
+
+def test_an_open_menu_for_any_other_name_stays_open():
+    controls = Controls()
+    controls.corpus.input.value = "other…"
+    language.choose("zh")
+    controls.speak()
+    assert controls.corpus.input.value == "其他…"
+    assert controls.corpus.other.layout.display == ""
+    controls.corpus.other.value = "mine"
+    assert controls.corpus.value == "mine"
+
+
+def test_the_table_of_runs_has_chinese_heads_and_names(runs_folder, chinese):
+    for epochs, downstream in ((2, "none"), (3, "bilstm")):
+        write_run(runs_folder, RunConfig(epochs=epochs, downstream=downstream, head_rate=epochs * 1e-3))
+    columns, rows = Rows().take(RunStore(runs_folder).runs())
+    assert [english_in(column["label"] + column["help"]) for column in columns] == [[]] * len(columns)
+    assert rows[0]["name"] == "BiLSTM · 3 轮 · 下游 3e-3"
+    assert rows[1]["name"] == "无 BiLSTM · 2 轮 · 下游 2e-3"
+    assert table_words()["completed"] == "已完成"
+
+
+def test_rows_are_made_anew_in_another_language(runs_folder):
+    for epochs in (2, 3):
+        write_run(runs_folder, RunConfig(epochs=epochs))
+    rows, runs = Rows(), RunStore(runs_folder).runs()
+    assert rows.take(runs)[1][0]["name"] == "3 epochs"
+    language.choose("zh")
+    assert rows.take(runs)[1][0]["name"] == "3 轮"
+
+
+def test_entities_found_are_told_in_chinese(runs_folder, chinese):
+    run = Run(write_run(runs_folder, RunConfig()))
+    for count in range(3):
+        found = [{"type": "PER", "start": place, "end": place + 1, "confidence": 0.5} for place in range(count)]
+        assert english_in(shown("王小明", {"entities": found, "seconds": 0.1}, run)) == []
+
+
+# Pictures.
+
+needs_font = pytest.mark.skipif(not fonts.has_chinese(), reason="no Chinese font is installed")
+
+
+@needs_font
+@pytest.mark.parametrize("state", ["completed", "failed", "running", "queued", "starting"])
+def test_pictures_of_a_run_are_chinese(chinese, state):
+    assert english_in(" ".join(words_of(figure_of(run_of(events(steps=60, state=state)))))) == []
+
+
+@needs_font
+@pytest.mark.parametrize("layout", ["side by side", "overlaid"])
+@pytest.mark.parametrize("x", AXES)
+def test_comparisons_are_chinese(runs_folder, chinese, layout, x):
+    for epochs, state in ((2, "completed"), (3, "stopped"), (4, "running")):
+        write_run(runs_folder, RunConfig(epochs=epochs), state=state)
+    assert english_in(" ".join(words_of(compare_figure(RunStore(runs_folder).runs(), x, layout)))) == []
+
+
+@needs_font
+def test_a_live_picture_is_drawn_anew_in_another_language():
+    plot, run = LivePlot(), run_of(events(steps=60))
+    english = plot.draw(run)
+    assert plot.draw(run) is None
+    language.choose("zh")
+    assert plot.draw(run) not in (None, english)
+
+
+def test_without_a_chinese_font_pictures_stay_english_and_chinese_names_are_left_out(runs_folder, chinese, monkeypatch):
+    monkeypatch.setattr(fonts, "has_chinese", lambda: False)
+    store = RunStore(runs_folder)
+    for epochs in (2, 3):
+        write_run(runs_folder, RunConfig(epochs=epochs))
+    store.rename(store.runs()[0], "我的实验 x")
+    found = words_of(compare_figure(store.runs(), layout="overlaid"))
+    assert "F1 on dev" in found
+    assert "#1 … x" in found
+    assert "#2 3 epochs" in found
+    assert not [text for text in found if fonts.HAN.search(text)]
+    assert names(store.runs(), tr)[store.runs()[1].folder] == "#2 3 轮"
+
+
+def test_a_font_that_was_installed_since_is_found(monkeypatch, tmp_path):
+    """matplotlib keeps its list of fonts for years."""
+    added, known = [], ["DejaVu Sans"]
+    monkeypatch.setattr(fonts.font_manager, "get_font_names", lambda: known)
+    monkeypatch.setattr(fonts.font_manager, "findSystemFonts", lambda: [str(tmp_path / "new.ttc")])
+
+    def add(path):
+        added.append(path)
+        known.append("WenQuanYi Micro Hei")
+
+    monkeypatch.setattr(fonts.font_manager.fontManager, "addfont", add)
+    fonts.fonts.cache_clear()
+    fonts.has_chinese.cache_clear()
+    try:
+        assert fonts.has_chinese()
+        assert added == [str(tmp_path / "new.ttc")]
+        assert fonts.fonts() == ["DejaVu Sans", "WenQuanYi Micro Hei"]
+    finally:
+        fonts.fonts.cache_clear()
+        fonts.has_chinese.cache_clear()
