@@ -11,8 +11,9 @@ import anywidget
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, knobs
-from labkit.lab.inputs import Control, MenuControl, cells, control_class, show
+from labkit.lab.inputs import Control, MenuControl, control_class, show
 from labkit.lab.language import tr
+from labkit.lab.widths import cells
 from labkit.presets import PRESETS, preset
 
 CUSTOM = "custom"

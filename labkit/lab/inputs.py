@@ -6,7 +6,6 @@ thread (jupyterlab#17363), so every change goes through `settling`, which holds 
 """
 
 import html
-import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -16,6 +15,7 @@ import ipywidgets as widgets
 from labkit.config import Knob, RunConfig, field_types, knobs, show_rate
 from labkit.lab.language import retold, tr
 from labkit.lab.rates import nearest, read_number, slider_stops
+from labkit.lab.widths import cells
 
 Settling = Callable[[], AbstractContextManager[None]]
 OTHER = "other…"
@@ -349,11 +349,6 @@ def tooltip(knob: Knob) -> str:
         unit = f" {tr(knob.unit)}" if knob.unit else ""
         text += tr(". From {low} to {high}", low=f"{knob.low:g}", high=f"{knob.high:g}") + unit
     return text + (f" ({knob.source})" if knob.source else "")
-
-
-def cells(text: str) -> int:
-    """How wide a text is, in digits: a Chinese letter is as wide as two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _rename(widget: widgets.Widget, named: dict[str, Any]) -> None:

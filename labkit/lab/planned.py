@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +10,7 @@ from matplotlib.text import Text
 from labkit.lab.area import Area
 from labkit.lab.curves import linear_ticks, up
 from labkit.lab.fonts import plot_retold, plot_tr
+from labkit.lab.widths import cells, pieces
 from labkit.runs.run import Run
 
 
@@ -92,16 +91,11 @@ def no_steps(run: Run | None) -> str:
     return f"{ended}\n{wrapped(reason, 52, 4)}".strip()
 
 
-def wrapped(text: str, cells: int, lines: int) -> str:
+def wrapped(text: str, width: int, lines: int) -> str:
     """A text in at most so many lines of so many Latin letters; a Chinese one is as wide as two, and may end a line."""
-    pieces = re.findall(r"\s*(?:[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)", text.strip())
     broken = [""]
-    for piece in pieces:
-        if broken[-1] and _cells(broken[-1] + piece) > cells:
+    for piece in pieces(text.strip()):
+        if broken[-1] and cells(broken[-1] + piece) > width:
             broken.append("")
         broken[-1] += piece if broken[-1] else piece.strip()
     return "\n".join(broken[:lines]) + (" …" if len(broken) > lines else "")
-
-
-def _cells(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

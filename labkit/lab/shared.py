@@ -1,7 +1,5 @@
 """What both layouts of a comparison share: a run's curves along any axis, that axis, and words that fit."""
 
-import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +8,7 @@ import numpy as np
 from labkit.lab.area import Area
 from labkit.lab.curves import Array, linear_ticks, smooth, smoothing_span, up
 from labkit.lab.fonts import plot_tr
+from labkit.lab.widths import pieces, wide_letters
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 
@@ -89,17 +88,16 @@ def _short(number: float) -> str:
 def fitted(words: str, width_in: float, lines: int, size_pt: float, bold: bool = False) -> str:
     """Words broken into at most so many lines of a width, at its ` · ` if it has any; the rest becomes `…`."""
     room = width_in * 72 / size_pt / (0.64 if bold else 0.57)  # what a letter of DejaVu Sans takes, of its size
-    pieces = words.replace(" · ", " ·\n").split("\n") if " · " in words else words.split()
+    parts = words.replace(" · ", " ·\n ").split("\n") if " · " in words else pieces(words)
     broken: list[str] = []
     line = ""
-    for piece in pieces:
-        if line and _width(f"{line} {piece}") > room:
+    for part in parts:
+        if line and _width(line + part.removesuffix(" ·")) > room:
             broken.append(line)
-            line = piece
-        else:
-            line = f"{line} {piece}".strip()
+            line = ""
+        line += part
     broken.append(line)
-    kept = [*broken[: lines - 1], " ".join(broken[lines - 1 :])]
+    kept = [each.strip() for each in (*broken[: lines - 1], "".join(broken[lines - 1 :]))]
     return "\n".join(_cut(each.removesuffix(" ·"), room) for each in kept if each)
 
 
@@ -113,7 +111,7 @@ def _cut(line: str, room: float) -> str:
 
 def _width(words: str) -> float:
     """In Latin letters; a Chinese one is as wide as 1.7 of them."""
-    return math.fsum(1.7 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in words)
+    return len(words) + 0.7 * wide_letters(words)
 
 
 def standing(run: Run) -> str:
