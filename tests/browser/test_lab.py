@@ -250,6 +250,31 @@ def test_a_run_that_fails_says_why_in_a_line_with_the_details_folded(lab: LabPag
     assert "Traceback" in details.inner_text()
 
 
+def test_the_language_is_switched_with_a_click_and_a_run_that_trains_goes_on(lab: LabPage) -> None:
+    lab.show(**LONG)
+    lab.train()
+    step = lab.until_steps(1)
+    lab.until_status("#1", "training")
+    try:
+        lab.page.get_by_role("button", name="中文").click()
+        lab.until_status("#1", "训练中")
+        assert lab.page.locator(".labkit-title").all_inner_texts() == ["设置", "当前实验", "全部实验", "试一试"]
+        assert "排队训练" in lab.page.locator("button.labkit-train").inner_text()
+        head = lab.page.locator(".labkit-runs th[data-key=best_f1]")
+        until(lambda: "最佳 F1" in head.inner_text(), what="the table in Chinese")
+        first = lab.picture(LIVE).tobytes()
+        until(lambda: lab.picture(LIVE).tobytes() != first, 90, "the picture goes on")
+        assert lab.until_steps(1, more_than=step) > step
+        lab.notebook.reload()
+        lab.show(**LONG)
+        lab.until_status("#1", "训练中")
+        lab.page.get_by_role("button", name="English").click()
+        lab.until_status("#1", "training")
+    finally:
+        lab.notebook.execute("from labkit.lab import language\nlanguage.choose('en')")
+    assert lab.page.problems == []
+
+
 def test_the_pictures_follow_the_theme_of_the_page(lab: LabPage, one_run: Path) -> None:
     def corner() -> int:
         return lab.picture(LIVE).convert("L").tobytes()[0]

@@ -77,6 +77,41 @@ def test_pictures_of_ten_runs_compared(lab: LabPage, shoot: Shoot, runs_folder: 
         shoot(f"compare-{count}-{layout.replace(' ', '-')}")
 
 
+def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_run: Path) -> None:
+    """Chinese letters in every place that may hold them: labels, plots, names, types and texts of entities."""
+    for place, rate in enumerate((5e-5, 1e-3, 1e-2)):
+        write_run(runs_folder, RunConfig(head_rate=rate, epochs=2 + place, downstream=("none", "bilstm")[place % 2]))
+    try:
+        lab.notebook.execute("from labkit.lab import language\nlanguage.choose('zh')")
+        lab.show(**LONG)
+        lab.store.rename(lab.run(2), "人民日报语料，下游学习率很小 $5e-5$")
+        text = "王小明在北京大学读书，他的导师是李教授。2024 年 ABC 公司在上海上市。"
+        marked = (("PER", "王小明"), ("机构", "北京大学"), ("PER", "李教授"), ("ORG", "ABC 公司"), ("LOC", "上海"))
+        places = [(kind, text.index(words), len(words)) for kind, words in marked]
+        found = [{"type": kind, "start": at, "end": at + size, "confidence": 0.9} for kind, at, size in places]
+        answer = {"entities": found, "seconds": 0.1}
+        lab.notebook.execute(
+            f"from labkit.lab.tryit import shown\nlab.tryit.text.value = {text!r}\n"
+            f"lab.tryit._answer(lambda: shown({text!r}, {answer!r}, lab.store.get(2)))"
+        )
+        for layout in ("side by side", "overlaid"):
+            lab.notebook.execute(f"lab.compare([1, 2, 3, 4], layout={layout!r})")
+            lab.page.locator(COMPARISON).wait_for()
+            lab.page.wait_for_timeout(1500)  # drawn by the next look
+            shoot(f"chinese-{layout.replace(' ', '-')}")
+            lab.page.locator(".labkit-runs").scroll_into_view_if_needed()
+            lab.page.locator(".labkit-try-answer").scroll_into_view_if_needed()
+            shoot(f"chinese-{layout.replace(' ', '-')}-below")
+        lab.train()
+        lab.until_steps(5)
+        lab.page.locator(".labkit-advanced").get_by_text("高级设置").click()
+        lab.page.locator(".labkit-dropout").first.wait_for()
+        lab.page.wait_for_timeout(1500)
+        shoot("chinese-advanced")
+    finally:
+        lab.notebook.execute("from labkit.lab import language\nlanguage.choose('en')")
+
+
 def test_pictures_of_what_goes_wrong(lab: LabPage, shoot: Shoot, runs_folder: Path) -> None:
     lab.show()
     lab.page.locator(".labkit-encoder select").select_option("other…")
