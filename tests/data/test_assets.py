@@ -17,7 +17,18 @@ import pytest
 
 from labkit import folders
 from labkit.data import assets, encoders, pip_download
-from labkit.data.assets import CORPORA, ENCODERS, Asset, AssetError, Member, fetch, is_present, locate_encoder, verify
+from labkit.data.assets import (
+    CORPORA,
+    ENCODERS,
+    TEXTS,
+    Asset,
+    AssetError,
+    Member,
+    fetch,
+    is_present,
+    locate_encoder,
+    verify,
+)
 from labkit.data.corpora import corpus_menu, read_corpus
 
 TRAIN = b"EU\tB-ORG\nrejects\tO\n\nso\tO\n\nit\tO\n\nis\tO\n"
@@ -275,7 +286,7 @@ def test_an_unknown_name_lists_what_can_be_fetched() -> None:
 
 
 def test_the_pins_are_well_formed_and_their_names_differ() -> None:
-    every = [*ENCODERS.values(), *CORPORA.values()]
+    every = [*ENCODERS.values(), *CORPORA.values(), *TEXTS.values()]
     assert len({asset.name for asset in every}) == len(every)
     assert set(assets.DEFAULTS) <= {asset.name for asset in every}
     for asset in every:
@@ -284,6 +295,15 @@ def test_the_pins_are_well_formed_and_their_names_differ() -> None:
         assert all(Path(member.target).name == member.target for member in asset.members)
         assert asset.licence
         assert asset.source.startswith("https://")
+
+
+def test_a_text_to_pretrain_on_is_no_corpus_of_the_menu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    for text in TEXTS.values():
+        for member in text.members:
+            text.folder.mkdir(parents=True, exist_ok=True)
+            (text.folder / member.target).touch()
+    assert not {*TEXTS, "texts"} & set(corpus_menu())
 
 
 def test_the_defaults_are_fetched_and_whole() -> None:
