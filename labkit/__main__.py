@@ -5,6 +5,7 @@ Each command imports what it needs when it is called, so that help and the table
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,6 +14,7 @@ import click
 
 from labkit import __version__, folders
 from labkit.presets import PRESETS
+from labkit.processes import patient_threads
 from labkit.terminal.options import config_of, run_options
 
 if TYPE_CHECKING:
@@ -160,6 +162,48 @@ def devices() -> None:
 
 def main() -> NoReturn:
     """Runs a command; whatever goes wrong is one line on stderr, unless --debug is given."""
+@cli.command(short_help="Pretrain a small Chinese encoder from text.")
+@click.option("--name", default="tiny-zh", show_default=True, help="Of a folder in data/encoders/, or a path.")
+@click.option("--minutes", type=float, help="Of training; the rate has fallen to 0 then. [by default 50]")
+@click.option("--steps", type=int, help="Instead of minutes: the same on every machine.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--layers", type=int, default=4, show_default=True)
+@click.option("--width", type=int, default=256, show_default=True)
+@click.option("--heads", type=int, default=4, show_default=True)
+@click.option("--inner", type=int, default=1024, show_default=True, help="Width inside a layer's feed-forward.")
+@click.option("--vocabulary", type=int, default=6000, show_default=True, help="Tokens at most.")
+@click.option("--rate", type=float, default=1e-3, show_default=True, help="Peak learning rate.")
+@click.option("--share", type=float, default=0.15, show_default=True, help="Of the characters, to be guessed.")
+@click.option(
+    "--text",
+    "texts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Read this UTF-8 file instead of the pinned texts; may be given several times.",
+)
+@click.option(
+    "--spare",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Leave out whatever overlaps with a line of this file; MSRA's test part always is.",
+)
+def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: Any) -> None:
+    """Pretrain a small character-level Chinese encoder, by default on the pinned texts.
+
+    Ctrl-C saves and stops; the same command goes on. The last line of stdout is the encoder's folder.
+    """
+    from labkit.pretraining.settings import Plan
+
+    if given["steps"] is None and given["minutes"] is None:
+        given["minutes"] = Plan.minutes
+    plan = Plan(**given)
+    os.environ.update(patient_threads())  # read once, when torch is imported
+    from labkit.terminal.pretraining import pretrain_here
+
+    finished = pretrain_here(plan, name, texts, spare, sys.argv[1:])
+    if not finished.stopped:
+        click.echo(finished.folder)
+
+
     try:
         sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):

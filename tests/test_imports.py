@@ -21,17 +21,19 @@ ROOMS = {
     "model": {"data"},
     "runs": set(),
     "training": {"data", "model", "runs"},
+    "pretraining": {"data", "model", "training"},
     "lab": {"data", "model", "training", "runs"},
     "lab.plots": {"runs"},
     "lab.controls": set(),
 }
 # Third-party package → the only places that may import it, anywhere in a file.
 OWNERS = {
-    "torch": ("data.encoding", "model", "training"),
+    "torch": ("data.encoding", "model", "training", "pretraining"),
     "torchcrf": (),  # what tests and benchmarks measure labkit.model.crf by
-    "transformers": ("data", "model", "training.prefork"),
+    "transformers": ("data", "model", "training.prefork", "pretraining"),
+    "tokenizers": ("pretraining",),
     "accelerate": ("training",),
-    "safetensors": ("data", "model", "training"),
+    "safetensors": ("data", "model", "training", "pretraining"),
     "pynvml": ("training.devices",),
     "psutil": ("processes", "training", "__init__"),
     "msgspec": ("events", "runs", "model", "training"),
@@ -121,7 +123,7 @@ def _rules(module: str) -> list[set[str]]:
 
 def test_every_folder_is_a_room_and_holds_modules() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders == {"data", "model", "training", "runs", "lab", "terminal"}
+    assert folders == {"data", "model", "training", "pretraining", "runs", "lab", "terminal"}
     assert all((PACKAGE / folder / "__init__.py").is_file() for folder in folders), "each needs an __init__.py"
 
 

@@ -1,0 +1,165 @@
+"""Pretrain in this terminal: a bar over its time, held-out losses as lines above it."""
+
+import shlex
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from labkit import folders
+from labkit.data import assets
+from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
+from labkit.pretraining.export import check_free
+from labkit.pretraining.pretrainer import pretrain
+from labkit.pretraining.reading import PINNED, Reading, Told, pinned_texts, read
+from labkit.pretraining.settings import Plan
+from labkit.pretraining.texts import read_plain, sources
+from labkit.terminal.fetching import fetch_assets
+from labkit.terminal.tables import console, duration
+from labkit.terminal.training import interrupts
+
+_RECENT = 50  # steps that loss and speed are the mean of
+_LINE_S = 30.0  # between two lines where no bar is drawn
+
+
+def pretrain_here(plan: Plan, name: str, texts: Sequence[Path], spared: Path | None, given: Sequence[str]) -> Finished:
+    """Pretrains into data/encoders/NAME, or into NAME where it is a path, and returns how that ended.
+
+    Ctrl-C saves and stops; the same command goes on.
+
+    Args:
+        texts: plain text files to read instead of the pinned ones.
+        spared: a file of sentences that must not be in the text.
+        given: the words of the command line, for the model card.
+    """
+    folder = folder_of(name)
+    check_free(folder)
+    with PretrainingProgress(console(stderr=True)) as progress:
+        progress.say("reading the text")
+        reading = _read(plan, texts, spared)
+        stopping = False
+
+        def ask_stop() -> None:
+            nonlocal stopping
+            stopping = True
+            progress.say("Saving after this step; the same command goes on. Ctrl-C again aborts.")
+
+        command = shlex.join(["python", "-m", "labkit", *given])
+        with interrupts(ask_stop):
+            for event in pretrain(plan, reading, folder, command, lambda: stopping):
+                progress.show(event)
+    assert isinstance(event, Finished)
+    return event
+
+
+def folder_of(name: str) -> Path:
+    """Where an encoder of that name belongs. Raises ValueError for an empty one."""
+    if not name.strip():
+        raise ValueError("name is empty; give the encoder a name, or a path")
+    return Path(name).expanduser() if len(Path(name).parts) > 1 else folders.data() / "encoders" / name
+
+
+def _read(plan: Plan, texts: Sequence[Path], spared: Path | None) -> Reading:
+    own = read_plain(spared) if spared else []
+    if texts:
+        return read(
+            sources(segmented={}, newspapers={}, plain={path.name: read_plain(path) for path in texts}), own, plan
+        )
+    missing = [name for name in PINNED if not assets.is_present(name)]
+    if missing:
+        fetch_assets(missing)
+    found, tested = pinned_texts()
+    return read(found, [*tested, *own], plan)
+
+
+class PretrainingProgress:
+    """Shows a pretraining's events on a console, as they come. The bar is drawn on terminals only."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._recent: deque[Stepped] = deque(maxlen=_RECENT)
+        self._told = time.monotonic()
+
+    def __enter__(self) -> "PretrainingProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        self._bar.console.print(escape(text), highlight=False)
+
+    def show(self, event: Event) -> None:
+        """Takes one more event in."""
+        match event:
+            case Prepared():
+                self._prepared(event)
+            case Stepped():
+                self._step(event)
+            case HeldOut():
+                self.say(
+                    f"step {event.step}, {duration(event.seconds)}: held-out loss {event.loss:.3f}, "
+                    f"{event.accuracy:.1%} guessed right, training loss {event.train_loss:.3f}"
+                )
+            case Saved():
+                self.say(f"saved at step {event.step}")
+            case Finished(stopped=True):
+                self.say(f"stopped at step {event.step}; the same command goes on from there")
+            case Finished():
+                self.say(f"{event.step} steps in {duration(event.seconds)}; the encoder is in {event.folder}")
+
+    def _prepared(self, event: Prepared) -> None:
+        for told in event.told:
+            self.say(_source_line(told))
+        self.say(
+            f"{event.train_tokens:,} tokens to train on, {event.held_out_tokens:,} held out; {event.vocabulary:,} in "
+            f"the vocabulary; {event.parameters / 1e6:.2f} million parameters, {event.precision}"
+        )
+        if event.resumed:
+            self.say(f"going on from step {event.resumed}")
+        self._task = self._bar.add_task("pretraining", total=1.0, figures="")
+
+    def _step(self, event: Stepped) -> None:
+        self._recent.append(event)
+        if self._task is not None:
+            self._bar.update(
+                self._task, completed=event.progress, description=f"step {event.step}", figures=self._figures()
+            )
+        if self._bar.disable and time.monotonic() - self._told > _LINE_S:
+            self._told = time.monotonic()
+            self.say(f"step {event.step}, {event.progress:.1%}  {self._figures()}")
+
+    def _figures(self) -> str:
+        """Loss, speed and time left."""
+        first, last = self._recent[0], self._recent[-1]
+        figures = [f"loss {sum(each.loss for each in self._recent) / len(self._recent):.3f}"]
+        if last.seconds > first.seconds:
+            figures.append(f"{(last.tokens - first.tokens) / (last.seconds - first.seconds):,.0f} tokens/s")
+        if last.progress > first.progress:
+            left = (1 - last.progress) * (last.seconds - first.seconds) / (last.progress - first.progress)
+            figures.append(f"{duration(left)} left")
+        return "  ".join(figures)
+
+
+def _source_line(told: Told) -> str:
+    return (
+        f"{told.name}: {told.lines:,} lines; left out {told.whole} that are to be spared, {told.overlapping} that "
+        f"overlap with such, {told.near_held_out} near the held-out text; {told.train_characters:,} characters to "
+        f"train on, {told.held_out_characters:,} held out"
+    )
