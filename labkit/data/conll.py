@@ -23,7 +23,7 @@ _DOCUMENT = ("", "document")
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A sentence as it stands in the file; its word `i` stands on line `line + i`."""
+    """A sentence as it stands in the file, from this line on."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
@@ -38,6 +38,10 @@ class Part:
     sha256: str
     sentences: list[Raw]
     notes: list[str] = field(default_factory=list)
+    a_word_a_line: bool = True
+
+    def line_of(self, sentence: Raw, word: int) -> int:
+        return sentence.line + word if self.a_word_a_line else sentence.line
 
     def error(self, line: int, message: str) -> ValueError:
         return _error(self.shown, line, message)

@@ -6,12 +6,12 @@ meant is a ValueError that names file and line and says what was expected.
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import garbage
-from labkit.data import conll
+from labkit.data import bdci, conll
 from labkit.data.conll import Part
 from labkit.data.sources import Source, corpus_menu, find_corpus, together
 from labkit.data.tags import BIO, Pair, Scheme, Span, pairs, recognise, spans, to_bio
@@ -61,8 +61,11 @@ def read_corpus(corpus: str | Path | Source, *, dev_share: float = 0.15, seed: i
 
 
 def _read(source: Source, dev_share: float, seed: int, repair: bool) -> Corpus:
-    parts = {role: conll.read(path, shown) for role, (path, shown) in source.files.items()}
-    notes = [*source.notes, *(note for part in parts.values() for note in part.notes)]
+    found = {role: _reader(path)(path, shown) for role, (path, shown) in source.files.items()}
+    notes = [*source.notes, *(note for part in found.values() for note in part.notes)]
+    parts = {role: part for role, part in found.items() if part.sentences}
+    if "train" not in parts:
+        raise found["train"].error(1, f"no column {bdci.LABELS}; without it there is nothing to learn from")
     scheme, sentences, mended = _normalise(parts, repair)
     notes += mended
     _check_tags_known(parts, sentences)
@@ -78,9 +81,13 @@ def _read(source: Source, dev_share: float, seed: int, repair: bool) -> Corpus:
         types=tuple(sorted({tag[2:] for tag in tags})),
         tags=("O", *tags),
         scheme=scheme.name,
-        sha256=together({role: part.sha256 for role, part in parts.items()}),
+        sha256=together({role: part.sha256 for role, part in found.items()}),
         notes=(*notes, *_content_notes(sentences)),
     )
+
+
+def _reader(path: Path) -> Callable[[Path, str], Part]:
+    return bdci.read if path.suffix.lower() == ".csv" else conll.read
 
 
 def _normalise(parts: Mapping[str, Part], repair: bool) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[str]]:
@@ -116,7 +123,7 @@ def _first_problem(parts: Iterable[Part], problems: Mapping[Pair, str]) -> tuple
         for raw in part.sentences:
             for index, pair in enumerate(pairs(raw.tags)):
                 if pair in problems:
-                    return part, raw.line + min(index, len(raw.tags) - 1), problems[pair]
+                    return part, part.line_of(raw, min(index, len(raw.tags) - 1)), problems[pair]
     raise AssertionError("a pair that was counted is in some sentence")
 
 
@@ -128,7 +135,7 @@ def _check_tags_known(parts: Mapping[str, Part], sentences: Mapping[str, tuple[S
                 index, tag = next((i, tag) for i, tag in enumerate(sentence.tags) if tag not in known)
                 train = parts["train"].shown
                 what = f"{tag} (in BIO) occurs here, but nowhere in {train}, so it could not be learnt"
-                raise part.error(raw.line + index, f"{what}; expected one of {', '.join(sorted(known))}")
+                raise part.error(part.line_of(raw, index), f"{what}; expected one of {', '.join(sorted(known))}")
 
 
 def _split(

@@ -14,7 +14,7 @@ _ROLES = {
     **dict.fromkeys(("dev", "valid", "validation", "val", "testa"), "dev"),
     **dict.fromkeys(("test", "testb"), "test"),
 }
-_ENDINGS = {"", ".txt", ".conll", ".bio", ".tsv", ".iob", ".iob2", ".bioes", ".bmes", ".bilou", ".ner", ".tags"}
+_ENDINGS = {"", ".txt", ".conll", ".bio", ".tsv", ".iob", ".iob2", ".bioes", ".bmes", ".bilou", ".ner", ".tags", ".csv"}
 
 
 @dataclass(frozen=True)
