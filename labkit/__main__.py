@@ -117,24 +117,36 @@ def stop(run: str, runs_folder: Path | None) -> None:
     launch.stop(found.folder)
 
 
-@cli.command(short_help="Mark the entities of a text by a run's weights.")
+@cli.command(short_help="Mark the entities of a text, or of a table of texts, by a run's weights.")
 @click.argument("run")
-@click.argument("text")
+@click.argument("text", required=False)
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Mark a table with the columns id, title and text instead, character by character.",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write id and entities there. [by default stdout]"
+)
 @runs_option
-def predict(run: str, text: str, runs_folder: Path | None) -> None:
+def predict(run: str, text: str | None, table: Path | None, out: Path | None, runs_folder: Path | None) -> None:
     """Mark the entities of TEXT, one word a line, by a run's best weights.
 
-    An entity's first word is followed by the probability, from 0 to 1, that its words are tagged so.
+    An entity's first word is followed by the probability, from 0 to 1, that its words are tagged so. With --csv, write
+    the entities of each row as the BDCI competition wants them: id,unknownEntities.
     """
+    if (text is None) == (table is None) or (out and not table):
+        raise click.UsageError("predict needs a TEXT, or --csv FILE with perhaps --out FILE")
     from labkit.runs.store import RunStore
+    from labkit.terminal import predicting
 
     folder = RunStore(runs_folder).get(run).folder
-    from labkit.training.predictor import predict_text
-
-    found = predict_text(folder, text)
-    sure = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in found["entities"]}
-    for place, (word, tag) in enumerate(zip(found["words"], found["tags"], strict=True)):
-        click.echo(f"{word}\t{tag}{sure.get(place, '')}")
+    if table is not None:
+        predicting.predict_table(folder, table, out)
+    elif text is not None:
+        for line in predicting.tagged_lines(folder, text):
+            click.echo(line)
 
 
 @cli.command(short_help="Fetch and verify pinned encoders and corpora.")
@@ -150,18 +162,6 @@ def fetch(name: tuple[str, ...], listing: bool) -> None:
         fetching.fetch_assets(name)
 
 
-@cli.command(short_help="Show GPUs and CPU, and what can be read from them.")
-def devices() -> None:
-    """Show this machine's GPUs and CPU, what can be read from them, and why the rest cannot."""
-    from labkit.terminal import tables
-    from labkit.training.devices import describe
-
-    for line in tables.device_lines(describe()):
-        click.echo(line)
-
-
-def main() -> NoReturn:
-    """Runs a command; whatever goes wrong is one line on stderr, unless --debug is given."""
 @cli.command(short_help="Pretrain a small Chinese encoder from text.")
 @click.option("--name", default="tiny-zh", show_default=True, help="Of a folder in data/encoders/, or a path.")
 @click.option("--minutes", type=float, help="Of training; the rate has fallen to 0 then. [by default 50]")
@@ -204,6 +204,18 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
         click.echo(finished.folder)
 
 
+@cli.command(short_help="Show GPUs and CPU, and what can be read from them.")
+def devices() -> None:
+    """Show this machine's GPUs and CPU, what can be read from them, and why the rest cannot."""
+    from labkit.terminal import tables
+    from labkit.training.devices import describe
+
+    for line in tables.device_lines(describe()):
+        click.echo(line)
+
+
+def main() -> NoReturn:
+    """Runs a command; whatever goes wrong is one line on stderr, unless --debug is given."""
     try:
         sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):

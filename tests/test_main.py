@@ -257,6 +257,37 @@ def test_a_trained_run_predicts(labkit: Callable[..., Said], words: list[str]) -
     assert all(0 < float(share) <= 1 for _, _, *sure in rows for share in sure)
 
 
+def test_a_trained_run_predicts_a_table(labkit: Callable[..., Said], words: list[str], tmp_path: Path) -> None:
+    labkit(*words, "--epochs", 1, "--keep", "best")
+    (tmp_path / "in.csv").write_text('id,title,text\n7,"a, b",c\n8,"",""\n')
+    said = labkit("predict", "1", "--csv", tmp_path / "in.csv")
+    assert (said.code, said.err) == (0, "")
+    assert [line.split(",")[0] for line in said.out.splitlines()] == ["id", "7", "8"]
+    out = tmp_path / "out.csv"
+    assert labkit("predict", "1", "--csv", tmp_path / "in.csv", "--out", out).code == 0
+    assert out.read_text() == said.out
+    assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["in.csv", "out.csv"]
+
+
+@pytest.mark.parametrize("asked", [[], ["anna", "--csv"], ["anna", "--out"]])
+def test_predict_takes_either_a_text_or_a_table(labkit: Callable[..., Said], tmp_path: Path, asked: list[str]) -> None:
+    (tmp_path / "t.csv").touch()
+    said = labkit("predict", "1", *asked, *([tmp_path / "t.csv"] if asked else []))
+    assert said.code == 2
+    assert "TEXT, or --csv FILE" in said.err
+
+
+def test_a_table_that_cannot_be_read_is_one_line_and_writes_nothing(
+    labkit: Callable[..., Said], runs_folder: Path, tmp_path: Path
+) -> None:
+    write_run(runs_folder)
+    (tmp_path / "in.csv").write_text("id,text\n")
+    said = labkit("predict", "1", "--csv", tmp_path / "in.csv", "--out", tmp_path / "out.csv")
+    assert (said.code, said.out) == (1, "")
+    assert re.fullmatch(r"labkit: .*in\.csv:1: no column title; [^\n]+\n", said.err)
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_a_run_that_fails_says_why_and_exits_with_1(
     labkit: Callable[..., Said], words: list[str], tmp_path: Path
 ) -> None:

@@ -1,12 +1,14 @@
+import csv
 import itertools
 
 import pytest
 import torch
 
 from labkit.config import RunConfig
+from labkit.data.bdci import read_table
 from labkit.data.corpora import Sentence
 from labkit.model.checkpoint import load_tagger
-from labkit.training.predictor import predict_text, split_words
+from labkit.training.predictor import predict_table, predict_text, split_words
 from labkit.training.trainer import train
 
 
@@ -77,3 +79,46 @@ def test_a_text_without_words_has_no_entities(run_folder):
 def test_a_run_without_weights_is_told_in_words(tmp_path):
     with pytest.raises(ValueError, match="has no weights"):
         predict_text(tmp_path, "anna")
+
+
+# --- tables of texts
+
+
+def table(path, *rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("id", "title", "text", "unknownEntities"), *rows])
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_on_characters(tiny_encoder, tmp_path_factory):
+    """A run that has learnt that numbers are entities, in windows of 22 characters."""
+    place = tmp_path_factory.mktemp("table")
+    texts = [(f"{7 * n % 89 + 10}", f"{31 * n % 89 + 10}") for n in range(40)]
+    rows = [
+        (f"{n}", f"about {one}", f"we saw {two} at home. it was good.", f"{one};{two}")
+        for n, (one, two) in enumerate(texts)
+    ]
+    table(place / "train.csv", *rows)
+    config = RunConfig(encoder=str(tiny_encoder), corpus=str(place), epochs=8, encoder_rate=1e-3, head_rate=1e-2)
+    config = config.replace(lstm_size=16, dropout=0.0, max_pieces=24, batch_size=8, seed=1)
+    list(train(config, place / "run"))
+    return place / "run"
+
+
+def test_every_row_of_a_table_has_its_entities_as_in_the_original(run_on_characters, tmp_path):
+    long = "it was good at home. " * 20
+    rows = [
+        ("b", "about 12", "<p>we saw <b>34</b> at home.</p>", "not read"),
+        ("a", "", "nothing here.", ""),
+        ("a", "", "", ""),
+        ("c", "about 9\u200b0", f"we saw 56 at home. {long}we saw 78 at home.", ""),
+    ]
+    found = list(predict_table(run_on_characters, read_table(table(tmp_path / "t.csv", *rows), "t.csv")))
+    assert found == [("b", "12;34"), ("a", ""), ("a", ""), ("c", "9\u200b0;56;78")]
+
+
+def test_a_table_of_many_rows_is_told_in_its_order(run_on_characters, tmp_path):
+    rows = [(f"r{n}", "", f"we saw {10 + n % 80} at home.", "") for n in range(300)]
+    found = list(predict_table(run_on_characters, read_table(table(tmp_path / "t.csv", *rows), "t.csv")))
+    assert found == [(f"r{n}", f"{10 + n % 80}") for n in range(300)]

@@ -1,0 +1,54 @@
+"""What a run's weights find, as lines of a terminal or as a table."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from labkit.data.bdci import LABELS, read_table
+
+
+def tagged_lines(folder: Path, text: str) -> Iterator[str]:
+    """A word and its tag, and at an entity's first word how sure the tagger is of it, separated by tabs."""
+    from labkit.training.predictor import predict_text
+
+    found = predict_text(folder, text)
+    sure = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in found["entities"]}
+    for place, (word, tag) in enumerate(zip(found["words"], found["tags"], strict=True)):
+        yield f"{word}\t{tag}{sure.get(place, '')}"
+
+
+def predict_table(folder: Path, path: Path, out: Path | None) -> None:
+    """Writes id and entities of each row to `out`, which is there when all are found, or to stdout as they are.
+
+    Raises ValueError with file and line for a table that cannot be read.
+    """
+    table = read_table(path, str(path))
+    for note in table.notes:
+        click.echo(note, err=True)
+    from labkit.training import predictor
+
+    rows = predictor.predict_table(folder, table)
+    if out is None:
+        for line in _lines(rows):
+            click.echo(line, nl=False)
+        return
+    aside = out.with_name(f".{out.name}-{os.getpid()}")
+    try:
+        with open(aside, "w", encoding="utf-8", newline="") as file:
+            file.writelines(_lines(rows))
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _lines(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
+    """The records of a CSV file, its header first."""
+    for row in chain([("id", LABELS)], rows):
+        record = io.StringIO()
+        csv.writer(record, lineterminator="\n").writerow(row)
+        yield record.getvalue()
