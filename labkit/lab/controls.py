@@ -11,7 +11,8 @@ import anywidget
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, knobs
-from labkit.lab.inputs import Control, MenuControl, control_class, show
+from labkit.lab.control import Control, show
+from labkit.lab.inputs import MenuControl, control_class
 from labkit.lab.language import tr
 from labkit.lab.widths import cells
 from labkit.presets import PRESETS, preset

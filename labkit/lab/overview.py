@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from labkit.lab import language, timebar
 from labkit.lab.language import retold, tr
+from labkit.lab.page import set_shown
 from labkit.lab.rows import Rows, table_words
 from labkit.lab.table import RunsTable
 from labkit.runs.compare import names
@@ -114,8 +115,8 @@ class Overview:
         """Draws the comparison of the ticked runs, if it changed."""
         chosen = self.selected(self._runs)
         shown = len(chosen) > 1
-        _display(self.hint, not shown)
-        _display(self.tools, shown)
+        set_shown(self.hint, not shown)
+        set_shown(self.tools, shown)
         if shown:
             from labkit.lab.fonts import plot_tr, spoken
 
@@ -132,8 +133,8 @@ class Overview:
             times = timebar.rows(chosen, called)
             if times != self.times.value:
                 self.times.value = times
-        _display(self.picture, shown)
-        _display(self.times, shown and bool(self.times.value))
+        set_shown(self.picture, shown)
+        set_shown(self.times, shown and bool(self.times.value))
 
     def _act(self, kind: str, id: str, text: str) -> None:
         try:
@@ -151,9 +152,3 @@ class Overview:
 
 def _offered(names: Sequence[str]) -> list[tuple[str, str]]:
     return [(tr(name), name) for name in names]
-
-
-def _display(widget: widgets.Widget, shown: bool) -> None:
-    wanted = None if shown else "none"
-    if widget.layout.display != wanted:
-        widget.layout.display = wanted

@@ -19,6 +19,7 @@ from labkit.lab import language, timebar, words
 from labkit.lab.controls import Controls
 from labkit.lab.language import LANGUAGES, choose, retold, tr
 from labkit.lab.overview import Overview
+from labkit.lab.page import all_widgets, button, card, language_switch, line, set_shown, set_text
 from labkit.lab.refresher import Refresher
 from labkit.lab.subshells import answer_at_once
 from labkit.lab.tryit import TryIt
@@ -137,7 +138,7 @@ class TuningLab:
         self._refresher.stop()
         if _OPEN.get(self.store.folder) is self:
             del _OPEN[self.store.folder]
-        for widget in _all_widgets(self.view):
+        for widget in all_widgets(self.view):
             widget.close()
 
     def __repr__(self) -> str:
@@ -154,14 +155,14 @@ class TuningLab:
     def _make(self, config: RunConfig) -> None:
         self.controls = Controls(config, corpora=corpus_menu(), encoders=encoder_menu())
         self.controls.on_change(self._settings_changed)
-        self.train_button = _button("play", "labkit-train", self._train_pressed, "primary")
-        self.stop_button = _button("stop", "labkit-stop", lambda: self.stop())
-        self.empty_button = _button("times", "labkit-empty", self._empty_pressed)
-        self.language_switch = self._switch()
-        self._plan, self._status = _html("labkit-plan"), _html("labkit-status")
-        self._told, self._failure, self._about = _html("labkit-told"), _html("labkit-failure"), _html("labkit-about")
-        self._queue, self._font_hint = _html("labkit-queue"), _html("labkit-font-hint")
-        self._time, self._operators = _html("labkit-spent"), _html("labkit-operators")
+        self.train_button = button("play", "labkit-train", self._train_pressed, "primary")
+        self.stop_button = button("stop", "labkit-stop", lambda: self.stop())
+        self.empty_button = button("times", "labkit-empty", self._empty_pressed)
+        self.language_switch = language_switch(self._language_chosen)
+        self._plan, self._status = line("labkit-plan"), line("labkit-status")
+        self._told, self._failure, self._about = line("labkit-told"), line("labkit-failure"), line("labkit-about")
+        self._queue, self._font_hint = line("labkit-queue"), line("labkit-font-hint")
+        self._time, self._operators = line("labkit-spent"), line("labkit-operators")
         self._live: LivePlot | None = None
         self.picture_widget = widgets.Image(value=BLANK, format="png", layout={"width": "100%", "max_width": "1100px"})
         self.picture_widget.add_class("labkit-live-picture")
@@ -184,30 +185,22 @@ class TuningLab:
         self._speak()
         head = widgets.HBox([self._titles_of_cards["SETTINGS"], self.language_switch])
         head.add_class("labkit-head")
-        settings = _card(head, self.controls.main, go, self._told, self.controls.advanced)
-        run = _card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
+        settings = card(head, self.controls.main, go, self._told, self.controls.advanced)
+        run = card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
         pictures = [self._font_hint, self.picture_widget, self._time, self._operators]
         left, right = widgets.VBox([settings, run]), widgets.VBox(pictures)
         left.add_class("labkit-left")
         right.add_class("labkit-right")
         top = widgets.HBox([left, right])
         top.add_class("labkit-top")
-        runs = _card(self._titles_of_cards["RUNS"], *self.overview.widgets())
-        trying = _card(self._titles_of_cards["TRY IT"], self.tryit.widget)
+        runs = card(self._titles_of_cards["RUNS"], *self.overview.widgets())
+        trying = card(self._titles_of_cards["TRY IT"], self.tryit.widget)
         page = widgets.VBox([style, top, runs, trying, self._footer])
         page.add_class("labkit-lab")
         return page
 
-    def _switch(self) -> widgets.ToggleButtons:
-        """English | 中文."""
-        options = [(name, key) for key, name in LANGUAGES.items()]
-        switch = widgets.ToggleButtons(options=options, value=language.current(), style={"button_width": "auto"})
-        switch.add_class("labkit-language")
-        switch.observe(self._language_chosen, names="value")
-        return switch
-
-    def _language_chosen(self, change: Any) -> None:
-        choose(change.new)
+    def _language_chosen(self, name: str) -> None:
+        choose(name)
         self._refresher.poke()
 
     def _speak(self) -> None:
@@ -264,7 +257,7 @@ class TuningLab:
         self._refresher.poke()
 
     def _tell(self, problem: str) -> None:
-        _set(self._told, f'<div class="labkit-problem">{html.escape(problem)}</div>' if problem else "")
+        set_text(self._told, f'<div class="labkit-problem">{html.escape(problem)}</div>' if problem else "")
 
     # --- looking and drawing
 
@@ -323,22 +316,22 @@ class TuningLab:
 
     def _say(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
         run = self._shown
-        _set(self._plan, self._plan_words(runs))
-        _set(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
-        _set(self._failure, words.failure(run))
-        _set(self._about, words.about(run))
-        _set(self._time, timebar.strip(run))
-        _set(self._operators, timebar.operators(run))
-        _set(self._queue, words.queue(queued, titles))
-        _show(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
+        set_text(self._plan, self._plan_words(runs))
+        set_text(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
+        set_text(self._failure, words.failure(run))
+        set_text(self._about, words.about(run))
+        set_text(self._time, timebar.strip(run))
+        set_text(self._operators, timebar.operators(run))
+        set_text(self._queue, words.queue(queued, titles))
+        set_shown(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
         label = tr("Train next") if live or queued else tr("Train")
-        for button, name, value in (
+        for pressed, name, value in (
             (self.train_button, "description", label),
             (self.stop_button, "disabled", not live),
         ):
-            if getattr(button, name) != value:
-                setattr(button, name, value)
-                answer_at_once(button)
+            if getattr(pressed, name) != value:
+                setattr(pressed, name, value)
+                answer_at_once(pressed)
 
     def _plan_words(self, runs: list[Run]) -> str:
         config = self.controls.config()
@@ -385,40 +378,4 @@ class TuningLab:
             return
         self._hinted, wanted = self._listed, [LANGUAGES[self._spoken], *self._titles.values()]
         missing = any(drawable(text) != text for text in wanted)
-        _set(self._font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
-
-
-def _button(icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:
-    button = widgets.Button(icon=icon, button_style=style, layout={"width": "auto", "min_width": "110px"})
-    button.add_class(name)
-    button.on_click(lambda _: pressed())
-    answer_at_once(button)
-    return button
-
-
-def _html(name: str) -> widgets.HTML:
-    line = widgets.HTML()
-    line.add_class(name)
-    return line
-
-
-def _card(*children: widgets.Widget) -> widgets.VBox:
-    card = widgets.VBox(children)
-    card.add_class("labkit-card")
-    return card
-
-
-def _set(widget: widgets.HTML, text: str) -> None:
-    if widget.value != text:
-        widget.value = text
-    _show(widget, bool(text))
-
-
-def _show(widget: widgets.Widget, shown: bool) -> None:
-    wanted = None if shown else "none"
-    if widget.layout.display != wanted:
-        widget.layout.display = wanted
-
-
-def _all_widgets(widget: widgets.Widget) -> list[widgets.Widget]:
-    return [inner for child in getattr(widget, "children", ()) for inner in _all_widgets(child)] + [widget]
+        set_text(self._font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 
 from labkit.lab import words
 from labkit.lab.language import retold, tr
+from labkit.lab.page import set_shown
 from labkit.lab.theme import THEMES
 from labkit.runs.store import Run
 from labkit.training import launch
@@ -61,9 +62,7 @@ class TryIt:
             self.run.value = chosen if kept else newest
             self._offered = usable[0].folder if usable else None
         for widget, shown in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
-            wanted = None if shown else "none"
-            if widget.layout.display != wanted:
-                widget.layout.display = wanted
+            set_shown(widget, bool(shown))
 
     def go(self) -> None:
         """Tags the text; says in `answer` what came out, or what went wrong."""

@@ -1,0 +1,153 @@
+"""What every control of a setting has: a value checked by RunConfig's own rules, a label, a help, a complaint.
+
+A control's value lives in Python; its widgets only show it. What a person types or drags is checked by RunConfig's own
+rules: a bad value is told in words under the field, and the last good one stays. Widget callbacks may come on a second
+thread (jupyterlab#17363), so every change goes through `settling`, which holds the lock of all controls.
+"""
+
+import html
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import ipywidgets as widgets
+
+from labkit.config import Knob, RunConfig, knobs, show_rate
+from labkit.lab.language import retold, tr
+
+Settling = Callable[[], AbstractContextManager[None]]
+
+
+class Control:
+    """One field of RunConfig on the screen: `value` is the setting, `widget` the row to display.
+
+    `input` is the widget a person moves; it has the CSS class `labkit-<field>`.
+    """
+
+    def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
+        self.name = name
+        self.knob: Knob = knobs()[name]
+        self.observers: list[Callable[[Any], None]] = []
+        self._value = value
+        self._settling = settling
+        self._drawing = False
+        self._label_width = label_width
+        self._problem = ""
+        self._error = widgets.HTML(layout=widgets.Layout(display="none", margin=self._error_margin()))
+        self.input: widgets.Widget = self._build()
+        self.input.add_class(f"labkit-{name}")
+        self.widget = widgets.VBox(
+            [*self._rows(), self._error], layout=widgets.Layout(min_width="0", overflow="visible")
+        )
+        self.widget.add_class("labkit-control")
+        self._redraw()
+
+    @property
+    def value(self) -> Any:
+        """The setting, in the field's own type.
+
+        Raises ValueError with RunConfig's sentence when set to what the field cannot be.
+        """
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        value = getattr(RunConfig(**{self.name: value}), self.name)
+        with self._settling():
+            self._value = value
+            self._redraw()
+
+    def observe(self, callback: Callable[[Any], None]) -> None:
+        """Call back with the new value after each settled change of this setting."""
+        self.observers.append(callback)
+
+    def speak(self, label_width: str) -> None:
+        """Says label, help and choices in the language of the lab; the label gets so much room."""
+        with self._settling():
+            self._label_width = label_width
+            self._drawing = True
+            try:
+                self._say()
+            finally:
+                self._drawing = False
+            self._error.layout.margin = self._error_margin()
+            if self._problem:
+                self._complain(self._problem)
+
+    def _named(self) -> dict[str, Any]:
+        """Label and help, as they are told in the language of the lab."""
+        return {
+            "description": tr(self.knob.label),
+            "style": {"description_width": self._label_width},
+            "tooltip": tooltip(self.knob),
+        }
+
+    def _error_margin(self) -> str:
+        return f"0 4px 4px calc({self._label_width} + 14px)"
+
+    def _say(self) -> None:
+        """Says again what `_build` said first."""
+        _rename(self.input, self._named())
+
+    def _build(self) -> widgets.Widget:
+        raise NotImplementedError
+
+    def _draw(self) -> None:
+        raise NotImplementedError
+
+    def _rows(self) -> list[widgets.Widget]:
+        return [self.input]
+
+    def _redraw(self) -> None:
+        self._drawing = True
+        try:
+            self._draw()
+            self._problem = ""
+            self._error.layout.display = "none"
+        finally:
+            self._drawing = False
+
+    def _picked(self, read: Callable[[], Any]) -> None:
+        """Take what a person entered; when it is no good, say so and keep the last value."""
+        with self._settling():
+            if self._drawing:
+                return  # our own redraw, not a person
+            try:
+                self.value = read()
+            except ValueError as problem:
+                self._complain(str(problem))
+
+    def _complain(self, problem: str) -> None:
+        self._problem = problem
+        words = retold(problem.replace(self.name, tr(self.knob.label), 1))
+        told = tr("{problem}. Still {value}.", problem=words, value=show(self.knob, self._value))
+        self._error.value = f'<div class="labkit-error" role="alert">{html.escape(told)}</div>'
+        self._error.layout.display = ""
+
+
+def show(knob: Knob, value: Any) -> str:
+    """A value as people write it, exact: `5e-5` on a log scale, `0.05` or `16` elsewhere."""
+    if value is None:
+        return tr(knob.none_text)
+    if knob.scale == "log":
+        return show_rate(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def stop_text(knob: Knob, value: Any) -> str:
+    """What a slider says at one of its stops."""
+    return tr("0 (frozen)") if knob.scale == "log" and value == 0 else show(knob, value)
+
+
+def tooltip(knob: Knob) -> str:
+    """Help, range, unit and source of a setting."""
+    text = tr(knob.help)
+    if knob.low is not None and knob.high is not None:
+        unit = f" {tr(knob.unit)}" if knob.unit else ""
+        text += tr(". From {low} to {high}", low=f"{knob.low:g}", high=f"{knob.high:g}") + unit
+    return text + (f" ({knob.source})" if knob.source else "")
+
+
+def _rename(widget: widgets.Widget, named: dict[str, Any]) -> None:
+    widget.description, widget.tooltip = named["description"], named["tooltip"]
+    widget.style.description_width = named["style"]["description_width"]

@@ -1,0 +1,54 @@
+"""The plain widgets that the page of the lab is made of, and how they are changed: only where something is new."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from labkit.lab.language import LANGUAGES, current
+from labkit.lab.subshells import answer_at_once
+
+
+def button(icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:
+    made = widgets.Button(icon=icon, button_style=style, layout={"width": "auto", "min_width": "110px"})
+    made.add_class(name)
+    made.on_click(lambda _: pressed())
+    answer_at_once(made)
+    return made
+
+
+def line(name: str) -> widgets.HTML:
+    made = widgets.HTML()
+    made.add_class(name)
+    return made
+
+
+def card(*children: widgets.Widget) -> widgets.VBox:
+    made = widgets.VBox(children)
+    made.add_class("labkit-card")
+    return made
+
+
+def language_switch(chosen: Callable[[str], None]) -> widgets.ToggleButtons:
+    """`English | 中文`; `chosen` hears which."""
+    options = [(name, key) for key, name in LANGUAGES.items()]
+    switch = widgets.ToggleButtons(options=options, value=current(), style={"button_width": "auto"})
+    switch.add_class("labkit-language")
+    switch.observe(lambda change: chosen(change.new), names="value")
+    return switch
+
+
+def set_text(widget: widgets.HTML, text: str) -> None:
+    if widget.value != text:
+        widget.value = text
+    set_shown(widget, bool(text))
+
+
+def set_shown(widget: widgets.Widget, shown: bool) -> None:
+    wanted = None if shown else "none"
+    if widget.layout.display != wanted:
+        widget.layout.display = wanted
+
+
+def all_widgets(widget: widgets.Widget) -> list[widgets.Widget]:
+    return [inner for child in getattr(widget, "children", ()) for inner in all_widgets(child)] + [widget]

@@ -1,0 +1,92 @@
+"""The catalogue of Chinese texts: complete, nothing in it that nobody says, the same places to fill."""
+
+import ast
+import re
+import string
+from pathlib import Path
+
+import labkit
+from labkit.config import knobs
+from labkit.lab import words
+from labkit.lab.chinese import RETOLD, TEXTS
+from labkit.lab.chinese.page import PAGE
+from labkit.lab.chinese.pictures import PICTURES
+from labkit.lab.chinese.settings import SETTINGS
+from labkit.lab.table import SAYS
+from labkit.presets import PRESETS
+from labkit.runs.compare import _SHORT, TableMaker
+from labkit.runs.curves import AXES
+from labkit.runs.spent import PARTS
+
+PACKAGE = Path(labkit.__file__).parent
+SAYING = {"tr", "plot_tr", "say"}
+
+
+def said_in_code():
+    """Every literal that is handed to a function that translates: (text, where)."""
+    for file in [*sorted((PACKAGE / "lab").rglob("*.py")), PACKAGE / "runs" / "compare.py"]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            name = called.id if isinstance(called, ast.Name) else None
+            if name in SAYING and node.args and isinstance(node.args[0], ast.Constant):
+                yield node.args[0].value, f"{file.name}, line {node.lineno}"
+
+
+def said_in_scripts():
+    text = (PACKAGE / "lab" / "table.js").read_text(encoding="utf-8")
+    return set(re.findall(r'\bsay\("([^"]+)"\)', text))
+
+
+def declared():
+    """What is translated by a name: settings, parts of the time, columns and the like."""
+    for knob in knobs().values():
+        yield from (knob.label, knob.help, knob.none_text, knob.unit)
+        if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
+            yield from knob.choices
+    yield from (*PRESETS, *PARTS, *PARTS.values(), *words.STATES, *words.STATES.values(), *AXES, *_SHORT.values())
+    for column in TableMaker([]).columns:
+        yield from (column.label, column.help)
+    for node in ast.walk(ast.parse((PACKAGE / "training" / "trainer.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "_phase":
+            yield node.args[0].value
+
+
+def test_every_text_that_is_said_is_in_the_catalogue():
+    missing = {text: where for text, where in said_in_code() if text and text not in TEXTS}
+    assert missing == {}, "add them to labkit/lab/chinese/"
+
+
+def test_every_setting_part_state_column_and_phase_is_in_the_catalogue():
+    assert [text for text in declared() if text and text not in TEXTS] == [], "add them to labkit/lab/chinese/"
+
+
+def test_the_script_of_the_table_says_only_what_it_was_given():
+    assert said_in_scripts() <= {*SAYS}
+    assert set(SAYS) <= TEXTS.keys()
+
+
+def test_nothing_in_the_catalogue_is_said_nowhere():
+    files = [file for file in PACKAGE.rglob("*.py") if "chinese" not in file.parts]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    spoken = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    asked = {*declared(), "true", "false"}
+    assert [text for text in TEXTS if text not in spoken | asked] == []
+
+
+def test_no_text_is_told_twice():
+    assert len(TEXTS) == len(SETTINGS) + len(PAGE) + len(PICTURES)
+
+
+def test_both_languages_have_the_same_places_to_fill_and_the_same_markup():
+    for english, chinese in {**TEXTS, **RETOLD}.items():
+        assert chinese, english
+        for what in (_places, _tags):
+            assert sorted(what(chinese)) == sorted(what(english)), english
+
+
+def _places(text):
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
+
+
+def _tags(text):
+    return re.findall(r"</?\w+>", text)
