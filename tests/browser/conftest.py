@@ -97,4 +97,5 @@ def trained(notebook: Notebook, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def one_run(trained: Path, runs_folder: Path) -> Path:
     """The lab's folder of runs holds that run."""
     runs_folder.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copytree(trained, runs_folder / trained.name))
+    aside = shutil.ignore_patterns(".*")  # what the run's own process may still be writing aside
+    return Path(shutil.copytree(trained, runs_folder / trained.name, ignore=aside))
