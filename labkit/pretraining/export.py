@@ -63,6 +63,8 @@ def _half(trained: Any, vocabulary: list[str]) -> BertModel:
     table = encoder.embeddings.word_embeddings.weight
     for token in CONTINUED:  # no text of ours has them
         table[numbers[token]] = table[numbers[token.removeprefix("##")]]
+    kinds = encoder.embeddings.token_type_embeddings.weight
+    kinds[1:] = kinds[0]  # nor a second text
     encoder.half()
     encoder.config.dtype = torch.float16
     return encoder

@@ -40,6 +40,7 @@ class MaskedLM(nn.Module):
         """The mean negative log likelihood of the hidden tokens, a scalar in float32."""
         return F.cross_entropy(self._scores(masked), _targets(masked))
 
+    @torch.no_grad()
     def score(self, masked: Masked) -> Score:
         """How well the hidden tokens are guessed."""
         scores, targets = self._scores(masked), _targets(masked)

@@ -152,7 +152,6 @@ class _Pretraining:
         state.save(self.folder, self.model.bert, self.optimizer, self.at, self.facts)
         yield Saved(self.at.step, self.at.seconds)
 
-    @torch.no_grad()
     def _score(self) -> HeldOut:
         """The held-out text, always with the same tokens hidden."""
         length = min(_HELD_OUT_LENGTH, self.plan.positions)

@@ -79,7 +79,10 @@ def build_tokenizer(vocabulary: list[str], longest: int) -> Any:
     )
     tokenizer.decoder = decoders.WordPiece()
     marks = {f"{mark.strip('[]').lower()}_token": mark for mark in MARKS}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=longest, **marks)
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=longest, model_input_names=inputs, **marks
+    )
 
 
 def save_tokenizer(tokenizer: Any, vocabulary: list[str], folder: Path) -> None:

@@ -1,0 +1,76 @@
+"""`python -m labkit pretrain`, called as a terminal calls it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from labkit.__main__ import main
+from tests.pretraining.conftest import sentence
+
+SMALL = ("--steps", 5, "--layers", 1, "--width", 16, "--heads", 2, "--inner", 32, "--vocabulary", 200)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    """Enough for the longest sequences of the usual plan."""
+    path = tmp_path / "own.txt"
+    path.write_text("\n".join("".join(sentence(number)) for number in range(1500)), encoding="utf-8")
+    return path
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["labkit", "pretrain", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_an_encoder_comes_out_of_a_text_of_ones_own(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    tested = tmp_path / "tested.txt"
+    tested.write_text("".join(sentence(3)), encoding="utf-8")
+    assert call(monkeypatch, "--name", "mine", "--text", text, "--spare", tested, *SMALL) == 0
+    said = capsys.readouterr()
+    folder = tmp_path / "data" / "encoders" / "mine"
+    assert said.out.strip() == str(folder)
+    assert (folder / "model.safetensors").is_file()
+    assert "own.txt: 1,500 lines; left out 1 that are to be spared" in said.err
+    assert "held-out loss" in said.err
+    assert f"pretrain --name mine --text {text}" in (folder / "README.md").read_text(encoding="utf-8")
+    assert call(monkeypatch, "--name", "mine", "--text", text, *SMALL) == 1
+    assert "holds an encoder already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--minutes", 1, "--steps", 5), "give minutes or steps, one of them"),
+        (("--steps", 5, "--width", 30), "width must be an even number for each of 4 heads, not 30"),
+        (("--steps", 5, "--name", " "), "name is empty"),
+        (("--steps", 5, "--text", "nowhere.txt"), "'nowhere.txt' does not exist"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    words: tuple[object, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    assert call(monkeypatch, *words) != 0
+    said = capsys.readouterr()
+    assert not said.out
+    assert message in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_too_little_text_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "short.txt").write_text("今天下雨。", encoding="utf-8")
+    assert call(monkeypatch, "--name", tmp_path / "mine", "--text", tmp_path / "short.txt", *SMALL) == 1
+    assert "give more text" in capsys.readouterr().err

@@ -1,0 +1,318 @@
+"""A pretraining of a tiny model from end to end: it learns, can be stopped, and leaves an encoder that loads."""
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
+
+from labkit.data.encoders import encoder_menu
+from labkit.pretraining import beginning, state
+from labkit.pretraining.events import Finished, HeldOut, Prepared, Saved, Stepped
+from labkit.pretraining.masking import mask
+from labkit.pretraining.objective import MaskedLM
+from labkit.pretraining.packing import cut
+from labkit.pretraining.pretrainer import pretrain
+from labkit.pretraining.reading import Reading
+from labkit.pretraining.settings import Plan
+from labkit.pretraining.vocabulary import CONTINUED
+
+
+def of(kind: Any, events: list[Any]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def stopped_after(steps: int) -> Any:
+    asked = iter([False] * (steps - 1))
+    return lambda: next(asked, True)
+
+
+@pytest.fixture(scope="module")
+def done(plan: Plan, reading: Reading, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
+    """A pretraining without interruption: its folder and its events."""
+    folder = tmp_path_factory.mktemp("whole") / "encoder"
+    return folder, list(pretrain(plan, reading, folder, "python -m labkit pretrain --steps 24"))
+
+
+# --- training
+
+
+def test_the_loss_falls_below_what_frequencies_alone_give_on_what_is_held_out(
+    plan: Plan, reading: Reading, tmp_path: Path
+) -> None:
+    longer = dataclasses.replace(plan, steps=300)
+    events = list(pretrain(longer, reading, tmp_path / "encoder"))
+    losses = [event.loss for event in of(Stepped, events)]
+    assert len(losses) == 300
+    assert np.mean(losses[-20:]) < 0.85 * np.mean(losses[:20])
+    shares = np.bincount(reading.train.tokens, minlength=len(reading.vocabulary)) / len(reading.train)
+    seen = reading.held_out.tokens[(reading.held_out.tokens > 4) & (shares[reading.held_out.tokens] > 0)]
+    assert of(HeldOut, events)[-1].loss < 0.9 * -np.log(shares[seen] / shares[5:].sum()).mean()
+
+
+def test_rates_climb_and_fall_to_nothing_and_stages_follow_the_plan(done: tuple[Path, list[Any]], plan: Plan) -> None:
+    steps = of(Stepped, done[1])
+    assert [event.step for event in steps] == list(range(1, 25))
+    assert steps[-1].rate == pytest.approx(plan.rate / 24 / (1 - plan.warmup))
+    assert max(event.rate for event in steps[1:]) == steps[1].rate
+    taken = np.diff([0, *(event.tokens for event in steps)])
+    assert taken.tolist() == [256] * 12 + [512] * 12
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.005, 0.01, 0.5, 1.0])
+def test_the_rate_of_a_plan_with_a_time(progress: float) -> None:
+    found = Plan(minutes=3, rate=2e-3, warmup=0.01).rate_at(progress)
+    expected = 2e-3 * (max(progress, 1e-5) / 0.01 if progress < 0.01 else (1 - progress) / 0.99)
+    assert found == pytest.approx(expected)
+
+
+def test_a_plan_with_a_time_ends_by_it_with_a_rate_of_nothing(
+    plan: Plan, reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10**6))  # a second goes by each time somebody looks
+    monkeypatch.setattr("labkit.pretraining.pretrainer.time.monotonic", lambda: float(next(clock)))
+    timed = dataclasses.replace(plan, steps=None, minutes=5.0)
+    events = list(pretrain(timed, reading, tmp_path / "encoder"))
+    steps = of(Stepped, events)
+    assert 300 - 20 < steps[-1].seconds < 300 + 20
+    assert steps[-1].progress > 0.95
+    assert steps[-1].rate < 0.05 * plan.rate
+    assert of(Saved, events)
+
+
+def test_the_loss_is_that_of_transformers_at_the_hidden_places(plan: Plan, reading: Reading) -> None:
+    torch.manual_seed(0)
+    model = MaskedLM(small_config(plan, reading), torch.float32)
+    sequences = cut(reading.train, np.array([0, 50, 300]), 32, (2, 3))
+    masked = mask(sequences, 0.15, 4, (41, len(reading.vocabulary)), np.random.default_rng(0))
+    labels = torch.full(masked.tokens.shape, -100)
+    for row, (places, targets, counted) in enumerate(zip(masked.places, masked.targets, masked.counted, strict=True)):
+        labels[row, torch.from_numpy(places[counted])] = torch.from_numpy(targets[counted])
+    expected = model.bert(input_ids=torch.from_numpy(masked.tokens), labels=labels)
+    loss = model(masked)
+    torch.testing.assert_close(loss, expected.loss)
+    scored = model.score(masked)
+    assert scored.loss / scored.counted == pytest.approx(expected.loss.item(), rel=1e-4)
+    assert scored.right == int((expected.logits.argmax(-1) == labels).sum())
+
+
+# --- stopping and going on
+
+
+def test_going_on_gives_what_going_through_gives(
+    done: tuple[Path, list[Any]], plan: Plan, reading: Reading, tmp_path: Path
+) -> None:
+    folder = tmp_path / "encoder"
+    events: list[Any] = []
+    for steps in (5, 10, 30):  # in the first stage, across the change to the second, to the end
+        events += list(pretrain(plan, reading, folder, stop=stopped_after(steps)))
+    assert [event.resumed for event in of(Prepared, events)] == [0, 5, 15]
+    assert [event.stopped for event in of(Finished, events)] == [True, True, False]
+    assert [event.loss for event in of(Stepped, events)] == [event.loss for event in of(Stepped, done[1])]
+    ours, theirs = (load_file(place / "model.safetensors") for place in (folder, done[0]))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_what_is_saved_now_and_then_is_there_after_a_kill(plan: Plan, reading: Reading, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    going: Iterator[Any] = pretrain(plan, reading, folder, save_s=0.0)
+    for event in going:
+        if isinstance(event, Stepped) and event.step == 8:
+            break  # step 7 was saved
+    going.close()  # type: ignore[attr-defined]
+    assert not (folder / "model.safetensors").exists()
+    assert of(Prepared, [next(pretrain(plan, reading, folder))])[0].resumed == 7
+
+
+def test_time_already_trained_counts(plan: Plan, reading: Reading, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    first = of(Stepped, list(pretrain(plan, reading, folder, stop=stopped_after(6))))
+    second = of(Stepped, list(pretrain(plan, reading, folder, stop=stopped_after(1))))
+    assert second[0].seconds > first[-1].seconds
+    assert second[0].tokens > first[-1].tokens
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"width": 64}, {"steps": 99}])
+def test_another_plan_does_not_go_on_in_the_same_folder(
+    plan: Plan, reading: Reading, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    list(pretrain(plan, reading, tmp_path / "encoder", stop=stopped_after(1)))
+    name, value = next(iter(changed.items()))
+    with pytest.raises(ValueError, match=f"cannot go on: {name} was .* and is {value}"):
+        list(pretrain(dataclasses.replace(plan, **changed), reading, tmp_path / "encoder"))
+
+
+def test_other_text_does_not_go_on_in_the_same_folder(plan: Plan, reading: Reading, tmp_path: Path) -> None:
+    list(pretrain(plan, reading, tmp_path / "encoder", stop=stopped_after(1)))
+    other = dataclasses.replace(reading, held_out=reading.train)
+    with pytest.raises(ValueError, match="cannot go on: text was"):
+        list(pretrain(plan, other, tmp_path / "encoder"))
+
+
+def test_a_damaged_state_is_told(plan: Plan, reading: Reading, tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    list(pretrain(plan, reading, folder, stop=stopped_after(1)))
+    whole = (folder / state.FILE).read_bytes()
+    (folder / state.FILE).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"cannot be read .* remove it to begin anew"):
+        list(pretrain(plan, reading, folder))
+    save_file({"something": torch.zeros(1)}, folder / state.FILE)
+    with pytest.raises(ValueError, match=r"cannot be read .* remove it to begin anew"):
+        list(pretrain(plan, reading, folder))
+
+
+def test_an_encoder_is_not_written_over(done: tuple[Path, list[Any]], plan: Plan, reading: Reading) -> None:
+    before = (done[0] / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="holds an encoder already; remove it, or give another name"):
+        list(pretrain(plan, reading, done[0]))
+    assert (done[0] / "model.safetensors").read_bytes() == before
+
+
+# --- what comes out
+
+
+def test_the_folder_loads_without_a_warning(done: tuple[Path, list[Any]]) -> None:
+    program = (
+        "import sys, warnings, logging\nwarnings.simplefilter('error')\n"
+        "from transformers import AutoModel, AutoTokenizer\n"
+        "model, about = AutoModel.from_pretrained(sys.argv[1], output_loading_info=True)\n"
+        "assert not any(about.values()), about\n"
+        "tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])\n"
+        "model.float()(**tokenizer('昨天老师在北京看书', return_tensors='pt'))\n"
+    )
+    done_ = subprocess.run([sys.executable, "-c", program, str(done[0])], capture_output=True, text=True)
+    assert done_.returncode == 0, done_.stderr
+    assert "UNEXPECTED" not in done_.stderr
+    assert "MISSING" not in done_.stderr
+
+
+def test_the_encoder_is_the_trained_one_in_half_precision(
+    done: tuple[Path, list[Any]], plan: Plan, reading: Reading, tmp_path: Path
+) -> None:
+    folder = tmp_path / "encoder"
+    list(pretrain(plan, reading, folder, stop=stopped_after(23)))
+    model = BertForMaskedLM(small_config(plan, reading))
+    trained = load_file(folder / state.FILE)
+    encoder = AutoModel.from_pretrained(done[0], dtype=torch.float32)
+    assert {each.dtype for each in load_file(done[0] / "model.safetensors").values()} == {torch.float16}
+    for name, _ in model.bert.named_parameters():
+        if "embeddings" not in name:  # some rows of those are copies; the last step of all hardly moves the rest
+            torch.testing.assert_close(
+                encoder.get_parameter(name), trained[f"weight bert.{name}"], atol=2e-3, rtol=2e-3
+            )
+
+
+def test_continued_letters_are_copies_of_the_letters(done: tuple[Path, list[Any]]) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(done[0])
+    table = AutoModel.from_pretrained(done[0]).embeddings.word_embeddings.weight
+    for token in CONTINUED:
+        first, second = (tokenizer.get_vocab()[each] for each in (token, token[2:]))
+        assert torch.equal(table[first], table[second])
+
+
+def test_a_folder_of_data_is_in_the_menu_once_it_is_finished(
+    plan: Plan, reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    folder = tmp_path / "data" / "encoders" / "mine"
+    list(pretrain(plan, reading, folder, stop=stopped_after(2)))
+    assert "mine" not in encoder_menu()
+    list(pretrain(plan, reading, folder))
+    assert "mine" in encoder_menu()
+    assert not (folder / state.FILE).exists()
+
+
+def test_sums_are_those_of_the_files(done: tuple[Path, list[Any]]) -> None:
+    rows = [line.split("  ") for line in (done[0] / "SHA256SUMS").read_text().splitlines()]
+    assert {"model.safetensors", "config.json", "tokenizer.json", "vocab.txt"} <= {name for _, name in rows}
+    assert all(hashlib.sha256((done[0] / name).read_bytes()).hexdigest() == sha256 for sha256, name in rows)
+
+
+def test_the_card_tells_what_was_measured_and_none_of_the_text(done: tuple[Path, list[Any]], reading: Reading) -> None:
+    card = (done[0] / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlanguage: zh\n")
+    last = of(HeldOut, done[1])[-1]
+    for told in (
+        "python -m labkit pretrain --steps 24",
+        f"{last.loss:.3f}",
+        f"{len(reading.train):,} tokens",
+        "seed 0",
+    ):
+        assert told in card
+    assert "昨天" not in card
+    assert json.loads((done[0] / "config.json").read_text())["hidden_dropout_prob"] == 0.1
+
+
+# --- first weights
+
+
+def small_config(plan: Plan, reading: Reading) -> BertConfig:
+    return BertConfig(
+        vocab_size=len(reading.vocabulary),
+        hidden_size=plan.width,
+        num_hidden_layers=plan.layers,
+        num_attention_heads=plan.heads,
+        intermediate_size=plan.inner,
+        max_position_embeddings=plan.positions,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+
+
+def test_heads_of_the_lowest_layers_look_at_their_neighbours_first(reading: Reading) -> None:
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=60, hidden_size=256, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=64
+    )
+    model = BertForMaskedLM(config)
+    model.set_attn_implementation("eager")
+    beginning.look_at_neighbours(model)
+    with torch.no_grad():
+        found = model.bert.eval()(torch.randint(5, 60, (8, 64)), output_attentions=True).attentions[0].mean(0)
+    for head, offset in enumerate(beginning.OFFSETS[0]):
+        seen = [int(found[head, place].argmax()) - place for place in range(4, 60)]
+        assert np.mean([each == offset for each in seen]) > 0.9
+
+
+def test_vectors_of_tokens_that_stand_in_the_same_places_are_near(reading: Reading) -> None:
+    torch.manual_seed(0)
+    vectors = beginning.vectors_of_neighbours(reading.train, len(reading.vocabulary), 32)
+    numbers = {token: number for number, token in enumerate(reading.vocabulary)}
+
+    def likeness(one: str, other: str) -> float:
+        return F.cosine_similarity(vectors[numbers[one]], vectors[numbers[other]], dim=0).item()
+
+    assert likeness("北", "上") > likeness("北", "师")
+    assert not vectors[:5].any()
+    lengths = vectors.norm(dim=1)
+    assert torch.allclose(lengths[lengths > 0], torch.tensor(0.02 * 32**0.5))
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"minutes": 3.0}, "give minutes or steps, one of them"),
+        ({"steps": None}, "give minutes or steps, one of them"),
+        ({"steps": 0}, "steps must be above 0, not 0"),
+        ({"rate": -1.0}, "rate must be above 0"),
+        ({"share": 0.9}, "share must be above 0 and at most 0.5, not 0.9"),
+        ({"width": 33}, "width must be an even number for each of 2 heads, not 33"),
+        ({"seed": -1}, "seed must be from 0"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_told(plan: Plan, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(plan, **changes)
