@@ -3,7 +3,7 @@
 Groups are made of submodules and their complement, never of name patterns: every parameter is in exactly one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,11 @@ class Group:
     decayed: dict[str, nn.Parameter] = field(default_factory=dict)
     undecayed: dict[str, nn.Parameter] = field(default_factory=dict)
     resting: LiveEmbedding | None = None
+    joined: Mapping[nn.Parameter, nn.Parameter] = field(default_factory=dict)  # to the one they are stepped as
+
+    def stepped(self, parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
+        """What an optimizer steps in the place of these, and whose gradients are theirs."""
+        return list(dict.fromkeys(self.joined.get(parameter, parameter) for parameter in parameters.values()))
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -115,7 +120,7 @@ def optimizer_groups(groups: Sequence[Group]) -> list[dict[str, Any]]:
     for group in groups:
         for parameters, decay in ((group.decayed, group.weight_decay), (group.undecayed, 0.0)):
             if parameters:
-                entry = {"params": list(parameters.values()), "lr": group.rate_at(0), "weight_decay": decay}
+                entry = {"params": group.stepped(parameters), "lr": group.rate_at(0), "weight_decay": decay}
                 entries.append({**entry, "group": group.name})
     return entries
 
@@ -136,7 +141,7 @@ def clip_gradients(groups: Sequence[Group], largest: float) -> dict[str, torch.T
     norms: dict[str, torch.Tensor] = {}
     gradients: list[torch.Tensor] = []
     for group in groups:
-        own = [parameter.grad for parameter in group.parameters.values() if parameter.grad is not None]
+        own = [parameter.grad for parameter in group.stepped(group.parameters) if parameter.grad is not None]
         gradients += own
         if own:
             norms[group.name] = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(own)))

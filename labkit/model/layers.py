@@ -8,8 +8,9 @@ of Devlin et al. 2019: normalisation comes after each residual.)
 Shapes: `rows` is sentences x pieces, `width` the hidden size, `planes` sentences x heads, `depth` width / heads.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -41,6 +42,17 @@ class Shape:
         return rows.view(-1, len(parts) * self.heads * self.depth)
 
 
+class Weights(Protocol):
+    """The weights of half a layer."""
+
+    @property
+    def work(self) -> Sequence[torch.Tensor]:
+        """What to compute with: matrices and biases in the type of the rows, a normalisation's as they are."""
+
+    def give(self, *gradients: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Takes the gradients of `work`; returns those of the `parameters` that `forward` was called with."""
+
+
 class Attention(torch.autograd.Function):
     """normalise(x + dropout(project(attend(x)))), (rows, width) → (rows, width), or fewer rows where `places` says."""
 
@@ -54,17 +66,16 @@ class Attention(torch.autograd.Function):
         keep_output: torch.Tensor | None,
         shape: Shape,
         eps: float,
-        work: tuple[torch.Tensor, ...],
+        weights: Weights,
         *parameters: torch.Tensor,
     ) -> torch.Tensor:
         """`places` are the rows that are wanted, equally many a sentence; None wants all of them.
 
         `bias` (planes, 1, pieces) is added to scores, very negative at padding; masks as `Masks` draws them.
-        `work`, in x's type: weight (3 x width, width) and bias of query, key and value end to end, those of the
-        output; then those of the normalisation. `parameters` are what gradients go to: the weights of query, key,
-        value, then their biases, then the four others.
+        `weights`: (3 x width, width) of query, key and value end to end, and their bias; those of the output; those
+        of the normalisation.
         """
-        projection, projection_bias, output, output_bias, gain, shift = work
+        projection, projection_bias, output, output_bias, gain, shift = weights.work
         width = x.shape[1]
         projected = F.linear(x, projection, projection_bias)
         if places is None:
@@ -80,46 +91,46 @@ class Attention(torch.autograd.Function):
         else:
             scores = torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scale)
         wide = torch.promote_types(x.dtype, torch.float32)  # in bfloat16 a softmax is slower, at odd lengths thrice
-        weights = torch.softmax(scores, -1, dtype=wide)
-        kept = (weights if keep_weights is None else weights * keep_weights).to(x.dtype)
+        shares = torch.softmax(scores, -1, dtype=wide)
+        kept = (shares if keep_weights is None else shares * keep_weights).to(x.dtype)
         seen = shape.join(torch.bmm(kept, value))
         out = F.linear(seen, output, output_bias)
         summed = asked + out if keep_output is None else torch.addcmul(asked, out, keep_output)
         normed, mean, deviation = _norm(summed, (width,), gain, shift, eps)
         ctx.save_for_backward(
-            x, places, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output
+            x, places, query, key, value, shares, kept, seen, summed, mean, deviation, keep_weights, keep_output
         )
-        ctx.shape, ctx.work = shape, work
+        ctx.shape, ctx.weights = shape, weights
         return normed  # type: ignore[no-any-return]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """A name with a line at its end is the gradient of what has that name in `forward`."""
-        x, places, query, key, value, weights, kept, seen, summed, mean, deviation, keep_weights, keep_output = (
+        x, places, query, key, value, shares, kept, seen, summed, mean, deviation, keep_weights, keep_output = (
             ctx.saved_tensors
         )
-        shape, (projection, _, output, _, gain, shift) = ctx.shape, ctx.work
+        shape, (projection, _, output, _, gain, shift) = ctx.shape, ctx.weights.work
         summed_, gain_, shift_ = _norm_backward(
             gradient.contiguous(), summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
         out_ = summed_ if keep_output is None else summed_ * keep_output
+        outer = (out_.t() @ seen, out_.sum(0), gain_, shift_)  # before x_ takes the place of summed_, maybe out_ too
         seen_ = shape.split(out_ @ output, 1)[0]
-        weights_ = torch.bmm(seen_, value.transpose(1, 2)).to(weights.dtype)
+        shares_ = torch.bmm(seen_, value.transpose(1, 2)).to(shares.dtype)
         if keep_weights is not None:
-            weights_ *= keep_weights
-        scores_ = _softmax_backward(weights_, weights, -1, weights.dtype).mul_(shape.depth**-0.5).to(x.dtype)
+            shares_ *= keep_weights
+        scores_ = _softmax_backward(shares_, shares, -1, shares.dtype).mul_(shape.depth**-0.5).to(x.dtype)
         query_, key_ = torch.bmm(scores_, key), torch.bmm(scores_.transpose(1, 2), query)
         value_ = torch.bmm(kept.transpose(1, 2), seen_)
         if places is None:
             projected_ = shape.join(query_, key_, value_)
-            x_ = torch.addmm(summed_, projected_, projection)
+            x_ = summed_.addmm_(projected_, projection)
         else:
             whole = torch.zeros_like(x).index_add_(0, places, shape.join(query_))
             projected_ = torch.cat((whole, shape.join(key_, value_)), dim=1)
             x_ = (projected_ @ projection).index_add_(0, places, summed_)
-        by_weight, by_bias = (projected_.t() @ x).chunk(3), projected_.sum(0).chunk(3)
-        own = (*by_weight, *by_bias, out_.t() @ seen, out_.sum(0), gain_, shift_)
+        own = ctx.weights.give(projected_.t() @ x, projected_.sum(0), *outer)
         return (x_, None, None, None, None, None, None, None, *own)
 
 
@@ -132,30 +143,30 @@ class FeedForward(torch.autograd.Function):
         x: torch.Tensor,
         keep_output: torch.Tensor | None,
         eps: float,
-        work: tuple[torch.Tensor, ...],
+        weights: Weights,
         *parameters: torch.Tensor,
     ) -> torch.Tensor:
-        """`work` and `parameters` alike: weight and bias that expand, that contract, that normalise."""
-        expand, expand_bias, contract, contract_bias, gain, shift = work
+        """`weights`: weight and bias that expand, that contract, that normalise."""
+        expand, expand_bias, contract, contract_bias, gain, shift = weights.work
         inner = F.linear(x, expand, expand_bias)
         active = F.gelu(inner)
         out = F.linear(active, contract, contract_bias)
         summed = x + out if keep_output is None else torch.addcmul(x, out, keep_output)
         normed, mean, deviation = _norm(summed, (x.shape[1],), gain, shift, eps)
         ctx.save_for_backward(x, inner, active, summed, mean, deviation, keep_output)
-        ctx.work = work
+        ctx.weights = weights
         return normed  # type: ignore[no-any-return]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, inner, active, summed, mean, deviation, keep_output = ctx.saved_tensors
-        expand, _, contract, _, gain, shift = ctx.work
+        expand, _, contract, _, gain, shift = ctx.weights.work
         summed_, gain_, shift_ = _norm_backward(
             gradient.contiguous(), summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
         out_ = summed_ if keep_output is None else summed_ * keep_output
         inner_ = torch.ops.aten.gelu_backward(out_ @ contract, inner)
-        x_ = torch.addmm(summed_, inner_, expand)
-        own = (inner_.t() @ x, inner_.sum(0), out_.t() @ active, out_.sum(0), gain_, shift_)
+        own = ctx.weights.give(inner_.t() @ x, inner_.sum(0), out_.t() @ active, out_.sum(0), gain_, shift_)
+        x_ = summed_.addmm_(inner_, expand)  # last, as out_ may be summed_
         return (x_, None, None, None, *own)

@@ -1,11 +1,14 @@
 """The layers of a BERT, computed by a few large operators where torch's own would cost a CPU twice the time."""
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
 from labkit.model.dropout import Masks
+from labkit.model.flat import Flat, Run
 from labkit.model.layers import Attention, FeedForward, Shape
 
 # Those of Hugging Face's families whose layers are BERT's, by other names of classes.
@@ -13,27 +16,46 @@ FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
 HIDDEN = -1e9  # added to a score of padding; far from bfloat16's range, and no weight is left of it
 
 
-@dataclass(frozen=True)
 class _Half:
-    """Half a layer: its parameters, and copies to compute with; `fresh` pairs copies with their parameters."""
+    """The weights of half a layer, as `layers.Weights` wants them: six runs, some matrices and some vectors."""
 
-    parameters: tuple[torch.nn.Parameter, ...]
-    work: tuple[torch.Tensor, ...]
-    fresh: tuple[list[torch.Tensor], list[torch.Tensor]]
+    def __init__(self, runs: Sequence[Run]):
+        self.runs = runs
+        self.parameters = tuple(parameter for run in runs for parameter in run)
+        self.slots: list[tuple[Flat, int]] = []  # which run of which memory each is
+        self.work: list[torch.Tensor] = []
+        self.owned = False
+
+    @property
+    def inputs(self) -> tuple[nn.Parameter, ...]:
+        """What autograd is to see as inputs; it is quicker with none."""
+        return () if self.owned else self.parameters
+
+    def give(self, *gradients: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if self.owned:
+            for (flat, run), gradient in zip(self.slots, gradients, strict=True):
+                flat.receive(run, gradient)
+            return ()
+        pairs = zip(self.runs, gradients, strict=True)
+        return tuple(part for run, gradient in pairs for part in gradient.split([len(each) for each in run]))
 
 
 class Stack:
     """Runs a Hugging Face encoder's layers, on its own parameters; gradients and results are theirs up to rounding.
 
-    Weights are copied once a call into the type that is computed in, which takes a hundredth of a step. On a CPU
-    only: a GPU has better kernels for attention, and autocast's copies cost it nothing.
+    Weights are copied once a call into the type that is computed in, which takes a hundredth of a step; for that they
+    lie end to end in two memories, matrices and vectors, from the first call on. On a CPU only: a GPU has better
+    kernels for attention, and autocast's copies cost it nothing.
     """
 
     def __init__(self, encoder: Any, masks: Masks):
         self._config = encoder.config
         self._layers = list(encoder.encoder.layer)
         self._masks = masks
-        self._halves: list[tuple[_Half, _Half]] = []
+        self._halves = [_Half(runs) for layer in self._layers for runs in (_attention(layer), _feed_forward(layer))]
+        self._flats: tuple[Flat, ...] = ()
+        self._copies: list[torch.Tensor] = []
+        self._owned = False
         self._dtype: torch.dtype | None = None
 
     @staticmethod
@@ -67,14 +89,17 @@ class Stack:
         self._refresh(dtype)
         with torch.autocast("cpu", enabled=False):
             rows = x.reshape(batch * pieces, width).to(dtype)
+            if self._owned and torch.is_grad_enabled() and not rows.requires_grad:
+                rows.requires_grad_()  # or no backward pass would come by here
             bias = _bias(attention, heads, dtype)
             drawn = self._draw(x.shape, first.shape[1], training, dtype)
             wanted = (first + torch.arange(batch)[:, None] * pieces).flatten()
-            for place, ((attend, feed), masks) in enumerate(zip(self._halves, drawn, strict=True), start=1):
+            halves = iter(self._halves)
+            for place, (attend, feed, masks) in enumerate(zip(halves, halves, drawn, strict=True), start=1):
                 places = wanted if place == len(drawn) else None
-                given = (places, bias, *masks[:2], shape, eps, attend.work, *attend.parameters)
+                given = (places, bias, *masks[:2], shape, eps, attend, *attend.inputs)
                 rows = Attention.apply(rows, *given)  # type: ignore[no-untyped-call]
-                rows = FeedForward.apply(rows, masks[2], eps, feed.work, *feed.parameters)  # type: ignore[no-untyped-call]
+                rows = FeedForward.apply(rows, masks[2], eps, feed, *feed.inputs)  # type: ignore[no-untyped-call]
             return rows.view(batch, -1, width)
 
     def _draw(
@@ -94,14 +119,51 @@ class Stack:
         )
         return [[each, *outputs[2 * place : 2 * place + 2]] for place, each in enumerate(weights)]
 
+    def own_gradients(self) -> dict[nn.Parameter, nn.Parameter]:
+        """Lets the backward pass write gradients where they stay, not through autograd; in one process only.
+
+        Returns, for each of the layers' parameters, the one that an optimizer is to step in the place of all of them.
+        """
+        self._lay_out()
+        for flat in self._flats:
+            flat.own_gradients()
+        for half in self._halves:
+            half.owned = True
+        self._owned = True
+        return {parameter: flat.whole for flat in self._flats for parameter in flat.parameters}
+
+    def _lay_out(self) -> None:
+        """Matrices and vectors each end to end; these are the same groups as those with and without weight decay."""
+        self._flats = tuple(
+            Flat([run for half in self._halves for run in half.runs if (run[0].dim() > 1) == wide])
+            for wide in (True, False)
+        )
+        counts = [itertools.count(), itertools.count()]
+        for half in self._halves:
+            kinds = [0 if run[0].dim() > 1 else 1 for run in half.runs]
+            half.slots = [(self._flats[kind], next(counts[kind])) for kind in kinds]
+        self._dtype = None
+
     def _refresh(self, dtype: torch.dtype) -> None:
         """Brings the copies up to date with the parameters, which the optimizer moves."""
+        if not self._flats or self._flats[0].whole.dtype != self._halves[0].parameters[0].dtype:
+            self._lay_out()
+        for flat in self._flats:
+            flat.gather()
         if self._dtype != dtype:
-            self._halves = [(_attention(layer, dtype), _feed_forward(layer, dtype)) for layer in self._layers]
-            self._dtype = dtype
+            self._copy_to(dtype)
         with torch.no_grad():
-            for half in (half for halves in self._halves for half in halves):
-                torch._foreach_copy_(*half.fresh)
+            for flat, copy in zip(self._flats, self._copies, strict=True):
+                copy.copy_(flat.whole)
+
+    def _copy_to(self, dtype: torch.dtype) -> None:
+        """The normalisation's weights are used as they are: they are few, and it computes in float32."""
+        copies = [flat.copies(dtype) for flat in self._flats]
+        self._copies, self._dtype = [whole for whole, _ in copies], dtype
+        runs = {id(flat): views for flat, (_, views) in zip(self._flats, copies, strict=True)}
+        for half in self._halves:
+            copied, kept = half.slots[:4], half.slots[4:]
+            half.work = [*(runs[id(flat)][run] for flat, run in copied), *(flat.values[run] for flat, run in kept)]
 
 
 def _bias(attention: torch.Tensor, heads: int, dtype: torch.dtype) -> torch.Tensor | None:
@@ -112,25 +174,13 @@ def _bias(attention: torch.Tensor, heads: int, dtype: torch.dtype) -> torch.Tens
     return hidden.repeat_interleave(heads, dim=0)[:, None]
 
 
-def _attention(layer: Any, dtype: torch.dtype) -> _Half:
-    inner, outer = layer.attention.self, layer.attention.output
+def _attention(layer: Any) -> list[Run]:
+    inner, outer, norm = layer.attention.self, layer.attention.output.dense, layer.attention.output.LayerNorm
     linear = [inner.query, inner.key, inner.value]
-    own = [*(each.weight for each in linear), *(each.bias for each in linear), outer.dense.weight, outer.dense.bias]
-    width, inputs = inner.query.weight.shape
-    projection, bias = torch.empty(3 * width, inputs, dtype=dtype), torch.empty(3 * width, dtype=dtype)
-    outputs = [torch.empty_like(each, dtype=dtype) for each in own[6:]]
-    return _half(own, [projection, bias, *outputs], [*projection.chunk(3), *bias.chunk(3), *outputs], outer.LayerNorm)
+    together = [[each.weight for each in linear], [each.bias for each in linear]]
+    return [*together, [outer.weight], [outer.bias], [norm.weight], [norm.bias]]
 
 
-def _feed_forward(layer: Any, dtype: torch.dtype) -> _Half:
-    expand, contract = layer.intermediate.dense, layer.output.dense
-    own = [expand.weight, expand.bias, contract.weight, contract.bias]
-    work = [torch.empty_like(each, dtype=dtype) for each in own]
-    return _half(own, work, work, layer.output.LayerNorm)
-
-
-def _half(own: list[Any], work: list[torch.Tensor], copies: list[torch.Tensor], norm: Any) -> _Half:
-    """The normalisation's weights are used as they are: they are few, and it computes in float32."""
-    norms = [norm.weight, norm.bias]
-    copies = [copy.detach() for copy in copies]
-    return _Half((*own, *norms), (*(each.detach() for each in work), *norms), (copies, own))
+def _feed_forward(layer: Any) -> list[Run]:
+    parts = (layer.intermediate.dense, layer.output.dense, layer.output.LayerNorm)
+    return [[each] for part in parts for each in (part.weight, part.bias)]

@@ -172,6 +172,7 @@ def open_workshop(
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
     groups = make_groups(tagger, config, steps_per_epoch * config.epochs)
     freeze(tagger, groups)
+    join(tagger, groups, accelerator)
     model = accelerator.prepare_model(tagger)
     optimizer = torch.optim.AdamW(optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps"))
     return Workshop(
@@ -195,6 +196,15 @@ def freeze(tagger: Tagger, groups: Sequence[Group]) -> None:
     rates = {group.name: group.peak for group in groups}
     if rates.get("encoder") == 0 and any(rates.values()):
         tagger.encoder.requires_grad_(False)
+
+
+def join(tagger: Tagger, groups: Sequence[Group], accelerator: Any) -> None:
+    """Has an encoder's layers stepped as one, where nobody else needs a look at each gradient on its way."""
+    alone = accelerator.device.type == "cpu" and accelerator.num_processes == 1
+    if alone and tagger.stack and all(parameter.requires_grad for parameter in tagger.encoder.parameters()):
+        joined = tagger.stack.own_gradients()
+        for group in groups:
+            group.joined = joined
 
 
 def thaw(tagger: Tagger) -> None:

@@ -53,15 +53,19 @@ def attention(request):
     return attention
 
 
+@pytest.mark.parametrize("owned", [False, True], ids=["through autograd", "where they stay"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_results_and_gradients_are_those_of_hugging_face(family, pieces, attention):
+def test_results_and_gradients_are_those_of_hugging_face(family, owned, pieces, attention):
     encoder = encoder_of(family).double()
     weights = torch.randn(3, 5, 24, dtype=torch.float64)
     encoder_output = at_words(encoder(input_ids=pieces, attention_mask=attention).last_hidden_state)
     (encoder_output * weights).sum().backward()
     expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
-    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, FIRST, False, torch.float64)
+    stack = Stack(encoder, Masks())
+    if owned:
+        stack.own_gradients()
+    output = stack(embedded(encoder, pieces), attention, FIRST, False, torch.float64)
     (output * REAL * weights).sum().backward()
     torch.testing.assert_close(output * REAL, encoder_output)
     for name, parameter in encoder.named_parameters():
@@ -161,3 +165,49 @@ def test_other_layers_are_left_to_hugging_face(family, changes):
     encoder = Encoder()
     encoder.config = config
     assert not Stack.fits(encoder)
+
+
+def test_stepping_the_joined_parameters_is_stepping_each(pieces, attention):
+    """AdamW over two steps, each of two parts whose gradients add up."""
+    weights = torch.randn(3, 5, 24)
+    found = []
+    for owned in (False, True):
+        encoder = encoder_of("bert")
+        stack = Stack(encoder, Masks())
+        joined = stack.own_gradients() if owned else {}
+        stepped = list(dict.fromkeys(joined.get(parameter, parameter) for parameter in encoder.parameters()))
+        assert not owned or len(stepped) == 7  # matrices, vectors, and five of the embeddings
+        optimizer = torch.optim.AdamW(stepped, lr=1e-2)
+        for _ in range(2):
+            for part in (pieces, pieces.flip(1)):
+                output = stack(embedded(encoder, part), attention, FIRST, False, torch.float32)
+                (output * REAL * weights).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        found.append(encoder.state_dict())
+    for name, value in found[0].items():
+        torch.testing.assert_close(
+            found[1][name], value, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
+
+
+def test_layers_learn_where_nothing_before_them_does(pieces, attention):
+    encoder = encoder_of("bert")
+    encoder.embeddings.requires_grad_(False)
+    stack = Stack(encoder, Masks())
+    stack.own_gradients()
+    stack(embedded(encoder, pieces), attention, FIRST, False, torch.float32).sum().backward()
+    assert encoder.encoder.layer[0].attention.self.query.weight.grad.any()
+
+
+def test_weights_put_in_by_hand_are_computed_with(pieces, attention):
+    encoder = encoder_of("bert")
+    stack = Stack(encoder, Masks())
+    given = (embedded(encoder, pieces), attention, FIRST, False, torch.float32)
+    before = stack(*given)
+    dense = encoder.encoder.layer[2].output.dense
+    dense.weight.data = dense.weight.data + 1
+    expected = at_words(encoder(input_ids=pieces, attention_mask=attention).last_hidden_state)
+    after = stack(*given) * REAL
+    torch.testing.assert_close(after, expected)
+    assert not torch.equal(after, before * REAL)
