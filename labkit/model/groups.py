@@ -15,6 +15,10 @@ from labkit.events import GroupAudit
 from labkit.model.live_embedding import LiveEmbedding
 
 
+_ROW = 4096  # values of a gradient whose norm is taken at once
+_MANY = 1 << 16  # below, one go is fine
+
+
 @dataclass
 class Group:
     """Parameters that share a peak rate and a schedule. `peak` may be changed while training."""
@@ -144,13 +148,26 @@ def clip_gradients(groups: Sequence[Group], largest: float) -> dict[str, torch.T
         own = [parameter.grad for parameter in group.stepped(group.parameters) if parameter.grad is not None]
         gradients += own
         if own:
-            norms[group.name] = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(own)))
+            norms[group.name] = _norm(own)
     if gradients and largest > 0:
         total = torch.linalg.vector_norm(torch.stack(list(norms.values())))
         scale = torch.clamp(largest / (total + 1e-6), max=1.0)
         if scale.device.type != "cpu" or scale != 1:  # asking a GPU would wait for it, multiplying by 1 costs less
             torch._foreach_mul_(gradients, scale)
     return norms
+
+
+def _norm(gradients: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Of all of them together. Large ones row by row: in one go a CPU takes twice as long, and is off by 4e-4."""
+    parts: list[torch.Tensor] = []
+    for gradient in gradients:
+        whole = gradient.numel() // _ROW * _ROW
+        if gradient.device.type != "cpu" or not gradient.is_contiguous() or whole < _MANY:
+            parts.append(gradient)
+        else:
+            values = gradient.view(-1)
+            parts += [torch.linalg.vector_norm(values[:whole].view(-1, _ROW), dim=1), values[whole:]]
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(parts)))
 
 
 def _empty_group(name: str, config: RunConfig, total_steps: int) -> Group:

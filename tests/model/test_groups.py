@@ -131,3 +131,11 @@ def test_rows_of_the_table_that_no_sentence_touches_rest_and_only_decay(tiny_enc
     found = encoder.state_dict()["embeddings.word_embeddings.weight"]
     torch.testing.assert_close(found[5], table[5] * 0.95)
     assert torch.equal(found[2], table[2])
+
+
+def test_the_norm_of_many_values_is_as_exact_as_that_of_few():
+    parameter = torch.nn.Parameter(torch.zeros(3_000_017))
+    parameter.grad = torch.randn(3_000_017, generator=torch.Generator().manual_seed(0)) * 1e-3
+    group = Group("head", 1e-3, "constant", 0, 0.0, 10, decayed={"weight": parameter})
+    exact = parameter.grad.double().norm().item()
+    assert clip_gradients([group], 0)["head"].item() == pytest.approx(exact, rel=2e-6)
