@@ -72,10 +72,27 @@ def test_none_is_refused_where_it_has_no_meaning(name: str) -> None:
         RunConfig(**{name: None})
 
 
-def test_none_means_something_for_the_crf_rate_only() -> None:
-    assert [name for name, (_, optional) in config.field_types().items() if optional] == ["crf_rate"]
-    assert RunConfig(crf_rate=None).crf_rate is None
-    assert knobs()["crf_rate"].none_text
+@pytest.mark.parametrize("name", [name for name, (_, optional) in config.field_types().items() if optional])
+def test_where_none_means_something_it_says_what(name: str) -> None:
+    assert getattr(RunConfig(**{name: None}), name) is None
+    assert knobs()[name].none_text
+
+
+@pytest.mark.parametrize(
+    ("limits", "dev", "test"),
+    [
+        ({}, 0, 0),
+        ({"train_limit": 500}, 250, 500),
+        ({"train_limit": 2000}, 500, 1000),
+        ({"train_limit": 10_000}, 2500, 5000),
+        ({"train_limit": 2000, "dev_limit": 0, "test_limit": 7}, 0, 7),
+    ],
+)
+def test_what_is_scored_goes_with_the_training_sentences_unless_it_is_told(
+    limits: dict[str, int], dev: int, test: int
+) -> None:
+    asked = RunConfig(**limits)  # type: ignore[arg-type]
+    assert (asked.limit_of("train"), asked.limit_of("dev"), asked.limit_of("test")) == (asked.train_limit, dev, test)
 
 
 @pytest.mark.parametrize("name", CHOICES)

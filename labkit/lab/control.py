@@ -129,6 +129,8 @@ def show(knob: Knob, value: Any) -> str:
     """A value as people write it, exact: `5e-5` on a log scale, `0.05` or `16` elsewhere."""
     if value is None:
         return tr(knob.none_text)
+    if value == 0 and knob.zero_text:
+        return tr(knob.zero_text)
     if knob.scale == "log":
         return show_rate(value)
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -23,7 +23,7 @@ class NumberControl(Control):
         self._usual: widgets.HTML | None = None
         self.stops = slider_stops(self.knob, kind, getattr(RunConfig(), self.name))
         self._offered = ((None,) if optional else ()) + self.stops
-        self._whole = kind is int and not optional
+        self._whole = kind is int and not optional and not self.knob.zero_text
         self.field = self._make_field()
         if not self.stops:
             return self.field
@@ -66,8 +66,8 @@ class NumberControl(Control):
             self.slider.index = self._stop()
             self.field.tooltip = tooltip(self.knob)
             self.field.layout.width = self._field_width()
-        if self._value is None and not self._problem:
-            self.field.value = show(self.knob, None)
+        if not self._value and not self._whole and not self._problem:
+            self.field.value = show(self.knob, self._value)
         if self._usual:
             self._say_usual(self._usual)
         super()._say()
@@ -98,6 +98,8 @@ class NumberControl(Control):
             return entered
         if self.knob.none_text and entered.strip() in ("", self.knob.none_text, tr(self.knob.none_text)):
             return None
+        if self.knob.zero_text and entered.strip() in (self.knob.zero_text, tr(self.knob.zero_text)):
+            return 0
         return read_number(entered)
 
 

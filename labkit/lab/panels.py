@@ -73,7 +73,7 @@ class TuningLab:
             choose(language)
         self.store = RunStore(Path(runs) if runs is not None else None)
         self._lock = threading.RLock()
-        self._plans: dict[Any, tuple[int, int] | str] = {}
+        self._plans: dict[Any, tuple[int, int, int] | str] = {}
         self._shown: Run | None = None
         self._listed: Hashable = None
         self._hinted: Hashable = None
@@ -340,20 +340,20 @@ class TuningLab:
             return words.plan(None, [], counted)
         asked = (self._listed, config, counted)
         if asked != self._planned:  # judging by a thousand runs takes as long as drawing
-            train, dev = counted
-            limit = min(train, config.train_limit) if config.train_limit else train
-            self._planned, self._judged = asked, words.plan(estimate(runs, config, train, dev), warnings(config, limit))
+            train = min(counted[0], config.train_limit or counted[0])
+            self._planned = asked
+            self._judged = words.plan(estimate(runs, config, *counted), warnings(config, train))
         return self._judged
 
-    def _count(self, config: RunConfig) -> tuple[int, int] | str:
-        """Training and dev sentences of the config's corpus, or why there are none: then it is soon read again."""
+    def _count(self, config: RunConfig) -> tuple[int, int, int] | str:
+        """Training, dev and test sentences of the corpus, or why there are none: then it is soon read again."""
         key = (config.corpus, config.dev_share, config.repair_tags)
         if isinstance(self._plans.get(key), str) and time.monotonic() > self._refused_at + REREAD_S:
             del self._plans[key]  # it may have been mended meanwhile
         if key not in self._plans:
             try:
                 corpus = read_corpus(config.corpus, dev_share=config.dev_share, repair=config.repair_tags)
-                self._plans[key] = len(corpus.train), len(corpus.dev)
+                self._plans[key] = len(corpus.train), len(corpus.dev), len(corpus.test)
             except (ValueError, OSError) as problem:
                 self._plans[key], self._refused_at = str(problem), time.monotonic()
         return self._plans[key]

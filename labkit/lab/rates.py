@@ -15,10 +15,15 @@ MOST_STOPS = 20  # of a linear slider; at about 130 px wide, more are hard to hi
 
 
 def slider_stops(knob: Knob, kind: type, default: float | None) -> tuple[float, ...]:
-    """Where a knob's slider stops, rising; empty for a knob without a slider. Marks and the default are always in."""
+    """Where a knob's slider stops, rising unless the knob says where; empty for a knob without a slider.
+
+    Marks and the default are always in.
+    """
     if knob.scale == "none" or knob.low is None or knob.high is None:
         return ()
     wanted = set(knob.marks) | ({default} if default is not None else set())
+    if knob.stops:
+        return knob.stops
     if {knob.low, knob.high} <= set(knob.marks):
         return tuple(sorted(wanted))
     if knob.scale == "log":

@@ -84,6 +84,8 @@ def shown(field: str, value: Value) -> str:
     knob = _KNOBS[field]
     if value is None:
         return knob.none_text or "–"
+    if value == 0 and knob.zero_text:
+        return knob.zero_text
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

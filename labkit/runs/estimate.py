@@ -31,6 +31,7 @@ def estimate(
     config: RunConfig,
     train_sentences: int,
     dev_sentences: int | None = None,
+    test_sentences: int | None = None,
     *,
     processes: int = 1,
     host: str | None = None,
@@ -38,20 +39,21 @@ def estimate(
     """Steps by counting, or about for a token budget; seconds by scaling the most similar run that ended well.
 
     seconds = loading + training + evaluations + closing, where of that run
-    - loading is what it took until its first step, closing its test part and last weights: both taken as they were;
+    - loading is what it took until its first step, taken as it was;
     - training is its seconds in steps per sentence seen, times the sentences to be seen;
-    - evaluations are its seconds for one, times the number of them, scaled by `dev_sentences` where given.
+    - evaluations are its seconds for one, times the number of them, scaled by `dev_sentences` where given;
+    - closing is its test part and last weights, scaled by `test_sentences` where given: the weights take no time.
 
     Only runs on the same host, with the same encoder, downstream structure, device, precision and number of processes
     count, and frozen encoders only for frozen encoders. Of these the most similar in batch size and number of
     sentences is taken, the newest of equals.
 
     Args:
-        train_sentences: of the corpus; the config's limit is applied to it, and to `dev_sentences`.
+        train_sentences: of the corpus; the config's limits are applied to it, and to the other parts.
         processes: on each of which a batch is taken.
         host: as in RunStarted; by default this machine.
     """
-    sentences = _limited(train_sentences, config.train_limit)
+    sentences = _limited(train_sentences, config.limit_of("train"))
     runs, counted = list(runs), not config.token_budget
     batch = _batch(config, 0 if counted else _pieces(runs, config))
     per_epoch = math.ceil(sentences / (batch * config.accumulate * processes))
@@ -60,8 +62,9 @@ def estimate(
     if not like:
         return Estimate(per_epoch, steps, is_counted=counted)
     nearest = min(like, key=lambda run: (_distance(run, config, sentences), -run.created))
-    dev = None if dev_sentences is None else _limited(dev_sentences, config.dev_limit)
-    seconds = _scaled(nearest, config, sentences, per_epoch, dev)
+    dev = None if dev_sentences is None else _limited(dev_sentences, config.limit_of("dev"))
+    test = None if test_sentences is None else _limited(test_sentences, config.limit_of("test"))
+    seconds = _scaled(nearest, config, sentences, per_epoch, dev, test)
     return Estimate(per_epoch, steps, seconds, f"from run {nearest.title}", nearest, counted)
 
 
@@ -110,7 +113,9 @@ def _distance(run: Run, config: RunConfig, sentences: int) -> float:
     return batch + size + others + (run.state == "stopped")
 
 
-def _scaled(run: Run, config: RunConfig, sentences: int, per_epoch: int, dev_sentences: int | None) -> float:
+def _scaled(
+    run: Run, config: RunConfig, sentences: int, per_epoch: int, dev_sentences: int | None, test_sentences: int | None
+) -> float:
     assert run.plan
     assert run.corpus
     summary = run.summary()
@@ -118,9 +123,12 @@ def _scaled(run: Run, config: RunConfig, sentences: int, per_epoch: int, dev_sen
     per_evaluation = summary.evaluation_s / max(summary.evaluations, 1)
     if dev_sentences is not None and run.corpus.dev_sentences:
         per_evaluation *= dev_sentences / run.corpus.dev_sentences
+    closing = summary.closing_s
+    if test_sentences is not None and run.corpus.test_sentences and run.test:
+        closing *= test_sentences / run.corpus.test_sentences
     training = per_sentence * sentences * config.epochs
     evaluations = per_evaluation * _evaluations(config, per_epoch)
-    return run.plan.seconds + training + evaluations + summary.closing_s
+    return run.plan.seconds + training + evaluations + closing
 
 
 def _evaluations(config: RunConfig, per_epoch: int) -> int:

@@ -28,6 +28,8 @@ from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.tagger import Tagger, new_tagger
 from labkit.training.precision import choose_precision
 
+SCORED_SEED = 0  # draws the sentences that are scored: runs of two seeds are compared on the same ones
+
 
 @dataclass
 class Workshop:
@@ -161,8 +163,8 @@ def open_workshop(
     encoder: Encoder,
 ) -> Workshop:
     """Builds the model and all else around the corpus."""
-    train = limited(corpus.train, config.train_limit, config.seed)
-    dev = limited(corpus.dev, config.dev_limit, config.seed)
+    train = limited(corpus.train, config.limit_of("train"), config.seed)
+    dev, test = (limited(getattr(corpus, part), config.limit_of(part), SCORED_SEED) for part in ("dev", "test"))
     pieces = np.bincount(train.pieces, minlength=encoder.padding + 1)
     pieces[encoder.padding] = 1  # read beside every short sentence
     keep_live(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
@@ -176,14 +178,17 @@ def open_workshop(
     model = accelerator.prepare_model(tagger)
     optimizer = torch.optim.AdamW(optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps"))
     return Workshop(
-        accelerator, corpus, encoder, encoder_sha256(pretrained.place), precision, train, dev, corpus.test, model,
+        accelerator, corpus, encoder, encoder_sha256(pretrained.place), precision, train, dev, test, model,
         tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
-        (*corpus.notes, *notes_on(train, dev, corpus.test)),
+        (*corpus.notes, *notes_on(train, dev, test)),
     )  # fmt: skip
 
 
 def limited(windows: Windows, limit: int, seed: int) -> Windows:
-    """Those of `limit` sentences drawn by the seed, in the order of the text; all of them where the limit is 0."""
+    """Those of `limit` sentences drawn by the seed, in the order of the text; all of them where the limit is 0.
+
+    By the same seed a larger limit draws the same sentences and more.
+    """
     if not 0 < limit < windows.sentences:
         return windows
     drawn = torch.zeros(windows.sentences, dtype=torch.bool)

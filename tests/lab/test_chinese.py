@@ -40,7 +40,7 @@ def said_in_scripts():
 def declared():
     """What is translated by a name: settings, parts of the time, columns and the like."""
     for knob in knobs().values():
-        yield from (knob.label, knob.help, knob.none_text, knob.unit)
+        yield from (knob.label, knob.help, knob.none_text, knob.zero_text, knob.unit)
         if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
             yield from knob.choices
     yield from (*PRESETS, *PARTS, *PARTS.values(), *words.STATES, *words.STATES.values(), *AXES, *_SHORT.values())

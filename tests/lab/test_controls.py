@@ -33,6 +33,7 @@ ODD = RunConfig(  # no field has its default
     lstm_layers=2,
     train_limit=200,
     dev_limit=50,
+    test_limit=60,
     dev_share=0.2,
     repair_tags=True,
     legal_only=True,
@@ -126,6 +127,23 @@ def test_any_exact_rate_can_be_typed_and_reads_back_as_people_write_it(controls)
     assert controls.encoder_rate.field.value == "2.5e-5"
     assert controls.encoder_rate.slider.label in ("2e-5", "3e-5"), "the slider stands at a neighbour"
     assert controls.config().encoder_rate == 2.5e-5
+
+
+def test_the_size_of_a_run_is_chosen_among_usual_ones_or_typed_and_zero_reads_all(controls):
+    control = controls.train_limit
+    assert control.slider._options_labels == ("500", "1000", "2000", "5000", "10000", "all")
+    assert (control.slider.label, control.field.value) == ("all", "all")
+    control.slider.index = 2
+    assert (control.value, control.field.value) == (2000, "2000")
+    control.field.value = "3000"
+    assert (control.value, control.slider.label) == (3000, "2000")
+    for typed in ("all", "0"):
+        control.value = 700
+        control.field.value = typed
+        assert (control.value, control.slider.label, control.field.value) == (0, "all", "all")
+    assert controls.dev_limit.field.value == "in proportion"
+    controls.dev_limit.field.value = "all"
+    assert controls.config().dev_limit == 0
 
 
 @pytest.mark.parametrize("typed", ["fast", "2,5e-5", "<script>", "7", "-1", "nan", "inf"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labkit.config import RunConfig
-from labkit.events import CorpusRead, Evaluated, RunStarted, TrainingPlanned
+from labkit.events import CorpusRead, Evaluated, RunFinished, RunStarted, TrainingPlanned
 from labkit.runs import compare
 from labkit.runs.compare import (
     differences,
@@ -236,6 +236,21 @@ def test_twice_the_sentences_take_twice_the_training():
     assert estimate([earlier], CONFIG.replace(train_limit=2400), 9600).seconds == pytest.approx(
         earlier.finished.seconds - training / 2
     )
+
+
+def test_scoring_fewer_test_sentences_takes_less():
+    earlier = Run(config=CONFIG)
+    log = events(CONFIG, 300)
+    for event in log[:-1]:
+        if isinstance(event, CorpusRead):
+            event = CorpusRead(0.3, CONFIG.corpus, "", 4800, 120, 1000, 0, [], [])
+        earlier.add(event)
+    last = log[-2].seconds
+    earlier.add(Evaluated(last + 10.0, 300, 3.0, 1, 0.5, 0.5, 0.5, 0.5, {}, part="test"))
+    earlier.add(RunFinished(last + 10.0, "completed", 300))
+    whole = estimate([earlier], CONFIG, 4800, 120, 1000).seconds
+    limited = estimate([earlier], CONFIG.replace(test_limit=100), 4800, 120, 1000).seconds
+    assert whole - limited == pytest.approx(9.0, rel=0.02)
 
 
 def test_more_epochs_take_more_training_and_more_evaluations():

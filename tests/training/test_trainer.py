@@ -264,8 +264,19 @@ def test_only_the_weights_asked_for_are_kept(config, tmp_path, keep, folders):
 
 
 def test_limits_draw_the_same_sentences_for_the_same_seed(config):
-    (corpus,) = only(CorpusRead, train(config.replace(train_limit=16, dev_limit=4, epochs=1)))
-    assert (corpus.train_sentences, corpus.dev_sentences) == (16, 4)
+    (corpus,) = only(CorpusRead, train(config.replace(train_limit=16, dev_limit=4, test_limit=3, epochs=1)))
+    assert (corpus.train_sentences, corpus.dev_sentences, corpus.test_sentences) == (16, 4, 3)
+
+
+def test_runs_of_two_seeds_are_scored_on_the_same_sentences(config):
+    supports = []
+    for seed in (0, 1):
+        run = train(config.replace(train_limit=16, dev_limit=4, test_limit=4, epochs=1, seed=seed))
+        supports.append(
+            [{name: score.support for name, score in event.types.items()} for event in only(Evaluated, run)]
+        )
+    gold = [[{name: count for name, count in types.items() if count} for types in run] for run in supports]
+    assert gold[0] == gold[1]
 
 
 def test_losses_are_read_from_the_device_a_few_times_a_second_not_each_step(config, monkeypatch):

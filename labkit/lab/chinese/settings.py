@@ -22,8 +22,9 @@ SETTINGS: dict[str, str] = {
     "Dropout": "Dropout",
     "BiLSTM size": "BiLSTM 维度",
     "BiLSTM layers": "BiLSTM 层数",
-    "Training sentences": "训练句数",
+    "Sentences": "训练句数",
     "Dev sentences": "验证句数",
+    "Test sentences": "测试句数",
     "Dev share": "验证集比例",
     "Repair tags": "修复标签",
     "Legal tags only": "只解码合法标签",
@@ -63,8 +64,17 @@ SETTINGS: dict[str, str] = {
     "share of values zeroed before and after the BiLSTM": "BiLSTM 前后随机置零的比例",
     "hidden values per direction": "每个方向的隐藏层维度",
     "stacked layers": "堆叠层数",
-    "use only so many sentences, drawn by the seed; 0 uses all": "只用这么多句训练，按随机种子抽取；0 表示全部",
-    "evaluate on only so many, drawn by the seed; 0 uses all": "只用这么多句评估，按随机种子抽取；0 表示全部",
+    "train on only so many, drawn by the seed; 0 uses all": "只用这么多句训练，按随机种子抽取；0 表示全部",
+    "evaluate on only so many, the same ones in every run; 0 uses all; in proportion: all where training uses all "
+    "sentences, else one for four of them, and at least 250": (
+        "只用这么多句验证，各次实验相同；0 表示全部；按比例：训练用全部句子时也用全部，否则为训练句数的四分之一，"
+        "至少 250 句"
+    ),
+    "score only so many at the end, the same ones in every run; 0 uses all; in proportion: all where training uses "
+    "all sentences, else one for two of them, and at least 500": (
+        "最后只在这么多句上测试，各次实验相同；0 表示全部；按比例：训练用全部句子时也用全部，否则为训练句数的一半，"
+        "至少 500 句"
+    ),
     "share split off for dev where the corpus has none": "语料没有验证集时，从训练集中划出的比例",
     "mend illegal tag sequences and count them, where otherwise they are an error": (
         "修复不合法的标签序列并计数；不勾选时视为错误"
@@ -105,6 +115,8 @@ SETTINGS: dict[str, str] = {
     "best": "最佳",
     "last": "最后",
     "as the head": "同下游",
+    "in proportion": "按比例",
+    "all": "全部",
     "0 (frozen)": "0（冻结）",
     # the controls themselves
     "labkit": "labkit 默认",
