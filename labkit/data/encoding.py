@@ -20,6 +20,9 @@ CHUNK = 20_000  # sentences laid out at a time: what is needed for a moment then
 # that occur a CPU spent 16 ms of each of the first steps of 120 on it, and 400 MiB. It costs 5 % more padding.
 COLUMNS = 4
 _TOGETHER = 256  # words that the tokenizer gets as one text
+# Pieces that say no more than that a space stands before a word: SentencePiece's, and that of byte-level vocabularies.
+_SPACE_MARKS = ("▁", "Ġ")
+_UNSPACED = "\u2e80"  # the first character of the scripts of East Asia, in which no spaces are written
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Batch:
 
     pieces: torch.Tensor  # (batch, pieces) int64
     attention: torch.Tensor  # (batch, pieces) int64, 1 for a piece, 0 for padding
-    first: torch.Tensor  # (batch, words) int64, the place of each word's first piece
+    first: torch.Tensor  # (batch, words) int64, the place of each word's first piece (see `Encoder.encode`)
     tags: torch.Tensor  # (batch, words) int64, 0 where there is padding
     mask: torch.Tensor  # (batch, words) bool, true for a word
     lengths: torch.Tensor  # (batch,) int64, words a row; stays on the CPU, where pack_padded_sequence wants it
@@ -58,6 +61,7 @@ class _Pieces(NamedTuple):
     starts: Array  # (words + 1,) int64
     shortened: Array  # (words,) bool
     unreadable: Array  # (words,) bool
+    marked: Array  # (words,) bool, true where the first piece is but the mark of a space
 
 
 class Encoder:
@@ -84,11 +88,15 @@ class Encoder:
             raise ValueError(f"max_pieces must leave room for a word beside the tokenizer's marks, not {max_pieces}")
         self.padding: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.unknown: int = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else self.padding
+        found = {mark: tokenizer.backend_tokenizer.token_to_id(mark) for mark in _SPACE_MARKS}
+        self.space_marks = {mark: piece for mark, piece in found.items() if piece is not None}
 
     def encode(self, sentences: Sequence[Sentence], keep_entities: bool = False) -> Windows:
         """Every word of every sentence, in order; a long one becomes several windows (`cutting`), no word is dropped.
 
-        A fast tokenizer splits each word of a text by itself, so each distinct word is given to it once.
+        A fast tokenizer splits each word of a text by itself, so each distinct word is given to it once. Where that
+        gives a mark of a space as a piece of its own, the word's first piece is the one behind it; Chinese and
+        Japanese words, in whose texts there are no spaces, are without it.
 
         Args:
             keep_entities: cut inside an entity of `tags` only where it fits into no window. For training: what is
@@ -138,19 +146,35 @@ class Encoder:
                 owners = np.array([-1 if word is None else word for word in encoded.word_ids(number)], np.int64)
                 pieces.append(np.array(encoded["input_ids"][number], np.int32)[owners >= 0])
                 counts.append(np.bincount(owners[owners >= 0], minlength=len(text)))
-        known = self._usable(np.concatenate(pieces), np.concatenate(counts))
+        known = self._usable(words, np.concatenate(pieces), np.concatenate(counts))
         for number in np.flatnonzero(known.unreadable).tolist():
             known.unreadable[number] = not words[number].isspace()  # nobody would miss it
         return known
 
-    def _usable(self, pieces: Array, counts: Array) -> _Pieces:
-        """One piece for a word without any, and no more of a word than fits."""
+    def _usable(self, words: list[str], pieces: Array, counts: Array) -> _Pieces:
+        """One piece for a word without any, no more of a word than fits, and no marks of spaces that nobody wrote."""
+        marked = self._marked(words, pieces, counts)
+        unspaced = np.zeros(len(words), bool)
+        for number in np.flatnonzero(marked).tolist():
+            unspaced[number] = words[number] >= _UNSPACED
+        begins, counts = starts_of(counts)[:-1] + unspaced, counts - unspaced
         unreadable, shortened = counts == 0, counts > self.room
         starts = starts_of(np.clip(counts, 1, self.room))
         kept = np.full(starts[-1], self.unknown, np.int32)
         taken = np.minimum(counts, self.room)
-        kept[ragged(starts[:-1], taken)] = pieces[ragged(starts_of(counts)[:-1], taken)]
-        return _Pieces(kept, starts, shortened, unreadable)
+        kept[ragged(starts[:-1], taken)] = pieces[ragged(begins, taken)]
+        return _Pieces(kept, starts, shortened, unreadable, marked & ~unspaced & (taken > 1))
+
+    def _marked(self, words: list[str], pieces: Array, counts: Array) -> Array:
+        """Whether a word's first piece is only the mark of a space, and more follow, (words,) bool.
+
+        It stands for no part of the word, so another vector is to be taken for it. (The word `▁` has its own.)
+        """
+        marked = counts > 1
+        marked[marked] = np.isin(pieces[starts_of(counts)[:-1][marked]], list(self.space_marks.values()))
+        for number in np.flatnonzero(marked).tolist():
+            marked[number] = not words[number].startswith(tuple(self.space_marks))
+        return marked
 
     def _goes_on(self) -> Array:
         """By a tag's number, whether it goes on an entity, (tags,) bool."""
@@ -170,10 +194,10 @@ class Encoder:
         word_starts = cutter.cut(words, tags, ends, starts)
         sentence = np.searchsorted(starts, word_starts[:-1], "right") - 1
         owner = np.repeat(np.arange(len(sentence)), np.diff(word_starts))  # each word's window
-        first = len(self.before) + ends[:-1] - ends[word_starts[owner]]
+        begins = len(self.before) + ends[:-1] - ends[word_starts[owner]]  # in their windows
         piece_starts = starts_of(np.diff(ends[word_starts]) + len(self.before) + len(self.after))
         pieces = np.empty(piece_starts[-1], np.int32)
-        pieces[ragged(piece_starts[owner] + first, counts)] = known.pieces[ragged(known.starts[words], counts)]
+        pieces[ragged(piece_starts[owner] + begins, counts)] = known.pieces[ragged(known.starts[words], counts)]
         for place, mark in enumerate(self.before):
             pieces[piece_starts[:-1] + place] = mark
         for place, mark in enumerate(reversed(self.after), 1):
@@ -183,7 +207,7 @@ class Encoder:
         return Windows(
             pieces,
             piece_starts,
-            first.astype(np.int32),
+            (begins + known.marked[words]).astype(np.int32),
             tags,
             word_starts,
             (first_sentence + sentence).astype(np.int32),

@@ -27,10 +27,18 @@ def sentence(*words, tags=None):
 def random_sentences(count, seed=0, longest=30):
     """Known words, words in pieces, words longer than a window, words without a piece; tags at random."""
     rng = random.Random(seed)
-    kinds = ["anna", "benq", "went", "x1y2", "ab" * 40, "\u200b", "home", "city"]
-    weights = [9, 9, 9, 9, 1, 1, 9, 9]
+    kinds = ["anna", "benq", "went", "x1y2", "ab" * 40, "\u200b", "home", "city", "北"]
+    weights = [9, 9, 9, 9, 1, 1, 9, 9, 9]
     drawn = [rng.choices(kinds, weights, k=rng.randint(1, longest)) for _ in range(count)]
     return [sentence(*words, tags=[rng.choice(TAGS) for _ in words]) for words in drawn]
+
+
+def is_space(encoder, piece):
+    return encoder.tokenizer.convert_ids_to_tokens(int(piece)) in ("▁", "Ġ")
+
+
+def slow_unspaced(encoder, word, pieces):
+    return pieces[1:] if word == "北" and len(pieces) > 1 and is_space(encoder, pieces[0]) else pieces
 
 
 def slow_encode(encoder, sentences):
@@ -41,6 +49,7 @@ def slow_encode(encoder, sentences):
         words = [[] for _ in each.words]
         for piece, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True):
             words[word].append(piece)
+        words = [slow_unspaced(encoder, *each) for each in zip(each.words, words, strict=True)]
         words = [pieces[: encoder.room] or [encoder.tokenizer.unk_token_id] for pieces in words]
         rows, tags = [[]], list(each.tags)
         for pieces in words:
@@ -50,7 +59,7 @@ def slow_encode(encoder, sentences):
         for row in rows:
             pieces, first = list(encoder.before), []
             for word in row:
-                first.append(len(pieces))
+                first.append(len(pieces) + (len(word) > 1 and is_space(encoder, word[0])))
                 pieces += word
             own, tags = tags[: len(row)], tags[len(row) :]
             numbers = tuple(TAGS.index(tag) for tag in own)
@@ -85,7 +94,14 @@ def of_bytes():
 def of_letters():
     """Unigram behind a Metaspace that marks the first word only, as newer SentencePiece models have it."""
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    pieces = [("<unk>", 0.0), ("▁", -2.0), ("▁went", -1.0), ("went", -1.5), *((letter, -3.0) for letter in letters)]
+    pieces = [
+        ("<unk>", 0.0),
+        ("▁", -2.0),
+        ("北", -3.0),
+        ("▁went", -1.0),
+        ("went", -1.5),
+        *((letter, -3.0) for letter in letters),
+    ]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")
@@ -99,6 +115,21 @@ def test_encoding_distinct_words_once_gives_what_encoding_each_sentence_does(tin
     encoder = Encoder(tokenizer, TAGS, max_pieces)
     sentences = random_sentences(60)
     assert list(encoder.encode(sentences)) == slow_encode(encoder, sentences)
+
+
+def test_a_word_is_told_by_its_first_piece_that_is_more_than_a_space():
+    """SentencePiece and byte-level vocabularies without `▁x` give `▁` and `x`; a Chinese text has no spaces at all."""
+    encoder = Encoder(of_letters(), TAGS, max_pieces=16)
+    (window,) = encoder.encode([sentence("went", "it", "北", "x", "▁", "冷")])
+    pieces = encoder.tokenizer.convert_ids_to_tokens(list(window.pieces))
+    assert pieces == ["▁went", "▁", "i", "t", "北", "▁", "x", "▁", "<unk>"]
+    assert [pieces[place] for place in window.first] == ["▁went", "i", "北", "x", "▁", "<unk>"]
+
+
+def test_a_window_with_room_for_a_single_piece_holds_it_for_every_word():
+    encoder = Encoder(of_letters(), TAGS, max_pieces=1)
+    windows = encoder.encode([sentence("it", "北", "went")])
+    assert [window.first for window in windows] == [(0,)] * 3
 
 
 def test_a_corpus_of_many_chunks_is_encoded_as_one(encoder, monkeypatch):
