@@ -124,26 +124,30 @@ def stop(run: str, runs_folder: Path | None) -> None:
     "--csv",
     "table",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Mark a table with the columns id, title and text instead, character by character.",
+    help="Mark a table with the columns id, title and text instead.",
 )
+@click.option("--type", "types", multiple=True, help="Only these entities of the table; may be given several times.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write id and entities there. [by default stdout]"
 )
 @runs_option
-def predict(run: str, text: str | None, table: Path | None, out: Path | None, runs_folder: Path | None) -> None:
+def predict(
+    run: str, text: str | None, table: Path | None, types: tuple[str, ...], out: Path | None, runs_folder: Path | None
+) -> None:
     """Mark the entities of TEXT, one word a line, by a run's best weights.
 
-    An entity's first word is followed by the probability, from 0 to 1, that its words are tagged so. With --csv, write
-    the entities of each row as the BDCI competition wants them: id,unknownEntities.
+    Text is split as the run's corpus is: into words, or into characters. An entity's first word is followed by the
+    probability, from 0 to 1, that its words are tagged so. With --csv, write the entities of each row, of all types or
+    of those given by --type, as the BDCI competition wants them: id,unknownEntities.
     """
-    if (text is None) == (table is None) or (out and not table):
-        raise click.UsageError("predict needs a TEXT, or --csv FILE with perhaps --out FILE")
+    if (text is None) == (table is None) or ((out or types) and not table):
+        raise click.UsageError("predict needs a TEXT, or --csv FILE with perhaps --type TYPE and --out FILE")
     from labkit.runs.store import RunStore
     from labkit.terminal import predicting
 
     folder = RunStore(runs_folder).get(run).folder
     if table is not None:
-        predicting.predict_table(folder, table, out)
+        predicting.predict_table(folder, table, out, types)
     elif text is not None:
         for line in predicting.tagged_lines(folder, text):
             click.echo(line)

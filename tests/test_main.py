@@ -264,12 +264,16 @@ def test_a_trained_run_predicts_a_table(labkit: Callable[..., Said], words: list
     assert (said.code, said.err) == (0, "")
     assert [line.split(",")[0] for line in said.out.splitlines()] == ["id", "7", "8"]
     out = tmp_path / "out.csv"
-    assert labkit("predict", "1", "--csv", tmp_path / "in.csv", "--out", out).code == 0
+    asked = ("predict", "1", "--csv", tmp_path / "in.csv")
+    assert labkit(*asked, "--out", out, "--type", "PER", "--type", "LOC").code == 0
     assert out.read_text() == said.out
+    said = labkit(*asked, "--type", "PERSON")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "labkit: type must be one of LOC, PER, which the run was trained on, not 'PERSON'\n"
     assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["in.csv", "out.csv"]
 
 
-@pytest.mark.parametrize("asked", [[], ["anna", "--csv"], ["anna", "--out"]])
+@pytest.mark.parametrize("asked", [[], ["anna", "--csv"], ["anna", "--out"], ["anna", "--type"]])
 def test_predict_takes_either_a_text_or_a_table(labkit: Callable[..., Said], tmp_path: Path, asked: list[str]) -> None:
     (tmp_path / "t.csv").touch()
     said = labkit("predict", "1", *asked, *([tmp_path / "t.csv"] if asked else []))

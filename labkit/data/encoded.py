@@ -13,6 +13,7 @@ from labkit import folders
 from labkit.data import shelf
 from labkit.data.corpora import Corpus, Source, read_corpus
 from labkit.data.encoding import Encoder
+from labkit.data.splitting import Splitting, splitting_of
 from labkit.data.windows import Array, Windows
 
 PARTS = ("train", "dev", "test")
@@ -22,12 +23,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EncodedCorpus:
-    """What training needs of a corpus; the fields but the parts are those of Corpus."""
+    """What training needs of a corpus; the fields but the splitting and the parts are those of Corpus."""
 
     name: str
     sha256: str
     tags: tuple[str, ...]
     notes: tuple[str, ...]
+    splitting: Splitting
     train: Windows
     dev: Windows
     test: Windows
@@ -55,7 +57,7 @@ def read_encoded(
             found = shelf.find(folder, key)  # mapped, so that the memory is free again
         found = found or (arrays, facts)
     encoded = _put_together(*found)
-    return encoded, Encoder(tokenizer, encoded.tags, max_pieces)
+    return encoded, Encoder(tokenizer, encoded.tags, max_pieces, encoded.splitting)
 
 
 def _key(source: Source, sha256: str, asked: dict[str, Any], read_by: str) -> str:
@@ -79,7 +81,9 @@ def _taken_apart(corpus: Corpus, encoder: Encoder) -> tuple[dict[str, Array], di
         for part in PARTS
         for name, array in encoder.encode(getattr(corpus, part), keep_entities=part == "train").arrays().items()
     }
-    return arrays, {"name": corpus.name, "sha256": corpus.sha256, "tags": corpus.tags, "notes": corpus.notes}
+    splitting = splitting_of(sentence.words for sentence in corpus.train)
+    facts = {"name": corpus.name, "sha256": corpus.sha256, "tags": corpus.tags, "notes": corpus.notes}
+    return arrays, {**facts, "splitting": splitting}
 
 
 def _put_together(arrays: dict[str, Array], facts: dict[str, Any]) -> EncodedCorpus:
@@ -89,4 +93,5 @@ def _put_together(arrays: dict[str, Array], facts: dict[str, Any]) -> EncodedCor
         )
         for part in PARTS
     }
-    return EncodedCorpus(facts["name"], facts["sha256"], tuple(facts["tags"]), tuple(facts["notes"]), **parts)
+    told = tuple(facts["tags"]), tuple(facts["notes"]), Splitting(facts["splitting"])
+    return EncodedCorpus(facts["name"], facts["sha256"], *told, **parts)

@@ -11,6 +11,7 @@ import torch
 
 from labkit.data.corpora import Sentence
 from labkit.data.cutting import Cutter
+from labkit.data.splitting import Splitting
 from labkit.data.windows import Array, Window, Windows, joined, ragged, starts_of
 
 __all__ = ["Batch", "Encoder", "Window", "Windows"]
@@ -71,9 +72,10 @@ class Encoder:
         tokenizer: a Hugging Face tokenizer.
         tags: every tag; a tag's number is its place.
         max_pieces: longest window, the tokenizer's own marks ([CLS], [SEP]) included.
+        splitting: what the words are; nothing here asks, but whoever has a text and not its words does.
     """
 
-    def __init__(self, tokenizer: Any, tags: Sequence[str], max_pieces: int):
+    def __init__(self, tokenizer: Any, tags: Sequence[str], max_pieces: int, splitting: Splitting = Splitting.WORDS):
         if not tokenizer.is_fast:
             raise ValueError(
                 f"the tokenizer {type(tokenizer).__name__} has no fast version, which word alignment needs; "
@@ -82,6 +84,7 @@ class Encoder:
         self.tokenizer = tokenizer
         self.tag_numbers = {tag: number for number, tag in enumerate(tags)}
         self.max_pieces = max_pieces
+        self.splitting = splitting
         self.before, self.after = _marks_around(tokenizer)
         self.room = max_pieces - len(self.before) - len(self.after)
         if self.room < 1:

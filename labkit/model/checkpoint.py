@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import Sentence
 from labkit.data.encoding import Batch, Encoder, Windows
+from labkit.data.splitting import Splitting
 from labkit.model.tagger import Tagger, new_tagger
 
 WEIGHTS = "model.safetensors"
@@ -102,7 +103,8 @@ def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[st
         save_file(weights, aside / WEIGHTS, metadata={"format": "pt"})
         model.encoder.config.save_pretrained(aside)
         encoder.tokenizer.save_pretrained(aside)
-        (aside / SETTINGS).write_bytes(msgspec.json.encode({"tags": list(tags), **settings}))
+        facts = {"tags": list(tags), "splitting": str(encoder.splitting)}
+        (aside / SETTINGS).write_bytes(msgspec.json.encode({**facts, **settings}))
         _swap(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -131,7 +133,8 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
     model = new_tagger(encoder, settings["tags"], settings)
     model.load_state_dict(load_file(place / WEIGHTS, device="cpu"))
     tags = tuple(settings["tags"])
-    return TrainedTagger(model.eval().to(device), Encoder(tokenizer, tags, settings["max_pieces"]), tags)
+    splitting = Splitting(settings.get("splitting", Splitting.WORDS))  # older checkpoints do not tell
+    return TrainedTagger(model.eval().to(device), Encoder(tokenizer, tags, settings["max_pieces"], splitting), tags)
 
 
 def checkpoint_of(folder: Path) -> Path:

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -13,26 +13,30 @@ from labkit.data.bdci import LABELS, read_table
 
 
 def tagged_lines(folder: Path, text: str) -> Iterator[str]:
-    """A word and its tag, and at an entity's first word how sure the tagger is of it, separated by tabs."""
+    """A word and its tag, and at an entity's first word how sure the tagger is of it, separated by tabs.
+
+    Spaces and line ends, which are words to some runs, are left out.
+    """
     from labkit.training.predictor import predict_text
 
     found = predict_text(folder, text)
     sure = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in found["entities"]}
     for place, (word, tag) in enumerate(zip(found["words"], found["tags"], strict=True)):
-        yield f"{word}\t{tag}{sure.get(place, '')}"
+        if not word.isspace():
+            yield f"{word}\t{tag}{sure.get(place, '')}"
 
 
-def predict_table(folder: Path, path: Path, out: Path | None) -> None:
+def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[str]) -> None:
     """Writes id and entities of each row to `out`, which is there when all are found, or to stdout as they are.
 
-    Raises ValueError with file and line for a table that cannot be read.
+    Raises ValueError with file and line for a table that cannot be read, and for a type that the run does not know.
     """
     table = read_table(path, str(path))
     for note in table.notes:
         click.echo(note, err=True)
     from labkit.training import predictor
 
-    rows = predictor.predict_table(folder, table)
+    rows = predictor.predict_table(folder, table, types)
     if out is None:
         for line in _lines(rows):
             click.echo(line, nl=False)

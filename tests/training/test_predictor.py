@@ -8,25 +8,8 @@ from labkit.config import RunConfig
 from labkit.data.bdci import read_table
 from labkit.data.corpora import Sentence
 from labkit.model.checkpoint import load_tagger
-from labkit.training.predictor import predict_table, predict_text, split_words
+from labkit.training.predictor import predict_table, predict_text
 from labkit.training.trainer import train
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Obama's in Paris.", ["Obama", "'s", "in", "Paris", "."]),
-        ("isn't", ["is", "n't"]),
-        ("@tim #nyc http://t.co/x?y=1 :)", ["@tim", "#nyc", "http://t.co/x?y=1", ":", ")"]),
-        ("我在北京abc上学，2019年。", [*"我在北京", "abc", *"上学，", "2019", "年", "。"]),
-        ("naïve café", ["naïve", "café"]),
-        ("", []),
-    ],
-)
-def test_text_is_split_into_words_as_the_corpora_do(text, expected):
-    words = split_words(text)
-    assert [word for word, _, _ in words] == expected
-    assert all(text[start:end] == word for word, start, end in words)
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +99,35 @@ def test_every_row_of_a_table_has_its_entities_as_in_the_original(run_on_charact
     ]
     found = list(predict_table(run_on_characters, read_table(table(tmp_path / "t.csv", *rows), "t.csv")))
     assert found == [("b", "12;34"), ("a", ""), ("a", ""), ("c", "9\u200b0;56;78")]
+
+
+def test_a_table_is_tagged_word_by_word_where_the_run_was_trained_on_words(run_folder, tmp_path):
+    rows = [("a", "anna lives in berlin .", "yesterday&nbsp;ben <b>smith</b> went to oslo .\nwe saw ida .", "")]
+    read = read_table(table(tmp_path / "t.csv", *rows), "t.csv")
+    assert list(predict_table(run_folder, read)) == [("a", "anna;berlin;ben <b>smith;oslo;ida")]
+    assert list(predict_table(run_folder, read, ["LOC"])) == [("a", "berlin;oslo")]
+    assert list(predict_table(run_folder, read, ["LOC", "PER"])) == list(predict_table(run_folder, read))
+
+
+def test_a_type_that_the_run_does_not_know_is_told_before_anything_is_tagged(run_folder, tmp_path):
+    read = read_table(table(tmp_path / "t.csv"), "t.csv")
+    with pytest.raises(ValueError, match=r"type must be one of LOC, PER, .*not 'Loc'"):
+        predict_table(run_folder, read, ["PER", "Loc"])
+
+
+def test_a_text_is_split_into_characters_where_the_run_was_trained_on_them(run_on_characters):
+    text = "about 12\nwe saw 78 at home."
+    found = predict_text(run_on_characters, text)
+    assert "".join(found["words"]) == text
+    assert [text[each["start"] : each["end"]] for each in found["entities"]] == ["12", "78"]
+
+
+def test_a_text_of_characters_without_spaces_is_split_into_such(tiny_encoder, tmp_path):
+    lines = "".join(f"{word}\tO\n" for word in "我在U2北京") + "\n"
+    (tmp_path / "train.txt").write_text(lines * 9 + lines.replace("京\tO", "京\tB-LOC"), encoding="utf-8")
+    list(train(RunConfig(encoder=str(tiny_encoder), corpus=str(tmp_path), epochs=1), tmp_path / "run"))
+    found = predict_text(tmp_path / "run", "我 在 2019\nabc")
+    assert found["words"] == [*"我在2019abc"]
 
 
 def test_a_table_of_many_rows_is_told_in_its_order(run_on_characters, tmp_path):
