@@ -83,6 +83,19 @@ class Stack:
             first: the place of each word's first piece, (batch, words).
             dtype: what to compute in; sums, normalisation and softmax are in float32 inside whatever it is.
         """
+        return self._run(x, attention, first, training, dtype, every=False)[-1]
+
+    def every_layer(
+        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, training: bool, dtype: torch.dtype
+    ) -> list[torch.Tensor]:
+        """As calling it, but each layer's output at each word's first piece, from the first layer to the last."""
+        return self._run(x, attention, first, training, dtype, every=True)
+
+    def _run(
+        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, training: bool, dtype: torch.dtype,
+        every: bool,
+    ) -> list[torch.Tensor]:  # fmt: skip
+        """The outputs of every layer, or of the last alone, each (batch, words, width)."""
         batch, pieces, width = x.shape
         heads = self._config.num_attention_heads
         shape, eps = Shape(batch, heads, width // heads), self._config.layer_norm_eps
@@ -94,13 +107,15 @@ class Stack:
             bias = _bias(attention, heads, dtype)
             drawn = self._draw(x.shape, first.shape[1], training, dtype)
             wanted = (first + torch.arange(batch)[:, None] * pieces).flatten()
-            halves = iter(self._halves)
+            halves, found = iter(self._halves), []
             for place, (attend, feed, masks) in enumerate(zip(halves, halves, drawn, strict=True), start=1):
                 places = wanted if place == len(drawn) else None
                 given = (places, bias, *masks[:2], shape, eps, attend, *attend.inputs)
                 rows = Attention.apply(rows, *given)  # type: ignore[no-untyped-call]
                 rows = FeedForward.apply(rows, masks[2], eps, feed, *feed.inputs)  # type: ignore[no-untyped-call]
-            return rows.view(batch, -1, width)
+                if every and places is None:
+                    found.append(rows.index_select(0, wanted).view(batch, -1, width))
+            return [*found, rows.view(batch, -1, width)]
 
     def _draw(
         self, shape: torch.Size, words: int, training: bool, dtype: torch.dtype

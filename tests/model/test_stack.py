@@ -72,6 +72,27 @@ def test_results_and_gradients_are_those_of_hugging_face(family, owned, pieces, 
         torch.testing.assert_close(parameter.grad, expected[name], msg=lambda text, name=name: f"{name}: {text}")
 
 
+@pytest.mark.parametrize("owned", [False, True], ids=["through autograd", "where they stay"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(family, owned, pieces, attention):
+    encoder = encoder_of(family).double()
+    weights = torch.randn(3, 3, 5, 24, dtype=torch.float64)
+    hidden = encoder(input_ids=pieces, attention_mask=attention, output_hidden_states=True).hidden_states[1:]
+    known = torch.stack([at_words(vectors) for vectors in hidden])
+    (known * weights).sum().backward()
+    expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
+    encoder.zero_grad()
+    stack = Stack(encoder, Masks())
+    if owned:
+        stack.own_gradients()
+    layers = stack.every_layer(embedded(encoder, pieces), attention, FIRST, False, torch.float64)
+    found = torch.stack(layers) * REAL
+    (found * weights).sum().backward()
+    torch.testing.assert_close(found, known)
+    for name, parameter in encoder.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name], msg=lambda text, name=name: f"{name}: {text}")
+
+
 def test_gradients_are_those_of_finite_differences(pieces, attention):
     encoder = encoder_of("bert", num_hidden_layers=1, hidden_size=8, intermediate_size=6).double()
     stack = Stack(encoder, Masks())
