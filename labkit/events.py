@@ -130,6 +130,18 @@ class Evaluated(_Line, frozen=True):
     f1: float
     types: dict[str, TypeScore]
     part: str = "dev"  # or "test"
+    illegal: int | None = None  # places where decoding broke the tag scheme, whatever `legal_only` then mends
+
+
+class TransitionsLearnt(_Line, frozen=True):
+    """How the CRF scores each tag after each other one, at an evaluation on dev; in nats, from row to column."""
+
+    seconds: float
+    step: int
+    tags: list[str]
+    start: list[float]
+    transitions: list[list[float]]
+    end: list[float]
 
 
 class TimeSpent(_Line, frozen=True):
@@ -216,6 +228,7 @@ Event = (
     | TrainingPlanned
     | StepDone
     | Evaluated
+    | TransitionsLearnt
     | TimeSpent
     | OperatorsProfiled
     | DeviceSampled

@@ -71,6 +71,19 @@ SCHEMES = (
 )
 
 
+def scheme_of(tags: Sequence[str]) -> Scheme:
+    """The first scheme that has all letters of these tags; IOB1 has BIO's letters, and a corpus in it is read as BIO.
+
+    Raises ValueError where the letters belong to no scheme.
+    """
+    letters = {tag[0] for tag in tags if tag != "O"}
+    for scheme in SCHEMES:
+        if letters <= set(scheme.letters):
+            return scheme
+    named = ", ".join(scheme.name for scheme in SCHEMES)
+    raise ValueError(f"tags must belong to one scheme of {named}, not begin with {', '.join(sorted(letters))}")
+
+
 def pairs(tags: Sequence[str]) -> "zip[Pair]":
     """Every tag with the one before it, both edges of the sentence included: one pair more than tags."""
     return zip(["", *tags], [*tags, ""], strict=True)

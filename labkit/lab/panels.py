@@ -30,6 +30,7 @@ from labkit.training import launch
 
 if TYPE_CHECKING:
     from labkit.lab.plots import LivePlot, Picture
+    from labkit.lab.transitions import TransitionsPlot
 
 launch.warm()  # takes seconds; by the time that somebody presses Train it is done
 
@@ -166,6 +167,11 @@ class TuningLab:
         self._live: LivePlot | None = None
         self.picture_widget = widgets.Image(value=BLANK, format="png", layout={"width": "100%", "max_width": "1100px"})
         self.picture_widget.add_class("labkit-live-picture")
+        self._learnt: TransitionsPlot | None = None
+        self.transitions_widget = widgets.Image(
+            value=BLANK, format="png", layout={"width": "100%", "max_width": "1100px"}
+        )
+        self.transitions_widget.add_class("labkit-transitions")
         self.overview = Overview(self.store, lambda: self._refresher.poke(), self._tell)
         self.tryit = TryIt()
         self.view = self._page()
@@ -187,7 +193,7 @@ class TuningLab:
         head.add_class("labkit-head")
         settings = card(head, self.controls.main, go, self._told, self.controls.advanced)
         run = card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
-        pictures = [self._font_hint, self.picture_widget, self._time, self._operators]
+        pictures = [self._font_hint, self.picture_widget, self._time, self._operators, self.transitions_widget]
         left, right = widgets.VBox([settings, run]), widgets.VBox(pictures)
         left.add_class("labkit-left")
         right.add_class("labkit-right")
@@ -367,8 +373,19 @@ class TuningLab:
         png = self._live.draw(self._shown)
         if png is not None:
             self.picture_widget.value = png
+        self._draw_transitions()
         self.overview.draw()
         self._hint_at_fonts()
+
+    def _draw_transitions(self) -> None:
+        if self._learnt is None:
+            from labkit.lab.transitions import TransitionsPlot
+
+            self._learnt = TransitionsPlot()
+        self._learnt.theme = self.overview.theme
+        png = self._learnt.draw(self._shown)
+        if png is not None:
+            self.transitions_widget.value = png
 
     def _hint_at_fonts(self) -> None:
         """Tells what is missing where a picture would have Chinese in it, and no font to draw it with."""

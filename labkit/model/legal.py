@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import torch
 
-from labkit.data.tags import SCHEMES, Scheme
+from labkit.data.tags import scheme_of
 
 
 class Legal(NamedTuple):
@@ -27,19 +27,9 @@ def legal_transitions(tags: Sequence[str]) -> Legal:
 
     Raises ValueError where the tags' letters belong to no scheme.
     """
-    scheme = _scheme(tags)
+    scheme = scheme_of(tags)
     return Legal(
         torch.tensor([not scheme.problem("", tag) for tag in tags]),
         torch.tensor([[not scheme.problem(before, tag) for tag in tags] for before in tags]),
         torch.tensor([not scheme.problem(tag, "") for tag in tags]),
     )
-
-
-def _scheme(tags: Sequence[str]) -> Scheme:
-    """The first that has all letters; IOB1 has BIO's letters, and a corpus in it is read as BIO."""
-    letters = {tag[0] for tag in tags if tag != "O"}
-    for scheme in SCHEMES:
-        if letters <= set(scheme.letters):
-            return scheme
-    named = ", ".join(scheme.name for scheme in SCHEMES)
-    raise ValueError(f"tags must belong to one scheme of {named}, not begin with {', '.join(sorted(letters))}")

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from labkit.events import DeviceSampled, Evaluated, Event, RateChanged, StepDone
+from labkit.events import DeviceSampled, Evaluated, Event, RateChanged, StepDone, TransitionsLearnt
 
 Array = npt.NDArray[np.float64]
 Axis = Literal["step", "epoch", "tokens", "seconds"]
@@ -117,6 +117,7 @@ class Curves:
         self.evaluations: list[Evaluated] = []  # on dev
         self.samples: list[DeviceSampled] = []
         self.rate_changes: list[RateChanged] = []
+        self.transitions: TransitionsLearnt | None = None  # the last ones
 
     def add(self, event: Event) -> None:
         if isinstance(event, StepDone):
@@ -128,6 +129,8 @@ class Curves:
                 self.evaluations.append(event)
         elif isinstance(event, RateChanged):
             self.rate_changes.append(event)
+        elif isinstance(event, TransitionsLearnt):
+            self.transitions = event
 
     def evaluation_axis(self, kind: Axis) -> Array:
         """Where the evaluations lie, (evaluations,)."""

@@ -15,6 +15,7 @@ from labkit.events import (
     RunStarted,
     TimeSpent,
     TrainingPlanned,
+    TransitionsLearnt,
 )
 from labkit.runs.curves import Array, Axis, Curves, Steps
 from labkit.runs.progress import Progress, seconds_left, tokens_per_s_lately
@@ -134,6 +135,11 @@ class Folded:
     @property
     def rate_changes(self) -> list[RateChanged]:
         return list(self._read_curves().rate_changes)
+
+    @property
+    def transitions(self) -> TransitionsLearnt | None:
+        """What the CRF had learnt at the last evaluation on dev; None before one, and for a run without a CRF."""
+        return self._read_curves().transitions
 
     def axis(self, kind: Axis) -> Array:
         """Where the steps lie, (steps,)."""

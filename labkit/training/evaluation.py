@@ -1,4 +1,4 @@
-"""Entity scores: exact span and type, micro averaged, overall and per type."""
+"""Entity scores: exact span and type, micro averaged, overall and per type; and what the CRF has learnt by then."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,8 +10,11 @@ import torch
 
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import spans
-from labkit.data.encoding import Encoder, Windows
-from labkit.events import TypeScore
+from labkit.data.encoding import Batch, Encoder, Windows
+from labkit.data.windows import Array
+from labkit.events import TransitionsLearnt, TypeScore
+from labkit.model.crf import CRF
+from labkit.model.legal import Legal, legal_transitions
 from labkit.model.tagger import Tagger
 
 
@@ -43,10 +46,12 @@ class EntityCounts:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one pass over a part of the corpus gave; `loss` is the negative log likelihood per word."""
+    """What one pass over a part of the corpus gave."""
 
-    loss: float
+    loss: float  # negative log likelihood per word
     counts: EntityCounts
+    illegal: int  # places where decoding broke the tag scheme, before anything kept it from that
+    predicted: Array  # (words,) int64, tag numbers in the order of the text
 
 
 @torch.inference_mode()
@@ -66,7 +71,8 @@ def evaluate(
     was_training = model.training
     model.eval()
     loss, words = torch.zeros((), device=device), 0
-    predicted = np.zeros(windows.words, np.int64)  # tag numbers, in the order of the text
+    predicted = np.zeros(windows.words, np.int64)
+    freely = predicted if model.legal is None else predicted.copy()
     try:
         for chosen in sorted_batches(windows.lengths):
             if stopped():
@@ -75,15 +81,49 @@ def evaluate(
             scores = model.scores(batch)
             loss += model.negative_log_likelihood(scores, batch)
             words += batch.words
-            rows = model.decode(scores, batch)
-            predicted[windows.word_places(chosen)] = list(chain.from_iterable(rows))
+            places = windows.word_places(chosen)
+            predicted[places] = list(chain.from_iterable(model.decode(scores, batch)))
+            if freely is not predicted:
+                freely[places] = list(chain.from_iterable(_decoded_freely(model, scores, batch)))
     finally:
         model.train(was_training)
     counts = EntityCounts()
     for start, end in pairwise(windows.sentence_starts.tolist()):
         gold = [tags[number] for number in windows.tags[start:end].tolist()]
         counts.add(gold, [tags[number] for number in predicted[start:end].tolist()])
-    return Evaluation(loss.item() / max(1, words), counts)
+    illegal = count_illegal(freely, windows.sentence_starts, legal_transitions(tags))
+    return Evaluation(loss.item() / max(1, words), counts, illegal, predicted)
+
+
+def _decoded_freely(model: Tagger, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
+    """What would be decoded if nothing was forbidden."""
+    legal, model.legal = model.legal, None
+    try:
+        return model.decode(scores, batch)
+    finally:
+        model.legal = legal
+
+
+def count_illegal(numbers: Array, starts: Array, legal: Legal) -> int:
+    """In how many places of some sentences a tag follows another, or begins or ends a sentence, that must not.
+
+    Args:
+        numbers: tag numbers, sentence after sentence, (words,).
+        starts: the first word of each sentence, none of them empty, and the number of all words, (sentences + 1,).
+    """
+    allowed = legal.transitions.numpy()[numbers[:-1], numbers[1:]]
+    allowed[starts[1:-1] - 1] = True  # from one sentence to the next
+    begun, ended = legal.start.numpy()[numbers[starts[:-1]]], legal.end.numpy()[numbers[starts[1:] - 1]]
+    return sum(int(np.count_nonzero(~each)) for each in (allowed, begun, ended))
+
+
+def transitions_learnt(crf: CRF, tags: Sequence[str], seconds: float, step: int) -> TransitionsLearnt:
+    """The CRF's scores as they are now, rounded to what a picture can show."""
+    start, transitions, end = (
+        scores.detach().cpu().double().numpy().round(3).tolist()
+        for scores in (crf.start_transitions, crf.transitions, crf.end_transitions)
+    )
+    return TransitionsLearnt(seconds, step, list(tags), start, transitions, end)
 
 
 def _score(correct: int, predicted: int, gold: int) -> TypeScore:

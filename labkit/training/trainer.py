@@ -36,7 +36,7 @@ from labkit.events import (
     controls_of,
 )
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
-from labkit.training.evaluation import Evaluation, evaluate
+from labkit.training.evaluation import Evaluation, evaluate, transitions_learnt
 from labkit.training.failures import Diverged, failure_of
 from labkit.training.profiler import StepProfiler
 from labkit.training.stepping import Step, take_step
@@ -260,6 +260,8 @@ class _Training:
         event = self._evaluated(found, epoch, "dev")
         self._track({"dev loss": found.loss, "dev f1": event.f1}, self.step)
         yield event
+        if self.shop.tagger.crf is not None:
+            yield transitions_learnt(self.shop.tagger.crf, self.shop.corpus.tags, self.seconds(), self.step)
         if self._best is None or (event.f1, -found.loss) > self._best:
             self._best, self._best_step = (event.f1, -found.loss), self.step
             if self.folder and "best" in self.config.keep:
@@ -298,6 +300,7 @@ class _Training:
             f1=overall.f1,
             types=found.counts.by_type(),
             part=part,
+            illegal=found.illegal,
         )
 
     def _save(self, name: str) -> Iterator[Event]:

@@ -298,3 +298,13 @@ def test_closing_ends_the_thread_and_leaves_runs_alone(lab, config):
     lab.close()
     assert not lab._refresher._thread.is_alive()
     assert run.wait(60).state == "completed"
+
+
+def test_what_the_crf_has_learnt_is_shown_as_soon_as_a_run_was_evaluated(lab):
+    until(lambda: len(lab.transitions_widget.value) > len(panels.BLANK))
+    before = lab.transitions_widget.value
+    run = lab.start()
+    run.wait(60)
+    until(lambda: lab.transitions_widget.value != before)
+    assert run.transitions is not None
+    until(lambda: lab.overview.table.rows and lab.overview.table.rows[0]["illegal"] is not None)

@@ -136,7 +136,7 @@ def test_the_table_holds_what_differs_and_marks_the_best(runs_folder):
     made = table(runs)
     keys = [column.key for column in made.fields]
     assert keys[:3] == ["number", "name", "head_rate"]
-    assert keys[-6:] == ["best_f1", "dev_loss", "seconds", "tokens_per_s", "state", "created"]
+    assert keys[-7:] == ["best_f1", "dev_loss", "illegal", "seconds", "tokens_per_s", "state", "created"]
     assert made.best == [[], ["best_f1"], []]
     row = dict(zip(keys, made.rows[1], strict=True))
     assert row["number"] == 2

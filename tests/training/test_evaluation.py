@@ -1,9 +1,12 @@
 import random
 
+import numpy as np
 import pytest
 import seqeval.metrics
 
-from labkit.training.evaluation import EntityCounts
+from labkit.data.tags import BIO, pairs
+from labkit.model.legal import legal_transitions
+from labkit.training.evaluation import EntityCounts, count_illegal
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 
@@ -34,3 +37,13 @@ def test_scores_are_seqevals_for_random_tags_legal_or_not(seed):
 def test_no_entities_at_all_score_zero_and_raise_nothing():
     overall = counted([["O", "O"]], [["O", "O"]]).overall()
     assert (overall.precision, overall.recall, overall.f1, overall.support) == (0.0, 0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_illegal_transitions_are_those_that_reading_tag_by_tag_finds(seed):
+    rng = random.Random(seed)
+    rows = [[rng.randrange(len(TAGS)) for _ in range(rng.randint(1, 6))] for _ in range(rng.randint(1, 12))]
+    numbers = np.array([number for row in rows for number in row])
+    starts = np.cumsum([0, *map(len, rows)])
+    slow = sum(bool(BIO.problem(*pair)) for row in rows for pair in pairs([TAGS[number] for number in row]))
+    assert count_illegal(numbers, starts, legal_transitions(TAGS)) == slow

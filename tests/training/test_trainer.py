@@ -20,6 +20,7 @@ from labkit.events import (
     StepDone,
     StopAsked,
     TrainingPlanned,
+    TransitionsLearnt,
 )
 from labkit.model.checkpoint import load_tagger
 from labkit.training import trainer, workshop
@@ -277,6 +278,26 @@ def test_runs_of_two_seeds_are_scored_on_the_same_sentences(config):
         )
     gold = [[{name: count for name, count in types.items() if count} for types in run] for run in supports]
     assert gold[0] == gold[1]
+
+
+def test_each_evaluation_tells_the_crf_and_the_rules_that_decoding_broke(config):
+    events = list(train(config))
+    learnt = only(TransitionsLearnt, events)
+    assert [event.step for event in learnt] == [event.step for event in only(Evaluated, events) if event.part == "dev"]
+    tags = only(CorpusRead, events)[0].tags
+    assert learnt[0].tags == tags
+    assert len(learnt[0].start) == len(learnt[0].end) == len(learnt[0].transitions) == len(tags)
+    assert learnt[0].transitions != learnt[1].transitions
+    assert all(isinstance(event.illegal, int) for event in only(Evaluated, events))
+
+
+def test_legal_only_does_not_hide_what_the_crf_would_have_broken(config):
+    config = config.replace(epochs=1, head_rate=0.0, encoder_rate=0.0)  # untrained, and so often illegal
+    free, legal = (
+        [event.illegal for event in only(Evaluated, train(config.replace(legal_only=legal)))] for legal in (False, True)
+    )
+    assert free == legal
+    assert free[0] > 0
 
 
 def test_losses_are_read_from_the_device_a_few_times_a_second_not_each_step(config, monkeypatch):

@@ -94,6 +94,8 @@ PAGE: dict[str, str] = {
     "created": "创建时间",
     "highest entity F1 on dev": "验证集上最高的实体 F1",
     "of the last evaluation, per word": "最近一次评估的每词损失",
+    "illegal": "非法转移",
+    "places where decoding broke the tag scheme, last time on dev": "最近一次验证时，解码违反标签规则的次数",
     "from the start to the end, loading included": "从开始到结束，含加载时间",
     "word pieces a second in training": "训练时每秒处理的 token 数",
     # the comparison

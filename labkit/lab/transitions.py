@@ -1,0 +1,241 @@
+"""What a CRF has learnt, as a picture: how it scores each tag after each other, and how often decoding broke the rules.
+
+A CRF that learns gives what its tag scheme forbids the lowest scores, and illegal transitions die out; one whose rate
+is too low stays near the scores that it was drawn with, and they do not.
+"""
+
+import threading
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+
+from labkit.data.tags import scheme_of
+from labkit.events import TransitionsLearnt
+from labkit.lab import fonts
+from labkit.lab.area import Area, Box, put_marked, say
+from labkit.lab.canvas import DRAWING, Picture, to_png
+from labkit.lab.curves import Array, linear_ticks, up
+from labkit.lab.fonts import drawable, plot_tr
+from labkit.lab.planned import StepAxis, message
+from labkit.lab.theme import Theme, theme_named
+from labkit.runs.run import Run
+
+SIZE, DPI = (10.0, 4.8), 120
+MAP, BAR, COUNT, WORDS = Box(0.98, 1.16, 4.9, 3.5), Box(6.0, 1.16, 0.1, 3.5), Box(7.2, 0.54, 2.6, 1.7), 2.75
+MOST_TYPES = 10  # 21 tags; more could not be read
+MOST_LETTERS = 11  # of a tag
+NUMBERED = 10  # rows of a map whose cells have room for their numbers
+WEAK = 0.5  # the colours reach at least so far: scores as they are drawn at first, within 0.1, look like none
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The scores as they are drawn: a row for each tag before, START the first; a column for each after, END the last.
+
+    `scores` and `allowed` are (rows, columns); the corner, from START to END, is NaN and allowed.
+    """
+
+    tags: tuple[str, ...]
+    scores: Array
+    allowed: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+    left_out: int  # types
+
+
+def grid_of(learnt: TransitionsLearnt, support: dict[str, int]) -> Grid:
+    """All tags, or where they are too many those of the types with the most gold entities.
+
+    Args:
+        support: gold entities by type.
+    """
+    types = list(dict.fromkeys(tag[2:] for tag in learnt.tags if tag != "O"))
+    shown = sorted(types, key=lambda name: -support.get(name, 0))[:MOST_TYPES]
+    ordered = [tag for tag in learnt.tags if tag == "O"]
+    ordered += [tag for name in types if name in shown for tag in learnt.tags if tag != "O" and tag[2:] == name]
+    places = [learnt.tags.index(tag) for tag in ordered]
+    scheme = scheme_of(learnt.tags)
+    scores = np.full((len(places) + 1, len(places) + 1), np.nan)
+    scores[0, :-1], scores[1:, -1] = np.array(learnt.start)[places], np.array(learnt.end)[places]
+    scores[1:, :-1] = np.array(learnt.transitions)[np.ix_(places, places)]
+    edges = [["", *ordered], [*ordered, ""]]
+    allowed = np.array([[not scheme.problem(before, after) for after in edges[1]] for before in edges[0]])
+    return Grid(tuple(ordered), scores, allowed, len(types) - len(shown))
+
+
+class TransitionsPlot:
+    """The picture of one run, drawn anew at every evaluation; always of the same size."""
+
+    def __init__(self, theme: str = "light"):
+        """Raises ValueError for a theme that is not in THEMES."""
+        self._lock = threading.RLock()
+        self._theme = theme_named(theme)
+        self._drawn: Hashable = None
+
+    @property
+    def theme(self) -> str:
+        return self._theme.name
+
+    @theme.setter
+    def theme(self, name: str) -> None:
+        """The next draw is in this theme. Raises ValueError for one that is not in THEMES."""
+        with self._lock:
+            self._theme = theme_named(name)
+
+    def draw(self, run: Run | None) -> bytes | None:
+        """The picture as PNG, with empty places for what is not known; None when there is nothing new."""
+        with self._lock:
+            summary = run.summary() if run else None
+            told = (run.folder, run.created, run.state, summary.evaluations, summary.plan) if run and summary else None
+            state = (self._theme.name, fonts.spoken(), told)
+            if state == self._drawn:
+                return None
+            self._drawn = state
+            return to_png(transitions_figure(run, self._theme.name))
+
+
+def transitions_figure(run: Run | None, theme: str = "light") -> Picture:
+    """The picture as a figure, for a notebook or a file."""
+    chosen = theme_named(theme)
+    with DRAWING:
+        figure = Picture(figsize=SIZE, dpi=DPI, facecolor=chosen.background)
+        learnt = run.transitions if run else None
+        grid = None
+        if run and learnt:
+            grid = grid_of(learnt, {name: score.support for name, score in run.evaluations[-1].types.items()})
+        title = plot_tr("Scores of transitions in the CRF")
+        area = Area(figure, chosen, MAP, "" if grid else title)
+        if grid:
+            _draw_map(area, grid)
+            _head(area, title, grid)
+        else:
+            area.axes.spines["bottom"].set_visible(False)
+            say(message(area), _nothing(run), 0.5, 0.5)
+        counts = _draw_counts(figure, chosen, run)
+        _explain(counts, grid)
+        for each in (area, counts):
+            each.hold_still()
+    return figure
+
+
+def _nothing(run: Run | None) -> str:
+    if run is None:
+        return plot_tr("no run yet")
+    if run.config and getattr(run.config, "decoder", "crf") != "crf":
+        return plot_tr("this run has no CRF")
+    return plot_tr("not told by this run") if run.is_final else plot_tr("waiting for the first evaluation")
+
+
+def _head(area: Area, title: str, grid: Grid) -> None:
+    """The title, above the names of the columns."""
+    head = area.words(size=11, fontweight="bold", va="baseline")
+    say(head, title, 0, 1 + (MAP.top - 0.26) / MAP.height, transform=area.axes.transAxes, ha="left")
+    note = area.words(size=8.5, color=area.theme.muted, va="baseline", ha="right")
+    types = (len(grid.tags) - 1) // 2
+    told = plot_tr("{shown} of {all} types", shown=types, all=types + grid.left_out) if grid.left_out else ""
+    say(note, told, 1, 1 + (MAP.top - 0.26) / MAP.height, transform=area.axes.transAxes)
+
+
+def _draw_map(area: Area, grid: Grid) -> None:
+    axes, theme, size = area.axes, area.theme, len(grid.tags) + 1
+    reach = max(WEAK, float(np.nanmax(np.abs(grid.scores))))
+    colours = LinearSegmentedColormap.from_list("scores", [theme.dev, theme.background, theme.train])
+    image = axes.imshow(
+        grid.scores, cmap=colours, norm=Normalize(-reach, reach), aspect="auto", interpolation="nearest"
+    )
+    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
+    axes.grid(False)
+    axes.spines["bottom"].set_visible(False)
+    forbidden = [Rectangle((column - 0.5, row - 0.5), 1, 1) for row, column in np.argwhere(~grid.allowed)]
+    hatched = PatchCollection(forbidden, linewidth=0.5, alpha=0.75, facecolor="none", edgecolor=theme.muted)
+    hatched.set_hatch("/" * (3 if size <= NUMBERED else 5))
+    axes.add_collection(hatched)
+    _name_tags(area, grid)
+    if size <= NUMBERED:
+        _write_scores(area, grid, reach)
+    _draw_bar(area, image, reach)
+
+
+def _name_tags(area: Area, grid: Grid) -> None:
+    size = len(grid.tags) + 1
+    names = [tag if len(tag) <= MOST_LETTERS else tag[: MOST_LETTERS - 1] + "…" for tag in map(drawable, grid.tags)]
+    axes, font = area.axes, 9 if size <= NUMBERED else 8
+    axes.tick_params(labelbottom=False, labeltop=True, pad=3, labelsize=font)
+    rows, columns = [plot_tr("start"), *names], [*names, plot_tr("end")]
+    upright = size > 8 or max(map(len, columns)) * size > 62
+    axes.set_xticks(range(size), labels=columns, rotation=90 if upright else 0)
+    axes.set_yticks(range(size), labels=rows)
+
+
+def _write_scores(area: Area, grid: Grid, reach: float) -> None:
+    for (row, column), score in np.ndenumerate(grid.scores):
+        if np.isfinite(score):
+            strong = abs(score) > 0.55 * reach
+            paper = {"boxstyle": "square,pad=0.12", "facecolor": area.theme.background, "edgecolor": "none"}
+            text = area.words(size=8, ha="center", va="center", zorder=6)
+            under = paper if not grid.allowed[row, column] and not strong else None
+            colour = area.theme.background if strong else area.theme.text
+            say(text, _short(score), column, row, color=colour, bbox=under)
+
+
+def _short(score: float, digits: int = 1) -> str:
+    """With a minus as wide as a plus, and never minus zero."""
+    return f"{round(score, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def _draw_bar(area: Area, image: AxesImage, reach: float) -> None:
+    figure, (width, height) = area.axes.figure, SIZE
+    place = (BAR.left / width, 1 - (BAR.top + BAR.height) / height, BAR.width / width, BAR.height / height)
+    bar = figure.colorbar(image, cax=figure.add_axes(place), ticks=[-reach, 0, reach])
+    bar.outline.set_visible(False)
+    bar.ax.set_yticklabels([f"−{reach:.2g}", "0", f"{reach:.2g}"])
+    bar.ax.tick_params(length=0, labelsize=9, labelcolor=area.theme.muted, labelfontfamily=fonts.fonts())
+
+
+def _draw_counts(figure: Picture, theme: Theme, run: Run | None) -> Area:
+    """Illegal transitions, evaluation by evaluation."""
+    area = Area(figure, theme, COUNT, plot_tr("Illegal transitions on dev"))
+    curve = area.line(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
+    told = [each for each in run.evaluations if each.illegal is not None] if run else []
+    x = np.array([each.step for each in told], np.float64)
+    y = np.array([each.illegal for each in told], np.float64)
+    steps = StepAxis.of(run, float(run.steps.step[-1]) if run and len(run.steps) else 0.0)
+    area.span_x(steps.high, (0, steps.high), (plot_tr("step 0"), f"{steps.high:,.0f}") if run else ("", ""))
+    high = max(up(y.max()), 4.0) if len(y) and y.max() > 0 else 4.0
+    ticks = linear_ticks(high, whole=True)
+    area.span_y(0, high, ticks, [f"{tick:,.0f}" for tick in ticks])
+    put_marked(curve, x, y)
+    if told:
+        say(area.note, plot_tr("latest {count}", count=f"{told[-1].illegal:,}"))
+    else:
+        say(message(area), _nothing_counted(run), 0.5, 0.5)
+    return area
+
+
+def _nothing_counted(run: Run | None) -> str:
+    if run is None:
+        return plot_tr("no run yet")
+    return plot_tr("not told by this run") if run.is_final else plot_tr("waiting for the first evaluation")
+
+
+def _explain(area: Area, grid: Grid | None) -> None:
+    lines = [plot_tr("row: the tag before; column: the tag after"), plot_tr("hatched: what the tag scheme forbids")]
+    if grid is not None and not grid.allowed.all():
+        means = {"allowed": grid.scores[grid.allowed], "forbidden": grid.scores[~grid.allowed]}
+        told = {name: _short(float(np.nanmean(scores)), 2) for name, scores in means.items()}
+        lines += ["", plot_tr("mean score of what is allowed: {allowed}", allowed=told["allowed"])]
+        lines += [plot_tr("of what is forbidden: {forbidden}", forbidden=told["forbidden"])]
+        lines += ["", *_verdict(float(np.nanmean(means["allowed"]) - np.nanmean(means["forbidden"])))]
+    shown = "\n".join(lines) if grid else ""
+    text = area.words(size=9, color=area.theme.muted, va="top", ha="left", linespacing=1.45)
+    say(text, shown, 0, -(WORDS - COUNT.top - COUNT.height) / COUNT.height, transform=area.axes.transAxes)
+
+
+def _verdict(difference: float) -> Sequence[str]:
+    """What the picture says, in words; at first the difference is one of means of numbers within 0.1."""
+    if difference < 0.1:
+        return (plot_tr("The CRF knows no rule of the scheme yet:"), plot_tr("a larger head or CRF rate teaches it."))
+    return (plot_tr("The CRF has begun to learn the scheme."),)
