@@ -5,7 +5,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,18 @@ from labkit.data import shelf
 from labkit.data.corpora import Corpus, Source, read_corpus
 from labkit.data.encoding import Encoder
 from labkit.data.splitting import Splitting, splitting_of
+from labkit.data.texts import Texts, texts_of
 from labkit.data.windows import Array, Windows
 
 PARTS = ("train", "dev", "test")
+SCORED = ("dev", "test")
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EncodedCorpus:
-    """What training needs of a corpus; the fields but the splitting and the parts are those of Corpus."""
+    """What training needs of a corpus; the fields but splitting, parts and texts are those of Corpus."""
 
     name: str
     sha256: str
@@ -33,6 +35,7 @@ class EncodedCorpus:
     train: Windows
     dev: Windows
     test: Windows
+    texts: dict[str, Texts]  # by part, of those that are scored: what was got wrong is shown as it was written
 
 
 def read_encoded(
@@ -81,6 +84,9 @@ def _taken_apart(corpus: Corpus, encoder: Encoder) -> tuple[dict[str, Array], di
         for part in PARTS
         for name, array in encoder.encode(getattr(corpus, part), keep_entities=part == "train").arrays().items()
     }
+    for part in SCORED:
+        texts = texts_of([sentence.words for sentence in getattr(corpus, part)])
+        arrays |= {f"texts.{part}.{field.name}": getattr(texts, field.name) for field in fields(Texts)}
     splitting = splitting_of(sentence.words for sentence in corpus.train)
     facts = {"name": corpus.name, "sha256": corpus.sha256, "tags": corpus.tags, "notes": corpus.notes}
     return arrays, {**facts, "splitting": splitting}
@@ -93,5 +99,8 @@ def _put_together(arrays: dict[str, Array], facts: dict[str, Any]) -> EncodedCor
         )
         for part in PARTS
     }
+    texts = {
+        part: Texts(**{field.name: arrays[f"texts.{part}.{field.name}"] for field in fields(Texts)}) for part in SCORED
+    }
     told = tuple(facts["tags"]), tuple(facts["notes"]), Splitting(facts["splitting"])
-    return EncodedCorpus(facts["name"], facts["sha256"], *told, **parts)
+    return EncodedCorpus(facts["name"], facts["sha256"], *told, **parts, texts=texts)

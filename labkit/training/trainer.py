@@ -38,6 +38,7 @@ from labkit.events import (
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.training.evaluation import Evaluation, evaluate, transitions_learnt
 from labkit.training.failures import Diverged, failure_of
+from labkit.training.keeping import keep_predictions
 from labkit.training.profiler import StepProfiler
 from labkit.training.stepping import Step, take_step
 from labkit.training.stopwatch import Stopwatch
@@ -266,12 +267,14 @@ class _Training:
             self._best, self._best_step = (event.f1, -found.loss), self.step
             if self.folder and "best" in self.config.keep:
                 yield from self._save("best")
+            self._keep_predictions(found, "dev", self.step)
         yield self._time_spent()
 
     def _test(self) -> Iterator[Event]:
         """The test part, scored once, by the weights that were best on dev where they were kept."""
         yield self._phase("scoring the test part")
-        if self.folder and "best" in self.config.keep and self._best_step != self.step:
+        kept = self._best_step if self.folder and "best" in self.config.keep else None
+        if self.folder and kept not in (None, self.step):
             best = load_tagger(self.folder / "best").model.state_dict()
             now = {name: value.clone() for name, value in self.shop.tagger.state_dict().items()}
             self.shop.tagger.load_state_dict(best)
@@ -283,6 +286,7 @@ class _Training:
             yield self._evaluated(found, float(self.config.epochs), "test")
 
     def _score(self, part: Windows) -> Evaluation | None:
+            self._keep_predictions(found, "test", kept if kept is not None else self.step)
         shop = self.shop
         with self.watch.all_to("evaluation"), shop.accelerator.autocast():
             return evaluate(shop.tagger, shop.encoder, part, shop.corpus.tags, shop.device, self._stop_asked)
@@ -305,6 +309,11 @@ class _Training:
 
     def _save(self, name: str) -> Iterator[Event]:
         assert self.folder is not None
+    def _keep_predictions(self, found: Evaluation, part: str, step: int) -> None:
+        if self.folder and self.shop.accelerator.is_main_process:
+            with self.watch.all_to("saving"):
+                keep_predictions(self.folder, self.shop.corpus, part, getattr(self.shop, part), found, step)
+
         with self.watch.all_to("saving"):
             self._write_weights(self.folder, name)
         yield CheckpointSaved(self.seconds(), self.step, name)

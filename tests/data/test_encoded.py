@@ -48,7 +48,9 @@ def taken(place, tokenizer, max_pieces=16, dev_share=0.2, repair=False):
 def plain(corpus):
     """All of it as plain values."""
     parts = {part: {name: each.tolist() for name, each in getattr(corpus, part).arrays().items()} for part in PARTS}
-    return parts | {field.name: getattr(corpus, field.name) for field in fields(corpus) if field.name not in PARTS}
+    texts = {part: [each.words(number) for number in range(len(each))] for part, each in corpus.texts.items()}
+    others = [field.name for field in fields(corpus) if field.name not in (*PARTS, "texts")]
+    return parts | {"texts": texts} | {name: getattr(corpus, name) for name in others}
 
 
 def test_what_is_taken_from_the_cache_is_what_reading_and_encoding_gives(tmp_path, tokenizer, reads):
@@ -58,6 +60,8 @@ def test_what_is_taken_from_the_cache_is_what_reading_and_encoding_gives(tmp_pat
     assert plain(cached) == plain(cold)
     corpus = read_corpus(place, dev_share=0.2)
     encoder = Encoder(tokenizer, corpus.tags, 16)
+    for part in ("dev", "test"):
+        assert plain(cached)["texts"][part] == [list(sentence.words) for sentence in getattr(corpus, part)]
     for part in PARTS:
         assert list(getattr(cached, part)) == list(encoder.encode(getattr(corpus, part)))
     assert (cached.name, cached.sha256, cached.tags, cached.notes) == (

@@ -23,7 +23,10 @@ from labkit.events import (
     TransitionsLearnt,
 )
 from labkit.model.checkpoint import load_tagger
-from labkit.training import trainer, workshop
+from labkit.runs.errors import findings
+from labkit.runs.predictions import read_predictions
+from labkit.training import keeping, trainer, workshop
+from labkit.training.evaluation import EntityCounts
 from labkit.training.trainer import train
 
 
@@ -261,7 +264,7 @@ def test_evaluating_every_few_steps_adds_dev_points_inside_the_epochs(config):
 )
 def test_only_the_weights_asked_for_are_kept(config, tmp_path, keep, folders):
     list(train(config.replace(keep=keep, epochs=1), tmp_path))
-    assert {path.name for path in tmp_path.iterdir()} == folders
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == folders
 
 
 def test_limits_draw_the_same_sentences_for_the_same_seed(config):
@@ -348,3 +351,29 @@ def test_two_processes_train_together_and_one_writes(config, tmp_path):
     assert [line["step"] for line in lines if line["kind"] == "step done"] == [1, 2, 3, 4, 5, 6]
     assert len([line for line in lines if line["kind"] == "operators profiled"]) == 1
     assert lines[-1]["state"] == "completed"
+
+
+def test_the_best_weights_predictions_are_kept_as_they_were_scored(config, tmp_path, monkeypatch):
+    events = list(train(config.replace(epochs=3, dropout=0.0, train_limit=0, dev_limit=6), tmp_path))
+    scored = only(Evaluated, events)
+    best = max((event for event in scored if event.part == "dev"), key=lambda event: (event.f1, -event.loss))
+    for part, event in (("dev", best), ("test", scored[-1])):
+        told = read_predictions(tmp_path, part)
+        assert (told.about.step, told.about.scored, told.about.until) == (best.step, 6 if part == "dev" else 10, 10)
+        counts = EntityCounts()
+        for sentence in told.sentences.values():
+            found = findings(sentence.gold, sentence.predicted)
+            counts.gold.update(each.gold.type for each in found if each.gold)
+            counts.predicted.update(each.predicted.type for each in found if each.predicted)
+            counts.correct.update(each.gold.type for each in found if each.kind == "correct")
+            assert not {"[UNK]", "[CLS]"} & set(sentence.words)
+        assert counts.overall().f1 == pytest.approx(event.f1)
+        assert counts.overall().support == sum(score.support for score in event.types.values())
+
+
+def test_no_more_predictions_are_kept_than_can_be_read_quickly(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "MOST_SENTENCES", 2)
+    list(train(config.replace(epochs=1), tmp_path))
+    told = read_predictions(tmp_path, "dev")
+    assert len(told.sentences) == 2
+    assert max(told.sentences) < told.about.until < told.about.of

@@ -1,0 +1,99 @@
+"""What a run predicted, sentence by sentence, as a file in its folder: what the error browser shows.
+
+`predictions.dev.jsonl` is of the best weights so far, `predictions.test.jsonl` of those that the test part was scored
+with. The first line is about all of it, each further one a sentence that holds an entity, gold or predicted.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from labkit.runs.errors import Entity
+
+MOST_SENTENCES = 2000
+
+
+class About(msgspec.Struct, frozen=True):
+    """What the sentences of a file are a part of."""
+
+    part: str  # dev or test
+    step: int  # of the weights
+    corpus: str  # its SHA-256
+    of: int  # sentences of that part of the corpus
+    scored: int  # those of them that were scored; of a larger number they are the same ones and more
+    until: int  # the first sentence that had no room; `of` where all had
+    joiner: str = " "  # what stands between words in print
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """A scored sentence: its number in that part of the corpus, its words, and the entities, counted in words."""
+
+    number: int
+    words: list[str]
+    gold: list[Entity]
+    predicted: list[Entity]
+
+
+class Predictions(msgspec.Struct, frozen=True):
+    """A file, read."""
+
+    about: About
+    sentences: dict[int, Sentence]  # by number, in the order of the text
+
+
+def predictions_path(folder: Path, part: str) -> Path:
+    return folder / f"predictions.{part}.jsonl"
+
+
+def write_predictions(folder: Path, about: About, sentences: Iterable[Sentence]) -> None:
+    """Others see the file before or the new one, never half of it."""
+    path = predictions_path(folder, about.part)
+    lines = [msgspec.json.encode(about), *(msgspec.json.encode(sentence) for sentence in sentences)]
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_bytes(b"".join(line + b"\n" for line in lines))
+    os.replace(aside, path)
+
+
+def read_predictions(folder: Path, part: str) -> Predictions | None:
+    """None where there are none, or none that can be read."""
+    try:
+        first, *lines = predictions_path(folder, part).read_bytes().splitlines()
+        about = msgspec.json.decode(first, type=About)
+        sentences = [_decoder.decode(line) for line in lines]
+    except (OSError, ValueError):  # msgspec's errors are among the latter
+        return None
+    return Predictions(about, {sentence.number: sentence for sentence in sentences})
+
+
+_decoder = msgspec.json.Decoder(Sentence)
+
+
+def side_by_side(runs: Mapping[Any, Predictions]) -> list[dict[Any, Sentence]]:
+    """The sentences that all of these runs have scored, each by run, in the order of the text.
+
+    A sentence without gold entities stands in the files of those runs alone that predicted one in it: for the others it
+    is taken to be without, if they have scored as many sentences as such a run or more.
+
+    Raises ValueError for runs of different sentences.
+    """
+    told = [run.about for run in runs.values()]
+    if len({(about.part, about.corpus, about.of) for about in told}) > 1:
+        raise ValueError("these runs were scored on different corpora, or on other parts of them")
+    until = min(about.until for about in told)
+    numbers = sorted({number for run in runs.values() for number in run.sentences if number < until})
+    rows = ({key: _of(run, number, runs.values()) for key, run in runs.items()} for number in numbers)
+    return [row for row in rows if None not in row.values()]  # type: ignore[misc]
+
+
+def _of(run: Predictions, number: int, others: Iterable[Predictions]) -> Sentence | None:
+    """A sentence as this run has it; None where it is not known to have scored it."""
+    if number in run.sentences:
+        return run.sentences[number]
+    for other in others:
+        found = other.sentences.get(number)
+        if found and not found.gold and run.about.scored >= other.about.scored:
+            return Sentence(number, found.words, [], [])
+    return None

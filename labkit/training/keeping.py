@@ -1,0 +1,52 @@
+"""The predictions of an evaluation, kept in the run folder for whoever asks what was got wrong."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from labkit.data.corpora import spans
+from labkit.data.encoded import EncodedCorpus
+from labkit.data.splitting import Splitting
+from labkit.data.texts import Texts
+from labkit.data.windows import Windows
+from labkit.runs.errors import Entity
+from labkit.runs.predictions import MOST_SENTENCES, About, Sentence, write_predictions
+from labkit.training.evaluation import Evaluation
+
+
+def keep_predictions(
+    folder: Path, corpus: EncodedCorpus, part: str, windows: Windows, found: Evaluation, step: int
+) -> None:
+    """Writes the first sentences that hold an entity, gold or predicted, MOST_SENTENCES of them.
+
+    Args:
+        windows: those of the part that were scored, in the order of the text.
+    """
+    texts = corpus.texts[part]
+    every = _sentences(texts, windows, found, corpus.tags)
+    kept = list(islice(every, MOST_SENTENCES))
+    beyond = next(every, None)
+    about = About(
+        part=part,
+        step=step,
+        corpus=corpus.sha256,
+        of=len(texts),
+        scored=windows.sentences,
+        until=beyond.number if beyond else len(texts),
+        joiner=" " if corpus.splitting is Splitting.WORDS else "",
+    )
+    write_predictions(folder, about, kept)
+
+
+def _sentences(texts: Texts, windows: Windows, found: Evaluation, tags: Sequence[str]) -> Iterator[Sentence]:
+    """Those that hold an entity."""
+    numbers = np.unique(windows.sentence).tolist()
+    for number, (start, end) in zip(numbers, pairwise(windows.sentence_starts.tolist()), strict=True):
+        gold, predicted = (
+            [Entity(*span) for span in spans([tags[tag] for tag in row[start:end].tolist()])]
+            for row in (windows.tags, found.predicted)
+        )
+        if gold or predicted:
+            yield Sentence(number, texts.words(number), gold, predicted)
