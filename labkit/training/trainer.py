@@ -118,8 +118,10 @@ class _Training:
     def events(self) -> Iterator[Event]:
         yield from self._prepare()
         order = np.random.default_rng(self.config.seed)
+        train = self.shop.train
+        words = np.diff(train.word_starts)
         for epoch in range(self.config.epochs):
-            batches = epoch_batches(self.shop.train.lengths, self.config.batch_size, self.config.token_budget, order)
+            batches = epoch_batches(train.lengths, words, self.config.batch_size, self.config.token_budget, order)
             yield from self._epoch(epoch, batches)
             if not self.stopping:
                 yield from self._evaluate(epoch + 1)
@@ -265,9 +267,9 @@ class _Training:
             yield transitions_learnt(self.shop.tagger.crf, self.shop.corpus.tags, self.seconds(), self.step)
         if self._best is None or (event.f1, -found.loss) > self._best:
             self._best, self._best_step = (event.f1, -found.loss), self.step
+            self._keep_predictions(found, "dev", self.step)
             if self.folder and "best" in self.config.keep:
                 yield from self._save("best")
-            self._keep_predictions(found, "dev", self.step)
         yield self._time_spent()
 
     def _test(self) -> Iterator[Event]:
@@ -284,9 +286,9 @@ class _Training:
             found = self._score(self.shop.test)
         if found is not None:
             yield self._evaluated(found, float(self.config.epochs), "test")
+            self._keep_predictions(found, "test", kept if kept is not None else self.step)
 
     def _score(self, part: Windows) -> Evaluation | None:
-            self._keep_predictions(found, "test", kept if kept is not None else self.step)
         shop = self.shop
         with self.watch.all_to("evaluation"), shop.accelerator.autocast():
             return evaluate(shop.tagger, shop.encoder, part, shop.corpus.tags, shop.device, self._stop_asked)
@@ -307,13 +309,13 @@ class _Training:
             illegal=found.illegal,
         )
 
-    def _save(self, name: str) -> Iterator[Event]:
-        assert self.folder is not None
     def _keep_predictions(self, found: Evaluation, part: str, step: int) -> None:
         if self.folder and self.shop.accelerator.is_main_process:
             with self.watch.all_to("saving"):
                 keep_predictions(self.folder, self.shop.corpus, part, getattr(self.shop, part), found, step)
 
+    def _save(self, name: str) -> Iterator[Event]:
+        assert self.folder is not None
         with self.watch.all_to("saving"):
             self._write_weights(self.folder, name)
         yield CheckpointSaved(self.seconds(), self.step, name)
