@@ -1,6 +1,7 @@
 """Which encoder a name means: a pinned one, a local folder, or one of the Hugging Face hub.
 
-Weights come as safetensors only, since other formats can run code on loading; code from the hub is never run.
+Weights come as safetensors, else as torch writes them, which are read as tensors alone: no code of an encoder, be it in
+its weights or beside them, is ever run.
 """
 
 import contextlib
@@ -17,6 +18,8 @@ from labkit.data.pins import ENCODERS, AssetError
 # What a run needs of a hub repository: weights, configuration and tokenizer at its top, nothing below.
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
 _NOT_THESE = ["*/*"]
+_PICKLED = ["pytorch_model.bin", "pytorch_model-*.bin"]  # asked for where there is nothing better
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 _SETTLED_S = 3.0  # some file systems keep times in steps of two seconds
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
@@ -58,7 +61,8 @@ def encoder_sha256(folder: Path) -> str:
 
     Noted and believed for as long as no file changes in size, inode or times, as git does: hashing takes 0.7 s a GB.
     """
-    paths = sorted({path for pattern in _PATTERNS for path in Path(folder).glob(pattern)})
+    patterns = _PATTERNS if any(Path(folder).glob("*.safetensors")) else [*_PATTERNS, *_PICKLED]
+    paths = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
     state, is_old = _state(paths)
     told = noted(f"encoders/{state}")
     if is_old and isinstance(told, str) and re.fullmatch("[0-9a-f]{64}", told):
@@ -125,25 +129,17 @@ def _model_type(folder: Path) -> str | None:
 
 
 def _weights_problem(folder: Path) -> str:
-    if (folder / "model.safetensors").is_file():
+    if any((folder / name).is_file() for name in _WEIGHTS):
         return ""
-    try:
-        index = json.loads((folder / "model.safetensors.index.json").read_bytes())
-        shards = set(index["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return f"has no model.safetensors, and only safetensors are loaded{_conversion(folder)}"
-    missing = sorted(shard for shard in shards if not (folder / shard).is_file())
-    return f"lacks {missing[0]}, which its model.safetensors.index.json names" if missing else ""
-
-
-def _conversion(folder: Path) -> str:
-    others = sorted(path.name for path in folder.glob("*.bin"))
-    if not others:
-        return ""
-    code = (
-        f"from transformers import AutoModel; AutoModel.from_pretrained({str(folder)!r}).save_pretrained('converted')"
-    )
-    return f'; where you trust its {others[0]}, convert it: `python -c "{code}"`, and copy the tokenizer files over'
+    for name in _WEIGHTS:
+        try:
+            index = json.loads((folder / f"{name}.index.json").read_bytes())
+            shards = set(index["weight_map"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        missing = sorted(shard for shard in shards if not (folder / shard).is_file())
+        return f"lacks {missing[0]}, which its {name}.index.json names" if missing else ""
+    return f"has no weights; expected {' or '.join(_WEIGHTS)}"
 
 
 def _from_hub(name: str) -> Path:
@@ -160,10 +156,13 @@ def _from_hub(name: str) -> Path:
         pass
     try:
         folder = Path(snapshot_download(name, allow_patterns=_PATTERNS, ignore_patterns=_NOT_THESE))
+        if _model_type(folder) and _weights_problem(folder):
+            patterns = [*_PATTERNS, *_PICKLED]
+            folder = Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=_NOT_THESE))
     except Exception as error:  # of huggingface_hub, its HTTP library, or the disk
         raise AssetError(_hub_failure(name, error)) from error
     if problem := _problem(folder):
-        raise AssetError(f"encoder {name!r}, as the hub has it, {problem}{_hub_conversion(problem)}")
+        raise AssetError(f"encoder {name!r}, as the hub has it, {problem}")
     return folder
 
 
@@ -178,10 +177,6 @@ def _hub_failure(name: str, error: Exception) -> str:
         return f"the hub has no public encoder {name!r}; {advice}"
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return f"encoder {name!r} could not be downloaded from the hub: {first.rstrip('.')}; try again, or {_choices()}"
-
-
-def _hub_conversion(problem: str) -> str:
-    return "; https://huggingface.co/spaces/safetensors/convert converts it" if "only safetensors" in problem else ""
 
 
 def _choices() -> str:

@@ -1,5 +1,6 @@
-"""Pretrained encoders and their tokenizers, from a local folder: safetensors only, and no code of theirs."""
+"""Pretrained encoders and their tokenizers, from a local folder, without running any code of theirs."""
 
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,30 @@ logging.disable_progress_bar()  # loading a local file needs none, and it would 
 
 
 def load_encoder(place: Path) -> Any:
-    """The pretrained encoder of a folder: safetensors only, no code of its own."""
-    return AutoModel.from_pretrained(place, trust_remote_code=False, use_safetensors=True, dtype=torch.float32)
+    """The pretrained encoder of a folder: from safetensors, else from torch's file, of which tensors alone are read.
+
+    Raises ValueError for weights that hold more than tensors, and for those of another model: what they lack would
+    be random, and nobody would see.
+    """
+    safe = any(place.glob("model.safetensors*"))
+    try:
+        encoder, told = AutoModel.from_pretrained(
+            place,
+            trust_remote_code=False,
+            use_safetensors=safe,
+            weights_only=True,  # in the place of pickle's machine, which does whatever a file says
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except pickle.UnpicklingError:
+        what = "pytorch_model.bin holds more than tensors, or is damaged, and is not loaded"
+        raise ValueError(f"encoder folder {str(place)!r}: its {what}; look for the encoder as safetensors") from None
+    # The pooler is taken off anyway. Tables of fixed positions are computed, and older folders are without them.
+    lacking = sorted(name for name in told["missing_keys"] if "pooler" not in name and "position" not in name)
+    if lacking:
+        what = f"lacks {len(lacking)} of the encoder's weights, such as {lacking[0]}"
+        raise ValueError(f"encoder folder {str(place)!r} {what}; is it of the model that its config.json names?")
+    return encoder
 
 
 def load_tokenizer(place: Path) -> Any:

@@ -352,10 +352,10 @@ def test_a_folder_is_an_encoder_by_path_and_in_data_by_name(hub: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (("pytorch_model.bin", "tokenizer.json"), r"only safetensors.*pytorch_model\.bin.*save_pretrained"),
-        (("tokenizer.json",), "only safetensors are loaded"),
+        (("tokenizer.json",), r"no weights; expected model\.safetensors or pytorch_model\.bin"),
+        (("tf_model.h5", "vocab.txt"), "no weights"),
         (("model.safetensors",), "no tokenizer"),
-        (("adapter_model.safetensors", "tokenizer.json"), r"no model\.safetensors"),
+        (("adapter_model.safetensors", "tokenizer.json"), "no weights"),
     ],
 )
 def test_an_incomplete_folder_says_what_it_lacks(hub: Path, tmp_path: Path, files: tuple[str, ...], words: str) -> None:
@@ -374,13 +374,14 @@ def test_a_folder_without_a_usable_config_is_told(hub: Path, tmp_path: Path, con
         locate_encoder(str(place))
 
 
-def test_weights_in_several_files_are_all_asked_for(hub: Path, tmp_path: Path) -> None:
-    place = an_encoder(tmp_path / "encoder", "one.safetensors", "vocab.txt")
-    index = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
-    (place / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(AssetError, match=r"lacks two\.safetensors"):
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_in_several_files_are_all_asked_for(hub: Path, tmp_path: Path, weights: str) -> None:
+    place = an_encoder(tmp_path / "encoder", "one", "vocab.txt")
+    index = {"weight_map": {"a": "one", "b": "two"}}
+    (place / f"{weights}.index.json").write_text(json.dumps(index))
+    with pytest.raises(AssetError, match=rf"lacks two, which its {weights}\.index"):
         locate_encoder(str(place))
-    (place / "two.safetensors").touch()
+    (place / "two").touch()
     assert locate_encoder(str(place)) == place
 
 
@@ -414,38 +415,47 @@ def test_a_name_that_is_neither_folder_nor_hub_name_is_told(hub: Path, name: str
         locate_encoder(name)
 
 
-def test_the_hub_is_asked_for_safetensors_and_text_only(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def the_hub_has(monkeypatch: pytest.MonkeyPatch, place: Path, files: list[str]) -> list[list[str]]:
+    """A hub with one repository; returns, download by download, which of its files were asked for."""
     import huggingface_hub
     from huggingface_hub.utils import filter_repo_objects
 
-    files = [
-        "config.json",
-        "model.safetensors",
-        "pytorch_model.bin",
-        "tf_model.h5",
-        "modeling_own.py",
-        "tokenizer.json",
-    ]
-    files += ["spm.model", "vocab.txt", "onnx/model.onnx", "openvino/config.json", "coreml/weights.safetensors"]
+    asked: list[list[str]] = []
 
     def snapshot_download(name: str, *, local_files_only: bool = False, **patterns: list[str]) -> str:
         if local_files_only:
             raise huggingface_hub.errors.LocalEntryNotFoundError("not cached")
-        wanted = list(filter_repo_objects(files, **patterns))
-        assert wanted == ["config.json", "model.safetensors", "tokenizer.json", "spm.model", "vocab.txt"]
-        return str(in_cache(hub, name))
+        asked.append(list(filter_repo_objects(files, **patterns)))
+        return str(an_encoder(place, *asked[-1]))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    assert locate_encoder("someone/else").name == "c0ffee"
+    return asked
 
 
-def test_a_hub_repository_without_safetensors_is_told(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
+def test_the_hub_is_asked_for_safetensors_and_text_only(
+    hub: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wanted = ["config.json", "model.safetensors", "tokenizer.json", "spm.model", "vocab.txt"]
+    others = ["pytorch_model.bin", "tf_model.h5", "modeling_own.py", "onnx/model.onnx", "coreml/weights.safetensors"]
+    asked = the_hub_has(monkeypatch, tmp_path / "here", [*wanted, *others])
+    assert locate_encoder("someone/else") == tmp_path / "here"
+    assert asked == [wanted]
 
-    in_cache(hub, "someone/old", "vocab.txt")
-    place = hub / "models--someone--old" / "snapshots" / "c0ffee"
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **_: str(place))
-    with pytest.raises(AssetError, match=r"'someone/old'.*only safetensors.*convert"):
+
+def test_the_hub_is_asked_for_torchs_weights_where_it_has_no_safetensors(
+    hub: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of hfl/chinese-roberta-wwm-ext."""
+    text = ["config.json", "vocab.txt"]
+    others = ["flax_model.msgpack", "tf_model.h5", "training_args.bin"]
+    asked = the_hub_has(monkeypatch, tmp_path / "here", [*text, "pytorch_model.bin", *others])
+    assert locate_encoder("someone/old") == tmp_path / "here"
+    assert asked == [text, [*text, "pytorch_model.bin"]]
+
+
+def test_a_hub_repository_without_weights_is_told(hub: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    the_hub_has(monkeypatch, tmp_path / "here", ["config.json", "vocab.txt", "tf_model.h5"])
+    with pytest.raises(AssetError, match=r"'someone/old', as the hub has it, has no weights"):
         locate_encoder("someone/old")
 
 
@@ -459,6 +469,17 @@ def test_the_hash_of_an_encoder_follows_weights_config_and_tokenizer_only(tmp_pa
         (place / name).write_text("changed")
         hashes.add(assets.encoder_sha256(place))
     assert len(hashes) == 4
+
+
+def test_torchs_weights_decide_the_hash_where_they_are_what_is_loaded(tmp_path: Path) -> None:
+    beside, alone = an_encoder(tmp_path / "beside"), an_encoder(tmp_path / "alone", "pytorch_model.bin", "vocab.txt")
+    hashes = []
+    for weights in ("one", "another"):
+        for place in (beside, alone):
+            (place / "pytorch_model.bin").write_text(weights)
+            hashes.append(assets.encoder_sha256(place))
+    assert hashes[0] == hashes[2]
+    assert hashes[1] != hashes[3]
 
 
 def hashed(place: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
