@@ -61,8 +61,9 @@ def retold(text: str) -> str:
 def _retold(text: str) -> str:
     if text in TEXTS:
         return TEXTS[text]
+    small = text[:1].lower() + text[1:]  # a run's reason begins with a capital letter, whatever raised it
     for pattern, chinese in _patterns():
-        if found := pattern.fullmatch(text):
+        if found := pattern.fullmatch(text) or pattern.fullmatch(small):
             return chinese.format(**{name: _retold(value) for name, value in found.groupdict().items()})
     return text
 
@@ -73,6 +74,8 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
 
 
 def _pattern(template: str) -> str:
-    """`{steps} steps` → what matches any sentence made of it."""
+    """`{steps} steps` → what matches any sentence made of it; a `{line}` is a number."""
     parts = re.split(r"\{(\w+)\}", template)  # literal texts and names take turns
-    return "".join(f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
+    kinds = [r"\d+" if part == "line" else ".+?" for part in parts]
+    found = zip(parts, kinds, strict=True)
+    return "".join(f"(?P<{part}>{kind})" if place % 2 else re.escape(part) for place, (part, kind) in enumerate(found))

@@ -1,0 +1,188 @@
+"""What is told of corpora and encoders is Chinese, whatever it is: each sentence is had from what really tells it."""
+
+import json
+
+import pytest
+
+from labkit.config import RunConfig
+from labkit.data.corpora import read_corpus
+from labkit.data.encoders import locate_encoder
+from labkit.data.encoding import Encoder
+from labkit.data.windows import notes_on
+from labkit.lab import language
+from labkit.lab.language import retold
+from labkit.training.failures import failure_of
+from tests.lab.test_language import english_in
+
+GOOD = "Anna\tB-PER\nSmith\tI-PER\nwent\tO\n\nBen\tB-PER\nLee\tI-PER\nran\tO\n\n" * 9
+ROW = "1,标题,正文里有甲公司,{labels}\n"
+# What stays as it is: names of files, columns and commands, tags, and words of the corpus itself.
+KEPT = {
+    "train",
+    "txt",
+    "csv",
+    "conll",
+    "tsv",
+    "iob",
+    "iob2",
+    "bioes",
+    "bmes",
+    "bilou",
+    "ner",
+    "tags",
+    "dev",
+    "docstart",
+}
+KEPT |= {"title", "text", "unknownentities", "config", "json", "model", "type", "save", "pretrained", "iconv", "old"}
+KEPT |= {"new", "utf", "gbk", "org", "misc", "csv", "safetensors", "pytorch", "bin", "vocab", "endpoint", "msra"}
+KEPT |= {"corpus", "anna", "went", "entity", "tokenizer", "wnut16", "mine", "some", "index", "tiny"}
+KEPT |= {"iob1", "gb18030", "latin", "who", "loc", "per"}
+
+
+@pytest.fixture(autouse=True)
+def chinese(monkeypatch):
+    monkeypatch.setattr(language, "_chosen", "zh")
+
+
+def english_left(text):
+    told = retold(text)
+    assert told != text
+    return [word for word in english_in(told) if word.lower() not in KEPT]
+
+
+def corpus(folder, **files):
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        path = folder / name.replace("_", ".")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+BAD = {
+    "empty": "\n\n",
+    "one column": "Anna\n",
+    "tag alone": "B-PER\n",
+    "no word": "\tB-PER\n",
+    "unknown tag": "Anna\tWHO\n",
+    "small letters": "Anna\tb-per\n",
+    "underscore": "Anna\tB_PER\n",
+    "no type": "Anna\tB\n",
+    "utf-16": b"\xff\xfeA\0",
+    "nul": b"A\0B\n",
+    "gbk": "甲\tO\n".encode("gb18030"),
+    "latin": b"\xe9t\xe9\tO\nb\xff\tO\n",
+    "after O": GOOD + "a\tO\nb\tI-PER\n",
+    "at the start": GOOD + "b\tI-PER\n",
+    "iob1": "a\tI-PER\nb\tI-PER\n\nc\tI-PER\nd\tB-PER\n\n" * 9 + "a\tO\nd\tB-PER\n",
+    "iob1 at the start": "a\tI-PER\nb\tI-PER\n\nc\tI-PER\nd\tB-PER\n\n" * 9 + "d\tB-PER\n",
+    "not ended": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "a\tB-PER\n",
+    "not begun": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "a\tO\nb\tE-PER\n",
+    "not begun at the start": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "b\tE-PER\n",
+    "another scheme": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "b\tW-PER\n",
+    "no dev": "Anna\tB-PER\n",
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD)
+def test_why_a_file_cannot_be_read_is_told(tmp_path, content):
+    with pytest.raises(ValueError, match="train") as raised:
+        read_corpus(corpus(tmp_path / "mine", train_txt=content))
+    assert english_left(str(raised.value)) == []
+    as_reason = failure_of(raised.value, RunConfig(), 1.0, 0).reason
+    assert english_left(as_reason) == []
+
+
+BAD_TABLES = {
+    "no column": "id,text\n",
+    "empty": "",
+    "fields": "id,title,text,unknownEntities\n1,2\n",
+    "encoding": b"id,title,text,unknownEntities\n1,2,\xff\xff,\n",
+    "utf-16": b"\xfe\xff\0i",
+    "no text": 'id,title,text,unknownEntities\n1,"","",\n',
+    "no labels": "id,title,text\n1,2,3\n",
+    "quotes": 'id,title,text,unknownEntities\n1,"a"b,c,\n',
+}
+
+
+@pytest.mark.parametrize("content", BAD_TABLES.values(), ids=BAD_TABLES)
+def test_why_a_table_cannot_be_read_is_told(tmp_path, content):
+    with pytest.raises(ValueError, match="train") as raised:
+        read_corpus(corpus(tmp_path / "mine", train_csv=content))
+    assert [word for word in english_left(str(raised.value)) if word not in "'delimiter' expected after"] == []
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"train_txt": GOOD, "train_conll": GOOD},
+        {"dev_txt": GOOD},
+        {"train_txt": GOOD, "dev_txt": "Oslo\tB-LOC\n"},
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_told(tmp_path, files):
+    with pytest.raises(ValueError, match="mine") as raised:
+        read_corpus(corpus(tmp_path / "mine", **files))
+    assert english_left(str(raised.value)) == []
+
+
+def test_all_notes_on_words_and_their_tags_are_told(tmp_path):
+    train = f"-DOCSTART- O\n\n# one\n{GOOD}# two\nx\tI-PER\n\n" + "long\tO\n" * 1001 + "\na\ufeffb\tO\n\n"
+    train += "-DOCSTART- O\n\nc\ufeff\tO\n\n"
+    dev = "-DOCSTART- O\n\n# one\nAnna\tO\n\na\ufeff\tO\n\n"
+    place = corpus(tmp_path / "mine", train_txt=train, dev_txt=dev, test_txt=GOOD, test_docx="")
+    notes = read_corpus(place, repair=True).notes
+    alone = read_corpus(corpus(tmp_path / "alone", train_txt=GOOD + "x\tB-LOC\n\ny\tB-ORG\n\n")).notes
+    kinds = ("not read", "DOCSTART- lines", "DOCSTART- line ", "comment lines", "comment line ", "longest")
+    for kind in (*kinds, "order marks", "order mark ", "mended", "flatter", "holds no entity"):
+        assert any(kind in note for note in notes), kind
+    assert "split off for dev" in alone[0]
+    assert {note: english_left(note) for note in (*notes, *alone) if english_left(note)} == {}
+
+
+def test_all_notes_on_tables_are_told(tmp_path):
+    head = "id,title,text,unknownEntities\n"
+    rows = ROW.format(labels="乙;丙;丁;戊") + ROW.format(labels="甲公司") + '2,"","",\n' + "3,a,b甲公司,甲公司;己\n" * 2
+    train = (head + rows + "".join(f"{n},t{n},甲公司,甲公司\n" for n in range(9))).encode("gb18030")
+    test = "id,title,text\n1,2,3\n"
+    notes = read_corpus(corpus(tmp_path / "mine", train_csv=train, test_csv=test)).notes
+    for kind in ("GB18030", "without text", "repeat", "do not occur", "not scored"):
+        assert any(kind in note for note in notes), kind
+    assert {note: english_left(note) for note in notes if english_left(note)} == {}
+    (lacking,) = [retold(note) for note in notes if "do not occur" in note]
+    assert "第 2 行的“乙”，第 2 行的“丙”，第 2 行的“丁”，…" in lacking
+
+
+def test_notes_on_windows_are_told(tiny_encoder):
+    from transformers import AutoTokenizer
+
+    from labkit.data.corpora import Sentence
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    words = [("went",) * 40, ("ab" * 40,), ("\u200b",)]
+    notes = notes_on(Encoder(tokenizer, ("O",), 16).encode([Sentence(each, ()) for each in words]))
+    assert len(notes) == 3
+    assert [english_left(note) for note in notes] == [[]] * 3
+    with pytest.raises(ValueError, match="max_pieces") as raised:
+        Encoder(tokenizer, ("O",), 2)
+    assert english_left(str(raised.value)) == []
+
+
+@pytest.mark.parametrize("files", [{}, {"tokenizer_json": ""}, {"model_safetensors": ""}, {"config_json": "{"}])
+def test_what_is_wrong_with_an_encoder_is_told(tmp_path, files):
+    place = corpus(tmp_path / "mine", **{"config_json": json.dumps({"model_type": "bert"}), **files})
+    with pytest.raises(ValueError, match="mine") as raised:
+        locate_encoder(str(place))
+    assert english_left(str(raised.value)) == []
+
+
+@pytest.mark.parametrize("name", ["a b", "someone/else"])
+def test_an_encoder_that_is_nowhere_is_told(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match=name) as raised:
+        locate_encoder(name)
+    assert english_left(str(raised.value)) == []
+
+
+def test_a_colon_alone_does_not_make_a_line_of_a_file():
+    told = "the server said: nothing:at all: really"
+    assert retold(told) == told
