@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import math
 import numbers
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ class Knob:
     `low` and `high` are inclusive. `scale` says how a slider should walk: `linear`, `log` (zero allowed
     where `low` is 0), or `none` for text and choices. `stops` are where a slider stops, in that order, instead of
     walking from low to high. `none_text` is how the value None reads, and `zero_text` how 0 does.
+    `form` is what a text must be, as a regular expression; the help says it in words.
     """
 
     label: str
@@ -36,6 +38,7 @@ class Knob:
     none_text: str = ""
     zero_text: str = ""
     source: str = ""
+    form: str = ""
 
 
 def knob(default: Any, label: str, help: str, **how: Any) -> Any:
@@ -77,9 +80,17 @@ class RunConfig:
     downstream: str = knob(
         "bilstm",
         "Downstream",
-        "the structure between the encoder and the CRF",
+        "what follows the encoder: a recurrent or a convolutional network over the words, or nothing",
         group="main",
-        choices=("bilstm", "none"),
+        choices=("bilstm", "idcnn", "none"),
+        source="idcnn: Strubell et al. 2017",
+    )
+    decoder: str = knob(
+        "crf",
+        "Decoder",
+        "crf scores whole sequences of tags, softmax each word's tag by itself",
+        group="main",
+        choices=("crf", "softmax"),
     )
     epochs: int = knob(
         3,
@@ -116,7 +127,7 @@ class RunConfig:
     head_rate: float = knob(
         1e-2,
         "Head rate",
-        "peak learning rate of what was freshly initialised: BiLSTM, linear layer, CRF",
+        "peak learning rate of what was freshly initialised: all but the encoder",
         group="main",
         low=0.0,
         high=1e-1,
@@ -126,7 +137,7 @@ class RunConfig:
     crf_rate: float | None = knob(
         None,
         "CRF rate",
-        "peak learning rate of the CRF's transitions alone",
+        "peak learning rate of the CRF's transitions alone; only where there is a CRF",
         low=0.0,
         high=1.0,
         scale="log",
@@ -187,13 +198,46 @@ class RunConfig:
     dropout: float = knob(
         0.3,
         "Dropout",
-        "share of values zeroed before and after the BiLSTM",
+        "share of values zeroed before and after the BiLSTM or IDCNN",
         low=0.0,
         high=0.9,
         scale="linear",
     )
     lstm_size: int = knob(128, "BiLSTM size", "hidden values per direction", low=1, high=4096)
     lstm_layers: int = knob(1, "BiLSTM layers", "stacked layers", low=1, high=8, scale="linear")
+    idcnn_filters: int = knob(256, "IDCNN filters", "filters of each layer, three words wide", low=1, high=4096)
+    idcnn_dilations: str = knob(
+        "1,1,2",
+        "IDCNN dilations",
+        "of each layer of the block, words from one that a filter sees to the next; whole numbers with commas between",
+        form=r"[1-9]\d{0,2}(,[1-9]\d{0,2}){0,15}",
+        source="Strubell et al. 2017",
+    )
+    idcnn_repeats: int = knob(
+        4, "IDCNN repeats", "how often the block is run, with the same weights", low=1, high=16, scale="linear"
+    )
+    mix_layers: bool = knob(
+        False,
+        "Mix layers",
+        "go on with a learned weighted mix of all the encoder's layers instead of its last one",
+        source="Peters et al. 2018",
+    )
+    projection_size: int = knob(
+        0,
+        "Projection size",
+        "values a word after a linear layer between encoder and downstream structure; 0 has no such layer",
+        low=0,
+        high=4096,
+        zero_text="none",
+    )
+    tanh_size: int = knob(
+        0,
+        "Tanh layer size",
+        "values a word after a linear layer and tanh behind the downstream structure; 0 has no such layer",
+        low=0,
+        high=4096,
+        zero_text="none",
+    )
     dev_limit: int | None = knob(
         None,
         "Dev sentences",
@@ -377,6 +421,8 @@ def _checked(rule: _Rule, value: Any) -> Any:
         raise ValueError(f"{name} must be between {_plain(knob.low)} and {_plain(knob.high)}, not {value!r}")
     if kind is str and not knob.choices and not value.strip() and default:
         raise ValueError(f"{name} must not be empty")
+    if knob.form and not re.fullmatch(knob.form, value):
+        raise ValueError(f"{name} must be such as {default}, not {value!r}")
     return value
 
 

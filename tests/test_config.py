@@ -179,12 +179,35 @@ def test_the_article_s_preset_has_its_two_rates_and_schedules() -> None:
     assert (made.encoder_schedule, made.head_schedule) == ("linear", "staircase")
 
 
+@pytest.mark.parametrize(
+    ("name", "structure"),
+    [
+        ("article", {"downstream": "bilstm", "lstm_size": 256, "tanh_size": 256}),
+        (
+            "article IDCNN",
+            {"downstream": "idcnn", "idcnn_filters": 256, "idcnn_dilations": "1,1,2", "idcnn_repeats": 4},
+        ),
+    ],
+)
+def test_the_article_s_presets_have_the_structures_of_its_repository(name: str, structure: dict[str, Any]) -> None:
+    made = RunConfig(**preset(name)).as_dict()
+    assert structure.items() <= made.items()
+    assert (made["dropout"], made["decoder"]) == (0.5, "crf")
+    assert warnings(RunConfig(**preset(name)), train_sentences=2000) == []
+
+
+@pytest.mark.parametrize("value", ["", "1 1 2", "0,1", "1,,2", "1,", "-1", "a", "1,1000", ",".join(["1"] * 17)])
+def test_dilations_that_are_no_list_of_whole_numbers_are_refused(value: str) -> None:
+    with pytest.raises(ValueError, match=r"^idcnn_dilations must (not be empty|be such as 1,1,2, not)"):
+        RunConfig(idcnn_dilations=value)
+
+
 def test_one_rate_means_the_same_for_both() -> None:
     assert RunConfig(**preset("one rate")).rate_ratio == 1
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="unknown preset 'fast'; there are labkit, article, one rate"):
+    with pytest.raises(ValueError, match="unknown preset 'fast'; there are labkit, article, article IDCNN, one rate"):
         preset("fast")
 
 
@@ -204,6 +227,8 @@ def test_usual_settings_draw_no_warning() -> None:
         ({"encoder_rate": 1e-3, "head_rate": 1e-4}, None, "below the encoder's"),
         ({"encoder_rate": 1e-6, "head_rate": 1e-2}, None, "10,000 times"),
         ({"encoder_rate": 0.0, "head_rate": 0.0}, None, "nothing will be learnt"),
+        ({"downstream": "idcnn", "head_rate": 5e-3}, None, "IDCNN often learns nothing at a head rate above 3e-3"),
+        ({"decoder": "softmax", "crf_rate": 0.1}, None, "there is no CRF"),
         ({"batch_size": 64}, 63, "larger than the training part (63 sentences)"),
     ],
 )
@@ -222,6 +247,8 @@ def test_an_unusual_setting_draws_one_warning_in_a_sentence(
         {"epochs": 4},
         {"encoder_rate": 1e-4, "head_rate": 1e-4},
         {"encoder_rate": 1e-5, "head_rate": 1e-2},
+        {"downstream": "idcnn", "head_rate": 3e-3},
+        {"decoder": "softmax"},
         {"encoder_rate": 0.0},  # frozen on purpose
         {"batch_size": 64},
     ],

@@ -65,7 +65,8 @@ def test_every_setting_is_an_option(name: str) -> None:
         context = train.make_context("train", [flag + name.replace("_", "-")])
         assert context.params[name] is (not default)
         return
-    other = knob.choices[-1] if knob.choices else "elsewhere" if kind is str else kind(knob.low or 0)
+    text = "2,1" if knob.form else "elsewhere"
+    other = knob.choices[-1] if knob.choices else text if kind is str else kind(knob.low or 0)
     assert getattr(_settings(**{name: other}), name) == other
 
 

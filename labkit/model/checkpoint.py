@@ -74,7 +74,7 @@ class TrainedTagger:
             tags[places] = [self.tags[number] for number in numbers]
             given = torch.zeros_like(batch.tags)
             given[batch.mask] = torch.tensor(numbers, device=given.device)
-            both = torch.stack(self.model.crf.conditionals(scores.float(), given, batch.mask))
+            both = torch.stack(self.model.decoder.conditionals(scores.float(), given, batch.mask))
             sure[:, places] = both[:, batch.mask].cpu().numpy()
         bounds = pairwise(windows.sentence_starts.tolist())
         return [TaggedSentence(tags[start:end].tolist(), *sure[:, start:end]) for start, end in bounds]

@@ -14,7 +14,6 @@ from labkit.config import RunConfig
 from labkit.events import GroupAudit
 from labkit.model.live_embedding import LiveEmbedding
 
-
 _ROW = 4096  # values of a gradient whose norm is taken at once
 _MANY = 1 << 16  # below, one go is fine
 
@@ -83,14 +82,18 @@ def make_groups(model: Any, config: RunConfig, total_steps: int) -> list[Group]:
     """The groups `encoder` and `head`, and `crf` where it has a rate of its own.
 
     Args:
-        model: has the submodules `encoder` and `crf`; all else belongs to the head.
+        model: has the submodules `encoder` and `crf`, which may be None; all else belongs to the head.
         total_steps: optimizer steps of the whole run, which schedules and warm-ups are shares of.
 
     Raises:
-        ValueError: naming the parameter that is in no group or in two.
+        ValueError: naming the parameter that is in no group or in two; for a rate of a CRF where there is none.
     """
     modules = {"encoder": model.encoder}
     if config.crf_rate is not None:
+        if model.crf is None:
+            raise ValueError(
+                f"there is no CRF for a crf_rate of {config.crf_rate:g}; leave the rate out, or choose the decoder crf"
+            )
         modules["crf"] = model.crf
     groups = [_empty_group(name, config, total_steps) for name in ("encoder", "head", "crf")]
     by_name = {group.name: group for group in groups}
@@ -167,7 +170,8 @@ def _norm(gradients: Sequence[torch.Tensor]) -> torch.Tensor:
         else:
             values = gradient.view(-1)
             parts += [torch.linalg.vector_norm(values[:whole].view(-1, _ROW), dim=1), values[whole:]]
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(parts)))
+    together: torch.Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(parts)))
+    return together
 
 
 def _empty_group(name: str, config: RunConfig, total_steps: int) -> Group:

@@ -1,4 +1,4 @@
-"""The tagger: encoder → first piece of each word → BiLSTM (or nothing) → linear → CRF."""
+"""The tagger: encoder → first piece of each word → downstream structure → linear → CRF or softmax."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,57 +8,76 @@ from torch import nn
 
 from labkit.data.encoding import Batch
 from labkit.model.crf import CRF
+from labkit.model.dilated import IDCNN
 from labkit.model.dropout import Dropout, Masks, replace_dropout
 from labkit.model.legal import Legal, legal_transitions
+from labkit.model.mix import LayerMix
 from labkit.model.recurrent import BiLSTM
+from labkit.model.softmax import Softmax
 from labkit.model.stack import Stack
+from labkit.model.structure import Structure
 from labkit.model.watch import Watch
 
 
 class Tagger(nn.Module):
-    """Scores every tag for every word, and a CRF over each sentence's scores.
+    """Scores every tag for every word, and each sentence's tags by these scores.
 
-    Gathering the first piece of each word (Devlin et al. 2019, section 5.3) lets the CRF see words only, never
-    [CLS], inner pieces or padding. The CRF and the loss stay in float32 whatever the rest runs in: its sums of
+    Gathering the first piece of each word (Devlin et al. 2019, section 5.3) lets the decoder see words only, never
+    [CLS], inner pieces or padding. CRF, softmax and the loss stay in float32 whatever the rest runs in: their sums of
     exponentials overflow in half precision.
 
     Args:
         encoder: a Hugging Face encoder; its pooler, which tagging does not use, is taken off.
         tags: how many tags there are.
-        downstream: `bilstm`, or `none` for the linear layer right on the encoder.
-        lstm_size: hidden values per direction.
+        structure: what follows the encoder; Structure's defaults where None.
         legal: what decoding may use; everything where None. The loss knows nothing of it.
+
+    Attributes:
+        crf: None where softmax decodes; `decoder` is either.
     """
 
-    def __init__(
-        self,
-        encoder: Any,
-        tags: int,
-        downstream: str = "bilstm",
-        lstm_size: int = 128,
-        lstm_layers: int = 1,
-        dropout: float = 0.3,
-        legal: Legal | None = None,
-    ):
+    def __init__(self, encoder: Any, tags: int, structure: Structure | None = None, legal: Legal | None = None):
         super().__init__()
+        chosen = structure or Structure()
         self.watch = Watch()
-        if downstream not in ("bilstm", "none"):
-            raise ValueError(f"downstream must be bilstm or none, not {downstream!r}")
         self.encoder = encoder
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None  # unused weights would sit in a group, in memory and in every checkpoint
-        width: int = encoder.config.hidden_size
         masks = Masks()
         replace_dropout(encoder, masks)
         self.stack = Stack(encoder, masks) if Stack.fits(encoder) else None
-        self.lstm: BiLSTM | None = None
-        if downstream == "bilstm":
-            self.lstm = BiLSTM(width, lstm_size, lstm_layers, dropout)
-            width = 2 * lstm_size
-        self.dropout = Dropout(dropout, masks)
+        self.mix = LayerMix(encoder.config.num_hidden_layers) if chosen.mix_layers else None
+        self.dropout = Dropout(chosen.dropout, masks)
+        width = self._build(chosen, encoder.config.hidden_size)
         self.linear = nn.Linear(width, tags)
-        self.crf = CRF(tags, batch_first=True)
+        self.crf = CRF(tags, batch_first=True) if chosen.decoder == "crf" else None
+        self._softmax = Softmax()
         self.legal = legal
+
+    def _build(self, chosen: Structure, width: int) -> int:
+        """Makes all between encoder and scores; returns how many values a word has in the end."""
+        self.projection: nn.Linear | None = None
+        self.lstm: BiLSTM | None = None
+        self.idcnn: IDCNN | None = None
+        self.hidden: nn.Linear | None = None
+        if chosen.projection_size:
+            self.projection = nn.Linear(width, chosen.projection_size)
+            width = chosen.projection_size
+        if chosen.downstream == "bilstm":
+            self.lstm = BiLSTM(width, chosen.lstm_size, chosen.lstm_layers, chosen.dropout)
+            width = 2 * chosen.lstm_size
+        elif chosen.downstream == "idcnn":
+            self.idcnn = IDCNN(width, chosen.idcnn_filters, chosen.dilations, chosen.idcnn_repeats)
+            width = self.idcnn.output_size
+        if chosen.tanh_size:
+            self.hidden = nn.Linear(width, chosen.tanh_size)
+            width = chosen.tanh_size
+        return width
+
+    @property
+    def decoder(self) -> CRF | Softmax:
+        """What makes a loss, tags and probabilities of scores."""
+        return self._softmax if self.crf is None else self.crf
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The loss: negative log likelihood per word, a scalar in float32."""
@@ -70,24 +89,39 @@ class Tagger(nn.Module):
         """Unnormalised tag scores, (batch, words, tags), float32."""
         vectors = self._encode(batch)
         self.watch.boundary("encoder", "downstream", vectors)
-        words = self.dropout(vectors)
-        if self.lstm is not None:
-            words = self.dropout(self.lstm(words, batch.lengths))
-        scores: torch.Tensor = self.linear(words).float()
+        scores: torch.Tensor = self.linear(self._downstream(vectors, batch)).float()
         self.watch.boundary("downstream", "CRF", scores)
         return scores
+
+    def _downstream(self, vectors: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """What is known of each word in the end, (batch, words, values)."""
+        words = self.dropout(vectors if self.projection is None else self.projection(vectors))
+        if self.lstm is not None:
+            words = self.dropout(self.lstm(words, batch.lengths))
+        elif self.idcnn is not None:
+            words = self.dropout(self.idcnn(words, batch.mask))
+        return words if self.hidden is None else torch.tanh(self.hidden(words))
 
     def _encode(self, batch: Batch) -> torch.Tensor:
         """The encoder's vector of each word's first piece, (batch, words, width)."""
         if self.stack is None or batch.pieces.device.type != "cpu":
-            vectors = self.encoder(input_ids=batch.pieces, attention_mask=self._mask(batch)).last_hidden_state
-            places = batch.first[:, :, None].expand(-1, -1, vectors.shape[-1])
-            return vectors.gather(1, places)  # type: ignore[no-any-return]
+            return self._encode_by_hugging_face(batch)
         embedded = self.encoder.embeddings(input_ids=batch.pieces)
         if hasattr(self.encoder, "embeddings_project"):  # an ELECTRA whose embeddings are narrower than its layers
             embedded = self.encoder.embeddings_project(embedded)
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else embedded.dtype
-        return self.stack(embedded, batch.attention, batch.first, self.training, dtype)
+        if self.mix is None:
+            return self.stack(embedded, batch.attention, batch.first, self.training, dtype)
+        layers = self.stack.every_layer(embedded, batch.attention, batch.first, self.training, dtype)
+        return self.mix(layers)  # type: ignore[no-any-return]
+
+    def _encode_by_hugging_face(self, batch: Batch) -> torch.Tensor:
+        mixed = self.mix is not None
+        out = self.encoder(input_ids=batch.pieces, attention_mask=self._mask(batch), output_hidden_states=mixed)
+        layers = out.hidden_states[1:] if mixed else [out.last_hidden_state]  # the first are the embeddings
+        places = batch.first[:, :, None].expand(-1, -1, layers[-1].shape[-1])
+        found = [layer.gather(1, places) for layer in layers]
+        return found[-1] if self.mix is None else self.mix(found)  # type: ignore[no-any-return]
 
     def _mask(self, batch: Batch) -> torch.Tensor | None:
         """What hides padding; None where there is none, so that attention takes its fastest way.
@@ -102,19 +136,18 @@ class Tagger(nn.Module):
     def negative_log_likelihood(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Summed over the batch; a scalar in float32. (Lafferty et al. 2001)"""
         with torch.autocast(scores.device.type, enabled=False):
-            likelihood: torch.Tensor = self.crf(scores.float(), batch.tags, mask=batch.mask, reduction="sum")
+            likelihood: torch.Tensor = self.decoder(scores.float(), batch.tags, mask=batch.mask, reduction="sum")
         return -likelihood
 
     def decode(self, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
         """The best tag sequence of each row; the best legal one where the tagger keeps to legal tags."""
-        return self.crf.decode(scores.float(), mask=batch.mask, legal=self.legal)
+        return self.decoder.decode(scores.float(), mask=batch.mask, legal=self.legal)
 
 
 def new_tagger(encoder: Any, tags: Sequence[str], settings: dict[str, Any]) -> Tagger:
-    """A Tagger from plain settings as a checkpoint keeps them: RunConfig's fields of its structure, and `legal_only`.
+    """A Tagger from plain settings as a checkpoint keeps them: RunConfig's fields of Structure, and `legal_only`.
 
-    Checkpoints older than `legal_only` are without it.
+    Checkpoints older than one of them are without it.
     """
-    names = ("downstream", "lstm_size", "lstm_layers", "dropout")
     legal = legal_transitions(tags) if settings.get("legal_only", False) else None
-    return Tagger(encoder, len(tags), **{name: settings[name] for name in names}, legal=legal)
+    return Tagger(encoder, len(tags), Structure.of(settings), legal)

@@ -30,6 +30,7 @@ _SHORT = {  # how a setting is called in a run's name, where its label is too lo
     "lstm_size": "BiLSTM",
     "lstm_layers": "layers",
 }
+_WRITTEN = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}  # where a choice is a name of the field's own
 _BARE = ("corpus", "encoder", "precision", "device")  # what their values are is plain from the values
 
 
@@ -196,7 +197,9 @@ def _what(config: RunConfig | None, fields: list[str], say: Say) -> str:
 def _part(field: str, value: Value, say: Say = plainly) -> str:
     """`head 1e-3`, `3 epochs`, `no BiLSTM`: one setting in a run's name."""
     if field == "downstream":
-        return say("no BiLSTM") if value == "none" else "BiLSTM" if value == "bilstm" else str(value)
+        return say("no BiLSTM") if value == "none" else _WRITTEN.get(str(value), str(value))
+    if field == "decoder":
+        return _WRITTEN.get(str(value), str(value))
     if field == "epochs":
         return say("1 epoch") if value == 1 else say("{count} epochs", count=value)
     if field == "train_limit" and value == 0:

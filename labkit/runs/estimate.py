@@ -10,7 +10,8 @@ from labkit.runs.run import Run
 
 FEWEST_STEPS = 3  # a run that broke off sooner tells nothing about time
 TYPICAL_PIECES = 30  # word pieces a sentence, where no earlier run on the corpus tells
-_SAME = ("encoder", "downstream", "device", "precision")  # else a step is another piece of work
+# Else a step is another piece of work.
+_SAME = ("encoder", "downstream", "decoder", "mix_layers", "device", "precision")
 _NEAR = ("corpus", "lstm_size", "lstm_layers", "max_pieces")  # better the same
 
 

@@ -10,7 +10,7 @@ PARTS = {
     "data": "putting sentences into batches, and copying them to the device",
     "encoder": "the pretrained encoder, forward and backward",
     "downstream": "the structure after the encoder and the linear layer, forward and backward",
-    "CRF": "the CRF and its loss, forward and backward",
+    "CRF": "the CRF, or softmax in its place, and its loss, forward and backward",
     "optimizer": "clipping the gradients, the optimizer's step, zeroing the gradients",
     "evaluation": "scoring the dev part, and in the end the test part",
     "saving": "writing the weights",

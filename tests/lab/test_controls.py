@@ -14,6 +14,7 @@ ODD = RunConfig(  # no field has its default
     corpus="my tweets",
     encoder="google/electra-small-discriminator",
     downstream="none",
+    decoder="softmax",
     epochs=37,
     batch_size=17,
     encoder_rate=2.5e-5,
@@ -31,6 +32,12 @@ ODD = RunConfig(  # no field has its default
     dropout=0.5,
     lstm_size=256,
     lstm_layers=2,
+    idcnn_filters=64,
+    idcnn_dilations="1,2,4,1",
+    idcnn_repeats=2,
+    mix_layers=True,
+    projection_size=100,
+    tanh_size=60,
     train_limit=200,
     dev_limit=50,
     test_limit=60,
@@ -94,8 +101,8 @@ def test_a_loaded_config_comes_back_whole_and_is_told_once(controls):
 def test_an_invalid_value_is_refused_in_the_words_of_the_config(controls):
     with pytest.raises(ValueError, match="epochs must be between 1 and 50, not 51"):
         controls.epochs.value = 51
-    with pytest.raises(ValueError, match="downstream must be one of bilstm, none"):
-        controls.downstream.value = "idcnn"
+    with pytest.raises(ValueError, match="downstream must be one of bilstm, idcnn, none"):
+        controls.downstream.value = "gru"
     assert controls.config() == RunConfig()
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -11,14 +12,15 @@ from labkit.data.encoding import Encoder
 from labkit.model import checkpoint
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.model.tagger import new_tagger
+from tests.model.structures import STRUCTURES
 
 TAGS = ("O", "B-PER", "I-PER")
 SENTENCES = [["anna", "went", "home"], ["ben"], ["the"] * 100]
 
 
-@pytest.fixture(params=["bilstm", "none"])
+@pytest.fixture(params=STRUCTURES)
 def saved(request, tiny_encoder, tmp_path):
-    settings = RunConfig(downstream=request.param, lstm_size=8).as_dict()
+    settings = RunConfig(**asdict(STRUCTURES[request.param])).as_dict()
     model = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()
     encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     save_tagger(tmp_path / "best", model, encoder, TAGS, {**settings, "max_pieces": 32})
@@ -66,10 +68,23 @@ def test_a_checkpoint_older_than_legal_tags_loads_and_a_newer_one_keeps_to_them(
     assert load_tagger(folder).model.legal is None
 
 
+def test_a_checkpoint_older_than_the_choice_of_structures_loads_as_it_was_made(tiny_encoder, tmp_path):
+    settings = {"downstream": "bilstm", "lstm_size": 8, "lstm_layers": 1, "dropout": 0.3, "max_pieces": 32}
+    model = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict()).eval()
+    encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    save_tagger(tmp_path, model, encoder, TAGS, settings)
+    assert {name.partition(".")[0] for name in model.state_dict()} == {"encoder", "lstm", "linear", "crf"}
+    loaded = load_tagger(tmp_path)
+    assert loaded.model.crf is not None
+    assert torch.equal(loaded.model.lstm.weight_ih_l0, model.lstm.weight_ih_l0)
+
+
 def test_weights_are_plain_safetensors_in_pytorch_crfs_names(saved):
-    _, folder = saved
+    model, folder = saved
     names = set(load_file(folder / "best" / "model.safetensors"))
-    assert {"crf.start_transitions", "crf.end_transitions", "crf.transitions", "linear.weight"} <= names
+    scores = {"crf.start_transitions", "crf.end_transitions", "crf.transitions"}
+    assert {name for name in names if name.startswith("crf.")} == (scores if model.crf else set())
+    assert "linear.weight" in names
 
 
 def test_a_save_that_fails_leaves_the_old_checkpoint_and_nothing_else(saved, monkeypatch):

@@ -7,14 +7,16 @@ from transformers import AutoModel
 from labkit.config import RunConfig
 from labkit.model.groups import Group, check_partition, clip_gradients, make_groups, optimizer_groups, set_rates
 from labkit.model.live_embedding import keep_live
+from labkit.model.structure import Structure
 from labkit.model.tagger import Tagger
 from labkit.presets import preset
+from tests.model.structures import STRUCTURES
 
 
 @pytest.fixture
 def tagger(tiny_encoder):
     torch.manual_seed(0)
-    return Tagger(AutoModel.from_pretrained(tiny_encoder), 5, lstm_size=8)
+    return Tagger(AutoModel.from_pretrained(tiny_encoder), 5, Structure(lstm_size=8))
 
 
 def fill_gradients(model):
@@ -37,6 +39,32 @@ def test_every_parameter_is_in_exactly_one_group_and_the_audit_adds_up(tagger):
 def test_without_a_rate_of_its_own_the_crf_belongs_to_the_head(tagger):
     head = make_groups(tagger, RunConfig(), 100)[1]
     assert {"crf.transitions", "crf.start_transitions", "linear.weight"} <= set(head.parameters)
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_of_every_structure_all_but_the_encoder_is_head(name, tiny_encoder):
+    structure = STRUCTURES[name]
+    tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 5, structure)
+    encoder, head = make_groups(tagger, RunConfig(), 100)
+    assert {name.partition(".")[0] for name in encoder.parameters} == {"encoder"}
+    parts = {
+        "mix": structure.mix_layers,
+        "projection": structure.projection_size > 0,
+        "lstm": structure.downstream == "bilstm",
+        "idcnn": structure.downstream == "idcnn",
+        "hidden": structure.tanh_size > 0,
+        "linear": True,
+        "crf": structure.decoder == "crf",
+    }
+    assert {name.partition(".")[0] for name in head.parameters} == {part for part, there in parts.items() if there}
+    assert head.audit().parameters == sum(len(p.flatten()) for n, p in tagger.named_parameters() if n[:8] != "encoder.")
+
+
+def test_a_crf_rate_without_a_crf_is_refused_in_words(tiny_encoder):
+    tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 5, Structure(decoder="softmax"))
+    with pytest.raises(ValueError, match=r"no CRF for a crf_rate of 0\.02; leave the rate out, or choose"):
+        make_groups(tagger, RunConfig(decoder="softmax", crf_rate=0.02), 100)
+    assert [group.name for group in make_groups(tagger, RunConfig(decoder="softmax"), 100)] == ["encoder", "head"]
 
 
 def test_a_parameter_in_two_groups_or_in_none_is_an_error_that_names_it(tagger):

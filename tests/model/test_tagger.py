@@ -4,17 +4,20 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from labkit.config import RunConfig, knobs
 from labkit.data.corpora import Sentence
 from labkit.data.encoding import Encoder
+from labkit.model.structure import DECODERS, DOWNSTREAM, Structure
 from labkit.model.tagger import Tagger, new_tagger
+from tests.model.structures import STRUCTURES
 
 TAGS = ("O", "B-PER", "I-PER")
 
 
-@pytest.fixture(params=["bilstm", "none"])
+@pytest.fixture(params=STRUCTURES)
 def tagger(request, tiny_encoder):
     torch.manual_seed(0)
-    return Tagger(AutoModel.from_pretrained(tiny_encoder), len(TAGS), request.param, lstm_size=8).eval()
+    return Tagger(AutoModel.from_pretrained(tiny_encoder), len(TAGS), STRUCTURES[request.param]).eval()
 
 
 @pytest.fixture
@@ -31,7 +34,9 @@ LONG = (["yesterday", "benq", "smith", "saw", "the", "old", "station"], ["O", "B
 
 
 def path_score(crf, scores, path):
-    """The score of one tag sequence, term by term. (Lafferty et al. 2001)"""
+    """The score of one tag sequence, term by term; without a CRF, of its words alone. (Lafferty et al. 2001)"""
+    if crf is None:
+        return sum(scores[word, tag] for word, tag in enumerate(path))
     total = crf.start_transitions[path[0]] + crf.end_transitions[path[-1]]
     total = total + sum(scores[word, tag] for word, tag in enumerate(path))
     return total + sum(crf.transitions[a, b] for a, b in itertools.pairwise(path))
@@ -101,6 +106,45 @@ def test_every_parameter_gets_a_gradient(tagger, encoder):
     assert [name for name, parameter in tagger.named_parameters() if parameter.grad is None] == []
 
 
-def test_an_unknown_downstream_is_refused(tiny_encoder):
-    with pytest.raises(ValueError, match="downstream must be bilstm or none, not 'gru'"):
-        Tagger(AutoModel.from_pretrained(tiny_encoder), 3, "gru")
+def test_the_mix_of_all_layers_is_that_of_hugging_faces_hidden_states(tiny_encoder, encoder):
+    tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 3, Structure(downstream="none", mix_layers=True)).eval()
+    batch = batch_of(encoder, ANNA, LONG)
+    with torch.no_grad():
+        tagger.mix.scores.copy_(torch.tensor([0.3, -0.7]))
+        tagger.mix.gain.fill_(1.3)
+        found = tagger._encode(batch)
+        tagger.stack = None
+        torch.testing.assert_close(tagger._encode(batch), found, rtol=1e-4, atol=1e-5)
+        first, second = tagger.encoder(batch.pieces, batch.attention, output_hidden_states=True).hidden_states[1:]
+        shares = torch.tensor([0.3, -0.7]).softmax(0)
+        for row, words in enumerate(batch.lengths.tolist()):
+            for word in range(words):
+                place = batch.first[row, word]
+                mixed = 1.3 * (shares[0] * first[row, place] + shares[1] * second[row, place])
+                torch.testing.assert_close(found[row, word], mixed, rtol=1e-4, atol=1e-5)
+
+
+def test_projection_and_tanh_layer_are_where_they_are_said_to_be(tiny_encoder, encoder):
+    structure = Structure(downstream="none", projection_size=10, tanh_size=7)
+    tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 3, structure).eval()
+    batch = batch_of(encoder, ANNA)
+    with torch.no_grad():
+        projected = tagger._encode(batch) @ tagger.projection.weight.T + tagger.projection.bias
+        hidden = (projected @ tagger.hidden.weight.T + tagger.hidden.bias).tanh()
+        expected = hidden @ tagger.linear.weight.T + tagger.linear.bias
+        torch.testing.assert_close(tagger.scores(batch), expected)
+    assert projected.shape[2] == 10
+    assert hidden.shape[2] == 7
+
+
+@pytest.mark.parametrize(("name", "known"), [("downstream", "bilstm, idcnn, none"), ("decoder", "crf, softmax")])
+def test_what_does_not_exist_is_refused_with_what_does(name, known):
+    with pytest.raises(ValueError, match=f"{name} must be one of {known}, not 'gru'"):
+        Structure(**{name: "gru"})
+
+
+def test_a_runs_settings_and_a_structure_have_the_same_defaults_and_choices():
+    assert Structure.of(RunConfig().as_dict()) == Structure()
+    assert knobs()["downstream"].choices == DOWNSTREAM
+    assert knobs()["decoder"].choices == DECODERS
+    assert Structure(idcnn_dilations="1,12,3").dilations == (1, 12, 3)

@@ -97,6 +97,10 @@ def test_settings_are_shown_as_people_write_them():
         ({"epochs": 1}, "1 epoch"),
         ({"encoder_rate": 2e-5}, "encoder 2e-5"),
         ({"crf_rate": 0.1}, "CRF 1e-1"),
+        ({"downstream": "idcnn"}, "IDCNN"),
+        ({"decoder": "softmax"}, "softmax"),
+        ({"mix_layers": True}, "mix layers yes"),
+        ({"tanh_size": 60}, "tanh layer size 60"),
         ({"head_schedule": "staircase"}, "head schedule staircase"),
         ({"train_limit": 400}, "sentences 400"),
         ({"lstm_size": 256}, "BiLSTM 256"),
@@ -271,7 +275,15 @@ def test_evaluations_between_epochs_and_larger_dev_parts_count():
 
 
 @pytest.mark.parametrize(
-    "change", [{"encoder": "other"}, {"downstream": "none"}, {"precision": "bfloat16"}, {"encoder_rate": 0.0}]
+    "change",
+    [
+        {"encoder": "other"},
+        {"downstream": "none"},
+        {"decoder": "softmax"},
+        {"mix_layers": True},
+        {"precision": "bfloat16"},
+        {"encoder_rate": 0.0},
+    ],
 )
 def test_runs_that_do_other_work_tell_nothing(change):
     assert estimate([_earlier(CONFIG.replace(**change))], CONFIG, 4800).seconds is None

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -10,20 +10,21 @@ import torch
 from labkit.config import RunConfig
 from labkit.model.groups import make_groups, optimizer_groups
 from labkit.training import trainer, workshop
+from tests.model.structures import STRUCTURES
 
 META = torch.device("meta")
 
 
-@pytest.fixture
-def training(tiny_encoder, tiny_corpus, monkeypatch):
+@pytest.fixture(params=STRUCTURES)
+def training(request, tiny_encoder, tiny_corpus, monkeypatch):
     """A run that is ready to train, its model and batches on a device without values."""
     config = RunConfig(
         encoder=str(tiny_encoder),
         corpus=str(tiny_corpus),
         batch_size=8,
-        lstm_size=16,
         precision="float32",
         device="cpu",
+        **asdict(STRUCTURES[request.param]),
     )
     begun = trainer._Training(config, None, time.time())
     list(begun._prepare())
@@ -39,7 +40,8 @@ def training(tiny_encoder, tiny_corpus, monkeypatch):
 
 def batches(training):
     order = trainer.np.random.default_rng(0)
-    return trainer.epoch_batches(training.shop.train.lengths, 8, 0, order)
+    lengths = training.shop.train.lengths
+    return trainer.epoch_batches(lengths, lengths, 8, 0, order)
 
 
 def test_steps_run_without_reading_a_single_value_from_the_device(training):

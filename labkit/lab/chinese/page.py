@@ -121,7 +121,7 @@ PAGE: dict[str, str] = {
     "putting sentences into batches, and copying them to the device": "组批，并复制到设备",
     "the pretrained encoder, forward and backward": "预训练编码器的前向与反向",
     "the structure after the encoder and the linear layer, forward and backward": "下游结构与线性层的前向与反向",
-    "the CRF and its loss, forward and backward": "CRF 及其损失的前向与反向",
+    "the CRF, or softmax in its place, and its loss, forward and backward": "CRF（或 softmax）及其损失的前向与反向",
     "clipping the gradients, the optimizer's step, zeroing the gradients": "梯度裁剪、参数更新、梯度清零",
     "scoring the dev part, and in the end the test part": "在验证集上评分，最后在测试集上评分",
     "writing the weights": "写入权重",

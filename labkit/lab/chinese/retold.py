@@ -14,13 +14,23 @@ RETOLD: dict[str, str] = {
     "The batch ({batch}) is larger than the training part ({sentences} sentences).": (
         "批大小（{batch}）超过了训练集（{sentences} 句）。"
     ),
+    "IDCNN often learns nothing at a head rate above {rate}; 1e-3 is a good start.": (
+        "下游学习率高于 {rate} 时，IDCNN 往往什么也学不到；可先用 1e-3。"
+    ),
+    "The CRF has a rate of its own, but there is no CRF: the run would fail.": (
+        "给 CRF 单独设了学习率，但结构里没有 CRF：实验会失败。"
+    ),
     "from run {run}": "参照实验 {run}",
     # settings: labkit/config.py, labkit/lab/rates.py
     "{name} must be between {low} and {high}, not {value}": "{name}必须在 {low} 和 {high} 之间，不能是 {value}",
     "{name} must be one of {choices}, not {value}": "{name}必须是 {choices} 之一，不能是 {value}",
     "{name} must not be empty": "{name}不能为空",
+    "{name} must be such as {example}, not {value}": "{name}应写成 {example} 这样，不能是 {value}",
     "{text} is not a number; write it like 2.5e-5 or 0.01": "{text} 不是数字；请写成 2.5e-5 或 0.01 这样",
     # why a run failed: labkit/training/failures.py
+    "There is no CRF for a crf_rate of {rate}; leave the rate out, or choose the decoder crf": (
+        "CRF 学习率设为 {rate}，但结构里没有 CRF；请去掉它，或者把解码层改为 CRF"
+    ),
     "The loss is not a number at step {step} (rates: {rates}).": "第 {step} 步损失不是数字（学习率：{rates}）。",
     "The loss exploded to {loss} per word at step {step} (rates: {rates}).": (
         "第 {step} 步损失爆炸，每词达到 {loss}（学习率：{rates}）。"
@@ -46,6 +56,7 @@ RETOLD: dict[str, str] = {
     "NVML gives no utilisation for a MIG slice": "MIG 切片没有利用率数据",
     "macOS tells a GPU's figures to administrators only": "macOS 只向管理员提供 GPU 数据",
     "the GPU shares the memory of the CPU": "GPU 与 CPU 共用内存",
+    "these runs were scored on different corpora, or on other parts of them": "这些实验的评估语料或划分不同，无法对比",
     # runs that cannot be read whole, or not be deleted: labkit/runs
     "the folder of {run} was deleted": "{run} 的文件夹已被删除",
     "{count} lines of {file} of {run} could not be understood": "{run} 的 {file} 中有 {count} 行无法解析",

@@ -5,6 +5,7 @@ SETTINGS: dict[str, str] = {
     "Corpus": "语料",
     "Encoder": "编码器",
     "Downstream": "下游结构",
+    "Decoder": "解码层",
     "Epochs": "训练轮数",
     "Batch size": "批大小",
     "Encoder rate": "编码器学习率",
@@ -22,6 +23,12 @@ SETTINGS: dict[str, str] = {
     "Dropout": "Dropout",
     "BiLSTM size": "BiLSTM 维度",
     "BiLSTM layers": "BiLSTM 层数",
+    "IDCNN filters": "IDCNN 卷积核数",
+    "IDCNN dilations": "IDCNN 膨胀系数",
+    "IDCNN repeats": "IDCNN 重复次数",
+    "Mix layers": "融合各层",
+    "Projection size": "投影层维度",
+    "Tanh layer size": "tanh 层维度",
     "Sentences": "训练句数",
     "Dev sentences": "验证句数",
     "Test sentences": "测试句数",
@@ -43,16 +50,23 @@ SETTINGS: dict[str, str] = {
     "a name from the encoder menu, a Hugging Face hub name, or a local folder": (
         "菜单中的编码器名、Hugging Face Hub 上的模型名，或者本地文件夹"
     ),
-    "the structure between the encoder and the CRF": "编码器与 CRF 之间的结构",
+    "what follows the encoder: a recurrent or a convolutional network over the words, or nothing": (
+        "接在编码器后面的结构：对各词做循环网络或卷积网络，也可以不接"
+    ),
+    "crf scores whole sequences of tags, softmax each word's tag by itself": (
+        "CRF 对整个标签序列打分；softmax 对每个词的标签单独打分"
+    ),
     "passes over the training part; 2 to 4 are usual for fine-tuning BERT": (
         "训练集遍历的次数；微调 BERT 一般用 2 到 4 轮"
     ),
     "sentences a step (on each process)": "每步的句子数（按每个进程计）",
     "peak learning rate of the pretrained encoder; 0 freezes it": "预训练编码器的峰值学习率；0 表示冻结",
-    "peak learning rate of what was freshly initialised: BiLSTM, linear layer, CRF": (
-        "随机初始化部分（BiLSTM、线性层、CRF）的峰值学习率"
+    "peak learning rate of what was freshly initialised: all but the encoder": (
+        "随机初始化部分（编码器以外的全部）的峰值学习率"
     ),
-    "peak learning rate of the CRF's transitions alone": "单独给 CRF 转移矩阵的峰值学习率",
+    "peak learning rate of the CRF's transitions alone; only where there is a CRF": (
+        "单独给 CRF 转移矩阵的峰值学习率；只在有 CRF 时可用"
+    ),
     "linear falls to 0 at the last step; staircase halves in jumps": (
         "linear：线性衰减，最后一步降到 0；staircase：阶梯式，每次减半"
     ),
@@ -61,9 +75,23 @@ SETTINGS: dict[str, str] = {
     "steps between two jumps of a staircase schedule": "阶梯衰减每隔多少步降一次",
     "what a jump multiplies the rate by": "每降一次，学习率乘以这个系数",
     "largest norm of all gradients together; 0 does not clip": "全部梯度的最大范数；0 表示不裁剪",
-    "share of values zeroed before and after the BiLSTM": "BiLSTM 前后随机置零的比例",
+    "share of values zeroed before and after the BiLSTM or IDCNN": "BiLSTM 或 IDCNN 前后随机置零的比例",
     "hidden values per direction": "每个方向的隐藏层维度",
     "stacked layers": "堆叠层数",
+    "filters of each layer, three words wide": "每层的卷积核数，核宽为三个词",
+    "of each layer of the block, words from one that a filter sees to the next; whole numbers with commas between": (
+        "块内每层卷积核相邻两个取词位置的间隔；整数，用逗号分隔"
+    ),
+    "how often the block is run, with the same weights": "同一个块重复几次，权重共享",
+    "go on with a learned weighted mix of all the encoder's layers instead of its last one": (
+        "不只用编码器最后一层，而是用学到的权重融合所有层的输出"
+    ),
+    "values a word after a linear layer between encoder and downstream structure; 0 has no such layer": (
+        "编码器与下游结构之间线性层的输出维度；0 表示没有这一层"
+    ),
+    "values a word after a linear layer and tanh behind the downstream structure; 0 has no such layer": (
+        "下游结构之后线性层加 tanh 的输出维度；0 表示没有这一层"
+    ),
     "train on only so many, drawn by the seed; 0 uses all": "只用这么多句训练，按随机种子抽取；0 表示全部",
     "evaluate on only so many, the same ones in every run; 0 uses all; in proportion: all where training uses all "
     "sentences, else one for four of them, and at least 250": (
@@ -106,6 +134,9 @@ SETTINGS: dict[str, str] = {
     ". From {low} to {high}": "。范围 {low} 到 {high}",
     # choices
     "bilstm": "BiLSTM",
+    "idcnn": "IDCNN",
+    "crf": "CRF",
+    "softmax": "softmax",
     "none": "无",
     "linear": "线性",
     "constant": "恒定",
@@ -121,6 +152,7 @@ SETTINGS: dict[str, str] = {
     # the controls themselves
     "labkit": "labkit 默认",
     "article": "文章配置",
+    "article IDCNN": "文章配置（IDCNN）",
     "one rate": "单一学习率",
     "custom": "自定义",
     "the defaults": "默认值",
