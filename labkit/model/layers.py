@@ -92,7 +92,9 @@ class Attention(torch.autograd.Function):
             scores = torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scale)
         wide = torch.promote_types(x.dtype, torch.float32)  # in bfloat16 a softmax is slower, at odd lengths thrice
         shares = torch.softmax(scores, -1, dtype=wide)
-        kept = (shares if keep_weights is None else shares * keep_weights).to(x.dtype)
+        kept = shares.to(x.dtype)  # masks are of x's type, and of two types a product costs a copy more
+        if keep_weights is not None:
+            kept = kept * keep_weights if kept is shares else kept.mul_(keep_weights)
         seen = shape.join(torch.bmm(kept, value))
         out = F.linear(seen, output, output_bias)
         summed = asked + out if keep_output is None else torch.addcmul(asked, out, keep_output)
@@ -117,10 +119,10 @@ class Attention(torch.autograd.Function):
         out_ = summed_ if keep_output is None else summed_ * keep_output
         outer = (out_.t() @ seen, out_.sum(0), gain_, shift_)  # before x_ takes the place of summed_, maybe out_ too
         seen_ = shape.split(out_ @ output, 1)[0]
-        shares_ = torch.bmm(seen_, value.transpose(1, 2)).to(shares.dtype)
+        shares_ = torch.bmm(seen_, value.transpose(1, 2))
         if keep_weights is not None:
             shares_ *= keep_weights
-        scores_ = _softmax_backward(shares_, shares, -1, shares.dtype).mul_(shape.depth**-0.5).to(x.dtype)
+        scores_ = _softmax_backward(shares_.to(shares.dtype), shares, -1, shares.dtype).mul_(shape.depth**-0.5).to(x.dtype)
         query_, key_ = torch.bmm(scores_, key), torch.bmm(scores_.transpose(1, 2), query)
         value_ = torch.bmm(kept.transpose(1, 2), seen_)
         if places is None:
