@@ -122,7 +122,8 @@ class Attention(torch.autograd.Function):
         shares_ = torch.bmm(seen_, value.transpose(1, 2))
         if keep_weights is not None:
             shares_ *= keep_weights
-        scores_ = _softmax_backward(shares_.to(shares.dtype), shares, -1, shares.dtype).mul_(shape.depth**-0.5).to(x.dtype)
+        scores_ = _softmax_backward(shares_.to(shares.dtype), shares, -1, shares.dtype)
+        scores_ = scores_.mul_(shape.depth**-0.5).to(x.dtype)
         query_, key_ = torch.bmm(scores_, key), torch.bmm(scores_.transpose(1, 2), query)
         value_ = torch.bmm(kept.transpose(1, 2), seen_)
         if places is None:
