@@ -102,5 +102,6 @@ def _put_together(arrays: dict[str, Array], facts: dict[str, Any]) -> EncodedCor
     texts = {
         part: Texts(**{field.name: arrays[f"texts.{part}.{field.name}"] for field in fields(Texts)}) for part in SCORED
     }
-    told = tuple(facts["tags"]), tuple(facts["notes"]), Splitting(facts["splitting"])
-    return EncodedCorpus(facts["name"], facts["sha256"], *told, **parts, texts=texts)
+    tags, notes, splitting = tuple(facts["tags"]), tuple(facts["notes"]), Splitting(facts["splitting"])
+    train, dev, test = (parts[part] for part in PARTS)
+    return EncodedCorpus(facts["name"], facts["sha256"], tags, notes, splitting, train, dev, test, texts)

@@ -83,6 +83,7 @@ def run_on_characters(tiny_encoder, tmp_path_factory):
         for n, (one, two) in enumerate(texts)
     ]
     table(place / "train.csv", *rows)
+    (place / "run").mkdir()
     config = RunConfig(encoder=str(tiny_encoder), corpus=str(place), epochs=8, encoder_rate=1e-3, head_rate=1e-2)
     config = config.replace(lstm_size=16, dropout=0.0, max_pieces=24, batch_size=8, seed=1)
     list(train(config, place / "run"))
@@ -125,6 +126,7 @@ def test_a_text_is_split_into_characters_where_the_run_was_trained_on_them(run_o
 def test_a_text_of_characters_without_spaces_is_split_into_such(tiny_encoder, tmp_path):
     lines = "".join(f"{word}\tO\n" for word in "我在U2北京") + "\n"
     (tmp_path / "train.txt").write_text(lines * 9 + lines.replace("京\tO", "京\tB-LOC"), encoding="utf-8")
+    (tmp_path / "run").mkdir()
     list(train(RunConfig(encoder=str(tiny_encoder), corpus=str(tmp_path), epochs=1), tmp_path / "run"))
     found = predict_text(tmp_path / "run", "我 在 2019\nabc")
     assert found["words"] == [*"我在2019abc"]
