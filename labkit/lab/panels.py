@@ -15,9 +15,10 @@ from labkit import garbage
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_menu
 from labkit.data.corpora import corpus_menu, read_corpus
-from labkit.lab import language, timebar, words
+from labkit.lab import language, marking, timebar, words
 from labkit.lab.controls import Controls
 from labkit.lab.language import LANGUAGES, choose, retold, tr
+from labkit.lab.mistakes import Mistakes
 from labkit.lab.overview import Overview
 from labkit.lab.page import all_widgets, button, card, language_switch, line, set_shown, set_text
 from labkit.lab.refresher import Refresher
@@ -44,6 +45,7 @@ AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further 
 BLANK = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
 )
+CARDS = ("SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT")
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
 FONT_HINT = (
     "No Chinese font was found, so pictures are in English, with … for Chinese names. Install one (Debian and Ubuntu: "
@@ -173,12 +175,14 @@ class TuningLab:
         )
         self.transitions_widget.add_class("labkit-transitions")
         self.overview = Overview(self.store, lambda: self._refresher.poke(), self._tell)
-        self.tryit = TryIt()
+        self.tryit, self.mistakes = TryIt(), Mistakes()
         self.view = self._page()
 
     def _page(self) -> widgets.Widget:
-        css = Path(__file__).with_name("panels.css").read_text(encoding="utf-8")
-        style = widgets.HTML(f"<style>{css}{timebar.style()}</style>")
+        css = "".join(
+            Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8") for name in ("panels", "errors")
+        )
+        style = widgets.HTML(f"<style>{css}{timebar.style()}{marking.style()}</style>")
         style.layout.display = "none"
         buttons = widgets.HBox([self.train_button, self.stop_button])
         self._queue_line = widgets.HBox(
@@ -186,7 +190,7 @@ class TuningLab:
         )
         go = widgets.HBox([buttons, self._plan])
         go.add_class("labkit-go")
-        self._titles_of_cards = {title: widgets.HTML() for title in ("SETTINGS", "RUN", "RUNS", "TRY IT")}
+        self._titles_of_cards = {title: widgets.HTML() for title in CARDS}
         self._footer = widgets.HTML()
         self._speak()
         head = widgets.HBox([self._titles_of_cards["SETTINGS"], self.language_switch])
@@ -200,8 +204,9 @@ class TuningLab:
         top = widgets.HBox([left, right])
         top.add_class("labkit-top")
         runs = card(self._titles_of_cards["RUNS"], *self.overview.widgets())
+        errors = card(self._titles_of_cards["ERRORS"], self.mistakes.widget)
         trying = card(self._titles_of_cards["TRY IT"], self.tryit.widget)
-        page = widgets.VBox([style, top, runs, trying, self._footer])
+        page = widgets.VBox([style, top, runs, errors, trying, self._footer])
         page.add_class("labkit-lab")
         return page
 
@@ -223,6 +228,7 @@ class TuningLab:
         self._speak()
         self.controls.speak()
         self.overview.speak()
+        self.mistakes.speak()
         self.tryit.speak()
 
     def _tick(self, run: Run) -> None:
@@ -296,6 +302,7 @@ class TuningLab:
         listed = (self._spoken, *((run.folder, run.label, run.state, run.created) for run in runs))
         if listed != self._listed:
             self._listed, self._titles = listed, names(runs, tr)
+            self.mistakes.refresh(runs, self._titles)
             self.tryit.refresh(runs, self._titles)
 
     def _nudge(self) -> None:

@@ -24,8 +24,17 @@ WITHOUT_TYPES = """answer => {
 
 def test_the_lab_comes_up_whole_and_without_an_error_on_the_page(lab: LabPage) -> None:
     lab.show()
-    assert lab.page.locator(".labkit-title").all_inner_texts() == ["SETTINGS", "RUN", "RUNS", "TRY IT"]
-    for field in ("corpus", "encoder", "downstream", "epochs", "batch_size", "encoder_rate", "head_rate"):
+    assert lab.page.locator(".labkit-title").all_inner_texts() == ["SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT"]
+    for field in (
+        "corpus",
+        "train_limit",
+        "encoder",
+        "downstream",
+        "epochs",
+        "batch_size",
+        "encoder_rate",
+        "head_rate",
+    ):
         assert lab.page.locator(f".labkit-{field}").first.is_visible(), field
     assert lab.page.locator(".labkit-advanced").is_visible()
     assert lab.page.locator("button.labkit-train").is_enabled()

@@ -17,7 +17,7 @@ from PIL import Image
 from labkit.config import RunConfig
 from tests.browser.jupyter import until
 from tests.browser.lab import COMPARISON, LIVE, LabPage
-from tests.runs.samples import write_run
+from tests.runs.samples import write_mistakes, write_run
 
 FOLDER = os.environ.get("LABKIT_SCREENSHOTS", "")
 LONG = {"train_limit": 320, "dev_limit": 24, "epochs": 50}
@@ -108,6 +108,28 @@ def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_
         lab.page.locator(".labkit-dropout").first.wait_for()
         lab.page.wait_for_timeout(1500)
         shoot("chinese-advanced")
+    finally:
+        lab.notebook.execute("from labkit.lab import language\nlanguage.choose('en')")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_pictures_of_errors_and_of_what_the_crf_has_learnt(
+    lab: LabPage, shoot: Shoot, runs_folder: Path, one_run: Path, language: str
+) -> None:
+    try:
+        lab.notebook.execute(f"from labkit.lab import language\nlanguage.choose({language!r})")
+        for seed, rate in ((1, 1e-3), (2, 1e-2)):
+            write_mistakes(write_run(runs_folder, RunConfig(head_rate=rate)), seed, chinese=language == "zh")
+        lab.show()
+        lab.notebook.execute("lab.compare([1])")
+        lab.page.wait_for_timeout(1500)  # drawn by the next look
+        shoot(f"crf-{language}")
+        lab.page.locator(".labkit-errors").scroll_into_view_if_needed()
+        shoot(f"errors-{language}")
+        lab.page.locator(".labkit-errors-run select").select_option(index=1)  # the newest is of another corpus
+        lab.page.locator(".labkit-errors-beside select").select_option(index=3)
+        until(lambda: "--runs: 2" in lab.page.locator(".labkit-errors-list").inner_html(), what="two runs")
+        shoot(f"errors-beside-{language}")
     finally:
         lab.notebook.execute("from labkit.lab import language\nlanguage.choose('en')")
 

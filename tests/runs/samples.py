@@ -30,6 +30,8 @@ from labkit.events import (
     TrainingPlanned,
     TypeScore,
 )
+from labkit.runs.errors import Entity
+from labkit.runs.predictions import About, Sentence, write_predictions
 
 BEGAN = 1_700_000_000.0  # Unix seconds
 SETUP_S = 1.5  # from the start to the first step
@@ -65,6 +67,37 @@ def write_run(
     document = {"config": config.as_dict(), "created": BEGAN + 1000 * number, "versions": {"labkit": "0"}}
     (folder / "config.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
+
+
+ENGLISH = ("anna lives in new york .", "yesterday ben <b>smith</b> & co. went to oslo .", "nothing new here today .")
+CHINESE = ("王小明住在上海市。", "昨天李华从北京大学去了南京，很冷。", "今天没有<b>新闻</b>，2019年。")
+_GOLD = (
+    ([Entity("PER", 0, 1), Entity("LOC", 3, 5)], [Entity("PER", 1, 3), Entity("LOC", 7, 8)], []),
+    ([Entity("PER", 0, 3), Entity("LOC", 5, 8)], [Entity("PER", 2, 4), Entity("ORG", 5, 9), Entity("LOC", 11, 13)], []),
+)
+
+
+def write_mistakes(
+    folder: Path, seed: int = 0, sentences: int = 90, part: str = "dev", chinese: bool = False
+) -> dict[int, Sentence]:
+    """Predictions in a run folder: three sentences again and again, each entity right or wrong in some way."""
+    rng, told = random.Random(seed), {}
+    texts = [list(text) if chinese else text.split() for text in (CHINESE if chinese else ENGLISH)]
+    for number in range(sentences):
+        words, gold = texts[number % 3], _GOLD[chinese][number % 3]
+        predicted = [changed for entity in gold if (changed := _changed(entity, rng))]
+        predicted += [Entity("PER", 1, 2)] if not gold and rng.random() < 0.3 else []
+        if gold or predicted:
+            told[number] = Sentence(number, words, gold, predicted)
+    about = About(part, 100, "c0ffee", sentences, sentences, sentences, "" if chinese else " ")
+    write_predictions(folder, about, told.values())
+    return told
+
+
+def _changed(entity: Entity, rng: random.Random) -> Entity | None:
+    ways = [entity] * 4 + [None, entity._replace(type="LOC" if entity.type == "PER" else "PER")]
+    ways += [entity._replace(end=entity.end + 1)]
+    return rng.choice(ways)
 
 
 def events(

@@ -1,0 +1,103 @@
+"""Sentences with what is in them and what a run found in them, as HTML. Everything that comes from data is escaped."""
+
+import html
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from labkit.lab.language import tr
+from labkit.lab.theme import THEMES, Theme
+from labkit.runs.errors import CORRECT, INVENTED, MISSED, WRONG_BOUNDARY, WRONG_TYPE, Entity, Finding
+
+KINDS = (CORRECT, MISSED, INVENTED, WRONG_TYPE, WRONG_BOUNDARY)
+_PLACES = {CORRECT: 2, MISSED: 1, INVENTED: 3, WRONG_TYPE: 0, WRONG_BOUNDARY: 4}  # among a theme's colours
+
+
+def style() -> str:
+    """The colours of the kinds of error, as CSS variables, for JupyterLab's light and dark themes."""
+    light, dark = (_colours(THEMES[name]) for name in ("light", "dark"))
+    return f'.labkit-lab {{{light}}}\n[data-jp-theme-light="false"] .labkit-lab {{{dark}}}\n'
+
+
+def _colours(theme: Theme) -> str:
+    return " ".join(f"--kind-{_name(kind)}: {theme.runs[place]};" for kind, place in _PLACES.items())
+
+
+def legend() -> str:
+    """How to read a sentence, and the colours of the kinds."""
+    how = f"<span><u>{tr('underlined: in the corpus')}</u></span><span><em>{tr('shaded: found by the run')}</em></span>"
+    kinds = "".join(f'<span class="labkit-kind-{_name(kind)}"><i></i>{tr(kind)}</span>' for kind in KINDS)
+    return f'<div class="labkit-mark-legend">{how}{kinds}</div>'
+
+
+def sentence(words: Sequence[str], joiner: str, found: Sequence[Finding]) -> str:
+    """The text, each entity underlined where it is gold, shaded where it is predicted, and named behind.
+
+    Args:
+        joiner: what stands between words.
+        found: in the order of the text.
+    """
+    parts, done = [], 0
+    for together in _overlapping(found):
+        start, end = together[0].start, max(finding.end for finding in together)
+        parts += [html.escape(joiner.join(words[done:start]))] if start > done else []
+        parts.append(_marked(words, joiner, together, start, end))
+        done = end
+    parts += [html.escape(joiner.join(words[done:]))] if done < len(words) else []
+    return joiner.join(parts)
+
+
+def _overlapping(found: Sequence[Finding]) -> Iterator[list[Finding]]:
+    """Findings that share words, together."""
+    together: list[Finding] = []
+    for finding in found:
+        if together and finding.start >= max(each.end for each in together):
+            yield together
+            together = []
+        together.append(finding)
+    if together:
+        yield together
+
+
+def _marked(words: Sequence[str], joiner: str, found: Sequence[Finding], start: int, end: int) -> str:
+    """Some words that belong together, cut where an entity begins or ends."""
+    entities = [entity for finding in found for entity in (finding.gold, finding.predicted) if entity]
+    cuts = sorted({start, end, *(entity.start for entity in entities), *(entity.end for entity in entities)})
+    pieces = joiner.join(_piece(words, joiner, found, *cut) for cut in pairwise(cuts))
+    labels = "".join(_label(words, joiner, finding) for finding in found)
+    return f'<span class="labkit-mark">{pieces}{labels}</span>'
+
+
+def _piece(words: Sequence[str], joiner: str, found: Sequence[Finding], start: int, end: int) -> str:
+    over = [finding for finding in found if finding.start <= start and end <= finding.end]
+    text = html.escape(joiner.join(words[start:end]))
+    for tag, role in (("em", "predicted"), ("u", "gold")):
+        kinds = [finding.kind for finding in over if _covers(getattr(finding, role), start, end)]
+        if kinds:
+            text = f'<{tag} class="labkit-kind-{_name(kinds[0])}">{text}</{tag}>'
+    return text
+
+
+def _covers(entity: Entity | None, start: int, end: int) -> bool:
+    return entity is not None and entity.start <= start and end <= entity.end
+
+
+def _label(words: Sequence[str], joiner: str, finding: Finding) -> str:
+    told = [
+        f"{name}: {entity.type} {joiner.join(words[entity.start : entity.end])}"
+        for name, entity in ((tr("corpus"), finding.gold), (tr("predicted"), finding.predicted))
+        if entity
+    ]
+    title = html.escape("; ".join(told), quote=True)
+    return f'<small class="labkit-kind-{_name(finding.kind)}" title="{title}">{html.escape(_words(finding))}</small>'
+
+
+def _words(finding: Finding) -> str:
+    kind = finding.kind
+    if finding.gold and finding.predicted and kind == WRONG_TYPE:
+        return tr("{gold} taken for {predicted}", gold=finding.gold.type, predicted=finding.predicted.type)
+    (name, *_) = finding.types
+    return name if kind == CORRECT else tr("{kind}: {type}", kind=tr(kind), type=name)
+
+
+def _name(kind: str) -> str:
+    return kind.replace(" ", "-")

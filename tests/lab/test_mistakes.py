@@ -1,0 +1,158 @@
+"""The browser of errors: which sentences are shown, how they are marked, and runs beside each other."""
+
+import re
+
+import pytest
+
+from labkit.lab import language, marking
+from labkit.lab.mistakes import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE, Mistakes
+from labkit.runs.compare import names
+from labkit.runs.errors import ERRORS, Entity, findings
+from labkit.runs.store import RunStore
+from tests.runs.samples import write_mistakes, write_run
+
+
+@pytest.fixture(autouse=True)
+def english_again(monkeypatch):
+    monkeypatch.setattr(language, "_chosen", None)
+
+
+@pytest.fixture
+def made(runs_folder):
+    """The predictions of two runs, and a third run without any."""
+    return [write_mistakes(write_run(runs_folder), seed=seed) for seed in (0, 1)] + [write_run(runs_folder)]
+
+
+@pytest.fixture
+def browser(made, runs_folder):
+    return refreshed(Mistakes(), runs_folder)
+
+
+def refreshed(browser, folder):
+    runs = RunStore(folder).runs()
+    browser.refresh(runs, names(runs))
+    return browser
+
+
+def listed(browser):
+    """The numbers of the sentences shown."""
+    return [int(number) - 1 for number in re.findall(r'labkit-errors-row"><span>(\d+)', browser.sentences.value)]
+
+
+def of(sentences, wanted, types=None):
+    """The numbers of the sentences with such a finding, the slow way."""
+    return [
+        number
+        for number, told in sentences.items()
+        if any(
+            wanted(finding.kind) and (types is None or finding.types & types)
+            for finding in findings(told.gold, told.predicted)
+        )
+    ]
+
+
+def every_page(browser):
+    found = listed(browser)
+    while not browser.on.disabled:
+        browser.on.click()
+        found += listed(browser)
+    return found
+
+
+def test_the_newest_run_is_shown_with_all_its_errors_in_pages(browser, made):
+    assert browser.run.value == "run-0002"
+    assert [value for _, value in browser.run.options] == ["run-0002", "run-0001"], "those that kept predictions"
+    wanted = of(made[1], lambda kind: kind != "correct")
+    assert len(wanted) > PAGE
+    assert listed(browser) == wanted[:PAGE]
+    assert f"1–{PAGE} of {len(wanted)}" in browser.count.value
+    assert browser.back.disabled
+    assert every_page(browser) == wanted
+    browser.back.click()
+    assert not browser.on.disabled
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("name", ["", "PER"])
+def test_errors_are_filtered_by_kind_and_by_type(browser, made, kind, name):
+    browser.type.value, browser.kind.value = name, kind
+    assert every_page(browser) == of(made[1], lambda found: found == kind, {name} if name else None)
+
+
+def test_two_runs_are_shown_on_the_same_sentences_and_where_they_differ(browser, made):
+    browser.beside.value = "run-0001"
+    assert every_page(browser) == sorted({*of(made[0], ERRORS.__contains__), *of(made[1], ERRORS.__contains__)})
+    browser.kind.value = DIFFERENT
+    both = sorted({*made[0], *made[1]})
+    differ = [n for n in both if predicted(made[0], n) != predicted(made[1], n)]
+    assert every_page(browser) == differ
+    assert "--runs: 2" in browser.sentences.value
+    assert browser.scores.value.count("labkit-types-bar") == 2 * 3  # LOC, PER, all types
+    browser.beside.value = ""
+    browser.kind.value = EVERYTHING
+    assert every_page(browser) == list(made[1])
+
+
+def predicted(sentences, number):
+    return sentences[number].predicted if number in sentences else []
+
+
+def test_a_part_without_predictions_and_runs_of_different_sentences_are_told_in_words(browser, runs_folder):
+    browser.part.value = "test"
+    assert "#2 kept no predictions on this part." in browser.sentences.value
+    assert browser.on.disabled
+    write_mistakes(runs_folder / "run-0001", sentences=60)
+    browser.part.value, browser.beside.value = "dev", "run-0001"
+    assert "different corpora" in browser.sentences.value
+
+
+def test_a_file_written_anew_is_read_anew_and_a_chosen_run_stays(browser, runs_folder):
+    browser.run.value = "run-0001"
+    write_mistakes(write_run(runs_folder), seed=4)
+    refreshed(browser, runs_folder)
+    assert browser.run.value == "run-0001"
+    browser.run.value = "run-0004"
+    write_mistakes(write_run(runs_folder), seed=5)
+    refreshed(browser, runs_folder)
+    assert browser.run.value == "run-0005", "who looked at the newest goes on doing so"
+
+
+def test_without_any_predictions_there_is_a_hint_only(runs_folder):
+    write_run(runs_folder)
+    browser = refreshed(Mistakes(), runs_folder)
+    assert browser._hint.layout.display is None
+    assert browser._chosen.layout.display == "none"
+    assert browser.sentences.value == ""
+
+
+def test_what_comes_from_data_is_escaped_and_chinese_is_written_without_spaces(runs_folder):
+    write_mistakes(write_run(runs_folder), chinese=True)
+    browser = refreshed(Mistakes(), runs_folder)
+    browser.kind.value = EVERYTHING
+    assert "<b>新" not in browser.sentences.value
+    assert "今天没有&lt;b&gt;新闻" in re.sub(r"</?(?:u|em|small|span)[^>]*>|invented: PER", "", browser.sentences.value)
+
+
+def test_gold_is_underlined_predicted_shaded_and_both_are_named():
+    words = ["王", "小", "明", "在", "京"]
+    gold, told = [Entity("PER", 0, 3), Entity("LOC", 4, 5)], [Entity("PER", 1, 3), Entity("ORG", 4, 5)]
+    shown = marking.sentence(words, "", findings(gold, told))
+    boundary, kind = "labkit-kind-wrong-boundary", "labkit-kind-wrong-type"
+    assert f'<u class="{boundary}">王</u><u class="{boundary}"><em class="{boundary}">小明</em></u>' in shown
+    assert f'<u class="{kind}"><em class="{kind}">京</em></u>' in shown
+    assert ">wrong boundary: PER<" in shown
+    assert ">LOC taken for ORG<" in shown
+    assert "corpus: PER 王小明; predicted: PER 小明" in shown
+    assert re.sub(r"<small.*?</small>|<[^>]+>", "", shown) == "".join(words)
+
+
+def test_the_language_changes_and_what_is_chosen_stays(browser):
+    browser.kind.value, browser.type.value = "missed", "PER"
+    before = listed(browser)
+    language.choose("zh")
+    browser.speak()
+    assert (browser.kind.value, browser.type.value) == ("missed", "PER")
+    assert browser.kind.label == "漏识别"
+    assert listed(browser) == before
+    assert "漏识别：PER" in browser.sentences.value
+    assert ANY_ERROR not in browser.sentences.value
