@@ -31,6 +31,7 @@ _SHORT = {  # how a setting is called in a run's name, where its label is too lo
     "lstm_layers": "layers",
 }
 _WRITTEN = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}  # where a choice is a name of the field's own
+_SCORED = ("dev_limit", "test_limit")  # told where they are set: in proportion goes without saying
 _BARE = ("corpus", "encoder", "precision", "device")  # what their values are is plain from the values
 
 
@@ -137,8 +138,8 @@ class TableMaker:
             *(_setting_column(field) for field in self._fields),
             Column("best_f1", "best F1", "score", "high", "highest entity F1 on dev"),
             Column("dev_loss", "dev loss", "number", "low", "of the last evaluation, per word"),
-            Column("seconds", "time", "duration", "", "from the start to the end, loading included"),
             Column("illegal", "illegal", "integer", "", "places where decoding broke the tag scheme, last time on dev"),
+            Column("seconds", "time", "duration", "", "from the start to the end, loading included"),
             Column("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
             Column("state", "state", "state"),
             Column("created", "created", "time"),
@@ -153,8 +154,8 @@ class TableMaker:
             *(getattr(run.config, field, None) for field in self._fields),
             run.best.f1 if run.best else None,
             summary.latest.loss if summary.latest else None,
-            summary.seconds if run.started else None,
             summary.latest.illegal if summary.latest else None,
+            summary.seconds if run.started else None,
             run.progress().tokens_per_s,
             run.state,
             run.created,
@@ -190,7 +191,8 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _what(config: RunConfig | None, fields: list[str], say: Say) -> str:
     if config is None:
         return ""
-    parts = [_part(field, getattr(config, field), say) for field in fields]
+    values = {field: getattr(config, field) for field in fields}
+    parts = [_part(field, value, say) for field, value in values.items() if value is not None or field not in _SCORED]
     return " · ".join(parts[:MOST_PARTS] + ["…"] * (len(parts) > MOST_PARTS))
 
 

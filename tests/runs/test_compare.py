@@ -188,6 +188,11 @@ def test_the_table_of_differences_has_a_row_a_setting(runs_folder):
     ]
 
 
+def test_a_run_is_not_named_after_scoring_in_proportion(runs_folder):
+    runs = _runs(runs_folder, CONFIG.replace(train_limit=500), CONFIG.replace(train_limit=500, dev_limit=40))
+    assert list(names(runs).values()) == ["#1", "#2 dev sentences 40"]
+
+
 def test_markdown_keeps_pipes_and_line_breaks_inside_their_cell():
     assert markdown(["a|b"], [["c\nd"]]).splitlines()[::2] == ["| a\\|b |", "| c d |"]
 
