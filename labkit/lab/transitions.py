@@ -124,7 +124,7 @@ def transitions_figure(run: Run | None, theme: str = "light") -> Picture:
 def _nothing(run: Run | None) -> str:
     if run is None:
         return plot_tr("no run yet")
-    if run.config and getattr(run.config, "decoder", "crf") != "crf":
+    if run.config and run.config.decoder != "crf":
         return plot_tr("this run has no CRF")
     return plot_tr("not told by this run") if run.is_final else plot_tr("waiting for the first evaluation")
 

@@ -13,7 +13,7 @@ import msgspec
 
 from labkit.runs.errors import Entity
 
-MOST_SENTENCES = 2000
+MOST_SENTENCES, MOST_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a document of thousands of words
 
 
 class About(msgspec.Struct, frozen=True):
@@ -51,6 +51,7 @@ def predictions_path(folder: Path, part: str) -> Path:
 def write_predictions(folder: Path, about: About, sentences: Iterable[Sentence]) -> None:
     """Others see the file before or the new one, never half of it."""
     path = predictions_path(folder, about.part)
+    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [msgspec.json.encode(about), *(msgspec.json.encode(sentence) for sentence in sentences)]
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_bytes(b"".join(line + b"\n" for line in lines))

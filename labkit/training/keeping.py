@@ -1,7 +1,7 @@
 """The predictions of an evaluation, kept in the run folder for whoever asks what was got wrong."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +12,20 @@ from labkit.data.splitting import Splitting
 from labkit.data.texts import Texts
 from labkit.data.windows import Windows
 from labkit.runs.errors import Entity
-from labkit.runs.predictions import MOST_SENTENCES, About, Sentence, write_predictions
+from labkit.runs.predictions import MOST_SENTENCES, MOST_WORDS, About, Sentence, write_predictions
 from labkit.training.evaluation import Evaluation
 
 
 def keep_predictions(
     folder: Path, corpus: EncodedCorpus, part: str, windows: Windows, found: Evaluation, step: int
 ) -> None:
-    """Writes the first sentences that hold an entity, gold or predicted, MOST_SENTENCES of them.
+    """Writes the first sentences that hold an entity, gold or predicted, as many as there is room for.
 
     Args:
         windows: those of the part that were scored, in the order of the text.
     """
     texts = corpus.texts[part]
-    every = _sentences(texts, windows, found, corpus.tags)
-    kept = list(islice(every, MOST_SENTENCES))
-    beyond = next(every, None)
+    kept, beyond = _fitting(_sentences(texts, windows, found, corpus.tags))
     about = About(
         part=part,
         step=step,
@@ -38,6 +36,18 @@ def keep_predictions(
         joiner=" " if corpus.splitting is Splitting.WORDS else "",
     )
     write_predictions(folder, about, kept)
+
+
+def _fitting(sentences: Iterator[Sentence]) -> tuple[list[Sentence], Sentence | None]:
+    """The first ones, and the one that has no room any more."""
+    kept: list[Sentence] = []
+    words = 0
+    for sentence in sentences:
+        words += len(sentence.words)
+        if kept and (words > MOST_WORDS or len(kept) == MOST_SENTENCES):
+            return kept, sentence
+        kept.append(sentence)
+    return kept, None
 
 
 def _sentences(texts: Texts, windows: Windows, found: Evaluation, tags: Sequence[str]) -> Iterator[Sentence]:

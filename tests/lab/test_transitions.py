@@ -96,6 +96,7 @@ def test_a_run_without_a_crf_and_one_that_is_not_evaluated_yet_say_so():
     for event in events(RunConfig(), 300)[:6]:
         waiting.add(event)
     assert "waiting for the first evaluation" in words(transitions_figure(waiting))
+    assert "this run has no CRF" in words(transitions_figure(Run(config=RunConfig(decoder="softmax"))))
     old = Run(config=RunConfig())
     for event in events(RunConfig(), 300):
         old.add(event)

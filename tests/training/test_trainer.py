@@ -294,6 +294,14 @@ def test_each_evaluation_tells_the_crf_and_the_rules_that_decoding_broke(config)
     assert all(isinstance(event.illegal, int) for event in only(Evaluated, events))
 
 
+@pytest.mark.parametrize("legal_only", [False, True])
+def test_without_a_crf_broken_rules_are_counted_and_no_transitions_told(config, legal_only):
+    events = list(train(config.replace(decoder="softmax", epochs=1, legal_only=legal_only)))
+    assert only(TransitionsLearnt, events) == []
+    assert all(isinstance(event.illegal, int) for event in only(Evaluated, events))
+    assert events[-1].state == "completed"
+
+
 def test_legal_only_does_not_hide_what_the_crf_would_have_broken(config):
     config = config.replace(epochs=1, head_rate=0.0, encoder_rate=0.0)  # untrained, and so often illegal
     free, legal = (
@@ -371,8 +379,9 @@ def test_the_best_weights_predictions_are_kept_as_they_were_scored(config, tmp_p
         assert counts.overall().support == sum(score.support for score in event.types.values())
 
 
-def test_no_more_predictions_are_kept_than_can_be_read_quickly(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(keeping, "MOST_SENTENCES", 2)
+@pytest.mark.parametrize(("name", "most"), [("MOST_SENTENCES", 2), ("MOST_WORDS", 12)])
+def test_no_more_predictions_are_kept_than_can_be_read_quickly(config, tmp_path, monkeypatch, name, most):
+    monkeypatch.setattr(keeping, name, most)
     list(train(config.replace(epochs=1), tmp_path))
     told = read_predictions(tmp_path, "dev")
     assert len(told.sentences) == 2
