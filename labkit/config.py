@@ -277,7 +277,7 @@ class RunConfig:
     max_pieces: int = knob(
         128,
         "Longest window",
-        "longer sentences are cut into windows at word boundaries",
+        "longer sentences are cut into windows, after sentences where possible, else at other punctuation",
         low=8,
         high=8192,
         unit="word pieces",

@@ -167,6 +167,7 @@ def open_workshop(
     dev, test = (limited(getattr(corpus, part), config.limit_of(part), SCORED_SEED) for part in ("dev", "test"))
     pieces = np.bincount(train.pieces, minlength=encoder.padding + 1)
     pieces[encoder.padding] = 1  # read beside every short sentence
+    _check_pieces(config.encoder, len(pieces), len(pretrained.model.get_input_embeddings().weight))
     keep_live(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
     torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
     tagger = new_tagger(pretrained.model, corpus.tags, config.as_dict())
@@ -182,6 +183,14 @@ def open_workshop(
         tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
         (*corpus.notes, *notes_on(train, dev, test)),
     )  # fmt: skip
+
+
+def _check_pieces(encoder: str, pieces: int, rows: int) -> None:
+    if pieces > rows:
+        raise ValueError(
+            f"the tokenizer of {encoder!r} has pieces that the encoder has no vector for"
+            f" (number {pieces - 1} of {rows}); do both belong to one model?"
+        )
 
 
 def limited(windows: Windows, limit: int, seed: int) -> Windows:

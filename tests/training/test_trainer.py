@@ -1,11 +1,13 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModel
 
 from labkit.config import RunConfig
 from labkit.events import (
@@ -241,6 +243,16 @@ def test_what_cannot_start_fails_with_one_sentence(config, changes, told):
     assert last.state == "failed"
     assert told in last.reason
     assert "\n" not in last.reason
+
+
+def test_a_tokenizer_that_belongs_to_another_model_is_told(config, tmp_path):
+    folder = shutil.copytree(config.encoder, tmp_path / "narrow")
+    model = AutoModel.from_pretrained(folder)
+    model.resize_token_embeddings(12)
+    model.save_pretrained(folder)
+    last = list(train(config.replace(encoder=str(folder))))[-1]
+    assert last.state == "failed"
+    assert "has pieces that the encoder has no vector for" in last.reason
 
 
 def test_running_out_of_memory_by_a_token_budget_advises_a_smaller_one(config, monkeypatch):

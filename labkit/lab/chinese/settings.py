@@ -110,7 +110,9 @@ SETTINGS: dict[str, str] = {
     "predict only tag sequences that BIO allows, in evaluation as well; training does not know of it": (
         "只预测符合 BIO 规则的标签序列，评估时也一样；不影响训练"
     ),
-    "longer sentences are cut into windows at word boundaries": "更长的句子在词边界处切成多个窗口",
+    "longer sentences are cut into windows, after sentences where possible, else at other punctuation": (
+        "更长的句子会切成几个窗口：尽量在句末，其次在其他标点处"
+    ),
     "also evaluate every so many steps; 0 only after each epoch": "每隔这么多步额外评估一次；0 表示只在每轮结束时评估",
     "batches whose gradients are added up before a step": "累积多少个批次的梯度再更新一步",
     "instead of the batch size: as many sentences of similar length a step as fit when padded; 0 does not": (
