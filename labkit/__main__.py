@@ -200,7 +200,7 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = Plan.minutes
     plan = Plan(**given)
-    os.environ.update(patient_threads(alone=True))  # read once, when torch is imported
+    os.environ.update(patient_threads())  # read once, when torch is imported
     from labkit.terminal.pretraining import pretrain_here
 
     finished = pretrain_here(plan, name, texts, spare, sys.argv[1:])

@@ -10,11 +10,6 @@ import psutil
 # that never rests: default 181, over 2000; 30000 173, 1565; 10000 224, 754; 3000 208, 501; none 247, 330.
 _SPINS = "3000"
 
-# And where nobody else wants a core: 4 % faster than 3000 (duels of single steps, 0.960 ± 0.007); with a neighbour that
-# never rests twice as slow (554 and 237 ms a step), so only for a run in a terminal that finds the cores at rest.
-_SPINS_ALONE = "150000"
-_AT_REST = 0.25  # cores that others may use
-
 # A start time read twice may differ: the kernel counts it from a boot time in whole seconds, which moves by one when
 # the clock is slewed. A pid is not given out again within this time, so being generous costs nothing.
 _TOLERANCE_S = 2.0
@@ -48,19 +43,8 @@ def started_at(pid: int) -> float | None:
         return None
 
 
-def patient_threads(alone: bool = False) -> dict[str, str]:
-    """Variables for a process that is going to import torch, unless the user has set this matter already.
-
-    Args:
-        alone: whether the process may count on the cores being its own where they are at rest now, as in a terminal;
-            in the lab, kernel and browser draw beside it. Looking takes 0.1 s.
-    """
+def patient_threads() -> dict[str, str]:
+    """Variables for a process that is going to import torch, unless the user has set this matter already."""
     if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
         return {}
-    one_of_several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    return {"GOMP_SPINCOUNT": _SPINS_ALONE if alone and not one_of_several and _at_rest() else _SPINS}
-
-
-def _at_rest() -> bool:
-    """Whether other processes leave the cores to this one, which sleeps meanwhile."""
-    return float(psutil.cpu_percent(interval=0.1)) / 100 * (os.cpu_count() or 1) < _AT_REST
+    return {"GOMP_SPINCOUNT": _SPINS}

@@ -4,10 +4,8 @@ import sys
 import time
 
 import psutil
-import pytest
 
-from labkit import processes
-from labkit.processes import is_alive, patient_threads, started_at
+from labkit.processes import is_alive, started_at
 
 
 def this_process() -> tuple[int, float]:
@@ -67,22 +65,3 @@ def test_an_impossible_pid_is_not_alive() -> None:
 def test_a_process_of_another_user_counts_as_alive() -> None:
     if os.name == "posix":
         assert is_alive(1, psutil.Process(1).create_time())
-
-
-@pytest.mark.parametrize(
-    ("alone", "busy", "ranks", "spins"),
-    [(True, 2.0, "1", "150000"), (True, 60.0, "1", "3000"), (True, 2.0, "2", "3000"), (False, 2.0, "1", "3000")],
-)
-def test_threads_spin_long_only_for_a_process_alone_on_cores_at_rest(monkeypatch, alone, busy, ranks, spins):
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("WORLD_SIZE", ranks)
-    monkeypatch.setattr(processes.psutil, "cpu_percent", lambda interval: busy)
-    monkeypatch.setattr(processes.os, "cpu_count", lambda: 2)
-    assert patient_threads(alone) == {"GOMP_SPINCOUNT": spins}
-
-
-@pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
-def test_what_the_user_has_set_is_left_alone(monkeypatch, name):
-    monkeypatch.setenv(name, "whatever")
-    assert patient_threads(alone=True) == {}

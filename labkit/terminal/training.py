@@ -29,7 +29,7 @@ def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
 
     Ctrl-C once stops after the step, twice raises KeyboardInterrupt.
     """
-    os.environ.update(patient_threads(alone=True))  # read once, when torch is imported
+    os.environ.update(patient_threads())  # read once, when torch is imported
     from labkit.training.recorder import record
 
     if not ranks.is_main():
