@@ -216,7 +216,7 @@ def test_a_run_tells_where_its_time_went_until_its_end(config, tmp_path) -> None
         assert all(later.spent[part] >= seconds for part, seconds in earlier.spent.items())
     evaluated = [place for place, event in enumerate(events) if isinstance(event, Evaluated) and event.part == "dev"]
     for place in evaluated:
-        assert any(isinstance(event, TimeSpent) for event in events[place : place + 3])
+        assert any(isinstance(event, TimeSpent) for event in events[place : place + 4])
 
 
 def test_the_stopwatch_changes_no_number_of_a_run(config, monkeypatch) -> None:  # type: ignore[no-untyped-def]
