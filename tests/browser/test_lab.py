@@ -267,7 +267,13 @@ def test_the_language_is_switched_with_a_click_and_a_run_that_trains_goes_on(lab
     try:
         lab.page.get_by_role("button", name="中文").click()
         lab.until_status("#1", "训练中")
-        assert lab.page.locator(".labkit-title").all_inner_texts() == ["设置", "当前实验", "全部实验", "试一试"]
+        assert lab.page.locator(".labkit-title").all_inner_texts() == [
+            "设置",
+            "当前实验",
+            "全部实验",
+            "错误分析",
+            "试一试",
+        ]
         assert "排队训练" in lab.page.locator("button.labkit-train").inner_text()
         head = lab.page.locator(".labkit-runs th[data-key=best_f1]")
         until(lambda: "最佳 F1" in head.inner_text(), what="the table in Chinese")
