@@ -5,7 +5,8 @@ import math
 import os
 from typing import Any
 
-from labkit.config import RunConfig, show_rate
+from labkit.config import RunConfig
+from labkit.knobs import show_rate
 
 IDCNN_RATE = 3e-3  # its ReLUs go out where a step is large; on WNUT 2016 they did at 1e-2
 # The article's pair of rates is that of its listing (see README): AdamW with 5 % warm-up and linear decay for the

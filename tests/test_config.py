@@ -1,16 +1,15 @@
-"""RunConfig: what it takes, what it refuses and how it says so; presets, warnings, and how a rate is written."""
+"""RunConfig: what it takes, what it refuses and how it says so; presets and warnings."""
 
 import dataclasses
 import json
 import math
 import random
-import struct
 from typing import Any
 
 import pytest
 
 from labkit import config
-from labkit.config import RunConfig, knobs, show_rate
+from labkit.config import RunConfig, knobs
 from labkit.presets import PRESETS, preset, warnings
 
 NUMBERS = [name for name, (kind, _) in config.field_types().items() if kind in (int, float)]
@@ -255,31 +254,3 @@ def test_an_unusual_setting_draws_one_warning_in_a_sentence(
 )
 def test_settings_at_the_edge_of_the_usual_draw_none(changes: dict[str, Any]) -> None:
     assert warnings(RunConfig().replace(**changes), 64) == []
-
-
-# how a rate is written
-
-
-@pytest.mark.parametrize(
-    ("rate", "text"),
-    [(0, "0"), (5e-5, "5e-5"), (2e-5, "2e-5"), (2.5e-4, "2.5e-4"), (0.1, "1e-1"), (1.0, "1e0"), (1e-10, "1e-10")],
-)
-def test_a_rate_is_written_as_people_write_it(rate: float, text: str) -> None:
-    assert show_rate(rate) == text
-
-
-def test_a_written_rate_is_the_rate_itself_for_any_float() -> None:
-    source = random.Random(0)
-    for _ in range(20_000):
-        (rate,) = struct.unpack("<d", source.randbytes(8))
-        if math.isfinite(rate):
-            assert float(show_rate(rate)) == rate
-
-
-def test_a_written_rate_has_no_digit_more_than_it_needs() -> None:
-    source = random.Random(0)
-    for _ in range(5_000):
-        digits, exponent = source.randint(1, 15), source.randint(-12, 0)
-        mantissa = str(source.randint(10 ** (digits - 1), 10**digits - 1))
-        text = f"{mantissa[0]}.{mantissa[1:]}".rstrip("0").rstrip(".") + f"e{exponent}"
-        assert show_rate(float(text)) == text

@@ -12,7 +12,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.config import Knob, RunConfig, knobs, show_rate
+from labkit.config import RunConfig, knobs
+from labkit.knobs import Knob, show_rate
 from labkit.lab.language import retold, tr
 
 Settling = Callable[[], AbstractContextManager[None]]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from labkit.config import show_rate
+from labkit.knobs import show_rate
 from labkit.lab.area import Area, Box, put, say
 from labkit.lab.curves import LOG_LADDER, down, log_ticks, positive, up
 from labkit.lab.fonts import plot_tr

@@ -4,8 +4,8 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from labkit.config import show_rate
 from labkit.events import CorpusRead, GroupAudit
+from labkit.knobs import show_rate
 from labkit.lab.language import retold, tr
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from labkit.config import RunConfig, knobs, show_rate
+from labkit.config import RunConfig, knobs
+from labkit.knobs import show_rate
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
 

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from labkit.config import Knob, RunConfig, field_types, knobs, show_rate
+from labkit.config import RunConfig, field_types, knobs
+from labkit.knobs import Knob, show_rate
 from labkit.presets import preset
 
 Command = TypeVar("Command", bound=Callable[..., Any])

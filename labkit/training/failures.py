@@ -4,8 +4,9 @@ import traceback
 
 import torch
 
-from labkit.config import RunConfig, show_rate
+from labkit.config import RunConfig
 from labkit.events import RunFinished
+from labkit.knobs import show_rate
 
 
 class Diverged(Exception):

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from labkit.config import Knob, RunConfig, field_types, knobs
+from labkit.config import RunConfig, field_types, knobs
+from labkit.knobs import Knob
 from labkit.lab.controls import Controls, ratio_words
 from labkit.lab.inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
 from labkit.lab.rates import nearest, rate_stops, read_number, slider_stops

@@ -1,0 +1,126 @@
+"""Knobs: how one setting is declared, shown and checked."""
+
+import contextlib
+import dataclasses
+import math
+import numbers
+import re
+import types
+import typing
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any, Literal, NamedTuple
+
+
+@dataclass(frozen=True)
+class Knob:
+    """How one field of a dataclass of settings is shown and checked.
+
+    `low` and `high` are inclusive. `scale` says how a slider should walk: `linear`, `log` (zero allowed
+    where `low` is 0), or `none` for text and choices. `stops` are where a slider stops, in that order, instead of
+    walking from low to high. `none_text` is how the value None reads, and `zero_text` how 0 does.
+    `form` is what a text must be, as a regular expression; the help says it in words.
+    """
+
+    label: str
+    help: str
+    group: Literal["main", "advanced"] = "advanced"
+    low: float | None = None
+    high: float | None = None
+    scale: Literal["linear", "log", "none"] = "none"
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    marks: tuple[float, ...] = ()
+    stops: tuple[float, ...] = ()
+    none_text: str = ""
+    zero_text: str = ""
+    source: str = ""
+    form: str = ""
+
+
+def knob(default: Any, label: str, help: str, **how: Any) -> Any:
+    """A dataclass field that carries its Knob."""
+    return dataclasses.field(default=default, metadata={"knob": Knob(label, help, **how)})
+
+
+class Rule(NamedTuple):
+    """What a value of a field is checked by."""
+
+    name: str
+    kind: type
+    optional: bool
+    default: Any
+    knob: Knob
+
+
+@cache
+def rules_of(settings: type) -> tuple[Rule, ...]:
+    """Of a dataclass made of knobs, in the order of declaration.
+
+    Found out once: a table of a thousand runs checks a thousand configs before it is shown.
+    """
+    fields = dataclasses.fields(settings)
+    return tuple(Rule(field.name, *_plain_type(field), field.default, field.metadata["knob"]) for field in fields)
+
+
+def checked(rule: Rule, value: Any) -> Any:
+    """The value as the type of its field; a ValueError, naming the field, where it breaks the rule."""
+    name, kind, optional, default, knob = rule
+    if value is None and optional:
+        return None
+    value = _of_type(name, kind, value)
+    if knob.choices and value not in knob.choices:
+        raise ValueError(f"{name} must be one of {', '.join(knob.choices)}, not {value!r}")
+    if kind in (int, float) and not _within(knob, value):
+        raise ValueError(f"{name} must be between {_plain(knob.low)} and {_plain(knob.high)}, not {value!r}")
+    if kind is str and not knob.choices and not value.strip() and default:
+        raise ValueError(f"{name} must not be empty")
+    if knob.form and not re.fullmatch(knob.form, value):
+        raise ValueError(f"{name} must be such as {default}, not {value!r}")
+    return value
+
+
+@lru_cache(1024)
+def show_rate(rate: float) -> str:
+    """A rate as people write it: `5e-5`, `2.5e-4`, `0`; exact for any float.
+
+    >>> show_rate(5e-05), show_rate(0.1), show_rate(0.00025)
+    ('5e-5', '1e-1', '2.5e-4')
+    """
+    if rate == 0:
+        return "0"
+    digits = next(d for d in range(18) if float(f"{rate:.{d}e}") == rate)
+    mantissa, exponent = f"{rate:.{digits}e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _plain_type(field: dataclasses.Field[Any]) -> tuple[type, bool]:
+    if isinstance(field.type, types.UnionType):
+        members = [member for member in typing.get_args(field.type) if member is not type(None)]
+        return members[0], True
+    assert isinstance(field.type, type)
+    return field.type, False
+
+
+def _of_type(name: str, kind: type, value: Any) -> Any:
+    if type(value) is kind:  # as nearly always, and several times cheaper than what follows
+        return value
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):  # numpy's numbers among them
+        with contextlib.suppress(OverflowError, ValueError):  # infinite, or not a number
+            if kind is float:
+                return float(value)
+            if kind is int and value == math.trunc(value):
+                return math.trunc(value)
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    raise ValueError(f"{name} must be {kind.__name__}, not {value!r}")
+
+
+def _plain(bound: float | None) -> str:
+    return f"{bound:g}" if bound is not None and abs(bound) < 1e6 else f"{bound:,.0f}"
+
+
+def _within(knob: Knob, value: float) -> bool:
+    if math.isnan(value):
+        return False
+    return (knob.low is None or value >= knob.low) and (knob.high is None or value <= knob.high)

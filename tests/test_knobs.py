@@ -1,0 +1,103 @@
+"""Knobs: the rules of any dataclass made of them, what a rule takes and refuses, and how a rate is written."""
+
+import dataclasses
+import math
+import random
+import re
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from labkit.knobs import Rule, checked, knob, rules_of, show_rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Bath:
+    """Settings that have nothing to do with a run."""
+
+    degrees: float = knob(38.0, "Degrees", "of the water", low=30.0, high=44.0)
+    ducks: int | None = knob(None, "Ducks", "that swim along", low=0, high=5_000_000, none_text="all there are")
+    salt: str = knob("sea", "Salt", "from where", choices=("sea", "lake"))
+    song: str = knob("la,la", "Song", "syllables with commas between", form=r"[a-z]{2}(,[a-z]{2})*")
+    guest: str = knob("", "Guest", "who comes along")
+
+
+RULES = {rule.name: rule for rule in rules_of(Bath)}
+
+
+def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None:
+    assert list(RULES) == ["degrees", "ducks", "salt", "song", "guest"]
+    assert [(rule.kind, rule.optional) for rule in RULES.values()] == [
+        (float, False),
+        (int, True),
+        (str, False),
+        (str, False),
+        (str, False),
+    ]
+    assert RULES["ducks"] == Rule("ducks", int, True, None, RULES["ducks"].knob)
+    assert RULES["ducks"].knob.none_text == "all there are"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [
+        ("degrees", 40, 40.0),
+        ("degrees", np.float32(40.5), 40.5),
+        ("ducks", 3.0, 3),
+        ("ducks", None, None),
+        ("guest", "", ""),
+        ("song", "do,re,mi", "do,re,mi"),
+    ],
+)
+def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken: Any) -> None:
+    found = checked(RULES[name], value)
+    assert (found, type(found)) == (taken, type(taken))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("degrees", 45, "degrees must be between 30 and 44, not 45.0"),
+        ("degrees", math.nan, "degrees must be between 30 and 44, not nan"),
+        ("degrees", None, "degrees must be float, not None"),
+        ("ducks", 2.5, "ducks must be int, not 2.5"),
+        ("ducks", True, "ducks must be int, not True"),
+        ("ducks", 6_000_000, "ducks must be between 0 and 5,000,000, not 6000000"),
+        ("salt", "rock", "salt must be one of sea, lake, not 'rock'"),
+        ("song", " ", "song must not be empty"),
+        ("song", "tralala", "song must be such as la,la, not 'tralala'"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_in_a_sentence(name: str, value: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        checked(RULES[name], value)
+
+
+# how a rate is written
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(0, "0"), (5e-5, "5e-5"), (2e-5, "2e-5"), (2.5e-4, "2.5e-4"), (0.1, "1e-1"), (1.0, "1e0"), (1e-10, "1e-10")],
+)
+def test_a_rate_is_written_as_people_write_it(rate: float, text: str) -> None:
+    assert show_rate(rate) == text
+
+
+def test_a_written_rate_is_the_rate_itself_for_any_float() -> None:
+    source = random.Random(0)
+    for _ in range(20_000):
+        (rate,) = struct.unpack("<d", source.randbytes(8))
+        if math.isfinite(rate):
+            assert float(show_rate(rate)) == rate
+
+
+def test_a_written_rate_has_no_digit_more_than_it_needs() -> None:
+    source = random.Random(0)
+    for _ in range(5_000):
+        digits, exponent = source.randint(1, 15), source.randint(-12, 0)
+        mantissa = str(source.randint(10 ** (digits - 1), 10**digits - 1))
+        text = f"{mantissa[0]}.{mantissa[1:]}".rstrip("0").rstrip(".") + f"e{exponent}"
+        assert show_rate(float(text)) == text
