@@ -1,6 +1,5 @@
 """Several runs in one picture: in columns on shared axes, or laid over each other."""
 
-import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +11,7 @@ from labkit.lab.canvas import Canvas, Picture
 from labkit.lab.columns import Columns
 from labkit.lab.overlaid import Overlaid
 from labkit.lab.theme import Theme, theme_named
+from labkit.lab.themed import ThemedPlot
 from labkit.runs import compare
 from labkit.runs.curves import Axis, checked_axis
 from labkit.runs.run import Run
@@ -35,25 +35,13 @@ LAYOUTS: dict[str, Callable[[Theme, Sequence[Run], Sequence[str], Axis], Sheet]]
 Names = Mapping[Path, str]
 
 
-class ComparePlot:
+class ComparePlot(ThemedPlot):
     """The picture of several runs, live ones among them; its size depends on the layout and how many they are."""
 
     def __init__(self, theme: str = "light"):
         """Raises ValueError for a theme that is not in THEMES."""
-        self._lock = threading.RLock()
-        self._theme = theme_named(theme)
+        super().__init__(theme)
         self._shown: Hashable = None
-        self._versions: Hashable = None
-
-    @property
-    def theme(self) -> str:
-        return self._theme.name
-
-    @theme.setter
-    def theme(self, name: str) -> None:
-        """The next draw is in this theme. Raises ValueError for one that is not in THEMES."""
-        with self._lock:
-            self._theme = theme_named(name)
 
     def draw(
         self, runs: Sequence[Run], x: Axis = "step", layout: str = "side by side", names: Names | None = None
@@ -70,9 +58,9 @@ class ComparePlot:
         with self._lock:
             called = _names(runs, names)
             each = ((run.folder, run.created, run.colour) for run in runs)
-            shown = (self._theme, fonts.spoken(), x, layout, *each, *called)
-            versions = tuple(run.version for run in runs)
-            if shown == self._shown and versions == self._versions:
+            shown = (self._looks(), x, layout, *each, *called)
+            state = (shown, tuple(run.version for run in runs))
+            if state == self._drawn:
                 return None
             if shown != self._shown:
                 with garbage.put_off():
@@ -80,7 +68,7 @@ class ComparePlot:
                 self._canvas = Canvas(self._sheet.figure, self._theme)
             self._sheet.update()
             png = self._canvas.png(visible(self._sheet.areas), tuple(area.stamp for area in self._sheet.areas))
-            self._shown, self._versions = shown, versions
+            self._shown, self._drawn = shown, state
             return png
 
 

@@ -1,12 +1,10 @@
 """Pictures of runs: one while it trains, several side by side. No pyplot, and nothing that needs torch."""
 
-import threading
 from collections.abc import Hashable
 from contextlib import nullcontext
 
 import numpy as np
 
-from labkit.lab import fonts
 from labkit.lab.area import Area, Box, visible
 from labkit.lab.canvas import Canvas, Picture, to_png
 from labkit.lab.comparison import ComparePlot, compare_figure
@@ -16,6 +14,7 @@ from labkit.lab.planned import StepAxis
 from labkit.lab.schedules import RatesPlot
 from labkit.lab.score import ScorePlot
 from labkit.lab.theme import COLOURS, THEMES, Theme, colour_of, dashes_of, theme_named
+from labkit.lab.themed import ThemedPlot
 from labkit.runs.run import Run
 
 __all__ = [
@@ -36,34 +35,18 @@ DPI = 120
 PLOTS = [Box(left, top, 4.15, 1.92) for top in (0.54, 3.32) for left in (0.62, 5.55)]
 
 
-class LivePlot:
+class LivePlot(ThemedPlot):
     """One run's picture, drawn again and again while it trains; always of the same size."""
 
     def __init__(self, theme: str = "light"):
         """Raises ValueError for a theme that is not in THEMES."""
-        self._lock = threading.RLock()
-        self._theme = theme_named(theme)
+        super().__init__(theme)
         self._sheet: _Sheet | None = None
-        self._drawn: Hashable = None
-        self._spoken = ""
-
-    @property
-    def theme(self) -> str:
-        return self._theme.name
-
-    @theme.setter
-    def theme(self, name: str) -> None:
-        """The next draw is in this theme. Raises ValueError for one that is not in THEMES."""
-        with self._lock:
-            if name != self._theme.name:
-                self._theme, self._sheet, self._drawn = theme_named(name), None, None
 
     def draw(self, run: Run | None) -> bytes | None:
         """The picture as PNG, of empty axes for None; None when there is nothing new since the last draw."""
         with self._lock:
-            if fonts.spoken() != self._spoken:
-                self._spoken, self._sheet, self._drawn = fonts.spoken(), None, None
-            shown = (run.folder, run.created) if run else None
+            shown = (self._looks(), (run.folder, run.created) if run else None)
             state = (shown, run.version if run else 0)
             if state == self._drawn:
                 return None

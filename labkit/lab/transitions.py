@@ -4,8 +4,7 @@ A CRF that learns gives what its tag scheme forbids the lowest scores, and illeg
 is too low stays near the scores that it was drawn with, and they do not.
 """
 
-import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ from labkit.lab.curves import Array, linear_ticks, up
 from labkit.lab.fonts import drawable, plot_tr
 from labkit.lab.planned import StepAxis, message
 from labkit.lab.theme import Theme, theme_named
+from labkit.lab.themed import ThemedPlot
 from labkit.runs.run import Run
 
 SIZE, DPI = (10.0, 4.8), 120
@@ -66,31 +66,15 @@ def grid_of(learnt: TransitionsLearnt, support: dict[str, int]) -> Grid:
     return Grid(tuple(ordered), scores, allowed, len(types) - len(shown))
 
 
-class TransitionsPlot:
+class TransitionsPlot(ThemedPlot):
     """The picture of one run, drawn anew at every evaluation; always of the same size."""
-
-    def __init__(self, theme: str = "light"):
-        """Raises ValueError for a theme that is not in THEMES."""
-        self._lock = threading.RLock()
-        self._theme = theme_named(theme)
-        self._drawn: Hashable = None
-
-    @property
-    def theme(self) -> str:
-        return self._theme.name
-
-    @theme.setter
-    def theme(self, name: str) -> None:
-        """The next draw is in this theme. Raises ValueError for one that is not in THEMES."""
-        with self._lock:
-            self._theme = theme_named(name)
 
     def draw(self, run: Run | None) -> bytes | None:
         """The picture as PNG, with empty places for what is not known; None when there is nothing new."""
         with self._lock:
             summary = run.summary() if run else None
             told = (run.folder, run.created, run.state, summary.evaluations, summary.plan) if run and summary else None
-            state = (self._theme.name, fonts.spoken(), told)
+            state = (self._looks(), told)
             if state == self._drawn:
                 return None
             self._drawn = state

@@ -279,7 +279,7 @@ def test_a_run_can_be_drawn_while_another_thread_adds_to_it() -> None:
         for each in (adding, *drawing):
             each.result()
     plot.draw(run)
-    assert plot._drawn == ((run.folder, run.created), run.version)
+    assert plot._drawn == ((plot._looks(), (run.folder, run.created)), run.version)
 
 
 # Comparing.

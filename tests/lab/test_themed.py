@@ -1,0 +1,53 @@
+"""What every picture that is drawn again and again does when theme or language change."""
+
+from collections.abc import Callable
+
+import pytest
+
+from labkit.lab import fonts
+from labkit.lab.plots import ComparePlot, LivePlot
+from labkit.lab.themed import ThemedPlot
+from labkit.lab.transitions import TransitionsPlot
+from labkit.runs.run import Run
+from tests.lab.test_plots import run_of
+from tests.runs.samples import events
+
+Draw = Callable[[], bytes | None]
+
+
+@pytest.fixture(params=[LivePlot, ComparePlot, TransitionsPlot])
+def plot(request: pytest.FixtureRequest) -> ThemedPlot:
+    made: ThemedPlot = request.param()
+    return made
+
+
+@pytest.fixture
+def draw(plot: ThemedPlot) -> Draw:
+    run: Run = run_of(events(steps=20))
+    return lambda: plot.draw([run, run] if isinstance(plot, ComparePlot) else run)  # type: ignore[attr-defined]
+
+
+def test_another_theme_is_drawn_anew_and_the_same_one_is_not(plot: ThemedPlot, draw: Draw) -> None:
+    light = draw()
+    plot.theme = "light"
+    assert draw() is None
+    plot.theme = "dark"
+    assert plot.theme == "dark"
+    assert draw() not in (None, light)
+    plot.theme = "light"
+    assert draw() == light
+
+
+def test_another_language_is_drawn_anew(plot: ThemedPlot, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert draw()
+    assert draw() is None
+    monkeypatch.setattr(fonts, "spoken", lambda: "fr")
+    assert draw()
+
+
+def test_an_unknown_theme_is_refused_and_the_one_before_stays(plot: ThemedPlot) -> None:
+    with pytest.raises(ValueError, match="theme must be one of light, dark, not 'sepia'"):
+        plot.theme = "sepia"
+    assert plot.theme == "light"
+    with pytest.raises(ValueError, match="theme must be one of light, dark, not 'sepia'"):
+        type(plot)("sepia")
