@@ -23,7 +23,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class Picture(Figure):
-    """A figure that a notebook shows as a picture, though nobody imported pyplot."""
+    """A figure that a notebook shows by itself, without pyplot, which would keep each one until it is closed."""
 
     _png: bytes | None = None
 

@@ -1,4 +1,4 @@
-"""Pictures of runs: one while it trains, several side by side. No pyplot, and nothing that needs torch."""
+"""Pictures of runs: one while it trains, several side by side. All of it works where torch is not installed."""
 
 from collections.abc import Hashable
 from contextlib import nullcontext
