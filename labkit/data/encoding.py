@@ -220,12 +220,12 @@ class Encoder:
 
     def collate(self, windows: Windows) -> Batch:
         """Windows as one padded batch, on the CPU; unpadded and end to end they are `windows` itself."""
-        lengths = torch.from_numpy(np.diff(windows.word_starts))
+        lengths = torch.from_numpy(windows.word_counts)
         pieces, attention = _padded(windows.pieces, windows.lengths, self.padding, self.max_pieces)
-        first, mask = _padded(windows.first, lengths.numpy(), 0, self.max_pieces)
+        first, mask = _padded(windows.first, windows.word_counts, 0, self.max_pieces)
         tags = torch.zeros_like(first)
         if len(windows.tags):
-            tags = _padded(windows.tags, lengths.numpy(), 0, self.max_pieces)[0]
+            tags = _padded(windows.tags, windows.word_counts, 0, self.max_pieces)[0]
         tokens = len(windows.pieces)
         return Batch(pieces, attention.long(), first, tags, mask, lengths, tokens, windows.words)
 

@@ -69,6 +69,11 @@ class Windows(Sequence[Window]):
         return np.diff(self.piece_starts)
 
     @cached_property
+    def word_counts(self) -> Array:
+        """Words of each window, (windows,) int64."""
+        return np.diff(self.word_starts)
+
+    @cached_property
     def sentence_starts(self) -> Array:
         """The first word of each sentence, and the number of all words at the end, (sentences + 1,) int64."""
         begins = np.flatnonzero(np.diff(self.sentence, prepend=-1))
@@ -84,7 +89,7 @@ class Windows(Sequence[Window]):
 
     def word_places(self, chosen: Array) -> Array:
         """Where the words of the chosen windows lie in `first` and `tags`, (their words,) int64."""
-        return ragged(self.word_starts[chosen], np.diff(self.word_starts)[chosen])
+        return ragged(self.word_starts[chosen], self.word_counts[chosen])
 
     def arrays(self) -> dict[str, Array]:
         """All of it by name; `Windows(**arrays)` is the way back."""

@@ -118,10 +118,9 @@ class _Training:
     def events(self) -> Iterator[Event]:
         yield from self._prepare()
         order = np.random.default_rng(self.config.seed)
-        train = self.shop.train
-        words = np.diff(train.word_starts)
-        for epoch in range(self.config.epochs):
-            batches = epoch_batches(train.lengths, words, self.config.batch_size, self.config.token_budget, order)
+        config, train = self.config, self.shop.train
+        for epoch in range(config.epochs):
+            batches = epoch_batches(train.lengths, train.word_counts, config.batch_size, config.token_budget, order)
             yield from self._epoch(epoch, batches)
             if not self.stopping:
                 yield from self._evaluate(epoch + 1)
