@@ -15,6 +15,7 @@ from pathlib import Path
 
 from labkit.data.cleaning import Cleaned, clean
 from labkit.data.conll import Part, Raw
+from labkit.data.sources import opened
 from labkit.data.tags import Span
 
 TYPE = "ENTITY"  # the table tells none
@@ -56,10 +57,8 @@ def read_table(path: Path, shown: str) -> Table:
 
     Raises ValueError with file, line and what was expected.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{shown}: cannot be read: {error.strerror}") from None
+    with opened(path, shown) as file:
+        data = file.read()
     text, notes = _decoded(data, shown)
     records = _records(text, shown)
     line, header = next(records, (1, []))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labkit.data.sources import opened
 from labkit.data.tags import TAG, TAG_HELP
 
 LONG_SENTENCE = 1000  # words; no writer writes such sentences, files without blank lines do
@@ -52,10 +53,8 @@ def read(path: Path, shown: str) -> Part:
 
     Raises ValueError with file, line and what was expected.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{shown}: cannot be read: {error.strerror}") from None
+    with opened(path, shown) as file:
+        data = file.read()
     part = Part(shown, hashlib.sha256(data).hexdigest(), [])
     data = _checked(data, shown)
     _Reader(part).read(data)

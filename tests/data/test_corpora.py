@@ -4,11 +4,12 @@ import hashlib
 import random
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from labkit.data import assets
-from labkit.data.corpora import Corpus, Sentence, Span, corpus_menu, read_corpus, spans
+from labkit.data.corpora import Corpus, Sentence, Span, corpus_menu, find_corpus, read_corpus, spans
 
 BIO = "EU\tB-ORG\nrejects\tO\n\nPeter\tB-PER\nBlackburn\tI-PER\n\nin\tO\nUtrecht\tB-LOC\n\n"
 
@@ -373,13 +374,14 @@ def test_a_corpus_without_entities_has_the_tag_o_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(self: Path) -> bytes:
+    def refused(self: Path, mode: str) -> BinaryIO:
         raise PermissionError(13, "Permission denied")
 
     place = folder(tmp_path, train=BIO)
-    monkeypatch.setattr(Path, "read_bytes", refused)
-    with pytest.raises(ValueError, match=r"train\.txt: cannot be read: Permission denied"):
-        read_corpus(place)
+    monkeypatch.setattr(Path, "open", refused)
+    for read in (read_corpus, lambda corpus: find_corpus(corpus).sha256()):
+        with pytest.raises(ValueError, match=r"train\.txt: cannot be read: Permission denied"):
+            read(place)
 
 
 @pytest.mark.parametrize("seed", range(60))
