@@ -1,6 +1,5 @@
 """The tuning lab: settings, Train and Stop, live plots, all runs, their comparison, and a place to try them."""
 
-import base64
 import html
 import math
 import threading
@@ -14,24 +13,26 @@ import ipywidgets as widgets
 from labkit import garbage
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_menu
-from labkit.data.corpora import corpus_menu, read_corpus
+from labkit.data.corpora import corpus_menu
 from labkit.lab import language, marking, timebar, words
 from labkit.lab.controls import Controls
-from labkit.lab.language import LANGUAGES, choose, retold, tr
+from labkit.lab.forecast import Forecast
+from labkit.lab.language import choose, retold, tr
 from labkit.lab.mistakes import Mistakes
 from labkit.lab.overview import Overview
 from labkit.lab.page import all_widgets, button, card, language_switch, line, set_shown, set_text
+from labkit.lab.pictures import RunPictures
 from labkit.lab.refresher import Refresher
+from labkit.lab.shown import Shown
 from labkit.lab.subshells import answer_at_once
 from labkit.lab.tryit import TryIt
-from labkit.presets import defaults, warnings
-from labkit.runs.compare import estimate, names
+from labkit.presets import defaults
+from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
 from labkit.training import launch
 
 if TYPE_CHECKING:
-    from labkit.lab.plots import LivePlot, Picture
-    from labkit.lab.transitions import TransitionsPlot
+    from labkit.lab.plots import Picture
 
 launch.warm()  # takes seconds; by the time that somebody presses Train it is done
 
@@ -40,18 +41,9 @@ SHARED_CORES = 1 / 75  # of a core for looking and drawing, while a run computes
 ALONE = 1 / 8
 SETTLED_S = 0.3  # without a change, settings have come to rest
 SETTLED_AT_LAST_S = 2.0
-REREAD_S = 3.0  # after which a corpus that could not be read is read again
 AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
-BLANK = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
-)
 CARDS = ("SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT")
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
-FONT_HINT = (
-    "No Chinese font was found, so pictures are in English, with … for Chinese names. Install one (Debian and Ubuntu: "
-    "apt-get install fonts-noto-cjk; Fedora: dnf install google-noto-sans-cjk-fonts; macOS and Windows have one), then "
-    "restart the kernel."
-)
 
 
 class TuningLab:
@@ -76,16 +68,11 @@ class TuningLab:
             choose(language)
         self.store = RunStore(Path(runs) if runs is not None else None)
         self._lock = threading.RLock()
-        self._plans: dict[Any, tuple[int, int, int] | str] = {}
-        self._shown: Run | None = None
+        self._forecast, self._shown = Forecast(), Shown()
         self._listed: Hashable = None
-        self._hinted: Hashable = None
-        self._planned: Hashable = None
         self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None
-        self._changed_at = self._refused_at = -math.inf
-        self._ticked: set[str] = set()
-        self._began: set[str] = set()
+        self._changed_at = -math.inf
         with garbage.put_off():
             self._make(config or defaults())
             self._refresher = Refresher(self._refresh)
@@ -164,16 +151,10 @@ class TuningLab:
         self.language_switch = language_switch(self._language_chosen)
         self._plan, self._status = line("labkit-plan"), line("labkit-status")
         self._told, self._failure, self._about = line("labkit-told"), line("labkit-failure"), line("labkit-about")
-        self._queue, self._font_hint = line("labkit-queue"), line("labkit-font-hint")
-        self._time, self._operators = line("labkit-spent"), line("labkit-operators")
-        self._live: LivePlot | None = None
-        self.picture_widget = widgets.Image(value=BLANK, format="png", layout={"width": "100%", "max_width": "1100px"})
-        self.picture_widget.add_class("labkit-live-picture")
-        self._learnt: TransitionsPlot | None = None
-        self.transitions_widget = widgets.Image(
-            value=BLANK, format="png", layout={"width": "100%", "max_width": "1100px"}
-        )
-        self.transitions_widget.add_class("labkit-transitions")
+        self._queue, self._time, self._operators = (line(f"labkit-{name}") for name in ("queue", "spent", "operators"))
+        self._pictures = RunPictures()
+        self.picture_widget, self.transitions_widget = self._pictures.curves, self._pictures.transitions
+        self._font_hint = self._pictures.hint
         self.overview = Overview(self.store, lambda: self._refresher.poke(), self._tell)
         self.tryit, self.mistakes = TryIt(), Mistakes()
         self.view = self._page()
@@ -290,7 +271,7 @@ class TuningLab:
             if queued and not live:
                 self._nudge()
             self._list(runs)
-            self._shown = self._run_to_show(runs, live)
+            self._shown.follow(runs, live, self.overview.table.selected)
             self._say(runs, live, queued, self._titles)
             self.overview.refresh(runs)
             on_cpu = any(run.plan is not None and run.plan.device == "cpu" for run in live)
@@ -311,25 +292,9 @@ class TuningLab:
             self._nudging = threading.Thread(target=launch.start_next, args=(self.store.folder,), name="labkit-nudge")
             self._nudging.start()
 
-    def _run_to_show(self, runs: list[Run], live: list[Run]) -> Run | None:
-        """What was ticked or began last; until then the live run, else the newest that has begun."""
-        by_id = {run.folder.name: run for run in runs}
-        news = [id for id in self.overview.table.selected if id not in self._ticked and id in by_id]
-        news = [id for id in news if by_id[id].state != "queued" or not live]  # its turn will come
-        news += [run.folder.name for run in live if run.folder.name not in self._began]
-        self._ticked = set(self.overview.table.selected)
-        self._began |= {run.folder.name for run in live}
-        if news:
-            return by_id[news[-1]]
-        if self._shown is not None and self._shown.folder.name in by_id:
-            return by_id[self._shown.folder.name]
-        begun = [run for run in runs if run.state != "queued"]
-        newest = live or begun or runs
-        return newest[-1] if newest else None
-
     def _say(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
-        run = self._shown
-        set_text(self._plan, self._plan_words(runs))
+        run = self._shown.run
+        set_text(self._plan, self._forecast.told(self.controls.config(), runs, self._listed))
         set_text(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
         set_text(self._failure, words.failure(run))
         set_text(self._about, words.about(run))
@@ -346,60 +311,7 @@ class TuningLab:
                 setattr(pressed, name, value)
                 answer_at_once(pressed)
 
-    def _plan_words(self, runs: list[Run]) -> str:
-        config = self.controls.config()
-        counted = self._count(config)
-        if isinstance(counted, str):
-            return words.plan(None, [], counted)
-        asked = (self._listed, config, counted)
-        if asked != self._planned:  # judging by a thousand runs takes as long as drawing
-            train = min(counted[0], config.train_limit or counted[0])
-            self._planned = asked
-            self._judged = words.plan(estimate(runs, config, *counted), warnings(config, train))
-        return self._judged
-
-    def _count(self, config: RunConfig) -> tuple[int, int, int] | str:
-        """Training, dev and test sentences of the corpus, or why there are none: then it is soon read again."""
-        key = (config.corpus, config.dev_share, config.repair_tags)
-        if isinstance(self._plans.get(key), str) and time.monotonic() > self._refused_at + REREAD_S:
-            del self._plans[key]  # it may have been mended meanwhile
-        if key not in self._plans:
-            try:
-                corpus = read_corpus(config.corpus, dev_share=config.dev_share, repair=config.repair_tags)
-                self._plans[key] = len(corpus.train), len(corpus.dev), len(corpus.test)
-            except (ValueError, OSError) as problem:
-                self._plans[key], self._refused_at = str(problem), time.monotonic()
-        return self._plans[key]
-
     def _draw(self) -> None:
-        if self._live is None:
-            from labkit.lab.plots import LivePlot
-
-            self._live = LivePlot()
-        self._live.theme = self.overview.theme
-        png = self._live.draw(self._shown)
-        if png is not None:
-            self.picture_widget.value = png
-        self._draw_transitions()
+        self._pictures.draw(self._shown.run, self.overview.theme)
         self.overview.draw()
-        self._hint_at_fonts()
-
-    def _draw_transitions(self) -> None:
-        if self._learnt is None:
-            from labkit.lab.transitions import TransitionsPlot
-
-            self._learnt = TransitionsPlot()
-        self._learnt.theme = self.overview.theme
-        png = self._learnt.draw(self._shown)
-        if png is not None:
-            self.transitions_widget.value = png
-
-    def _hint_at_fonts(self) -> None:
-        """Tells what is missing where a picture would have Chinese in it, and no font to draw it with."""
-        from labkit.lab.fonts import drawable
-
-        if self._hinted == self._listed:
-            return
-        self._hinted, wanted = self._listed, [LANGUAGES[self._spoken], *self._titles.values()]
-        missing = any(drawable(text) != text for text in wanted)
-        set_text(self._font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
+        self._pictures.hint_at_fonts(list(self._titles.values()))

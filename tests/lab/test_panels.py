@@ -3,7 +3,7 @@ import time
 import pytest
 
 from labkit.config import RunConfig
-from labkit.lab import language, panels
+from labkit.lab import forecast, language, panels, pictures
 from labkit.lab.panels import TuningLab
 from labkit.training import launch
 from tests.runs.samples import write_run
@@ -169,18 +169,18 @@ def test_the_table_is_there_at_once_and_pictures_follow_without_moving_anything(
     lab = TuningLab(config=config)
     try:
         assert [row["id"] for row in lab.overview.table.rows] == ["run-0001"]
-        assert lab.picture_widget.value == panels.BLANK
+        assert lab.picture_widget.value == pictures.BLANK
         monkeypatch.undo()
         lab._refresher.poke()
-        until(lambda: lab.picture_widget.value != panels.BLANK)
+        until(lambda: lab.picture_widget.value != pictures.BLANK)
     finally:
         lab.close()
 
 
 def test_the_time_is_judged_again_only_for_other_settings_or_runs(lab, config, runs_folder, monkeypatch):
     judged = []
-    original = panels.estimate
-    monkeypatch.setattr(panels, "estimate", lambda *args: judged.append(args) or original(*args))
+    original = forecast.estimate
+    monkeypatch.setattr(forecast, "estimate", lambda *args: judged.append(args) or original(*args))
     for _ in range(3):
         lab._refresh()
     before = len(judged)
@@ -301,7 +301,7 @@ def test_closing_ends_the_thread_and_leaves_runs_alone(lab, config):
 
 
 def test_what_the_crf_has_learnt_is_shown_as_soon_as_a_run_was_evaluated(lab):
-    until(lambda: len(lab.transitions_widget.value) > len(panels.BLANK))
+    until(lambda: len(lab.transitions_widget.value) > len(pictures.BLANK))
     before = lab.transitions_widget.value
     run = lab.start()
     run.wait(60)

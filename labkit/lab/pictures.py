@@ -1,0 +1,73 @@
+"""The pictures of the run that the page shows: its curves, and what its CRF has learnt."""
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+
+from labkit.lab.language import LANGUAGES, current, tr
+from labkit.lab.page import line, set_text
+from labkit.runs.run import Run
+
+if TYPE_CHECKING:
+    from labkit.lab.plots import LivePlot
+    from labkit.lab.transitions import TransitionsPlot
+
+BLANK = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
+)
+FONT_HINT = (
+    "No Chinese font was found, so pictures are in English, with … for Chinese names. Install one (Debian and Ubuntu: "
+    "apt-get install fonts-noto-cjk; Fedora: dnf install google-noto-sans-cjk-fonts; macOS and Windows have one), then "
+    "restart the kernel."
+)
+
+
+class RunPictures:
+    """`curves` and `transitions` are images on the page, `hint` is a line for what they cannot be written with.
+
+    Nothing here imports matplotlib before the first draw: that takes longer than listing a thousand runs.
+    """
+
+    def __init__(self) -> None:
+        self.curves, self.transitions = _image("labkit-live-picture"), _image("labkit-transitions")
+        self.hint = line("labkit-font-hint")
+        self._plots: list[tuple[widgets.Image, LivePlot | TransitionsPlot]] = []
+        self._hinted: list[str] = []
+
+    def draw(self, run: Run | None, theme: str) -> None:
+        """Draws what is new."""
+        for image, plot in self._made():
+            plot.theme = theme
+            png = plot.draw(run)
+            if png is not None:
+                image.value = png
+
+    def _made(self) -> "list[tuple[widgets.Image, LivePlot | TransitionsPlot]]":
+        if not self._plots:
+            from labkit.lab.plots import LivePlot
+            from labkit.lab.transitions import TransitionsPlot
+
+            self._plots = [(self.curves, LivePlot()), (self.transitions, TransitionsPlot())]
+        return self._plots
+
+    def hint_at_fonts(self, names: Sequence[str]) -> None:
+        """Tells what is missing where a picture would have Chinese in it, and no font to draw it with.
+
+        Args:
+            names: of runs.
+        """
+        from labkit.lab.fonts import drawable
+
+        wanted = [LANGUAGES[current()], *names]
+        if wanted != self._hinted:
+            self._hinted = wanted
+            missing = any(drawable(text) != text for text in wanted)
+            set_text(self.hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
+
+
+def _image(name: str) -> widgets.Image:
+    image = widgets.Image(value=BLANK, format="png", layout={"width": "100%", "max_width": "1100px"})
+    image.add_class(name)
+    return image
