@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from labkit import folders
 from labkit.data.pins import CORPORA
@@ -34,7 +34,7 @@ class Source:
 
 
 @contextlib.contextmanager
-def opened(path: Path, shown: str) -> Iterator[BinaryIO]:
+def opened(path: Path, shown: str) -> Iterator[BufferedReader]:
     """A file to read bytes from. Raises ValueError, which calls it as `shown`, where it cannot be opened or read."""
     try:
         with path.open("rb") as file:

@@ -4,7 +4,7 @@ import hashlib
 import random
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import NoReturn
 
 import pytest
 
@@ -374,7 +374,7 @@ def test_a_corpus_without_entities_has_the_tag_o_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(self: Path, mode: str) -> BinaryIO:
+    def refused(self: Path, mode: str) -> NoReturn:
         raise PermissionError(13, "Permission denied")
 
     place = folder(tmp_path, train=BIO)
