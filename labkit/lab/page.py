@@ -1,10 +1,12 @@
 """The plain widgets that the page of the lab is made of, and how they are changed: only where something is new."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
+from labkit.lab import marking, timebar
 from labkit.lab.language import LANGUAGES, current
 from labkit.lab.subshells import answer_at_once
 
@@ -23,10 +25,27 @@ def line(name: str) -> widgets.HTML:
     return made
 
 
-def card(*children: widgets.Widget) -> widgets.VBox:
-    made = widgets.VBox(children)
-    made.add_class("labkit-card")
+def row(name: str, *children: widgets.Widget) -> widgets.HBox:
+    made = widgets.HBox(children)
+    made.add_class(name)
     return made
+
+
+def column(name: str, *children: widgets.Widget) -> widgets.VBox:
+    made = widgets.VBox(children)
+    made.add_class(name)
+    return made
+
+
+def card(*children: widgets.Widget) -> widgets.VBox:
+    return column("labkit-card", *children)
+
+
+def style_sheet() -> widgets.HTML:
+    """How all looks but the table and the controls, which bring their own sheets; takes no room."""
+    sheets = (Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8") for name in ("panels", "errors"))
+    colours = timebar.style() + marking.style()
+    return widgets.HTML(f"<style>{''.join(sheets)}{colours}</style>", layout={"display": "none"})
 
 
 def language_switch(chosen: Callable[[str], None]) -> widgets.ToggleButtons:
@@ -42,6 +61,13 @@ def set_text(widget: widgets.HTML, text: str) -> None:
     if widget.value != text:
         widget.value = text
     set_shown(widget, bool(text))
+
+
+def set_on(button: widgets.Button, name: str, value: Any) -> None:
+    """`name` is what is set on the button: its `description`, or whether it is `disabled`."""
+    if getattr(button, name) != value:
+        setattr(button, name, value)
+        answer_at_once(button)
 
 
 def set_shown(widget: widgets.Widget, shown: bool) -> None:

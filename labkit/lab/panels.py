@@ -14,13 +14,12 @@ from labkit import garbage
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_menu
 from labkit.data.corpora import corpus_menu
-from labkit.lab import language, marking, timebar, words
+from labkit.lab import language, page, timebar, words
 from labkit.lab.controls import Controls
 from labkit.lab.forecast import Forecast
 from labkit.lab.language import choose, retold, tr
 from labkit.lab.mistakes import Mistakes
 from labkit.lab.overview import Overview
-from labkit.lab.page import all_widgets, button, card, language_switch, line, set_shown, set_text
 from labkit.lab.pictures import RunPictures
 from labkit.lab.refresher import Refresher
 from labkit.lab.shown import Shown
@@ -128,7 +127,7 @@ class TuningLab:
         self._refresher.stop()
         if _OPEN.get(self.store.folder) is self:
             del _OPEN[self.store.folder]
-        for widget in all_widgets(self.view):
+        for widget in page.all_widgets(self.view):
             widget.close()
 
     def __repr__(self) -> str:
@@ -145,13 +144,14 @@ class TuningLab:
     def _make(self, config: RunConfig) -> None:
         self.controls = Controls(config, corpora=corpus_menu(), encoders=encoder_menu())
         self.controls.on_change(self._settings_changed)
-        self.train_button = button("play", "labkit-train", self._train_pressed, "primary")
-        self.stop_button = button("stop", "labkit-stop", lambda: self.stop())
-        self.empty_button = button("times", "labkit-empty", self._empty_pressed)
-        self.language_switch = language_switch(self._language_chosen)
-        self._plan, self._status = line("labkit-plan"), line("labkit-status")
-        self._told, self._failure, self._about = line("labkit-told"), line("labkit-failure"), line("labkit-about")
-        self._queue, self._time, self._operators = (line(f"labkit-{name}") for name in ("queue", "spent", "operators"))
+        self.train_button = page.button("play", "labkit-train", self._train_pressed, "primary")
+        self.stop_button = page.button("stop", "labkit-stop", lambda: self.stop())
+        self.empty_button = page.button("times", "labkit-empty", self._empty_pressed)
+        self.language_switch = page.language_switch(self._language_chosen)
+        self._plan, self._status = page.line("labkit-plan"), page.line("labkit-status")
+        self._told, self._queue = page.line("labkit-told"), page.line("labkit-queue")
+        self._failure, self._about = page.line("labkit-failure"), page.line("labkit-about")
+        self._time, self._operators = page.line("labkit-spent"), page.line("labkit-operators")
         self._pictures = RunPictures()
         self.picture_widget, self.transitions_widget = self._pictures.curves, self._pictures.transitions
         self._font_hint = self._pictures.hint
@@ -160,36 +160,23 @@ class TuningLab:
         self.view = self._page()
 
     def _page(self) -> widgets.Widget:
-        css = "".join(
-            Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8") for name in ("panels", "errors")
-        )
-        style = widgets.HTML(f"<style>{css}{timebar.style()}{marking.style()}</style>")
-        style.layout.display = "none"
         buttons = widgets.HBox([self.train_button, self.stop_button])
         self._queue_line = widgets.HBox(
             [self._queue, self.empty_button], layout={"display": "none", "flex_flow": "row wrap"}
         )
-        go = widgets.HBox([buttons, self._plan])
-        go.add_class("labkit-go")
         self._titles_of_cards = {title: widgets.HTML() for title in CARDS}
         self._footer = widgets.HTML()
         self._speak()
-        head = widgets.HBox([self._titles_of_cards["SETTINGS"], self.language_switch])
-        head.add_class("labkit-head")
-        settings = card(head, self.controls.main, go, self._told, self.controls.advanced)
-        run = card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
+        head = page.row("labkit-head", self._titles_of_cards["SETTINGS"], self.language_switch)
+        go = page.row("labkit-go", buttons, self._plan)
+        settings = page.card(head, self.controls.main, go, self._told, self.controls.advanced)
+        run = page.card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
         pictures = [self._font_hint, self.picture_widget, self._time, self._operators, self.transitions_widget]
-        left, right = widgets.VBox([settings, run]), widgets.VBox(pictures)
-        left.add_class("labkit-left")
-        right.add_class("labkit-right")
-        top = widgets.HBox([left, right])
-        top.add_class("labkit-top")
-        runs = card(self._titles_of_cards["RUNS"], *self.overview.widgets())
-        errors = card(self._titles_of_cards["ERRORS"], self.mistakes.widget)
-        trying = card(self._titles_of_cards["TRY IT"], self.tryit.widget)
-        page = widgets.VBox([style, top, runs, errors, trying, self._footer])
-        page.add_class("labkit-lab")
-        return page
+        top = page.row("labkit-top", page.column("labkit-left", settings, run), page.column("labkit-right", *pictures))
+        runs = page.card(self._titles_of_cards["RUNS"], *self.overview.widgets())
+        errors = page.card(self._titles_of_cards["ERRORS"], self.mistakes.widget)
+        trying = page.card(self._titles_of_cards["TRY IT"], self.tryit.widget)
+        return page.column("labkit-lab", page.style_sheet(), top, runs, errors, trying, self._footer)
 
     def _language_chosen(self, name: str) -> None:
         choose(name)
@@ -207,10 +194,8 @@ class TuningLab:
     def _speak_again(self) -> None:
         """Says all of it anew, as somebody chose another language, in this lab or in another one."""
         self._speak()
-        self.controls.speak()
-        self.overview.speak()
-        self.mistakes.speak()
-        self.tryit.speak()
+        for part in (self.controls, self.overview, self.mistakes, self.tryit):
+            part.speak()
 
     def _tick(self, run: Run) -> None:
         """Puts a new run beside those that are ticked; of more than AUTO_TICKED the oldest one makes room for it."""
@@ -238,8 +223,7 @@ class TuningLab:
         except (ValueError, OSError) as problem:
             self._tell(retold(str(problem)))
         finally:
-            self.train_button.disabled = False
-            answer_at_once(self.train_button)
+            page.set_on(self.train_button, "disabled", False)
 
     def _settings_changed(self, _: RunConfig) -> None:
         self._changed_at = time.monotonic()
@@ -250,7 +234,7 @@ class TuningLab:
         self._refresher.poke()
 
     def _tell(self, problem: str) -> None:
-        set_text(self._told, f'<div class="labkit-problem">{html.escape(problem)}</div>' if problem else "")
+        page.set_text(self._told, f'<div class="labkit-problem">{html.escape(problem)}</div>' if problem else "")
 
     # --- looking and drawing
 
@@ -294,22 +278,16 @@ class TuningLab:
 
     def _say(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
         run = self._shown.run
-        set_text(self._plan, self._forecast.told(self.controls.config(), runs, self._listed))
-        set_text(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
-        set_text(self._failure, words.failure(run))
-        set_text(self._about, words.about(run))
-        set_text(self._time, timebar.strip(run))
-        set_text(self._operators, timebar.operators(run))
-        set_text(self._queue, words.queue(queued, titles))
-        set_shown(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
-        label = tr("Train next") if live or queued else tr("Train")
-        for pressed, name, value in (
-            (self.train_button, "description", label),
-            (self.stop_button, "disabled", not live),
-        ):
-            if getattr(pressed, name) != value:
-                setattr(pressed, name, value)
-                answer_at_once(pressed)
+        page.set_text(self._plan, self._forecast.told(self.controls.config(), runs, self._listed))
+        page.set_text(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
+        page.set_text(self._failure, words.failure(run))
+        page.set_text(self._about, words.about(run))
+        page.set_text(self._time, timebar.strip(run))
+        page.set_text(self._operators, timebar.operators(run))
+        page.set_text(self._queue, words.queue(queued, titles))
+        page.set_shown(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
+        page.set_on(self.train_button, "description", tr("Train next") if live or queued else tr("Train"))
+        page.set_on(self.stop_button, "disabled", not live)
 
     def _draw(self) -> None:
         self._pictures.draw(self._shown.run, self.overview.theme)
