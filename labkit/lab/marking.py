@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from labkit.lab.language import tr
-from labkit.lab.theme import THEMES, Theme
+from labkit.lab.theme import Theme, css_variables
 from labkit.runs.errors import CORRECT, INVENTED, MISSED, WRONG_BOUNDARY, WRONG_TYPE, Entity, Finding
 
 KINDS = (CORRECT, MISSED, INVENTED, WRONG_TYPE, WRONG_BOUNDARY)
@@ -13,9 +13,8 @@ _PLACES = {CORRECT: 2, MISSED: 1, INVENTED: 3, WRONG_TYPE: 0, WRONG_BOUNDARY: 4}
 
 
 def style() -> str:
-    """The colours of the kinds of error, as CSS variables, for JupyterLab's light and dark themes."""
-    light, dark = (_colours(THEMES[name]) for name in ("light", "dark"))
-    return f'.labkit-lab {{{light}}}\n[data-jp-theme-light="false"] .labkit-lab {{{dark}}}\n'
+    """The colours of the kinds of error, as CSS variables."""
+    return css_variables(_colours)
 
 
 def _colours(theme: Theme) -> str:

@@ -1,5 +1,6 @@
 """Colours of every picture: one set for JupyterLab's light theme, one for its dark one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,6 +76,16 @@ def theme_named(name: str) -> Theme:
     if name not in THEMES:
         raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {name!r}")
     return THEMES[name]
+
+
+def css_variables(told: Callable[[Theme], str]) -> str:
+    """CSS variables of the lab's page, one set for JupyterLab's light theme and one for its dark one.
+
+    Args:
+        told: all variables of a theme, each as `--name: value;`.
+    """
+    light, dark = told(THEMES["light"]), told(THEMES["dark"])
+    return f'.labkit-lab {{{light}}}\n[data-jp-theme-light="false"] .labkit-lab {{{dark}}}\n'
 
 
 def colour_of(run: Run, theme: str = "light") -> str:

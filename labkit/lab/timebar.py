@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labkit.lab import words
 from labkit.lab.language import tr
-from labkit.lab.theme import THEMES, Theme
+from labkit.lab.theme import Theme, css_variables
 from labkit.runs.run import Run
 from labkit.runs.spent import PARTS, PartSpent, parts_of, percent
 
@@ -21,9 +21,8 @@ _OTHER = {"light": "#b5b5b5", "dark": "#5c5c5c"}
 
 
 def style() -> str:
-    """The colours of the parts, as CSS variables, for JupyterLab's light and dark themes."""
-    light, dark = (_colours(THEMES[name]) for name in ("light", "dark"))
-    return f'.labkit-lab {{{light}}}\n[data-jp-theme-light="false"] .labkit-lab {{{dark}}}\n'
+    """The colours of the parts, as CSS variables."""
+    return css_variables(_colours)
 
 
 def _colours(theme: Theme) -> str:
