@@ -110,8 +110,7 @@ class _Column:
         put_marked(self.dev, drawn.at, drawn.dev_loss)
         put_marked(self.f1, drawn.at, drawn.f1)
         for group, line in self.lines.items():
-            rates = drawn.rates.get(group, np.full(len(drawn.x), np.nan))
-            put(line, drawn.x, np.where(rates > 0, rates, np.nan))
+            put(line, drawn.x, drawn.shown_rates(group))
         say(self.standing, standing(self.run) + (" ★" if best else ""))
         latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
         say(self.loss.note, f"{plot_tr('dev')} {latest[0]:.3f}" if len(latest) else "")

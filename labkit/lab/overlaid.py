@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.text import Text
 
 from labkit.lab.area import WORDS, Area, Box, put, put_marked, say
@@ -67,8 +66,7 @@ class Overlaid:
     def _draw_rates(self, drawn: Sequence[Drawn]) -> None:
         for area, group, lines in zip(self.plots[2:], ("encoder", "head"), self.rates, strict=True):
             for each, line in zip(drawn, lines, strict=True):
-                rates = each.rates.get(group, np.full(len(each.x), np.nan))
-                put(line, each.x, np.where(rates > 0, rates, np.nan))
+                put(line, each.x, each.shown_rates(group))
             fit_rates([area], [rate for run in self.curves.runs for rate in notable_rates(run, [group])])
 
 

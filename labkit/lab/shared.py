@@ -25,6 +25,11 @@ class Drawn:
     f1: Array
     dev_loss: Array
 
+    def shown_rates(self, group: str) -> Array:
+        """Of one group, by step; NaN where there is none, and for 0, which has no place on a logarithmic axis."""
+        rates = self.rates.get(group, np.full(len(self.x), np.nan))
+        return np.where(rates > 0, rates, np.nan)
+
 
 class Curves:
     """Runs' curves along one axis, made anew only for runs that have changed."""

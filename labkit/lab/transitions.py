@@ -106,11 +106,9 @@ def transitions_figure(run: Run | None, theme: str = "light") -> Picture:
 
 
 def _nothing(run: Run | None) -> str:
-    if run is None:
-        return plot_tr("no run yet")
-    if run.config and run.config.decoder != "crf":
+    if run and run.config and run.config.decoder != "crf":
         return plot_tr("this run has no CRF")
-    return plot_tr("not told by this run") if run.is_final else plot_tr("waiting for the first evaluation")
+    return _nothing_counted(run)
 
 
 def _head(area: Area, title: str, grid: Grid) -> None:
