@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+MEETING_STEPS = 10  # from one step at which all of them report and listen to the next: either costs a transfer
+
 _kept: list[Any] = []  # the store lives in the main process: the others may still be reading when it goes on
 
 

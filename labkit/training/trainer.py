@@ -6,6 +6,7 @@
 is the whole interface. Nothing here draws, and no thread is started; a recorder drains the events into a file.
 """
 
+import functools
 import math
 import statistics
 import time
@@ -27,19 +28,17 @@ from labkit.events import (
     Event,
     GroupsAudited,
     PhaseEntered,
-    RateAsked,
-    RateChanged,
     RunFinished,
     StepDone,
-    StopAsked,
     TimeSpent,
-    controls_of,
 )
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.training.evaluation import Evaluation, evaluate, transitions_learnt
 from labkit.training.failures import Diverged, failure_of
 from labkit.training.keeping import keep_predictions
+from labkit.training.listening import Listener
 from labkit.training.profiler import StepProfiler
+from labkit.training.ranks import MEETING_STEPS
 from labkit.training.stepping import Step, take_step
 from labkit.training.stopwatch import Stopwatch
 from labkit.training.workshop import (
@@ -49,12 +48,10 @@ from labkit.training.workshop import (
     open_accelerator,
     open_workshop,
     read_for,
-    thaw,
 )
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went
-REPORT_STEPS = 10  # with several processes, which must report at the same step
 EXPLODED = 10.0  # times the untrained tagger's loss, over the last few steps
 
 
@@ -92,17 +89,15 @@ class _Training:
         self.began = began
         self.step = 0
         self.tokens = 0
-        self.stopping = False
         self.shop: Workshop
         self.watch: Stopwatch
         self.profiler: StepProfiler
+        self.listener: Listener
         self._pending: list[_Pending] = []
         self._reported = self._timed = 0.0
         self._recent: deque[float] = deque(maxlen=5)
         self._best: tuple[float, float] | None = None
         self._best_step = -1
-        self._controls = controls_of(folder) if folder else None
-        self._untold: list[Event] = []
 
     def seconds(self) -> float:
         return time.time() - self.began
@@ -122,9 +117,9 @@ class _Training:
         for epoch in range(config.epochs):
             batches = epoch_batches(train.lengths, train.word_counts, config.batch_size, config.token_budget, order)
             yield from self._epoch(epoch, batches)
-            if not self.stopping:
+            if not self.listener.stopping:
                 yield from self._evaluate(epoch + 1)
-            if self.stopping:
+            if self.listener.stopping:
                 break
         yield from self._finish()
 
@@ -137,6 +132,7 @@ class _Training:
         yield self._phase("reading the corpus")
         corpus, encoder = read_for(config, source, pretrained)
         self.shop = shop = open_workshop(config, accelerator, precision, pretrained, corpus, encoder)
+        self.listener = Listener(shop, self.folder, self.seconds)
         shop.tagger.watch = self.watch = Stopwatch(shop.device, loading=self.seconds())
         steps = shop.steps_per_epoch * config.epochs
         traced = self.folder if accelerator.is_main_process else None
@@ -156,12 +152,12 @@ class _Training:
                 self._pending.append(self._one_step(parts, epoch + done / self.shop.steps_per_epoch))
             if self.profiler.is_full:
                 yield from self._profiled()
-            yield from self._obey()
+            yield from self.listener.obey(self.step)
             if self._report_is_due():
                 yield from self._report()
                 if time.monotonic() - self._timed >= TIME_INTERVAL_S:
                     yield self._time_spent()
-            if self.stopping:
+            if self.listener.stopping:
                 break
             every = self.config.evaluate_every
             if every and self.step % every == 0 and done < self.shop.steps_per_epoch:
@@ -172,13 +168,13 @@ class _Training:
         yield self._time_spent()
 
     def _finish(self) -> Iterator[Event]:
-        if not self.stopping and self.shop.test.sentences:
+        if not self.listener.stopping and self.shop.test.sentences:
             yield from self._test()
         if self.folder and "last" in self.config.keep and self.step:
             yield self._phase("saving the weights")
             yield from self._save("last")
         yield self._time_spent()
-        state = "stopped" if self.stopping else "completed"
+        state = "stopped" if self.listener.stopping else "completed"
         yield RunFinished(self.seconds(), state, self.step)
 
     # --- one step
@@ -191,8 +187,8 @@ class _Training:
 
     def _report_is_due(self) -> bool:
         if self.shop.accelerator.num_processes > 1:
-            return self.step % REPORT_STEPS == 0
-        return self.stopping or time.monotonic() - self._reported >= REPORT_INTERVAL_S
+            return self.step % MEETING_STEPS == 0
+        return self.listener.stopping or time.monotonic() - self._reported >= REPORT_INTERVAL_S
 
     def _report(self) -> Iterator[Event]:
         """Reads all pending numbers in one transfer; raises Diverged at the first that is no number or too large."""
@@ -218,36 +214,6 @@ class _Training:
         if len(self._recent) == self._recent.maxlen and statistics.fmean(self._recent) > EXPLODED * untrained:
             raise Diverged(step.step, loss, step.taken.rates)
 
-    def _obey(self) -> Iterator[Event]:
-        for control in self._new_controls():
-            if isinstance(control, StopAsked):
-                self.stopping = True
-            elif isinstance(control, RateAsked):
-                for group in self.shop.groups:
-                    if group.name == control.group:
-                        group.peak = control.rate
-                        if group.name == "encoder" and control.rate > 0:
-                            thaw(self.shop.tagger)
-                        yield RateChanged(self.seconds(), self.step, group.name, control.rate)
-
-    def _new_controls(self) -> list[StopAsked | RateAsked]:
-        accelerator = self.shop.accelerator
-        if self._controls is None:
-            return []
-        if accelerator.num_processes == 1:
-            return self._controls.read()
-        if self.step % REPORT_STEPS:  # asking the others costs a transfer
-            return []
-        told: list[list[StopAsked | RateAsked]] = [self._controls.read() if accelerator.is_main_process else []]
-        torch.distributed.broadcast_object_list(told, src=0)
-        return told[0]
-
-    def _stop_asked(self) -> bool:
-        """During an evaluation: whether to leave it. A rate asked for meanwhile is set at once, and told after it."""
-        if self.shop.accelerator.num_processes == 1:
-            self._untold += self._obey()
-        return self.stopping
-
     # --- evaluation and weights
 
     def _evaluate(self, epoch: float) -> Iterator[Event]:
@@ -255,8 +221,7 @@ class _Training:
         yield from self._report()
         yield self._phase("evaluating")
         found = self._score(self.shop.dev)
-        told, self._untold = self._untold, []
-        yield from told
+        yield from self.listener.untold()
         if found is None:
             return
         event = self._evaluated(found, epoch, "dev")
@@ -289,8 +254,9 @@ class _Training:
 
     def _score(self, part: Windows) -> Evaluation | None:
         shop = self.shop
+        stopped = functools.partial(self.listener.stop_asked, self.step)
         with self.watch.all_to("evaluation"), shop.accelerator.autocast():
-            return evaluate(shop.tagger, shop.encoder, part, shop.corpus.tags, shop.device, self._stop_asked)
+            return evaluate(shop.tagger, shop.encoder, part, shop.corpus.tags, shop.device, stopped)
 
     def _evaluated(self, found: Evaluation, epoch: float, part: str) -> Evaluated:
         overall = found.counts.overall()
