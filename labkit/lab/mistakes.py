@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from labkit.lab import marking, typescores
+from labkit.lab import marking, typescores, words
 from labkit.lab.language import retold, tr
 from labkit.lab.page import line, set_shown, set_text
 from labkit.runs.errors import ERRORS, Finding, findings
@@ -67,8 +67,7 @@ class Mistakes:
             self.run.description, self.beside.description = tr("by run"), tr("beside")
             self.part.description, self.type.description, self.kind.description = tr("part"), tr("type"), tr("show")
             self.back.tooltip, self.on.tooltip = tr("back"), tr("on")
-            told = tr("As soon as a run has ended, what it got wrong is shown here.")
-            self._hint.value = f'<div class="labkit-muted">{told}</div>'
+            self._hint.value = words.muted(tr("As soon as a run has ended, what it got wrong is shown here."))
             self._offer(self.part, [(tr(part), part) for part in PARTS])
             self._offer(self.kind, [(tr(kind), kind) for kind in KINDS])
             self._show()
@@ -166,13 +165,13 @@ class Mistakes:
         heads = "".join(f"<b>{html.escape(name)}</b>" for name in names) if len(names) > 1 else ""
         head = f'<div class="labkit-errors-row"><span></span>{heads}</div>' if heads else ""
         body = "".join(_row(row, known[0].about.joiner) for row in shown)
-        nothing = f'<div class="labkit-muted">{tr("No such sentence.")}</div>'
-        listed = f'<div class="labkit-errors-rows" style="--runs: {len(known)}">{head}{body or nothing}</div>'
+        body = body or words.muted(tr("No such sentence."))
+        listed = f'<div class="labkit-errors-rows" style="--runs: {len(known)}">{head}{body}</div>'
         self.sentences.value = marking.legend() + listed
 
     def _say(self, told: str) -> None:
         self.count.value, self.back.disabled, self.on.disabled = "", True, True
-        self.sentences.value = f'<div class="labkit-muted">{html.escape(told)}</div>'
+        self.sentences.value = words.muted(html.escape(told))
 
     def _predictions(self, run: Run, part: str) -> Predictions | None:
         """Read once, as long as the file stays as it is."""

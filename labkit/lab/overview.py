@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from labkit.lab import language, timebar
-from labkit.lab.language import retold, tr
+from labkit.lab import language, timebar, words
+from labkit.lab.language import tr
 from labkit.lab.page import set_shown
 from labkit.lab.rows import Rows, table_words
 from labkit.lab.table import RunsTable
@@ -63,7 +63,7 @@ class Overview:
             chosen = menu.value
             with menu.hold_sync():  # or the page would jump to the first one and back
                 menu.options, menu.value = _offered(known), chosen
-        self.hint.value = f'<div class="labkit-muted">{tr(HINT)}</div>'
+        self.hint.value = words.muted(tr(HINT))
         self._listed = None
 
     @property
@@ -146,7 +146,7 @@ class Overview:
             elif kind == "delete":
                 self.store.delete(run, confirm=True)  # the table has asked
         except (ValueError, OSError) as problem:
-            self._told(retold(str(problem)))
+            self._told(str(problem))
         self._changed()
 
 

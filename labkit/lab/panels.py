@@ -1,6 +1,5 @@
 """The tuning lab: settings, Train and Stop, live plots, all runs, their comparison, and a place to try them."""
 
-import html
 import math
 import threading
 import time
@@ -17,7 +16,7 @@ from labkit.data.corpora import corpus_menu
 from labkit.lab import language, page, timebar, words
 from labkit.lab.controls import Controls
 from labkit.lab.forecast import Forecast
-from labkit.lab.language import choose, retold, tr
+from labkit.lab.language import choose, tr
 from labkit.lab.mistakes import Mistakes
 from labkit.lab.overview import Overview
 from labkit.lab.pictures import RunPictures
@@ -188,7 +187,7 @@ class TuningLab:
         self.stop_button.description, self.empty_button.description = tr("Stop"), tr("Empty the queue")
         for title, widget in self._titles_of_cards.items():
             widget.value = f'<div class="labkit-title">{tr(title)}</div>'
-        self._footer.value = f'<div class="labkit-muted">{tr(FOOTER)}</div>'
+        self._footer.value = words.muted(tr(FOOTER))
         answer_at_once(self.stop_button, self.empty_button)
 
     def _speak_again(self) -> None:
@@ -221,7 +220,7 @@ class TuningLab:
             self._tell("")
             self.start()
         except (ValueError, OSError) as problem:
-            self._tell(retold(str(problem)))
+            self._tell(str(problem))
         finally:
             page.set_on(self.train_button, "disabled", False)
 
@@ -234,7 +233,7 @@ class TuningLab:
         self._refresher.poke()
 
     def _tell(self, problem: str) -> None:
-        page.set_text(self._told, f'<div class="labkit-problem">{html.escape(problem)}</div>' if problem else "")
+        page.set_text(self._told, words.complaint(problem) if problem else "")
 
     # --- looking and drawing
 

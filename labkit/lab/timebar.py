@@ -61,7 +61,7 @@ def rows(runs: Sequence[Run], names: Mapping[Path, str]) -> str:
     legend = "".join(f"<span>{_mark(name)}{tr(name)}</span>" for name in PARTS if name in parts)
     bars = "".join(_row(run, names.get(run.folder, run.title)) for run in shown)
     left_out = len(runs) - len(shown)
-    more = f'<div class="labkit-muted">{tr("and {count} more runs", count=left_out)}</div>' if left_out else ""
+    more = words.muted(tr("and {count} more runs", count=left_out)) if left_out else ""
     return (
         f'<div class="labkit-time"><div class="labkit-time-head"><b>{tr(TITLE)}</b></div>'
         f'<div class="labkit-time-legend">{legend}</div><div class="labkit-time-rows">{bars}</div>{more}</div>'
@@ -75,7 +75,7 @@ def operators(run: Run | None) -> str:
     found = run.profiled
     if found is None:
         told = tr("no step was recorded") if run.is_final else tr("a few steps in mid-run will be recorded")
-        return f'<div class="labkit-muted">{html.escape(tr("Operators of {run}", run=run.title))}: {told}</div>'
+        return words.muted(f"{html.escape(tr('Operators of {run}', run=run.title))}: {told}")
     cells = [
         (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", percent(each.share))
         for each in found.operators

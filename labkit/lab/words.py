@@ -21,6 +21,16 @@ STATES = {
 }
 
 
+def muted(told: str) -> str:
+    """What is only by the way; `told` is HTML."""
+    return f'<div class="labkit-muted">{told}</div>'
+
+
+def complaint(problem: str) -> str:
+    """What went wrong, in the language of the lab."""
+    return f'<div class="labkit-problem">{html.escape(retold(problem))}</div>'
+
+
 def duration(seconds: float) -> str:
     """`0:07`, `12:05` or `1:02:05`."""
     minutes, rest = divmod(round(seconds), 60)
@@ -40,9 +50,9 @@ def roughly(seconds: float) -> str:
 def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") -> str:
     """What pressing Train will do."""
     if problem:
-        return f'<div class="labkit-problem">{html.escape(retold(problem))}</div>'
+        return complaint(problem)
     if estimate is None:
-        return f'<div class="labkit-muted">{tr("counting the corpus…")}</div>'
+        return muted(tr("counting the corpus…"))
     counts = {"steps": f"{estimate.steps:,}", "per_epoch": f"{estimate.steps_per_epoch:,}"}
     if estimate.is_counted:
         steps = tr("<b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
@@ -60,7 +70,7 @@ def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") 
 def status(run: Run | None, name: str) -> str:
     """A run's state in words, and its progress."""
     if run is None:
-        return f'<div class="labkit-muted">{tr("No run yet: choose settings and press Train.")}</div>'
+        return muted(tr("No run yet: choose settings and press Train."))
     head = f"<b>{html.escape(name)}</b> · {html.escape(_state(run))}"
     return f"<div>{head}</div>{_bar(run)}<div class='labkit-figures'>{_figures(run)}</div>"
 
@@ -106,7 +116,7 @@ def failure(run: Run | None) -> str:
     if run is None:
         return ""
     if run.problem:
-        return f'<div class="labkit-problem">{html.escape(retold(run.problem))}</div>'
+        return complaint(run.problem)
     end = run.finished
     if end is None or end.state != "failed":
         return ""
