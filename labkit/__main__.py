@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from labkit import __version__, folders
+from labkit.environment import for_torch, restart_for_torch
 from labkit.presets import PRESETS
-from labkit.processes import patient_threads
 from labkit.terminal.options import config_of, run_options
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def train(preset: str, name: str, runs_folder: Path | None, **given: Any) -> Non
     accelerate launch -m labkit train …
     """
     config = config_of(preset, given)
+    restart_for_torch()
     from labkit.terminal import training
 
     folder = training.open_folder(config, runs_folder or folders.runs(), name)
@@ -200,7 +201,8 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = Plan.minutes
     plan = Plan(**given)
-    os.environ.update(patient_threads())  # read once, when torch is imported
+    restart_for_torch()
+    os.environ.update(for_torch())
     from labkit.terminal.pretraining import pretrain_here
 
     finished = pretrain_here(plan, name, texts, spare, sys.argv[1:])

@@ -1,14 +1,6 @@
-"""Processes of runs: whether one still lives, and how the threads of one shall wait for each other."""
-
-import os
+"""Processes of runs: whether one still lives."""
 
 import psutil
-
-# How long OpenMP's threads spin before they sleep. By default some ms: where another process wants a core, they spin
-# for one that cannot run, and 4 s of training on 2 busy cores became more than 60. Not at all costs up to 43 % of the
-# speed where all cores are free. Measured by hand in between, on such a machine, ms a step, free and with a neighbour
-# that never rests: default 181, over 2000; 30000 173, 1565; 10000 224, 754; 3000 208, 501; none 247, 330.
-_SPINS = "3000"
 
 # A start time read twice may differ: the kernel counts it from a boot time in whole seconds, which moves by one when
 # the clock is slewed. A pid is not given out again within this time, so being generous costs nothing.
@@ -41,10 +33,3 @@ def started_at(pid: int) -> float | None:
         return float(psutil.Process(pid).create_time())
     except (psutil.Error, ValueError, OverflowError):
         return None
-
-
-def patient_threads() -> dict[str, str]:
-    """Variables for a process that is going to import torch, unless the user has set this matter already."""
-    if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
-        return {}
-    return {"GOMP_SPINCOUNT": _SPINS}

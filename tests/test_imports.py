@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "labkit"
 
-BASICS = {"config", "events", "folders", "garbage", "knobs", "presets", "processes"}
+BASICS = {"config", "environment", "events", "folders", "garbage", "knobs", "presets", "processes"}
 # Room (a folder of labkit, or a single file) → the rooms it may import, beside itself and the basics. The rooms above
 # all others, the terminal's files at the root, may import everything.
 ROOMS = {

@@ -9,8 +9,8 @@ from types import FrameType
 from typing import Any
 
 from labkit.config import RunConfig
+from labkit.environment import for_torch
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
-from labkit.processes import patient_threads
 from labkit.runs.store import RunStore
 from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.tables import console
@@ -29,7 +29,7 @@ def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
 
     Ctrl-C once stops after the step, twice raises KeyboardInterrupt.
     """
-    os.environ.update(patient_threads())  # read once, when torch is imported
+    os.environ.update(for_torch())  # read once, when torch is imported
     from labkit.training.recorder import record
 
     if not ranks.is_main():

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from labkit.processes import patient_threads
+from labkit.environment import for_torch
 from labkit.training.prefork import ALREADY, frame
 from labkit.training.versions import versions
 
@@ -42,7 +42,7 @@ IDLE_S = 600.0
 # Variables that count when a package is imported, not only when it is used.
 _VARIABLES = (
     *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "TORCH", "PYTORCH_", "HF_", "TRANSFORMERS_"),
-    *("ACCELERATE_", "LABKIT_PRELOAD", "LD_", "PYTHON", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG", "LC_"),
+    *("ACCELERATE_", "LABKIT_PRELOAD", "GLIBC_", "LD_", "PYTHON", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG", "LC_"),
 )
 
 _SCRIPT = Path(__file__).with_name("prefork.py")
@@ -109,7 +109,7 @@ def shutdown() -> None:
 
 def fresh_interpreter(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
     """Runs the server's script in a session of its own. `how` goes to Popen."""
-    how["env"] = patient_threads() | os.environ
+    how["env"] = for_torch()
     if sys.platform == "win32":
         how["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     else:

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from labkit.processes import patient_threads
+from labkit.environment import for_torch
 from labkit.training.prefork import Request, frame, read_frame
 from labkit.training.server import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
 
@@ -65,8 +65,7 @@ def current_folder() -> str:
 def _request(call: str, args: tuple[str, ...], cwd: str) -> Request:
     here = current_folder()
     path = [os.path.join(here, entry) for entry in sys.path]
-    environment = patient_threads() | os.environ
-    return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": environment}
+    return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": for_torch()}
 
 
 def _connections(wait_s: float) -> Iterator[socket.socket]:

@@ -1,0 +1,92 @@
+"""What processes that compute are started with."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from labkit import environment
+from labkit.environment import for_torch, restart_for_torch
+
+HUGE = "glibc.malloc.hugetlb=1"
+
+
+@pytest.fixture
+def with_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_has_glibc", lambda: True)
+
+
+def test_threads_sleep_soon_and_memory_comes_in_huge_pages(with_glibc: None) -> None:
+    made = for_torch({"HOME": "/home/anna"})
+    assert made == {"HOME": "/home/anna", "GOMP_SPINCOUNT": "3000", "GLIBC_TUNABLES": HUGE}
+
+
+@pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
+def test_how_threads_wait_is_left_to_a_user_who_says_so(name: str) -> None:
+    made = for_torch({name: "ACTIVE"})
+    assert made[name] == "ACTIVE"
+    assert not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} - {name} & set(made)
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("", HUGE),
+        ("glibc.malloc.arena_max=2", f"glibc.malloc.arena_max=2:{HUGE}"),
+        ("glibc.malloc.hugetlb=0", "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_other_tunables_stay_and_a_user_may_refuse_huge_pages(with_glibc: None, given: str, made: str) -> None:
+    assert for_torch({"GLIBC_TUNABLES": given})["GLIBC_TUNABLES"] == made
+
+
+def test_without_glibc_there_are_no_tunables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_has_glibc", lambda: False)
+    assert "GLIBC_TUNABLES" not in for_torch({})
+
+
+def test_it_is_the_same_a_second_time(with_glibc: None) -> None:
+    assert for_torch(for_torch({})) == for_torch({})
+
+
+# --- starting anew
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, with_glibc: None) -> list[Any]:
+    """What was asked of exec."""
+    asked: list[Any] = []
+    monkeypatch.setattr(os, "execve", lambda *given: asked.append(given))
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["python", "-m", "labkit", "train", "--epochs", "2"],
+        ["python", "-u", "-m", "labkit", "train"],
+        ["/somewhere/bin/python", "/somewhere/bin/labkit", "train"],
+    ],
+)
+def test_the_program_starts_anew_once(started: list[Any], monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.setattr(sys, "orig_argv", command)
+    place = next(place for place, word in enumerate(command) if word.endswith("labkit"))
+    monkeypatch.setattr(sys, "argv", ["/somewhere/labkit/__main__.py", *command[place + 1 :]])
+    restart_for_torch()
+    ((program, words, variables),) = started
+    assert (program, words[1:], variables["GLIBC_TUNABLES"]) == (sys.executable, command[1:], HUGE)
+    monkeypatch.setenv("GLIBC_TUNABLES", HUGE)
+    restart_for_torch()
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize("command", [["python", "-m", "pytest", "train"], ["python", "script.py"], ["python"]])
+def test_another_program_that_calls_labkit_is_left_alone(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "orig_argv", command)
+    monkeypatch.setattr(sys, "argv", ["labkit", "train"])
+    restart_for_torch()
+    assert started == []
