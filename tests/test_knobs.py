@@ -45,6 +45,7 @@ def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None
     [
         ("degrees", 40, 40.0),
         ("degrees", np.float32(40.5), 40.5),
+        ("ducks", np.int64(3), 3),
         ("ducks", 3.0, 3),
         ("ducks", None, None),
         ("guest", "", ""),
