@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean, stdev
 
-from labkit.processes import patient_threads
+from labkit.environment import for_torch
 
-os.environ.update(patient_threads())  # before torch is imported
+os.environ.update(for_torch())  # before torch is imported
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -32,8 +32,8 @@ from labkit.training.trainer import train
 
 # (encoder rate, head rate): what is fresh wants more than what is pretrained.
 GRID = {
-    "pretrained": list(itertools.product((3e-4, 6e-4), (5e-3, 1e-2))),
-    "random": list(itertools.product((5e-4, 1e-3), (5e-3, 1e-2))),
+    "pretrained": list(itertools.product((3e-4, 5e-4, 1e-3), (5e-3, 1e-2))),
+    "random": list(itertools.product((3e-4, 5e-4, 1e-3), (5e-3, 1e-2))),
 }
 CHOOSING = 500  # sentences that rates are chosen by
 Rates = tuple[float, float]

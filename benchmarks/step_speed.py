@@ -174,7 +174,7 @@ def with_trainer(settings: dict[str, Any]) -> Side:
 def with_labkit(settings: dict[str, Any]) -> Side:
     given = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     with tempfile.TemporaryDirectory(prefix="labkit-bench-") as place:
-        command = [sys.executable, "-m", "labkit", "train", "--runs", place, *given]
+        command = [sys.executable, "-m", "labkit", "train", "--pair=english", "--runs", place, *given]
         output, total_s, peak_mib = ran(command)
         side = read(Path(output))
     side.total_s, side.peak_mib = total_s, peak_mib

@@ -14,6 +14,7 @@ import click
 
 from labkit import __version__, folders
 from labkit.environment import for_torch, restart_for_torch
+from labkit.pairs import FIRST, PAIRS
 from labkit.presets import PRESETS
 from labkit.terminal.options import config_of, run_options
 
@@ -42,16 +43,18 @@ def cli(debug: bool) -> None:
 
 @cli.command()
 @run_options
+@click.option("--pair", type=click.Choice(list(PAIRS)), default=FIRST, show_default=True, help="Encoder and corpus.")
 @click.option("--preset", type=click.Choice(list(PRESETS)), default="labkit", help="What the other options change.")
 @click.option("--name", default="", help="What the run is called in tables.")
 @runs_option
-def train(preset: str, name: str, runs_folder: Path | None, **given: Any) -> None:
+def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: Any) -> None:
     """Train in this terminal. The last line of stdout is the run's folder.
 
+    A pair is an encoder with a corpus of its language and the rates that suit it; other options are put over that.
     Ctrl-C stops after the step and keeps the model; a second one aborts. Several processes:
     accelerate launch -m labkit train …
     """
-    config = config_of(preset, given)
+    config = config_of(pair, preset, given)
     restart_for_torch()
     from labkit.terminal import training
 

@@ -3,11 +3,14 @@
 import json
 import math
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from labkit.config import RunConfig
 from labkit.knobs import show_rate
+from labkit.pairs import FIRST, PAIRS, rates_for, usual_rates
 
+HIGH_RATE = 2e-4  # for an encoder of usual size; Devlin et al. 2019 tried up to 5e-5
 IDCNN_RATE = 3e-3  # its ReLUs go out where a step is large; on WNUT 2016 they did at 1e-2
 # The article's pair of rates is that of its listing (see README): AdamW with 5 % warm-up and linear decay for the
 # encoder, staircase decay for the head. Its structures are those of the author's repository, with dropout 0.5.
@@ -23,7 +26,8 @@ _ARTICLE: dict[str, Any] = {
     "head_weight_decay": 0.0,
     "dropout": 0.5,
 }
-# What the presets change of RunConfig's defaults.
+ONE_RATE = "one rate"
+# What the presets change of labkit's own settings, with an encoder that is in no pair.
 PRESETS: dict[str, dict[str, Any]] = {
     "labkit": {},
     "article": {"downstream": "bilstm", **_ARTICLE, "lstm_size": 256, "tanh_size": 256},
@@ -34,12 +38,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "idcnn_dilations": "1,1,2",
         "idcnn_repeats": 4,
     },
-    "one rate": {"encoder_rate": 5e-5, "head_rate": 5e-5},
+    ONE_RATE: {"head_rate": RunConfig().encoder_rate},  # whatever is the encoder's
 }
 
 
 def defaults() -> RunConfig:
-    """What a lab starts with: RunConfig's own defaults, changed by the JSON object in LABKIT_DEFAULTS where it is set.
+    """What a lab starts with: the first pair, changed by the JSON object in LABKIT_DEFAULTS where it is set.
 
     A group sets its encoder or corpus there once, and a test keeps its runs short. Raises ValueError for bad JSON.
     """
@@ -49,19 +53,48 @@ def defaults() -> RunConfig:
         raise ValueError(f'LABKIT_DEFAULTS must be a JSON object such as {{"epochs": 2}}: {problem}') from None
     if not isinstance(changes, dict):
         raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {changes!r}")
-    return RunConfig.from_dict(changes)
+    return start(given=changes)
 
 
-def preset(name: str) -> dict[str, Any]:
-    """The values of every field that any preset touches, for the preset of that name.
+def start(pair: str = FIRST, name: str = "labkit", given: Mapping[str, Any] | None = None) -> RunConfig:
+    """A pair of encoder and corpus, by a preset, with other settings put over them.
+
+    What a pair says of its corpus or its encoder goes for them alone: with another encoder, rates are those of that.
+
+    Args:
+        pair: of PAIRS.
+        name: of the preset.
+        given: settings by field.
+
+    Raises ValueError, naming the field, for a setting that there is not, or out of its range; for an unknown name.
+    """
+    if pair not in PAIRS:
+        raise ValueError(f"unknown pair {pair!r}; there are {', '.join(PAIRS)}")
+    given = dict(given or {})
+    settings = PAIRS[pair].settings()
+    if given.get("corpus", settings["corpus"]) != settings["corpus"]:
+        del settings["train_limit"]
+    encoder = given.get("encoder", settings["encoder"])
+    return RunConfig.from_dict({**settings, **preset(name, encoder), **given})
+
+
+def preset(name: str, encoder: str = PAIRS["english"].encoder) -> dict[str, Any]:
+    """The values of every field that any preset touches, for the preset of that name and that encoder.
 
     Raises ValueError for an unknown name.
     """
+    touched = {field for values in PRESETS.values() for field in values}
+    values = {**RunConfig().as_dict(), **rates_for(encoder), **changes(name, encoder)}
+    return {field: value for field, value in values.items() if field in touched}
+
+
+def changes(name: str, encoder: str) -> dict[str, Any]:
+    """What a preset changes of labkit's own settings for that encoder. Raises ValueError for an unknown name."""
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
-    touched = {field for values in PRESETS.values() for field in values}
-    defaults = RunConfig().as_dict()
-    return {field: PRESETS[name].get(field, defaults[field]) for field in defaults if field in touched}
+    if name == ONE_RATE:
+        return {"head_rate": rates_for(encoder)["encoder_rate"]}
+    return PRESETS[name]
 
 
 def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]:
@@ -78,6 +111,11 @@ def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]
         found.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
     elif math.isfinite(ratio) and ratio > 1000:
         found.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
+    if config.encoder_rate > max(HIGH_RATE, usual_rates(config.encoder)[1]):
+        found.append(
+            f"The encoder's rate is above {show_rate(HIGH_RATE)}: it forgets what it has learnt, unless it is as small "
+            "as tiny-zh."
+        )
     if config.downstream == "idcnn" and config.head_rate > IDCNN_RATE:
         found.append(f"IDCNN often learns nothing at a head rate above {show_rate(IDCNN_RATE)}; 1e-3 is a good start.")
     if config.crf_rate is not None and config.decoder != "crf":

@@ -223,7 +223,8 @@ def test_usual_settings_draw_no_warning() -> None:
     [
         ({"epochs": 1}, None, "1 epoch"),
         ({"epochs": 5}, None, "5 epochs"),
-        ({"encoder_rate": 1e-3, "head_rate": 1e-4}, None, "below the encoder's"),
+        ({"encoder_rate": 1e-4, "head_rate": 1e-5}, None, "below the encoder's"),
+        ({"encoder_rate": 5e-4}, None, "above 2e-4: it forgets what it has learnt"),
         ({"encoder_rate": 1e-6, "head_rate": 1e-2}, None, "10,000 times"),
         ({"encoder_rate": 0.0, "head_rate": 0.0}, None, "nothing will be learnt"),
         ({"downstream": "idcnn", "head_rate": 5e-3}, None, "IDCNN often learns nothing at a head rate above 3e-3"),

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "labkit"
 
-BASICS = {"config", "environment", "events", "folders", "garbage", "knobs", "presets", "processes"}
+BASICS = {"config", "environment", "events", "folders", "garbage", "knobs", "pairs", "presets", "processes"}
 # Room (a folder of labkit, or a single file) → the rooms it may import, beside itself and the basics. The rooms above
 # all others, the terminal's files at the root, may import everything.
 ROOMS = {
@@ -140,7 +140,8 @@ def test_rooms_import_only_downwards() -> None:
 def test_basics_import_nothing_of_labkit() -> None:
     """But the settings, which are made of knobs, and the presets, which are settings."""
     inside = {(found.module, target) for found in IMPORTS if found.module in BASICS and (target := _inside(found))}
-    assert inside == {("config", "knobs"), ("presets", "config"), ("presets", "knobs")}
+    presets = {("presets", each) for each in ("config", "knobs", "pairs")}
+    assert inside == {("config", "knobs"), ("pairs", "config"), *presets}
 
 
 def test_nothing_imports_the_lab_but_itself_and_the_terminal() -> None:

@@ -16,7 +16,8 @@ import pytest
 from labkit.__main__ import main, train
 from labkit.config import RunConfig, field_types, knobs
 from labkit.events import RunFinished, StepDone, events_of
-from labkit.presets import preset
+from labkit.pairs import PAIRS
+from labkit.presets import defaults, preset
 from labkit.runs.store import RunStore
 from labkit.terminal import training
 from labkit.terminal.options import config_of
@@ -50,7 +51,7 @@ def _settings(**given: Any) -> RunConfig:
     words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     context = train.make_context("train", words)
     known = {name: value for name, value in context.params.items() if name in field_types()}
-    return config_of(context.params["preset"], known)
+    return config_of(context.params["pair"], context.params["preset"], known)
 
 
 # --- options
@@ -70,13 +71,14 @@ def test_every_setting_is_an_option(name: str) -> None:
     assert getattr(_settings(**{name: other}), name) == other
 
 
-def test_without_options_a_run_has_the_defaults() -> None:
-    assert _settings() == RunConfig()
+def test_without_options_a_run_is_what_the_lab_starts_with() -> None:
+    assert _settings() == defaults()
 
 
-def test_options_are_put_over_the_preset() -> None:
-    config = _settings(preset="article", head_rate=0.02)
+def test_options_are_put_over_pair_and_preset() -> None:
+    config = _settings(pair="english", preset="article", head_rate=0.02)
     assert config == RunConfig(**(preset("article") | {"head_rate": 0.02}))
+    assert (config.encoder, config.corpus) == (PAIRS["english"].encoder, PAIRS["english"].corpus)
 
 
 def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) -> None:

@@ -11,13 +11,14 @@ import anywidget
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, knobs
-from labkit.lab.control import Control, show
-from labkit.lab.inputs import MenuControl, control_class
+from labkit.lab.control import Control
+from labkit.lab.inputs import MenuControl, NumberControl, control_class
 from labkit.lab.language import tr
+from labkit.lab.starting import CUSTOM, Starting, pair_in, preset_in
 from labkit.lab.widths import cells
-from labkit.presets import PRESETS, preset
+from labkit.pairs import PAIRS, rates_for, usual_rates
+from labkit.presets import preset
 
-CUSTOM = "custom"
 # As many columns as fit, none narrower than 300 px unless the whole is.
 COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
 
@@ -47,11 +48,7 @@ class Controls:
         self._fields = self._make(config or RunConfig(), {"corpus": corpora, "encoder": encoders})
         self._ratio = widgets.HTML()
         self._ratio.add_class("labkit-ratio")
-        self._presets = {name: _preset_button(name) for name in PRESETS}
-        for name, button in self._presets.items():
-            button.on_click(lambda _, name=name: self.apply_preset(name))
-        self._custom = widgets.Label()
-        self._custom.add_class("labkit-preset-custom")
+        self._starting = Starting(self.apply_pair, self.apply_preset)
         self.main: widgets.Widget = self._main()
         self.advanced: widgets.Accordion = self._advanced()
         self._say()
@@ -80,7 +77,18 @@ class Controls:
 
         Raises ValueError for an unknown name.
         """
-        self._set(preset(name))
+        self._set(preset(name, self.encoder.value))
+
+    def apply_pair(self, name: str) -> None:
+        """Set corpus and encoder to those of that pair, and the preset's rates for them; callbacks hear of it once.
+
+        Raises KeyError for an unknown name.
+        """
+        with self._settling(follow=False):
+            chosen = self.preset
+            self._set(PAIRS[name].settings())
+            encoder = PAIRS[name].encoder
+            self._set(rates_for(encoder) if chosen == CUSTOM else preset(chosen, encoder))
 
     def speak(self) -> None:
         """Says every label, help and choice in the language of the lab; settings and what was typed stay."""
@@ -93,18 +101,19 @@ class Controls:
     def _say(self) -> None:
         self._ratio.tooltip = tr("head rate over encoder rate; 5 to 1000 are usual with a fresh head")
         self._ratio.layout.margin = f"0 0 0 calc({_width('main')} + 14px)"
-        self._custom.value, self._custom.tooltip = tr(CUSTOM), tr("the settings are those of no preset")
-        for name, button in self._presets.items():
-            button.description, button.tooltip = tr(name), _preset_help(name)
+        self._starting.speak(self.encoder.value)
 
     @property
     def preset(self) -> str:
         """The name of the preset whose values these are, or `custom`."""
         with self._lock:
-            names = (
-                name for name in PRESETS if all(self._fields[key].value == value for key, value in preset(name).items())
-            )
-            return next(names, CUSTOM)
+            return preset_in(self._values())
+
+    @property
+    def pair(self) -> str:
+        """The name of the pair whose encoder and corpus these are, or `custom`."""
+        with self._lock:
+            return pair_in(self._values())
 
     def on_change(self, callback: Callable[[RunConfig], None]) -> None:
         """Call back with the new settings, once for each settled change: a preset or `load` counts as one."""
@@ -123,18 +132,23 @@ class Controls:
         return fields
 
     def _set(self, values: dict[str, Any]) -> None:
-        with self._settling():
+        with self._settling(follow=False):
             for name, value in values.items():
                 self._fields[name].value = value
 
     @contextmanager
-    def _settling(self) -> Iterator[None]:
-        """Holds the lock; changes made inside, however nested, are told once, after the lock is let go."""
+    def _settling(self, follow: bool = True) -> Iterator[None]:
+        """Holds the lock; changes made inside, however nested, are told once, after the lock is let go.
+
+        Where the encoder alone is changed and `follow`, a preset's rates become those for the new one.
+        """
         with self._lock:
             before = self._values() if self._depth == 0 else {}
             self._depth += 1
             try:
                 yield
+                if follow and self._depth == 1:
+                    self._follow(before)
             finally:
                 self._depth -= 1
             after = self._values() if self._depth == 0 else {}
@@ -143,6 +157,14 @@ class Controls:
                 self._show()
         if changed:
             self._tell(changed, RunConfig(**after))
+
+    def _follow(self, before: dict[str, Any]) -> None:
+        """Before is what settings were, or empty where they are only being made."""
+        after = self._values()
+        chosen = preset_in(before) if before else CUSTOM
+        if chosen != CUSTOM and before | {"encoder": after["encoder"]} == after != before:
+            for name, value in preset(chosen, after["encoder"]).items():
+                self._fields[name].value = value
 
     def _tell(self, changed: list[str], config: RunConfig) -> None:
         for name in changed:
@@ -157,10 +179,9 @@ class Controls:
     def _show(self) -> None:
         """What follows from all settings together: the ratio, the preset, how many are changed under Advanced."""
         self._ratio.value = ratio_words(self.config())
-        chosen = self.preset
-        for name, button in self._presets.items():
-            (button.add_class if name == chosen else button.remove_class)("labkit-chosen")
-        self._custom.layout.visibility = "visible" if chosen == CUSTOM else "hidden"
+        self._starting.show(self._values())
+        if isinstance(rate := self._fields["encoder_rate"], NumberControl):
+            rate.mark(usual_rates(self.encoder.value))
         defaults = RunConfig()
         changed = [name for name in self._group("advanced") if self._fields[name].value != getattr(defaults, name)]
         title = tr("Advanced ({count} changed)", count=len(changed)) if changed else tr("Advanced")
@@ -168,12 +189,12 @@ class Controls:
             self.advanced.titles = (title,)
 
     def _main(self) -> widgets.Widget:
-        presets = widgets.HBox([*self._presets.values(), self._custom], layout=widgets.Layout(flex_flow="row wrap"))
-        presets.add_class("labkit-presets")
         rows = [self._fields[name].widget for name in self._group("main")]
         grid = widgets.Box([*rows, self._ratio], layout=_grid())
         frame = Frame(layout=widgets.Layout(display="none"))
-        main = widgets.VBox([frame, presets, grid], layout=widgets.Layout(min_width="0", overflow="visible"))
+        main = widgets.VBox(
+            [frame, *self._starting.rows, grid], layout=widgets.Layout(min_width="0", overflow="visible")
+        )
         main.add_class("labkit-controls")
         return main
 
@@ -203,19 +224,6 @@ def _grid() -> widgets.Layout:
     return widgets.Layout(
         display="grid", grid_template_columns=COLUMNS, grid_gap="2px 24px", align_items="flex-start", overflow="visible"
     )
-
-
-def _preset_button(name: str) -> widgets.Button:
-    button = widgets.Button(layout=widgets.Layout(width="auto"))
-    button.add_class(f"labkit-preset-{name.replace(' ', '-')}")
-    return button
-
-
-def _preset_help(name: str) -> str:
-    """What a preset sets."""
-    known = knobs()
-    changes = [f"{tr(known[field].label)} {tr(show(known[field], value))}" for field, value in PRESETS[name].items()]
-    return ", ".join(changes) or tr("the defaults")
 
 
 def _width(group: str) -> str:

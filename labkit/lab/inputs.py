@@ -21,6 +21,7 @@ class NumberControl(Control):
     def _build(self) -> widgets.Widget:
         kind, optional = field_types()[self.name]
         self._usual: widgets.HTML | None = None
+        self._marks = self.knob.marks
         self.stops = slider_stops(self.knob, kind, getattr(RunConfig(), self.name))
         self._offered = ((None,) if optional else ()) + self.stops
         self._whole = kind is int and not optional and not self.knob.zero_text
@@ -72,11 +73,17 @@ class NumberControl(Control):
             self._say_usual(self._usual)
         super()._say()
 
+    def mark(self, values: Sequence[float]) -> None:
+        """Says that other values are the usual ones; they must be stops of the slider, and the knob must have marks."""
+        if self._usual and self._marks != tuple(values):
+            self._marks = tuple(values)
+            self._say_usual(self._usual)
+
     def _say_usual(self, usual: widgets.HTML) -> None:
         """A bar under the part of the slider where the usual values lie."""
-        marks = self.knob.marks
-        first, last = (self._offered.index(mark) / (len(self._offered) - 1) * 100 for mark in (min(marks), max(marks)))
-        text = tr("{low} to {high} usual", low=show(self.knob, min(marks)), high=show(self.knob, max(marks)))
+        ends = min(self._marks), max(self._marks)
+        first, last = (self._offered.index(end) / (len(self._offered) - 1) * 100 for end in ends)
+        text = tr("{low} to {high} usual", low=show(self.knob, ends[0]), high=show(self.knob, ends[1]))
         bar = f'<div class="labkit-bar" style="left:{first:.2f}%;width:{last - first:.2f}%"></div>'
         words = f'<div class="labkit-words" style="left:{(first + last) / 2:.2f}%">{html.escape(text)}</div>'
         margin = f"-6px calc({self._field_width()} + 12px) 0 calc({self._label_width} + 14px)"

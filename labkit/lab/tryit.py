@@ -13,10 +13,9 @@ from labkit.lab import words
 from labkit.lab.language import retold, tr
 from labkit.lab.page import set_shown
 from labkit.lab.theme import THEMES
+from labkit.pairs import FIRST, PAIRS, pair_of
 from labkit.runs.store import Run
 from labkit.training import launch
-
-EXAMPLE = "Barack Obama flew to New York with @tim to see the Empire State Building"
 
 
 class TryIt:
@@ -29,11 +28,12 @@ class TryIt:
         self.run = widgets.Dropdown(options=[], layout={"width": "min(100%, 420px)"})
         self.run.style.description_width = "52px"
         wide = {"width": "calc(100% - 6px)"}
-        self.text = widgets.Textarea(value=EXAMPLE, rows=2, layout=wide, continuous_update=False)
+        self.text = widgets.Textarea(value=PAIRS[FIRST].example, rows=2, layout=wide, continuous_update=False)
         self.button = widgets.Button(icon="tags", layout={"width": "140px"})
         self.answer = widgets.HTML()
         for widget, name in ((self.run, "run"), (self.text, "text"), (self.button, "go"), (self.answer, "answer")):
             widget.add_class(f"labkit-try-{name}")
+        self.run.observe(lambda _: self._exemplify(), names="value")
         self.button.on_click(lambda _: threading.Thread(target=self.go, daemon=True).start())
         self._tools = widgets.HBox([self.run, self.button], layout={"flex_flow": "row wrap"})
         self._hint = widgets.HTML()
@@ -63,6 +63,13 @@ class TryIt:
             self._offered = usable[0].folder if usable else None
         for widget, shown in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
             set_shown(widget, bool(shown))
+
+    def _exemplify(self) -> None:
+        """Gives an example in the language of the run, unless somebody has typed something."""
+        run = self._runs.get(self.run.value or "")
+        pair = pair_of(run.config) if run and run.config else None
+        if pair and self.text.value in {each.example for each in PAIRS.values()}:
+            self.text.value = pair.example
 
     def go(self) -> None:
         """Tags the text; says in `answer` what came out, or what went wrong."""

@@ -7,7 +7,7 @@ import click
 
 from labkit.config import RunConfig, field_types, knobs
 from labkit.knobs import Knob, show_rate
-from labkit.presets import preset
+from labkit.presets import start
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,12 +23,12 @@ def run_options(command: Command) -> Command:
     return command
 
 
-def config_of(preset_name: str, given: dict[str, Any]) -> RunConfig:
-    """A preset's settings with those given on the command line put over them.
+def config_of(pair: str, preset: str, given: dict[str, Any]) -> RunConfig:
+    """A pair's settings by a preset, with those given on the command line put over them.
 
     Raises ValueError, naming the field, for a value outside its range.
     """
-    return RunConfig(**(preset(preset_name) | {name: value for name, value in given.items() if value is not None}))
+    return start(pair, preset, {name: value for name, value in given.items() if value is not None})
 
 
 def _flags(name: str, kind: type) -> str:
@@ -42,7 +42,7 @@ def _type(kind: type, knob: Knob) -> Any:
 
 def _help(name: str, knob: Knob) -> str:
     """The knob's help, with its range, unit and default: `peak learning rate …; 0 to 0.1, by default 0.005`."""
-    default = getattr(RunConfig(), name)
+    default = getattr(start(), name)
     shown = _shown(default, knob)
     reach = "" if knob.low is None or knob.high is None else f"{knob.low:g} to {knob.high:g}"
     notes = [f"{reach} {knob.unit}".strip(), f"by default {shown}" if shown else ""]

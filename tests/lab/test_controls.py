@@ -9,7 +9,7 @@ from labkit.knobs import Knob
 from labkit.lab.controls import Controls, ratio_words
 from labkit.lab.inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
 from labkit.lab.rates import nearest, rate_stops, read_number, slider_stops
-from labkit.presets import PRESETS, preset
+from labkit.presets import PRESETS, preset, start
 
 ODD = RunConfig(  # no field has its default
     corpus="my tweets",
@@ -229,14 +229,56 @@ def test_a_preset_sets_what_it_touches_leaves_the_rest_and_is_told_once(controls
 
 
 def test_preset_buttons_do_the_same_and_show_which_one_holds(controls):
-    controls._presets["article"].click()
+    controls._starting.presets["article"].click()
     assert controls.head_rate.value == 1e-4
-    assert "labkit-chosen" in controls._presets["article"]._dom_classes
-    assert controls._custom.layout.visibility == "hidden"
+    assert "labkit-chosen" in controls._starting.presets["article"]._dom_classes
+    assert controls._starting.custom.layout.visibility == "hidden"
     controls.dropout.value = 0.1
     assert controls.preset == "custom"
-    assert not any("labkit-chosen" in button._dom_classes for button in controls._presets.values())
-    assert controls._custom.layout.visibility == "visible"
+    assert not any("labkit-chosen" in button._dom_classes for button in controls._starting.presets.values())
+    assert controls._starting.custom.layout.visibility == "visible"
+
+
+def test_a_pair_s_button_sets_corpus_encoder_and_rates_at_once(controls):
+    heard = told(controls)
+    controls._starting.pairs["chinese"].click()
+    assert controls.config() == start("chinese")
+    assert (controls.pair, controls.preset, len(heard)) == ("chinese", "labkit", 1)
+    assert "labkit-chosen" in controls._starting.pairs["chinese"]._dom_classes
+    assert "labkit-chosen" not in controls._starting.pairs["english"]._dom_classes
+    controls._starting.pairs["english"].click()
+    assert controls.config() == RunConfig()
+
+
+def test_a_pair_keeps_the_preset_and_what_no_pair_touches(controls):
+    controls.load(start("english", "article IDCNN", {"epochs": 7}))
+    controls.apply_pair("chinese")
+    assert controls.config() == start("chinese", "article IDCNN", {"epochs": 7})
+
+
+def test_a_preset_s_rates_follow_another_encoder_and_a_person_s_do_not(controls):
+    controls.apply_pair("chinese")
+    heard = told(controls)
+    controls.encoder.value = "bert-base-chinese"
+    assert controls.config() == start("chinese", given={"encoder": "bert-base-chinese"})
+    assert len(heard) == 1
+    controls.head_rate.value = 2e-3
+    controls.encoder.value = "tiny-zh"
+    assert (controls.encoder_rate.value, controls.head_rate.value) == (RunConfig().encoder_rate, 2e-3)
+
+
+def test_the_usual_encoder_rates_are_those_of_the_encoder(controls):
+    assert "2e-5 to 5e-5 usual" in controls.encoder_rate._usual.value
+    controls.encoder.value = "tiny-zh"
+    assert "1e-4 to 1e-3 usual" in controls.encoder_rate._usual.value
+    controls.speak()
+    assert "1e-4 to 1e-3 usual" in controls.encoder_rate._usual.value
+
+
+def test_loaded_settings_are_shown_as_they_are(controls):
+    asked = RunConfig(encoder="tiny-zh")
+    controls.load(asked)
+    assert controls.config() == asked
 
 
 def test_an_unknown_preset_is_refused(controls):

@@ -122,7 +122,7 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed():
     assert dict(controls.downstream.input.options)["无"] == "none"
     assert controls.downstream.input.label == "无"
     assert english_in(controls._ratio.value) == []
-    for button in controls._presets.values():
+    for button in controls._starting.presets.values():
         assert english_in(button.description + button.tooltip) == []
     controls.crf_rate.field.value = "1e-3"
     controls.crf_rate.field.value = "同下游"

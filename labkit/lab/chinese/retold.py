@@ -14,6 +14,9 @@ RETOLD: dict[str, str] = {
     "The batch ({batch}) is larger than the training part ({sentences} sentences).": (
         "批大小（{batch}）超过了训练集（{sentences} 句）。"
     ),
+    "The encoder's rate is above {rate}: it forgets what it has learnt, unless it is as small as tiny-zh.": (
+        "编码器学习率高于 {rate}：除非编码器像 tiny-zh 这样小，否则会忘掉预训练学到的东西。"
+    ),
     "IDCNN often learns nothing at a head rate above {rate}; 1e-3 is a good start.": (
         "下游学习率高于 {rate} 时，IDCNN 往往什么也学不到；可先用 1e-3。"
     ),

@@ -1,0 +1,95 @@
+"""F1 and seconds of corpora, structures, decoders and rates: the results table of README.
+
+    python benchmarks/results.py [--seeds 0] [--only NAME ...] [--longest 10000]
+
+Each row is one `labkit train` in a process of its own, with the command that is printed in it; --longest leaves out
+rows with more training sentences. Seconds are from launch to the end of the process, with loading, evaluations and
+saving. F1 is that of the best epoch on dev, and on test by those weights, where the corpus has a test part: entities
+with exact span and type. Of several seeds the median is shown. All rows take about 25 minutes on two cores.
+
+Prints a Markdown table, and as its last line JSON: `seconds`, `dev` and `test` by row.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+from kernel import median, quiet
+from step_speed import ran
+
+from labkit.events import Evaluated, RunFinished, events_of
+from labkit.presets import PAIRS
+
+IDCNN = ("--downstream=idcnn", "--head-rate=1e-3")  # at the default's head rate it learns nothing
+STRUCTURES: dict[str, tuple[str, ...]] = {
+    "BiLSTM + CRF": (),
+    "BiLSTM + softmax": ("--decoder=softmax",),
+    "IDCNN + CRF": IDCNN,
+    "IDCNN + softmax": (*IDCNN, "--decoder=softmax"),
+    "none + CRF": ("--downstream=none",),
+    "none + softmax": ("--downstream=none", "--decoder=softmax"),
+    "BiLSTM + CRF, one rate": ("--preset=one rate",),
+}
+MORE = ("BiLSTM + CRF", "BiLSTM + CRF, one rate")  # with more sentences
+ALL = 50_000
+
+
+def rows() -> dict[str, tuple[str, ...]]:
+    """The options of each row, by its name."""
+    found = {}
+    for pair in PAIRS:
+        found |= {f"{pair}, {name}": (f"--pair={pair}", *options) for name, options in STRUCTURES.items()}
+    for limit in (10_000, ALL):
+        asked = ("--pair=chinese", f"--train-limit={0 if limit == ALL else limit}")
+        found |= {f"chinese, {name}, {limit:,} sentences": (*asked, *STRUCTURES[name]) for name in MORE}
+    return found
+
+
+def main() -> None:
+    known = rows()
+    asked = options(list(known))
+    print("| row | seconds | F1 on dev | F1 on test | command |\n|---|---|---|---|---|", flush=True)
+    found: dict[str, dict[str, float | None]] = {}
+    for name in asked.only or known:
+        if any(limit > asked.longest and f"{limit:,} sentences" in name for limit in (10_000, ALL)):
+            continue
+        quiet(name, asked.patience)
+        runs = [trained((*known[name], f"--seed={seed}")) for seed in asked.seeds]
+        seconds, dev, test = (list(column) for column in zip(*runs, strict=True))
+        scored = [each for each in test if each is not None]
+        row = {"seconds": median(seconds), "dev": median(dev), "test": median(scored) if scored else None}
+        found[name] = {key: None if value is None else round(value, 4) for key, value in row.items()}
+        tested = "–" if row["test"] is None else f"{row['test']:.3f}"
+        written = f"{row['seconds']:.0f} | {row['dev']:.3f} | {tested}"
+        print(f"| {name} | {written} | `labkit train {shlex.join(known[name])}` |", flush=True)
+    print(json.dumps(found))
+
+
+def options(names: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", choices=names, nargs="+", metavar="NAME", help="some of the rows")
+    parser.add_argument("--longest", type=int, default=ALL, help="training sentences of the longest row")
+    parser.add_argument("--patience", type=float, default=120.0, help="seconds to wait for a quiet machine, each time")
+    return parser.parse_args()
+
+
+def trained(given: tuple[str, ...]) -> tuple[float, float, float | None]:
+    """Seconds, F1 on dev, F1 on test. Raises RuntimeError for a run that did not complete."""
+    with tempfile.TemporaryDirectory(prefix="labkit-bench-") as place:
+        command = [sys.executable, "-m", "labkit", "train", "--runs", place, "--keep=best", *given]
+        output, seconds, _ = ran(command)
+        events = events_of(Path(output)).read()
+    end = next(event for event in events if isinstance(event, RunFinished))
+    if end.state != "completed":
+        raise RuntimeError(f"the run {end.state}: {end.reason}")
+    scores = [event for event in events if isinstance(event, Evaluated)]
+    test = [event.f1 for event in scores if event.part == "test"]
+    return seconds, max(event.f1 for event in scores if event.part == "dev"), test[-1] if test else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The buttons that set many settings at once: a pair of encoder and corpus for each language, and the presets."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from labkit.config import knobs
+from labkit.lab.control import show
+from labkit.lab.language import tr
+from labkit.pairs import PAIRS
+from labkit.presets import PRESETS, changes, preset
+
+CUSTOM = "custom"
+
+
+class Starting:
+    """Two rows of buttons, `rows`; what holds is underlined, and `custom` is said where no preset does."""
+
+    def __init__(self, apply_pair: Callable[[str], None], apply_preset: Callable[[str], None]):
+        self.pairs = {name: _button(f"pair-{name}", apply_pair, name) for name in PAIRS}
+        self.presets = {name: _button(f"preset-{name.replace(' ', '-')}", apply_preset, name) for name in PRESETS}
+        self.custom = widgets.Label()
+        self.custom.add_class("labkit-preset-custom")
+        choices = [*self.pairs.values()], [*self.presets.values(), self.custom]
+        self.rows = [widgets.HBox(each, layout=widgets.Layout(flex_flow="row wrap")) for each in choices]
+        for row in self.rows:
+            row.add_class("labkit-presets")
+
+    def speak(self, encoder: str) -> None:
+        """Says everything in the language of the lab, with what presets set for that encoder."""
+        self.custom.value, self.custom.tooltip = tr(CUSTOM), tr("the settings are those of no preset")
+        for name, button in self.pairs.items():
+            button.description = _pair_words(name)
+            button.tooltip = tr("sets corpus, sentences and encoder, and both rates to what suits them")
+        for name, button in self.presets.items():
+            button.description, button.tooltip = tr(name), _preset_help(name, encoder)
+
+    def show(self, values: Mapping[str, Any]) -> None:
+        """Underlines the pair and the preset whose values these are."""
+        chosen = pair_in(values), preset_in(values)
+        for name, button in (*self.pairs.items(), *self.presets.items()):
+            (button.add_class if name in chosen else button.remove_class)("labkit-chosen")
+        for name, button in self.presets.items():
+            button.tooltip = _preset_help(name, values["encoder"])
+        self.custom.layout.visibility = "visible" if chosen[1] == CUSTOM else "hidden"
+
+
+def pair_in(values: Mapping[str, Any]) -> str:
+    """The pair whose corpus and encoder these settings have, or `custom`."""
+    chosen = values["corpus"], values["encoder"]
+    return next((name for name, pair in PAIRS.items() if (pair.corpus, pair.encoder) == chosen), CUSTOM)
+
+
+def preset_in(values: Mapping[str, Any]) -> str:
+    """The preset whose values these settings have, or `custom`."""
+    encoder = values["encoder"]
+    return next((name for name in PRESETS if preset(name, encoder).items() <= values.items()), CUSTOM)
+
+
+def _button(kind: str, apply: Callable[[str], None], name: str) -> widgets.Button:
+    button = widgets.Button(layout=widgets.Layout(width="auto"))
+    button.add_class(f"labkit-{kind}")
+    button.on_click(lambda _: apply(name))
+    return button
+
+
+def _pair_words(name: str) -> str:
+    told = {"corpus": PAIRS[name].corpus, "encoder": PAIRS[name].encoder}
+    if name == "chinese":
+        words = tr("Chinese: {corpus}, {encoder}", **told)
+    else:
+        words = tr("English: {corpus}, {encoder}", **told)
+    return words
+
+
+def _preset_help(name: str, encoder: str) -> str:
+    """What a preset sets."""
+    known = knobs()
+    told = [f"{tr(known[key].label)} {tr(show(known[key], value))}" for key, value in changes(name, encoder).items()]
+    return ", ".join(told) or tr("the defaults")
