@@ -109,8 +109,8 @@ def _of_type(name: str, kind: type, value: Any) -> Any:
         with contextlib.suppress(OverflowError, ValueError):  # infinite, or not a number
             if kind is float:
                 return float(value)
-            if kind is int and value == int(value):
-                return int(value)
+            if kind is int and value == (whole := int(value)):  # type: ignore[call-overload]
+                return whole
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
     raise ValueError(f"{name} must be {kind.__name__}, not {value!r}")

@@ -42,8 +42,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def defaults() -> RunConfig:
-    """What a lab starts with: the first pair, changed by the JSON object in LABKIT_DEFAULTS where it is set.
+def defaults(pair: str = FIRST) -> RunConfig:
+    """What a lab starts with: a pair of PAIRS, changed by the JSON object in LABKIT_DEFAULTS where it is set.
 
     A group sets its encoder or corpus there once, and a test keeps its runs short. Raises ValueError for bad JSON.
     """
@@ -53,7 +53,7 @@ def defaults() -> RunConfig:
         raise ValueError(f'LABKIT_DEFAULTS must be a JSON object such as {{"epochs": 2}}: {problem}') from None
     if not isinstance(changes, dict):
         raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {changes!r}")
-    return start(given=changes)
+    return start(pair, given=changes)
 
 
 def start(pair: str = FIRST, name: str = "labkit", given: Mapping[str, Any] | None = None) -> RunConfig:

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.lab import words
-from labkit.lab.language import retold, tr
+from labkit.lab.language import tr
 from labkit.lab.page import set_shown
 from labkit.lab.theme import THEMES
 from labkit.pairs import FIRST, PAIRS, pair_of
@@ -46,7 +46,7 @@ class TryIt:
         """Says what it says in the language of the lab."""
         self.run.description = tr("by run")
         self.button.description = tr("Mark entities")
-        self._hint.value = _muted(tr("As soon as a run has kept its weights, try it here."))
+        self._hint.value = words.muted(tr("As soon as a run has kept its weights, try it here."))
         self.answer.value = self._answered()
 
     def refresh(self, runs: Sequence[Run], names: dict[Path, str]) -> None:
@@ -75,13 +75,13 @@ class TryIt:
         """Tags the text; says in `answer` what came out, or what went wrong."""
         run, text = self._runs.get(self.run.value or ""), self.text.value
         if run is None or not text.strip():
-            return self._answer(lambda: _muted(tr("Type a sentence and choose a run.")))
-        self._answer(lambda: _muted(tr("reading…")))
+            return self._answer(lambda: words.muted(tr("Type a sentence and choose a run.")))
+        self._answer(lambda: words.muted(tr("reading…")))
         try:
             found = self._predict(run.folder, text)
         except (ValueError, RuntimeError, OSError) as problem:
             told = str(problem)
-            return self._answer(lambda: f'<div class="labkit-problem">{html.escape(retold(told))}</div>')
+            return self._answer(lambda: words.complaint(told))
         self._answer(lambda: shown(text, found, run))
 
     def _answer(self, say: Callable[[], str]) -> None:
@@ -103,11 +103,7 @@ def shown(text: str, found: dict[str, Any], run: Run) -> str:
         line = tr("1 entity found by {run} in {time} s", **told)
     else:
         line = tr("{count} entities found by {run} in {time} s", **told)
-    return words.marked(text, found["entities"], by_type) + _muted(line)
-
-
-def _muted(line: str) -> str:
-    return f'<div class="labkit-muted">{line}</div>'
+    return words.marked(text, found["entities"], by_type) + words.muted(line)
 
 
 def has_weights(run: Run) -> bool:
