@@ -83,7 +83,7 @@ def test_options_are_put_over_pair_and_preset() -> None:
 
 def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) -> None:
     said = " ".join(labkit("train", "--help").out.split())
-    assert "0 freezes it [0 to 0.01, by default 5e-4]" in said
+    assert "0 freezes it [0 to 0.01, by default 3e-4]" in said
     assert "[0 to 1, by default as the head]" in said
 
 

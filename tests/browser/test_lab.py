@@ -46,7 +46,7 @@ def test_the_lab_comes_up_whole_and_without_an_error_on_the_page(lab: LabPage) -
 
 
 def test_sliders_are_set_by_keyboard_to_exact_values_and_any_value_can_be_typed(lab: LabPage) -> None:
-    lab.show(**SMALL, head_rate=5e-3)
+    lab.show(**SMALL, encoder_rate=5e-5, head_rate=5e-3)
 
     def setting(field: str) -> object:
         return lab.notebook.ask(f"lab.controls.{field}.value")
