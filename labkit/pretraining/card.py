@@ -68,6 +68,7 @@ def _use(name: str, plan: Plan) -> str:
 
 ```python
 from transformers import AutoModel, AutoTokenizer
+
 tokenizer = AutoTokenizer.from_pretrained("data/encoders/{name}")
 encoder = AutoModel.from_pretrained("data/encoders/{name}", dtype="float32")
 ```
