@@ -31,8 +31,7 @@ class Starting:
         """Says everything in the language of the lab, with what presets set for that encoder."""
         self.custom.value, self.custom.tooltip = tr(CUSTOM), tr("the settings are those of no preset")
         for name, button in self.pairs.items():
-            button.description = _pair_words(name)
-            button.tooltip = tr("sets corpus, sentences and encoder, and both rates to what suits them")
+            button.description, button.tooltip = _pair_words(name), _pair_help(name)
         for name, button in self.presets.items():
             button.description, button.tooltip = tr(name), _preset_help(name, encoder)
 
@@ -66,12 +65,14 @@ def _button(kind: str, apply: Callable[[str], None], name: str) -> widgets.Butto
 
 
 def _pair_words(name: str) -> str:
-    told = {"corpus": PAIRS[name].corpus, "encoder": PAIRS[name].encoder}
-    if name == "chinese":
-        words = tr("Chinese: {corpus}, {encoder}", **told)
-    else:
-        words = tr("English: {corpus}, {encoder}", **told)
-    return words
+    corpus = PAIRS[name].corpus
+    return tr("Chinese: {corpus}", corpus=corpus) if name == "chinese" else tr("English: {corpus}", corpus=corpus)
+
+
+def _pair_help(name: str) -> str:
+    return tr(
+        "sets corpus, sentences, encoder ({encoder}), and both rates to what suits them", encoder=PAIRS[name].encoder
+    )
 
 
 def _preset_help(name: str, encoder: str) -> str:

@@ -158,10 +158,10 @@ SETTINGS: dict[str, str] = {
     "one rate": "单一学习率",
     "custom": "自定义",
     "the defaults": "默认值",
-    "Chinese: {corpus}, {encoder}": "中文：{corpus}、{encoder}",
-    "English: {corpus}, {encoder}": "英文：{corpus}、{encoder}",
-    "sets corpus, sentences and encoder, and both rates to what suits them": (
-        "设定语料、训练句数和编码器，并把两个学习率设为与之相配的值"
+    "Chinese: {corpus}": "中文：{corpus}",
+    "English: {corpus}": "英文：{corpus}",
+    "sets corpus, sentences, encoder ({encoder}), and both rates to what suits them": (
+        "设定语料、训练句数和编码器（{encoder}），并把两个学习率设为与之相配的值"
     ),
     "the settings are those of no preset": "当前设置不属于任何预设",
     "Advanced": "高级设置",
