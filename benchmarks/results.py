@@ -1,11 +1,11 @@
 """F1 and seconds of corpora, structures, decoders and rates: the results table of README.
 
-    python benchmarks/results.py [--seeds 0] [--only NAME ...] [--longest 10000]
+    python benchmarks/results.py [--seeds 0] [--only NAME ...]
 
-Each row is one `labkit train` in a process of its own, with the command that is printed in it; --longest leaves out
-rows with more training sentences. Seconds are from launch to the end of the process, with loading, evaluations and
-saving. F1 is that of the best epoch on dev, and on test by those weights, where the corpus has a test part: entities
-with exact span and type. Of several seeds the median is shown. All rows take about 25 minutes on two cores.
+Each row is one `labkit train` in a process of its own, with the command that is printed in it. Seconds are from launch
+to the end of the process, with loading, evaluations and saving. F1 is that of the best epoch on dev, and on test by
+those weights, where the corpus has a test part: entities with exact span and type. Of several seeds the median is
+shown. All rows take about 25 minutes on two cores.
 
 Prints a Markdown table, and as its last line JSON: `seconds`, `dev` and `test` by row.
 """
@@ -18,9 +18,9 @@ import tempfile
 from pathlib import Path
 
 from kernel import median, quiet
-from step_speed import ran
+from step_speed import completed, ran
 
-from labkit.events import Evaluated, RunFinished, events_of
+from labkit.events import Evaluated
 from labkit.presets import PAIRS
 
 IDCNN = ("--downstream=idcnn", "--head-rate=1e-3")  # at the default's head rate it learns nothing
@@ -34,7 +34,7 @@ STRUCTURES: dict[str, tuple[str, ...]] = {
     "BiLSTM + CRF, one rate": ("--preset=one rate",),
 }
 MORE = ("BiLSTM + CRF", "BiLSTM + CRF, one rate")  # with more sentences
-ALL = 50_000
+SIZES = {"10,000 sentences": 10_000, "all sentences": 0}
 
 
 def rows() -> dict[str, tuple[str, ...]]:
@@ -42,9 +42,9 @@ def rows() -> dict[str, tuple[str, ...]]:
     found = {}
     for pair in PAIRS:
         found |= {f"{pair}, {name}": (f"--pair={pair}", *options) for name, options in STRUCTURES.items()}
-    for limit in (10_000, ALL):
-        asked = ("--pair=chinese", f"--train-limit={0 if limit == ALL else limit}")
-        found |= {f"chinese, {name}, {limit:,} sentences": (*asked, *STRUCTURES[name]) for name in MORE}
+    for size, limit in SIZES.items():
+        asked = ("--pair=chinese", f"--train-limit={limit}")
+        found |= {f"chinese, {name}, {size}": (*asked, *STRUCTURES[name]) for name in MORE}
     return found
 
 
@@ -54,8 +54,6 @@ def main() -> None:
     print("| row | seconds | F1 on dev | F1 on test | command |\n|---|---|---|---|---|", flush=True)
     found: dict[str, dict[str, float | None]] = {}
     for name in asked.only or known:
-        if any(limit > asked.longest and f"{limit:,} sentences" in name for limit in (10_000, ALL)):
-            continue
         quiet(name, asked.patience)
         runs = [trained((*known[name], f"--seed={seed}")) for seed in asked.seeds]
         seconds, dev, test = (list(column) for column in zip(*runs, strict=True))
@@ -72,7 +70,6 @@ def options(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", choices=names, nargs="+", metavar="NAME", help="some of the rows")
-    parser.add_argument("--longest", type=int, default=ALL, help="training sentences of the longest row")
     parser.add_argument("--patience", type=float, default=120.0, help="seconds to wait for a quiet machine, each time")
     return parser.parse_args()
 
@@ -82,10 +79,7 @@ def trained(given: tuple[str, ...]) -> tuple[float, float, float | None]:
     with tempfile.TemporaryDirectory(prefix="labkit-bench-") as place:
         command = [sys.executable, "-m", "labkit", "train", "--runs", place, "--keep=best", *given]
         output, seconds, _ = ran(command)
-        events = events_of(Path(output)).read()
-    end = next(event for event in events if isinstance(event, RunFinished))
-    if end.state != "completed":
-        raise RuntimeError(f"the run {end.state}: {end.reason}")
+        events = completed(Path(output))
     scores = [event for event in events if isinstance(event, Evaluated)]
     test = [event.f1 for event in scores if event.part == "test"]
     return seconds, max(event.f1 for event in scores if event.part == "dev"), test[-1] if test else None

@@ -30,7 +30,7 @@ from typing import Any
 
 from kernel import median, quiet
 
-from labkit.events import Evaluated, PhaseEntered, RunFinished, StepDone, TrainingPlanned, events_of
+from labkit.events import Evaluated, Event, PhaseEntered, RunFinished, StepDone, TrainingPlanned, events_of
 
 HERE = Path(__file__).resolve().parent
 SIDES = ("trainer", "labkit")
@@ -183,10 +183,7 @@ def with_labkit(settings: dict[str, Any]) -> Side:
 
 def read(folder: Path) -> Side:
     """A finished run's figures from its events. Raises RuntimeError for one that did not complete."""
-    events = events_of(folder).read()
-    end = next(event for event in events if isinstance(event, RunFinished))
-    if end.state != "completed":
-        raise RuntimeError(f"labkit's run {end.state}: {end.reason}")
+    events = completed(folder)
     steps = [event for event in events if isinstance(event, StepDone)]
     scores = [event for event in events if isinstance(event, Evaluated) and event.part == "dev"]
     begins = [event.seconds for event in events if isinstance(event, PhaseEntered) and event.text == "training"]
@@ -201,6 +198,15 @@ def read(folder: Path) -> Side:
         precision=plan.precision,
         pieces=[after - before for before, after in pairwise([0, *(step.tokens for step in steps if step.epoch <= 1)])],
     )
+
+
+def completed(folder: Path) -> list[Event]:
+    """The events of a finished run. Raises RuntimeError for one that did not complete."""
+    events = events_of(folder).read()
+    end = next(event for event in events if isinstance(event, RunFinished))
+    if end.state != "completed":
+        raise RuntimeError(f"labkit's run {end.state}: {end.reason}")
+    return events
 
 
 def find_limit(found: Found, settings: dict[str, Any], first: bool) -> None:

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from kernel import median, quiet
-from step_speed import ran
+from step_speed import completed, ran
 
 from labkit.config import RunConfig
-from labkit.events import Evaluated, GroupsAudited, PhaseEntered, RunFinished, StepDone, TimeSpent, events_of
+from labkit.events import Evaluated, GroupsAudited, PhaseEntered, StepDone, TimeSpent
 
 IDCNN: dict[str, Any] = {"downstream": "idcnn", "head_rate": 1e-3}
 ROWS: dict[str, dict[str, Any]] = {
@@ -83,10 +83,7 @@ def flags(settings: dict[str, Any]) -> list[str]:
 
 def figures(folder: Path) -> dict[str, float]:
     """What COLUMNS shows of a finished run. Raises RuntimeError for one that did not complete."""
-    events = events_of(folder).read()
-    end = next(event for event in events if isinstance(event, RunFinished))
-    if end.state != "completed":
-        raise RuntimeError(f"the run {end.state}: {end.reason}")
+    events = completed(folder)
     steps = sum(isinstance(event, StepDone) for event in events)
     begins = [event.seconds for event in events if isinstance(event, PhaseEntered) and event.text == "training"]
     ends = [event.seconds for event in events if isinstance(event, PhaseEntered) and event.text == "evaluating"]

@@ -38,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "idcnn_dilations": "1,1,2",
         "idcnn_repeats": 4,
     },
-    ONE_RATE: {"head_rate": RunConfig().encoder_rate},  # whatever is the encoder's
+    ONE_RATE: {},  # the head's is the encoder's, whatever that is: see `changes`
 }
 
 

@@ -101,7 +101,7 @@ class Controls:
     def _say(self) -> None:
         self._ratio.tooltip = tr("head rate over encoder rate; 5 to 1000 are usual with a fresh head")
         self._ratio.layout.margin = f"0 0 0 calc({_width('main')} + 14px)"
-        self._starting.speak(self.encoder.value)
+        self._starting.speak()
 
     @property
     def preset(self) -> str:

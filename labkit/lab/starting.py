@@ -27,16 +27,16 @@ class Starting:
         for row in self.rows:
             row.add_class("labkit-presets")
 
-    def speak(self, encoder: str) -> None:
-        """Says everything in the language of the lab, with what presets set for that encoder."""
+    def speak(self) -> None:
+        """Says its names in the language of the lab; `show` must follow, as what presets set goes with the encoder."""
         self.custom.value, self.custom.tooltip = tr(CUSTOM), tr("the settings are those of no preset")
         for name, button in self.pairs.items():
             button.description, button.tooltip = _pair_words(name), _pair_help(name)
         for name, button in self.presets.items():
-            button.description, button.tooltip = tr(name), _preset_help(name, encoder)
+            button.description = tr(name)
 
     def show(self, values: Mapping[str, Any]) -> None:
-        """Underlines the pair and the preset whose values these are."""
+        """Underlines the pair and the preset whose values these are, and tells what each preset would set."""
         chosen = pair_in(values), preset_in(values)
         for name, button in (*self.pairs.items(), *self.presets.items()):
             (button.add_class if name in chosen else button.remove_class)("labkit-chosen")

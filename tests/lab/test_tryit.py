@@ -1,0 +1,50 @@
+"""The example that Try it begins with."""
+
+from pathlib import Path
+
+import pytest
+
+from labkit.config import RunConfig
+from labkit.lab.tryit import TryIt
+from labkit.pairs import FIRST, PAIRS
+from labkit.presets import start
+from labkit.runs.store import RunStore
+from tests.runs.samples import write_run
+
+
+@pytest.fixture
+def offered(runs_folder: Path) -> TryIt:
+    """Offers an English run, 1, and a Chinese one, 2, which is the newest."""
+    for config in (start("english"), start("chinese")):
+        folder = write_run(runs_folder, config)
+        (folder / "best").mkdir(exist_ok=True)
+        (folder / "best" / "tagger.json").write_text("{}")
+    made = TryIt()
+    runs = RunStore(runs_folder).runs()
+    made.refresh(runs, {run.folder: f"#{place}" for place, run in enumerate(runs, start=1)})
+    return made
+
+
+def test_without_a_run_it_is_that_of_what_the_lab_starts_with() -> None:
+    assert TryIt().text.value == PAIRS[FIRST].example
+
+
+def test_it_is_in_the_language_of_the_run(offered: TryIt) -> None:
+    assert offered.text.value == PAIRS["chinese"].example
+    offered.run.value = "#1"
+    assert offered.text.value == PAIRS["english"].example
+
+
+def test_what_somebody_has_typed_stays(offered: TryIt) -> None:
+    offered.text.value = "Anna"
+    offered.run.value = "#1"
+    assert offered.text.value == "Anna"
+
+
+def test_a_run_of_neither_pair_keeps_the_example(offered: TryIt, runs_folder: Path) -> None:
+    folder = write_run(runs_folder, RunConfig(corpus="elsewhere", encoder="somewhere"))
+    (folder / "best").mkdir(exist_ok=True)
+    (folder / "best" / "tagger.json").write_text("{}")
+    before = offered.text.value
+    offered.refresh(RunStore(runs_folder).runs()[-1:], {folder: "#3"})
+    assert (offered.run.value, offered.text.value) == ("#3", before)
