@@ -229,7 +229,7 @@ def test_the_switch_says_everything_anew_and_loses_nothing_while_a_run_goes_on(l
     lab.language_switch.value = "zh"
     until(lambda: lab.train_button.description == "排队训练")
     until(lambda: lab.picture_widget.value != pictures[0] and lab.overview.picture.value != pictures[1])
-    assert "训练中" in lab._status.value
+    until(lambda: "训练中" in lab._status.value)  # between two evaluations
     assert "时间花在哪里" in lab.overview.times.value
     assert lab.stop_button.description == "停止"
     assert "最佳 F1" in [column["label"] for column in lab.overview.table.columns]
