@@ -47,6 +47,10 @@ class BiLSTM(nn.LSTM):
         return out.index_select(0, back)
 
     def _one_way(self, words: torch.Tensor, direction: int) -> torch.Tensor:
+        """One direction of one layer. In float32 where oneDNN has no LSTM of what autocast would have it compute in."""
+        if torch.is_autocast_enabled("cpu") and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            with torch.autocast("cpu", enabled=False):
+                return self._one_way(words.float(), direction).to(torch.get_autocast_dtype("cpu"))
         weights: Any = self.all_weights[direction]
         start = words.new_zeros(1, len(words), self.hidden_size)
         return torch._VF.lstm(words, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
