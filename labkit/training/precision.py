@@ -37,6 +37,13 @@ def choose_precision(asked: str, device: torch.device) -> str:
     return "float32"
 
 
+def notes_on_precision(precision: str, device: torch.device) -> list[str]:
+    """What a user should know of a precision that was chosen, one sentence each."""
+    if precision == "bfloat16" and device.type == "cpu" and not any(_machine()["flags"]):
+        return ["This CPU has no instructions for bfloat16: it computes many times slower than in float32."]
+    return []
+
+
 def cpu_is_fast_in_bfloat16() -> bool:
     """What the CPU's flags say, if a measurement agrees; each is kept in folders.cache() for this CPU and torch.
 

@@ -26,7 +26,7 @@ from labkit.model.groups import Group, make_groups, optimizer_groups
 from labkit.model.live_embedding import keep_live
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.tagger import Tagger, new_tagger
-from labkit.training.precision import choose_precision
+from labkit.training.precision import choose_precision, notes_on_precision
 
 SCORED_SEED = 0  # draws the sentences that are scored: runs of two seeds are compared on the same ones
 
@@ -181,7 +181,7 @@ def open_workshop(
     return Workshop(
         accelerator, corpus, encoder, encoder_sha256(pretrained.place), precision, train, dev, test, model,
         tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
-        (*corpus.notes, *notes_on(train, dev, test)),
+        (*corpus.notes, *notes_on(train, dev, test), *notes_on_precision(precision, accelerator.device)),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from labkit.training import precision
-from labkit.training.precision import choose_precision
+from labkit.training.precision import choose_precision, notes_on_precision
 
 CPU = torch.device("cpu")
 HAS_IT, HAS_IT_NOT = {"cpu_name": "Some CPU", "avx512_bf16": True}, {"cpu_name": "Old CPU", "avx512_bf16": False}
@@ -95,3 +95,17 @@ def test_what_is_asked_for_is_not_measured(machine):
 
 def test_the_real_measurement_gives_a_plausible_ratio(cache):
     assert 0.01 < precision.bfloat16_gain() < 100
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen", "device", "told"),
+    [
+        (HAS_IT_NOT, "bfloat16", "cpu", 1),
+        (HAS_IT_NOT, "float32", "cpu", 0),
+        (HAS_IT, "bfloat16", "cpu", 0),
+        (HAS_IT_NOT, "bfloat16", "cuda", 0),
+    ],
+)
+def test_a_cpu_that_emulates_bfloat16_is_told_of_where_it_was_asked_for(machine, flags, chosen, device, told):
+    machine(flags)
+    assert len(notes_on_precision(chosen, torch.device(device))) == told

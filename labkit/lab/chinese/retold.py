@@ -55,7 +55,10 @@ RETOLD: dict[str, str] = {
     "Corpus {name} is no file, no folder and no name in the menu; the menu has {menu}": (
         "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
     ),
-    # what cannot be read of a device: labkit/training/devices.py
+    # what a device is slow in, and what cannot be read of it: labkit/training/precision.py, devices.py
+    "This CPU has no instructions for bfloat16: it computes many times slower than in float32.": (
+        "这个 CPU 没有 bfloat16 指令：用它计算比 float32 慢很多倍。"
+    ),
     "NVML gives no utilisation for a MIG slice": "MIG 切片没有利用率数据",
     "macOS tells a GPU's figures to administrators only": "macOS 只向管理员提供 GPU 数据",
     "the GPU shares the memory of the CPU": "GPU 与 CPU 共用内存",
