@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 Run = Sequence[nn.Parameter]  # parameters that lie one after another, and are computed with as one
+Gradient = torch.Tensor | tuple[torch.Tensor, torch.Tensor]  # or the two matrices that it is the product of
 
 
 class Flat:
@@ -25,7 +26,7 @@ class Flat:
 
     def __init__(self, runs: Sequence[Run]):
         self.parameters = [parameter for run in runs for parameter in run]
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():  # what is made in that mode could not be trained later
             self.whole = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in self.parameters]))
         self._gradient: torch.Tensor | None = None
         self._parts = _views(self.whole.detach(), [parameter.shape for parameter in self.parameters])
@@ -33,6 +34,9 @@ class Flat:
         self.values = _views(self.whole.detach(), self._shapes)
         self.gradients: list[torch.Tensor] = []
         self._waiting: set[int] = set()
+        self._copy = self.whole.detach()
+        self._copies = self.values
+        self._copied: list[int] = []  # the versions of all parameters that the copy is of
         self.gather()
 
     def gather(self) -> None:
@@ -42,10 +46,30 @@ class Flat:
                 part.copy_(parameter.data)
                 parameter.data = part
 
-    def copies(self, dtype: torch.dtype) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Memory of that type for a copy of `whole`, and each run in it."""
-        copy = torch.empty_like(self.whole, dtype=dtype, requires_grad=False)
-        return copy, _views(copy, self._shapes)
+    def copies(self, dtype: torch.dtype) -> list[torch.Tensor]:
+        """Each run in that type, with its values of the moment; where it is their own type, the values themselves.
+
+        Whatever changes a parameter or `whole` in place counts, but for changes of its `data`, of which torch does not
+        tell.
+        """
+        self.gather()
+        if dtype == self.whole.dtype:
+            return self.values
+        with torch.inference_mode(False), torch.no_grad():
+            self._copy_to(dtype)
+        return self._copies
+
+    def _copy_to(self, dtype: torch.dtype) -> None:
+        if self._copy.dtype != dtype:
+            self._copy = torch.empty_like(self.whole, dtype=dtype, requires_grad=False)
+            self._copies = _views(self._copy, self._shapes)
+            self._copied = []
+        if self._copied != self._versions():
+            self._copy.copy_(self.whole)
+            self._copied = self._versions()
+
+    def _versions(self) -> list[int]:
+        return [self.whole._version, *(parameter._version for parameter in self.parameters)]
 
     def own_gradients(self) -> None:
         """From now on gradients are to be given to `receive`; the parameters' are views of the whole's."""
@@ -55,7 +79,7 @@ class Flat:
         for parameter, part in zip(self.parameters, _views(self._gradient, shapes), strict=True):
             parameter.grad = part
 
-    def receive(self, run: int, gradient: torch.Tensor) -> None:
+    def receive(self, run: int, gradient: Gradient) -> None:
         """Adds to a run's gradient, or is the first to write it, so that nothing has to be zeroed.
 
         Every run must be given one at every step, or it keeps that of the step before.
@@ -63,11 +87,19 @@ class Flat:
         if self.whole.grad is None:
             self.whole.grad = self._gradient
             self._waiting = set(range(len(self.gradients)))
-        if run in self._waiting:
-            self._waiting.remove(run)
-            self.gradients[run].copy_(gradient)
+        mine = self.gradients[run]
+        if run not in self._waiting:
+            mine += multiplied(gradient)
+        elif isinstance(gradient, tuple) and gradient[0].dtype == mine.dtype:
+            torch.mm(*gradient, out=mine)
         else:
-            self.gradients[run] += gradient
+            mine.copy_(multiplied(gradient))
+        self._waiting.discard(run)
+
+
+def multiplied(gradient: Gradient) -> torch.Tensor:
+    """A gradient that may come as the two matrices that it is the product of."""
+    return gradient[0] @ gradient[1] if isinstance(gradient, tuple) else gradient
 
 
 def _views(memory: torch.Tensor, shapes: Sequence[torch.Size]) -> list[torch.Tensor]:

@@ -5,41 +5,23 @@ over memory and an operator of its own. Written out, the three projections are o
 products, and nothing is cast but weights. (Vaswani et al. 2017, sections 3.2 and 3.3; the order of operations is that
 of Devlin et al. 2019: normalisation comes after each residual.)
 
-Shapes: `rows` is sentences x pieces, `width` the hidden size, `planes` sentences x heads, `depth` width / heads.
+Shapes: `rows` are a batch's pieces end to end (rows.py), `width` is the hidden size, `planes` sentences x heads,
+`depth` width / heads. Spare rows have no gradient, and get none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from labkit.model.flat import Gradient
+from labkit.model.rows import Rows
+
 _norm = torch.ops.aten.native_layer_norm
 _norm_backward = torch.ops.aten.native_layer_norm_backward
 _softmax_backward = torch.ops.aten._softmax_backward_data
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How rows come apart into sentences and heads."""
-
-    batch: int
-    heads: int
-    depth: int
-
-    def split(self, rows: torch.Tensor, parts: int) -> torch.Tensor:
-        """(rows, parts x width) → (parts, planes, rows of a sentence, depth)."""
-        apart = rows.view(self.batch, -1, parts, self.heads, self.depth).permute(2, 0, 3, 1, 4)
-        return apart.reshape(parts, self.batch * self.heads, -1, self.depth)
-
-    def join(self, *parts: torch.Tensor) -> torch.Tensor:
-        """Each (planes, rows of a sentence, depth) → (rows, parts x width)."""
-        rows = parts[0].new_empty(self.batch, parts[0].shape[1], len(parts), self.heads, self.depth)
-        for place, part in enumerate(parts):
-            rows[:, :, place] = part.view(self.batch, self.heads, -1, self.depth).transpose(1, 2)
-        return rows.view(-1, len(parts) * self.heads * self.depth)
 
 
 class Weights(Protocol):
@@ -49,8 +31,8 @@ class Weights(Protocol):
     def work(self) -> Sequence[torch.Tensor]:
         """What to compute with: matrices and biases in the type of the rows, a normalisation's as they are."""
 
-    def give(self, *gradients: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Takes the gradients of `work`; returns those of the `parameters` that `forward` was called with."""
+    def give(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
+        """Takes the gradients of `work` from this place on; returns what autograd is to get of them."""
 
 
 class Attention(torch.autograd.Function):
@@ -64,28 +46,27 @@ class Attention(torch.autograd.Function):
         bias: torch.Tensor | None,
         keep_weights: torch.Tensor | None,
         keep_output: torch.Tensor | None,
-        shape: Shape,
+        pieces: Rows,
+        asked: Rows,
         eps: float,
         weights: Weights,
         *parameters: torch.Tensor,
     ) -> torch.Tensor:
-        """`places` are the rows that are wanted, equally many a sentence; None wants all of them.
+        """`places` are the rows that are wanted, those of `asked` among those of `pieces`; None wants all of them.
 
-        `bias` (planes, 1, pieces) is added to scores, very negative at padding; masks as `Masks` draws them.
+        `bias` (planes, 1, columns) is added to scores, very negative at padding; masks as `Masks` draws them.
         `weights`: (3 x width, width) of query, key and value end to end, and their bias; those of the output; those
         of the normalisation.
         """
         projection, projection_bias, output, output_bias, gain, shift = weights.work
         width = x.shape[1]
         projected = F.linear(x, projection, projection_bias)
-        if places is None:
-            asked = x
-            query, key, value = shape.split(projected, 3).unbind()
-        else:
-            asked = x.index_select(0, places)
-            query = shape.split(projected[:, :width].index_select(0, places), 1)[0]
-            key, value = shape.split(projected[:, width:], 2).unbind()
-        scale = shape.depth**-0.5
+        query, key, value = pieces.split(projected, 3).unbind()
+        before = x
+        if places is not None:
+            before = x.index_select(0, places)
+            query = asked.split(projected[:, :width].index_select(0, places), 1)[0]
+        scale = query.shape[2] ** -0.5
         if bias is None:
             scores = torch.bmm(query, key.transpose(1, 2)).mul_(scale)
         else:
@@ -95,14 +76,14 @@ class Attention(torch.autograd.Function):
         kept = shares.to(x.dtype)  # masks are of x's type, and of two types a product costs a copy more
         if keep_weights is not None:
             kept = kept * keep_weights if kept is shares else kept.mul_(keep_weights)
-        seen = shape.join(torch.bmm(kept, value))
+        seen = asked.join(torch.bmm(kept, value)[None])
         out = F.linear(seen, output, output_bias)
-        summed = asked + out if keep_output is None else torch.addcmul(asked, out, keep_output)
+        summed = before + out if keep_output is None else torch.addcmul(before, out, keep_output)
         normed, mean, deviation = _norm(summed, (width,), gain, shift, eps)
         ctx.save_for_backward(
             x, places, query, key, value, shares, kept, seen, summed, mean, deviation, keep_weights, keep_output
         )
-        ctx.shape, ctx.weights = shape, weights
+        ctx.pieces, ctx.asked, ctx.weights = pieces, asked, weights
         return normed  # type: ignore[no-any-return]
 
     @staticmethod
@@ -112,29 +93,33 @@ class Attention(torch.autograd.Function):
         x, places, query, key, value, shares, kept, seen, summed, mean, deviation, keep_weights, keep_output = (
             ctx.saved_tensors
         )
-        shape, (projection, _, output, _, gain, shift) = ctx.shape, ctx.weights.work
+        pieces, asked, weights = ctx.pieces, ctx.asked, ctx.weights
+        projection, _, output, _, gain, shift = weights.work
         summed_, gain_, shift_ = _norm_backward(
             gradient.contiguous(), summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
         out_ = summed_ if keep_output is None else summed_ * keep_output
-        outer = (out_.t() @ seen, out_.sum(0), gain_, shift_)  # before x_ takes the place of summed_, maybe out_ too
-        seen_ = shape.split(out_ @ output, 1)[0]
+        outer = weights.give(2, (out_.t(), seen), out_.sum(0), gain_, shift_)  # before x_ takes the place of summed_
+        seen_ = asked.split(out_ @ output, 1)[0]
         shares_ = torch.bmm(seen_, value.transpose(1, 2))
         if keep_weights is not None:
             shares_ *= keep_weights
         scores_ = _softmax_backward(shares_.to(shares.dtype), shares, -1, shares.dtype)
-        scores_ = scores_.mul_(shape.depth**-0.5).to(x.dtype)
-        query_, key_ = torch.bmm(scores_, key), torch.bmm(scores_.transpose(1, 2), query)
-        value_ = torch.bmm(kept.transpose(1, 2), seen_)
+        scores_ = scores_.mul_(query.shape[2] ** -0.5).to(x.dtype)
+        planes_ = key.new_empty(3, *key.shape)
+        torch.bmm(scores_.transpose(1, 2), query, out=planes_[1])
+        torch.bmm(kept.transpose(1, 2), seen_, out=planes_[2])
         if places is None:
-            projected_ = shape.join(query_, key_, value_)
+            torch.bmm(scores_, key, out=planes_[0])
+            projected_ = pieces.join(planes_)
             x_ = summed_.addmm_(projected_, projection)
         else:
-            whole = torch.zeros_like(x).index_add_(0, places, shape.join(query_))
-            projected_ = torch.cat((whole, shape.join(key_, value_)), dim=1)
+            query_ = asked.join(torch.bmm(scores_, key)[None])
+            whole = torch.zeros_like(x).index_add_(0, places, query_)
+            projected_ = torch.cat((whole, pieces.join(planes_[1:])), dim=1)
             x_ = (projected_ @ projection).index_add_(0, places, summed_)
-        own = ctx.weights.give(projected_.t() @ x, projected_.sum(0), *outer)
-        return (x_, None, None, None, None, None, None, None, *own)
+        inner = weights.give(0, (projected_.t(), x), projected_.sum(0))
+        return (x_, None, None, None, None, None, None, None, None, *inner, *outer)
 
 
 class FeedForward(torch.autograd.Function):
@@ -170,6 +155,6 @@ class FeedForward(torch.autograd.Function):
         )
         out_ = summed_ if keep_output is None else summed_ * keep_output
         inner_ = torch.ops.aten.gelu_backward(out_ @ contract, inner)
-        own = ctx.weights.give(inner_.t() @ x, inner_.sum(0), out_.t() @ active, out_.sum(0), gain_, shift_)
+        own = ctx.weights.give(0, (inner_.t(), x), inner_.sum(0), (out_.t(), active), out_.sum(0), gain_, shift_)
         x_ = summed_.addmm_(inner_, expand)  # last, as out_ may be summed_
         return (x_, None, None, None, *own)

@@ -8,11 +8,15 @@ import torch
 from torch import nn
 
 from labkit.model.dropout import Masks
-from labkit.model.flat import Flat, Run
-from labkit.model.layers import Attention, FeedForward, Shape
+from labkit.model.flat import Flat, Gradient, Run, multiplied
+from labkit.model.layers import Attention, FeedForward
+from labkit.model.rows import Rows
 
 # Those of Hugging Face's families whose layers are BERT's, by other names of classes.
 FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
+# Rows of a batch are filled up to a multiple of this. In bfloat16 oneDNN generates code for every new number of rows,
+# which takes 20 ms or so each time.
+GRAIN, GRAINS = 8, {torch.bfloat16: 32}
 HIDDEN = -1e9  # added to a score of padding; far from bfloat16's range, and no weight is left of it
 
 
@@ -31,21 +35,22 @@ class _Half:
         """What autograd is to see as inputs; it is quicker with none."""
         return () if self.owned else self.parameters
 
-    def give(self, *gradients: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def give(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
+        """Takes the gradients of these runs, from the first on; returns those of their parameters, if not kept."""
         if self.owned:
-            for (flat, run), gradient in zip(self.slots, gradients, strict=True):
+            for (flat, run), gradient in zip(self.slots[first:], gradients, strict=False):
                 flat.receive(run, gradient)
             return ()
-        pairs = zip(self.runs, gradients, strict=True)
-        return tuple(part for run, gradient in pairs for part in gradient.split([len(each) for each in run]))
+        pairs = zip(self.runs[first:], gradients, strict=False)
+        return tuple(part for run, each in pairs for part in multiplied(each).split([len(one) for one in run]))
 
 
 class Stack:
     """Runs a Hugging Face encoder's layers, on its own parameters; gradients and results are theirs up to rounding.
 
-    Weights are copied once a call into the type that is computed in, which takes a hundredth of a step; for that they
-    lie end to end in two memories, matrices and vectors, from the first call on. On a CPU only: a GPU has better
-    kernels for attention, and autocast's copies cost it nothing.
+    Weights are copied into the type that is computed in where they have changed; for that they lie end to end in two
+    memories, matrices and vectors, from the first call on. On a CPU only: a GPU has better kernels for attention, and
+    autocast's copies cost it nothing.
     """
 
     def __init__(self, encoder: Any, masks: Masks):
@@ -54,9 +59,7 @@ class Stack:
         self._masks = masks
         self._halves = [_Half(runs) for layer in self._layers for runs in (_attention(layer), _feed_forward(layer))]
         self._flats: tuple[Flat, ...] = ()
-        self._copies: list[torch.Tensor] = []
         self._owned = False
-        self._dtype: torch.dtype | None = None
 
     @staticmethod
     def fits(encoder: Any) -> bool:
@@ -71,62 +74,63 @@ class Stack:
         )
 
     def __call__(
-        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, training: bool, dtype: torch.dtype
-    ) -> torch.Tensor:
+        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, words: torch.Tensor, training: bool,
+        dtype: torch.dtype,
+    ) -> torch.Tensor:  # fmt: skip
         """The last layer's output at each word's first piece, (batch, words, width), of that dtype.
 
-        The last layer is computed for those pieces only, as no one reads the others.
+        The last layer is computed for those pieces only, as no one reads the others. What stands where there is no word
+        means nothing, and takes no gradient.
 
         Args:
             x: what the embeddings gave, (batch, pieces, width).
             attention: 1 for a piece and 0 for padding, (batch, pieces).
             first: the place of each word's first piece, (batch, words).
+            words: true where there is a word, (batch, words).
             dtype: what to compute in; sums, normalisation and softmax are in float32 inside whatever it is.
         """
-        return self._run(x, attention, first, training, dtype, every=False)[-1]
+        return self._run(x, attention, first, words, training, dtype, every=False)[-1]
 
     def every_layer(
-        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, training: bool, dtype: torch.dtype
-    ) -> list[torch.Tensor]:
+        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, words: torch.Tensor, training: bool,
+        dtype: torch.dtype,
+    ) -> list[torch.Tensor]:  # fmt: skip
         """As calling it, but each layer's output at each word's first piece, from the first layer to the last."""
-        return self._run(x, attention, first, training, dtype, every=True)
+        return self._run(x, attention, first, words, training, dtype, every=True)
 
     def _run(
-        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, training: bool, dtype: torch.dtype,
-        every: bool,
+        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, words: torch.Tensor, training: bool,
+        dtype: torch.dtype, every: bool,
     ) -> list[torch.Tensor]:  # fmt: skip
         """The outputs of every layer, or of the last alone, each (batch, words, width)."""
-        batch, pieces, width = x.shape
-        heads = self._config.num_attention_heads
-        shape, eps = Shape(batch, heads, width // heads), self._config.layer_norm_eps
+        heads, eps = self._config.num_attention_heads, self._config.layer_norm_eps
+        pieces, asked = (Rows(real.bool(), GRAINS.get(dtype, GRAIN), heads) for real in (attention, words))
+        places = pieces.sources.view(len(x), -1).gather(1, first).flatten()[asked.slots]
+        places[asked.count :] = pieces.count
         self._refresh(dtype)
         with torch.autocast("cpu", enabled=False):
-            rows = x.reshape(batch * pieces, width).to(dtype)
+            rows = pieces.pack(x).to(dtype)
             if self._owned and torch.is_grad_enabled() and not rows.requires_grad:
                 rows.requires_grad_()  # or no backward pass would come by here
             bias = _bias(attention, heads, dtype)
-            drawn = self._draw(x.shape, first.shape[1], training, dtype)
-            wanted = (first + torch.arange(batch)[:, None] * pieces).flatten()
+            drawn = self._draw(pieces, asked, training, dtype)
             halves, found = iter(self._halves), []
             for place, (attend, feed, masks) in enumerate(zip(halves, halves, drawn, strict=True), start=1):
-                places = wanted if place == len(drawn) else None
-                given = (places, bias, *masks[:2], shape, eps, attend, *attend.inputs)
-                rows = Attention.apply(rows, *given)  # type: ignore[no-untyped-call]
+                last = place == len(drawn)
+                given = (places if last else None, bias, *masks[:2], pieces, asked if last else pieces, eps, attend)
+                rows = Attention.apply(rows, *given, *attend.inputs)  # type: ignore[no-untyped-call]
                 rows = FeedForward.apply(rows, masks[2], eps, feed, *feed.inputs)  # type: ignore[no-untyped-call]
-                if every and places is None:
-                    found.append(rows.index_select(0, wanted).view(batch, -1, width))
-            return [*found, rows.view(batch, -1, width)]
+                if every and not last:
+                    found.append(asked.unpack(rows.index_select(0, places)))
+            return [*found, asked.unpack(rows)]
 
-    def _draw(
-        self, shape: torch.Size, words: int, training: bool, dtype: torch.dtype
-    ) -> list[list[torch.Tensor | None]]:
+    def _draw(self, pieces: Rows, asked: Rows, training: bool, dtype: torch.dtype) -> list[list[torch.Tensor | None]]:
         """Three masks a layer: of attention's weights, and of the outputs of both halves; None where none is due."""
-        batch, pieces, width = shape
-        planes = batch * self._config.num_attention_heads
-        rows = [pieces] * (len(self._layers) - 1) + [words]
+        width, layers = self._config.hidden_size, [pieces] * (len(self._layers) - 1) + [asked]
+        planes = pieces.batch * pieces.heads
         wanted = (
-            (self._config.attention_probs_dropout_prob, [(planes, each, pieces) for each in rows]),
-            (self._config.hidden_dropout_prob, [(batch * each, width) for each in rows for _ in range(2)]),
+            (self._config.attention_probs_dropout_prob, [(planes, each.columns, pieces.columns) for each in layers]),
+            (self._config.hidden_dropout_prob, [(each.size, width) for each in layers for _ in range(2)]),
         )
         weights, outputs = (
             [*self._masks.draw(share, shapes, dtype)] if training and share > 0 else [None] * len(shapes)
@@ -157,28 +161,15 @@ class Stack:
         for half in self._halves:
             kinds = [0 if run[0].dim() > 1 else 1 for run in half.runs]
             half.slots = [(self._flats[kind], next(counts[kind])) for kind in kinds]
-        self._dtype = None
 
     def _refresh(self, dtype: torch.dtype) -> None:
-        """Brings the copies up to date with the parameters, which the optimizer moves."""
+        """Lets every half compute with its weights of the moment, which an optimizer moves."""
         if not self._flats or self._flats[0].whole.dtype != self._halves[0].parameters[0].dtype:
             self._lay_out()
-        for flat in self._flats:
-            flat.gather()
-        if self._dtype != dtype:
-            self._copy_to(dtype)
-        with torch.no_grad():
-            for flat, copy in zip(self._flats, self._copies, strict=True):
-                copy.copy_(flat.whole)
-
-    def _copy_to(self, dtype: torch.dtype) -> None:
-        """The normalisation's weights are used as they are: they are few, and it computes in float32."""
-        copies = [flat.copies(dtype) for flat in self._flats]
-        self._copies, self._dtype = [whole for whole, _ in copies], dtype
-        runs = {id(flat): views for flat, (_, views) in zip(self._flats, copies, strict=True)}
+        copies = {id(flat): flat.copies(dtype) for flat in self._flats}
         for half in self._halves:
-            copied, kept = half.slots[:4], half.slots[4:]
-            half.work = [*(runs[id(flat)][run] for flat, run in copied), *(flat.values[run] for flat, run in kept)]
+            copied, kept = half.slots[:4], half.slots[4:]  # a normalisation computes in float32 anyway
+            half.work = [*(copies[id(flat)][run] for flat, run in copied), *(flat.values[run] for flat, run in kept)]
 
 
 def _bias(attention: torch.Tensor, heads: int, dtype: torch.dtype) -> torch.Tensor | None:

@@ -110,9 +110,10 @@ class Tagger(nn.Module):
         if hasattr(self.encoder, "embeddings_project"):  # an ELECTRA whose embeddings are narrower than its layers
             embedded = self.encoder.embeddings_project(embedded)
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else embedded.dtype
+        given = (embedded, batch.attention, batch.first, batch.mask, self.training, dtype)
         if self.mix is None:
-            return self.stack(embedded, batch.attention, batch.first, self.training, dtype)
-        layers = self.stack.every_layer(embedded, batch.attention, batch.first, self.training, dtype)
+            return self.stack(*given)
+        layers = self.stack.every_layer(*given)
         return self.mix(layers)  # type: ignore[no-any-return]
 
     def _encode_by_hugging_face(self, batch: Batch) -> torch.Tensor:

@@ -53,7 +53,8 @@ class MaskedLM(nn.Module):
         tokens = torch.from_numpy(masked.tokens)
         embedded = self.bert.bert.embeddings(input_ids=tokens)
         places = torch.from_numpy(masked.places)
-        vectors = self._stack(embedded, torch.ones_like(tokens), places, self.training, self.dtype)
+        every = (torch.ones_like(tokens), places, torch.ones_like(places, dtype=torch.bool))
+        vectors = self._stack(embedded, *every, self.training, self.dtype)
         head = self.bert.cls.predictions
         with torch.autocast("cpu", dtype=self.dtype, enabled=self.dtype != torch.float32):
             scores: torch.Tensor = head.decoder(head.transform(vectors.flatten(0, 1)))

@@ -27,13 +27,35 @@ def test_parameters_keep_their_values_and_share_the_wholes_memory(layers):
     torch.testing.assert_close(layers[2].weight, before[2] + 1)
 
 
-def test_copies_are_laid_out_as_the_values(layers):
+def test_copies_are_the_values_of_the_moment_in_another_type(layers):
     flat = flat_of(layers)
-    copy, runs = flat.copies(torch.bfloat16)
-    copy.copy_(flat.whole)
-    assert [run.dtype for run in runs] == [torch.bfloat16] * 2
-    for run, values in zip(runs, flat.values, strict=True):
-        assert torch.equal(run, values.bfloat16())
+    optimizer = torch.optim.SGD([flat.whole], lr=1.0)
+    changes = [
+        lambda: None,
+        lambda: nn.init.ones_(layers[0].weight),
+        lambda: layers[2].load_state_dict({"weight": torch.full((5, 4), 3.0), "bias": torch.zeros(5)}),
+        lambda: setattr(layers[1].weight, "data", torch.full((4, 3), 2.0)),
+        optimizer.step,
+    ]
+    flat.whole.grad = torch.ones_like(flat.whole)
+    for change in changes:
+        change()
+        runs = flat.copies(torch.bfloat16)
+        assert [run.dtype for run in runs] == [torch.bfloat16] * 2
+        for run, values in zip(runs, flat.values, strict=True):
+            assert torch.equal(run, values.bfloat16())
+
+
+def test_in_their_own_type_values_are_not_copied(layers):
+    flat = flat_of(layers)
+    assert flat.copies(torch.float32)[0].data_ptr() == flat.whole.data_ptr()
+
+
+def test_nothing_is_copied_again_that_has_not_changed(layers):
+    flat = flat_of(layers)
+    run = flat.copies(torch.bfloat16)[0]
+    run.zero_()  # would be written over
+    assert not flat.copies(torch.bfloat16)[0].any()
 
 
 def test_what_was_put_in_a_parameters_place_is_taken_in(layers):
@@ -57,3 +79,26 @@ def test_the_first_gradient_is_written_and_the_next_added(layers):
         assert torch.equal(layers[2].weight.grad, torch.full((5, 4), 2.0))
         assert flat.whole.grad.sum() == 18 * given + 40
         flat.whole.grad = None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_gradient_may_come_as_the_product_that_it_is(layers, dtype):
+    torch.manual_seed(1)
+    flat = flat_of(layers)
+    flat.own_gradients()
+    left, right = torch.randn(6, 7).to(dtype), torch.randn(7, 3).to(dtype)
+    for times in (1, 2):
+        flat.receive(0, (left, right))
+        found = torch.cat([layers[0].weight.grad, layers[1].weight.grad])
+        torch.testing.assert_close(found, times * (left @ right).float())
+
+
+def test_what_is_first_used_in_inference_mode_can_be_trained(layers):
+    with torch.inference_mode():
+        flat_of(layers).copies(torch.bfloat16)
+    flat = flat_of(layers)
+    with torch.inference_mode():
+        flat.copies(torch.bfloat16)
+    with torch.no_grad():
+        layers[0].weight.add_(1)
+    assert torch.equal(flat.copies(torch.bfloat16)[0], flat.values[0].bfloat16())

@@ -18,6 +18,7 @@ SMALL = {
 
 FIRST = torch.tensor([[1, 2, 4, 6, 7], [1, 3, 5, 0, 0], [0, 0, 0, 0, 0]])  # the place of each word's first piece
 REAL = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]])[:, :, None]  # the rest are no words
+WORDS = REAL[:, :, 0].bool()
 
 
 def at_words(vectors):
@@ -65,7 +66,7 @@ def test_results_and_gradients_are_those_of_hugging_face(family, owned, pieces, 
     stack = Stack(encoder, Masks())
     if owned:
         stack.own_gradients()
-    output = stack(embedded(encoder, pieces), attention, FIRST, False, torch.float64)
+    output = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float64)
     (output * REAL * weights).sum().backward()
     torch.testing.assert_close(output * REAL, encoder_output)
     for name, parameter in encoder.named_parameters():
@@ -85,7 +86,7 @@ def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(fa
     stack = Stack(encoder, Masks())
     if owned:
         stack.own_gradients()
-    layers = stack.every_layer(embedded(encoder, pieces), attention, FIRST, False, torch.float64)
+    layers = stack.every_layer(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float64)
     found = torch.stack(layers) * REAL
     (found * weights).sum().backward()
     torch.testing.assert_close(found, known)
@@ -98,7 +99,7 @@ def test_gradients_are_those_of_finite_differences(pieces, attention):
     stack = Stack(encoder, Masks())
     start = torch.randn(2, 4, 8, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda x: stack(x, attention[:2, :4], FIRST[:2, :2], False, torch.float64), (start,)
+        lambda x: stack(x, attention[:2, :4], FIRST[:2, :2], WORDS[:2, :2], False, torch.float64), (start,)
     )
 
 
@@ -115,7 +116,7 @@ def test_dropout_is_where_hugging_face_has_it(pieces, monkeypatch):
 
     monkeypatch.setattr(Masks, "draw", draw)
     x = embedded(encoder, pieces).detach().requires_grad_()
-    output = Stack(encoder, Masks())(x, attention, FIRST, True, torch.float32)
+    output = Stack(encoder, Masks())(x, attention, FIRST, WORDS, True, torch.float32)
     (output * REAL).square().sum().backward()
     twin = x.detach().clone().requires_grad_()
     expected = _by_hand(encoder, twin, *drawn)
@@ -130,22 +131,35 @@ def _by_hand(encoder, x, by_weights, by_rows):
         query, key, value = (
             each(x).view(3, 9, 4, 6).transpose(1, 2) for each in (inner.query, inner.key, inner.value)
         )  # (batch, heads, pieces, depth)
+        real = torch.ones(3, 9, dtype=torch.bool)
         if number == 2:
-            query, x = at_words(query.transpose(1, 2).flatten(2)).view(3, 5, 4, 6).transpose(1, 2), at_words(x)
+            query, x, real = (
+                at_words(query.transpose(1, 2).flatten(2)).view(3, 5, 4, 6).transpose(1, 2),
+                at_words(x),
+                WORDS,
+            )
         rows = x.shape[1]
+        by_output, by_contraction = (_padded(by_rows[2 * number + half], real) for half in (0, 1))
         weights = (query @ key.transpose(2, 3) / 6**0.5).softmax(-1) * by_weights[number].view(3, 4, rows, 9)
         seen = outer.dense((weights @ value).transpose(1, 2).reshape(3, rows, 24))
-        x = outer.LayerNorm(x + seen * by_rows[2 * number].view(3, rows, 24))
+        x = outer.LayerNorm(x + seen * by_output)
         out = layer.output.dense(torch.nn.functional.gelu(layer.intermediate.dense(x)))
-        x = layer.output.LayerNorm(x + out * by_rows[2 * number + 1].view(3, rows, 24))
+        x = layer.output.LayerNorm(x + out * by_contraction)
     return x * REAL
+
+
+def _padded(by_rows, real):
+    """A mask of rows, which are what is real end to end, as (batch, columns, width)."""
+    padded = torch.zeros(*real.shape, by_rows.shape[1])
+    padded[real] = by_rows[: real.sum()]
+    return padded
 
 
 def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces, attention):
     encoder = encoder_of("bert")
     stack = Stack(encoder, Masks())
-    exact = stack(embedded(encoder, pieces), attention, FIRST, False, torch.float32)
-    rough = stack(embedded(encoder, pieces), attention, FIRST, False, torch.bfloat16)
+    exact = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
+    rough = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.bfloat16)
     assert rough.dtype == torch.bfloat16
     torch.testing.assert_close((rough * REAL).float(), exact * REAL, atol=0.05, rtol=0.05)
     (rough * REAL).float().square().sum().backward()
@@ -157,12 +171,12 @@ def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces
 def test_it_computes_with_the_weights_of_the_moment(pieces, attention):
     encoder = encoder_of("bert")
     stack = Stack(encoder, Masks())
-    before = stack(embedded(encoder, pieces), attention, FIRST, False, torch.float32)
+    before = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
     with torch.no_grad():
         for layer in encoder.encoder.layer:
             layer.intermediate.dense.weight.mul_(2)
             layer.attention.self.key.bias.add_(1)
-    after = stack(embedded(encoder, pieces), attention, FIRST, False, torch.float32)
+    after = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
     assert not torch.allclose(before, after)
     expected = encoder(input_ids=pieces, attention_mask=attention).last_hidden_state
     torch.testing.assert_close(after * REAL, at_words(expected))
@@ -170,7 +184,7 @@ def test_it_computes_with_the_weights_of_the_moment(pieces, attention):
 
 def test_a_frozen_encoder_gets_no_gradients(pieces, attention):
     encoder = encoder_of("bert").requires_grad_(False)
-    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, FIRST, True, torch.float32)
+    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, FIRST, WORDS, True, torch.float32)
     assert not output.requires_grad
 
 
@@ -201,7 +215,7 @@ def test_stepping_the_joined_parameters_is_stepping_each(pieces, attention):
         optimizer = torch.optim.AdamW(stepped, lr=1e-2)
         for _ in range(2):
             for part in (pieces, pieces.flip(1)):
-                output = stack(embedded(encoder, part), attention, FIRST, False, torch.float32)
+                output = stack(embedded(encoder, part), attention, FIRST, WORDS, False, torch.float32)
                 (output * REAL * weights).sum().backward()
             optimizer.step()
             optimizer.zero_grad()
@@ -217,14 +231,14 @@ def test_layers_learn_where_nothing_before_them_does(pieces, attention):
     encoder.embeddings.requires_grad_(False)
     stack = Stack(encoder, Masks())
     stack.own_gradients()
-    stack(embedded(encoder, pieces), attention, FIRST, False, torch.float32).sum().backward()
+    stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32).sum().backward()
     assert encoder.encoder.layer[0].attention.self.query.weight.grad.any()
 
 
 def test_weights_put_in_by_hand_are_computed_with(pieces, attention):
     encoder = encoder_of("bert")
     stack = Stack(encoder, Masks())
-    given = (embedded(encoder, pieces), attention, FIRST, False, torch.float32)
+    given = (embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
     before = stack(*given)
     dense = encoder.encoder.layer[2].output.dense
     dense.weight.data = dense.weight.data + 1
