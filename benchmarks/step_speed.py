@@ -10,7 +10,8 @@ other seed in the other order. Same corpus, windows, batch size, epochs, rates, 
   first steps included and its evaluation not; tokens/s is the tokens of all epochs over the seconds of all epochs.
 - Total is from launch to the end of the process, with imports, loading, evaluations, and labkit's saving of weights,
   which the Trainer is spared. Peak is the process's largest resident memory. F1 is of the last epoch, on the dev part.
-- The limit is a training of matrix products alone (limit.py), in the precision that labkit's run chose.
+- The limit is a training of matrix products alone (limit.py), in the precision that labkit's run chose, and in the
+  environment that labkit gives its runs: pages of memory and waiting threads count for products, too.
 
 The last line is JSON: medians over the seeds, `speedup_vs_trainer` of the ratios within a seed, the rest of themselves.
 Linux and macOS.
@@ -30,6 +31,7 @@ from typing import Any
 
 from kernel import median, quiet
 
+from labkit.environment import for_torch
 from labkit.events import Evaluated, Event, PhaseEntered, RunFinished, StepDone, TrainingPlanned, events_of
 
 HERE = Path(__file__).resolve().parent
@@ -215,21 +217,21 @@ def find_limit(found: Found, settings: dict[str, Any], first: bool) -> None:
     chosen, pieces = (runs[-1].precision, runs[-1].pieces) if runs else ("auto", [])
     asked = [json.dumps(settings), json.dumps(pieces), chosen, *["float32"] * first]
     command = [sys.executable, str(HERE / "limit.py"), *asked]
-    limits = json.loads(ran(command)[0])
+    limits = json.loads(ran(command, for_torch())[0])
     found.limits.append(next(iter(limits.values()))["tokens_per_s"])
     for precision, limit in limits.items():
         speed = f"{limit['tokens_per_s']:>9,.0f}  {limit['gflop_per_s']:,.0f} GFLOP/s"
         print(f"{settings['seed']:>6}  {'limit':<9}{precision:<10}{speed}", flush=True)
 
 
-def ran(command: list[str]) -> tuple[str, float, float]:
+def ran(command: list[str], environment: dict[str, str] | None = None) -> tuple[str, float, float]:
     """The last line that a process printed, its seconds from launch to end, and its peak resident MiB.
 
     Raises RuntimeError, with the end of what it said, where it failed.
     """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         begin = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out, stderr=err)
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)
