@@ -9,11 +9,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# How long OpenMP's threads spin before they sleep. By default some ms: where another process wants a core, they spin
-# for one that cannot run, and 4 s of training on 2 busy cores became more than 60. Not at all costs up to 43 % of the
-# speed where all cores are free. Measured by hand in between, on such a machine, ms a step, free and with a neighbour
-# that never rests: default 181, over 2000; 30000 173, 1565; 10000 224, 754; 3000 208, 501; none 247, 330.
-_SPINS = "3000"
+# How long OpenMP's threads spin before they sleep, where nothing else wants the cores; beside a neighbour
+# labkit.training.spinning sees to it that they sleep sooner. Measured on two cores, ms a step alone and beside a
+# process that never rests: 1000 183, 299; 3000 180, 363; 10000 174, 665; 30000 152, 1190; 100000 168. By default it is
+# some ms.
+SPINS = "30000"
 
 # Memory of the C library in pages of 2 MiB, where the system leaves the choice to programs ("madvise", as most do). A
 # training step touches some 300 MB, for which 4 KiB pages are too many for a processor's tables; and the first steps of
@@ -26,7 +26,7 @@ def for_torch(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a process that is going to import torch: that of this one, if not given, with additions."""
     variables = dict(os.environ if environment is None else environment)
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(variables):
-        variables["GOMP_SPINCOUNT"] = _SPINS
+        variables["GOMP_SPINCOUNT"] = SPINS
     tunables = variables.get(_TUNABLES, "")
     if _HUGE_PAGES.split("=")[0] not in tunables and _has_glibc():
         variables[_TUNABLES] = f"{tunables}:{_HUGE_PAGES}".lstrip(":")

@@ -17,9 +17,9 @@ def with_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "_has_glibc", lambda: True)
 
 
-def test_threads_sleep_soon_and_memory_comes_in_huge_pages(with_glibc: None) -> None:
+def test_threads_wait_awake_for_a_while_and_memory_comes_in_huge_pages(with_glibc: None) -> None:
     made = for_torch({"HOME": "/home/anna"})
-    assert made == {"HOME": "/home/anna", "GOMP_SPINCOUNT": "3000", "GLIBC_TUNABLES": HUGE}
+    assert made == {"HOME": "/home/anna", "GOMP_SPINCOUNT": "30000", "GLIBC_TUNABLES": HUGE}
 
 
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])

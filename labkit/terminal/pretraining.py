@@ -21,6 +21,7 @@ from labkit.pretraining.texts import read_plain, sources
 from labkit.terminal.fetching import fetch_assets
 from labkit.terminal.tables import console, duration
 from labkit.terminal.training import interrupts
+from labkit.training.spinning import mind_neighbours
 
 _RECENT = 50  # steps that loss and speed are the mean of
 _LINE_S = 30.0  # between two lines where no bar is drawn
@@ -49,7 +50,7 @@ def pretrain_here(plan: Plan, name: str, texts: Sequence[Path], spared: Path | N
             progress.say("Saving after this step; the same command goes on. Ctrl-C again aborts.")
 
         command = shlex.join(["python", "-m", "labkit", *given])
-        with interrupts(ask_stop):
+        with interrupts(ask_stop), mind_neighbours():
             for event in pretrain(plan, reading, folder, command, lambda: stopping):
                 progress.show(event)
     assert isinstance(event, Finished)

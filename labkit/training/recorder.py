@@ -48,6 +48,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
 def _drain(
     config: RunConfig, folder: Path, began: float, tell: Callable[[Event], None], writer: LineWriter | None
 ) -> str:
+    from labkit.training.spinning import mind_neighbours
     from labkit.training.trainer import train
 
     ended = threading.Event()
@@ -56,10 +57,11 @@ def _drain(
         sampling.start()
     state = "failed"
     try:
-        for event in train(config, folder, began):
-            tell(event)
-            if isinstance(event, RunFinished):
-                state = event.state
+        with mind_neighbours():
+            for event in train(config, folder, began):
+                tell(event)
+                if isinstance(event, RunFinished):
+                    state = event.state
     finally:
         ended.set()
         if writer:
