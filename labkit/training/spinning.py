@@ -23,7 +23,7 @@ from labkit.training import limits
 
 INTERVAL_S = 0.5  # between two looks at the neighbours
 # Cores' worth of work of all others from which on waiting briefly is better, and below which it no longer is. Measured
-# on two cores, ms a step awake for long and briefly: others at 0.2 174 and 220, at 0.4 247 and 285, at 0.7 370 and 276.
+# on two cores, ms a step awake for long and briefly: others at 0.2 170 and 225, at 0.4 247 and 285, at 0.7 370 and 276.
 BEGIN, END = 0.5, 0.35
 
 
