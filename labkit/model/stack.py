@@ -37,11 +37,12 @@ class _Half:
 
     def give(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
         """Takes the gradients of these runs, from the first on; returns those of their parameters, if not kept."""
+        given = slice(first, first + len(gradients))
         if self.owned:
-            for (flat, run), gradient in zip(self.slots[first:], gradients, strict=False):
+            for (flat, run), gradient in zip(self.slots[given], gradients, strict=True):
                 flat.receive(run, gradient)
             return ()
-        pairs = zip(self.runs[first:], gradients, strict=False)
+        pairs = zip(self.runs[given], gradients, strict=True)
         return tuple(part for run, each in pairs for part in multiplied(each).split([len(one) for one in run]))
 
 
