@@ -135,8 +135,11 @@ def queue(runs: Sequence[Run], names: dict[Any, str]) -> str:
 
 
 def about(run: Run | None) -> str:
-    """What a run trains, on what, and with which groups: folded away."""
-    if run is None or not (run.corpus or run.groups):
+    """What a run trains, on what, and with which groups: folded away.
+
+    There from a run's start, so that nothing below moves when all of that becomes known seconds later.
+    """
+    if run is None:
         return ""
     return _folded(tr("Corpus, device and learning-rate groups of {run}", run=run.title), _about(run))
 
@@ -146,6 +149,9 @@ def _folded(title: str, content: str) -> str:
 
 
 def _about(run: Run) -> str:
+    if not (run.corpus or run.groups):
+        ended = run.is_final
+        return muted(tr("it ended before its corpus was read" if ended else "known as soon as its corpus is read"))
     lines = []
     if corpus := run.corpus:
         lines.append(_parts(corpus))

@@ -72,6 +72,7 @@ def test_the_live_picture_changes_while_a_run_trains_and_nothing_on_the_page_mov
     lab.train()
     lab.until_status("#1", "training")
     lab.until_steps(1)
+    until(lambda: "#1" in lab.text("about"), what="all that one look at the run says is on the page")
     until(lambda: not lab.text("queue"), what="the run no longer waits")
     lab.watch(STILL)
     until(lambda: lab.watched()["pictures"] >= 5, 120, "five different pictures")

@@ -77,7 +77,7 @@ def english_in(text):
     return [word for word in re.findall(r"[A-Za-z]{3,}", plain) if word.lower() not in KNOWN]
 
 
-@pytest.mark.parametrize("state", ["completed", "stopped", "failed", "interrupted", "running", "queued"])
+@pytest.mark.parametrize("state", ["completed", "stopped", "failed", "interrupted", "running", "starting", "queued"])
 def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
     run = Run(write_run(runs_folder, RunConfig(), state=state))
     told = [words.status(run, "#1"), words.queue([run], {}), timebar.strip(run), timebar.rows([run], {})]

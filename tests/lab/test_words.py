@@ -1,6 +1,7 @@
 import pytest
 
 from labkit.config import RunConfig
+from labkit.events import EVENTS, LineWriter, RunFinished
 from labkit.lab import words
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run
@@ -35,6 +36,18 @@ def test_the_audit_of_groups_and_the_notes_on_the_corpus_are_there(runs_folder):
         assert f"<td>{group.parameters:,}</td>" in told
     for note in run.corpus.notes:
         assert words.html.escape(note) in told
+
+
+def test_what_a_run_trains_on_has_its_place_before_it_is_known(runs_folder):
+    folder = write_run(runs_folder, RunConfig(), state="starting")
+    assert words.about(None) == ""
+    begun = words.about(Run(folder))
+    assert begun.startswith("<details>")
+    assert "known as soon as its corpus is read" in begun
+    writer = LineWriter(folder / EVENTS)
+    writer.write(RunFinished(0.2, "failed", 0, "there is no such file"))
+    writer.close()
+    assert "it ended before its corpus was read" in words.about(Run(folder))
 
 
 def test_entities_are_marked_in_place_and_all_text_is_escaped():

@@ -58,6 +58,8 @@ PAGE: dict[str, str] = {
     "{count} waiting:": "{count} 个排队中：",
     # what it trains, and on what
     "Corpus, device and learning-rate groups of {run}": "{run} 的语料、设备与学习率分组",
+    "known as soon as its corpus is read": "读完语料后即可查看",
+    "it ended before its corpus was read": "语料尚未读完，实验就已结束",
     "{corpus}: {train} training, {dev} dev, {test} test sentences, {tags} tags": (
         "{corpus}：训练 {train} 句，验证 {dev} 句，测试 {test} 句，标签 {tags} 种"
     ),
