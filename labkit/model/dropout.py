@@ -1,8 +1,8 @@
 """Dropout whose random numbers cost little on a CPU.
 
 torch draws a CPU's masks value by value on one thread: a tenth to an eighth of a training step. Here a share of values
-is dropped by comparing 16 random bits each, four of them from one 64-bit number, so a probability is met to 2^-17.
-(Srivastava et al. 2014. On any other device this is torch's dropout, which is one kernel there.)
+is dropped by comparing a random byte each, eight of them from one 64-bit number. (Srivastava et al. 2014. On any other
+device this is torch's dropout, which is one kernel there.)
 """
 
 import math
@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-_STEPS = 1 << 16  # values that 16 bits can take
+_BYTES = 256  # values that a byte can take
+_BLOCK = 256  # values that are compared with the same threshold
 
 
 class Masks:
@@ -24,23 +25,35 @@ class Masks:
     def draw(self, probability: float, shapes: Sequence[tuple[int, ...]], dtype: torch.dtype) -> list[torch.Tensor]:
         """A mask a shape, to multiply with: 0 with the probability, else 1 / (1 - probability).
 
-        Drawn together, as many small masks cost more to start than to draw.
+        Drawn together, as many small masks cost more to start than to draw. A probability of 1 drops everything; any
+        other is at most 255/256.
         """
         sizes = [math.prod(shape) for shape in shapes]
-        keep = torch.empty(sum(sizes), dtype=dtype)
+        blocks = -(-sum(sizes) // _BLOCK)
+        keep = torch.empty(blocks, _BLOCK, dtype=dtype)
         if probability >= 1:
             keep.zero_()
         else:
-            torch.ge(self._bits(len(keep)), round(_STEPS * probability) - _STEPS // 2, out=keep)
+            probability = min(probability, 1 - 1 / _BYTES)
+            torch.ge(self._bytes(blocks), self._thresholds(probability, blocks), out=keep)
             keep.mul_(1 / (1 - probability))
-        return [part.view(shape) for part, shape in zip(keep.split(sizes), shapes, strict=True)]
+        parts = keep.view(-1)[: sum(sizes)].split(sizes)
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
-    def _bits(self, count: int) -> torch.Tensor:
+    def _thresholds(self, probability: float, blocks: int) -> torch.Tensor:
+        """For each block, one of the two whole numbers around 256 x probability, so often that their mean is that."""
+        drawn = probability * _BYTES + self._random().random((blocks, 1))
+        return torch.from_numpy(drawn.astype(np.uint8))
+
+    def _bytes(self, blocks: int) -> torch.Tensor:
+        numbers = self._random().integers(0, 2**64, size=(blocks, _BLOCK // 8), dtype=np.uint64)
+        return torch.from_numpy(numbers.view(np.uint8))
+
+    def _random(self) -> np.random.Generator:
         if self._generator is None:
             seed = int(torch.randint(2**62, ()).item())
             self._generator = np.random.Generator(np.random.SFC64(seed))
-        numbers = self._generator.integers(0, 2**64, size=-(-count // 4), dtype=np.uint64)
-        return torch.from_numpy(numbers.view(np.int16))[:count]
+        return self._generator
 
 
 class Dropout(nn.Dropout):
