@@ -43,6 +43,15 @@ class Group:
     def parameters(self) -> dict[str, nn.Parameter]:
         return {**self.decayed, **self.undecayed}
 
+    def gradients(self) -> list[torch.Tensor]:
+        """All values of the parameters' gradients that may not be 0."""
+        table = self.resting
+        found = [
+            table.gradients() if table is not None and parameter is table.weight else parameter.grad
+            for parameter in self.stepped(self.parameters)
+        ]
+        return [gradient for gradient in found if gradient is not None]
+
     def rate_at(self, step: int) -> float:
         """The rate of a step, counted from 0.
 
@@ -140,24 +149,35 @@ def set_rates(optimizer: torch.optim.Optimizer, groups: Sequence[Group], step: i
     return rates
 
 
-def clip_gradients(groups: Sequence[Group], largest: float) -> dict[str, torch.Tensor]:
-    """Scales all gradients so that their norm together is at most `largest` (0 does not); one pass, no waiting.
+def clip_gradients(
+    groups: Sequence[Group], largest: float, optimizer: torch.optim.Optimizer | None = None
+) -> dict[str, torch.Tensor]:
+    """Scales all gradients so that their norm together is at most `largest` (0 does not); without waiting.
+
+    Args:
+        optimizer: one of torch's fused optimizers, which then scales the gradients of a CPU on its way through them, as
+            it can for a GradScaler; without it they are scaled here, which takes a pass over all of them.
 
     Returns each group's norm before clipping, scalars on the device. Equals torch's `clip_grad_norm_`.
     """
-    norms: dict[str, torch.Tensor] = {}
-    gradients: list[torch.Tensor] = []
-    for group in groups:
-        own = [parameter.grad for parameter in group.stepped(group.parameters) if parameter.grad is not None]
-        gradients += own
-        if own:
-            norms[group.name] = _norm(own)
-    if gradients and largest > 0:
-        total = torch.linalg.vector_norm(torch.stack(list(norms.values())))
-        scale = torch.clamp(largest / (total + 1e-6), max=1.0)
-        if scale.device.type != "cpu" or scale != 1:  # asking a GPU would wait for it, multiplying by 1 costs less
-            torch._foreach_mul_(gradients, scale)
+    norms = {group.name: _norm(own) for group in groups if (own := group.gradients())}
+    if not norms:
+        return norms
+    total = torch.linalg.vector_norm(torch.stack(list(norms.values())))
+    on_cpu = total.device.type == "cpu"
+    divisor = torch.clamp((total + 1e-6) / largest, min=1.0).float() if largest > 0 else None
+    if on_cpu and divisor is not None and divisor == 1:  # asking a GPU would wait for it, dividing by 1 costs less
+        divisor = None
+    if on_cpu and optimizer is not None:
+        optimizer.grad_scale = divisor  # type: ignore[attr-defined]
+    elif divisor is not None:
+        torch._foreach_div_(_stepped_gradients(groups), divisor)
     return norms
+
+
+def _stepped_gradients(groups: Sequence[Group]) -> list[torch.Tensor]:
+    stepped = (parameter for group in groups for parameter in group.stepped(group.parameters))
+    return [parameter.grad for parameter in stepped if parameter.grad is not None]
 
 
 def _norm(gradients: Sequence[torch.Tensor]) -> torch.Tensor:

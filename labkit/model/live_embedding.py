@@ -4,12 +4,16 @@ Half of a small BERT's weights are its table, and a corpus has a fraction of the
 all-MiniLM-L6-v2, WNUT 2016's tweets touch a quarter. The gradient of the others is 0 at every step, so that Adam leaves
 them where they are, and weight decay multiplies them all by the same number. Zeroing, clipping and stepping only
 the live rows is therefore exact; the resting ones are multiplied when somebody reads them.
+
+A batch touches a few hundred of the live rows. With a gradient of its own (`own_gradient`), those alone are written,
+zeroed and measured, where torch makes ten million zeros at every step. Adam still steps all live rows, as it has to.
 """
 
 from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 
@@ -41,6 +45,8 @@ class LiveEmbedding(nn.Module):
         self.register_buffer("_place", torch.argsort(order), persistent=False)
         self._factor = 1.0
         self._padding = None if whole.padding_idx is None else int(self._place[whole.padding_idx])
+        self._gradient: torch.Tensor | None = None
+        self._touched = live.new_empty(0)  # which rows of it are not 0, each once
 
     @property
     def resting(self) -> int:
@@ -51,10 +57,47 @@ class LiveEmbedding(nn.Module):
         """(batch, pieces) → (batch, pieces, width). While training, every piece must be a live one."""
         places = self._place[pieces]
         if self.training and torch.is_grad_enabled():
-            padding = self._padding if self._padding is not None and self._padding < len(self.weight) else None
-            return F.embedding(places, self.weight, padding)
+            if self._gradient is not None and self.weight.requires_grad:
+                found: torch.Tensor = _Looked.apply(self.weight, places, self)  # type: ignore[no-untyped-call]
+                return found
+            return F.embedding(places, self.weight, self._trained_padding)
         self._settle()
         return F.embedding(places, self._table)
+
+    @property
+    def _trained_padding(self) -> int | None:
+        """The row of the padding piece, which never gets a gradient, if it is a live one."""
+        return self._padding if self._padding is not None and self._padding < len(self.weight) else None
+
+    def own_gradient(self) -> None:
+        """Lets the backward pass write the gradient where it stays, not through autograd; in one process, on a CPU."""
+        self._gradient = torch.zeros_like(self.weight, requires_grad=False)
+        self._touched = self._order.new_empty(0)
+
+    def receive(self, places: torch.Tensor, gradient: torch.Tensor) -> None:
+        """Adds to the gradient's rows at these places; the first time after `weight.grad` was None, to zeros.
+
+        Args:
+            places: rows of `weight`, (count,); some may be the same.
+            gradient: (count, width).
+        """
+        mine, touched = self._gradient, places.unique()
+        assert mine is not None
+        if self.weight.grad is None:
+            mine.index_fill_(0, self._touched, 0.0)
+            self.weight.grad = mine
+        else:
+            touched = torch.cat((self._touched, touched)).unique()
+        self._touched = touched
+        mine.index_add_(0, places, gradient)
+        if self._trained_padding is not None:
+            mine[self._trained_padding] = 0
+
+    def gradients(self) -> torch.Tensor | None:
+        """All of the gradient that may not be 0: its touched rows alone where it is the embedding's own."""
+        if self.weight.grad is None or self.weight.grad is not self._gradient:
+            return self.weight.grad
+        return self._gradient.index_select(0, self._touched)
 
     def decay(self, factor: float) -> None:
         """One step's weight decay of the resting rows: 1 - rate x decay, as AdamW does to all."""
@@ -70,6 +113,10 @@ class LiveEmbedding(nn.Module):
         self._settle()
         self._table = fn(self._table)
         self.weight.data = self._table[: len(self.weight)]  # one memory again
+        if self._gradient is not None:
+            self._gradient = None
+            if self.weight.device.type == "cpu":
+                self.own_gradient()
         return self
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
@@ -81,6 +128,21 @@ class LiveEmbedding(nn.Module):
         with torch.no_grad():
             self._table.copy_(whole[self._order.to(whole.device)])
         self._factor = 1.0
+
+
+class _Looked(torch.autograd.Function):
+    """A look into a table that keeps its own gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: torch.Tensor, places: torch.Tensor, embedding: LiveEmbedding) -> torch.Tensor:
+        ctx.places, ctx.embedding = places, embedding
+        return F.embedding(places, weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None]:
+        ctx.embedding.receive(ctx.places.flatten(), gradient.reshape(-1, gradient.shape[-1]))
+        return None, None, None
 
 
 def keep_live(encoder: Any, live: torch.Tensor) -> LiveEmbedding | None:

@@ -44,7 +44,7 @@ def take_step(shop: Workshop, watch: Stopwatch, parts: Sequence[Array], step: in
             watch.backward_over()
         total += loss.detach()
     accelerator.unscale_gradients(shop.optimizer)
-    norms = clip_gradients(shop.groups, clip_norm)
+    norms = clip_gradients(shop.groups, clip_norm, shop.optimizer.optimizer)
     shop.optimizer.step()
     if not accelerator.optimizer_step_was_skipped:
         for group in shop.groups:

@@ -213,12 +213,15 @@ def freeze(tagger: Tagger, groups: Sequence[Group]) -> None:
 
 
 def join(tagger: Tagger, groups: Sequence[Group], accelerator: Any) -> None:
-    """Has an encoder's layers stepped as one, where nobody else needs a look at each gradient on its way."""
+    """Has an encoder's layers stepped as one, and its table keep its gradient, where nobody else needs a look at each
+    gradient on its way."""
     alone = accelerator.device.type == "cpu" and accelerator.num_processes == 1
     if alone and tagger.stack and all(parameter.requires_grad for parameter in tagger.encoder.parameters()):
         joined = tagger.stack.own_gradients()
         for group in groups:
             group.joined = joined
+            if group.resting:
+                group.resting.own_gradient()
 
 
 def thaw(tagger: Tagger) -> None:

@@ -137,6 +137,23 @@ def test_clipping_equals_torchs_own_and_tells_each_groups_norm(tagger, largest):
         torch.testing.assert_close(ours.grad, theirs.grad)
 
 
+def test_an_optimizer_that_scales_on_its_way_moves_weights_as_after_clipping(tagger):
+    twin = copy.deepcopy(tagger)
+    groups = make_groups(tagger, RunConfig(), 100)
+    ours = torch.optim.AdamW(tagger.parameters(), lr=0.1, fused=True)
+    theirs = torch.optim.AdamW(twin.parameters(), lr=0.1, fused=True)
+    for largest in (0.5, 1e9, 0.25, 0):  # after a step that is clipped, one that is not
+        for model in (tagger, twin):
+            fill_gradients(model)
+        clip_gradients(groups, largest, ours)
+        if largest:
+            torch.nn.utils.clip_grad_norm_(twin.parameters(), largest)
+        for optimizer in (ours, theirs):
+            optimizer.step()
+    for ours, theirs in zip(tagger.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_a_clip_of_zero_leaves_gradients_alone(tagger):
     fill_gradients(tagger)
     before = [parameter.grad.clone() for parameter in tagger.parameters()]

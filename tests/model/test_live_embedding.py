@@ -34,6 +34,52 @@ def test_training_it_gives_the_weights_that_training_the_whole_table_gives():
     torch.testing.assert_close(live.state_dict()["weight"], expected)
 
 
+@pytest.mark.parametrize("passes", [1, 2])
+def test_with_a_gradient_of_its_own_it_is_trained_just_the_same(passes):
+    twin, owning = LiveEmbedding(whole(), LIVE), LiveEmbedding(whole(), LIVE)
+    owning.own_gradient()
+    for each in (twin, owning):
+        optimizer = torch.optim.AdamW(each.parameters(), lr=0.1, weight_decay=0.5)
+        for number in range(len(STEPS)):
+            for pieces in STEPS[number : number + passes]:
+                each(torch.tensor([pieces])).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    torch.testing.assert_close(owning.weight, twin.weight)
+
+
+def test_its_own_gradient_is_that_of_the_last_step_and_its_rows_have_all_of_the_norm():
+    live = LiveEmbedding(whole(), LIVE)
+    live.own_gradient()
+    for pieces in STEPS:
+        live.weight.grad = None
+        live(torch.tensor([pieces])).square().sum().backward()
+        twin = LiveEmbedding(whole(), LIVE)
+        twin(torch.tensor([pieces])).square().sum().backward()
+        torch.testing.assert_close(live.weight.grad, twin.weight.grad)
+        assert len(live.gradients()) == len(set(pieces))
+        torch.testing.assert_close(live.gradients().norm(), twin.gradients().norm())
+        assert twin.gradients() is twin.weight.grad
+
+
+def test_where_its_weights_rest_nothing_is_written_and_the_loss_has_no_gradient_there():
+    live = LiveEmbedding(whole(), LIVE)
+    live.own_gradient()
+    live.weight.requires_grad_(False)
+    assert not live(torch.tensor([[2, 5]])).requires_grad
+    assert live.weight.grad is None
+
+
+def test_moved_it_goes_on_with_a_gradient_of_its_own_of_the_new_type():
+    live = LiveEmbedding(whole(), LIVE)
+    live.own_gradient()
+    live(torch.tensor([[2, 9]])).sum().backward()
+    live.weight.grad = None
+    live.double()(torch.tensor([[5, 5]])).sum().backward()
+    assert live.weight.grad.dtype == torch.float64
+    assert live.weight.grad.sum(1).tolist() == [0, 0, 8, 0, 0]
+
+
 def test_every_piece_can_be_read_in_evaluation_resting_ones_decayed():
     expected = trained(whole())
     live = LiveEmbedding(whole(), LIVE)

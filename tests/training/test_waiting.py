@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from accelerate.optimizer import AcceleratedOptimizer
 
 from labkit.config import RunConfig
 from labkit.model.groups import make_groups, optimizer_groups
@@ -31,7 +32,7 @@ def training(request, tiny_encoder, tiny_corpus, monkeypatch):
     shop = begun.shop
     shop.tagger.to(META)
     groups = make_groups(shop.tagger, config, shop.steps_per_epoch)
-    optimizer = torch.optim.AdamW(optimizer_groups(groups))
+    optimizer = AcceleratedOptimizer(torch.optim.AdamW(optimizer_groups(groups)), device_placement=False)
     begun.shop = replace(shop, model=shop.tagger, groups=groups, optimizer=optimizer)
     monkeypatch.setattr(workshop.Workshop, "device", META)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
