@@ -15,6 +15,11 @@ from pathlib import Path
 # some ms.
 SPINS = "30000"
 
+# How many products oneDNN keeps its generated code for. It generates code for each shape, which takes it about a
+# millisecond, and by default keeps 1024. Counted by shapes, a run of the Chinese pair in bfloat16 needs some 1,050, and
+# would have to make a few hundred of them twice.
+_PRODUCTS, PRODUCTS = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY"), "4096"
+
 # Memory of the C library in pages of 2 MiB, where the system leaves the choice to programs ("madvise", as most do). A
 # training step touches some 300 MB, for which 4 KiB pages are too many for a processor's tables; and the first steps of
 # a run spend a third of a second on asking for 150,000 of them.
@@ -27,6 +32,8 @@ def for_torch(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     variables = dict(os.environ if environment is None else environment)
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(variables):
         variables["GOMP_SPINCOUNT"] = SPINS
+    if not set(_PRODUCTS) & set(variables):
+        variables[_PRODUCTS[0]] = PRODUCTS
     tunables = variables.get(_TUNABLES, "")
     if _HUGE_PAGES.split("=")[0] not in tunables and _has_glibc():
         variables[_TUNABLES] = f"{tunables}:{_HUGE_PAGES}".lstrip(":")

@@ -17,9 +17,19 @@ def with_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "_has_glibc", lambda: True)
 
 
-def test_threads_wait_awake_for_a_while_and_memory_comes_in_huge_pages(with_glibc: None) -> None:
+KEPT = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+
+
+def test_threads_wait_awake_code_is_kept_and_memory_comes_in_huge_pages(with_glibc: None) -> None:
     made = for_torch({"HOME": "/home/anna"})
-    assert made == {"HOME": "/home/anna", "GOMP_SPINCOUNT": "30000", "GLIBC_TUNABLES": HUGE}
+    assert made == {"HOME": "/home/anna", "GOMP_SPINCOUNT": "30000", KEPT: "4096", "GLIBC_TUNABLES": HUGE}
+
+
+@pytest.mark.parametrize("name", [KEPT, "DNNL_PRIMITIVE_CACHE_CAPACITY"])
+def test_how_much_code_is_kept_is_left_to_a_user_who_says_so(name: str) -> None:
+    made = for_torch({name: "64"})
+    assert made[name] == "64"
+    assert not {KEPT, "DNNL_PRIMITIVE_CACHE_CAPACITY"} - {name} & set(made)
 
 
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
