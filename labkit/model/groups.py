@@ -32,7 +32,7 @@ class Group:
     staircase_factor: float = 0.5
     decayed: dict[str, nn.Parameter] = field(default_factory=dict)
     undecayed: dict[str, nn.Parameter] = field(default_factory=dict)
-    resting: LiveEmbedding | None = None
+    table: LiveEmbedding | None = None  # whose live rows are among these, and whose other rows only decay
     joined: Mapping[nn.Parameter, nn.Parameter] = field(default_factory=dict)  # to the one they are stepped as
 
     def stepped(self, parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
@@ -45,9 +45,8 @@ class Group:
 
     def gradients(self) -> list[torch.Tensor]:
         """All values of the parameters' gradients that may not be 0."""
-        table = self.resting
         found = [
-            table.gradients() if table is not None and parameter is table.weight else parameter.grad
+            self.table.gradients() if self.table and parameter is self.table.weight else parameter.grad
             for parameter in self.stepped(self.parameters)
         ]
         return [gradient for gradient in found if gradient is not None]
@@ -78,13 +77,13 @@ class Group:
             warmup_steps=self.warmup_steps,
             weight_decay=self.weight_decay,
             undecayed_tensors=len(self.undecayed),
-            resting=self.resting.resting if self.resting else 0,
+            resting=self.table.resting if self.table else 0,
         )
 
     def decay_resting(self, rate: float) -> None:
         """What a step of AdamW does to weights that no gradient reaches."""
-        if self.resting:
-            self.resting.decay(1 - rate * self.weight_decay)
+        if self.table:
+            self.table.decay(1 - rate * self.weight_decay)
 
 
 def make_groups(model: Any, config: RunConfig, total_steps: int) -> list[Group]:
@@ -111,7 +110,7 @@ def make_groups(model: Any, config: RunConfig, total_steps: int) -> list[Group]:
     for name, parameter in model.named_parameters():
         group = by_name[homes.get(id(parameter), "head")]
         (group.undecayed if id(parameter) in undecayed else group.decayed)[name] = parameter
-    by_name["encoder"].resting = next((each for each in model.modules() if isinstance(each, LiveEmbedding)), None)
+    by_name["encoder"].table = next((each for each in model.modules() if isinstance(each, LiveEmbedding)), None)
     filled = [group for group in groups if group.parameters]
     check_partition(model, filled)
     return filled

@@ -220,8 +220,8 @@ def join(tagger: Tagger, groups: Sequence[Group], accelerator: Any) -> None:
         joined = tagger.stack.own_gradients()
         for group in groups:
             group.joined = joined
-            if group.resting:
-                group.resting.own_gradient()
+            if group.table:
+                group.table.own_gradient()
 
 
 def thaw(tagger: Tagger) -> None:
