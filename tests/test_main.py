@@ -242,7 +242,8 @@ def test_a_profiled_run_ends_with_where_its_time_went(labkit: Callable[..., Said
     told = said.err[said.err.index("Where the time went") :]
     for part in ("loading", "encoder", "downstream", "CRF", "optimizer", "evaluation", "profiling"):
         assert re.search(rf"^{part} +\d+\.\d +\d+(\.\d)? %", told, re.MULTILINE), part
-    assert re.search(r"^addmm +\d+ +[\d.,]+ ms +\d+(\.\d)? %", told, re.MULTILINE)
+    operators = told[told.index("Operators of") :]  # the longest ones: which those are of so small a model is chance
+    assert len(re.findall(r"^\w.* +\d+ +[\d.,]+ ms +\d+(?:\.\d)? %", operators, re.MULTILINE)) >= 10
     folder = Path(said.out.splitlines()[-1])
     assert str(folder / "trace.json.gz") in told
     assert (folder / "trace.json.gz").is_file()

@@ -58,7 +58,8 @@ def kinds(folder: Path) -> list[str]:
 
 def elsewhere(program: str, **how) -> subprocess.Popen:
     """Runs a program that has `launch`, `config` and `runs` in a session of its own, as a kernel has."""
-    start = "import os, time\nfrom labkit.training import launch\nfrom labkit.config import RunConfig\n"
+    start = "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored under nohup
+    start += "from labkit.training import launch\nfrom labkit.config import RunConfig\n"
     start += "from pathlib import Path\nruns = Path(os.environ['LABKIT_RUNS'])\n"
     code = start + textwrap.dedent(program)
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True, **how)
