@@ -242,8 +242,11 @@ def test_a_profiled_run_ends_with_where_its_time_went(labkit: Callable[..., Said
     told = said.err[said.err.index("Where the time went") :]
     for part in ("loading", "encoder", "downstream", "CRF", "optimizer", "evaluation", "profiling"):
         assert re.search(rf"^{part} +\d+\.\d +\d+(\.\d)? %", told, re.MULTILINE), part
-    operators = told[told.index("Operators of") :]  # the longest ones: which those are of so small a model is chance
-    assert len(re.findall(r"^\w.* +\d+ +[\d.,]+ ms +\d+(?:\.\d)? %", operators, re.MULTILINE)) >= 10
+    operators = re.findall(
+        r"^(\w.*?) +\d+ +[\d.,]+ ms +\d+(?:\.\d)? %", told[told.index("Operators of") :], re.MULTILINE
+    )
+    assert len(operators) >= 10
+    assert "AttentionBackward" in operators  # addmm is no longer one of the longest in every run of so small a model
     folder = Path(said.out.splitlines()[-1])
     assert str(folder / "trace.json.gz") in told
     assert (folder / "trace.json.gz").is_file()
