@@ -46,8 +46,8 @@ class Masks:
         return torch.from_numpy(drawn.astype(np.uint8))
 
     def _bytes(self, blocks: int) -> torch.Tensor:
-        numbers = self._random().integers(0, 2**64, size=(blocks, _BLOCK // 8), dtype=np.uint64)
-        return torch.from_numpy(numbers.view(np.uint8))
+        numbers = self._random().bit_generator.random_raw(blocks * _BLOCK // 8)
+        return torch.from_numpy(numbers.view(np.uint8)).view(blocks, _BLOCK)
 
     def _random(self) -> np.random.Generator:
         if self._generator is None:

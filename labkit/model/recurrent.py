@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
@@ -27,14 +28,16 @@ class BiLSTM(nn.LSTM):
         """
         if words.device.type != "cpu":
             return self._packed(words, lengths)
-        places = torch.arange(words.shape[1])
+        batch, count, _ = words.shape
+        places = torch.arange(count)
         real = places < lengths[:, None]
-        turned = torch.where(real, lengths[:, None] - 1 - places, places)[:, :, None]  # its own inverse
+        turned = torch.where(real, lengths[:, None] - 1 - places, places) + torch.arange(batch)[:, None] * count
+        turned = turned.flatten().int()  # int32 is quicker to go by
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 words = nn.functional.dropout(words, self.dropout, self.training)
             there = self._one_way(words, 2 * layer)
-            back = _turn(self._one_way(_turn(words, turned), 2 * layer + 1), turned)
+            back = _turned(self._one_way(_turned(words, turned), 2 * layer + 1), turned)
             words = torch.cat((there, back), dim=-1)
         return words * real[:, :, None]
 
@@ -56,5 +59,25 @@ class BiLSTM(nn.LSTM):
         return torch._VF.lstm(words, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
 
 
-def _turn(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-    return words.gather(1, order.expand(-1, -1, words.shape[-1]))
+class _Turned(torch.autograd.Function):
+    """Words in another order that is its own inverse; so the gradient is turned the same way."""
+
+    @staticmethod
+    def forward(ctx: Any, words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+        ctx.order = order
+        return _take(words, order)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return _take(gradient, ctx.order), None
+
+
+def _turned(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    """(batch, words, width), its rows in that order, (batch x words,)."""
+    turned: torch.Tensor = _Turned.apply(words, order)  # type: ignore[no-untyped-call]
+    return turned
+
+
+def _take(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    return words.reshape(-1, words.shape[-1]).index_select(0, order).view(words.shape)

@@ -45,10 +45,12 @@ def take_step(shop: Workshop, watch: Stopwatch, parts: Sequence[Array], step: in
         total += loss.detach()
     accelerator.unscale_gradients(shop.optimizer)
     norms = clip_gradients(shop.groups, clip_norm, shop.optimizer.optimizer)
-    shop.optimizer.step()
+    # accelerate's optimizer looks for packages on disk at every step, and has something to do only for a GradScaler
+    optimizer = shop.optimizer if accelerator.scaler else shop.optimizer.optimizer
+    optimizer.step()
     if not accelerator.optimizer_step_was_skipped:
         for group in shop.groups:
             group.decay_resting(rates[group.name])
-    shop.optimizer.zero_grad()
+    optimizer.zero_grad()
     watch.spent("optimizer")
     return Step(rates, total, norms, sum(batch.tokens for batch in batches))
