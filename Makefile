@@ -48,7 +48,7 @@ lint: setup-dev ## ruff and mypy
 	$(PY) -m mypy
 
 unit: setup-dev fetch ## the tests that need no browser
-	$(PY) -m pytest --ignore=tests/browser
+	$(PY) -m pytest --ignore=tests/browser --numprocesses auto --maxprocesses 4 --dist loadfile
 
 notebooks: setup-dev fetch ## run all notebooks, quickly, and compare their stable outputs
 	@runs=$$(mktemp -d) && trap 'rm -rf "$$runs"' EXIT && set -x && LABKIT_DEFAULTS='$(FAST)' LABKIT_RUNS="$$runs" \
