@@ -1,4 +1,4 @@
-"""The two halves of a BERT layer, each as one operator with its backward pass written out.
+"""The two halves of a BERT layer with their backward passes written out, and all layers as one operator.
 
 On a CPU, autograd's record of a layer costs as much as its matrix products: every cast, mask and addition is a pass
 over memory and an operator of its own. Written out, the three projections are one product, residuals ride along in
@@ -10,6 +10,7 @@ Shapes: `rows` are a batch's pieces end to end (rows.py), `width` is the hidden 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -35,126 +36,175 @@ class Weights(Protocol):
         """Takes the gradients of `work` from this place on; returns what autograd is to get of them."""
 
 
-class Attention(torch.autograd.Function):
-    """normalise(x + dropout(project(attend(x)))), (rows, width) → (rows, width), or fewer rows where `places` says."""
+Saved = tuple[torch.Tensor, ...]  # what a backward pass needs of its forward pass
 
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        places: torch.Tensor | None,
-        bias: torch.Tensor | None,
-        keep_weights: torch.Tensor | None,
-        keep_output: torch.Tensor | None,
-        pieces: Rows,
-        asked: Rows,
-        eps: float,
-        weights: Weights,
-        *parameters: torch.Tensor,
-    ) -> torch.Tensor:
-        """`places` are the rows that are wanted, those of `asked` among those of `pieces`; None wants all of them.
 
-        `bias` (planes, 1, columns) is added to scores, very negative at padding; masks as `Masks` draws them.
-        `weights`: (3 x width, width) of query, key and value end to end, and their bias; those of the output; those
-        of the normalisation.
-        """
-        projection, projection_bias, output, output_bias, gain, shift = weights.work
+class Half(Protocol):
+    """Half a layer, at one batch."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, Saved]:
+        """(rows, width) → (rows, width)."""
+
+    def backward(self, saved: Saved, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """The gradient of `x`, and what autograd is to get of the weights; that of the output may be written over."""
+
+
+@dataclass(frozen=True)
+class Attention:
+    """normalise(x + dropout(project(attend(x)))), (rows, width) → (rows, width), or fewer rows where `places` says.
+
+    Attributes:
+        weights: (3 x width, width) of query, key and value end to end, and their bias; those of the output; those of
+            the normalisation.
+        places: the rows that are wanted, those of `asked` among those of `pieces`; None wants all of them.
+        bias: (planes, 1, columns), added to scores, very negative at padding.
+        keep_weights, keep_output: as `Masks` draws them; None keeps everything.
+    """
+
+    weights: Weights
+    eps: float
+    pieces: Rows
+    asked: Rows
+    places: torch.Tensor | None
+    bias: torch.Tensor | None
+    keep_weights: torch.Tensor | None
+    keep_output: torch.Tensor | None
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, Saved]:
+        projection, projection_bias, output, output_bias, gain, shift = self.weights.work
         width = x.shape[1]
         projected = F.linear(x, projection, projection_bias)
-        query, key, value = pieces.split(projected, 3).unbind()
+        query, key, value = self.pieces.split(projected, 3).unbind()
         before = x
-        if places is not None:
-            before = x.index_select(0, places)
-            query = asked.split(projected[:, :width].index_select(0, places), 1)[0]
+        if self.places is not None:
+            before = x.index_select(0, self.places)
+            query = self.asked.split(projected[:, :width].index_select(0, self.places), 1)[0]
         scale = query.shape[2] ** -0.5
-        if bias is None:
+        if self.bias is None:
             scores = torch.bmm(query, key.transpose(1, 2)).mul_(scale)
         else:
-            scores = torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scale)
+            scores = torch.baddbmm(self.bias, query, key.transpose(1, 2), alpha=scale)
         wide = torch.promote_types(x.dtype, torch.float32)  # in bfloat16 a softmax is slower, at odd lengths thrice
         shares = torch.softmax(scores, -1, dtype=wide)
         kept = shares.to(x.dtype)  # masks are of x's type, and of two types a product costs a copy more
-        if keep_weights is not None:
-            kept = kept * keep_weights if kept is shares else kept.mul_(keep_weights)
-        seen = asked.join(torch.bmm(kept, value)[None])
+        if self.keep_weights is not None:
+            kept = kept * self.keep_weights if kept is shares else kept.mul_(self.keep_weights)
+        seen = self.asked.join(torch.bmm(kept, value)[None])
         out = F.linear(seen, output, output_bias)
-        summed = before + out if keep_output is None else torch.addcmul(before, out, keep_output)
-        normed, mean, deviation = _norm(summed, (width,), gain, shift, eps)
-        ctx.save_for_backward(
-            x, places, query, key, value, shares, kept, seen, summed, mean, deviation, keep_weights, keep_output
-        )
-        ctx.pieces, ctx.asked, ctx.weights = pieces, asked, weights
-        return normed  # type: ignore[no-any-return]
+        summed = before + out if self.keep_output is None else torch.addcmul(before, out, self.keep_output)
+        normed, mean, deviation = _norm(summed, (width,), gain, shift, self.eps)
+        return normed, (x, query, key, value, shares, kept, seen, summed, mean, deviation)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(self, saved: Saved, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """A name with a line at its end is the gradient of what has that name in `forward`."""
-        x, places, query, key, value, shares, kept, seen, summed, mean, deviation, keep_weights, keep_output = (
-            ctx.saved_tensors
-        )
-        pieces, asked, weights = ctx.pieces, ctx.asked, ctx.weights
-        projection, _, output, _, gain, shift = weights.work
+        x, query, key, value, shares, kept, seen, summed, mean, deviation = saved
+        projection, _, output, _, gain, shift = self.weights.work
         summed_, gain_, shift_ = _norm_backward(
-            gradient.contiguous(), summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
+            gradient, summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
-        out_ = summed_ if keep_output is None else summed_ * keep_output
-        outer = weights.give(2, (out_.t(), seen), out_.sum(0), gain_, shift_)  # before x_ takes the place of summed_
-        seen_ = asked.split(out_ @ output, 1)[0]
+        out_ = summed_ if self.keep_output is None else summed_ * self.keep_output
+        outer = self.weights.give(2, (out_.t(), seen), out_.sum(0), gain_, shift_)  # before x_ takes summed_'s place
+        seen_ = self.asked.split(out_ @ output, 1)[0]
         shares_ = torch.bmm(seen_, value.transpose(1, 2))
-        if keep_weights is not None:
-            shares_ *= keep_weights
+        if self.keep_weights is not None:
+            shares_ *= self.keep_weights
         scores_ = _softmax_backward(shares_.to(shares.dtype), shares, -1, shares.dtype)
         scores_ = scores_.mul_(query.shape[2] ** -0.5).to(x.dtype)
         planes_ = key.new_empty(3, *key.shape)
         torch.bmm(scores_.transpose(1, 2), query, out=planes_[1])
         torch.bmm(kept.transpose(1, 2), seen_, out=planes_[2])
-        if places is None:
+        if self.places is None:
             torch.bmm(scores_, key, out=planes_[0])
-            projected_ = pieces.join(planes_)
+            projected_ = self.pieces.join(planes_)
             x_ = summed_.addmm_(projected_, projection)
         else:
-            query_ = asked.join(torch.bmm(scores_, key)[None])
-            whole = torch.zeros_like(x).index_add_(0, places, query_)
-            projected_ = torch.cat((whole, pieces.join(planes_[1:])), dim=1)
-            x_ = (projected_ @ projection).index_add_(0, places, summed_)
-        inner = weights.give(0, (projected_.t(), x), projected_.sum(0))
-        return (x_, None, None, None, None, None, None, None, None, *inner, *outer)
+            query_ = self.asked.join(torch.bmm(scores_, key)[None])
+            whole = torch.zeros_like(x).index_add_(0, self.places, query_)
+            projected_ = torch.cat((whole, self.pieces.join(planes_[1:])), dim=1)
+            x_ = (projected_ @ projection).index_add_(0, self.places, summed_)
+        inner = self.weights.give(0, (projected_.t(), x), projected_.sum(0))
+        return x_, (*inner, *outer)
 
 
-class FeedForward(torch.autograd.Function):
-    """normalise(x + dropout(contract(gelu(expand(x))))), (rows, width) → (rows, width)."""
+@dataclass(frozen=True)
+class FeedForward:
+    """normalise(x + dropout(contract(gelu(expand(x))))), (rows, width) → (rows, width).
 
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        keep_output: torch.Tensor | None,
-        eps: float,
-        weights: Weights,
-        *parameters: torch.Tensor,
-    ) -> torch.Tensor:
-        """`weights`: weight and bias that expand, that contract, that normalise."""
-        expand, expand_bias, contract, contract_bias, gain, shift = weights.work
+    Attributes:
+        weights: weight and bias that expand, that contract, that normalise.
+        keep_output: as `Masks` draws it; None keeps everything.
+    """
+
+    weights: Weights
+    eps: float
+    keep_output: torch.Tensor | None
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, Saved]:
+        expand, expand_bias, contract, contract_bias, gain, shift = self.weights.work
         inner = F.linear(x, expand, expand_bias)
         active = F.gelu(inner)
         out = F.linear(active, contract, contract_bias)
-        summed = x + out if keep_output is None else torch.addcmul(x, out, keep_output)
-        normed, mean, deviation = _norm(summed, (x.shape[1],), gain, shift, eps)
-        ctx.save_for_backward(x, inner, active, summed, mean, deviation, keep_output)
-        ctx.weights = weights
-        return normed  # type: ignore[no-any-return]
+        summed = x + out if self.keep_output is None else torch.addcmul(x, out, self.keep_output)
+        normed, mean, deviation = _norm(summed, (x.shape[1],), gain, shift, self.eps)
+        return normed, (x, inner, active, summed, mean, deviation)
+
+    def backward(self, saved: Saved, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        x, inner, active, summed, mean, deviation = saved
+        expand, _, contract, _, gain, shift = self.weights.work
+        summed_, gain_, shift_ = _norm_backward(
+            gradient, summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
+        )
+        out_ = summed_ if self.keep_output is None else summed_ * self.keep_output
+        inner_ = torch.ops.aten.gelu_backward(out_ @ contract, inner)
+        own = self.weights.give(0, (inner_.t(), x), inner_.sum(0), (out_.t(), active), out_.sum(0), gain_, shift_)
+        return summed_.addmm_(inner_, expand), own  # last, as out_ may be summed_
+
+
+class Layers(torch.autograd.Function):
+    """Halves of layers one after another, as one operator: each of its own would cost autograd some 50 µs a step."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, halves: Sequence[Half], places: torch.Tensor | None, *parameters: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """The last half's output; where `places` are given, before it those rows of the output of every earlier layer.
+
+        Args:
+            halves: two a layer.
+            parameters: those of all halves, of which autograd is to get gradients.
+        """
+        saved: list[Saved] = []
+        outputs = run(x, halves, places, saved)
+        ctx.halves, ctx.places, ctx.counts = halves, places, [len(each) for each in saved]
+        ctx.save_for_backward(*(tensor for each in saved for tensor in each))
+        return tuple(outputs)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, inner, active, summed, mean, deviation, keep_output = ctx.saved_tensors
-        expand, _, contract, _, gain, shift = ctx.weights.work
-        summed_, gain_, shift_ = _norm_backward(
-            gradient.contiguous(), summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
-        )
-        out_ = summed_ if keep_output is None else summed_ * keep_output
-        inner_ = torch.ops.aten.gelu_backward(out_ @ contract, inner)
-        own = ctx.weights.give(0, (inner_.t(), x), inner_.sum(0), (out_.t(), active), out_.sum(0), gain_, shift_)
-        x_ = summed_.addmm_(inner_, expand)  # last, as out_ may be summed_
-        return (x_, None, None, None, *own)
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        saved, end = ctx.saved_tensors, sum(ctx.counts)
+        *earlier, gradient = gradients
+        gradient = gradient.contiguous()
+        given: list[tuple[torch.Tensor, ...]] = []
+        for number in reversed(range(len(ctx.halves))):
+            start = end - ctx.counts[number]
+            gradient, own = ctx.halves[number].backward(saved[start:end], gradient)
+            given.append(own)
+            end = start
+            if earlier and number and number % 2 == 0:
+                gradient.index_add_(0, ctx.places, earlier.pop())
+        return (gradient, None, None, *(each for own in reversed(given) for each in own))
+
+
+def run(
+    x: torch.Tensor, halves: Sequence[Half], places: torch.Tensor | None, saved: list[Saved] | None = None
+) -> list[torch.Tensor]:
+    """What `Layers` gives, without autograd; appends what each half's backward pass needs, if asked to."""
+    earlier = []
+    for number, half in enumerate(halves):
+        if places is not None and number and number % 2 == 0:
+            earlier.append(x.index_select(0, places))
+        x, needed = half.forward(x)
+        if saved is not None:
+            saved.append(needed)
+    return [*earlier, x]

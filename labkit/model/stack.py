@@ -9,7 +9,7 @@ from torch import nn
 
 from labkit.model.dropout import Masks
 from labkit.model.flat import Flat, Gradient, Run, multiplied
-from labkit.model.layers import Attention, FeedForward
+from labkit.model.layers import Attention, FeedForward, Half, Layers, run
 from labkit.model.rows import Rows
 
 # Those of Hugging Face's families whose layers are BERT's, by other names of classes.
@@ -114,16 +114,25 @@ class Stack:
             if self._owned and torch.is_grad_enabled() and not rows.requires_grad:
                 rows.requires_grad_()  # or no backward pass would come by here
             bias = _bias(attention, heads, dtype)
+            halves: list[Half] = []
+            weights = iter(self._halves)
             drawn = self._draw(pieces, asked, training, dtype)
-            halves, found = iter(self._halves), []
-            for place, (attend, feed, masks) in enumerate(zip(halves, halves, drawn, strict=True), start=1):
-                last = place == len(drawn)
-                given = (places if last else None, bias, *masks[:2], pieces, asked if last else pieces, eps, attend)
-                rows = Attention.apply(rows, *given, *attend.inputs)  # type: ignore[no-untyped-call]
-                rows = FeedForward.apply(rows, masks[2], eps, feed, *feed.inputs)  # type: ignore[no-untyped-call]
-                if every and not last:
-                    found.append(asked.unpack(rows.index_select(0, places)))
-            return [*found, asked.unpack(rows)]
+            for number, (by_weights, by_attention, by_output) in enumerate(drawn, start=1):
+                wanted, at = (asked, places) if number == len(drawn) else (pieces, None)
+                halves.append(Attention(next(weights), eps, pieces, wanted, at, bias, by_weights, by_attention))
+                halves.append(FeedForward(next(weights), eps, by_output))
+            found = self._through(rows, halves, places if every else None)
+            return [asked.unpack(each) for each in found]
+
+    def _through(
+        self, rows: torch.Tensor, halves: Sequence[Half], places: torch.Tensor | None
+    ) -> Sequence[torch.Tensor]:
+        """Through all layers, by autograd only where it has something to record: what it records is kept."""
+        inputs = [parameter for half in self._halves for parameter in half.inputs]
+        if not torch.is_grad_enabled() or not any(each.requires_grad for each in (rows, *inputs)):
+            return run(rows, halves, places)
+        outputs: tuple[torch.Tensor, ...] = Layers.apply(rows, halves, places, *inputs)  # type: ignore[no-untyped-call]
+        return outputs
 
     def _draw(self, pieces: Rows, asked: Rows, training: bool, dtype: torch.dtype) -> list[list[torch.Tensor | None]]:
         """Three masks a layer: of attention's weights, and of the outputs of both halves; None where none is due."""
