@@ -20,6 +20,11 @@ GRAIN, GRAINS = 8, {torch.bfloat16: 32}
 HIDDEN = -1e9  # added to a score of padding; far from bfloat16's range, and no weight is left of it
 
 
+def grain_of(dtype: torch.dtype) -> int:
+    """What a batch's pieces, and a spare row, are filled up to a multiple of, to compute in that type."""
+    return GRAINS.get(dtype, GRAIN)
+
+
 class _Half:
     """The weights of half a layer, as `layers.Weights` wants them: six runs, some matrices and some vectors."""
 
@@ -105,7 +110,7 @@ class Stack:
     ) -> list[torch.Tensor]:  # fmt: skip
         """The outputs of every layer, or of the last alone, each (batch, words, width)."""
         heads, eps = self._config.num_attention_heads, self._config.layer_norm_eps
-        pieces, asked = (Rows(real.bool(), GRAINS.get(dtype, GRAIN), heads) for real in (attention, words))
+        pieces, asked = (Rows(real.bool(), grain_of(dtype), heads) for real in (attention, words))
         places = pieces.sources.view(len(x), -1).gather(1, first).flatten()[asked.slots]
         places[asked.count :] = pieces.count
         self._refresh(dtype)

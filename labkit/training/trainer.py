@@ -113,9 +113,10 @@ class _Training:
     def events(self) -> Iterator[Event]:
         yield from self._prepare()
         order = np.random.default_rng(self.config.seed)
-        config, train = self.config, self.shop.train
+        config, train, grain = self.config, self.shop.train, self.shop.grain
+        size, budget = config.batch_size, config.token_budget
         for epoch in range(config.epochs):
-            batches = epoch_batches(train.lengths, train.word_counts, config.batch_size, config.token_budget, order)
+            batches = epoch_batches(train.lengths, train.word_counts, size, budget, order, grain)
             yield from self._epoch(epoch, batches)
             if not self.listener.stopping:
                 yield from self._evaluate(epoch + 1)

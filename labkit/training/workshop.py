@@ -25,6 +25,7 @@ from labkit.events import CorpusRead, TrainingPlanned
 from labkit.model.groups import Group, make_groups, optimizer_groups
 from labkit.model.live_embedding import keep_live
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
+from labkit.model.stack import grain_of
 from labkit.model.tagger import Tagger, new_tagger
 from labkit.training.precision import choose_precision, notes_on_precision
 
@@ -54,6 +55,15 @@ class Workshop:
     def device(self) -> torch.device:
         device: torch.device = self.accelerator.device
         return device
+
+    @property
+    def grain(self) -> int:
+        """What a batch's pieces, and one more, are filled up to a multiple of where the encoder computes on them alone.
+
+        1 where it computes on padded windows.
+        """
+        by_rows = self.tagger.stack is not None and self.device.type == "cpu"
+        return grain_of(getattr(torch, self.precision)) if by_rows else 1
 
     def corpus_read(self, seconds: float) -> CorpusRead:
         """What is trained on, as the log tells it."""
