@@ -54,10 +54,10 @@ def bucketed(lengths: Array, words: Array, batch_size: int, order: np.random.Gen
 
 
 def _fill(batch: Array, after: Array, lengths: Array, padded: tuple[Array, Array], grain: int) -> None:
-    """Swaps windows with the batch after, in place, so that pieces and one more are about a multiple of the grain.
+    """Swaps windows with the batch after, in place, so that pieces and one more come close to a multiple of the grain.
 
-    Whether that takes more pieces or fewer is a matter of chance, so that batches after it stay as they were on the
-    whole. What a swap makes longest in its batch costs it as many pieces as it is longer, for `padded` is padded to it.
+    To the nearest one, so that batches grow as often as they shrink, and lengths stay alike. A swap is worth the pieces
+    by which it comes closer, less all by which it makes the longest of either batch longer, in any of `padded`.
     """
     for _ in range(SWAPS):
         spare = (-1 - int(lengths[batch].sum())) % grain
@@ -67,7 +67,7 @@ def _fill(batch: Array, after: Array, lengths: Array, padded: tuple[Array, Array
         costs = np.abs(missing - (lengths[after] - lengths[batch][:, None]))
         for counts in padded:
             here, there = counts[batch], counts[after]
-            costs += np.maximum(0, there - here.max()) + np.maximum(0, here - there.max())[:, None]
+            costs = costs + np.maximum(0, there - here.max()) + np.maximum(0, here - there.max())[:, None]
         mine, other = np.unravel_index(costs.argmin(), costs.shape)
         if costs[mine, other] >= abs(missing):
             break

@@ -46,7 +46,7 @@ class Half(Protocol):
         """(rows, width) → (rows, width)."""
 
     def backward(self, saved: Saved, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """The gradient of `x`, and what autograd is to get of the weights; that of the output may be written over."""
+        """The gradient of `x`, and what autograd is to get of those of the weights."""
 
 
 @dataclass(frozen=True)
@@ -207,4 +207,5 @@ def run(
         x, needed = half.forward(x)
         if saved is not None:
             saved.append(needed)
+        del needed  # or it would live on through the next half
     return [*earlier, x]

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel
 
 from labkit.config import RunConfig
+from labkit.data.batching import epoch_batches
 from labkit.events import (
     CheckpointSaved,
     CorpusRead,
@@ -25,6 +26,7 @@ from labkit.events import (
     TransitionsLearnt,
 )
 from labkit.model.checkpoint import load_tagger
+from labkit.model.stack import Stack
 from labkit.runs.errors import findings
 from labkit.runs.predictions import read_predictions
 from labkit.training import keeping, trainer, workshop
@@ -126,6 +128,24 @@ def test_accumulated_batches_take_the_step_of_one_large_batch(config):
     small = only(StepDone, train(plain.replace(batch_size=4, accumulate=4)))
     assert len(large) == len(small) == 1
     assert small[0].tokens == large[0].tokens
+
+
+@pytest.mark.parametrize(
+    ("precision", "by_rows", "grain"), [("float32", True, 8), ("bfloat16", True, 32), ("float32", False, 1)]
+)
+def test_batches_fill_the_rows_that_the_encoder_computes(config, monkeypatch, precision, by_rows, grain):
+    asked = []
+
+    def batches(*given):
+        asked.append(given[-1])
+        return epoch_batches(*given)
+
+    monkeypatch.setattr(trainer, "epoch_batches", batches)
+    if not by_rows:
+        monkeypatch.setattr(Stack, "fits", staticmethod(lambda encoder: False))
+    steps = only(StepDone, train(config.replace(precision=precision, train_limit=16)))
+    assert steps
+    assert asked == [grain] * config.epochs
 
 
 def test_a_token_budget_decides_the_batches_and_the_plan_holds_in_every_epoch(config):
