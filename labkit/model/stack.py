@@ -25,7 +25,7 @@ def grain_of(dtype: torch.dtype) -> int:
     return GRAINS.get(dtype, GRAIN)
 
 
-class _Half:
+class _Weights:
     """The weights of half a layer, as `layers.Weights` wants them: six runs, some matrices and some vectors."""
 
     def __init__(self, runs: Sequence[Run]):
@@ -63,7 +63,7 @@ class Stack:
         self._config = encoder.config
         self._layers = list(encoder.encoder.layer)
         self._masks = masks
-        self._halves = [_Half(runs) for layer in self._layers for runs in (_attention(layer), _feed_forward(layer))]
+        self._weights = [_Weights(runs) for layer in self._layers for runs in (_attention(layer), _feed_forward(layer))]
         self._flats: tuple[Flat, ...] = ()
         self._owned = False
 
@@ -120,7 +120,7 @@ class Stack:
                 rows.requires_grad_()  # or no backward pass would come by here
             bias = _bias(attention, heads, dtype)
             halves: list[Half] = []
-            weights = iter(self._halves)
+            weights = iter(self._weights)
             drawn = self._draw(pieces, asked, training, dtype)
             for number, (by_weights, by_attention, by_output) in enumerate(drawn, start=1):
                 wanted, at = (asked, places) if number == len(drawn) else (pieces, None)
@@ -133,7 +133,7 @@ class Stack:
         self, rows: torch.Tensor, halves: Sequence[Half], places: torch.Tensor | None
     ) -> Sequence[torch.Tensor]:
         """Through all layers, by autograd only where it has something to record: what it records is kept."""
-        inputs = [parameter for half in self._halves for parameter in half.inputs]
+        inputs = [parameter for half in self._weights for parameter in half.inputs]
         if not torch.is_grad_enabled() or not any(each.requires_grad for each in (rows, *inputs)):
             return run(rows, halves, places)
         outputs: tuple[torch.Tensor, ...] = Layers.apply(rows, halves, places, *inputs)  # type: ignore[no-untyped-call]
@@ -161,7 +161,7 @@ class Stack:
         self._lay_out()
         for flat in self._flats:
             flat.own_gradients()
-        for half in self._halves:
+        for half in self._weights:
             half.owned = True
         self._owned = True
         return {parameter: flat.whole for flat in self._flats for parameter in flat.parameters}
@@ -169,20 +169,20 @@ class Stack:
     def _lay_out(self) -> None:
         """Matrices and vectors each end to end; these are the same groups as those with and without weight decay."""
         self._flats = tuple(
-            Flat([run for half in self._halves for run in half.runs if (run[0].dim() > 1) == wide])
+            Flat([run for half in self._weights for run in half.runs if (run[0].dim() > 1) == wide])
             for wide in (True, False)
         )
         counts = [itertools.count(), itertools.count()]
-        for half in self._halves:
+        for half in self._weights:
             kinds = [0 if run[0].dim() > 1 else 1 for run in half.runs]
             half.slots = [(self._flats[kind], next(counts[kind])) for kind in kinds]
 
     def _refresh(self, dtype: torch.dtype) -> None:
         """Lets every half compute with its weights of the moment, which an optimizer moves."""
-        if not self._flats or self._flats[0].whole.dtype != self._halves[0].parameters[0].dtype:
+        if not self._flats or self._flats[0].whole.dtype != self._weights[0].parameters[0].dtype:
             self._lay_out()
         copies = {id(flat): flat.copies(dtype) for flat in self._flats}
-        for half in self._halves:
+        for half in self._weights:
             copied, kept = half.slots[:4], half.slots[4:]  # a normalisation computes in float32 anyway
             half.work = [*(copies[id(flat)][run] for flat, run in copied), *(flat.values[run] for flat, run in kept)]
 
