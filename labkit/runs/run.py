@@ -39,6 +39,7 @@ class Run(Folded):
         self.versions = asked.versions or {}
         self._problem = asked.problem
         self._tail: Tail[Event] | None = None  # None for a run that needs no reading on
+        self._asked_at = time.monotonic()
         if folder is not None:
             self._look()
         self.created = self._first_time() if asked.created is None else asked.created  # Unix seconds
@@ -83,13 +84,28 @@ class Run(Folded):
 
     def refresh(self) -> bool:
         """Reads what was appended since the last look, and notices a vanished process; says whether anything is new."""
-        if self._tail is None or self.deleted or self._summary.finished:
+        if self._tail is None:
             return False
         with self.lock:
+            if self._tail is None or self.deleted:
+                return False
             before = self.version
             if not self._read_on():
                 self._notice_an_end()
+            if self._summary.finished:
+                self._tail = None
             return self.version != before
+
+    def let_curves_go(self) -> None:
+        """Forgets what the log of a run that has ended tells again when somebody asks."""
+        with self.lock:
+            if self._summary.finished and self.folder.name:
+                self._curves = None
+
+    @property
+    def curves_asked_at(self) -> float:
+        """When somebody last asked for curves that are in memory, by `time.monotonic`; infinitely long ago for none."""
+        return -math.inf if self._curves is None else self._asked_at
 
     def wait(self, timeout_s: float | None = None, poll_s: float = 0.1) -> Self:
         """Returns when the run is over or its folder is gone. Raises TimeoutError when that takes longer."""
@@ -164,6 +180,7 @@ class Run(Folded):
 
     def _read_curves(self) -> Curves:
         with self.lock:
+            self._asked_at = time.monotonic()
             if self._curves is None:
                 self._curves, started = Curves(), None
                 with garbage.put_off():

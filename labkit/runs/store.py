@@ -1,6 +1,7 @@
 """The folder of run folders."""
 
 import contextlib
+import math
 import os
 import shutil
 import threading
@@ -17,6 +18,9 @@ from labkit.runs.sidecars import CONFIG, LABEL, Label, read_label, write_label, 
 __all__ = ["COLOURS", "Run", "RunStore", "write_summary"]
 
 SETTLED_S = 2.0  # after which a further change of a folder is sure to show in its time, whatever the file system
+
+CURVES_KEPT = 16  # runs that have ended whose curves stay in memory, however long ago somebody asked for them
+ASKED_S = 60.0  # and those of any run that somebody asked for this lately, as a picture of many asks again and again
 
 _Stamp = tuple[int, int] | None  # tells one file of a name from the next: inode and time in ns
 
@@ -43,7 +47,9 @@ class RunStore:
         with self._lock:
             known = {name: self._look(name) for name in self._names()}
             self._known = {name: entry for name, entry in known.items() if entry}
-            return sorted((entry.run for entry in self._known.values()), key=_age)
+            runs = sorted((entry.run for entry in self._known.values()), key=_age)
+            _let_old_curves_go(runs)
+            return runs
 
     def get(self, which: int | str | Path) -> Run:
         """A run by number, by the name a user gave it, by folder name, or by path; one outside this folder too.
@@ -123,6 +129,15 @@ class RunStore:
         if known.label != label:
             known.run.label, known.label = read_label(known.run.folder), label
         return known
+
+
+def _let_old_curves_go(runs: list[Run]) -> None:
+    """Or a kernel that trains again and again would keep the curves of all runs that it followed."""
+    kept = [run for run in runs if run.finished and run.curves_asked_at > -math.inf]
+    kept.sort(key=lambda run: run.curves_asked_at)
+    for run in kept[:-CURVES_KEPT]:
+        if run.curves_asked_at < time.monotonic() - ASKED_S:
+            run.let_curves_go()
 
 
 def _age(run: Run) -> tuple[float, int, str]:

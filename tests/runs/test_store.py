@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import socket
 import threading
@@ -92,6 +93,49 @@ def test_reading_in_pieces_equals_reading_at_once(runs_folder):
             file.write(whole[start : start + 777])
         pieces.refresh()
     assert _facts(pieces) == _facts(Run(folder))
+
+
+def _followed(runs_folder, count):
+    """A store that saw so many runs end, and one that still trains."""
+    store = RunStore(runs_folder)
+    folders = [write_run(runs_folder, state="running", steps=20) for _ in range(count + 1)]
+    runs = store.runs()
+    for folder in folders[:-1]:
+        _append(folder, RunFinished(9.0, "completed", 10))
+    return store, runs
+
+
+def test_curves_that_nobody_asks_for_are_let_go_once_their_run_is_over_and_read_again(runs_folder, monkeypatch):
+    monkeypatch.setattr(store_module, "CURVES_KEPT", 2)
+    monkeypatch.setattr(store_module, "ASKED_S", 0.0)
+    store, runs = _followed(runs_folder, 4)
+    facts = [_facts(run)[:-2] for run in (Run(run.folder) for run in runs)]
+    assert runs[0].wait(timeout_s=1).steps  # the one asked for last
+    assert [run.state for run in store.runs()] == ["completed"] * 4 + ["running"]
+    kept = [run.curves_asked_at > -math.inf for run in runs]
+    assert (kept[0], sum(kept[:4]), kept[4]) == (True, 2, True)
+    assert [_facts(run)[:-2] for run in runs] == facts
+    assert [run.curves_asked_at > -math.inf for run in runs] == [True] * 5
+    _append(runs[4].folder, StepDone(9.0, 21, 1.0, 0.1, {}, {}, 5))
+    assert len(store.runs()[4].steps) == len(runs[3].steps) + 1
+
+
+def test_curves_that_were_asked_for_lately_stay_however_many_they_are(runs_folder, monkeypatch, count_reads):
+    monkeypatch.setattr(store_module, "CURVES_KEPT", 1)
+    store, _ = _followed(runs_folder, 5)
+    store.runs()
+    count_reads.clear()
+    for _ in range(3):
+        assert all(len(run.steps) for run in store.runs())
+    assert count_reads == []
+
+
+def test_a_run_without_a_folder_keeps_its_curves():
+    run = Run(config=RunConfig())
+    for event in events(state="completed"):
+        run.add(event)
+    run.let_curves_go()
+    assert len(run.steps) == 300
 
 
 def test_columns_hold_what_the_events_said():
