@@ -94,6 +94,16 @@ class Notebook:
         )
         return "*" in prompt
 
+    def account(self, index: int) -> str:
+        """All that can be told of a cell that did not show what it should."""
+        script = (
+            "index => { const panel = jupyterapp.shell.currentWidget, cell = panel.content.widgets[index];"
+            " return { notebook: panel.context.path, kernel: panel.sessionContext.kernelDisplayStatus,"
+            " prompt: cell.promptNode.textContent, outputs: cell.model.outputs.toJSON(),"
+            " shown: cell.outputArea.node.outerHTML.slice(0, 3000) }; }"
+        )
+        return f"{json.dumps(self.page.evaluate(script, index))[:6000]}; the page: {self.page.problems}"
+
     def interrupt(self) -> None:
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Error
+from playwright.sync_api import Error, TimeoutError
 
 from labkit.runs.store import Run, RunStore
 from tests.browser.jupyter import PATIENCE_MS, Notebook, until
@@ -57,9 +57,12 @@ class LabPage:
         variables = {"LABKIT_RUNS": str(self.store.folder), "LABKIT_DEFAULTS": json.dumps(defaults or SMALL)}
         self.notebook.execute(f"import os\nos.environ.update({variables!r})")
         self.notebook.run_cell(self.cell)
-        self.page.wait_for_selector(".labkit-lab .labkit-train", timeout=PATIENCE_MS)
         drawn = "selector => document.querySelector(selector)?.naturalWidth > 1"  # the first picture follows
-        self.page.wait_for_function(drawn, arg=LIVE, timeout=PATIENCE_MS)
+        try:
+            self.page.wait_for_selector(".labkit-lab .labkit-train", timeout=PATIENCE_MS)
+            self.page.wait_for_function(drawn, arg=LIVE, timeout=PATIENCE_MS)
+        except TimeoutError:
+            raise AssertionError(f"the lab did not come up: {self.notebook.account(self.cell)}") from None
 
     def text(self, name: str) -> str:
         """What the part of the lab of that class says; empty where it is not there."""
