@@ -1,18 +1,17 @@
 """A corpus ready for the model, read and encoded once and then taken from disk."""
 
-import functools
 import hashlib
 import importlib.metadata
 import json
 import logging
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from labkit import folders
 from labkit.data import shelf
 from labkit.data.corpora import Corpus, Source, read_corpus
 from labkit.data.encoding import Encoder
+from labkit.data.own_code import own_code
 from labkit.data.splitting import Splitting, splitting_of
 from labkit.data.texts import Texts, texts_of
 from labkit.data.windows import Array, Windows
@@ -65,17 +64,9 @@ def read_encoded(
 
 def _key(source: Source, sha256: str, asked: dict[str, Any], read_by: str) -> str:
     shown = {role: shown for role, (_, shown) in source.files.items()}  # notes tell these
-    parts = [source.name, shown, source.notes, source.repair, sha256, asked, read_by, _code()]
+    parts = [source.name, shown, source.notes, source.repair, sha256, asked, read_by]
+    parts += [own_code(), importlib.metadata.version("tokenizers")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@functools.cache
-def _code() -> str:
-    """A hash of what reads and encodes: an entry that other code has written is never met."""
-    found = hashlib.sha256(importlib.metadata.version("tokenizers").encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()
 
 
 def _taken_apart(corpus: Corpus, encoder: Encoder) -> tuple[dict[str, Array], dict[str, Any]]:

@@ -1,27 +1,31 @@
 """What pressing Train will do, told before it is pressed: how many steps, how long, and what to think over."""
 
-import math
+import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from labkit.config import RunConfig
-from labkit.data.corpora import read_corpus
+from labkit.data.counted import Sentences, count_sentences
 from labkit.lab import words
 from labkit.presets import warnings
 from labkit.runs.estimate import estimate
 from labkit.runs.run import Run
 
-REREAD_S = 3.0  # after which a corpus that could not be read is read again
+REREAD_S = 3.0  # after which a corpus that could not be read is read again, or ten times what reading it took
+PATIENCE_S = 0.3  # for a corpus that is soon counted: then nothing else is said first, and nothing moves on the page
 
-Sentences = tuple[int, int, int]  # for training, dev and test
+_Key = tuple[str, float, bool]  # corpus, dev_share, repair_tags
 
 
 class Forecast:
     """Counts a corpus once, and judges the time only for other settings or runs: with many that costs like drawing."""
 
-    def __init__(self) -> None:
-        self._counts: dict[Hashable, Sentences | str] = {}
-        self._refused_at = -math.inf
+    def __init__(self, counted: Callable[[], None]) -> None:
+        """`counted` hears, in another thread, that what was still counted is now known."""
+        self._hear = counted
+        self._counts: dict[_Key, Sentences | str] = {}
+        self._read_again_at: dict[_Key, float] = {}
+        self._counting: dict[_Key, threading.Thread] = {}
         self._judged: Hashable = None
         self._told = ""
 
@@ -32,25 +36,36 @@ class Forecast:
             runs: those to judge by.
             listed: differs where these runs, or the language, are not those of the last time.
         """
-        counted = self._count(config)
-        if isinstance(counted, str):
-            return words.plan(None, [], counted)
+        counted = self._count((config.corpus, config.dev_share, config.repair_tags))
+        if not isinstance(counted, Sentences):
+            return words.plan(None, [], counted or "")
         asked = (listed, config, counted)
         if asked != self._judged:
-            train = min(counted[0], config.train_limit or counted[0])
+            train = min(counted.train, config.train_limit or counted.train)
             self._judged = asked
             self._told = words.plan(estimate(runs, config, *counted), warnings(config, train))
         return self._told
 
-    def _count(self, config: RunConfig) -> Sentences | str:
-        """The sentences of the corpus, or why there are none: then it is soon read again."""
-        key = (config.corpus, config.dev_share, config.repair_tags)
-        if isinstance(self._counts.get(key), str) and time.monotonic() > self._refused_at + REREAD_S:
-            del self._counts[key]  # it may have been mended meanwhile
-        if key not in self._counts:
-            try:
-                corpus = read_corpus(config.corpus, dev_share=config.dev_share, repair=config.repair_tags)
-                self._counts[key] = len(corpus.train), len(corpus.dev), len(corpus.test)
-            except (ValueError, OSError) as problem:
-                self._counts[key], self._refused_at = str(problem), time.monotonic()
-        return self._counts[key]
+    def _count(self, key: _Key) -> Sentences | str | None:
+        """The sentences of the corpus; why there are none; or None while they are counted."""
+        unreadable = isinstance(self._counts.get(key), str)
+        if key not in self._counts or (unreadable and time.monotonic() > self._read_again_at[key]):
+            counting = self._counting.get(key)
+            if counting is None or not counting.is_alive():  # aside: a large corpus takes seconds
+                counting = threading.Thread(target=self._find_out, args=(key,), name="labkit-count", daemon=True)
+                self._counting[key] = counting
+                counting.start()
+                counting.join(PATIENCE_S)
+        return self._counts.get(key)
+
+    def _find_out(self, key: _Key) -> None:
+        began = time.monotonic()
+        try:
+            found: Sentences | str = count_sentences(*key)
+        except (ValueError, OSError) as problem:
+            found = str(problem)
+        took = time.monotonic() - began
+        self._read_again_at[key] = began + took + max(REREAD_S, 10 * took)  # it may have been mended meanwhile
+        self._counts[key] = found
+        if took > PATIENCE_S:
+            self._hear()

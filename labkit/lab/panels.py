@@ -66,7 +66,7 @@ class TuningLab:
             choose(language)
         self.store = RunStore(Path(runs) if runs is not None else None)
         self._lock = threading.RLock()
-        self._forecast, self._shown = Forecast(), Shown()
+        self._forecast, self._shown = Forecast(lambda: self._refresher.poke()), Shown()
         self._listed: Hashable = None
         self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None

@@ -98,7 +98,7 @@ def test_whatever_decides_the_outcome_makes_another_entry(tmp_path, tokenizer, r
     ]
     found = [plain(way()) for way in ways]
     assert len(reads) == len(ways)
-    monkeypatch.setattr(encoded, "_code", lambda: "another version of this code")
+    monkeypatch.setattr(encoded, "own_code", lambda: "another version of this code")
     taken(place, tokenizer)
     assert len(reads) == len(ways) + 1
     assert found[0] != found[1] != found[2]

@@ -1,0 +1,45 @@
+"""How many sentences a corpus has: read once, and then taken from a note for as long as its files hold the same."""
+
+import hashlib
+import json
+from typing import NamedTuple
+
+from labkit.data.corpora import Source, find_corpus, read_corpus
+from labkit.data.notes import note, noted
+from labkit.data.own_code import own_code
+
+
+class Sentences(NamedTuple):
+    """How many there are in each part."""
+
+    train: int
+    dev: int
+    test: int
+
+
+def count_sentences(corpus: str, dev_share: float, repair: bool) -> Sentences:
+    """As `read_corpus` would give them; 0.05 s for the 2.4 million lines of msra, and 3 s for the first time.
+
+    Raises ValueError as `read_corpus` does.
+    """
+    source, asked = find_corpus(corpus), (dev_share, repair)
+    if (told := _sentences(noted(_name(source, source.sha256(), *asked)))) is not None:
+        return told
+    read = read_corpus(source, dev_share=dev_share, repair=repair)
+    counted = Sentences(len(read.train), len(read.dev), len(read.test))
+    note(_name(source, read.sha256, *asked), list(counted))  # of what was read: it may just have been edited
+    return counted
+
+
+def _name(source: Source, sha256: str, dev_share: float, repair: bool) -> str:
+    """Of the note; the ways to read that depend on a file's name or on a pin are part of it."""
+    files = {role: path.suffix for role, (path, _) in source.files.items()}
+    parts = [files, source.repair, sha256, dev_share, repair, own_code()]
+    return f"counted/{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}"
+
+
+def _sentences(told: object) -> Sentences | None:
+    """What a note says, if it can be meant."""
+    if isinstance(told, list) and len(told) == 3 and all(type(number) is int and number >= 0 for number in told):
+        return Sentences(*told)
+    return None

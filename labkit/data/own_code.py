@@ -1,0 +1,14 @@
+"""A hash of the code of this room, for the keys of what it has made: what other code has made is then never met."""
+
+import functools
+import hashlib
+from pathlib import Path
+
+
+@functools.cache
+def own_code() -> str:
+    """SHA-256 over the Python files that read and encode, in hexadecimal."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()

@@ -1,0 +1,83 @@
+import pytest
+
+from labkit.data import counted
+from labkit.data.corpora import read_corpus
+from labkit.data.counted import Sentences, count_sentences
+
+TEXT = "Anna\tB-PER\nwent\tO\n\nBen\tB-PER\nSmith\tI-PER\nsaw\tO\n\n" * 20
+BROKEN = "Anna\tI-PER\nwent\tO\n\n" + TEXT
+
+
+@pytest.fixture(autouse=True)
+def notes(tmp_path, monkeypatch):
+    """The folder of notes; empty, and the test's own."""
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "counted"
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Counts how often a corpus was read."""
+    found = []
+    monkeypatch.setattr(counted, "read_corpus", lambda *args, **how: found.append(1) or read_corpus(*args, **how))
+    return found
+
+
+@pytest.fixture
+def place(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "train.txt").write_text(TEXT)
+    (folder / "test.txt").write_text("Anna\tB-PER\n\n" * 7)
+    return folder
+
+
+def count(place, dev_share=0.2, repair=False):
+    return count_sentences(str(place), dev_share, repair)
+
+
+def test_a_corpus_is_read_once_and_counted_as_reading_it_gives(place, reads):
+    read = read_corpus(place, dev_share=0.2)
+    assert count(place) == count(place) == Sentences(len(read.train), len(read.dev), len(read.test)) == (32, 8, 7)
+    assert len(reads) == 1
+
+
+def test_other_content_shares_and_parts_are_counted_anew(place, reads):
+    before = count(place)
+    assert count(place, dev_share=0.5) == (20, 20, 7)
+    (place / "train.txt").write_text(TEXT * 2)
+    assert count(place) == (64, 16, 7)
+    (place / "test.txt").rename(place / "dev.txt")
+    assert count(place) == (80, 7, 0)
+    (place / "dev.txt").rename(place / "test.txt")
+    (place / "train.txt").write_text(TEXT)
+    assert count(place) == before
+    assert len(reads) == 4
+
+
+def test_a_corpus_that_only_counts_when_mended_is_refused_otherwise(place):
+    (place / "train.txt").write_text(BROKEN)
+    assert count(place, repair=True) == (33, 8, 7)
+    with pytest.raises(ValueError, match="illegal tag sequence"):
+        count(place)
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", "[1, 2, -3]", "[1, 2, 3.0]", '{"train": 1}', "[true, 1, 1]"])
+def test_a_note_that_cannot_be_meant_is_not_believed(place, notes, content):
+    before = count(place)
+    (note,) = notes.iterdir()
+    note.write_text(content)
+    assert count(place) == before
+    assert count(place) == before
+
+
+def test_an_edit_while_it_is_read_is_not_taken_for_what_was_there_before(place, monkeypatch):
+    def edited(source, **how):
+        (place / "train.txt").write_text(TEXT * 2)
+        return read_corpus(source, **how)
+
+    monkeypatch.setattr(counted, "read_corpus", edited)
+    assert count(place) == (64, 16, 7)
+    monkeypatch.undo()
+    (place / "train.txt").write_text(TEXT)
+    assert count(place) == (32, 8, 7)

@@ -1,0 +1,90 @@
+import threading
+import time
+
+import pytest
+
+from labkit.config import RunConfig
+from labkit.data.counted import Sentences
+from labkit.lab import forecast
+from labkit.lab.forecast import Forecast
+
+CONFIG = RunConfig(epochs=2, batch_size=10, train_limit=0)
+
+
+class Corpus:
+    """Counted when it is let go; `counted` holds what was asked for."""
+
+    def __init__(self):
+        self.asked, self.let_go = [], threading.Event()
+        self.answers = {"mine": Sentences(100, 20, 0)}
+
+    def count(self, corpus, dev_share, repair):
+        self.asked.append(corpus)
+        assert self.let_go.wait(30)
+        answer = self.answers[corpus]
+        if isinstance(answer, str):
+            raise ValueError(answer)
+        return answer
+
+
+@pytest.fixture
+def corpus(monkeypatch):
+    corpus = Corpus()
+    monkeypatch.setattr(forecast, "count_sentences", corpus.count)
+    monkeypatch.setattr(forecast, "PATIENCE_S", 30.0)
+    yield corpus
+    corpus.let_go.set()
+
+
+def told(found, corpus="mine"):
+    return found.told(CONFIG.replace(corpus=corpus), [], 0)
+
+
+def until(condition, timeout_s=30.0):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.01)
+    raise AssertionError("not in time")
+
+
+def test_a_corpus_that_is_soon_counted_is_told_at_the_first_look(corpus):
+    corpus.let_go.set()
+    assert "20 steps" in told(Forecast(lambda: None))
+
+
+def test_a_large_corpus_is_counted_aside_once_and_then_told(corpus, monkeypatch):
+    monkeypatch.setattr(forecast, "PATIENCE_S", 0.05)
+    heard = threading.Event()
+    found = Forecast(heard.set)
+    for _ in range(3):
+        assert "counting the corpus" in told(found)
+    assert not heard.is_set()
+    corpus.let_go.set()
+    assert heard.wait(30)
+    assert "20 steps" in told(found)
+    assert corpus.asked == ["mine"]
+
+
+def test_another_corpus_does_not_wait_for_one_that_is_still_counted(corpus, monkeypatch):
+    monkeypatch.setattr(forecast, "PATIENCE_S", 0.05)
+    corpus.answers["other"] = Sentences(200, 20, 0)
+    found = Forecast(lambda: None)
+    assert "counting the corpus" in told(found)
+    corpus.let_go.set()
+    assert "40 steps" in until(lambda: "steps" in (text := told(found, "other")) and text)
+    assert "20 steps" in until(lambda: "steps" in (text := told(found)) and text)
+
+
+def test_what_keeps_a_corpus_from_being_read_stays_until_it_was_read_again(corpus, monkeypatch):
+    monkeypatch.setattr(forecast, "REREAD_S", 0.05)
+    corpus.answers["mine"] = "mine: no train file"
+    corpus.let_go.set()
+    found = Forecast(lambda: None)
+    assert "no train file" in told(found)
+    assert "no train file" in told(found)
+    assert len(corpus.asked) == 1
+    corpus.answers["mine"] = Sentences(100, 20, 0)
+    time.sleep(0.06)
+    assert "20 steps" in until(lambda: "no train file" not in (text := told(found)) and text)
