@@ -79,13 +79,13 @@ class Notebook:
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=PATIENCE_MS)
 
     def run_cell(self, index: int, wait: bool = True) -> None:
-        """Runs a cell, and waits until it has ended unless told not to."""
+        """Runs a cell, and waits until it has ended well unless told not to."""
         script = (
             "async ([index, wait]) => { const panel = jupyterapp.shell.currentWidget;"
             " panel.content.activeCellIndex = index; panel.content.deselectAll();"
-            " const done = jupyterapp.commands.execute('notebook:run-cell'); if (wait) await done; }"
+            " const done = jupyterapp.commands.execute('notebook:run-cell'); return wait ? await done : true; }"
         )
-        self.page.evaluate(script, [index, wait])
+        assert self.page.evaluate(script, [index, wait]) is True, f"the cell has failed: {self.account(index)}"
 
     def is_running(self, index: int) -> bool:
         """Whether a cell has begun and not ended."""
