@@ -15,6 +15,7 @@ import ipywidgets as widgets
 from labkit.config import RunConfig, knobs
 from labkit.knobs import Knob, show_rate
 from labkit.lab.language import retold, tr
+from labkit.lab.page import classes
 
 Settling = Callable[[], AbstractContextManager[None]]
 
@@ -22,7 +23,8 @@ Settling = Callable[[], AbstractContextManager[None]]
 class Control:
     """One field of RunConfig on the screen: `value` is the setting, `widget` the row to display.
 
-    `input` is the widget a person moves; it has the CSS class `labkit-<field>`.
+    `input` is the widget a person moves; it has the CSS class `labkit-<field>`. Widgets are made when one of the two is
+    first asked for: all settings together are 400 of them, and most are folded away.
     """
 
     def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
@@ -34,14 +36,27 @@ class Control:
         self._drawing = False
         self._label_width = label_width
         self._problem = ""
-        self._error = widgets.HTML(layout=widgets.Layout(display="none", margin=self._error_margin()))
-        self.input: widgets.Widget = self._build()
-        self.input.add_class(f"labkit-{name}")
-        self.widget = widgets.VBox(
-            [*self._rows(), self._error], layout=widgets.Layout(min_width="0", overflow="visible")
-        )
-        self.widget.add_class("labkit-control")
-        self._redraw()
+        self._made: widgets.VBox | None = None
+        self._error: widgets.HTML | None = None  # as long as nobody entered what cannot be
+
+    @property
+    def widget(self) -> widgets.VBox:
+        if self._made is None:
+            with self._settling():
+                if self._made is None:
+                    self._made = self._make()
+                    self._redraw()
+        return self._made
+
+    @property
+    def input(self) -> widgets.Widget:
+        self.widget  # noqa: B018
+        return self._input
+
+    def _make(self) -> widgets.VBox:
+        self._input: widgets.Widget = self._build()
+        layout = widgets.Layout(min_width="0", overflow="visible")
+        return widgets.VBox(self._rows(), layout=layout, **classes("labkit-control"))
 
     @property
     def value(self) -> Any:
@@ -66,18 +81,22 @@ class Control:
         """Says label, help and choices in the language of the lab; the label gets so much room."""
         with self._settling():
             self._label_width = label_width
+            if self._made is None:
+                return
             self._drawing = True
             try:
                 self._say()
             finally:
                 self._drawing = False
-            self._error.layout.margin = self._error_margin()
+            if self._error:
+                self._error.layout.margin = self._error_margin()
             if self._problem:
                 self._complain(self._problem)
 
     def _named(self) -> dict[str, Any]:
-        """Label and help, as they are told in the language of the lab."""
+        """Label and help, as they are told in the language of the lab, and the class of what a person moves."""
         return {
+            **classes(f"labkit-{self.name}"),
             "description": tr(self.knob.label),
             "style": {"description_width": self._label_width},
             "tooltip": tooltip(self.knob),
@@ -88,7 +107,7 @@ class Control:
 
     def _say(self) -> None:
         """Says again what `_build` said first."""
-        _rename(self.input, self._named())
+        _rename(self._input, self._named())
 
     def _build(self) -> widgets.Widget:
         raise NotImplementedError
@@ -97,14 +116,17 @@ class Control:
         raise NotImplementedError
 
     def _rows(self) -> list[widgets.Widget]:
-        return [self.input]
+        return [self._input]
 
     def _redraw(self) -> None:
+        if self._made is None:
+            return
         self._drawing = True
         try:
             self._draw()
             self._problem = ""
-            self._error.layout.display = "none"
+            if self._error:
+                self._error.layout.display = "none"
         finally:
             self._drawing = False
 
@@ -122,8 +144,12 @@ class Control:
         self._problem = problem
         words = retold(problem.replace(self.name, tr(self.knob.label), 1))
         told = tr("{problem}. Still {value}.", problem=words, value=show(self.knob, self._value))
-        self._error.value = f'<div class="labkit-error" role="alert">{html.escape(told)}</div>'
-        self._error.layout.display = ""
+        shown = f'<div class="labkit-error" role="alert">{html.escape(told)}</div>'
+        if self._error is None:
+            self._error = widgets.HTML(shown, layout={"margin": self._error_margin()})
+            self.widget.children += (self._error,)
+        else:
+            self._error.value, self._error.layout.display = shown, ""
 
 
 def show(knob: Knob, value: Any) -> str:

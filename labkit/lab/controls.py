@@ -14,6 +14,7 @@ from labkit.config import RunConfig, knobs
 from labkit.lab.control import Control
 from labkit.lab.inputs import MenuControl, NumberControl, control_class
 from labkit.lab.language import tr
+from labkit.lab.page import classes, line
 from labkit.lab.starting import CUSTOM, Starting, pair_in, preset_in
 from labkit.lab.widths import cells
 from labkit.pairs import PAIRS, rates_for, usual_rates
@@ -46,8 +47,7 @@ class Controls:
         self._depth = 0
         self._callbacks: list[Callable[[RunConfig], None]] = []
         self._fields = self._make(config or RunConfig(), {"corpus": corpora, "encoder": encoders})
-        self._ratio = widgets.HTML()
-        self._ratio.add_class("labkit-ratio")
+        self._ratio = line("labkit-ratio")
         self._starting = Starting(self.apply_pair, self.apply_preset)
         self.main: widgets.Widget = self._main()
         self.advanced: widgets.Accordion = self._advanced()
@@ -192,16 +192,20 @@ class Controls:
         rows = [self._fields[name].widget for name in self._group("main")]
         grid = widgets.Box([*rows, self._ratio], layout=_grid())
         frame = Frame(layout=widgets.Layout(display="none"))
-        main = widgets.VBox(
-            [frame, *self._starting.rows, grid], layout=widgets.Layout(min_width="0", overflow="visible")
-        )
-        main.add_class("labkit-controls")
-        return main
+        layout = widgets.Layout(min_width="0", overflow="visible")
+        return widgets.VBox([frame, *self._starting.rows, grid], layout=layout, **classes("labkit-controls"))
 
     def _advanced(self) -> widgets.Accordion:
-        rows = widgets.Box([self._fields[name].widget for name in self._group("advanced")], layout=_grid())
-        folded = widgets.Accordion([rows], titles=(tr("Advanced"),), selected_index=None)
-        folded.add_class("labkit-advanced")
+        """Its controls are made when it is first opened: with them the lab takes half as long again to come up."""
+        rows = widgets.Box(layout=_grid())
+        titles = (tr("Advanced"),)
+        folded = widgets.Accordion([rows], titles=titles, selected_index=None, **classes("labkit-advanced"))
+
+        def fill(_: Any) -> None:
+            rows.children = [self._fields[name].widget for name in self._group("advanced")]
+            folded.unobserve(fill, names="selected_index")
+
+        folded.observe(fill, names="selected_index")
         return folded
 
     def _group(self, group: str) -> list[str]:

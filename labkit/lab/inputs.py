@@ -7,8 +7,9 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, field_types, knobs
-from labkit.lab.control import Control, show, stop_text, tooltip
+from labkit.lab.control import Control, Settling, show, stop_text, tooltip
 from labkit.lab.language import tr
+from labkit.lab.page import classes
 from labkit.lab.rates import nearest, read_number, slider_stops
 from labkit.lab.widths import cells
 
@@ -18,18 +19,22 @@ OTHER = "other…"
 class NumberControl(Control):
     """A field that takes any exact value, and, where the knob has a scale, a slider over the usual ones."""
 
-    def _build(self) -> widgets.Widget:
+    def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
+        super().__init__(name, value, settling, label_width)
         kind, optional = field_types()[self.name]
         self._usual: widgets.HTML | None = None
-        self._marks = self.knob.marks
+        self._marks: Sequence[float] = self.knob.marks
         self.stops = slider_stops(self.knob, kind, getattr(RunConfig(), self.name))
         self._offered = ((None,) if optional else ()) + self.stops
         self._whole = kind is int and not optional and not self.knob.zero_text
+
+    def _build(self) -> widgets.Widget:
         self.field = self._make_field()
         if not self.stops:
             return self.field
         self.slider = widgets.SelectionSlider(
             options=[stop_text(self.knob, stop) for stop in self._offered],
+            index=self._stop(),
             continuous_update=False,
             layout=widgets.Layout(width="auto", flex="1 1 auto", min_width="0"),
             **self._named(),
@@ -40,9 +45,9 @@ class NumberControl(Control):
     def _make_field(self) -> widgets.Widget:
         make = widgets.IntText if self._whole else widgets.Text  # an IntText steps by one with the arrow keys
         named = {"tooltip": tooltip(self.knob)} if self.stops else self._named()
+        named |= classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact")
         layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
-        field = make(continuous_update=False, layout=layout, **named)
-        field.add_class(f"labkit-{self.name}-exact")
+        field = make(self._told(), continuous_update=False, layout=layout, **named)
         field.observe(lambda change: self._picked(lambda: self._read(change.new)), names="value")
         return field
 
@@ -53,8 +58,8 @@ class NumberControl(Control):
     def _rows(self) -> list[widgets.Widget]:
         if not self.stops:
             return [self.field]
-        row = widgets.HBox([self.slider, self.field], layout=widgets.Layout(align_items="center", overflow="visible"))
-        row.add_class("labkit-number")
+        layout = widgets.Layout(align_items="center", overflow="visible")
+        row = widgets.HBox([self.slider, self.field], layout=layout, **classes("labkit-number"))
         if not self.knob.marks or set(self.knob.marks) >= set(self.stops):
             return [row]
         self._usual = widgets.HTML()
@@ -75,9 +80,10 @@ class NumberControl(Control):
 
     def mark(self, values: Sequence[float]) -> None:
         """Says that other values are the usual ones; they must be stops of the slider, and the knob must have marks."""
-        if self._usual and self._marks != tuple(values):
+        if self._marks and self._marks != tuple(values):
             self._marks = tuple(values)
-            self._say_usual(self._usual)
+            if self._usual:
+                self._say_usual(self._usual)
 
     def _say_usual(self, usual: widgets.HTML) -> None:
         """A bar under the part of the slider where the usual values lie."""
@@ -91,9 +97,13 @@ class NumberControl(Control):
         usual.layout.margin = margin
 
     def _draw(self) -> None:
-        self.field.value = self._value if self._whole else show(self.knob, self._value)
+        self.field.value = self._told()
         if self.stops:
             self.slider.index = self._stop()
+
+    def _told(self) -> Any:
+        """What stands in the field."""
+        return self._value if self._whole else show(self.knob, self._value)
 
     def _stop(self) -> int:
         """Where the slider stands."""
@@ -123,11 +133,11 @@ class ChoiceControl(Control):
 
     def _say(self) -> None:
         super()._say()
-        self.input.options = self._choices()
+        self._input.options = self._choices()
         self._draw()
 
     def _draw(self) -> None:
-        self.input.value = self._value
+        self._input.value = self._value
 
 
 class MenuControl(Control):
@@ -137,8 +147,11 @@ class MenuControl(Control):
     menu shows nothing but itself.
     """
 
-    def _build(self) -> widgets.Widget:
+    def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
+        super().__init__(name, value, settling, label_width)
         self._names: tuple[str, ...] = ()
+
+    def _build(self) -> widgets.Widget:
         self.other = widgets.Text(
             placeholder=tr("a name or path, then Enter"),
             continuous_update=False,
@@ -146,8 +159,8 @@ class MenuControl(Control):
             style={"description_width": self._label_width},
             description=" ",
             layout=widgets.Layout(width="auto", display="none"),
+            **classes(f"labkit-{self.name}-exact"),
         )
-        self.other.add_class(f"labkit-{self.name}-exact")
         self.other.observe(lambda change: self._picked(lambda: change.new.strip() or self._value), names="value")
         menu = widgets.Dropdown(options=[tr(OTHER)], layout=widgets.Layout(width="auto"), **self._named())
         menu.observe(lambda change: self._chosen(change.new), names="value")
@@ -160,7 +173,7 @@ class MenuControl(Control):
             self._redraw()
 
     def _rows(self) -> list[widgets.Widget]:
-        return [self.input, self.other]
+        return [self._input, self.other]
 
     def _say(self) -> None:
         super()._say()
@@ -171,13 +184,13 @@ class MenuControl(Control):
 
     def _fill(self) -> None:
         known = self._names if self._value in self._names else (*self._names, self._value)
-        if self.input.options != (*known, tr(OTHER)):
-            self.input.options = (*known, tr(OTHER))
-            self.input.value = self._value if self.other.layout.display == "none" else tr(OTHER)
+        if self._input.options != (*known, tr(OTHER)):
+            self._input.options = (*known, tr(OTHER))
+            self._input.value = self._value if self.other.layout.display == "none" else tr(OTHER)
 
     def _draw(self) -> None:
         self._fill()
-        self.input.value = self._value
+        self._input.value = self._value
         self.other.value = ""
         self.other.layout.display = "none"
 
@@ -199,7 +212,7 @@ class TextControl(Control):
         return text
 
     def _draw(self) -> None:
-        self.input.value = self._value
+        self._input.value = self._value
 
 
 class FlagControl(Control):
@@ -211,7 +224,7 @@ class FlagControl(Control):
         return flag
 
     def _draw(self) -> None:
-        self.input.value = self._value
+        self._input.value = self._value
 
 
 def control_class(name: str, menu: bool) -> type[Control]:

@@ -11,30 +11,29 @@ from labkit.lab.language import LANGUAGES, current
 from labkit.lab.subshells import answer_at_once
 
 
+def classes(*names: str) -> dict[str, tuple[str, ...]]:
+    """CSS classes as an argument to any widget; `add_class` afterwards would be one more message to the page."""
+    return {"_dom_classes": names}
+
+
 def button(icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:
-    made = widgets.Button(icon=icon, button_style=style, layout={"width": "auto", "min_width": "110px"})
-    made.add_class(name)
+    layout = {"width": "auto", "min_width": "110px"}
+    made = widgets.Button(icon=icon, button_style=style, layout=layout, **classes(name))
     made.on_click(lambda _: pressed())
     answer_at_once(made)
     return made
 
 
 def line(name: str) -> widgets.HTML:
-    made = widgets.HTML()
-    made.add_class(name)
-    return made
+    return widgets.HTML(**classes(name))
 
 
 def row(name: str, *children: widgets.Widget) -> widgets.HBox:
-    made = widgets.HBox(children)
-    made.add_class(name)
-    return made
+    return widgets.HBox(children, **classes(name))
 
 
 def column(name: str, *children: widgets.Widget) -> widgets.VBox:
-    made = widgets.VBox(children)
-    made.add_class(name)
-    return made
+    return widgets.VBox(children, **classes(name))
 
 
 def card(*children: widgets.Widget) -> widgets.VBox:

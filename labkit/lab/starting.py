@@ -8,6 +8,7 @@ import ipywidgets as widgets
 from labkit.config import knobs
 from labkit.lab.control import show
 from labkit.lab.language import tr
+from labkit.lab.page import classes
 from labkit.pairs import PAIRS
 from labkit.presets import PRESETS, changes, preset
 
@@ -20,12 +21,11 @@ class Starting:
     def __init__(self, apply_pair: Callable[[str], None], apply_preset: Callable[[str], None]):
         self.pairs = {name: _button(f"pair-{name}", apply_pair, name) for name in PAIRS}
         self.presets = {name: _button(f"preset-{name.replace(' ', '-')}", apply_preset, name) for name in PRESETS}
-        self.custom = widgets.Label()
-        self.custom.add_class("labkit-preset-custom")
+        self.custom = widgets.Label(**classes("labkit-preset-custom"))
         choices = [*self.pairs.values()], [*self.presets.values(), self.custom]
-        self.rows = [widgets.HBox(each, layout=widgets.Layout(flex_flow="row wrap")) for each in choices]
-        for row in self.rows:
-            row.add_class("labkit-presets")
+        self.rows = [
+            widgets.HBox(each, layout={"flex_flow": "row wrap"}, **classes("labkit-presets")) for each in choices
+        ]
 
     def speak(self) -> None:
         """Says its names in the language of the lab; `show` must follow, as what presets set goes with the encoder."""
@@ -58,8 +58,7 @@ def preset_in(values: Mapping[str, Any]) -> str:
 
 
 def _button(kind: str, apply: Callable[[str], None], name: str) -> widgets.Button:
-    button = widgets.Button(layout=widgets.Layout(width="auto"))
-    button.add_class(f"labkit-{kind}")
+    button = widgets.Button(layout=widgets.Layout(width="auto"), **classes(f"labkit-{kind}"))
     button.on_click(lambda _: apply(name))
     return button
 

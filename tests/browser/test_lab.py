@@ -67,6 +67,19 @@ def test_sliders_are_set_by_keyboard_to_exact_values_and_any_value_can_be_typed(
     assert setting("head_rate") == 5e-3
 
 
+def test_advanced_settings_come_when_they_are_unfolded_and_can_be_set(lab: LabPage) -> None:
+    lab.show()
+    assert lab.page.locator(".labkit-clip_norm").count() == 0
+    lab.page.locator(".labkit-advanced").get_by_text("Advanced").click()
+    lab.page.locator(".labkit-seed").last.wait_for()
+    lab.notebook.enter("clip_norm", "0.5")
+    until(lambda: lab.notebook.ask("lab.controls.clip_norm.value") == 0.5, what="the typed norm")
+    until(lambda: "Advanced (2 changed)" in lab.text("advanced"), what="dev_limit and this one are changed")
+    lab.page.locator(".labkit-advanced").get_by_text("Advanced").click()
+    lab.page.locator(".labkit-clip_norm").first.wait_for(state="hidden")
+    assert lab.page.problems == []
+
+
 def test_the_live_picture_changes_while_a_run_trains_and_nothing_on_the_page_moves(lab: LabPage) -> None:
     lab.show(**LONG)
     lab.train()

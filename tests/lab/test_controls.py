@@ -59,8 +59,14 @@ ODD = RunConfig(  # no field has its default
 
 
 @pytest.fixture
-def controls():
+def folded():
     return Controls()
+
+
+@pytest.fixture
+def controls(folded):
+    folded.advanced.selected_index = 0
+    return folded
 
 
 def told(controls):
@@ -314,11 +320,45 @@ def test_the_ratio_is_told_in_words(controls):
     assert ratio_words(RunConfig(encoder_rate=0, head_rate=0)) == "encoder and head frozen"
 
 
-def test_advanced_is_folded_away_and_says_when_something_in_it_is_changed(controls):
-    assert controls.advanced.selected_index is None
-    assert controls.advanced.titles == ("Advanced",)
-    controls.seed.value = 1
-    assert controls.advanced.titles == ("Advanced (1 changed)",)
+def test_advanced_is_folded_away_and_says_when_something_in_it_is_changed(folded):
+    assert folded.advanced.selected_index is None
+    assert folded.advanced.titles == ("Advanced",)
+    folded.seed.value = 1
+    assert folded.advanced.titles == ("Advanced (1 changed)",)
+
+
+def test_what_is_folded_away_is_made_once_when_it_is_opened_and_shows_what_was_set_until_then(folded):
+    (rows,) = folded.advanced.children
+    assert rows.children == ()
+    folded.load(RunConfig(seed=7, crf_rate=1e-3, precision="float32", dev_limit=50, trackers="tensorboard"))
+    folded.advanced.selected_index = 0
+    made = rows.children
+    assert made == tuple(getattr(folded, name).widget for name, knob in knobs().items() if knob.group == "advanced")
+    shown = (folded.seed.field, folded.crf_rate.field, folded.precision.input, folded.dev_limit.field)
+    assert [widget.value for widget in shown] == [7, "1e-3", "float32", "50"]
+    assert folded.crf_rate.slider.label == "1e-3"
+    assert folded.trackers.input.value == "tensorboard"
+    folded.seed.field.value = 8
+    folded.advanced.selected_index = None
+    folded.advanced.selected_index = 0
+    assert rows.children == made
+    assert folded.config().seed == 8
+
+
+def test_every_control_of_a_setting_may_be_asked_for_before_it_is_shown(folded):
+    folded.seed.input.value = 5
+    assert folded.config().seed == 5
+    folded.advanced.selected_index = 0
+    assert folded.seed.widget in descendants(folded.advanced)
+
+
+def test_a_complaint_comes_and_goes_in_one_place(controls):
+    for _ in range(3):
+        controls.clip_norm.field.value = "-1"
+        assert "must be between" in controls.clip_norm._error.value
+        assert controls.clip_norm.widget.children.count(controls.clip_norm._error) == 1
+        controls.clip_norm.field.value = "2"
+        assert controls.clip_norm._error.layout.display == "none"
 
 
 def test_settings_moved_from_several_threads_stay_whole(controls):

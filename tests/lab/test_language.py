@@ -102,8 +102,11 @@ def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget):
     assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word != "head"] == []
 
 
-def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed():
+@pytest.mark.parametrize("unfolded", [True, False])
+def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls = Controls(RunConfig(downstream="none", crf_rate=None, epochs=7))
+    if unfolded:
+        controls.advanced.selected_index = 0
     controls.batch_size.field.value = 17
     controls.encoder_rate.field.value = "fast"
     before, heard = controls.config(), []

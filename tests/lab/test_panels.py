@@ -1,5 +1,6 @@
 import time
 
+import ipywidgets
 import pytest
 
 from labkit.config import RunConfig
@@ -173,6 +174,17 @@ def test_the_table_is_there_at_once_and_pictures_follow_without_moving_anything(
         monkeypatch.undo()
         lab._refresher.poke()
         until(lambda: lab.picture_widget.value != pictures.BLANK)
+    finally:
+        lab.close()
+
+
+def test_a_lab_comes_up_with_few_widgets(config, monkeypatch):
+    """Each takes a page some milliseconds, and with every setting of Advanced they were 630."""
+    opened, original = [], ipywidgets.Widget.open
+    monkeypatch.setattr(ipywidgets.Widget, "open", lambda self: opened.append(self) or original(self))
+    lab = TuningLab(config=config)
+    try:
+        assert 100 < len(opened) < 320
     finally:
         lab.close()
 
