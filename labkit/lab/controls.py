@@ -202,8 +202,7 @@ class Controls:
         folded = widgets.Accordion([rows], titles=titles, selected_index=None, **classes("labkit-advanced"))
 
         def fill(_: Any) -> None:
-            rows.children = [self._fields[name].widget for name in self._group("advanced")]
-            folded.unobserve(fill, names="selected_index")
+            rows.children = rows.children or [self._fields[name].widget for name in self._group("advanced")]
 
         folded.observe(fill, names="selected_index")
         return folded
