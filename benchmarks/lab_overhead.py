@@ -12,22 +12,20 @@ import argparse
 import itertools
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-from kernel import OPEN, Kernel, median, own_place, quiet, until_warm
+from kernel import Kernel, median, own_place, quiet, until_warm
+from lab_page import can_browse, lab_page
 
 from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Event, RunFinished, StepDone, events_of
 from labkit.training import launch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the browser tests' harness
 FIRST_STEPS = 15  # left out: memory is still being asked for
 MOST_OTHERS = 0.15  # cores
 REST_S = 1.0  # between two looks for the end, on every side
@@ -126,7 +124,7 @@ def with_lab(runs: Path, settings: dict[str, Any]) -> Round:
 
 
 def with_browser(runs: Path, settings: dict[str, Any]) -> Round:
-    with page(runs, settings) as notebook:
+    with lab_page(runs, settings) as notebook:
         notebook.run_cell(0)
         notebook.page.wait_for_selector(".labkit-train", timeout=60_000)
         time.sleep(3)
@@ -135,36 +133,6 @@ def with_browser(runs: Path, settings: dict[str, Any]) -> Round:
         kernels = [each for each in psutil.process_iter(["cmdline"]) if str(runs.parent) in str(each.info["cmdline"])]
         kernel = next(each for each in kernels if "ipykernel_launcher" in str(each.info["cmdline"]))
         return watched(folder, kernel, lambda: 0)
-
-
-def can_browse() -> bool:
-    try:
-        import playwright.sync_api  # noqa: F401
-
-        from tests.browser.jupyter import find_chromium
-    except ImportError:
-        return False
-    return find_chromium() is not None
-
-
-@contextmanager
-def page(runs: Path, settings: dict[str, Any]) -> Iterator[Any]:
-    """A notebook that shows the lab, open in chromium."""
-    import nbformat
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser.jupyter import FLAGS, Notebook, find_chromium, jupyterlab
-
-    home, notebooks = runs.with_name(f"{runs.name}-home"), runs.with_name(f"{runs.name}-notebooks")
-    home.mkdir()
-    notebooks.mkdir()
-    cell = nbformat.v4.new_code_cell(OPEN.format(runs=str(runs), settings=settings))
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # or JupyterLab asks which, and waits
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), notebooks / "lab.ipynb")
-    with jupyterlab(notebooks, home, {}) as address, sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-        yield Notebook(browser.new_page(viewport={"width": 1280, "height": 1400}), address, "lab.ipynb")
-        browser.close()
 
 
 def watched(folder: Path, kernel: psutil.Process | None, pictures: Callable[[], int]) -> Round:

@@ -102,7 +102,7 @@ class Notebook:
             " prompt: cell.promptNode.textContent, outputs: cell.model.outputs.toJSON(),"
             " shown: cell.outputArea.node.outerHTML.slice(0, 3000) }; }"
         )
-        return f"{json.dumps(self.page.evaluate(script, index))[:6000]}; the page: {self.page.problems}"
+        return f"{json.dumps(self.page.evaluate(script, index))[:6000]}; the page: {getattr(self.page, 'problems', [])}"
 
     def interrupt(self) -> None:
         self.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
