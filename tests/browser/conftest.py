@@ -11,8 +11,9 @@ import pytest
 from labkit.config import RunConfig
 from labkit.runs.store import Run, RunStore
 from labkit.training import launch
-from tests.browser.jupyter import FLAGS, Notebook, find_chromium, jupyterlab, until
+from tests.browser.jupyter import FLAGS, Notebook, find_chromium, jupyterlab
 from tests.browser.lab import NOTEBOOK, LabPage, copy_notebook
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 

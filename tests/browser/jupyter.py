@@ -168,16 +168,6 @@ class Notebook:
         return self.page.locator(f"input.labkit-{field}-exact, .labkit-{field}-exact input").first
 
 
-def until(condition: Any, timeout_s: float = 60.0, what: str = "") -> Any:
-    """What `condition()` returns as soon as it is true. Raises AssertionError after the time."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {timeout_s:g} s: {what or condition}")
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

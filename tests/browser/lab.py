@@ -10,7 +10,8 @@ from PIL import Image
 from playwright.sync_api import Error, TimeoutError
 
 from labkit.runs.store import Run, RunStore
-from tests.browser.jupyter import PATIENCE_MS, Notebook, until
+from tests.browser.jupyter import PATIENCE_MS, Notebook
+from tests.waiting import until
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_tuning_lab.ipynb"
 PICTURES = NOTEBOOK.parents[1] / "docs" / "pictures"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from labkit.runs.predictions import read_predictions
-from tests.browser.jupyter import until
 from tests.browser.lab import LabPage
 from tests.runs.samples import write_mistakes, write_run
+from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from labkit.config import RunConfig
-from tests.browser.jupyter import until
 from tests.browser.lab import COMPARISON, LIVE, LabPage
 from tests.runs.samples import write_mistakes, write_run
+from tests.waiting import until
 
 FOLDER = os.environ.get("LABKIT_SCREENSHOTS", "")
 LONG = {"train_limit": 320, "dev_limit": 24, "epochs": 50}

@@ -7,6 +7,7 @@ from labkit.config import RunConfig
 from labkit.data.counted import Sentences
 from labkit.lab import forecast
 from labkit.lab.forecast import Forecast
+from tests.waiting import until
 
 CONFIG = RunConfig(epochs=2, batch_size=10, train_limit=0)
 
@@ -38,15 +39,6 @@ def corpus(monkeypatch):
 
 def told(found, corpus="mine"):
     return found.told(CONFIG.replace(corpus=corpus), [], 0)
-
-
-def until(condition, timeout_s=30.0):
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.01)
-    raise AssertionError("not in time")
 
 
 def test_a_corpus_that_is_soon_counted_is_told_at_the_first_look(corpus):

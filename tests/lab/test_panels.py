@@ -1,5 +1,3 @@
-import time
-
 import ipywidgets
 import pytest
 
@@ -8,6 +6,7 @@ from labkit.lab import forecast, language, panels, pictures
 from labkit.lab.panels import TuningLab
 from labkit.training import launch
 from tests.runs.samples import write_run
+from tests.waiting import until
 
 LONG = {"epochs": 50, "batch_size": 1}  # 2,000 steps: on its way until it is stopped
 
@@ -32,15 +31,6 @@ def lab(config, runs_folder):
     for run in lab.store.runs():
         run.wait(60)
     lab.close()
-
-
-def until(condition, timeout_s=30.0):
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("not in time")
 
 
 def test_train_shows_a_live_run_that_ends_and_can_be_tried(lab):
