@@ -36,7 +36,7 @@ def main() -> None:
     rows = []
     print("seconds until" + "".join(f"{head:>10}" for head in HEADS))
     with own_place() as place:
-        os.environ["LABKIT_CACHE"] = str(place / "cache")
+        os.environ |= {"LABKIT_CACHE": str(place / "cache"), "LABKIT_LANGUAGE": "en"}  # PLAN is an English word
         until_warm()
         with lab_page(place / "runs", defaults().as_dict()) as notebook:
             for number in range(asked.times + 1):

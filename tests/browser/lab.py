@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Error, TimeoutError
+from playwright.sync_api import Error
+from playwright.sync_api import TimeoutError as TooLate
 
 from labkit.runs.store import Run, RunStore
 from tests.browser.jupyter import PATIENCE_MS, Notebook
@@ -62,7 +63,7 @@ class LabPage:
         try:
             self.page.wait_for_selector(".labkit-lab .labkit-train", timeout=PATIENCE_MS)
             self.page.wait_for_function(drawn, arg=LIVE, timeout=PATIENCE_MS)
-        except TimeoutError:
+        except TooLate:
             raise AssertionError(f"the lab did not come up: {self.notebook.account(self.cell)}") from None
 
     def text(self, name: str) -> str:
