@@ -292,7 +292,9 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for rule in rules_of(RunConfig):
-            object.__setattr__(self, rule.name, checked(rule, getattr(self, rule.name)))
+            given = getattr(self, rule.name)
+            if (value := checked(rule, given)) is not given:
+                object.__setattr__(self, rule.name, value)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed, checked like any other."""

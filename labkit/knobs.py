@@ -66,6 +66,8 @@ def rules_of(settings: type) -> tuple[Rule, ...]:
 def checked(rule: Rule, value: Any) -> Any:
     """The value as the type of its field; a ValueError, naming the field, where it breaks the rule."""
     name, kind, optional, default, knob = rule
+    if type(value) is kind and value == default:  # most settings of most runs
+        return value
     if value is None and optional:
         return None
     value = _of_type(name, kind, value)

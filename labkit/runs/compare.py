@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -128,8 +128,9 @@ class TableMaker:
 
     def __init__(self, runs: Sequence[Run], say: Say = plainly):
         self._fields = list(differences(runs))
+        part = cache(partial(_part, say=say))  # of a thousand runs many have the same settings
         # a name each, without the number
-        self.whats = [run.name or _what(run.config, self._fields, say) for run in runs]
+        self.whats = [run.name or _what(run.config, self._fields, part) for run in runs]
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -189,15 +190,15 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def _what(config: RunConfig | None, fields: list[str], say: Say) -> str:
+def _what(config: RunConfig | None, fields: list[str], part: Callable[[str, Value], str]) -> str:
     if config is None:
         return ""
     values = {field: getattr(config, field) for field in fields}
-    parts = [_part(field, value, say) for field, value in values.items() if value is not None or field not in _SCORED]
+    parts = [part(field, value) for field, value in values.items() if value is not None or field not in _SCORED]
     return " · ".join(parts[:MOST_PARTS] + ["…"] * (len(parts) > MOST_PARTS))
 
 
-def _part(field: str, value: Value, say: Say = plainly) -> str:
+def _part(field: str, value: Value, say: Say) -> str:
     """`head 1e-3`, `3 epochs`, `no BiLSTM`: one setting in a run's name."""
     if field == "downstream":
         return say("no BiLSTM") if value == "none" else _WRITTEN.get(str(value), str(value))

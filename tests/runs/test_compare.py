@@ -120,7 +120,7 @@ def test_every_setting_can_be_shown_and_named():
         assert shown(field, value)
     unlike = CONFIG.replace(train_limit=1, trackers="tensorboard")
     for field in CONFIG.as_dict():
-        assert "  " not in f" {compare._part(field, getattr(unlike, field))}"
+        assert "  " not in f" {compare._part(field, getattr(unlike, field), compare.plainly)}"
 
 
 def test_rank_puts_the_best_f1_first_and_runs_without_a_score_last():
