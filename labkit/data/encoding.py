@@ -44,14 +44,17 @@ class Batch:
     words: int
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device; copies run beside the computation where the memory is pinned."""
+        """The same batch on a device; on CUDA copies run beside the computation, from pinned memory.
+
+        Nowhere else: on MPS such a copy may read memory that was given away meanwhile (pytorch issue 189690).
+        """
         if device.type == "cpu":
             return self
+        cuda = device.type == "cuda"
+        values = {name: getattr(self, name) for name in ("pieces", "attention", "first", "tags", "mask")}
         moved = {
-            name: (getattr(self, name).pin_memory() if device.type == "cuda" else getattr(self, name)).to(
-                device, non_blocking=True
-            )
-            for name in ("pieces", "attention", "first", "tags", "mask")
+            name: (value.pin_memory() if cuda else value).to(device, non_blocking=cuda)
+            for name, value in values.items()
         }
         return replace(self, **moved)
 

@@ -16,7 +16,8 @@ class Legal(NamedTuple):
     end: torch.Tensor
 
     def to(self, device: torch.device) -> Self:
-        return type(self)(*(allowed.to(device, non_blocking=True) for allowed in self))
+        cuda = device.type == "cuda"  # a copy to MPS may read memory that was given away (pytorch issue 189690)
+        return type(self)(*(allowed.to(device, non_blocking=cuda) for allowed in self))
 
 
 def legal_transitions(tags: Sequence[str]) -> Legal:

@@ -44,7 +44,8 @@ class BiLSTM(nn.LSTM):
     def _packed(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """torch's own way, by cuDNN. Sorted here: torch sorts on the device, and waits for it to sort back."""
         order = lengths.argsort(descending=True, stable=True)
-        there, back = (each.to(words.device, non_blocking=True) for each in (order, order.argsort()))
+        cuda = words.device.type == "cuda"  # elsewhere it would have to wait for the copies (pytorch issue 189690)
+        there, back = (each.to(words.device, non_blocking=cuda) for each in (order, order.argsort()))
         packed = pack_padded_sequence(words.index_select(0, there), lengths[order], batch_first=True)
         out = pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=words.shape[1])[0]
         return out.index_select(0, back)

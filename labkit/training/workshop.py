@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -184,9 +185,13 @@ def open_workshop(
     batches = count_batches(train.lengths, config.batch_size, config.token_budget)
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
     groups = make_groups(tagger, config, steps_per_epoch * config.epochs)
-    freeze(tagger, groups)
+    alone = accelerator.num_processes == 1
+    if alone:
+        freeze(tagger, groups)
     join(tagger, groups, accelerator)
     model = accelerator.prepare_model(tagger)
+    if not alone:  # only what trains when several processes come together is averaged, should it thaw
+        freeze(tagger, groups)
     optimizer = torch.optim.AdamW(optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps"))
     return Workshop(
         accelerator, corpus, encoder, encoder_sha256(pretrained.place), precision, train, dev, test, model,
@@ -240,5 +245,5 @@ def thaw(tagger: Tagger) -> None:
 
 def batches_of(epoch_batches: Sequence[Array], rank: int, processes: int) -> Iterator[Array]:
     """This process's share of an epoch's batches; the first ones come again so that all have equally many."""
-    filled = [*epoch_batches, *epoch_batches[: -len(epoch_batches) % processes]]
-    return iter(filled[rank::processes])
+    each = -(-len(epoch_batches) // processes)
+    return islice(cycle(epoch_batches), rank, each * processes, processes)

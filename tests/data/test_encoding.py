@@ -221,3 +221,14 @@ def test_chosen_windows_are_those_in_the_order_asked_for(encoder):
 def test_a_window_without_room_for_a_word_is_refused(tiny_encoder):
     with pytest.raises(ValueError, match="max_pieces must leave room"):
         Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=2)
+
+
+@pytest.mark.parametrize(("kind", "beside"), [("cuda", True), ("mps", False), ("xpu", False)])
+def test_only_cuda_gets_copies_that_nobody_waits_for(encoder, monkeypatch, kind, beside):
+    """From pinned memory; elsewhere the copy may read memory that was freed meanwhile."""
+    told, pinned = [], []
+    monkeypatch.setattr(torch.Tensor, "to", lambda value, _, non_blocking=False: told.append(non_blocking) or value)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda value: pinned.append(value) or value)
+    encoder.collate(encoder.encode([sentence("anna", "went", "home")])).to(torch.device(kind))
+    assert told == [beside] * 5
+    assert len(pinned) == (5 if beside else 0)

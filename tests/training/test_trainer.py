@@ -393,6 +393,46 @@ def test_two_processes_train_together_and_one_writes(config, tmp_path):
     assert lines[-1]["state"] == "completed"
 
 
+THAWING = """
+import json, sys, time
+import torch
+from labkit.config import RunConfig
+from labkit.events import RateAsked, TrainingPlanned
+from labkit.training.trainer import _Training
+
+training = _Training(RunConfig.from_dict(json.loads(sys.argv[1])), None, time.time())
+for event in training.events():
+    if isinstance(event, TrainingPlanned):
+        training.listener._heard = lambda step: [RateAsked("encoder", 1e-3)] if step == 2 else []
+own = [torch.cat([each.detach().flatten() for each in training.shop.tagger.parameters()])] * 2
+both = [torch.empty_like(each) for each in own]
+torch.distributed.all_gather(both, own[0])
+if training.shop.accelerator.is_main_process:
+    moved = sum(each.requires_grad for each in training.shop.tagger.encoder.parameters())
+    print("apart", (both[0] - both[1]).abs().max().item(), "moved", moved)
+"""
+
+
+def test_two_processes_stay_one_model_when_a_frozen_encoder_thaws(config, tmp_path):
+    script = tmp_path / "thaw.py"
+    script.write_text(THAWING)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    command.append(json.dumps(config.replace(encoder_rate=0.0, keep="none", epochs=3).as_dict()))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    _, apart, _, moved = done.stdout.split()
+    assert (float(apart), int(moved) > 0) == (0.0, True)
+
+
+@pytest.mark.parametrize("processes", range(1, 8))
+@pytest.mark.parametrize("batches", [1, 2, 3, 7])
+def test_every_process_gets_as_many_batches_and_every_batch_is_read(batches, processes):
+    shares = [[*workshop.batches_of(range(batches), rank, processes)] for rank in range(processes)]
+    assert {len(share) for share in shares} == {-(-batches // processes)}
+    assert {batch for share in shares for batch in share} == set(range(batches))
+
+
 def test_the_best_weights_predictions_are_kept_as_they_were_scored(config, tmp_path, monkeypatch):
     events = list(train(config.replace(epochs=3, dropout=0.0, train_limit=0, dev_limit=6), tmp_path))
     scored = only(Evaluated, events)
