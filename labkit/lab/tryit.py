@@ -24,6 +24,8 @@ class TryIt:
     def __init__(self, predict: Callable[[Path, str], dict[str, Any]] = launch.predict):
         self._predict = predict
         self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
+        self._asked = 0
         self._offered: Path | None = None
         self.run = widgets.Dropdown(options=[], layout={"width": "min(100%, 420px)"})
         self.run.style.description_width = "52px"
@@ -72,22 +74,27 @@ class TryIt:
             self.text.value = pair.example
 
     def go(self) -> None:
-        """Tags the text; says in `answer` what came out, or what went wrong."""
-        run, text = self._runs.get(self.run.value or ""), self.text.value
+        """Tags the text; says in `answer` what came out or went wrong, unless something else was asked for since."""
+        with self._lock:
+            self._asked += 1
+            number = self._asked
+            run, text = self._runs.get(self.run.value or ""), self.text.value
         if run is None or not text.strip():
-            return self._answer(lambda: words.muted(tr("Type a sentence and choose a run.")))
-        self._answer(lambda: words.muted(tr("reading…")))
+            return self._answer(number, lambda: words.muted(tr("Type a sentence and choose a run.")))
+        self._answer(number, lambda: words.muted(tr("reading…")))
         try:
             found = self._predict(run.folder, text)
         except (ValueError, RuntimeError, OSError) as problem:
             told = str(problem)
-            return self._answer(lambda: words.complaint(told))
-        self._answer(lambda: shown(text, found, run))
+            return self._answer(number, lambda: words.complaint(told))
+        self._answer(number, lambda: shown(text, found, run))
 
-    def _answer(self, say: Callable[[], str]) -> None:
-        """Shows what `say` says, now and whenever the language changes."""
-        self._answered = say
-        self.answer.value = say()
+    def _answer(self, number: int, say: Callable[[], str]) -> None:
+        """Shows what `say` says, now and whenever the language changes; nothing where a later question was asked."""
+        with self._lock:
+            if number == self._asked:
+                self._answered = say
+                self.answer.value = say()
 
 
 def shown(text: str, found: dict[str, Any], run: Run) -> str:

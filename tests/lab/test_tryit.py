@@ -1,6 +1,8 @@
-"""The example that Try it begins with."""
+"""The example that Try it begins with, and which answer it shows."""
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from labkit.pairs import FIRST, PAIRS
 from labkit.presets import start
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -48,3 +51,25 @@ def test_a_run_of_neither_pair_keeps_the_example(offered: TryIt, runs_folder: Pa
     before = offered.text.value
     offered.refresh(RunStore(runs_folder).runs()[-1:], {folder: "#3"})
     assert (offered.run.value, offered.text.value) == ("#3", before)
+
+
+def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryIt) -> None:
+    slow = threading.Event()
+
+    def predict(_: Path, text: str) -> dict[str, Any]:
+        if text == "first":
+            slow.wait(10)
+        return {"entities": [{"start": 0, "end": len(text), "type": "PER", "text": text}], "seconds": 0.1}
+
+    offered._predict = predict
+    offered.text.value = "first"
+    asking = threading.Thread(target=offered.go)
+    asking.start()
+    until(lambda: "reading" in offered.answer.value)
+    offered.text.value = "second"
+    offered.go()
+    slow.set()
+    asking.join(10)
+    assert "second" in offered.answer.value
+    offered.speak()
+    assert "second" in offered.answer.value
