@@ -56,7 +56,7 @@ class Control:
     def _make(self) -> widgets.VBox:
         self._input: widgets.Widget = self._build()
         layout = widgets.Layout(min_width="0", overflow="visible")
-        return widgets.VBox(self._rows(), layout=layout, **classes("labkit-control"))
+        return widgets.VBox(self._rows(), layout=layout, **classes("labkit-control", f"labkit-help-{self.name}"))
 
     @property
     def value(self) -> Any:
@@ -72,6 +72,16 @@ class Control:
         with self._settling():
             self._value = value
             self._redraw()
+
+    @property
+    def help(self) -> str:
+        """What the setting means, its range, unit and source, in the language of the lab."""
+        knob = self.knob
+        text = tr(knob.help)
+        if knob.low is not None and knob.high is not None:
+            unit = f" {tr(knob.unit)}" if knob.unit else ""
+            text += tr(". From {low} to {high}", low=f"{knob.low:g}", high=f"{knob.high:g}") + unit
+        return text + (f" ({knob.source})" if knob.source else "")
 
     def observe(self, callback: Callable[[Any], None]) -> None:
         """Call back with the new value after each settled change of this setting."""
@@ -94,12 +104,11 @@ class Control:
                 self._complain(self._problem)
 
     def _named(self) -> dict[str, Any]:
-        """Label and help, as they are told in the language of the lab, and the class of what a person moves."""
+        """The label in the language of the lab, and the class of what a person moves."""
         return {
             **classes(f"labkit-{self.name}"),
             "description": tr(self.knob.label),
             "style": {"description_width": self._label_width},
-            "tooltip": tooltip(self.knob),
         }
 
     def _error_margin(self) -> str:
@@ -168,15 +177,6 @@ def stop_text(knob: Knob, value: Any) -> str:
     return tr("0 (frozen)") if knob.scale == "log" and value == 0 else show(knob, value)
 
 
-def tooltip(knob: Knob) -> str:
-    """Help, range, unit and source of a setting."""
-    text = tr(knob.help)
-    if knob.low is not None and knob.high is not None:
-        unit = f" {tr(knob.unit)}" if knob.unit else ""
-        text += tr(". From {low} to {high}", low=f"{knob.low:g}", high=f"{knob.high:g}") + unit
-    return text + (f" ({knob.source})" if knob.source else "")
-
-
 def _rename(widget: widgets.Widget, named: dict[str, Any]) -> None:
-    widget.description, widget.tooltip = named["description"], named["tooltip"]
+    widget.description = named["description"]
     widget.style.description_width = named["style"]["description_width"]

@@ -7,9 +7,28 @@ function ownKeys(event) {
   event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
 }
 
-function initialize() {
+// What a setting means, where the mouse rests on it. Of ipywidgets' own tooltips, those of menus, texts and check boxes
+// that have a label never come to the page, and a widget without one shows the word "null".
+
+function helper(model) {
+  return (event) => {
+    const row = event.target.closest?.("[class*='labkit-help-']");
+    const name = row?.className.match(/labkit-help-(\S+)/)[1];
+    const help = name && model.get("helps")[name];
+    if (!help || row.title === help) return;
+    row.title = help;
+    for (const inner of row.querySelectorAll("[title]")) inner.removeAttribute("title");
+  };
+}
+
+function initialize({ model }) {
+  const help = helper(model);
   window.addEventListener("keydown", ownKeys, true); // on its way down, before JupyterLab's listener on the document
-  return () => window.removeEventListener("keydown", ownKeys, true);
+  window.addEventListener("mouseover", help, true);
+  return () => {
+    window.removeEventListener("keydown", ownKeys, true);
+    window.removeEventListener("mouseover", help, true);
+  };
 }
 
 export default { initialize, render: () => {} };

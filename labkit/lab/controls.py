@@ -9,6 +9,7 @@ from typing import Any
 
 import anywidget
 import ipywidgets as widgets
+import traitlets
 
 from labkit.config import RunConfig, knobs
 from labkit.lab.control import Control
@@ -25,10 +26,15 @@ COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
 
 
 class Frame(anywidget.AnyWidget):
-    """Shows nothing: brings the style of the controls to the page, and keeps JupyterLab's shortcuts off their keys."""
+    """Shows nothing: brings the style of the controls to the page, and keeps JupyterLab's shortcuts off their keys.
+
+    `helps` are shown where the mouse rests on what has the CSS class `labkit-help-<key>`.
+    """
 
     _esm = Path(__file__).with_name("controls.js")
     _css = Path(__file__).with_name("controls.css")
+
+    helps = traitlets.Dict().tag(sync=True)
 
 
 class Controls:
@@ -47,7 +53,8 @@ class Controls:
         self._depth = 0
         self._callbacks: list[Callable[[RunConfig], None]] = []
         self._fields = self._make(config or RunConfig(), {"corpus": corpora, "encoder": encoders})
-        self._ratio = line("labkit-ratio")
+        self._ratio = line("labkit-ratio", "labkit-help-ratio")
+        self._frame = Frame(layout=widgets.Layout(display="none"))
         self._starting = Starting(self.apply_pair, self.apply_preset)
         self.main: widgets.Widget = self._main()
         self.advanced: widgets.Accordion = self._advanced()
@@ -99,7 +106,11 @@ class Controls:
             self._show()
 
     def _say(self) -> None:
-        self._ratio.tooltip = tr("head rate over encoder rate; 5 to 1000 are usual with a fresh head")
+        self._frame.helps = {
+            **{name: control.help for name, control in self._fields.items()},
+            "ratio": tr("head rate over encoder rate; 5 to 1000 are usual with a fresh head"),
+            CUSTOM: tr("the settings are those of no preset"),
+        }
         self._ratio.layout.margin = f"0 0 0 calc({_width('main')} + 14px)"
         self._starting.speak()
 
@@ -191,9 +202,8 @@ class Controls:
     def _main(self) -> widgets.Widget:
         rows = [self._fields[name].widget for name in self._group("main")]
         grid = widgets.Box([*rows, self._ratio], layout=_grid())
-        frame = Frame(layout=widgets.Layout(display="none"))
         layout = widgets.Layout(min_width="0", overflow="visible")
-        return widgets.VBox([frame, *self._starting.rows, grid], layout=layout, **classes("labkit-controls"))
+        return widgets.VBox([self._frame, *self._starting.rows, grid], layout=layout, **classes("labkit-controls"))
 
     def _advanced(self) -> widgets.Accordion:
         """Its controls are made when it is first opened: with them the lab takes half as long again to come up."""

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, field_types, knobs
-from labkit.lab.control import Control, Settling, show, stop_text, tooltip
+from labkit.lab.control import Control, Settling, show, stop_text
 from labkit.lab.language import tr
 from labkit.lab.page import classes
 from labkit.lab.rates import nearest, read_number, slider_stops
@@ -44,7 +44,7 @@ class NumberControl(Control):
 
     def _make_field(self) -> widgets.Widget:
         make = widgets.IntText if self._whole else widgets.Text  # an IntText steps by one with the arrow keys
-        named = {"tooltip": tooltip(self.knob)} if self.stops else self._named()
+        named: dict[str, Any] = {} if self.stops else self._named()
         named |= classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact")
         layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
         field = make(self._told(), continuous_update=False, layout=layout, **named)
@@ -70,7 +70,6 @@ class NumberControl(Control):
         if self.stops:
             self.slider.options = [stop_text(self.knob, stop) for stop in self._offered]
             self.slider.index = self._stop()
-            self.field.tooltip = tooltip(self.knob)
             self.field.layout.width = self._field_width()
         if not self._value and not self._whole and not self._problem:
             self.field.value = show(self.knob, self._value)
@@ -155,7 +154,6 @@ class MenuControl(Control):
         self.other = widgets.Text(
             placeholder=tr("a name or path, then Enter"),
             continuous_update=False,
-            tooltip=tooltip(self.knob),
             style={"description_width": self._label_width},
             description=" ",
             layout=widgets.Layout(width="auto", display="none"),
@@ -180,7 +178,6 @@ class MenuControl(Control):
         self._fill()
         self.other.placeholder = tr("a name or path, then Enter")
         self.other.style.description_width = self._label_width
-        self.other.tooltip = tooltip(self.knob)
 
     def _fill(self) -> None:
         known = self._names if self._value in self._names else (*self._names, self._value)

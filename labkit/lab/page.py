@@ -24,8 +24,8 @@ def button(icon: str, name: str, pressed: Any, style: str = "") -> widgets.Butto
     return made
 
 
-def line(name: str) -> widgets.HTML:
-    return widgets.HTML(**classes(name))
+def line(*names: str) -> widgets.HTML:
+    return widgets.HTML(**classes(*names))
 
 
 def row(name: str, *children: widgets.Widget) -> widgets.HBox:

@@ -21,7 +21,7 @@ class Starting:
     def __init__(self, apply_pair: Callable[[str], None], apply_preset: Callable[[str], None]):
         self.pairs = {name: _button(f"pair-{name}", apply_pair, name) for name in PAIRS}
         self.presets = {name: _button(f"preset-{name.replace(' ', '-')}", apply_preset, name) for name in PRESETS}
-        self.custom = widgets.Label(**classes("labkit-preset-custom"))
+        self.custom = widgets.Label(**classes("labkit-preset-custom", f"labkit-help-{CUSTOM}"))
         choices = [*self.pairs.values()], [*self.presets.values(), self.custom]
         self.rows = [
             widgets.HBox(each, layout={"flex_flow": "row wrap"}, **classes("labkit-presets")) for each in choices
@@ -29,7 +29,7 @@ class Starting:
 
     def speak(self) -> None:
         """Says its names in the language of the lab; `show` must follow, as what presets set goes with the encoder."""
-        self.custom.value, self.custom.tooltip = tr(CUSTOM), tr("the settings are those of no preset")
+        self.custom.value = tr(CUSTOM)
         for name, button in self.pairs.items():
             button.description, button.tooltip = _pair_words(name), _pair_help(name)
         for name, button in self.presets.items():

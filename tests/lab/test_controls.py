@@ -82,7 +82,8 @@ def test_every_setting_has_a_control_on_one_of_the_two_cards(controls, name):
     assert f"labkit-{name}" in control.input._dom_classes
     card = controls.main if control.knob.group == "main" else controls.advanced
     assert control.widget in descendants(card)
-    assert control.knob.help in control.input.tooltip
+    assert control.knob.help in controls._frame.helps[name]
+    assert f"labkit-help-{name}" in control.widget._dom_classes
 
 
 @pytest.mark.parametrize("name", knobs())

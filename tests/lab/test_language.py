@@ -116,7 +116,7 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     for name, knob in knobs().items():
         control = getattr(controls, name)
         assert control.input.description == TEXTS[knob.label]
-        assert english_in(control.input.tooltip) == [], name
+        assert english_in(controls._frame.helps[name]) == [], name
     assert controls.config() == before
     assert heard == []
     assert controls.encoder_rate.field.value == "fast"
