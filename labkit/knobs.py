@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_MANY_DIGITS = 10**12
+
 
 @dataclass(frozen=True)
 class Knob:
@@ -74,7 +77,8 @@ def checked(rule: Rule, value: Any) -> Any:
     if knob.choices and value not in knob.choices:
         raise ValueError(f"{name} must be one of {', '.join(knob.choices)}, not {value!r}")
     if kind in (int, float) and not _within(knob, value):
-        raise ValueError(f"{name} must be between {_plain(knob.low)} and {_plain(knob.high)}, not {value!r}")
+        told = f"{value:g}" if abs(value) >= _MANY_DIGITS else repr(value)
+        raise ValueError(f"{name} must be between {_plain(knob.low)} and {_plain(knob.high)}, not {told}")
     if kind is str and not knob.choices and not value.strip() and default:
         raise ValueError(f"{name} must not be empty")
     if knob.form and not re.fullmatch(knob.form, value):
@@ -115,7 +119,7 @@ def _of_type(name: str, kind: type, value: Any) -> Any:
                 return whole
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    raise ValueError(f"{name} must be {kind.__name__}, not {value!r}")
+    raise ValueError(f"{name} must be {_KINDS[kind]}, not {value!r}")
 
 
 def _plain(bound: float | None) -> str:

@@ -62,9 +62,9 @@ def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken:
     [
         ("degrees", 45, "degrees must be between 30 and 44, not 45.0"),
         ("degrees", math.nan, "degrees must be between 30 and 44, not nan"),
-        ("degrees", None, "degrees must be float, not None"),
-        ("ducks", 2.5, "ducks must be int, not 2.5"),
-        ("ducks", True, "ducks must be int, not True"),
+        ("degrees", None, "degrees must be a number, not None"),
+        ("ducks", 2.5, "ducks must be a whole number, not 2.5"),
+        ("ducks", True, "ducks must be a whole number, not True"),
         ("ducks", 6_000_000, "ducks must be between 0 and 5,000,000, not 6000000"),
         ("salt", "rock", "salt must be one of sea, lake, not 'rock'"),
         ("song", " ", "song must not be empty"),

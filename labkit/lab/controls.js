@@ -7,6 +7,17 @@ function ownKeys(event) {
   event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
 }
 
+// Up and down step a whole number by one, as a browser's own field for numbers does.
+
+function step(event) {
+  const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+  const field = event.target;
+  if (!by || event.defaultPrevented || !field.matches?.(".labkit-whole input") || !/^\s*-?\d+\s*$/.test(field.value)) return;
+  event.preventDefault();
+  field.value = String(Number(field.value) + by);
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
 // What a setting means, where the mouse rests on it. Of ipywidgets' own tooltips, those of menus, texts and check boxes
 // that have a label never come to the page, and a widget without one shows the word "null".
 
@@ -24,9 +35,11 @@ function helper(model) {
 function initialize({ model }) {
   const help = helper(model);
   window.addEventListener("keydown", ownKeys, true); // on its way down, before JupyterLab's listener on the document
+  window.addEventListener("keydown", step, true);
   window.addEventListener("mouseover", help, true);
   return () => {
     window.removeEventListener("keydown", ownKeys, true);
+    window.removeEventListener("keydown", step, true);
     window.removeEventListener("mouseover", help, true);
   };
 }

@@ -26,7 +26,7 @@ class NumberControl(Control):
         self._marks: Sequence[float] = self.knob.marks
         self.stops = slider_stops(self.knob, kind, getattr(RunConfig(), self.name))
         self._offered = ((None,) if optional else ()) + self.stops
-        self._whole = kind is int and not optional and not self.knob.zero_text
+        self._whole = kind is int
 
     def _build(self) -> widgets.Widget:
         self.field = self._make_field()
@@ -43,11 +43,12 @@ class NumberControl(Control):
         return self.slider
 
     def _make_field(self) -> widgets.Widget:
-        make = widgets.IntText if self._whole else widgets.Text  # an IntText steps by one with the arrow keys
+        # An IntText swallows a dot, and after `2.5` was pasted shows 25 where 2 holds; the page adds its arrow keys.
         named: dict[str, Any] = {} if self.stops else self._named()
-        named |= classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact")
+        kind = ("labkit-whole",) if self._whole else ()
+        named |= classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact", *kind)
         layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
-        field = make(self._told(), continuous_update=False, layout=layout, **named)
+        field = widgets.Text(show(self.knob, self._value), continuous_update=False, layout=layout, **named)
         field.observe(lambda change: self._picked(lambda: self._read(change.new)), names="value")
         return field
 
@@ -71,7 +72,7 @@ class NumberControl(Control):
             self.slider.options = [stop_text(self.knob, stop) for stop in self._offered]
             self.slider.index = self._stop()
             self.field.layout.width = self._field_width()
-        if not self._value and not self._whole and not self._problem:
+        if not self._value and not self._problem:
             self.field.value = show(self.knob, self._value)
         if self._usual:
             self._say_usual(self._usual)
@@ -96,27 +97,21 @@ class NumberControl(Control):
         usual.layout.margin = margin
 
     def _draw(self) -> None:
-        self.field.value = self._told()
+        self.field.value = show(self.knob, self._value)
         if self.stops:
             self.slider.index = self._stop()
-
-    def _told(self) -> Any:
-        """What stands in the field."""
-        return self._value if self._whole else show(self.knob, self._value)
 
     def _stop(self) -> int:
         """Where the slider stands."""
         skipped = len(self._offered) - len(self.stops)
         return 0 if self._value is None else skipped + nearest(self.stops, self._value)
 
-    def _read(self, entered: Any) -> Any:
-        if self._whole:
-            return entered
+    def _read(self, entered: str) -> Any:
         if self.knob.none_text and entered.strip() in ("", self.knob.none_text, tr(self.knob.none_text)):
             return None
         if self.knob.zero_text and entered.strip() in (self.knob.zero_text, tr(self.knob.zero_text)):
             return 0
-        return read_number(entered)
+        return read_number(entered, self._whole)
 
 
 class ChoiceControl(Control):

@@ -56,15 +56,16 @@ def nearest(stops: Sequence[float], value: float) -> int:
     return min(range(len(stops)), key=lambda index: distance(stops[index]))
 
 
-def read_number(text: str) -> float:
+def read_number(text: str, whole: bool = False) -> float:
     """A number as typed: `5e-5`, `0.00005`, ` 2.5E-5 `.
 
-    Raises ValueError in words.
+    Raises ValueError in words, with an example of a whole number where one is wanted.
     """
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text.strip()!r} is not a number; write it like 2.5e-5 or 0.01") from None
+        example = "16" if whole else "2.5e-5 or 0.01"
+        raise ValueError(f"{text.strip()!r} is not a number; write it like {example}") from None
 
 
 def _whole_stops(low: int, high: int) -> list[int]:

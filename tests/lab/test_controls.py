@@ -174,10 +174,33 @@ def test_bad_text_is_told_under_the_field_and_the_last_good_value_stays(controls
     assert "<script>" not in control._error.value
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("2.5", "Batch size must be a whole number, not 2.5"),
+        ("nan", "Batch size must be a whole number, not nan"),
+        ("many", "&#x27;many&#x27; is not a number; write it like 16"),
+        ("1e99", "Batch size must be between 1 and 512, not 1e+99"),
+    ],
+)
+def test_what_is_no_whole_number_is_told_where_one_is_wanted(controls, typed, told):
+    controls.batch_size.field.value = typed
+    assert controls.batch_size.value == 16
+    assert controls.batch_size.field.value == typed
+    assert f"{told}. Still 16." in controls.batch_size._error.value
+
+
+@pytest.mark.parametrize("typed", ["20", " 20 ", "2e1", "20.0"])
+def test_a_whole_number_may_be_written_in_any_way(controls, typed):
+    controls.batch_size.field.value = typed
+    assert (controls.batch_size.value, controls.batch_size.field.value) == (20, "20")
+    assert controls.batch_size.slider.label == "16"
+
+
 def test_the_next_good_value_takes_the_complaint_away(controls):
-    controls.batch_size.field.value = 1000
+    controls.batch_size.field.value = "1000"
     assert "Batch size must be between 1 and 512, not 1000" in controls.batch_size._error.value
-    controls.batch_size.field.value = 17
+    controls.batch_size.field.value = "17"
     assert controls.batch_size._error.layout.display == "none"
     assert controls.batch_size.value == 17
 
@@ -185,7 +208,7 @@ def test_the_next_good_value_takes_the_complaint_away(controls):
 def test_batch_size_walks_powers_of_two_and_takes_every_integer(controls):
     assert controls.batch_size.stops == (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
     for size in range(1, 513):
-        controls.batch_size.field.value = size
+        controls.batch_size.field.value = str(size)
         assert controls.batch_size.value == size
 
 
@@ -336,10 +359,10 @@ def test_what_is_folded_away_is_made_once_when_it_is_opened_and_shows_what_was_s
     made = rows.children
     assert made == tuple(getattr(folded, name).widget for name, knob in knobs().items() if knob.group == "advanced")
     shown = (folded.seed.field, folded.crf_rate.field, folded.precision.input, folded.dev_limit.field)
-    assert [widget.value for widget in shown] == [7, "1e-3", "float32", "50"]
+    assert [widget.value for widget in shown] == ["7", "1e-3", "float32", "50"]
     assert folded.crf_rate.slider.label == "1e-3"
     assert folded.trackers.input.value == "tensorboard"
-    folded.seed.field.value = 8
+    folded.seed.field.value = "8"
     folded.advanced.selected_index = None
     folded.advanced.selected_index = 0
     assert rows.children == made
@@ -347,7 +370,7 @@ def test_what_is_folded_away_is_made_once_when_it_is_opened_and_shows_what_was_s
 
 
 def test_every_control_of_a_setting_may_be_asked_for_before_it_is_shown(folded):
-    folded.seed.input.value = 5
+    folded.seed.input.value = "5"
     assert folded.config().seed == 5
     folded.advanced.selected_index = 0
     assert folded.seed.widget in descendants(folded.advanced)
@@ -372,7 +395,7 @@ def test_settings_moved_from_several_threads_stay_whole(controls):
 
     def typing():
         for size in range(1, 60):
-            controls.batch_size.field.value = size
+            controls.batch_size.field.value = str(size)
 
     jobs = [
         threading.Thread(target=move, args=("head_rate", (1e-3, 2e-3, 3e-3))),
@@ -385,7 +408,7 @@ def test_settings_moved_from_several_threads_stay_whole(controls):
         job.join(60)
     assert controls.config() == RunConfig(head_rate=3e-3, epochs=3, batch_size=59)
     assert len(heard) == 15 + 15 + 59, "each move is told once"
-    assert controls.batch_size.field.value == 59
+    assert controls.batch_size.field.value == "59"
 
 
 def test_each_kind_of_setting_gets_its_kind_of_control(controls):

@@ -18,6 +18,7 @@ from labkit.runs.compare import names
 from labkit.runs.curves import AXES
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
+from labkit.training import workshop
 from labkit.training.failures import Diverged, failure_of
 from tests.lab.test_plots import run_of
 from tests.lab.test_plots import words as words_of
@@ -102,12 +103,23 @@ def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget):
     assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word != "head"] == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"trackers": "wandb"}, {"trackers": "foo"}, {"device": "cuda"}, {"device": "mps"}, {"precision": "float16"}],
+)
+def test_what_cannot_be_trained_with_is_told_in_chinese(chinese, monkeypatch, tmp_path, change):
+    monkeypatch.setattr(workshop, "get_available_trackers", lambda: ["tensorboard"])
+    with pytest.raises(ValueError, match=r"\w") as raised:
+        workshop.open_accelerator(RunConfig(**{"device": "cpu", **change}), tmp_path)
+    assert re.search("[\u4e00-\u9fff]{2}", retold(failure_of(raised.value, RunConfig(), 1.0, 0).reason))
+
+
 @pytest.mark.parametrize("unfolded", [True, False])
 def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls = Controls(RunConfig(downstream="none", crf_rate=None, epochs=7))
     if unfolded:
         controls.advanced.selected_index = 0
-    controls.batch_size.field.value = 17
+    controls.batch_size.field.value = "17"
     controls.encoder_rate.field.value = "fast"
     before, heard = controls.config(), []
     controls.on_change(heard.append)

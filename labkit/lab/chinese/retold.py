@@ -29,7 +29,22 @@ RETOLD: dict[str, str] = {
     "{name} must be one of {choices}, not {value}": "{name}必须是 {choices} 之一，不能是 {value}",
     "{name} must not be empty": "{name}不能为空",
     "{name} must be such as {example}, not {value}": "{name}应写成 {example} 这样，不能是 {value}",
+    "{name} must be a whole number, not {value}": "{name}必须是整数，不能是 {value}",
+    "{name} must be a number, not {value}": "{name}必须是数字，不能是 {value}",
     "{text} is not a number; write it like 2.5e-5 or 0.01": "{text} 不是数字；请写成 2.5e-5 或 0.01 这样",
+    "{text} is not a number; write it like 16": "{text} 不是数字；请写成 16 这样",
+    # what a run cannot be trained with: labkit/training/workshop.py, precision.py
+    "Trackers: {name} is not installed here; pip install {again}": (
+        "实验跟踪：这里没有安装 {name}；请运行 pip install {again}"
+    ),
+    "Trackers: accelerate knows no {name}, but {known}": "实验跟踪：accelerate 不认识 {name}，只认识 {known}",
+    "Device cuda was asked for, but torch finds no GPU here; `labkit devices` says why": (
+        "选择了设备 cuda，但 torch 在这里找不到 GPU；原因见 `labkit devices`"
+    ),
+    "Device mps was asked for, but this machine has none": "选择了设备 mps，但这台机器没有",
+    "Precision float16 is not possible on a CPU; choose auto, bfloat16 or float32": (
+        "CPU 上不能用 float16 精度；请选 auto、bfloat16 或 float32"
+    ),
     # why a run failed: labkit/training/failures.py
     "There is no CRF for a crf_rate of {rate}; leave the rate out, or choose the decoder crf": (
         "CRF 学习率设为 {rate}，但结构里没有 CRF；请去掉它，或者把解码层改为 CRF"
