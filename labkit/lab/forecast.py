@@ -1,10 +1,12 @@
 """What pressing Train will do, told before it is pressed: how many steps, how long, and what to think over."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 
 from labkit.config import RunConfig
+from labkit.data.corpora import find_corpus
 from labkit.data.counted import Sentences, count_sentences
 from labkit.lab import words
 from labkit.presets import warnings
@@ -14,7 +16,7 @@ from labkit.runs.run import Run
 REREAD_S = 3.0  # after which a corpus that could not be read is read again, or ten times what reading it took
 PATIENCE_S = 0.3  # for a corpus that is soon counted: then nothing else is said first, and nothing moves on the page
 
-_Key = tuple[str, float, bool]  # corpus, dev_share, repair_tags
+_Key = tuple[str, float, bool, Hashable]  # corpus, dev_share, repair_tags, and what tells its files from edited ones
 
 
 class Forecast:
@@ -36,7 +38,7 @@ class Forecast:
             runs: those to judge by.
             listed: differs where these runs, or the language, are not those of the last time.
         """
-        counted = self._count((config.corpus, config.dev_share, config.repair_tags))
+        counted = self._count((config.corpus, config.dev_share, config.repair_tags, _stamp(config.corpus)))
         if not isinstance(counted, Sentences):
             return words.plan(None, [], counted or "")
         asked = (listed, config, counted)
@@ -61,7 +63,7 @@ class Forecast:
     def _find_out(self, key: _Key) -> None:
         began = time.monotonic()
         try:
-            found: Sentences | str = count_sentences(*key)
+            found: Sentences | str = count_sentences(*key[:3])
         except (ValueError, OSError) as problem:
             found = str(problem)
         took = time.monotonic() - began
@@ -69,3 +71,12 @@ class Forecast:
         self._counts[key] = found
         if took > PATIENCE_S:
             self._hear()
+
+
+def _stamp(corpus: str) -> Hashable:
+    """Size and time of each of a corpus's files; nothing where there are none."""
+    try:
+        files = [os.stat(path) for path, _ in find_corpus(corpus).files.values()]
+    except (ValueError, OSError):
+        return None
+    return tuple((file.st_size, file.st_mtime_ns) for file in files)

@@ -80,3 +80,16 @@ def test_what_keeps_a_corpus_from_being_read_stays_until_it_was_read_again(corpu
     corpus.answers["mine"] = Sentences(100, 20, 0)
     time.sleep(0.06)
     assert "20 steps" in until(lambda: "no train file" not in (text := told(found)) and text)
+
+
+def test_a_corpus_that_was_edited_is_counted_again(corpus, tmp_path):
+    corpus.let_go.set()
+    train = tmp_path / "train.txt"
+    train.write_text("Anna B-PER\n\n")
+    corpus.answers[str(tmp_path)] = Sentences(100, 20, 0)
+    found = Forecast(lambda: None)
+    assert "20 steps" in told(found, str(tmp_path))
+    corpus.answers[str(tmp_path)] = Sentences(200, 20, 0)
+    assert "20 steps" in told(found, str(tmp_path))
+    train.write_text("Anna B-PER\n\nBen B-PER\n\n")
+    assert "40 steps" in told(found, str(tmp_path))
