@@ -9,9 +9,11 @@ from labkit.config import RunConfig
 from labkit.runs.run import Run
 
 FEWEST_STEPS = 3  # a run that broke off sooner tells nothing about time
+ROOMY = RunConfig().max_pieces  # a window in which few sentences, if any, are cut
 TYPICAL_PIECES = 30  # word pieces a sentence, where no earlier run on the corpus tells
 # Else a step is another piece of work.
 _SAME = ("encoder", "downstream", "decoder", "mix_layers", "device", "precision")
+_CUT_BY = ("corpus", "encoder", "max_pieces")  # what decides into how many windows a sentence goes
 _NEAR = ("corpus", "lstm_size", "lstm_layers", "max_pieces")  # better the same
 
 
@@ -24,7 +26,7 @@ class Estimate:
     seconds: float | None = None  # from Train to the end, loading and evaluations included
     basis: str | None = None  # in words: "from run #7"
     run: Run | None = None
-    is_counted: bool = True  # or the steps are a guess themselves: those by a token budget depend on the pieces
+    is_counted: bool = True  # or the steps are a guess themselves: they depend on the pieces of the sentences
 
 
 def estimate(
@@ -37,7 +39,7 @@ def estimate(
     processes: int = 1,
     host: str | None = None,
 ) -> Estimate:
-    """Steps by counting, or about for a token budget; seconds by scaling the most similar run that ended well.
+    """Steps by counting, or about where pieces decide; seconds by scaling the most similar run that ended well.
 
     seconds = loading + training + evaluations + closing, where of that run
     - loading is what it took until its first step, taken as it was;
@@ -55,9 +57,11 @@ def estimate(
         host: as in RunStarted; by default this machine.
     """
     sentences = _limited(train_sentences, config.limit_of("train"))
-    runs, counted = list(runs), not config.token_budget
-    batch = _batch(config, 0 if counted else _pieces(runs, config))
-    per_epoch = math.ceil(sentences / (batch * config.accumulate * processes))
+    runs = list(runs)
+    batch = _batch(config, _pieces(runs, config) if config.token_budget else 0)
+    windows = _windows(runs, config)
+    counted = not config.token_budget and windows in (None, 1) and (windows == 1 or config.max_pieces >= ROOMY)
+    per_epoch = math.ceil(sentences * (windows or 1) / (batch * config.accumulate * processes))
     steps = per_epoch * config.epochs
     like = [run for run in runs if _is_like(run, config, processes, host or socket.gethostname())]
     if not like:
@@ -86,6 +90,22 @@ def _pieces(runs: Iterable[Run], config: RunConfig) -> float:
             if summary.tokens and (seen := summary.epoch * run.corpus.train_sentences):
                 return summary.tokens / seen
     return TYPICAL_PIECES
+
+
+def _windows(runs: Iterable[Run], config: RunConfig) -> float | None:
+    """Windows a sentence, by the newest run in which sentences were cut in the same way; None without one.
+
+    That run tells its steps and not its windows: its last batch is taken to be half full.
+    """
+    for run in sorted(runs, key=lambda run: -run.created):
+        if run.config and run.corpus and run.plan and not run.config.token_budget:
+            cut_alike = all(getattr(run.config, name) == getattr(config, name) for name in _CUT_BY)
+            sentences = run.corpus.train_sentences
+            if cut_alike and sentences:
+                batch = run.config.batch_size * run.config.accumulate * run.plan.processes
+                cut = run.plan.steps_per_epoch > math.ceil(sentences / batch)
+                return (run.plan.steps_per_epoch - 0.5) * batch / sentences if cut else 1
+    return None
 
 
 def _is_like(run: Run, config: RunConfig, processes: int, host: str) -> bool:

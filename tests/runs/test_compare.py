@@ -329,3 +329,25 @@ def test_of_equals_the_newest_is_taken():
     older, newer = _earlier(), _earlier()
     older.created, newer.created = 1.0, 2.0
     assert estimate([newer, older], CONFIG, 4800).run is newer
+
+
+def cut(steps_per_epoch, **settings):
+    """An ended run of 100 sentences whose steps tell that some were cut."""
+    run = Run(config=CONFIG.replace(batch_size=16, train_limit=0, **settings))
+    run.add(CorpusRead(0.2, "wnut16", "c0ffee", 100, 20, 0, 1200, ["O"], []))
+    run.add(TrainingPlanned(0.3, 3 * steps_per_epoch, steps_per_epoch, "cpu", "cpu", "float32", 1, "c0ffee"))
+    return run
+
+
+def test_steps_of_cut_sentences_are_told_by_the_newest_run_that_cut_alike():
+    config = CONFIG.replace(batch_size=16, train_limit=0, epochs=1, max_pieces=8)
+    first = estimate([], config, 100)
+    assert (first.steps, first.is_counted) == (7, False), "a short window may cut, and nobody has tried"
+    told = estimate([cut(49, max_pieces=8)], config, 100)
+    assert (told.steps, told.is_counted) == (49, False)
+    assert estimate([cut(49, max_pieces=8)], config.replace(batch_size=32), 100).steps == 25
+    assert estimate([cut(49, max_pieces=8)], config.replace(train_limit=50), 100).steps == 25
+    for other in (cut(49, max_pieces=8, token_budget=64), cut(49, max_pieces=9)):
+        assert estimate([other], config, 100).steps == 7
+    whole = estimate([cut(7, max_pieces=8)], config, 100)
+    assert (whole.steps, whole.is_counted) == (7, True), "nothing was cut"
