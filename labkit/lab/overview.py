@@ -66,6 +66,11 @@ class Overview:
         self.hint.value = words.muted(tr(HINT))
         self._listed = None
 
+    def take_over(self, other: "Overview") -> None:
+        """Ticks and chooses what is ticked and chosen in another one of the same folder."""
+        self.axis.value, self.form.value = other.axis.value, other.form.value
+        self.table.selected = other.table.selected
+
     @property
     def theme(self) -> str:
         theme: str = self.table.theme

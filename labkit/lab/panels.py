@@ -41,7 +41,7 @@ SETTLED_S = 0.3  # without a change, settings have come to rest
 SETTLED_AT_LAST_S = 2.0
 AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
 CARDS = ("SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT")
-FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back."
+FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back."
 
 
 class TuningLab:
@@ -59,7 +59,8 @@ class TuningLab:
         """
         Args:
             runs: the folder of run folders; `labkit.folders.runs()` where not given.
-            config: what the controls start with; the settings of LABKIT_DEFAULTS, or labkit's own, where not given.
+            config: what the controls start with. Where not given: what they were in the lab that this one replaces, as
+                the cell is run again; else the settings of LABKIT_DEFAULTS, or labkit's own.
             language: `en` or `zh`, from now on and for all that is open; as it is where not given, see language.py.
         """
         if language is not None:
@@ -72,11 +73,12 @@ class TuningLab:
         self._nudging: threading.Thread | None = None
         self._changed_at = -math.inf
         with garbage.put_off():
-            self._make(config or defaults())
-            self._refresher = Refresher(self._refresh)
             before = _OPEN.get(self.store.folder)
+            self._make(config or (before.controls.config() if before else defaults()))
+            self._refresher = Refresher(self._refresh)
             _OPEN[self.store.folder] = self
             if before:
+                self.overview.take_over(before.overview)
                 before.close()
             self._look()  # its pictures follow: importing matplotlib takes longer than listing a thousand runs
         self._refresher.start()

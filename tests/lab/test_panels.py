@@ -209,6 +209,24 @@ def test_a_new_lab_for_the_same_folder_takes_over_from_the_one_before(lab, confi
         again.close()
 
 
+def test_a_lab_shown_again_keeps_settings_and_ticks(lab, runs_folder):
+    for epochs in (2, 3, 4):
+        write_run(runs_folder, RunConfig(epochs=epochs))
+    lab.compare([1, 3], x="tokens", layout="overlaid")
+    lab.controls.train_limit.value = 777
+    again = TuningLab()
+    try:
+        assert again.controls.config() == lab.controls.config()
+        assert again.controls.config().train_limit == 777
+        assert again.overview.table.selected == ["run-0001", "run-0003"]
+        assert (again.overview.axis.value, again.overview.form.value) == ("tokens", "overlaid")
+        given = TuningLab(config=RunConfig(epochs=9))
+        assert given.controls.config() == RunConfig(epochs=9)
+        given.close()
+    finally:
+        again.close()
+
+
 def test_a_run_started_elsewhere_shows_by_itself(lab, config, runs_folder):
     launch.submit(config, runs_folder)
     until(lambda: "#1" in lab._status.value)

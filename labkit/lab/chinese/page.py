@@ -11,8 +11,8 @@ PAGE: dict[str, str] = {
     "Train next": "排队训练",
     "Stop": "停止",
     "Empty the queue": "清空队列",
-    "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all is back.": (
-        "训练不依赖本页面：刷新页面或重启内核后，重新运行这个单元格即可恢复全部内容。"
+    "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back.": (
+        "训练不依赖本页面：刷新页面或重启内核后，重新运行这个单元格即可恢复全部实验。"
     ),
     "No Chinese font was found, so pictures are in English, with … for Chinese names. Install one (Debian and Ubuntu: "
     "apt-get install fonts-noto-cjk; Fedora: dnf install google-noto-sans-cjk-fonts; macOS and Windows have one), then "
