@@ -33,12 +33,19 @@ class RunQueued(_Line, frozen=True):
 
 
 class RunStarted(_Line, frozen=True):
-    """The run's process is up. Pid and the process's own start time tell later whether it still is."""
+    """The run's process is up. Pid and the process's own start tell later whether it still is, see processes.py."""
 
     time: float  # Unix seconds
     pid: int
-    process_started: float  # Unix seconds, as psutil gives it
+    process_started: float  # Unix seconds, as psutil gives it: by a clock that may be set
     host: str
+    boot: str = ""  # the boot id of the machine; empty where it has none, and in older logs
+    started_ticks: int = 0  # the process's start in clock ticks since that boot
+
+    @property
+    def process(self) -> tuple[int, float, str, str, int]:
+        """All fields but the time, as `processes.lives` wants them."""
+        return self.pid, self.process_started, self.host, self.boot, self.started_ticks
 
 
 class PhaseEntered(_Line, frozen=True):

@@ -2,16 +2,28 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
+import pytest
 
-from labkit.processes import is_alive, started_at
+from labkit import processes
+from labkit.processes import is_alive, lives, started_at
+
+needs_boot_id = pytest.mark.skipif(not processes._boot_id(), reason="this system gives its boots no names")
 
 
 def this_process() -> tuple[int, float]:
     started = started_at(os.getpid())
     assert started is not None
     return os.getpid(), started
+
+
+def until_zombie(pid: int) -> None:
+    deadline = time.monotonic() + 30
+    while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_this_process_is_alive() -> None:
@@ -48,10 +60,7 @@ def test_a_zombie_is_not_alive() -> None:
     started = psutil.Process(process.pid).create_time()
     assert process.stdin is not None
     process.stdin.close()  # input() meets the end of the file, and nobody collects the exit status
-    deadline = time.monotonic() + 30
-    while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until_zombie(process.pid)
     assert not is_alive(process.pid, started)
     process.wait(timeout=30)
 
@@ -65,3 +74,77 @@ def test_an_impossible_pid_is_not_alive() -> None:
 def test_a_process_of_another_user_counts_as_alive() -> None:
     if os.name == "posix":
         assert is_alive(1, psutil.Process(1).create_time())
+
+
+def own(**changed: object) -> bool | None:
+    """Whether this process lives by what it wrote of itself, or by what differs from that."""
+    fields = ("pid", "process_started", "host", "boot", "started_ticks")
+    told = dict(zip(fields, processes.this_process(), strict=True))
+    assert changed.keys() <= told.keys()
+    return lives(**{**told, **changed})  # type: ignore[arg-type]
+
+
+def test_this_process_lives_by_what_it_tells_of_itself() -> None:
+    assert own() is True
+    assert own(pid=2**31 - 1) is False
+    assert own(pid=10**30) is False
+
+
+@needs_boot_id
+def test_a_process_lives_whatever_becomes_of_the_clock_and_of_the_name_of_the_host() -> None:
+    assert own(process_started=0.0) is True
+    assert own(host="macbook.fritz.box") is True
+
+
+@needs_boot_id
+def test_a_process_of_an_earlier_boot_is_gone_even_if_all_else_is_alike() -> None:
+    assert own(boot="an earlier one") is False
+
+
+@needs_boot_id
+def test_a_stranger_with_the_pid_of_another_containers_process_tells_nothing_of_that() -> None:
+    assert own(started_ticks=1) is False
+    assert own(started_ticks=1, host="another container") is None
+    assert own(pid=2**31 - 1, host="another container") is None
+    assert own(boot="another machine's", host="another machine") is None
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_clock_and_host_decide_where_one_side_does_not_know_its_boot(
+    here: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = "" if here else "a boot"  # of an older log, or of a system without
+    monkeypatch.setattr(processes, "_boot_id", lambda: "a boot" if here else "")
+    assert own(boot=boot) is True
+    assert own(boot=boot, process_started=0.0) is False
+    assert own(boot=boot, host="another machine") is None
+
+
+@needs_boot_id
+def test_a_pid_that_may_not_be_looked_at_lives_on_its_own_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = processes.this_process()
+
+    def hidden(pid: int) -> int:
+        raise PermissionError(pid)
+
+    monkeypatch.setattr(processes, "_ticks", hidden)
+    assert lives(*told) is True
+    assert lives(*told[:2], "another container", *told[3:]) is None
+
+
+@needs_boot_id
+def test_ticks_are_read_past_a_command_with_spaces_and_parentheses(tmp_path: Path) -> None:
+    sleep = tmp_path / "a) S (b"
+    sleep.symlink_to("/bin/sleep")
+    process = subprocess.Popen([sleep, "60"])
+    try:
+        ticks = processes._ticks(process.pid)
+        assert ticks is not None
+        seconds = ticks / os.sysconf("SC_CLK_TCK")
+        assert abs(psutil.boot_time() + seconds - psutil.Process(process.pid).create_time()) < 2
+    finally:
+        process.kill()
+        until_zombie(process.pid)
+    assert processes._ticks(process.pid) is None
+    process.wait(timeout=30)
+    assert processes._ticks(process.pid) is None

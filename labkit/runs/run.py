@@ -2,9 +2,7 @@
 
 import math
 import os
-import platform
 import re
-import socket
 import time
 import zlib
 from pathlib import Path
@@ -174,9 +172,8 @@ class Run(Folded):
 
     def _has_process(self) -> bool:
         assert self.started
-        if self.started.host in (platform.node(), socket.gethostname()):
-            return processes.is_alive(self.started.pid, self.started.process_started)
-        return log_age_s(self.folder) < SILENT_S
+        alive = processes.lives(*self.started.process)
+        return log_age_s(self.folder) < SILENT_S if alive is None else alive
 
     def _read_curves(self) -> Curves:
         with self.lock:

@@ -1,16 +1,14 @@
 """Drains a run's events into its folder, with samples of its device beside them."""
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from labkit.config import RunConfig
 from labkit.events import EVENTS, Event, LineWriter, RunFinished, RunStarted
+from labkit.processes import this_process
 
 SAMPLE_INTERVAL_S = 0.5
 
@@ -31,8 +29,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
             if on_event:
                 on_event(event)
 
-    process = psutil.Process()
-    tell(RunStarted(began, process.pid, process.create_time(), socket.gethostname()))
+    tell(RunStarted(began, *this_process()))
     state = "failed"
     try:
         state = _drain(config, folder, began, tell, writer)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -10,7 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from labkit.events import EVENTS, Event, LineWriter, RunQueued, RunStarted
-from labkit.processes import is_alive
+from labkit.processes import lives
 
 CONFIG = "config.json"
 OUTPUT = "output.log"  # whoever makes this file is the run's process
@@ -43,8 +42,7 @@ def stage(folder: Path) -> Stage:
     log = folder / EVENTS
     head = _part(log, _HEAD_BYTES)
     if begun := _first(head, RunStarted):
-        here = begun.host == socket.gethostname()  # a run of another machine does not keep this one busy
-        if not (here and is_alive(begun.pid, begun.process_started)):
+        if not lives(*begun.process):  # nor does a run of another machine keep this one busy
             return "over"  # most are, of a thousand runs: their ends are not worth reading
         return "over" if _has_end(log) else "live"
     if _has_end(log):

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from labkit import processes
 from labkit.config import RunConfig
@@ -404,6 +405,20 @@ def test_a_run_on_another_host_lives_while_its_log_grows(runs_folder):
     assert run.state == "interrupted"
     _append(folder, RunFinished(9.0, "completed", 300))
     assert Run(folder).state == "completed"
+
+
+@pytest.mark.skipif(not processes.this_process()[3], reason="clocks and names are all that this system knows")
+def test_a_run_goes_on_after_the_clock_was_set_and_the_host_renamed(runs_folder):
+    folder = runs_folder / "run-0001"
+    folder.mkdir(parents=True)
+    begun = RunStarted(time.time(), *processes.this_process())
+    _append(folder, structs.replace(begun, process_started=begun.process_started - 3600, host="macbook.fritz.box"))
+    long_ago = time.time() - 2 * run_module.SILENT_S
+    os.utime(folder / EVENTS, (long_ago, long_ago))
+    run = Run(folder)
+    assert run.state == "starting"
+    with pytest.raises(ValueError, match="stop it"):
+        RunStore(runs_folder).delete(run, confirm=True)
 
 
 def test_a_run_that_grows_after_it_was_given_up_lives_again(runs_folder, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.events import Evaluated, RunFinished, events_of
+from labkit.processes import this_process
 from labkit.runs.store import Run
 from labkit.training import recorder
 from labkit.training.recorder import record
@@ -28,6 +29,7 @@ def test_the_folder_tells_the_whole_story_with_samples_of_the_device(config, fol
     assert record(config, folder, heard.append) == "completed"
     lines = [json.loads(line)["kind"] for line in (folder / "events.jsonl").read_text().splitlines()]
     assert lines[0] == "run started"
+    assert events_of(folder).read()[0].process == this_process()
     assert {"corpus read", "groups audited", "training planned", "step done", "evaluated", "device sampled"} <= set(
         lines
     )

@@ -5,9 +5,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from labkit.events import Event, PhaseEntered, RunFinished, RunQueued, RunStarted
-from labkit.processes import started_at
+from labkit.processes import started_at, this_process
 from labkit.training import stages
 from labkit.training.stages import OUTPUT, stage, write
 
@@ -15,7 +16,11 @@ OWN_START = started_at(os.getpid()) or 0.0
 HERE = RunStarted(0.0, os.getpid(), OWN_START, socket.gethostname())
 GONE = RunStarted(0.0, os.getpid(), OWN_START - 100, socket.gethostname())  # another process had that pid
 ELSEWHERE = RunStarted(0.0, os.getpid(), OWN_START, "another machine")
+TOLD = RunStarted(0.0, *this_process())
+SET = structs.replace(TOLD, process_started=TOLD.process_started - 3600, host="another name")
+ANOTHER = structs.replace(TOLD, started_ticks=1, process_started=0.0)  # had that pid in this boot
 END = RunFinished(1.0, "failed", 1, "It failed.", "", "a long traceback " * 1000)
+needs_boot_id = pytest.mark.skipif(not TOLD.boot, reason="clocks and names are all that this system knows")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +34,9 @@ END = RunFinished(1.0, "failed", 1, "It failed.", "", "a long traceback " * 1000
         ([HERE, *[PhaseEntered(0.0, "training")] * 10_000, END], "over"),
         ([RunQueued(0.0), GONE], "over"),
         ([RunQueued(0.0), ELSEWHERE], "over"),
+        ([RunQueued(0.0), TOLD], "live"),
+        pytest.param([RunQueued(0.0), SET], "live", marks=needs_boot_id),
+        ([RunQueued(0.0), ANOTHER], "over"),
     ],
 )
 def test_a_log_tells_how_far_its_run_is(events: list[Event], expected: str, tmp_path: Path) -> None:
