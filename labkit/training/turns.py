@@ -72,11 +72,18 @@ def _drop_unwanted(runs: Path) -> None:
 
 
 def _is_busy(folder: Path) -> bool:
-    """Whether a run is live. One whose starter was killed half-way is given time for its first line."""
+    """Whether a run is live. One whose starter was killed half-way is given time for its first line.
+
+    That is counted from when its output began, but not waited for longer than it takes: the file may be from a clock
+    that is ahead.
+    """
+    deadline = time.monotonic() + _LOST_S
     while (how := stage(folder)) == "claimed":
         with suppress(FileNotFoundError):
-            if time.time() - (folder / OUTPUT).stat().st_mtime > _LOST_S:
-                write(folder, _died(folder))
+            age_s = time.time() - (folder / OUTPUT).stat().st_mtime
+            if age_s > _LOST_S or time.monotonic() > deadline:
+                with suppress(PermissionError):  # another user's, in a shared folder
+                    write(folder, _died(folder))
                 return False
         time.sleep(0.01)
     return how == "live"
