@@ -274,8 +274,14 @@ class TuningLab:
     def _nudge(self) -> None:
         """Lets the queue go on, if whoever ran before could not say so; aside, as a first start takes seconds."""
         if self._nudging is None or not self._nudging.is_alive():
-            self._nudging = threading.Thread(target=launch.start_next, args=(self.store.folder,), name="labkit-nudge")
+            self._nudging = threading.Thread(target=self._start_next, name="labkit-nudge")
             self._nudging.start()
+
+    def _start_next(self) -> None:
+        try:
+            launch.start_next(self.store.folder)
+        except Exception as problem:  # in a thread nobody else would hear of it
+            self._tell(str(problem))
 
     def _say(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
         run = self._shown.run

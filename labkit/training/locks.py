@@ -2,9 +2,10 @@
 
 import errno
 import logging
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +18,7 @@ def locked(path: Path) -> Iterator[None]:
 
     Where the file system has no locks, a warning is logged and nobody is kept out.
     """
-    with open(path, "ab") as file:
+    with _opened(path) as file:
         try:
             _lock(file)
         except OSError as error:
@@ -31,6 +32,9 @@ if sys.platform == "win32":
     import msvcrt
     import time
 
+    def _opened(path: Path) -> IO[bytes]:
+        return open(path, "ab")
+
     def _lock(file: IO[bytes]) -> None:
         file.seek(0)
         while True:
@@ -41,6 +45,18 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    def _opened(path: Path) -> IO[bytes]:
+        """For writing, which NFS wants of who locks; where another user made it, for reading, which else is enough."""
+        try:
+            file = open(path, "ab")  # noqa: SIM115 (closed by locked)
+        except PermissionError:
+            if not path.exists():
+                raise
+            return open(path, "rb")
+        with suppress(OSError):  # whoever may use the folder shares its lock, whatever the umask
+            os.fchmod(file.fileno(), 0o666)
+        return file
 
     def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)

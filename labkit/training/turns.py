@@ -62,7 +62,8 @@ def _alone(runs: Path) -> Iterator[None]:
 
 
 def _queued(runs: Path) -> list[Path]:
-    return [folder for folder in run_folders(runs) if stage(folder) == "queued"]
+    """Those of them that may be started or ended from here: other users of a shared folder see to their own."""
+    return [folder for folder in run_folders(runs) if stage(folder) == "queued" and os.access(folder, os.W_OK)]
 
 
 def _drop_unwanted(runs: Path) -> None:

@@ -1,3 +1,5 @@
+import shutil
+
 import ipywidgets
 import pytest
 
@@ -82,6 +84,17 @@ def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, c
     until(lambda: lab._queue.value == "")
     lab.stop()
     assert first.wait(60).state == "stopped"
+
+
+def test_a_queue_that_cannot_go_on_is_told(lab, runs_folder, monkeypatch):
+    def refused(_):
+        raise PermissionError(13, "Permission denied", ".lock")
+
+    monkeypatch.setattr(launch, "start_next", refused)
+    folder = write_run(runs_folder, state="queued")
+    lab._refresher.poke()
+    until(lambda: "Permission denied" in lab._told.value)
+    shutil.rmtree(folder)
 
 
 def test_each_new_run_is_put_beside_the_last_ones_but_not_beside_all_that_ever_were(lab, config):

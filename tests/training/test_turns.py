@@ -29,3 +29,12 @@ def test_an_output_of_a_clock_that_is_ahead_does_not_hold_the_queue(
     assert not turns._is_busy(queued)
     assert time.monotonic() - began < 4
     assert stage(queued) == "over"
+
+
+def test_a_queued_run_of_another_user_is_left_to_them(queued: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    launch.stop(queued)
+    turns.drop_unwanted(queued.parent)
+    assert launch.start_next(queued.parent) is None
+    assert launch.cancel_queued(queued.parent) == 0
+    assert stage(queued) == "queued"
