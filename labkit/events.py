@@ -4,6 +4,7 @@ A run's `events.jsonl` holds one event a line, each a JSON object with a `kind`.
 moment in `RunStarted.time`. Whatever could not be read from a device is None, never 0.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -266,15 +267,27 @@ _encoder = msgspec.json.Encoder()
 class LineWriter:
     """Appends events or controls to a file, whole lines only; safe to share between threads and processes.
 
-    A line goes out in a single `write` on a file opened for appending, so lines of two writers never mix.
+    A line goes out in a single `write` on a file opened for appending, so lines of two writers never mix. On a full
+    disk it may be torn; the next one, of this writer or of one opened later, begins on a line of its own.
     """
 
     def __init__(self, path: Path):
-        self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self._file: BinaryIO = open(path, "a+b", buffering=0)  # noqa: SIM115 (closed by close)
+        self._is_torn = False
+        if self._file.tell():
+            self._file.seek(-1, os.SEEK_END)
+            self._is_torn = self._file.read(1) != b"\n"
 
     def write(self, *lines: Event | Control) -> None:
-        if lines:
-            self._file.write(b"".join(_encoder.encode(line) + b"\n" for line in lines))
+        """Raises OSError where not all of it found room."""
+        if not lines:
+            return
+        data = b"".join(_encoder.encode(line) + b"\n" for line in lines)
+        data = b"\n" + data if self._is_torn else data
+        written = self._file.write(data)
+        self._is_torn = data[written - 1 : written] != b"\n"
+        if written < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._file.name))
 
     def close(self) -> None:
         self._file.close()

@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -222,6 +225,43 @@ def test_an_event_is_on_disk_when_write_returns(tmp_path: Path) -> None:
     writer.write(STEP)
     assert events_of(tmp_path).read() == [STEP]
     writer.close()
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """A write beyond it is cut short, as on a disk that is almost full."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["same writer", "another writer"])
+def test_a_line_that_a_full_disk_tore_is_raised_and_spoils_no_other_one(same: bool, tmp_path: Path) -> None:
+    writer = LineWriter(tmp_path / EVENTS)
+    writer.write(STEP)
+    with no_file_longer_than(os.stat(tmp_path / EVENTS).st_size + 20), pytest.raises(OSError, match="No space left"):
+        writer.write(STEP)
+    end = RunFinished(1.0, "failed", 1, "No space left on device.")
+    if same:
+        writer.write(end)
+        writer.write(STEP)
+    else:
+        write(tmp_path, end)
+        write(tmp_path, STEP)
+    writer.close()
+    tail = events_of(tmp_path)
+    assert tail.read() == [STEP, end, STEP]
+    assert tail.skipped == 1
+
+
+def test_opening_a_log_writes_nothing(tmp_path: Path) -> None:
+    append(tmp_path, b"torn")
+    LineWriter(tmp_path / EVENTS).close()
+    assert (tmp_path / EVENTS).read_bytes() == b"torn"
 
 
 WRITE = """

@@ -122,5 +122,9 @@ def _content(folder: Path, name: str) -> bytes:
 def _write_aside(path: Path, content: bytes) -> None:
     """Other processes see the old file or the new one, never half of it."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    aside.write_bytes(content)
-    os.replace(aside, path)
+    try:
+        aside.write_bytes(content)
+        os.replace(aside, path)
+    except BaseException:  # a full disk, most likely: half a file would only fill it further
+        aside.unlink(missing_ok=True)
+        raise

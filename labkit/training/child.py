@@ -9,6 +9,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def work(folder: str) -> None:
     except BaseException as error:
         if stage(run) != "over":
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            write(run, failure(run, reason, traceback.format_exc()))
+            with suppress(OSError):  # a full disk hides nothing of what went wrong before
+                write(run, failure(run, reason, traceback.format_exc()))
         raise
     finally:
         carry_on(folder)

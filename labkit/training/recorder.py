@@ -1,9 +1,11 @@
 """Drains a run's events into its folder, with samples of its device beside them."""
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from labkit.config import RunConfig
@@ -11,6 +13,8 @@ from labkit.events import EVENTS, Event, LineWriter, RunFinished, RunStarted
 from labkit.processes import this_process
 
 SAMPLE_INTERVAL_S = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | None = None) -> str:
@@ -35,6 +39,11 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
         state = _drain(config, folder, began, tell, writer)
     except ImportError as error:
         tell(RunFinished(time.time() - began, "failed", 0, f"A package is missing: {error}.", "Run `make setup`."))
+    except OSError as error:  # not of training, which tells its own: the log could not be written, but perhaps now
+        with suppress(OSError):
+            why = f"The run's log could not be written: {error.strerror or error}."
+            tell(RunFinished(time.time() - began, "failed", 0, why))
+        raise
     finally:
         if writer:
             writer.close()
@@ -80,7 +89,8 @@ def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threadin
     sampler = Sampler(kind, own_gpu_memory=own_mib)
     try:
         while not ended.wait(SAMPLE_INTERVAL_S):
-            writer.write(*sampler.sample(time.time() - began))
+            with suppress(OSError):  # a full disk: a gap in the plot, the run itself tells of it
+                writer.write(*sampler.sample(time.time() - began))
     finally:
         sampler.close()
 
@@ -88,4 +98,7 @@ def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threadin
 def _summarise(folder: Path) -> None:
     from labkit.runs.store import write_summary
 
-    write_summary(folder)
+    try:
+        write_summary(folder)
+    except OSError as error:  # whoever reads the folder makes it too; what went wrong before is not to be hidden
+        _log.warning("no summary in %s: %s", folder, error)

@@ -1,5 +1,6 @@
 """Runs in processes of their own, and their queue. What a run does is acted by standin.py."""
 
+import errno
 import gc
 import json
 import os
@@ -280,6 +281,21 @@ def test_an_exception_that_the_recorder_lets_through_ends_the_run() -> None:
     until(lambda: finish(folder), "the end in the log")
     assert kinds(folder) == ["RunQueued", "RunStarted", "RunFinished"]
     assert finish(folder).reason == "ArithmeticError: the sum does not add up"
+
+
+def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = launch.create(config("raises"))
+    write(folder, RunQueued(time.time()))
+    (folder / OUTPUT).touch()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(child, "write", full)
+    monkeypatch.setattr(child, "stage", lambda _: "claimed")  # this process is no run's: it would go on living
+    monkeypatch.setattr(child, "carry_on", lambda _: None)
+    with pytest.raises(ArithmeticError):
+        child.work(str(folder))
 
 
 def test_a_run_that_cannot_be_started_lets_the_next_one_pass(runs_folder: Path) -> None:

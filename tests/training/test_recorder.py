@@ -1,9 +1,10 @@
+import errno
 import json
 
 import pytest
 
 from labkit.config import RunConfig
-from labkit.events import Evaluated, RunFinished, events_of
+from labkit.events import DeviceSampled, Evaluated, LineWriter, PhaseEntered, RunFinished, events_of
 from labkit.processes import this_process
 from labkit.runs.store import Run
 from labkit.training import recorder
@@ -58,3 +59,54 @@ def test_a_missing_package_is_a_failure_in_words(config, folder, monkeypatch):
     assert record(config, folder) == "failed"
     last = events_of(folder).read()[-1]
     assert last.reason == "A package is missing: No module named 'torchcrf'."
+
+
+def fill_the_disk(monkeypatch, *kinds):
+    """From now on there is no room for these events."""
+    write = LineWriter.write
+
+    def full(self, *lines):
+        for line in lines:
+            if isinstance(line, kinds):
+                raise OSError(errno.ENOSPC, f"No space left for {type(line).__name__}")
+        write(self, *lines)
+
+    monkeypatch.setattr(LineWriter, "write", full)
+
+
+def test_a_log_that_cannot_be_written_is_told_when_there_is_room_again(config, folder, monkeypatch):
+    fill_the_disk(monkeypatch, PhaseEntered)
+    heard = []
+    with pytest.raises(OSError, match="PhaseEntered"):
+        record(config, folder, heard.append)
+    run = Run(folder)
+    assert run.state == "failed"
+    assert run.finished == heard[-1]
+    assert run.finished.reason == "The run's log could not be written: No space left for PhaseEntered."
+
+
+def test_a_disk_that_stays_full_hides_nothing_of_the_first_error(config, folder, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left for the summary")
+
+    fill_the_disk(monkeypatch, PhaseEntered, RunFinished)
+    monkeypatch.setattr("labkit.runs.store.write_summary", full)
+    with pytest.raises(OSError, match="PhaseEntered"):
+        record(config, folder)
+    assert not any(isinstance(event, RunFinished) for event in events_of(folder).read())
+
+
+def test_a_sample_without_room_is_left_out_and_the_next_one_is_taken(config, folder, monkeypatch):
+    monkeypatch.setattr(recorder, "SAMPLE_INTERVAL_S", 0.02)
+    write, refused = LineWriter.write, []
+
+    def full_once(self, *lines):
+        if not refused and any(isinstance(line, DeviceSampled) for line in lines):
+            refused.append(lines)
+            raise OSError(errno.ENOSPC, "No space left")
+        write(self, *lines)
+
+    monkeypatch.setattr(LineWriter, "write", full_once)
+    assert record(config, folder) == "completed"
+    assert refused
+    assert Run(folder).samples

@@ -45,7 +45,7 @@ RETOLD: dict[str, str] = {
     "Precision float16 is not possible on a CPU; choose auto, bfloat16 or float32": (
         "CPU 上不能用 float16 精度；请选 auto、bfloat16 或 float32"
     ),
-    # why a run failed: labkit/training/failures.py
+    # why a run failed: labkit/training/failures.py, recorder.py
     "There is no CRF for a crf_rate of {rate}; leave the rate out, or choose the decoder crf": (
         "CRF 学习率设为 {rate}，但结构里没有 CRF；请去掉它，或者把解码层改为 CRF"
     ),
@@ -63,6 +63,7 @@ RETOLD: dict[str, str] = {
     "Try token budget {size} (with accumulate {count} the step stays the same), a shorter longest window, or a smaller "
     "encoder.": "请试每步 token 上限 {size}（梯度累积设为 {count}，每步等效不变）、更短的窗口，或更小的编码器。",
     "The details say where it happened.": "详情中有出错的位置。",
+    "The run's log could not be written: {why}.": "无法写入实验日志：{why}。",
     # what can be read of a corpus: labkit/data
     "corpus {name} is no file, no folder and no name in the menu; the menu has {menu}": (
         "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
