@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labkit.data.columns import Columns
 from labkit.data.sources import opened
 from labkit.data.tags import TAG, TAG_HELP
 
@@ -57,9 +58,12 @@ def read(path: Path, shown: str) -> Part:
         data = file.read()
     part = Part(shown, hashlib.sha256(data).hexdigest(), [])
     data = _checked(data, shown)
-    _Reader(part).read(data)
+    columns = _Reader(part).read(data)
     if not part.sentences:
         raise _error(shown, 1, "no sentences here; expected lines of a word and its tag, blank lines between sentences")
+    if columns.number_words([sentence.words for sentence in part.sentences]):
+        what = "the first column numbers the words; expected a word and its tag a line, the word first"
+        raise part.error(part.sentences[0].line, what)
     _note_oddities(part, data)
     return part
 
@@ -69,18 +73,19 @@ class _Reader:
 
     def __init__(self, part: Part):
         self.part = part
+        self.columns = Columns()
         self.documents = 0
         self.comments: list[int] = []
         # Lines repeat ("的 O"): the cache halves the time, and equal words share one string in memory.
         self.known: dict[str, tuple[str, str]] = {}
         self.taggings: dict[tuple[str, ...], tuple[str, ...]] = {}  # so do the tags of sentences, all O mostly
 
-    def read(self, data: bytes) -> None:
+    def read(self, data: bytes) -> Columns:
         words: list[str] = []
         tags: list[str] = []
         known = self.known
         for number, line in enumerate(_lines(data), 1):
-            word, tag = known.get(line) or self._columns(line, number, at_start=not words)
+            word, tag = known.get(line) or self._word_and_tag(line, number, at_start=not words)
             if word:
                 words.append(word)
                 tags.append(tag)
@@ -91,8 +96,9 @@ class _Reader:
                 words.clear()
                 tags.clear()
         self._note_skipped()
+        return self.columns
 
-    def _columns(self, line: str, number: int, at_start: bool) -> tuple[str, str]:
+    def _word_and_tag(self, line: str, number: int, at_start: bool) -> tuple[str, str]:
         """A line's word and tag; an empty word where it holds none."""
         if at_start and _is_comment(line):
             self.comments.append(number)
@@ -101,10 +107,12 @@ class _Reader:
             self.documents += 1
             return _DOCUMENT
         try:
-            columns = self.known[line] = _split(line)
+            found = self.known[line] = _split(line)
         except ValueError as problem:
             raise self.part.error(number, str(problem)) from None
-        return columns
+        if found is not _BLANK:
+            self.columns.see(line)
+        return found
 
     def _note_skipped(self) -> None:
         shown = self.part.shown

@@ -167,6 +167,36 @@ def test_an_illegal_sequence_is_an_error_with_file_and_line(tmp_path: Path, case
     assert str(raised.value).startswith(f"{place}/train.txt:{line}: ")
 
 
+GERMEVAL = "1\tSchartau\tB-PER\tO\n2\tsagte\tO\tO\n\n1\tIn\tO\tO\n2\tUlm\tB-LOC\tB-ORG\n\n1\tJa\tO\tO\n\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    {
+        "from 1": GERMEVAL,
+        "from 0, spaces": GERMEVAL.replace("\t", " ").replace("1 ", "0 ").replace("2 ", "1 "),
+        "a sentence of CoNLL-U's ranges": GERMEVAL + "1-2\tzum\t_\tO\n1\tzu\t_\tO\n2\tdem\t_\tO\n2.1\t_\t_\tO\n",
+        "a sentence that is not": GERMEVAL * 4 + "x\tx\tO\tO\n",
+    }.values(),
+)
+def test_numbers_in_front_of_the_words_are_not_read_as_words(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match=r"train\.txt:2: the first column numbers the words; expected a word"):
+        with_dev(tmp_path, f"# 7 a\n{text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    {
+        "two columns": "1\tO\n2\tB-X\n\n" * 2,
+        "numbers as words": "1 CD O\n: : O\n0 CD O\n\n2 CD O\n3 CD B-X\n\n",
+        "one sentence": "1 CD O\n2 CD B-X\n",
+        "sentences of one number": "1 CD O\n\n" * 9,
+    }.values(),
+)
+def test_numbers_may_be_words(tmp_path: Path, text: str) -> None:
+    assert with_dev(tmp_path, text).train
+
+
 def test_an_illegal_sequence_in_dev_names_dev(tmp_path: Path) -> None:
     place = folder(tmp_path / "mine", train=BIO * 3, dev="a\tO\nb\tI-PER\n")
     with pytest.raises(ValueError, match=r"dev\.txt:2: illegal tag sequence: I-PER after O.*repair"):

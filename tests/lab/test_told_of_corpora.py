@@ -79,6 +79,7 @@ BAD = {
     "not begun": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "a\tO\nb\tE-PER\n",
     "not begun at the start": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "b\tE-PER\n",
     "another scheme": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "b\tW-PER\n",
+    "numbered": "1\tAnna\tB-PER\n2\twent\tO\n\n" * 2,
     "no dev": "Anna\tB-PER\n",
 }
 

@@ -73,6 +73,9 @@ CORPORA: dict[str, str] = {
     "expected a word in the first column; found nothing before the tag {tag}": (
         "第一列应为词；标签 {tag} 前面什么也没有"
     ),
+    "the first column numbers the words; expected a word and its tag a line, the word first": (
+        "第一列是词的编号；应为每行一个词和它的标签，词在第一列"
+    ),
     "unknown tag {tag} in the last column; expected O, or a letter of the scheme, a hyphen and a type, such as "
     "B-PER ({hint})": "最后一列的标签 {tag} 无法识别；应为 O，或方案字母、连字符加类型，如 B-PER（{hint}）",
     "unknown tag {tag} in the last column; expected O, or a letter of the scheme, a hyphen and a type, such as B-PER": (
