@@ -1,4 +1,5 @@
-"""What the columns of a file tell that no line tells alone: whether the first one numbers the words."""
+"""What the columns of a file tell that no line tells alone: whether the first one numbers the words, and which lines
+lack one."""
 
 import re
 from collections import Counter
@@ -14,9 +15,12 @@ class Columns:
 
     def __init__(self) -> None:
         self.widths: Counter[int] = Counter()
+        self.first: dict[tuple[int, str], int] = {}  # line, by the number of its columns and its tag
 
-    def see(self, line: str) -> None:
-        self.widths[_width(line)] += 1
+    def see(self, line: str, tag: str, number: int) -> None:
+        width = _width(line)
+        self.widths[width] += 1
+        self.first.setdefault((width, tag), number)
 
     @property
     def usual(self) -> int:
@@ -31,6 +35,30 @@ class Columns:
             return False
         numbered = [words for words in sentences if _counts_up(words)]
         return len(numbered) >= NUMBERED * len(sentences) and sum(len(words) > 1 for words in numbered) > 1
+
+    def lacking(self) -> tuple[int, str] | None:
+        """The first line whose tag is that of another column, as its own column is missing, and this in words.
+
+        The line is shorter than most, and its type is none of theirs. That a line is shorter is not enough: a file put
+        together of several has such lines, too.
+        """
+        usual = self.usual
+        types = {tag[2:] for width, tag in self.first if width >= usual} | {""}
+        for (width, tag), line in self.first.items():
+            if width < usual and tag[2:] not in types:
+                what = f"{width} columns here, where most lines have {usual}, none of which has the type {tag[2:]}"
+                return line, f"{what}; is the column of the tags missing?"
+        return None
+
+    def uneven(self) -> str | None:
+        """Which lines have another number of columns than most, in words."""
+        usual = self.usual
+        others = [(line, width) for (width, _), line in self.first.items() if width != usual]
+        if not others:
+            return None
+        line, width = min(others)
+        what = f"line {line} is the first with {width} columns, where most have {usual}"
+        return f"{what}; the first is read as the word, the last as its tag"
 
 
 def _width(line: str) -> int:

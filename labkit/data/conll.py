@@ -64,6 +64,10 @@ def read(path: Path, shown: str) -> Part:
     if columns.number_words([sentence.words for sentence in part.sentences]):
         what = "the first column numbers the words; expected a word and its tag a line, the word first"
         raise part.error(part.sentences[0].line, what)
+    if lacking := columns.lacking():
+        raise part.error(*lacking)
+    if uneven := columns.uneven():
+        part.notes.append(f"{shown}: {uneven}.")
     _note_oddities(part, data)
     return part
 
@@ -111,7 +115,7 @@ class _Reader:
         except ValueError as problem:
             raise self.part.error(number, str(problem)) from None
         if found is not _BLANK:
-            self.columns.see(line)
+            self.columns.see(line, found[1], number)
         return found
 
     def _note_skipped(self) -> None:

@@ -197,6 +197,42 @@ def test_numbers_may_be_words(tmp_path: Path, text: str) -> None:
     assert with_dev(tmp_path, text).train
 
 
+FOUR = "-DOCSTART- -X- O\n\n" + "EU NNP B-NP B-ORG\nleft VBD B-VP O \n\n" * 2 + "Ann NNP B-NP B-PER\nran VBD B-VP O\n\n"
+
+
+def test_a_sentence_without_the_column_of_tags_is_an_error_where_it_begins(tmp_path: Path) -> None:
+    lacking = FOUR + "Ann NNP B-NP B-PER\n\nso RB O\nBen NNP B-NP\nran VBD B-VP\n\n"
+    with pytest.raises(ValueError, match=r"train\.txt:15: 3 columns here, where most lines have 4.* the type NP; is"):
+        with_dev(tmp_path, lacking)
+
+
+@pytest.mark.parametrize(
+    ("more", "note"),
+    [
+        ("Ben B-PER\n", "line 12 is the first with 2 columns, where most have 4"),
+        ("so O\n\nUN NNP B-NP of B-ORG\n", "line 12 is the first with 2 columns"),
+        ("New York NNP B-NP B-LOC\n", "line 12 is the first with 5 columns"),
+        ("Ann  NNP\tB-NP\tB-PER\n", "line 12 is the first with 3 columns"),
+    ],
+)
+def test_other_lines_of_more_or_fewer_columns_are_told(tmp_path: Path, more: str, note: str) -> None:
+    (found,) = [note for note in with_dev(tmp_path, FOUR + more).notes if "where most have" in note]
+    assert note in found
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "Ann   NNP B-NP  B-PER\n \n",
+        "Ann\tNNP\tB-NP\tB-PER \t\n",
+        "Ann\t\t\tB-PER\n\n-DOCSTART- O\n",
+        "# id 7\nNew York\tNNP\tB-NP\tB-LOC\n",
+    ],
+)
+def test_as_many_columns_are_no_note(tmp_path: Path, more: str) -> None:
+    assert not [note for note in with_dev(tmp_path, FOUR + more).notes if "where most have" in note]
+
+
 def test_an_illegal_sequence_in_dev_names_dev(tmp_path: Path) -> None:
     place = folder(tmp_path / "mine", train=BIO * 3, dev="a\tO\nb\tI-PER\n")
     with pytest.raises(ValueError, match=r"dev\.txt:2: illegal tag sequence: I-PER after O.*repair"):

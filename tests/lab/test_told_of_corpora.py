@@ -80,6 +80,7 @@ BAD = {
     "not begun at the start": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "b\tE-PER\n",
     "another scheme": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "b\tW-PER\n",
     "numbered": "1\tAnna\tB-PER\n2\twent\tO\n\n" * 2,
+    "no column of tags": "Anna x B-NP B-PER\nran x O O\n\n" * 2 + "Anna x B-NP\n",
     "no dev": "Anna\tB-PER\n",
 }
 
@@ -128,12 +129,12 @@ def test_what_is_wrong_with_a_folder_is_told(tmp_path, files):
 
 def test_all_notes_on_words_and_their_tags_are_told(tmp_path):
     train = f"-DOCSTART- O\n\n# one\n{GOOD}# two\nx\tI-PER\n\n" + "long\tO\n" * 1001 + "\na\ufeffb\tO\n\n"
-    train += "-DOCSTART- O\n\nc\ufeff\tO\n\n"
+    train += "-DOCSTART- O\n\nc\ufeff\tO\nd\t\tO\n\n"
     dev = "-DOCSTART- O\n\n# one\nAnna\tO\n\na\ufeff\tO\n\n"
     place = corpus(tmp_path / "mine", train_txt=train, dev_txt=dev, test_txt=GOOD, test_docx="")
     notes = read_corpus(place, repair=True).notes
     alone = read_corpus(corpus(tmp_path / "alone", train_txt=GOOD + "x\tB-LOC\n\ny\tB-ORG\n\n")).notes
-    kinds = ("not read", "DOCSTART- lines", "DOCSTART- line ", "comment lines", "comment line ", "longest")
+    kinds = ("not read", "DOCSTART- lines", "DOCSTART- line ", "comment lines", "comment line ", "longest", "3 columns")
     for kind in (*kinds, "order marks", "order mark ", "mended", "flatter", "holds no entity"):
         assert any(kind in note for note in notes), kind
     assert "split off for dev" in alone[0]

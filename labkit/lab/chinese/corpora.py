@@ -24,6 +24,10 @@ CORPORA: dict[str, str] = {
     "{file}: {count} byte order mark inside the text kept as part of words, the first on line {line}.": (
         "{file}：正文中有 {count} 个字节顺序标记，作为词的一部分保留，在第 {line} 行。"
     ),
+    "{file}: line {line} is the first with {count} columns, where most have {usual}; the first is read as the word, "
+    "the last as its tag.": (
+        "{file}：从第 {line} 行起有的行是 {count} 列，而多数行是 {usual} 列；第一列读作词，最后一列读作标签。"
+    ),
     "{file} has no column {column}: it is not scored, but its entities can be predicted.": (
         "{file} 没有 {column} 列：不参与评分，但可以预测其中的实体。"
     ),
@@ -76,6 +80,8 @@ CORPORA: dict[str, str] = {
     "the first column numbers the words; expected a word and its tag a line, the word first": (
         "第一列是词的编号；应为每行一个词和它的标签，词在第一列"
     ),
+    "{count} columns here, where most lines have {usual}, none of which has the type {type}; is the column of the tags "
+    "missing?": "这里有 {count} 列，而多数行有 {usual} 列，其中没有 {type} 类型；是不是缺了标签列？",
     "unknown tag {tag} in the last column; expected O, or a letter of the scheme, a hyphen and a type, such as "
     "B-PER ({hint})": "最后一列的标签 {tag} 无法识别；应为 O，或方案字母、连字符加类型，如 B-PER（{hint}）",
     "unknown tag {tag} in the last column; expected O, or a letter of the scheme, a hyphen and a type, such as B-PER": (
