@@ -1,7 +1,8 @@
 """One CoNLL-style file: a word a line, its tag in the last column, blank lines between sentences.
 
-Lines end with LF or CRLF only: U+2028 and its like are part of a word. Columns are separated by tabs where a line has
-one, else by spaces; any other white space belongs to the word, since a full-width space is a word in Chinese corpora.
+Lines end with LF, CRLF or CR, each as it comes: U+2028 and its like are part of a word. Columns are separated by tabs
+where a line has one, else by spaces; any other white space belongs to the word, since a full-width space is a word in
+Chinese corpora.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ LONG_SENTENCE = 1000  # words; no writer writes such sentences, files without bl
 BLOCK = 2**20  # bytes that are decoded and cut into lines at a time
 
 _MARK = "\ufeff".encode()  # the byte order mark
+_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line itself
 _BLANK = ("", "blank")
 _DOCUMENT = ("", "document")
 
@@ -181,7 +183,10 @@ def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _checked(data: bytes, shown: str) -> bytes:
-    """The text in UTF-8, its lines ended by LF or CRLF, without the mark before it."""
+    """The text in UTF-8, its lines ended by LF or CRLF, without the mark before it.
+
+    A single LF at the end, as an editor adds it, would else make one line of a text whose lines end in CR.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise _error(shown, 1, "the file is in UTF-16; expected UTF-8, so save it as UTF-8")
     for start, block in _blocks(data):
@@ -194,7 +199,9 @@ def _checked(data: bytes, shown: str) -> bytes:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise _error(shown, line, "a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
     data = data.removeprefix(_MARK)
-    return data if b"\n" in data else data.replace(b"\r", b"\n")
+    if data.count(b"\r") > data.count(b"\r\n"):
+        return _CR.sub(b"\n", data)
+    return data
 
 
 def _encoding_advice(data: bytes, offset: int) -> str:
