@@ -21,6 +21,7 @@ BLOCK = 2**20  # bytes that are decoded and cut into lines at a time
 
 _MARK = "\ufeff".encode()  # the byte order mark
 _CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line itself
+_JSON = "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences"
 _BLANK = ("", "blank")
 _DOCUMENT = ("", "document")
 
@@ -115,7 +116,8 @@ class _Reader:
         try:
             found = self.known[line] = _split(line)
         except ValueError as problem:
-            raise self.part.error(number, str(problem)) from None
+            is_json = not self.columns.widths and line.lstrip()[:1] in ("{", "[")  # else these are words, too
+            raise self.part.error(number, _JSON if is_json else str(problem)) from None
         if found is not _BLANK:
             self.columns.see(line, found[1], number)
         return found

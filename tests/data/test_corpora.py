@@ -117,6 +117,13 @@ BAD_FORM = {
     "an empty word before a tab": ("a\tO\n\tO\n", 2, "expected a word"),
     "an empty word before a space": ("a O\n  O\n", 2, "expected a word"),
     "a full-width space between word and tag": ("我\u3000O\n", 1, r"'我\\u3000O'"),
+    "JSON lines": (
+        '\n{"words": ["EU", "won"], "tags": ["B-ORG", "O"]}\n',
+        2,
+        "JSON, which is not read; expected lines",
+    ),
+    "JSON over several lines": ('[\n  {"text": "EU"}\n]\n', 1, "JSON, which is not read"),
+    "brackets as words, then a word without a tag": ("[ O\n{\n", 2, "one column: '{'"),
     "an unknown prefix": ("a\tO\nb\tX-PER\n", 2, "unknown tag 'X-PER'"),
     "tags without prefixes": ("a\tO\nb\tPER\n", 2, "unknown tag 'PER'"),
     "a tag of small letters": ("a\tO\nb\tb-PER\n", 2, "capital"),

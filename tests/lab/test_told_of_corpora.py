@@ -81,6 +81,7 @@ BAD = {
     "another scheme": "a\tB-PER\nb\tE-PER\n\nc\tS-PER\n\n" * 9 + "b\tW-PER\n",
     "numbered": "1\tAnna\tB-PER\n2\twent\tO\n\n" * 2,
     "no column of tags": "Anna x B-NP B-PER\nran x O O\n\n" * 2 + "Anna x B-NP\n",
+    "json": '{"text": "Anna"}\n',
     "no dev": "Anna\tB-PER\n",
 }
 

@@ -69,6 +69,9 @@ CORPORA: dict[str, str] = {
     "no sentences here; expected lines of a word and its tag, blank lines between sentences": (
         "这里没有句子；应为每行一个词和它的标签，句子之间空一行"
     ),
+    "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences": (
+        "这看起来是 JSON，不能读取；应为每行一个词和它的标签，句子之间空一行"
+    ),
     "expected a word and its tag, separated by a tab or a space; found {what}: {text}": (
         "应为一个词和它的标签，用制表符或空格分隔；这里{what}：{text}"
     ),
