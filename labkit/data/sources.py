@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
@@ -10,13 +11,15 @@ from pathlib import Path
 from labkit import folders
 from labkit.data.pins import CORPORA
 
-# File names, up to the first dot and without regard to capitals, and the part they hold.
+# File names, up to the first dot and without regard to capitals, and the part they hold; or the endings of such names
+# as `eng.testa` of CoNLL-2003, in a folder without a file called train.
 _ROLES = {
     "train": "train",
-    **dict.fromkeys(("dev", "valid", "validation", "val", "testa"), "dev"),
+    **dict.fromkeys(("dev", "devel", "development", "valid", "validate", "validation", "val", "testa"), "dev"),
     **dict.fromkeys(("test", "testb"), "test"),
 }
-_ENDINGS = {"", ".txt", ".conll", ".bio", ".tsv", ".iob", ".iob2", ".bioes", ".bmes", ".bilou", ".ner", ".tags", ".csv"}
+_LIKE_A_PART = re.compile("train|(?<![a-z])(dev|val|test|eval)", re.IGNORECASE)
+_ENDINGS = {"", "txt", "conll", "bio", "tsv", "iob", "iob2", "bioes", "bmes", "bilou", "ner", "tags", "csv"}
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,26 @@ def corpus_menu() -> list[str]:
 
 def _is_corpus(folder: Path) -> bool:
     try:
-        return not folder.name.startswith(".") and any(_role(path) == "train" for path in folder.iterdir())
+        return not folder.name.startswith(".") and "train" in _roles(folder).values()
     except OSError:  # a file, or a folder that may not be read
         return False
 
 
-def _role(path: Path) -> str | None:
-    """The part that a file holds by its name, or None."""
-    if path.suffix.lower() not in _ENDINGS or not path.is_file():
-        return None
-    return _ROLES.get(path.name.split(".")[0].lower())
+def _roles(folder: Path) -> dict[Path, str | None]:
+    """The part that each file of a corpus's ending holds by its name, or None, in the order of their names."""
+    files = [path for path in sorted(folder.iterdir()) if _ending(path) in {*_ENDINGS, *_ROLES} and path.is_file()]
+    named = {path: _ROLES.get(_stem(path)) if _ending(path) in _ENDINGS else None for path in files}
+    if "train" in named.values():
+        return named
+    return {path: role or _ROLES.get(_ending(path)) for path, role in named.items()}
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0].lower()
+
+
+def _ending(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")
 
 
 def find_corpus(path_or_name: str | Path) -> Source:
@@ -100,8 +113,8 @@ def _locate(wanted: str) -> tuple[Path, str]:
 
 def _files_of(folder: Path, shown: str) -> tuple[dict[str, tuple[Path, str]], tuple[str, ...]]:
     files: dict[str, tuple[Path, str]] = {}
-    for path in sorted(folder.iterdir()):
-        role = _role(path)
+    roles = _roles(folder)
+    for path, role in roles.items():
         if role in files:
             first = files[role][0].name
             raise ValueError(
@@ -109,17 +122,21 @@ def _files_of(folder: Path, shown: str) -> tuple[dict[str, tuple[Path, str]], tu
             )
         if role:
             files[role] = path, f"{shown.rstrip('/')}/{path.name}"
-    unread = [path.name for path in sorted(folder.iterdir()) if _looks_like_a_part(path)]
     if "train" not in files:
-        endings = ", ".join(sorted(_ENDINGS - {""}))
+        endings = ", ".join(f".{ending}" for ending in sorted(_ENDINGS - {""}))
         raise ValueError(
             f"{shown}: no train file; expected a file called train with one of the endings {endings}, or none"
         )
-    return files, tuple(f"{shown}/{name} was not read: its ending is not one of a corpus file." for name in unread)
+    return files, tuple(f"{shown}/{name} was not read: {why}." for name, why in _unread(folder, roles))
 
 
-def _looks_like_a_part(path: Path) -> bool:
-    return path.is_file() and _role(path) is None and path.name.split(".")[0].lower() in _ROLES
+def _unread(folder: Path, roles: Mapping[Path, str | None]) -> Iterator[tuple[str, str]]:
+    """The files that look like a part, and why they are none."""
+    for path in sorted(folder.iterdir()):
+        if path not in roles and _stem(path) in _ROLES and path.is_file():
+            yield path.name, "its ending is not one of a corpus file"
+        elif path in roles and not roles[path] and _LIKE_A_PART.search(path.name):
+            yield path.name, "its name is not that of a part, such as train, dev or test"
 
 
 def _sha256(path: Path, shown: str) -> str:

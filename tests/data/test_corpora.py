@@ -297,6 +297,11 @@ def test_a_tag_that_train_lacks_is_an_error_though_its_type_is_known(tmp_path: P
         (["Train.TSV", "Validation.tsv", "TEST.tsv"], (3, 3, 3)),
         (["train.char.bmes", "testa.iob2", "testb.bio"], (3, 3, 3)),
         (["train.txt", "test.txt", "README.md", "types.txt"], (2, 1, 3)),
+        (["train.txt", "devel.txt"], (3, 3, 0)),
+        (["train.txt", "development.conll", "test"], (3, 3, 3)),
+        (["train.txt", "validate.tsv"], (3, 3, 0)),
+        (["eng.train", "eng.testa", "eng.testb", "eng.raw"], (3, 3, 3)),
+        (["mine.train", "dev.txt", "MINE.TEST"], (3, 3, 3)),
     ],
 )
 def test_parts_are_found_by_name(tmp_path: Path, names: list[str], expected: tuple[int, int, int]) -> None:
@@ -324,6 +329,23 @@ def test_a_part_with_an_unknown_ending_is_told_not_dropped_in_silence(tmp_path: 
     assert any("test.json was not read" in note for note in read_corpus(place).notes)
 
 
+@pytest.mark.parametrize(
+    "name", ["test_a.txt", "dev_data.txt", "eval.conll", "my_train.txt", "eng.testb", "wnut17test"]
+)
+def test_a_file_that_may_be_meant_as_a_part_is_told_not_dropped_in_silence(tmp_path: Path, name: str) -> None:
+    place = folder(tmp_path / "mine", train=BIO, dev="so\tO\n", types="PER", latest="x")
+    (place / name).write_text(BIO)
+    (note,) = [note for note in read_corpus(place).notes if "was not read" in note]
+    assert note.startswith(f"{place}/{name} was not read: its name is not that of a part, such as train, dev or test")
+
+
+def test_two_files_named_by_their_endings_for_one_part_are_an_error(tmp_path: Path) -> None:
+    for name in ("eng.train", "deu.train"):
+        (tmp_path / name).write_text(BIO)
+    with pytest.raises(ValueError, match=r"deu\.train and eng\.train may be the train part"):
+        read_corpus(tmp_path)
+
+
 def test_a_file_that_is_no_corpus_at_all_is_an_error(home: Path) -> None:
     with pytest.raises(ValueError, match=r"'nowhere' is no file, no folder.*the menu has wnut16, msra"):
         read_corpus("nowhere")
@@ -339,9 +361,11 @@ def test_a_folder_dropped_into_data_is_in_the_menu_and_read_by_its_name(home: Pa
     folder(home / "data" / "mine", train=BIO, dev="so\tO\n")
     folder(home / "data" / ".hidden", train=BIO)
     folder(home / "data" / "encoders", vocab="x")
+    folder(home / "data" / "conll2003")
+    (home / "data" / "conll2003" / "eng.train").write_text(BIO)
     folder(home / "mine", train="unlike the menu's\tO\n")
     (home / "data" / "loose.txt").write_text(BIO)
-    assert corpus_menu() == ["wnut16", "msra", "mine"]
+    assert corpus_menu() == ["wnut16", "msra", "conll2003", "mine"]
     corpus = read_corpus("mine")
     assert (corpus.name, len(corpus.train)) == ("mine", 3)
 

@@ -56,6 +56,9 @@ CORPORA: dict[str, str] = {
     "train": "训练集",
     "test": "测试集",
     "{file} was not read: its ending is not one of a corpus file.": "没有读取 {file}：扩展名不是语料文件的。",
+    "{file} was not read: its name is not that of a part, such as train, dev or test.": (
+        "没有读取 {file}：文件名不是语料各部分的名称，如 train、dev、test。"
+    ),
     "{count} sentences are longer than a window and were cut, at punctuation where there is any.": (
         "有 {count} 句超过窗口长度，已切开，尽量在标点处。"
     ),
