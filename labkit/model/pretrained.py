@@ -31,12 +31,23 @@ def load_encoder(place: Path) -> Any:
     except pickle.UnpicklingError:
         what = "pytorch_model.bin holds more than tensors, or is damaged, and is not loaded"
         raise ValueError(f"encoder folder {str(place)!r}: its {what}; look for the encoder as safetensors") from None
-    # The pooler is taken off anyway. Tables of fixed positions are computed, and older folders are without them.
-    lacking = sorted(name for name in told["missing_keys"] if "pooler" not in name and "position" not in name)
+    # The pooler is taken off anyway.
+    lacking = sorted(name for name in told["missing_keys"] if "pooler" not in name and not _is_computed(encoder, name))
     if lacking:
         what = f"lacks {len(lacking)} of the encoder's weights, such as {lacking[0]}"
         raise ValueError(f"encoder folder {str(place)!r} {what}; is it of the model that its config.json names?")
     return encoder
+
+
+def _is_computed(encoder: Any, name: str) -> bool:
+    """Whether these are numbers of positions, or a table of sines for them: both are computed, and older folders are
+    without them. RoFormer has a module for such a table, DistilBERT and XLM have it where the config says so."""
+    if "position" not in name:
+        return False
+    module = encoder.get_submodule(name.rpartition(".")[0])
+    sines = ("sinusoidal_pos_embds", "sinusoidal_embeddings")
+    by_config = any(getattr(encoder.config, each, False) for each in sines)
+    return by_config or "Sinusoidal" in type(module).__name__ or name in dict(encoder.named_buffers())
 
 
 def load_tokenizer(place: Path) -> Any:
