@@ -62,6 +62,6 @@ def longest_window(pretrained: Any) -> int:
     positions: int | None = getattr(pretrained.config, "max_position_embeddings", None)
     if not positions or positions < 0:
         return sys.maxsize
-    if pretrained.config.model_type in ("roberta", "camembert", "xlm-roberta", "longformer"):
-        positions -= 1 + pretrained.config.pad_token_id  # positions start behind the padding's
-    return positions
+    table = getattr(getattr(pretrained, "embeddings", None), "position_embeddings", None)
+    padding = getattr(table, "padding_idx", None)
+    return positions if padding is None else positions - 1 - padding  # as in RoBERTa, they start behind the padding's

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, BertConfig, DistilBertConfig, RoFormerConfig
+from transformers import AutoModel, BertConfig, DistilBertConfig, MPNetConfig, RobertaConfig, RoFormerConfig
 
-from labkit.model.pretrained import load_encoder
+from labkit.model.pretrained import load_encoder, longest_window
 
 SIZES = {"vocab_size": 12, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 DISTIL = {"vocab_size": 12, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
@@ -47,3 +47,21 @@ def test_tables_of_sines_that_are_not_there_are_computed(tmp_path, config, part)
     lacking = load_encoder(without(place, part)).state_dict()
     assert whole.keys() == lacking.keys()
     assert all(torch.equal(whole[name], lacking[name]) for name in whole)
+
+
+@pytest.mark.parametrize(
+    ("config", "longest"),
+    [
+        (BERT, 16),
+        (DistilBertConfig(max_position_embeddings=16, **DISTIL), 16),
+        (RobertaConfig(max_position_embeddings=16, pad_token_id=1, **SIZES), 14),
+        (MPNetConfig(max_position_embeddings=16, pad_token_id=1, **SIZES), 14),
+    ],
+    ids=lambda value: getattr(value, "model_type", None),
+)
+def test_the_longest_window_is_as_long_as_an_encoder_has_positions(config, longest):
+    encoder = AutoModel.from_config(config)
+    assert longest_window(encoder) == longest
+    assert encoder(torch.full((1, longest), 7)).last_hidden_state.shape == (1, longest, 8)
+    with pytest.raises((IndexError, RuntimeError)):
+        encoder(torch.full((1, longest + 1), 7))
