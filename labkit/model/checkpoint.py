@@ -82,7 +82,13 @@ class TrainedTagger:
     def _windows(self, sentences: Sequence[Sequence[str]]) -> Windows:
         if any(not words for words in sentences):
             raise ValueError("a sentence without words cannot be tagged; leave it out")
-        return self.encoder.encode([Sentence(tuple(words), ()) for words in sentences])
+        windows = self.encoder.encode([Sentence(tuple(words), ()) for words in sentences])
+        rows = self.model.encoder.get_input_embeddings().num_embeddings
+        if (largest := int(windows.pieces.max(initial=0))) >= rows:
+            piece = self.encoder.tokenizer.convert_ids_to_tokens(largest)
+            what = f"the encoder has no vector for the piece {piece!r} (number {largest} of {rows})"
+            raise ValueError(f"{what}; its tokenizer is that of another model")
+        return windows
 
     def _decoded(self, windows: Windows) -> Iterator[tuple[Any, Batch, torch.Tensor, list[int]]]:
         """Batch by batch: its words' places in the text, the batch, its scores, and its words' tag numbers."""

@@ -178,7 +178,8 @@ def open_workshop(
     dev, test = (limited(getattr(corpus, part), config.limit_of(part), SCORED_SEED) for part in ("dev", "test"))
     pieces = np.bincount(train.pieces, minlength=encoder.padding + 1)
     pieces[encoder.padding] = 1  # read beside every short sentence
-    _check_pieces(config.encoder, len(pieces), len(pretrained.model.get_input_embeddings().weight))
+    largest = max(int(part.pieces.max(initial=encoder.padding)) for part in (train, dev, test))
+    _check_pieces(config.encoder, largest, len(pretrained.model.get_input_embeddings().weight))
     keep_live(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
     torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
     tagger = new_tagger(pretrained.model, corpus.tags, config.as_dict())
@@ -200,11 +201,11 @@ def open_workshop(
     )  # fmt: skip
 
 
-def _check_pieces(encoder: str, pieces: int, rows: int) -> None:
-    if pieces > rows:
+def _check_pieces(encoder: str, largest: int, rows: int) -> None:
+    if largest >= rows:
         raise ValueError(
             f"the tokenizer of {encoder!r} has pieces that the encoder has no vector for"
-            f" (number {pieces - 1} of {rows}); do both belong to one model?"
+            f" (number {largest} of {rows}); do both belong to one model?"
         )
 
 

@@ -12,6 +12,7 @@ from labkit.data.windows import notes_on
 from labkit.lab import language
 from labkit.lab.language import retold
 from labkit.training.failures import failure_of
+from labkit.training.workshop import _check_pieces
 from tests.lab.test_language import english_in
 
 GOOD = "Anna\tB-PER\nSmith\tI-PER\nwent\tO\n\nBen\tB-PER\nLee\tI-PER\nran\tO\n\n" * 9
@@ -176,6 +177,14 @@ def test_what_is_wrong_with_an_encoder_is_told(tmp_path, files):
     with pytest.raises(ValueError, match="mine") as raised:
         locate_encoder(str(place))
     assert english_left(str(raised.value)) == []
+
+
+def test_that_a_tokenizer_is_of_another_model_is_told(tiny_encoder):
+    with pytest.raises(ValueError, match="no vector") as raised:
+        _check_pieces(str(tiny_encoder), 12, 12)
+    assert english_left(str(raised.value)) == []
+    what = "the encoder has no vector for the piece '甲' (number 12 of 12); its tokenizer is that of another model"
+    assert english_left(what) == []
 
 
 @pytest.mark.parametrize("name", ["a b", "someone/else"])

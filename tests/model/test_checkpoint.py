@@ -45,6 +45,17 @@ def test_a_loaded_tagger_tags_every_word_of_sentences_of_any_length(saved):
         tagger.predict([[]])
 
 
+def test_a_piece_without_a_vector_is_told_in_words(saved):
+    _, folder = saved
+    tagger = load_tagger(folder)
+    tagger.encoder.tokenizer.add_tokens(["zurich"])
+    rows = tagger.model.encoder.config.vocab_size
+    for predict in (tagger.predict, tagger.predict_with_confidence):
+        with pytest.raises(ValueError, match=rf"no vector for the piece 'zurich' \(number {rows} of {rows}\)"):
+            predict([["anna", "zurich"]])
+    assert tagger.predict([["anna", "went"]])
+
+
 def test_tags_with_confidence_are_the_same_tags_and_every_word_has_its_probabilities(saved):
     _, folder = saved
     tagger = load_tagger(folder)

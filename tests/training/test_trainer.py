@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModel
+from transformers import AutoModel, AutoTokenizer
 
 from labkit.config import RunConfig
 from labkit.data.batching import epoch_batches
@@ -273,6 +273,22 @@ def test_a_tokenizer_that_belongs_to_another_model_is_told(config, tmp_path):
     last = list(train(config.replace(encoder=str(folder))))[-1]
     assert last.state == "failed"
     assert "has pieces that the encoder has no vector for" in last.reason
+
+
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_a_piece_without_a_vector_is_told_before_training_though_it_is_in_no_training_sentence(config, tmp_path, part):
+    tokenizer = AutoTokenizer.from_pretrained(config.encoder)
+    tokenizer.add_tokens(["zurich"])
+    folder = shutil.copytree(config.encoder, tmp_path / "more")
+    tokenizer.save_pretrained(folder)
+    corpus = shutil.copytree(config.corpus, tmp_path / "corpus")
+    config = config.replace(encoder=str(folder), corpus=str(corpus))
+    assert list(train(config.replace(epochs=1)))[-1].state == "completed"  # what no sentence has may lack
+    with (corpus / f"{part}.txt").open("a") as file:
+        file.write("\n\nzurich\tB-LOC\n")
+    events = list(train(config))
+    assert "has pieces that the encoder has no vector for" in events[-1].reason
+    assert not any(isinstance(event, StepDone) for event in events)
 
 
 def test_running_out_of_memory_by_a_token_budget_advises_a_smaller_one(config, monkeypatch):
