@@ -67,6 +67,7 @@ class _Pieces(NamedTuple):
     shortened: Array  # (words,) bool
     unreadable: Array  # (words,) bool
     marked: Array  # (words,) bool, true where the first piece is but the mark of a space
+    unknown: Array  # (words,) bool, true where there is nothing behind such a mark but the unknown piece
 
 
 class Encoder:
@@ -170,7 +171,11 @@ class Encoder:
         kept = np.full(starts[-1], self.unknown, np.int32)
         taken = np.minimum(counts, self.room)
         kept[ragged(starts[:-1], taken)] = pieces[ragged(begins, taken)]
-        return _Pieces(kept, starts, shortened, unreadable, marked & ~unspaced & (taken > 1))
+        marked = marked & ~unspaced & (taken > 1)
+        said_nothing = kept == self.unknown
+        said_nothing[starts[:-1][marked]] = True
+        unknown = np.logical_and.reduceat(said_nothing, starts[:-1]) & ~unreadable
+        return _Pieces(kept, starts, shortened, unreadable, marked, unknown)
 
     def _marked(self, words: list[str], pieces: Array, counts: Array) -> Array:
         """Whether a word's first piece is only the mark of a space, and more follow, (words,) bool.
@@ -209,8 +214,8 @@ class Encoder:
             pieces[piece_starts[:-1] + place] = mark
         for place, mark in enumerate(reversed(self.after), 1):
             pieces[piece_starts[1:] - place] = mark
-        told = (np.bincount(owner[of[words]], minlength=len(sentence)) for of in (known.shortened, known.unreadable))
-        shortened, unreadable = (each.astype(np.int32) for each in told)
+        asked = (known.shortened, known.unreadable, known.unknown)
+        told = (np.bincount(owner[of[words]], minlength=len(sentence)).astype(np.int32) for of in asked)
         return Windows(
             pieces,
             piece_starts,
@@ -218,8 +223,7 @@ class Encoder:
             tags,
             word_starts,
             (first_sentence + sentence).astype(np.int32),
-            shortened,
-            unreadable,
+            *told,
         )
 
     def collate(self, windows: Windows) -> Batch:

@@ -9,6 +9,8 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+MANY = 0.1  # of the words; an encoder of the corpus's language knows all but a few in a hundred
+
 
 @dataclass(frozen=True)
 class Window:
@@ -39,6 +41,7 @@ class Windows(Sequence[Window]):
     sentence: Array  # (windows,) int32, the sentence's number; windows of one sentence follow each other
     shortened: Array  # (windows,) int32, words of which only the beginning has room
     unreadable: Array  # (windows,) int32, words that the tokenizer has no piece for
+    unknown: Array  # (windows,) int32, words of which it has the piece for what is unknown alone
 
     def __len__(self) -> int:
         return len(self.sentence)
@@ -108,6 +111,7 @@ class Windows(Sequence[Window]):
             sentence=self.sentence[chosen],
             shortened=self.shortened[chosen],
             unreadable=self.unreadable[chosen],
+            unknown=self.unknown[chosen],
         )
 
 
@@ -123,6 +127,10 @@ def notes_on(*parts: Windows) -> list[str]:
         told.append(f"{shortened} words are longer than a whole window; their ends are not read.")
     if unreadable:
         told.append(f"{unreadable} words have no piece in this tokenizer and are read as unknown.")
+    words, unknown = sum(part.words for part in parts), sum(int(part.unknown.sum()) for part in parts)
+    if unknown and unknown >= MANY * words:
+        what = f"{unknown / words:.0%} of the words are unknown to this encoder, which reads them all alike"
+        told.append(f"{what}; choose one that was trained on this language and script.")
     return told
 
 

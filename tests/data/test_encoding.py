@@ -173,6 +173,23 @@ def test_a_word_without_pieces_is_read_as_unknown_and_told(encoder):
     assert "1 words have no piece" in notes_on(windows)[0]
 
 
+def test_a_tenth_of_words_that_nobody_can_tell_apart_is_told(encoder):
+    known, unknown = sentence(*["anna"] * 9), sentence("北")
+    told = "10% of the words are unknown to this encoder, which reads them all alike"
+    (note,) = notes_on(encoder.encode([known, unknown]))
+    assert note.startswith(told)
+    assert notes_on(encoder.encode([known, sentence("anna", "x", "北")])) == []
+    parts = encoder.encode([known, sentence(*"中北")]), encoder.encode([known])
+    assert notes_on(*parts)[0].startswith(told)
+    assert notes_on(parts[0][1:])[0].startswith("100%")
+
+
+def test_a_space_before_an_unknown_word_makes_it_no_more_known():
+    encoder = Encoder(of_letters(), TAGS, 10)
+    windows = encoder.encode([sentence("went", "ж", "жж", "wж", "中", "北", " ")])
+    assert windows.unknown.sum() == 3
+
+
 def test_a_word_longer_than_a_window_keeps_its_place(encoder):
     windows = encoder.encode([sentence("ab" * 40, "went")])
     (first, second) = windows

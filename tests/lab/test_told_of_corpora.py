@@ -162,10 +162,10 @@ def test_notes_on_windows_are_told(tiny_encoder):
     from labkit.data.corpora import Sentence
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
-    words = [("went",) * 40, ("ab" * 40,), ("\u200b",)]
+    words = [("went",) * 40, ("ab" * 40,), ("\u200b",), "中文中文中"]
     notes = notes_on(Encoder(tokenizer, ("O",), 16).encode([Sentence(each, ()) for each in words]))
-    assert len(notes) == 3
-    assert [english_left(note) for note in notes] == [[]] * 3
+    assert len(notes) == 4
+    assert [english_left(note) for note in notes] == [[]] * 4
     with pytest.raises(ValueError, match="max_pieces") as raised:
         Encoder(tokenizer, ("O",), 2)
     assert english_left(str(raised.value)) == []

@@ -68,6 +68,10 @@ CORPORA: dict[str, str] = {
     "{count} words have no piece in this tokenizer and are read as unknown.": (
         "有 {count} 个词在这个分词器中没有对应的词片，按未知词处理。"
     ),
+    "{share} of the words are unknown to this encoder, which reads them all alike; choose one that was trained on this "
+    "language and script.": (
+        "有 {share} 的词是这个编码器不认识的，读起来都一样；请换一个用这种语言和文字训练的编码器。"
+    ),
     # why a corpus cannot be read: its files
     "no sentences here; expected lines of a word and its tag, blank lines between sentences": (
         "这里没有句子；应为每行一个词和它的标签，句子之间空一行"
