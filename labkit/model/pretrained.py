@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
@@ -15,10 +16,11 @@ logging.disable_progress_bar()  # loading a local file needs none, and it would 
 def load_encoder(place: Path) -> Any:
     """The pretrained encoder of a folder: from safetensors, else from torch's file, of which tensors alone are read.
 
-    Raises ValueError for weights that hold more than tensors, and for those of another model: what they lack would
-    be random, and nobody would see.
+    Raises ValueError for a folder that cannot be read, for weights that hold more than tensors, and for those of
+    another model: what they lack would be random, and nobody would see.
     """
     safe = any(place.glob("model.safetensors*"))
+    _config(place)
     try:
         encoder, told = AutoModel.from_pretrained(
             place,
@@ -27,10 +29,20 @@ def load_encoder(place: Path) -> Any:
             weights_only=True,  # in the place of pickle's machine, which does whatever a file says
             dtype=torch.float32,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are told below, and by name
         )
     except pickle.UnpicklingError:
         what = "pytorch_model.bin holds more than tensors, or is damaged, and is not loaded"
         raise ValueError(f"encoder folder {str(place)!r}: its {what}; look for the encoder as safetensors") from None
+    except ValueError as error:  # of the model's own checks of its config
+        raise _unreadable(place, "config.json", error) from error
+    except (SafetensorError, OSError, EOFError, RuntimeError) as error:
+        if "memory" in str(error):
+            raise
+        raise _unreadable(place, "model.safetensors" if safe else "pytorch_model.bin", error) from error
+    for name, found, expected in sorted(told["mismatched_keys"]):
+        sizes = f"{name} has the shape {tuple(found)}, and {tuple(expected)} by its config.json"
+        raise ValueError(f"encoder folder {str(place)!r}: {sizes}; do both belong to one model?")
     # The pooler is taken off anyway.
     lacking = sorted(name for name in told["missing_keys"] if "pooler" not in name and not _is_computed(encoder, name))
     if lacking:
@@ -51,10 +63,29 @@ def _is_computed(encoder: Any, name: str) -> bool:
 
 
 def load_tokenizer(place: Path) -> Any:
-    """The folder's tokenizer; byte-level ones are told that words come apart, with a space before each."""
-    kind = AutoConfig.from_pretrained(place, trust_remote_code=False).model_type
+    """The folder's tokenizer; byte-level ones are told that words come apart, with a space before each.
+
+    Raises ValueError where it cannot be read.
+    """
+    kind = _config(place).model_type
     spaced = {"add_prefix_space": True} if kind in ("roberta", "longformer", "bart", "deberta", "gpt2") else {}
-    return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **spaced)
+    try:
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **spaced)
+    except Exception as error:  # KeyError, ImportError, or a bare Exception of the Rust library
+        raise _unreadable(place, "tokenizer", error) from error
+
+
+def _config(place: Path) -> Any:
+    try:
+        return AutoConfig.from_pretrained(place, trust_remote_code=False)
+    except Exception as error:  # of the kinds that check a value there are many
+        raise _unreadable(place, "config.json", error) from error
+
+
+def _unreadable(place: Path, what: str, error: Exception) -> ValueError:
+    first = next(iter(str(error).strip().splitlines()), "")
+    reason = f"{type(error).__name__}: {first}".rstrip(".: ")
+    return ValueError(f"encoder folder {str(place)!r}: its {what} cannot be read ({reason}); is it damaged?")
 
 
 def longest_window(pretrained: Any) -> int:

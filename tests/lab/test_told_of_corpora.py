@@ -179,6 +179,18 @@ def test_what_is_wrong_with_an_encoder_is_told(tmp_path, files):
     assert english_left(str(raised.value)) == []
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [
+        "its model.safetensors cannot be read (甲); is it damaged?",
+        "its tokenizer cannot be read (甲); is it damaged?",
+        "embeddings.LayerNorm.bias has the shape (32,), and (48,) by its config.json; do both belong to one model?",
+    ],
+)
+def test_what_cannot_be_read_of_an_encoder_is_told(problem):
+    assert set(english_left(f"encoder folder 'mine': {problem}")) <= {"embeddings", "bias"}
+
+
 def test_that_a_tokenizer_is_of_another_model_is_told(tiny_encoder):
     with pytest.raises(ValueError, match="no vector") as raised:
         _check_pieces(str(tiny_encoder), 12, 12)

@@ -1,11 +1,14 @@
 """Encoders from folders that lack something, or hold what nobody could read, and how long their windows may be."""
 
+import json
+import shutil
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, BertConfig, DistilBertConfig, MPNetConfig, RobertaConfig, RoFormerConfig
 
-from labkit.model.pretrained import load_encoder, longest_window
+from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 
 SIZES = {"vocab_size": 12, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 DISTIL = {"vocab_size": 12, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
@@ -65,3 +68,61 @@ def test_the_longest_window_is_as_long_as_an_encoder_has_positions(config, longe
     assert encoder(torch.full((1, longest), 7)).last_hidden_state.shape == (1, longest, 8)
     with pytest.raises((IndexError, RuntimeError)):
         encoder(torch.full((1, longest + 1), 7))
+
+
+def config_with(place, **changes):
+    path = place / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def cut(place, name):
+    data = (place / name).read_bytes()
+    (place / name).write_bytes(data[: len(data) // 2])
+
+
+def only_torch_file(place, share):
+    torch.save(load_file(place / "model.safetensors"), place / "pytorch_model.bin")
+    (place / "model.safetensors").unlink()
+    data = (place / "pytorch_model.bin").read_bytes()
+    (place / "pytorch_model.bin").write_bytes(data[: int(len(data) * share)])
+
+
+BROKEN = {
+    "weights cut off": (lambda place: cut(place, "model.safetensors"), r"its model\.safetensors cannot be read"),
+    "torch's file cut off": (lambda place: only_torch_file(place, 0.5), r"its pytorch_model\.bin cannot be read"),
+    "torch's file empty": (lambda place: only_torch_file(place, 0), r"its pytorch_model\.bin cannot be read"),
+    "another width": (
+        lambda place: config_with(place, hidden_size=48),
+        r"embeddings\.LayerNorm\.bias has the shape \(32,\), and \(48,\) by its config\.json",
+    ),
+    "heads that do not fit": (
+        lambda place: config_with(place, num_attention_heads=5),
+        r"its config\.json cannot be read \(ValueError: The hidden size",
+    ),
+    "no kind that is known": (lambda place: config_with(place, model_type="x"), r"its config\.json cannot be read"),
+    "a width that is no number": (
+        lambda place: config_with(place, hidden_size="x"),
+        r"its config\.json cannot be read",
+    ),
+    "tokenizer cut off": (lambda place: cut(place, "tokenizer.json"), "its tokenizer cannot be read"),
+    "not a tokenizer": (lambda place: (place / "tokenizer.json").write_text("{}"), "its tokenizer cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_of_an_encoder_is_told_with_its_folder(tiny_encoder, tmp_path, name):
+    damage, told = BROKEN[name]
+    place = shutil.copytree(tiny_encoder, tmp_path / "mine")
+    damage(place)
+    with pytest.raises(ValueError, match=rf"^encoder folder '{place}': {told}") as raised:
+        (load_encoder(place), load_tokenizer(place))
+    assert "\n" not in str(raised.value)
+
+
+def test_memory_that_runs_out_is_not_called_damage(tiny_encoder, monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(AutoModel, "from_pretrained", full)
+    with pytest.raises(RuntimeError, match="allocate"):
+        load_encoder(tiny_encoder)

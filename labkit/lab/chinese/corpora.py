@@ -173,6 +173,12 @@ CORPORA: dict[str, str] = {
     "the encoder as safetensors": (
         "编码器文件夹 {name}：其中的 pytorch_model.bin 含有张量以外的内容，或已损坏，不予加载；请改用 safetensors 格式"
     ),
+    "encoder folder {name}: its {file} cannot be read ({reason}); is it damaged?": (
+        "编码器文件夹 {name}：其中的 {file} 无法读取（{reason}）；是不是损坏了？"
+    ),
+    "tokenizer": "分词器",
+    "encoder folder {name}: {weight} has the shape {found}, and {expected} by its config.json; do both belong to one "
+    "model?": "编码器文件夹 {name}：{weight} 的形状是 {found}，按 config.json 应为 {expected}；两者同属一个模型吗？",
     "encoder folder {name} {problem}": "编码器文件夹 {name} {problem}",
     "encoder {name}, as the hub has it, {problem}": "Hub 上的编码器 {name} {problem}",
     "has no readable config.json with a model_type; expected a folder as save_pretrained writes it": (
