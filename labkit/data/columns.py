@@ -63,7 +63,9 @@ class Columns:
 
 def _width(line: str) -> int:
     text = line.rstrip(" \t\r")
-    return text.count("\t") + 1 if "\t" in text else sum(map(bool, text.split(" ")))
+    if "\t" in text or "  " not in text:
+        return text.count("\t" if "\t" in text else " ") + 1
+    return sum(map(bool, text.split(" ")))
 
 
 def _counts_up(words: Sequence[str]) -> bool:

@@ -201,7 +201,7 @@ def _checked(data: bytes, shown: str) -> bytes:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise _error(shown, line, "a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
     data = data.removeprefix(_MARK)
-    if data.count(b"\r") > data.count(b"\r\n"):
+    if b"\r" in data and data.count(b"\r") > data.count(b"\r\n"):
         return _CR.sub(b"\n", data)
     return data
 
