@@ -21,6 +21,10 @@ WITHOUT_TYPES = """answer => {
     return text.textContent;
 }"""
 
+SCROLLING = """() => [...document.querySelectorAll(".labkit-lab, .labkit-lab .widget-box")]
+  .filter(box => box.clientWidth && box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX === "auto")
+  .map(box => box.className)"""
+
 
 def test_the_lab_comes_up_whole_and_without_an_error_on_the_page(lab: LabPage) -> None:
     lab.show()
@@ -42,6 +46,7 @@ def test_the_lab_comes_up_whole_and_without_an_error_on_the_page(lab: LabPage) -
     assert "No run yet" in lab.status
     until(lambda: "12 steps" in lab.text("plan"), what="the plan of 2 epochs of 96 sentences")
     assert lab.picture(LIVE).width > 600
+    assert lab.page.evaluate(SCROLLING) == [], "a scrollbar where all has room"
     assert lab.page.problems == []
 
 
@@ -58,6 +63,9 @@ def test_sliders_are_set_by_keyboard_to_exact_values_and_any_value_can_be_typed(
     lab.notebook.slide("batch_size", 1)
     until(lambda: setting("batch_size") == 32, what="a batch size of 32")
     until(lambda: "6 steps" in lab.text("plan"), what="the plan for the larger batch")
+    lab.notebook.exact("batch_size").press("ArrowDown")
+    until(lambda: setting("batch_size") == 31, what="a batch size one smaller")
+    assert lab.notebook.exact("batch_size").input_value() == "31"
     lab.notebook.enter("encoder_rate", "2.5e-5")
     until(lambda: setting("encoder_rate") == 2.5e-5, what="the typed encoder rate")
     lab.notebook.enter("head_rate", "fast")
@@ -72,6 +80,11 @@ def test_advanced_settings_come_when_they_are_unfolded_and_can_be_set(lab: LabPa
     assert lab.page.locator(".labkit-clip_norm").count() == 0
     lab.page.locator(".labkit-advanced").get_by_text("Advanced").click()
     lab.page.locator(".labkit-seed").last.wait_for()
+    for name in ("decoder", "device", "mix_layers", "trackers", "seed"):
+        row = lab.page.locator(f".labkit-help-{name}")
+        row.locator("label:visible").first.hover()
+        assert row.get_attribute("title") == lab.notebook.ask(f"lab.controls.{name}.help")
+        assert row.locator("[title]").count() == 0
     lab.notebook.enter("clip_norm", "0.5")
     until(lambda: lab.notebook.ask("lab.controls.clip_norm.value") == 0.5, what="the typed norm")
     until(lambda: "Advanced (2 changed)" in lab.text("advanced"), what="dev_limit and this one are changed")
