@@ -2,8 +2,9 @@
 
 import shlex
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 from rich.console import Console
@@ -67,14 +68,22 @@ def folder_of(name: str) -> Path:
 def _read(plan: Plan, texts: Sequence[Path], spared: Path | None) -> Reading:
     own = read_plain(spared) if spared else []
     if texts:
-        return read(
-            sources(segmented={}, newspapers={}, plain={path.name: read_plain(path) for path in texts}), own, plan
-        )
+        plain = {name: read_plain(path) for name, path in _named(texts).items()}
+        return read(sources(segmented={}, newspapers={}, plain=plain), own, plan)
     missing = [name for name in PINNED if not assets.is_present(name)]
     if missing:
         fetch_assets(missing)
     found, tested = pinned_texts()
     return read(found, [*tested, *own], plan)
+
+
+def _named(texts: Sequence[Path]) -> dict[str, Path]:
+    """Each file by its name, or by its path where another has the same name. Raises ValueError for one given twice."""
+    for one, other in combinations(texts, 2):
+        if one.samefile(other):
+            raise ValueError(f"text {other} is given twice; give each file once")
+    names = Counter(path.name for path in texts)
+    return {path.name if names[path.name] == 1 else str(path): path for path in texts}
 
 
 class PretrainingProgress:

@@ -74,3 +74,18 @@ def test_too_little_text_is_told(
     (tmp_path / "short.txt").write_text("今天下雨。", encoding="utf-8")
     assert call(monkeypatch, "--name", tmp_path / "mine", "--text", tmp_path / "short.txt", *SMALL) == 1
     assert "give more text" in capsys.readouterr().err
+
+
+def test_two_texts_of_one_name_are_both_read_and_one_text_given_twice_is_refused(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other" / text.name
+    other.parent.mkdir()
+    other.write_text("\n".join("".join(sentence(number)) for number in range(1500, 1600)), encoding="utf-8")
+    named = ("--name", tmp_path / "mine", "--text", text, "--text")
+    assert call(monkeypatch, *named, other.parent / ".." / text.name, *SMALL) == 1
+    assert "is given twice" in capsys.readouterr().err
+    assert call(monkeypatch, *named, other, *SMALL) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{text}: 1,500 lines" in said
+    assert f"{other}: 100 lines" in said
