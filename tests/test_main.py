@@ -280,6 +280,44 @@ def test_a_trained_run_predicts_a_table(labkit: Callable[..., Said], words: list
     assert sorted(path.name for path in tmp_path.glob("*.csv*")) == ["in.csv", "out.csv"]
 
 
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch, runs_folder: Path, tmp_path: Path) -> list[object]:
+    """A command that tells what is found in a table, without a tagger; --out is to follow."""
+    write_run(runs_folder)
+    monkeypatch.setattr("labkit.training.predictor.predict_table", lambda *_: iter([("7", "anna")]))
+    (tmp_path / "in.csv").write_text("id,title,text\n7,a,anna\n")
+    return ["predict", "1", "--csv", tmp_path / "in.csv", "--out"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_table_is_written_to_what_a_link_leads_to(
+    labkit: Callable[..., Said], found: list[object], tmp_path: Path, there: bool
+) -> None:
+    target, link = tmp_path / "elsewhere" / "target.csv", tmp_path / "link.csv"
+    target.parent.mkdir()
+    if there:
+        target.write_text("old")
+    link.symlink_to(target)
+    assert labkit(*found, link).code == 0
+    assert link.is_symlink()
+    assert target.read_text() == "id,unknownEntities\n7,anna\n"
+    assert [path.name for path in target.parent.iterdir()] == ["target.csv"]
+
+
+def test_a_table_is_written_into_a_pipe_which_stays_one(
+    labkit: Callable[..., Said], found: list[object], tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert labkit(*found, pipe).code == 0
+        assert pipe.is_fifo()
+        assert os.read(reading, 999) == b"id,unknownEntities\n7,anna\n"
+    finally:
+        os.close(reading)
+
+
 @pytest.mark.parametrize("asked", [[], ["anna", "--csv"], ["anna", "--out"], ["anna", "--type"]])
 def test_predict_takes_either_a_text_or_a_table(labkit: Callable[..., Said], tmp_path: Path, asked: list[str]) -> None:
     (tmp_path / "t.csv").touch()

@@ -29,6 +29,8 @@ def tagged_lines(folder: Path, text: str) -> Iterator[str]:
 def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[str]) -> None:
     """Writes id and entities of each row to `out`, which is there when all are found, or to stdout as they are.
 
+    A pipe or a device gets them as they are, too: a file renamed onto it would take its place.
+
     Raises ValueError with file and line for a table that cannot be read, and for a type that the run does not know.
     """
     table = read_table(path, str(path))
@@ -41,13 +43,20 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
         for line in _lines(rows):
             click.echo(line, nl=False)
         return
-    aside = out.with_name(f".{out.name}-{os.getpid()}")
+    if out.exists() and not out.is_file():
+        return _write(out, rows)
+    target = out.resolve()  # or a link would be replaced, and what it leads to stay as it was
+    aside = target.with_name(f".{target.name}-{os.getpid()}")
     try:
-        with open(aside, "w", encoding="utf-8", newline="") as file:
-            file.writelines(_lines(rows))
-        aside.replace(out)
+        _write(aside, rows)
+        aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _write(path: Path, rows: Iterator[tuple[str, str]]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.writelines(_lines(rows))
 
 
 def _lines(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
