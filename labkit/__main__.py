@@ -171,7 +171,7 @@ def fetch(name: tuple[str, ...], listing: bool) -> None:
 
 
 @cli.command(short_help="Pretrain a small Chinese encoder from text.")
-@click.option("--name", default="tiny-zh", show_default=True, help="Of a folder in data/encoders/, or a path.")
+@click.option("--name", default="my-encoder", show_default=True, help="Of a folder in data/encoders/, or a path.")
 @click.option("--minutes", type=float, help="Of training; the rate has fallen to 0 then. [by default 50]")
 @click.option("--steps", type=int, help="Instead of minutes: the same on every machine.")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.__main__ import main
+from labkit.__main__ import main, pretrain
+from labkit.data.pins import ENCODERS
 from tests.pretraining.conftest import sentence
 
 SMALL = ("--steps", 5, "--layers", 1, "--width", 16, "--heads", 2, "--inner", 32, "--vocabulary", 200)
@@ -89,3 +90,7 @@ def test_two_texts_of_one_name_are_both_read_and_one_text_given_twice_is_refused
     said = " ".join(capsys.readouterr().err.split())
     assert f"{text}: 1,500 lines" in said
     assert f"{other}: 100 lines" in said
+
+
+def test_the_name_that_is_not_given_is_none_of_an_encoder_that_comes_with_labkit() -> None:
+    assert pretrain.make_context("pretrain", []).params["name"] not in {"tiny-zh", *ENCODERS}
