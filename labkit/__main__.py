@@ -229,6 +229,9 @@ def main() -> NoReturn:
         sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):
         _fail("aborted", 130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())  # the help, which is many lines
+        sys.exit(error.exit_code)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "labkit"
         _fail(f"{error.format_message()} ({where} --help shows what there is)", error.exit_code)

@@ -112,6 +112,12 @@ def test_a_mistake_is_one_readable_line(labkit: Callable[..., Said], words: tupl
     assert told in said.err
 
 
+def test_without_a_command_the_help_is_shown_line_by_line(labkit: Callable[..., Said]) -> None:
+    said = labkit()
+    assert (said.code, said.err) == (2, "")
+    assert said.out == labkit("--help").out
+
+
 def test_debug_raises_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["labkit", "--debug", "stop", "seven"])
     with pytest.raises(ValueError, match="seven"):
