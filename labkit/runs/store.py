@@ -54,10 +54,13 @@ class RunStore:
     def get(self, which: int | str | Path) -> Run:
         """A run by number, by the name a user gave it, by folder name, or by path; one outside this folder too.
 
+        A number is that of a run before it is a name, or a run called 2 would hide the second one.
+
         Raises ValueError when there is none, or more than one of that name.
         """
         runs = self.runs()
-        found = [run for run in runs if _is(run, which)]
+        numbered = [run for run in runs if run.number and str(run.number) == str(which).removeprefix("#")]
+        found = numbered or [run for run in runs if _is(run, which)]
         if len(found) > 1:
             numbers = ", ".join(run.title for run in found)
             raise ValueError(f"run {which!r} could be any of {numbers}; give a number")
@@ -147,7 +150,7 @@ def _age(run: Run) -> tuple[float, int, str]:
 def _is(run: Run, which: int | str | Path) -> bool:
     if isinstance(which, int):
         return run.number == which
-    names = (run.name, run.folder.name, run.title, str(run.number))
+    names = (run.name, run.folder.name, run.title)
     return str(which) in names or Path(which).resolve() == run.folder.resolve()
 
 

@@ -601,6 +601,21 @@ def test_runs_are_found_by_number_name_folder_and_path(runs_folder, tmp_path):
         store.get("the good one")
 
 
+def test_a_number_is_that_of_a_run_before_it_is_a_name(runs_folder):
+    for _ in range(2):
+        write_run(runs_folder)
+    store = RunStore(runs_folder)
+    first, second = store.runs()
+    for name in ("2", "#2"):
+        store.rename(first, name)
+        for which in (2, "2", "#2"):
+            assert store.get(which) is second
+    store.rename(first, "7")
+    assert store.get("7") is first
+    with pytest.raises(ValueError, match="run '7' is not in"):
+        store.get(7)
+
+
 def test_names_and_notes_stay_and_are_seen_by_other_stores(runs_folder):
     write_run(runs_folder)
     store, other = RunStore(runs_folder), RunStore(runs_folder)
