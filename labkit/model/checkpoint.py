@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +25,8 @@ from labkit.model.tagger import Tagger, new_tagger
 
 WEIGHTS = "model.safetensors"
 SETTINGS = "tagger.json"
+CONFIG = "config.json"
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 
 class TaggedSentence(NamedTuple):
@@ -130,14 +134,18 @@ def link_tagger(source: Path, folder: Path) -> None:
 def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
     """The tagger of a run folder (its best weights, else its last), or of a checkpoint folder itself.
 
-    Raises ValueError where there is no checkpoint.
+    Raises ValueError where there is no checkpoint, and with the name of the file that is missing or damaged.
     """
     place = checkpoint_of(Path(folder))
-    settings = msgspec.json.decode((place / SETTINGS).read_bytes())
-    encoder = AutoModel.from_config(AutoConfig.from_pretrained(place, trust_remote_code=False))
-    tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-    model = new_tagger(encoder, settings["tags"], settings)
-    model.load_state_dict(load_file(place / WEIGHTS, device="cpu"))
+    with _reading(place, SETTINGS):
+        settings = msgspec.json.decode((place / SETTINGS).read_bytes(), type=dict[str, Any])
+    with _reading(place, CONFIG):
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+    with _reading(place, *TOKENIZER):  # where one is missing, transformers makes up another tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+    model = new_tagger(AutoModel.from_config(config), settings["tags"], settings)
+    with _reading(place, WEIGHTS):
+        model.load_state_dict(load_file(place / WEIGHTS, device="cpu"))
     tags = tuple(settings["tags"])
     splitting = Splitting(settings.get("splitting", Splitting.WORDS))  # older checkpoints do not tell
     return TrainedTagger(model.eval().to(device), Encoder(tokenizer, tags, settings["max_pieces"], splitting), tags)
@@ -145,10 +153,28 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
 
 def checkpoint_of(folder: Path) -> Path:
     """Where a run's weights lie: `best`, else `last`. Raises ValueError where there are none."""
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
     for place in (folder, folder / "best", folder / "last"):
         if (place / SETTINGS).is_file():
             return place
     raise ValueError(f"{folder.name} has no weights; it ended before its first evaluation, or was told to keep none")
+
+
+@contextmanager
+def _reading(place: Path, *names: str) -> Iterator[None]:
+    """Whatever goes wrong within becomes a ValueError that names file and run: each library has errors of its own."""
+    run = "/".join(place.absolute().parts[-2:])
+    for name in names:
+        if not (place / name).is_file():
+            raise ValueError(f"{name} of {run} cannot be read (it is missing)")
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        why = textwrap.shorten(str(error), 200, placeholder=" …")
+        raise ValueError(f"{', '.join(names)} of {run} cannot be read ({why})") from error
 
 
 def _swap(new: Path, folder: Path) -> None:

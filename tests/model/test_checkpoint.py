@@ -126,3 +126,37 @@ def test_a_linked_checkpoint_takes_no_second_copy_and_replaces_an_old_one(saved)
 def test_a_folder_without_weights_is_told_in_words(tmp_path):
     with pytest.raises(ValueError, match="has no weights"):
         load_tagger(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_told_in_words(tmp_path):
+    with pytest.raises(ValueError, match=r"there is no folder .*/nowhere"):
+        load_tagger(tmp_path / "nowhere")
+
+
+FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "config.json", "tagger.json")
+
+
+@pytest.fixture
+def simple(tiny_encoder, tmp_path):
+    """The folder of a checkpoint that is complete."""
+    model = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict())
+    encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    folder = tmp_path / "run-0001" / "best"
+    folder.parent.mkdir()
+    save_tagger(folder, model, encoder, TAGS, {**RunConfig(lstm_size=8).as_dict(), "max_pieces": 32})
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    return folder
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_was_cut_off_is_named_with_its_run(simple, name):
+    (simple / name).write_bytes((simple / name).read_bytes()[: (simple / name).stat().st_size // 2])
+    with pytest.raises(ValueError, match=rf"{name}.* of run-0001/best cannot be read \(.+\)$"):
+        load_tagger(simple.parent)
+
+
+@pytest.mark.parametrize("name", FILES[:-1])
+def test_a_file_that_is_missing_is_an_error_and_never_replaced_by_a_guess(simple, name):
+    (simple / name).unlink()
+    with pytest.raises(ValueError, match=f"^{name} of run-0001/best cannot be read .it is missing.$"):
+        load_tagger(simple.parent)

@@ -168,7 +168,7 @@ CORPORA: dict[str, str] = {
     "{folder}: no train file; expected a file called train with one of the endings {endings}, or none": (
         "{folder}：没有训练文件；应有名为 train 的文件，扩展名为 {endings} 之一，或没有扩展名"
     ),
-    # encoders: labkit/data/encoders.py, pins.py, encoding.py, labkit/model/pretrained.py
+    # encoders: labkit/data/encoders.py, pins.py, encoding.py, labkit/model/pretrained.py, checkpoint.py
     "encoder folder {name}: its pytorch_model.bin holds more than tensors, or is damaged, and is not loaded; look for "
     "the encoder as safetensors": (
         "编码器文件夹 {name}：其中的 pytorch_model.bin 含有张量以外的内容，或已损坏，不予加载；请改用 safetensors 格式"
@@ -214,5 +214,8 @@ CORPORA: dict[str, str] = {
     "{run} has no weights; it ended before its first evaluation, or was told to keep none": (
         "{run} 没有权重：它在第一次评估之前就结束了，或者设为不保留权重"
     ),
+    "there is no folder {folder}": "没有文件夹 {folder}",
+    "{file} of {run} cannot be read ({reason})": "{run} 的 {file} 无法读取（{reason}）",
+    "it is missing": "文件缺失",
     "{file}: cannot be read: {reason}": "{file}：无法读取：{reason}",
 }
