@@ -241,6 +241,10 @@ def main() -> NoReturn:
         if _log.isEnabledFor(logging.DEBUG):
             raise
         _fail(str(error) or type(error).__name__, 1)
+    except Exception as error:  # its text alone may be a bare key, so it comes with its kind
+        if _log.isEnabledFor(logging.DEBUG):
+            raise
+        _fail(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -124,6 +124,26 @@ def test_debug_raises_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
         main()
 
 
+class Odd(Exception):
+    """As a library's own, of no kind that is expected."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(Odd("of two\nlines"), "Odd: of two lines"), (KeyError("x"), "KeyError: 'x'"), (Odd(), "Odd")]
+)
+def test_an_unexpected_error_is_one_line_with_its_kind_unless_asked_for_more(
+    labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def fails(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(RunStore, "get", fails)
+    said = labkit("stop", "1")
+    assert (said.code, said.out, said.err) == (1, "", f"labkit: {told}\n")
+    with pytest.raises(type(error)):
+        labkit("--debug", "stop", "1")
+
+
 # --- reading runs
 
 
