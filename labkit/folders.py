@@ -31,3 +31,9 @@ def cache() -> Path:
 def data() -> Path:
     """The folder whose sub-folders are the corpora of the menu; fetched encoders lie in its `encoders/`."""
     return home() / "data"
+
+
+def check_there(folder: Path) -> None:
+    """For what writes into a folder in use: made anew, it would lack all else. Raises FileNotFoundError in words."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"the folder {folder} is gone; it was deleted or renamed while it was in use")

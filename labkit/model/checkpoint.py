@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+from labkit import folders
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import Sentence
 from labkit.data.encoding import Batch, Encoder, Windows
@@ -104,10 +105,14 @@ class TrainedTagger:
 
 
 def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[str], settings: dict[str, Any]) -> None:
-    """Writes a checkpoint folder; readers see the old one or the new one, never half of either."""
+    """Writes a checkpoint folder; readers see the old one or the new one, never half of either.
+
+    Raises FileNotFoundError where the folder that is to hold it is gone.
+    """
+    folders.check_there(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    aside.mkdir()
     try:
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, aside / WEIGHTS, metadata={"format": "pt"})
@@ -122,6 +127,7 @@ def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[st
 
 def link_tagger(source: Path, folder: Path) -> None:
     """The checkpoint `source` under another name as well, without a second copy where the disk has hard links."""
+    folders.check_there(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     try:

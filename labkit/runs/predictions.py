@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from labkit import folders
 from labkit.runs.errors import Entity
 
 MOST_SENTENCES, MOST_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a document of thousands of words
@@ -49,9 +50,9 @@ def predictions_path(folder: Path, part: str) -> Path:
 
 
 def write_predictions(folder: Path, about: About, sentences: Iterable[Sentence]) -> None:
-    """Others see the file before or the new one, never half of it."""
+    """Others see the file before or the new one, never half of it. Raises FileNotFoundError where the run is gone."""
+    folders.check_there(folder)
     path = predictions_path(folder, about.part)
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [msgspec.json.encode(about), *(msgspec.json.encode(sentence) for sentence in sentences)]
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_bytes(b"".join(line + b"\n" for line in lines))

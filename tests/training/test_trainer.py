@@ -173,6 +173,20 @@ def test_stop_ends_the_run_after_the_step_and_keeps_a_usable_model(config, tmp_p
     assert len(load_tagger(tmp_path / "last").predict([["anna", "went", "home"]])[0]) == 3
 
 
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_run_whose_folder_was_deleted_fails_and_does_not_make_it_anew(config, tmp_path, keep):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for event in train(config.replace(keep=keep), folder):
+        if isinstance(event, Evaluated) and folder.exists():
+            shutil.rmtree(folder)
+    assert (event.state, event.reason) == (
+        "failed",
+        f"The folder {folder} is gone; it was deleted or renamed while it was in use",
+    )
+    assert not folder.exists()
+
+
 def test_a_rate_asked_for_while_training_is_taken_from_the_next_step_on(config, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "REPORT_INTERVAL_S", 0.0)
     asked, events = False, []

@@ -64,6 +64,9 @@ RETOLD: dict[str, str] = {
     "encoder.": "请试每步 token 上限 {size}（梯度累积设为 {count}，每步等效不变）、更短的窗口，或更小的编码器。",
     "The details say where it happened.": "详情中有出错的位置。",
     "The run's log could not be written: {why}.": "无法写入实验日志：{why}。",
+    "the folder {folder} is gone; it was deleted or renamed while it was in use": (
+        "文件夹 {folder} 已不存在：使用期间被删除或改名了"
+    ),
     # what can be read of a corpus: labkit/data
     "corpus {name} is no file, no folder and no name in the menu; the menu has {menu}": (
         "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
