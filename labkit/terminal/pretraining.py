@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from labkit import folders
 from labkit.data import assets
+from labkit.pretraining.claim import claimed
 from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
 from labkit.pretraining.export import check_free
 from labkit.pretraining.pretrainer import pretrain
@@ -40,7 +41,7 @@ def pretrain_here(plan: Plan, name: str, texts: Sequence[Path], spared: Path | N
     """
     folder = folder_of(name)
     check_free(folder)
-    with PretrainingProgress(console(stderr=True)) as progress:
+    with claimed(folder), PretrainingProgress(console(stderr=True)) as progress:
         progress.say("reading the text")
         reading = _read(plan, texts, spared)
         stopping = False

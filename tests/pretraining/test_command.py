@@ -7,6 +7,7 @@ import pytest
 
 from labkit.__main__ import main, pretrain
 from labkit.data.pins import ENCODERS
+from labkit.pretraining.claim import claimed
 from tests.pretraining.conftest import sentence
 
 SMALL = ("--steps", 5, "--layers", 1, "--width", 16, "--heads", 2, "--inner", 32, "--vocabulary", 200)
@@ -94,3 +95,14 @@ def test_two_texts_of_one_name_are_both_read_and_one_text_given_twice_is_refused
 
 def test_the_name_that_is_not_given_is_none_of_an_encoder_that_comes_with_labkit() -> None:
     assert pretrain.make_context("pretrain", []).params["name"] not in {"tiny-zh", *ENCODERS}
+
+
+def test_a_folder_in_use_is_refused_before_any_text_is_read(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with claimed(tmp_path / "mine"):
+        assert call(monkeypatch, "--name", tmp_path / "mine", "--text", text, *SMALL) == 1
+    said = capsys.readouterr().err
+    assert "another pretraining is at work" in said
+    assert "reading the text" not in said
+    assert not (tmp_path / "mine").exists()

@@ -1,0 +1,43 @@
+"""One pretraining at a time in a folder, and none where nothing can be written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labkit.pretraining.claim import LOCK, claimed
+
+HOLD = "import sys, pathlib\nfrom labkit.pretraining.claim import claimed\n"
+HOLD += "with claimed(pathlib.Path(sys.argv[1])):\n    print('inside', flush=True)\n    sys.stdin.read()\n"
+
+
+def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "encoder"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdin=pipe, stdout=pipe, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "inside\n"
+        with pytest.raises(ValueError, match=r"another pretraining is at work in .*encoder"), claimed(folder):
+            pass
+        first.kill()
+        first.wait()
+    assert (folder / LOCK).exists()
+    with claimed(folder):
+        (folder / "state").touch()
+    assert [path.name for path in folder.iterdir()] == ["state"]
+
+
+def test_a_folder_that_stays_empty_is_not_left_behind(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), claimed(tmp_path / "encoder"):
+        raise RuntimeError("too little text")
+    with claimed(tmp_path / "encoder"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "encoder"
+    with pytest.raises(ValueError, match=r"nothing can be written into .*encoder: Not a directory"), claimed(place):
+        pass
