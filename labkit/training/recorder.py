@@ -11,6 +11,7 @@ from pathlib import Path
 from labkit.config import RunConfig
 from labkit.events import EVENTS, Event, LineWriter, RunFinished, RunStarted
 from labkit.processes import this_process
+from labkit.training.clock import seconds_since
 
 SAMPLE_INTERVAL_S = 0.5
 
@@ -24,6 +25,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     Under `accelerate launch` only the main process writes; `on_event` is called in that process only.
     """
     began = time.time()
+    seconds = seconds_since(began)
     main = os.environ.get("RANK", "0") == "0"
     writer = LineWriter(folder / EVENTS) if main else None
 
@@ -38,11 +40,11 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     try:
         state = _drain(config, folder, began, tell, writer)
     except ImportError as error:
-        tell(RunFinished(time.time() - began, "failed", 0, f"A package is missing: {error}.", "Run `make setup`."))
+        tell(RunFinished(seconds(), "failed", 0, f"A package is missing: {error}.", "Run `make setup`."))
     except OSError as error:  # not of training, which tells its own: the log could not be written, but perhaps now
         with suppress(OSError):
             why = f"The run's log could not be written: {error.strerror or error}."
-            tell(RunFinished(time.time() - began, "failed", 0, why))
+            tell(RunFinished(seconds(), "failed", 0, why))
         raise
     finally:
         if writer:
@@ -87,10 +89,11 @@ def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threadin
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     sampler = Sampler(kind, own_gpu_memory=own_mib)
+    seconds = seconds_since(began)
     try:
         while not ended.wait(SAMPLE_INTERVAL_S):
             with suppress(OSError):  # a full disk: a gap in the plot, the run itself tells of it
-                writer.write(*sampler.sample(time.time() - began))
+                writer.write(*sampler.sample(seconds()))
     finally:
         sampler.close()
 

@@ -33,6 +33,7 @@ from labkit.events import (
     TimeSpent,
 )
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
+from labkit.training.clock import seconds_since
 from labkit.training.evaluation import Evaluation, evaluate, transitions_learnt
 from labkit.training.failures import Diverged, failure_of
 from labkit.training.keeping import keep_predictions
@@ -86,7 +87,7 @@ class _Training:
     def __init__(self, config: RunConfig, folder: Path | None, began: float):
         self.config = config
         self.folder = folder
-        self.began = began
+        self.seconds = seconds_since(began)
         self.step = 0
         self.tokens = 0
         self.shop: Workshop
@@ -98,9 +99,6 @@ class _Training:
         self._recent: deque[float] = deque(maxlen=5)
         self._best: tuple[float, float] | None = None
         self._best_step = -1
-
-    def seconds(self) -> float:
-        return time.time() - self.began
 
     def close(self) -> None:
         if hasattr(self, "profiler"):

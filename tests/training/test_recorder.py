@@ -1,5 +1,6 @@
 import errno
 import json
+import time
 
 import pytest
 
@@ -40,6 +41,19 @@ def test_the_folder_tells_the_whole_story_with_samples_of_the_device(config, fol
     assert run.best.f1 == max(event.f1 for event in heard if isinstance(event, Evaluated) and event.part == "dev")
     assert {sample.device for sample in run.samples} == {"cpu"}
     assert (folder / "summary.json").exists()
+
+
+def test_seconds_of_events_and_samples_ascend_when_the_clock_is_set_back(config, folder, monkeypatch):
+    monkeypatch.setattr(recorder, "SAMPLE_INTERVAL_S", 0.02)
+    real, began = time.time, time.monotonic()
+    monkeypatch.setattr(time, "time", lambda: real() - 600 * any(isinstance(event, Evaluated) for event in heard))
+    heard = []
+    record(config, folder, heard.append)
+    run = Run(folder)
+    for told in (heard[1:], run.samples):
+        seconds = [event.seconds for event in told]
+        assert seconds == sorted(seconds)
+        assert 0 < seconds[-1] <= time.monotonic() - began
 
 
 def test_only_the_main_process_of_several_writes(config, folder, monkeypatch):
