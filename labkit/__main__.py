@@ -57,10 +57,11 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     config = config_of(pair, preset, given)
     restart_for_torch()
     from labkit.terminal import training
+    from labkit.training import ranks
 
     folder = training.open_folder(config, runs_folder or folders.runs(), name)
     finished = training.train_here(config, folder)
-    if finished:
+    if ranks.is_main():
         click.echo(folder)
     if finished and finished.state == "failed":
         _log.debug("%s", finished.details)

@@ -378,6 +378,18 @@ def test_a_run_that_fails_says_why_and_exits_with_1(
     assert said.out.splitlines()[-1] == str(run.folder)
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "told"), [("failed", "It burnt.", (1, "", "labkit: It burnt.\n")), ("stopped", "", (0, "", ""))]
+)
+def test_a_process_without_a_say_tells_how_it_failed_and_nothing_else(
+    labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, reason: str, told: Said
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(training, "open_folder", lambda *_: tmp_path)
+    monkeypatch.setattr("labkit.training.trainer.train", lambda *_: iter([RunFinished(1.0, state, 3, reason)]))
+    assert labkit("train") == told
+
+
 @pytest.fixture
 def start(words: list[str], runs_folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a long training in a process of its own, and waits for its first step."""

@@ -25,18 +25,18 @@ def open_folder(config: RunConfig, runs: Path, name: str) -> Path:
 
 
 def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
-    """Trains in this process and returns how it ended, None in a process that has no say.
+    """Trains in this process and returns how it ended here: of several processes any may fail, for a reason of its own.
 
     Ctrl-C once stops after the step, twice raises KeyboardInterrupt.
     """
     os.environ.update(for_torch())  # read once, when torch is imported
     from labkit.training.recorder import record
 
+    last: dict[type, Any] = {}
     if not ranks.is_main():
         with interrupts(lambda: None):
-            record(config, folder)
-        return None
-    last: dict[type, Any] = {}
+            record(config, folder, lambda event: last.update({type(event): event}))
+        return last.get(RunFinished)
     with TrainingProgress(console(stderr=True)) as progress:
 
         def show(event: Event) -> None:

@@ -22,7 +22,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     """Trains and writes `events.jsonl` and `summary.json`; returns the final state.
 
     The first line is written before torch is imported, so that whoever asked for the run sees at once that it is up.
-    Under `accelerate launch` only the main process writes; `on_event` is called in that process only.
+    Under `accelerate launch` only the main process writes; `on_event` is called in each.
     """
     began = time.time()
     seconds = seconds_since(began)
@@ -32,8 +32,8 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     def tell(event: Event) -> None:
         if writer:
             writer.write(event)
-            if on_event:
-                on_event(event)
+        if on_event:
+            on_event(event)
 
     tell(RunStarted(began, *this_process()))
     state = "failed"
