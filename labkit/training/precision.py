@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from labkit.data.notes import note, noted
+from labkit.training.ranks import is_main, told_by_main
 
 # Faster than this many times float32, or it is not worth its rounding; well away from 1 so that two measurements on
 # one machine choose the same.
@@ -33,8 +34,13 @@ def choose_precision(asked: str, device: torch.device) -> str:
         # Since Ampere (compute capability 8) in hardware; `is_bf16_supported` would also count emulation.
         return "bfloat16" if torch.cuda.get_device_capability(device) >= (8, 0) else "float16"
     if device.type == "cpu":
-        return "bfloat16" if cpu_is_fast_in_bfloat16() else "float32"
+        return told_by_main(_measured() if is_main() else None, "precision")
     return "float32"
+
+
+def _measured() -> str:
+    """By one process of several: another might measure otherwise, and batch its windows for another precision."""
+    return "bfloat16" if cpu_is_fast_in_bfloat16() else "float32"
 
 
 def notes_on_precision(precision: str, device: torch.device) -> list[str]:

@@ -21,7 +21,8 @@ def are_several() -> bool:
 def told_by_main(text: str | None, about: str) -> str:
     """What the main process passed as `text`, in every process; the others pass None and wait for it.
 
-    Through the store that torch's processes meet at anyway, so before any process group and on any device.
+    Through the store that torch's processes meet at anyway, so before any process group and on any device. All of them
+    must ask equally often, for what one run was told stays in the store when the next one asks.
     """
     if not are_several():
         assert text is not None
@@ -30,6 +31,7 @@ def told_by_main(text: str | None, about: str) -> str:
 
     store, _, _ = next(rendezvous("env://"))
     _kept.append(store)
+    key = f"labkit/{about}/{len(_kept)}"
     if text is not None:
-        store.set(f"labkit/{about}", text)
-    return str(store.get(f"labkit/{about}").decode())
+        store.set(key, text)
+    return str(store.get(key).decode())
