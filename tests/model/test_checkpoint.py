@@ -1,6 +1,7 @@
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
@@ -111,6 +112,23 @@ def test_a_save_that_fails_leaves_the_old_checkpoint_and_nothing_else(saved, mon
         save_tagger(folder / "best", model, tagger.encoder, TAGS, {})
     assert (folder / "best" / "model.safetensors").read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == ["best"]
+
+
+def test_a_checkpoint_that_cannot_take_its_place_leaves_the_old_one_there(saved, monkeypatch):
+    _, folder = saved
+    link_tagger(folder / "best", folder / "last")
+    rename = Path.rename
+
+    def refused(path, target):
+        if path == folder / f".last-{os.getpid()}":
+            raise OSError("the server did not answer")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(OSError, match="did not answer"):
+        link_tagger(folder / "best", folder / "last")
+    assert load_tagger(folder / "last").tags == TAGS
+    assert sorted(path.name for path in folder.iterdir()) == ["best", "last"]
 
 
 def test_a_linked_checkpoint_takes_no_second_copy_and_replaces_an_old_one(saved):
