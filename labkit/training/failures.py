@@ -8,6 +8,10 @@ from labkit.config import RunConfig
 from labkit.events import RunFinished
 from labkit.knobs import show_rate
 
+_FIXED = (
+    "The batch size plays no part here: close other programs, or try a shorter longest window or a smaller encoder."
+)
+
 
 class Diverged(Exception):
     """The loss is no number any more, or has exploded."""
@@ -20,11 +24,17 @@ class Diverged(Exception):
         super().__init__(f"The loss {what} at step {step} (rates: {told}).")
 
 
-def failure_of(error: Exception, config: RunConfig, seconds: float, step: int) -> RunFinished:
-    """The last event of a run that raised: reason, hint and, folded away, the traceback."""
+def failure_of(error: Exception, config: RunConfig, seconds: float, step: int, phase: str = "training") -> RunFinished:
+    """The last event of a run that raised: reason, hint and, folded away, the traceback.
+
+    Args:
+        phase: what the run was busy with, as it told it: only in training does memory depend on the batch size.
+    """
     if isinstance(error, Diverged):
         return RunFinished(seconds, "failed", error.step, str(error), _rate_hint(error.rates))
     details = "".join(traceback.format_exception(error))
+    if is_out_of_memory(error) and phase != "training":
+        return RunFinished(seconds, "failed", step, f"Out of memory while {phase}, step {step}.", _FIXED, details)
     if is_out_of_memory(error):
         batch = f"token budget {config.token_budget}" if config.token_budget else f"batch size {config.batch_size}"
         reason = f"Out of memory at {batch}, step {step}."

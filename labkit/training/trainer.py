@@ -67,7 +67,7 @@ def train(config: RunConfig, folder: Path | None = None, began: float | None = N
     try:
         yield from training.events()
     except Exception as error:  # a failure is an event, not a crash
-        yield failure_of(error, config, training.seconds(), training.step)
+        yield failure_of(error, config, training.seconds(), training.step, training.phase)
     finally:
         training.close()
 
@@ -88,6 +88,7 @@ class _Training:
         self.config = config
         self.folder = folder
         self.seconds = seconds_since(began)
+        self.phase = ""
         self.step = 0
         self.tokens = 0
         self.shop: Workshop
@@ -308,6 +309,7 @@ class _Training:
         return TimeSpent(self.seconds(), self.step, spent)
 
     def _phase(self, text: str) -> PhaseEntered:
+        self.phase = text
         return PhaseEntered(self.seconds(), text)
 
     def _track(self, values: dict[str, float | None], step: int) -> None:

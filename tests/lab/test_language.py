@@ -98,8 +98,9 @@ def test_all_that_is_said_before_training_is_chinese(chinese):
     "error", [Diverged(3, float("nan"), {"head": 1e-1}), Diverged(3, 1e9, {"head": 1e-1}), MemoryError()]
 )
 @pytest.mark.parametrize("budget", [0, 512])
-def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget):
-    end = failure_of(error, RunConfig(token_budget=budget), 1.0, 3)
+@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring the test part"])
+def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase):
+    end = failure_of(error, RunConfig(token_budget=budget), 1.0, 3, phase)
     assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word != "head"] == []
 
 

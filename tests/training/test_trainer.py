@@ -315,6 +315,17 @@ def test_running_out_of_memory_by_a_token_budget_advises_a_smaller_one(config, m
     assert "Try token budget 300" in last.hint
 
 
+def test_running_out_of_memory_in_an_evaluation_does_not_blame_the_batch_size(config, monkeypatch):
+    def broken(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(trainer, "evaluate", broken)
+    last = list(train(config))[-1]
+    assert last.reason == "Out of memory while evaluating, step 5."
+    assert "shorter longest window" in last.hint
+    assert "Try batch size" not in last.hint
+
+
 def test_evaluating_every_few_steps_adds_dev_points_inside_the_epochs(config):
     events = list(train(config.replace(evaluate_every=2)))
     assert [event.step for event in only(Evaluated, events) if event.part == "dev"] == [2, 4, 5, 6, 8, 10]

@@ -62,6 +62,10 @@ RETOLD: dict[str, str] = {
     "encoder.": "请试批大小 {size}（梯度累积设为 {count}，每步等效不变）、更短的窗口，或更小的编码器。",
     "Try token budget {size} (with accumulate {count} the step stays the same), a shorter longest window, or a smaller "
     "encoder.": "请试每步 token 上限 {size}（梯度累积设为 {count}，每步等效不变）、更短的窗口，或更小的编码器。",
+    "Out of memory while {phase}, step {step}.": "{phase}时内存不足（第 {step} 步）。",
+    "The batch size plays no part here: close other programs, or try a shorter longest window or a smaller encoder.": (
+        "这里与批大小无关：请关闭其他程序，或试更短的窗口、更小的编码器。"
+    ),
     "The details say where it happened.": "详情中有出错的位置。",
     "The run's log could not be written: {why}.": "无法写入实验日志：{why}。",
     "the folder {folder} is gone; it was deleted or renamed while it was in use": (
