@@ -23,6 +23,7 @@ LABELS = "unknownEntities"
 COLUMNS = ("id", "title", "text")
 
 _SHOWN = 3  # examples in a note
+_LONGEST = 2**31 - 1  # characters of a field, as many as csv can be told of on Windows; by default it is 131,072
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,7 @@ def _decoded(data: bytes, shown: str) -> tuple[str, list[str]]:
 
 def _records(text: str, shown: str) -> Iterator[tuple[int, list[str]]]:
     """Each record that is not blank, with the line it begins on."""
+    csv.field_size_limit(_LONGEST)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:

@@ -139,6 +139,12 @@ def test_what_cannot_be_meant_names_file_and_line(tmp_path: Path, data: bytes, t
         read(tmp_path / "t.csv", "t.csv")
 
 
+def test_a_text_may_be_longer_than_csv_takes_by_default(tmp_path: Path) -> None:
+    long = "甲" * 140_000
+    (row,) = read_table(table(tmp_path / "t.csv", ("1", "题", long, "乙")), "t.csv").rows
+    assert (row.text, row.labels) == (long, "乙")
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"t\.csv: cannot be read"):
         read_table(tmp_path / "t.csv", "t.csv")
