@@ -1,6 +1,7 @@
 """Sentences to word-aligned tensors: words to pieces, sentences to windows, windows to padded batches."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -24,6 +25,7 @@ COLUMNS = 4
 _TOGETHER = 256  # words that the tokenizer gets as one text
 # Pieces that say no more than that a space stands before a word: SentencePiece's, and that of byte-level vocabularies.
 _SPACE_MARKS = ("▁", "Ġ")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # alone it is no text: Python's for a byte that it could not decode
 _UNSPACED = "\u2e80"  # the first character of the scripts of East Asia, in which no spaces are written
 
 
@@ -140,7 +142,7 @@ class Encoder:
         """The pieces of each word: at least one, at most as many as a window has room for."""
         pieces, counts = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
         for begin in range(0, len(words), _TOGETHER * 64):
-            some = words[begin : begin + _TOGETHER * 64]
+            some = [_SURROGATE.sub("\ufffd", word) for word in words[begin : begin + _TOGETHER * 64]]
             texts = [some[at : at + _TOGETHER] for at in range(0, len(some), _TOGETHER)]
             encoded = self.tokenizer(
                 texts,

@@ -190,6 +190,12 @@ def test_a_space_before_an_unknown_word_makes_it_no_more_known():
     assert windows.unknown.sum() == 3
 
 
+def test_half_a_surrogate_pair_is_read_as_a_character_that_could_not_be_decoded(encoder):
+    window, plain = (encoder.encode([sentence("anna", word, "home")]) for word in ("b\udcff", "b\ufffd"))
+    assert window.pieces.tolist() == plain.pieces.tolist()
+    assert window.words == 3
+
+
 def test_a_word_longer_than_a_window_keeps_its_place(encoder):
     windows = encoder.encode([sentence("ab" * 40, "went")])
     (first, second) = windows
