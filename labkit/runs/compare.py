@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -127,10 +128,12 @@ class TableMaker:
     """What a table of certain runs is made of; it stays as it is while their settings and names do."""
 
     def __init__(self, runs: Sequence[Run], say: Say = plainly):
-        self._fields = list(differences(runs))
+        values = differences(runs)
+        self._fields = list(values)
         part = cache(partial(_part, say=say))  # of a thousand runs many have the same settings
+        common = {field: Counter(each) for field, each in values.items()}
         # a name each, without the number
-        self.whats = [run.name or _what(run.config, self._fields, part) for run in runs]
+        self.whats = [run.name or _what(run.config, common, part) for run in runs]
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -190,12 +193,21 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def _what(config: RunConfig | None, fields: list[str], part: Callable[[str, Value], str]) -> str:
+def _what(
+    config: RunConfig | None, common: Mapping[str, Mapping[Value, int]], part: Callable[[str, Value], str]
+) -> str:
+    """Of more settings than a name has room for, those that fewest runs share, in the order of the settings.
+
+    Args:
+        common: how many runs have each value of each setting in which they differ.
+    """
     if config is None:
         return ""
-    values = {field: getattr(config, field) for field in fields}
-    parts = [part(field, value) for field, value in values.items() if value is not None or field not in _SCORED]
-    return " · ".join(parts[:MOST_PARTS] + ["…"] * (len(parts) > MOST_PARTS))
+    values = {field: getattr(config, field) for field in common}
+    told = [field for field, value in values.items() if value is not None or field not in _SCORED]
+    rare = sorted(told, key=lambda field: common[field][values[field]])[:MOST_PARTS]
+    parts = [part(field, values[field]) for field in told if field in rare]
+    return " · ".join(parts + ["…"] * (len(told) > MOST_PARTS))
 
 
 def _part(field: str, value: Value, say: Say) -> str:

@@ -351,3 +351,12 @@ def test_steps_of_cut_sentences_are_told_by_the_newest_run_that_cut_alike():
         assert estimate([other], config, 100).steps == 7
     whole = estimate([cut(7, max_pieces=8)], config, 100)
     assert (whole.steps, whole.is_counted) == (7, True), "nothing was cut"
+
+
+def test_of_many_differences_a_name_tells_those_that_fewest_runs_share(runs_folder):
+    alike = CONFIG.replace(corpus="mine", encoder="other", downstream="none", epochs=5, batch_size=8)
+    odd = [alike.replace(trackers="wandb"), alike.replace(max_pieces=8)]
+    called = list(names(_runs(runs_folder, CONFIG, alike, alike, *odd)).values())
+    assert "trackers wandb" in called[3]
+    assert "longest window 8" in called[4].lower()
+    assert called[0] == "#1 wnut16 · minilm · BiLSTM · 3 epochs · …"
