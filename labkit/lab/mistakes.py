@@ -127,6 +127,8 @@ class Mistakes:
         known = {run.folder.name: found for run, found in read if found is not None}
         if missing:
             return self._say(tr("{runs} kept no predictions on this part.", runs=", ".join(missing)))
+        if self.kind.value == DIFFERENT and len(known) < 2:
+            return self._say(tr("Choose a second run under “beside” to see where the two differ."))
         try:
             rows = self._rows(known)
         except ValueError as problem:

@@ -97,6 +97,15 @@ def predicted(sentences, number):
     return sentences[number].predicted if number in sentences else []
 
 
+def test_where_two_differ_a_second_run_is_asked_for(browser):
+    browser.beside.value = ""
+    browser.kind.value = DIFFERENT
+    assert "Choose a second run" in browser.sentences.value
+    language.choose("zh")
+    browser.speak()
+    assert "再选一个实验" in browser.sentences.value
+
+
 def test_a_part_without_predictions_and_runs_of_different_sentences_are_told_in_words(browser, runs_folder):
     browser.part.value = "test"
     assert "#2 kept no predictions on this part." in browser.sentences.value

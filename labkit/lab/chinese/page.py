@@ -169,6 +169,7 @@ PAGE: dict[str, str] = {
     "{runs} kept no predictions on this part.": "{runs} 没有保存这部分的预测。",
     "{span} of {count} sentences": "第 {span} 句，共 {count} 句",
     "(the first {count} kept)": "（只保存了前 {count} 句）",
+    "Choose a second run under “beside” to see where the two differ.": "请在“对比”里再选一个实验，才能看两者不同之处。",
     "No such sentence.": "没有这样的句子。",
     "underlined: in the corpus": "下划线：语料标注",
     "shaded: found by the run": "底色：模型预测",
