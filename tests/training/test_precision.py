@@ -1,13 +1,11 @@
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from labkit.training import precision
 from labkit.training.precision import choose_precision, notes_on_precision
+from tests.several import in_two_processes
 
 CPU = torch.device("cpu")
 HAS_IT, HAS_IT_NOT = {"cpu_name": "Some CPU", "avx512_bf16": True}, {"cpu_name": "Old CPU", "avx512_bf16": False}
@@ -126,11 +124,5 @@ pathlib.Path(sys.argv[1], os.environ["RANK"]).write_text(precision.choose_precis
 
 
 def test_several_processes_choose_what_the_main_one_measured(cache, tmp_path):
-    script = tmp_path / "measure.py"
-    script.write_text(MEASURING)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command += [str(script), str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-3000:]
+    in_two_processes(MEASURING, tmp_path, str(tmp_path))
     assert [(tmp_path / rank).read_text() for rank in "01"] == ["bfloat16"] * 2

@@ -1,8 +1,5 @@
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -32,6 +29,7 @@ from labkit.runs.predictions import read_predictions
 from labkit.training import keeping, trainer, workshop
 from labkit.training.evaluation import EntityCounts
 from labkit.training.trainer import train
+from tests.several import in_two_processes
 
 
 @pytest.fixture
@@ -412,8 +410,7 @@ def test_a_tracker_gets_loss_rates_and_scores(config, tmp_path, monkeypatch):
 
 
 def test_two_processes_train_together_and_one_writes(config, tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text(
+    script = (
         "import json, sys, pathlib\n"
         "from labkit.config import RunConfig\n"
         "from labkit.training.recorder import record\n"
@@ -421,11 +418,7 @@ def test_two_processes_train_together_and_one_writes(config, tmp_path):
     )
     folder = tmp_path / "run"
     folder.mkdir()
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command += [str(script), json.dumps(config.replace(profile=True).as_dict()), str(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-3000:]
+    in_two_processes(script, tmp_path, json.dumps(config.replace(profile=True).as_dict()), str(folder))
     lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     plan = next(line for line in lines if line["kind"] == "training planned")
     assert (plan["processes"], plan["steps_per_epoch"]) == (2, 3)
@@ -459,13 +452,8 @@ torch.distributed.destroy_process_group()
 
 
 def test_two_processes_stay_one_model_when_a_frozen_encoder_thaws(config, tmp_path):
-    script = tmp_path / "thaw.py"
-    script.write_text(THAWING)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
-    command += [json.dumps(config.replace(encoder_rate=0.0, keep="none", epochs=3).as_dict()), str(tmp_path / "told")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-3000:]
+    frozen = config.replace(encoder_rate=0.0, keep="none", epochs=3)
+    in_two_processes(THAWING, tmp_path, json.dumps(frozen.as_dict()), str(tmp_path / "told"))
     told = json.loads((tmp_path / "told").read_text())
     assert told["apart"] == 0
     assert told["moved"] > 0
