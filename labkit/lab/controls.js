@@ -12,7 +12,8 @@ function ownKeys(event) {
 function step(event) {
   const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
   const field = event.target;
-  if (!by || event.defaultPrevented || !field.matches?.(".labkit-whole input") || !/^\s*-?\d+\s*$/.test(field.value)) return;
+  if (!by || event.defaultPrevented || !field.matches?.(".labkit-whole input")) return;
+  if (!/^\s*-?\d+\s*$/.test(field.value)) return;
   event.preventDefault();
   field.value = String(Number(field.value) + by);
   field.dispatchEvent(new Event("change", { bubbles: true }));

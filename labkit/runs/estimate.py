@@ -60,7 +60,8 @@ def estimate(
     runs = list(runs)
     batch = _batch(config, _pieces(runs, config) if config.token_budget else 0)
     windows = _windows(runs, config)
-    counted = not config.token_budget and windows in (None, 1) and (windows == 1 or config.max_pieces >= ROOMY)
+    is_whole = config.max_pieces >= ROOMY if windows is None else windows == 1
+    counted = is_whole and not config.token_budget
     per_epoch = math.ceil(sentences * (windows or 1) / (batch * config.accumulate * processes))
     steps = per_epoch * config.epochs
     like = [run for run in runs if _is_like(run, config, processes, host or socket.gethostname())]
