@@ -7,6 +7,7 @@ moment in `RunStarted.time`. Whatever could not be read from a device is None, n
 import errno
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Generic, TypeVar
 
@@ -14,6 +15,8 @@ import msgspec
 
 EVENTS = "events.jsonl"
 CONTROL = "control.jsonl"
+
+AT_ONCE = 1 << 17  # bytes of a log, some four hundred lines
 
 FINAL_STATES = ("completed", "stopped", "failed", "interrupted")
 
@@ -308,6 +311,10 @@ class Tail(Generic[T]):
 
     def each(self) -> Iterator[T]:
         """The same one by one: of a long log that is folded, keeping all lines would take longer than reading them."""
+        return chain.from_iterable(self.some())
+
+    def some(self) -> Iterator[list[T]]:
+        """The same by some hundred: what is done to all of them at once costs half of what it costs one by one."""
         try:
             if os.stat(self.path).st_size <= self._offset:
                 return
@@ -318,10 +325,20 @@ class Tail(Generic[T]):
             return
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        yield from self._decoded(whole)
+        start = 0
+        while start < len(whole):
+            end = whole.find(b"\n", min(start + AT_ONCE, len(whole) - 1)) + 1
+            yield self._decoded(whole[start:end])
+            start = end
 
-    def _decoded(self, data: bytes) -> Iterator[T]:
-        for line in data.splitlines():
+    def _decoded(self, lines: bytes) -> list[T]:
+        try:
+            return self._decoder.decode_lines(lines)
+        except msgspec.MsgspecError:  # one of them: which?
+            return list(self._understood(lines.splitlines()))
+
+    def _understood(self, lines: list[bytes]) -> Iterator[T]:
+        for line in filter(bytes.strip, lines):
             try:
                 yield self._decoder.decode(line)
             except msgspec.MsgspecError:

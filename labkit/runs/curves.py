@@ -1,8 +1,9 @@
 """The curves of a run: its steps as numpy columns that grow cheaply while it is live, and what else has a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -76,8 +77,8 @@ class StepColumns:
         self._waiting: list[StepDone] = []
         self._taken: Steps | None = None
 
-    def append(self, event: StepDone) -> None:
-        self._waiting.append(event)
+    def extend(self, events: Iterable[StepDone]) -> None:
+        self._waiting.extend(events)
         self._taken = None
         if len(self._waiting) >= MOST_WAITING:
             self._take_in()
@@ -85,7 +86,7 @@ class StepColumns:
     def _take_in(self) -> None:
         arrived, self._waiting = self._waiting, []
         for name, column in self._plain.items():
-            column.extend([getattr(event, name) for event in arrived])
+            column.extend(list(map(attrgetter(name), arrived)))
         self._extend(self._rates, [event.rates for event in arrived])
         self._extend(self._norms, [event.gradient_norms for event in arrived])
         self._size += len(arrived)
@@ -119,9 +120,16 @@ class Curves:
         self.rate_changes: list[RateChanged] = []
         self.transitions: TransitionsLearnt | None = None  # the last ones
 
+    def extend(self, events: Sequence[Event]) -> None:
+        """The same as adding them one by one, in less time."""
+        self.steps.extend(event for event in events if isinstance(event, StepDone))
+        for event in events:
+            if not isinstance(event, StepDone):
+                self.add(event)
+
     def add(self, event: Event) -> None:
         if isinstance(event, StepDone):
-            self.steps.append(event)
+            self.steps.extend([event])
         elif isinstance(event, DeviceSampled):
             self.samples.append(event)
         elif isinstance(event, Evaluated):

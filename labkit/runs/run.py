@@ -181,9 +181,9 @@ class Run(Folded):
             if self._curves is None:
                 self._curves, started = Curves(), None
                 with garbage.put_off():
-                    for event in events_of(self.folder).each():
-                        self._curves.add(event)
-                        started = event if isinstance(event, RunStarted) else started
+                    for events in events_of(self.folder).some():
+                        self._curves.extend(events)
+                        started = next((event for event in reversed(events) if isinstance(event, RunStarted)), started)
                 if started != self.started:  # the folder is gone, or another run's by now
                     self._curves, self.deleted = Curves(), True
             return self._curves

@@ -5,9 +5,11 @@ import random
 
 import pytest
 
+from labkit.config import RunConfig
 from labkit.events import StepDone
 from labkit.runs import curves
-from labkit.runs.curves import StepColumns
+from labkit.runs.curves import AXES, Curves, StepColumns
+from tests.runs.samples import events
 
 
 def told(count, seed=0):
@@ -34,7 +36,7 @@ def test_columns_say_what_the_events_said_however_often_somebody_looks(monkeypat
     monkeypatch.setattr(curves, "MOST_WAITING", most_waiting)
     columns, steps = StepColumns(), list(told(700))
     for step in steps:
-        columns.append(step)
+        columns.extend([step])
         if step.step % looks_every == 0:
             assert len(columns.snapshot()) == step.step
     seen = columns.snapshot()
@@ -45,26 +47,42 @@ def test_columns_say_what_the_events_said_however_often_somebody_looks(monkeypat
         assert same(seen.gradient_norms[name], [step.gradient_norms.get(name) for step in steps])
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 10_000])
+def test_events_folded_together_amount_to_what_they_do_one_by_one(at_once):
+    log = events(RunConfig(), 300, "completed")
+    one_by_one, together = Curves(), Curves()
+    for event in log:
+        one_by_one.add(event)
+    for start in range(0, len(log), at_once):
+        together.extend(log[start : start + at_once])
+    assert together.evaluations == one_by_one.evaluations != []
+    assert together.samples == one_by_one.samples != []
+    assert together.rate_changes == one_by_one.rate_changes
+    assert together.transitions == one_by_one.transitions
+    for axis in AXES:
+        assert same(together.steps.snapshot().axis(axis), one_by_one.steps.snapshot().axis(axis))
+
+
 def test_a_group_that_was_never_told_of_has_no_column():
     columns = StepColumns()
     for step in told(30):
-        columns.append(step)
+        columns.extend([step])
     assert set(columns.snapshot().rates) == {"encoder", "head"}
 
 
 def test_few_events_are_kept_whole():
     columns = StepColumns()
     for step in told(3 * curves.MOST_WAITING + 5):
-        columns.append(step)
+        columns.extend([step])
     assert len(columns._waiting) == 5
 
 
 def test_the_same_columns_are_given_out_until_another_step_arrives():
     columns = StepColumns()
     first, second = told(2)
-    columns.append(first)
+    columns.extend([first])
     once = columns.snapshot()
     assert columns.snapshot() is once
-    columns.append(second)
+    columns.extend([second])
     assert columns.snapshot() is not once
     assert len(once) == 1
