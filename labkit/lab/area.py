@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.artist import Artist
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
@@ -45,6 +46,7 @@ class Area:
         self.labels_x = self.labels_y = True  # small multiples have them at the edges only
         self._height = box.height
         self.moving: list[Artist] = []
+        self._grid = self._ruled()
         self._shape: dict[str, Hashable] = {}
         self._still: list[Artist] = []
         self._legend: Legend | None = None
@@ -63,11 +65,18 @@ class Area:
         plain: dict[str, Any] = {"labelsize": TICKS, "labelcolor": theme.muted, "labelfontfamily": fonts()}
         axes.tick_params(which="both", length=0, top=False, right=False, pad=4, **plain)
         axes.grid(False)
-        axes.grid(True, axis="y", color=theme.grid, linewidth=0.8, linestyle="-")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.set_xticks([])
         axes.set_yticks([])
+
+    def _ruled(self) -> LineCollection:
+        """All lines of the grid as one: as parts of matplotlib's ticks, half a millisecond each, they were a quarter of
+        the time of eight runs side by side, where most areas show no other part of a tick."""
+        across = self.axes.get_yaxis_transform()
+        grid = LineCollection([], colors=self.theme.grid, linewidths=0.8, zorder=0.5, transform=across)
+        self.axes.add_collection(grid, autolim=False)
+        return grid
 
     def _heading(self, above: float, size: float, colour: str, bold: bool = False, moves: bool = True) -> Text:
         """Words over the axes, so many inches above them."""
@@ -119,14 +128,16 @@ class Area:
         """From 0 to `high`, with those ticks."""
         if self._settle("x", (high, *ticks, *labels)):
             self.axes.set_xlim(0, high)
-            self.axes.set_xticks(ticks, labels=labels if self.labels_x else [""] * len(ticks))
+            if self.labels_x:
+                self.axes.set_xticks(ticks, labels=labels)
 
     def span_y(self, low: float, high: float, ticks: Sequence[float], labels: Sequence[str], log: bool = False) -> None:
         if self._settle("y", (low, high, *ticks, *labels)):
             self.axes.set_yscale("log" if log else "linear")
             self.axes.set_ylim(low, high)
-            self.axes.set_yticks(ticks, labels=labels if self.labels_y else [""] * len(ticks))
+            self.axes.set_yticks(ticks if self.labels_y else [], labels=labels if self.labels_y else [])
             self.axes.set_yticks([], minor=True)
+            self._grid.set_segments([((0, tick), (1, tick)) for tick in ticks])
 
     def mark_epochs(self, boundaries: Sequence[float], middles: Sequence[float], labels: Sequence[str]) -> None:
         """Light lines where epochs end, and words between them under the axes."""
