@@ -99,7 +99,7 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
     from labkit.terminal import tables
 
     store = RunStore(runs_folder)
-    found = [store.get(each) for each in run]
+    found = store.get_all(run)
     compared = table(found)
     tables.console().print(tables.plain_table(compared.columns, compared.text_rows()))
     if png:

@@ -107,7 +107,7 @@ class TuningLab:
             x: step, epoch, tokens or seconds; as chosen in the lab where not given.
             layout: `side by side` or `overlaid`; likewise.
         """
-        chosen = [run if isinstance(run, Run) else self.store.get(run) for run in runs]
+        chosen = self.store.get_all(runs)
         with self._lock, garbage.put_off():
             self.overview.axis.value = x or self.overview.axis.value
             self.overview.form.value = layout or self.overview.form.value

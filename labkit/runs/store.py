@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,14 @@ class RunStore:
 
         Raises ValueError when there is none, or more than one of that name.
         """
-        runs = self.runs()
+        return self.get_all([which])[0]
+
+    def get_all(self, which: Iterable[int | str | Path | Run]) -> list[Run]:
+        """Several runs as `get` finds them, in the order asked for; runs stay what they are. Errors as there."""
+        runs = self.runs()  # one look for all of them: a thousand folders take 10 ms
+        return [one if isinstance(one, Run) else self._found(one, runs) for one in which]
+
+    def _found(self, which: int | str | Path, runs: list[Run]) -> Run:
         numbered = [run for run in runs if run.number and str(run.number) == str(which).removeprefix("#")]
         found = numbered or [run for run in runs if _is(run, which)]
         if len(found) > 1:

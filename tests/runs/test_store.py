@@ -499,6 +499,20 @@ def test_a_store_lists_runs_newest_last_and_keeps_their_objects(runs_folder):
     assert store.queued() == runs[:1]
 
 
+def test_several_runs_are_found_in_one_look(runs_folder, monkeypatch):
+    for _ in range(4):
+        write_run(runs_folder, steps=20)
+    store = RunStore(runs_folder)
+    one, two, three, four = store.runs()
+    store.rename(three, "the third")
+    looks, runs = [], store.runs
+    monkeypatch.setattr(store, "runs", lambda: looks.append(1) or runs())
+    assert store.get_all(["the third", 1, four, "#2"]) == [three, one, four, two]
+    assert len(looks) == 1
+    with pytest.raises(ValueError, match="run '9' is not in"):
+        store.get_all([1, 9])
+
+
 def test_the_default_folder_is_the_one_that_the_environment_names(runs_folder):
     write_run(runs_folder)
     assert len(RunStore().runs()) == 1
