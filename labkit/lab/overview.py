@@ -88,8 +88,7 @@ class Overview:
     def select(self, runs: Sequence[Run]) -> None:
         """Ticks these runs, and no others."""
         ids = [run.folder.name for run in runs]
-        missing = [id for id in ids if id not in {row["id"] for row in self.table.rows}]
-        if missing:
+        if not {row["id"] for row in self.table.rows}.issuperset(ids):
             self.refresh(self.store.runs(), hurry=True)
         self.table.selected = ids
 
