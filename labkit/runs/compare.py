@@ -105,6 +105,8 @@ def plainly(text: str, **values: object) -> str:
 def names(runs: Sequence[Run], say: Say = plainly) -> dict[Path, str]:
     """What to call each run, by its folder: `#12 head 1e-3 · batch 8`, made of what differs among these runs.
 
+    What differs most comes first, as there is seldom room for all of it.
+
     A name that a user gave wins: `#12 my name`. Where nothing differs: `#12`.
     """
     whats = TableMaker(runs, say).whats
@@ -131,7 +133,7 @@ class TableMaker:
         values = differences(runs)
         self._fields = list(values)
         part = cache(partial(_part, say=say))  # of a thousand runs many have the same settings
-        common = {field: Counter(each) for field, each in values.items()}
+        common = {field: Counter(each) for field, each in sorted(values.items(), key=lambda item: -len(set(item[1])))}
         # a name each, without the number
         self.whats = [run.name or _what(run.config, common, part) for run in runs]
 
@@ -196,10 +198,10 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _what(
     config: RunConfig | None, common: Mapping[str, Mapping[Value, int]], part: Callable[[str, Value], str]
 ) -> str:
-    """Of more settings than a name has room for, those that fewest runs share, in the order of the settings.
+    """Of more settings than a name has room for, those that fewest runs share.
 
     Args:
-        common: how many runs have each value of each setting in which they differ.
+        common: how many runs have each value of each setting in which they differ, in the order of a name.
     """
     if config is None:
         return ""

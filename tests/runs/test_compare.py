@@ -75,6 +75,17 @@ def test_a_name_that_a_user_gave_wins(runs_folder):
     assert list(names(runs).values()) == ["#1 my name", "#2 seed 1"]
 
 
+def test_what_differs_most_comes_first_in_every_name(runs_folder):
+    rates = (5e-5, 1e-3, 5e-3)
+    runs = _runs(runs_folder, *(CONFIG.replace(epochs=3, head_rate=rate) for rate in rates), CONFIG.replace(epochs=1))
+    assert [name.split(" · ")[0] for name in names(runs[:3]).values()] == [
+        "#1 head 5e-5",
+        "#2 head 1e-3",
+        "#3 head 5e-3",
+    ]
+    assert list(names(runs).values())[:2] == ["#1 head 5e-5 · 3 epochs", "#2 head 1e-3 · 3 epochs"]
+
+
 def test_long_names_are_cut(runs_folder):
     other = CONFIG.replace(corpus="/data/of/mine", downstream="none", epochs=1, batch_size=8, dropout=0.5, lstm_size=64)
     first, second = names(_runs(runs_folder, CONFIG, other)).values()
