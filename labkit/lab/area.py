@@ -172,10 +172,10 @@ def put(line: Line2D, x: Array, y: Array) -> None:
     line.set_data(*thin(x, y))
 
 
-def put_marked(line: Line2D, x: Array, y: Array) -> None:
+def put_marked(line: Line2D, x: Array, y: Array, mark: str = "o") -> None:
     """The same for a curve with a mark at every point, as long as there are few enough to be told apart."""
     put(line, x, y)
-    line.set_marker("o" if len(x) <= MOST_MARKS else "")
+    line.set_marker(mark if len(x) <= MOST_MARKS else "")
 
 
 def say(text: Text, words: str, x: float | None = None, y: float | None = None, **how: Any) -> None:

@@ -1,4 +1,4 @@
-"""A comparison on one set of axes: loss, F1 and both rates, a colour a run, with a list of names at the right."""
+"""A comparison on one set of axes: loss, F1, both rates; a colour and line a run, and a list of names at the right."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from labkit.lab.planned import message
 from labkit.lab.schedules import fit_rates, notable_rates
 from labkit.lab.score import fit_score
 from labkit.lab.shared import Curves, Drawn, fitted, leader, standing
-from labkit.lab.theme import Theme, colour_of, dashes_of
+from labkit.lab.theme import Theme, colour_of, dashes_of, mark_of
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 
@@ -53,9 +53,9 @@ class Overlaid:
     def update(self) -> None:
         drawn = self.curves.take()
         self.curves.span_x(self.plots, drawn)
-        for each, loss, f1 in zip(drawn, self.loss, self.f1, strict=True):
+        for run, each, loss, f1 in zip(self.curves.runs, drawn, self.loss, self.f1, strict=True):
             put(loss, each.x, each.smoothed)
-            put_marked(f1, each.at, each.f1)
+            put_marked(f1, each.at, each.f1, mark_of(run))
         fit_loss(self.plots[:1], [], [each.smoothed for each in drawn])
         fit_score(self.plots[1:2], max((each.f1.max(initial=0.0) for each in drawn), default=0.0))
         self._draw_rates(drawn)
@@ -92,7 +92,8 @@ class _List:
         """Makes what stays of an entry; returns the words for how the run stands."""
         top = row * self.step
         sample = self.area.line(colour_of(run, theme.name), 2.2, dashes_of(run))
-        sample.set_data([0, 0.34], [top + LINE / 2, top + LINE / 2])
+        sample.set(marker=mark_of(run), markersize=5, markevery=[1])
+        sample.set_data([0, 0.17, 0.34], [top + LINE / 2] * 3)
         width = LIST.width - 0.42 - (0.5 if self.lines == 1 else 0)
         called = fitted(name, width, max(self.lines - 1, 1), WORDS)
         if self.lines == 1:

@@ -69,6 +69,7 @@ THEMES: dict[str, Theme] = {
 }
 COLOURS: tuple[str, ...] = THEMES["light"].runs
 DASHES: tuple[Dashes, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)))
+MARKS = ("o", "s", "^", "D")  # for the points of a curve, as matplotlib calls them
 
 
 def theme_named(name: str) -> Theme:
@@ -89,7 +90,7 @@ def css_variables(told: Callable[[Theme], str]) -> str:
 
 
 def colour_of(run: Run, theme: str = "light") -> str:
-    """The colour that stays with a run, as `#rrggbb`; runs eight apart share it and differ by `dashes_of`."""
+    """The colour that stays with a run, as `#rrggbb`; runs eight apart share it, and differ by line and mark."""
     colours = theme_named(theme).runs
     return colours[run.colour % len(colours)]
 
@@ -97,3 +98,8 @@ def colour_of(run: Run, theme: str = "light") -> str:
 def dashes_of(run: Run) -> Dashes:
     """The line style that stays with a run, as matplotlib takes it."""
     return DASHES[run.line_style % len(DASHES)]
+
+
+def mark_of(run: Run) -> str:
+    """What marks a run's points, where it has but one and so no line."""
+    return MARKS[run.line_style % len(MARKS)]

@@ -24,7 +24,7 @@ from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
 from labkit.lab import canvas
 from labkit.lab.curves import smooth, thin
 from labkit.lab.plots import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
-from labkit.lab.theme import Theme
+from labkit.lab.theme import Theme, mark_of
 from labkit.runs.run import Run
 from labkit.runs.store import RunStore
 from tests.runs.samples import events, write_run
@@ -360,6 +360,7 @@ def test_a_run_keeps_its_colour_and_no_two_of_thirty_look_alike(tmp_path: Path) 
     runs = several(tmp_path, 30, steps=3)
     looks = [(colour_of(run), dashes_of(run)) for run in runs]
     assert len(set(looks)) == 30
+    assert len({(colour_of(run), mark_of(run)) for run in runs}) == 30
     assert [(colour_of(run), dashes_of(run)) for run in RunStore(tmp_path).runs()] == looks
 
 
