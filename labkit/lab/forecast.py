@@ -30,6 +30,8 @@ class Forecast:
         self._counting: dict[_Key, threading.Thread] = {}
         self._judged: Hashable = None
         self._told = ""
+        self._compared: Hashable = None
+        self._repeated: Run | None = None
 
     def told(self, config: RunConfig, runs: Sequence[Run], listed: Hashable) -> str:
         """As HTML.
@@ -47,6 +49,14 @@ class Forecast:
             self._judged = asked
             self._told = words.plan(estimate(runs, config, *counted), warnings(config, train))
         return self._told
+
+    def repeats(self, config: RunConfig, runs: Sequence[Run], listed: Hashable) -> Run | None:
+        """The latest run of the very same settings, seed included. Arguments as of `told`."""
+        asked = (listed, config)
+        if asked != self._compared:
+            self._compared = asked
+            self._repeated = next((run for run in reversed(runs) if run.config == config), None)
+        return self._repeated
 
     def _count(self, key: _Key) -> Sentences | str | None:
         """The sentences of the corpus; why there are none; or None while they are counted."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
+from labkit.config import RunConfig
 from labkit.lab import language, timebar, words
 from labkit.lab.language import tr
 from labkit.lab.page import set_shown
@@ -28,11 +29,23 @@ HINT = "Tick two or more runs to see them beside each other."
 class Overview:
     """Table and comparison as widgets. `selected()` are the ticked runs, in the order of the table's folder."""
 
-    def __init__(self, store: RunStore, changed: Callable[[], None], told: Callable[[str], None]):
-        """`changed` is called when the selection or the comparison's form changed, `told` with what went wrong."""
+    def __init__(
+        self,
+        store: RunStore,
+        changed: Callable[[], None],
+        told: Callable[[str], None],
+        use: Callable[[RunConfig], None],
+    ):
+        """
+        Args:
+            changed: called when the selection or the comparison's form changed.
+            told: with what went wrong.
+            use: with the settings of a run that somebody wants to start from.
+        """
         self.store = store
         self._changed = changed
         self._told = told
+        self._use = use
         self._listed: Hashable = None
         self._listed_at = 0.0
         self._runs: Sequence[Run] = ()
@@ -143,7 +156,9 @@ class Overview:
     def _act(self, kind: str, id: str, text: str) -> None:
         try:
             run = self.store.get(Path(self.store.folder / id))
-            if kind == "rename":
+            if kind == "use":
+                self._use(_settings(run))
+            elif kind == "rename":
                 self.store.rename(run, text)
             elif kind == "note":
                 self.store.annotate(run, text)
@@ -152,6 +167,12 @@ class Overview:
         except (ValueError, OSError) as problem:
             self._told(str(problem))
         self._changed()
+
+
+def _settings(run: Run) -> RunConfig:
+    if run.config is None:
+        raise ValueError(f"the settings of {run.title} cannot be read")
+    return run.config
 
 
 def _offered(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -149,6 +149,7 @@ class TuningLab:
         self.stop_button = page.button("stop", "labkit-stop", lambda: self.stop())
         self.empty_button = page.button("times", "labkit-empty", self._empty_pressed)
         self.language_switch = page.language_switch(self._language_chosen)
+        self._same = page.line("labkit-same")
         self._plan, self._status = page.line("labkit-plan"), page.line("labkit-status")
         self._told, self._queue = page.line("labkit-told"), page.line("labkit-queue")
         self._failure, self._about = page.line("labkit-failure"), page.line("labkit-about")
@@ -156,7 +157,7 @@ class TuningLab:
         self._pictures = RunPictures()
         self.picture_widget, self.transitions_widget = self._pictures.curves, self._pictures.transitions
         self._font_hint = self._pictures.hint
-        self.overview = Overview(self.store, lambda: self._refresher.poke(), self._tell)
+        self.overview = Overview(self.store, lambda: self._refresher.poke(), self._tell, self.controls.load)
         self.tryit, self.mistakes = TryIt(), Mistakes()
         self.view = self._page()
 
@@ -168,7 +169,7 @@ class TuningLab:
         self._titles_of_cards = {title: widgets.HTML() for title in CARDS}
         self._footer = widgets.HTML()
         self._speak()
-        head = page.row("labkit-head", self._titles_of_cards["SETTINGS"], self.language_switch)
+        head = page.row("labkit-head", self._titles_of_cards["SETTINGS"], self._same, self.language_switch)
         go = page.row("labkit-go", buttons, self._plan)
         settings = page.card(head, self.controls.main, go, self._told, self.controls.advanced)
         run = page.card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
@@ -285,7 +286,9 @@ class TuningLab:
 
     def _say(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
         run = self._shown.run
-        page.set_text(self._plan, self._forecast.told(self.controls.config(), runs, self._listed))
+        config = self.controls.config()
+        page.set_text(self._same, words.same(self._forecast.repeats(config, runs, self._listed)))
+        page.set_text(self._plan, self._forecast.told(config, runs, self._listed))
         page.set_text(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
         page.set_text(self._failure, words.failure(run))
         page.set_text(self._about, words.about(run))

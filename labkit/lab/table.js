@@ -2,6 +2,7 @@
 // All text goes in by textContent: a run's name or a corpus's may hold anything.
 
 const ICONS = {
+  use: "M4 7h8M18 7h2M15 4v6M4 17h2M12 17h8M9 14v6",
   rename: "M3 21v-4L16 4l4 4L7 21zM14 6l4 4",
   note: "M5 3h14v18H5zM8 8h8M8 12h8M8 16h5",
   delete: "M4 6h16M9 6V3h6v3M6 6l1 15h10l1-15M10 10v7M14 10v7",
@@ -306,14 +307,22 @@ class RunsView {
   }
 
   offerActions(held, id) {
+    const use = iconButton("use", this.say("use these settings"));
     const rename = iconButton("rename", this.say("rename"));
     const note = iconButton("note", this.say("write a note"));
     const remove = iconButton("delete", this.say("delete"));
+    use.addEventListener("click", () => this.use(id));
     rename.addEventListener("click", () => this.edit(held, id, "rename"));
     note.addEventListener("click", () => this.edit(held, id, "note"));
     remove.addEventListener("click", () => this.askDelete(held, id));
-    held.actions.replaceChildren(rename, note, remove);
+    held.actions.replaceChildren(use, rename, note, remove);
     held.drawn = null; // draw again, so that the delete button knows whether the run is live
+  }
+
+  // Sliders and Train come into view, wherever on the page the table is: they are what is wanted next.
+  use(id) {
+    this.model.send({ kind: "use", id, text: "" });
+    this.root.closest(".labkit-lab")?.querySelector(".labkit-controls")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   askDelete(held, id) {

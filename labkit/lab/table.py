@@ -8,12 +8,13 @@ from typing import Any
 import anywidget
 import traitlets
 
-ACTIONS = ("rename", "note", "delete")
+ACTIONS = ("use", "rename", "note", "delete")
 SAYS = (  # what table.js says by itself
     "No runs yet. Set the sliders and press Train.",
     "select all runs",
     "select",
     "sort by",
+    "use these settings",
     "rename",
     "write a note",
     "delete",
@@ -60,7 +61,7 @@ class RunsTable(anywidget.AnyWidget):
         self.on_msg(self._heard)
 
     def on_action(self, callback: OnAction) -> None:
-        """Call back with (kind, id, text): `rename` and `note` with the new text, `delete` with none."""
+        """Call back with (kind, id, text): `rename` and `note` with the new text, `use` and `delete` with none."""
         self._callbacks.append(callback)
 
     def notify_change(self, change: Any) -> None:

@@ -67,6 +67,13 @@ def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") 
     return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{told}"
 
 
+def same(run: Run | None) -> str:
+    """Whose settings these are; empty where no run had them yet."""
+    if run is None:
+        return ""
+    return muted(html.escape(tr("the settings of {run}", run=f"{run.title} {run.name}".strip())))
+
+
 def status(run: Run | None, name: str) -> str:
     """A run's state in words, and its progress."""
     if run is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.config import RunConfig
 from tests.browser.lab import COMPARISON, LIVE, SMALL, LabPage
 from tests.runs.samples import write_run
 from tests.waiting import until
@@ -236,6 +237,23 @@ def test_a_run_is_renamed_in_the_table_and_its_name_stays_text_everywhere(lab: L
     menu = lab.page.locator(".labkit-try-run option").first
     until(lambda: name in (menu.text_content() or "").replace("\xa0", " "), what="the name in the menu of runs")
     assert not lab.is_hacked()
+
+
+def test_the_settings_of_a_run_are_a_click_away_and_come_into_view(lab: LabPage, runs_folder: Path) -> None:
+    config = RunConfig(epochs=7, head_rate=2e-3, corpus="wnut16")
+    for _ in range(12):
+        write_run(runs_folder, config, steps=2)
+    lab.show()
+    assert lab.notebook.ask("lab.controls.epochs.value") != 7
+    row = lab.row(lab.run(12))
+    row.scroll_into_view_if_needed()
+    row.hover()
+    row.get_by_role("button", name="use these settings").click()
+    until(lambda: lab.notebook.ask("lab.controls.config().as_dict()") == config.as_dict(), what="the settings")
+    until(lambda: lab.text("same") == "the settings of #12", what="whose they are")
+    sliders = lab.page.locator(".labkit-controls")
+    seen = "shown => { const { top } = shown.getBoundingClientRect(); return top >= 0 && top < innerHeight; }"
+    until(lambda: sliders.evaluate(seen), what="the sliders in view")
 
 
 def test_of_many_runs_few_are_on_the_page_and_all_are_reached_by_scrolling(lab: LabPage, runs_folder: Path) -> None:

@@ -7,6 +7,7 @@ from labkit.config import RunConfig
 from labkit.data.counted import Sentences
 from labkit.lab import forecast
 from labkit.lab.forecast import Forecast
+from labkit.runs.run import Run
 from tests.waiting import until
 
 CONFIG = RunConfig(epochs=2, batch_size=10, train_limit=0)
@@ -93,3 +94,12 @@ def test_a_corpus_that_was_edited_is_counted_again(corpus, tmp_path):
     assert "20 steps" in told(found, str(tmp_path))
     train.write_text("Anna B-PER\n\nBen B-PER\n\n")
     assert "40 steps" in told(found, str(tmp_path))
+
+
+def test_the_latest_run_of_the_very_same_settings_is_known():
+    told, config = Forecast(lambda: None), RunConfig(seed=1)
+    first, other, last = (Run(config=each) for each in (config, RunConfig(seed=2), config))
+    assert told.repeats(config, [first, other], "two") is first
+    assert told.repeats(config, [first, other, last], "three") is last
+    assert told.repeats(RunConfig(seed=3), [first, other, last], "three") is None
+    assert told.repeats(config, [], "none") is None

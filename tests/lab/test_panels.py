@@ -315,6 +315,28 @@ def test_deleting_in_the_table_removes_the_run_and_a_live_one_is_refused_in_word
     until(lambda: [row["id"] for row in lab.overview.table.rows] == [run.folder.name])
 
 
+def test_settings_of_a_run_are_taken_over_from_the_table_and_whose_they_are_is_told(lab, config, runs_folder):
+    asked = config.replace(epochs=7, head_rate=2e-3, encoder_rate=4e-5, seed=5, legal_only=True)
+    write_run(runs_folder, asked)
+    lab.store.rename(lab.store.runs()[0], "<b>mine</b>")
+    until(lambda: lab.overview.table.rows)
+    assert lab._same.value == ""
+    lab.overview._act("use", "run-0001", "")
+    assert lab.controls.config() == asked
+    until(lambda: "the settings of #1 &lt;b&gt;mine&lt;/b&gt;" in lab._same.value)
+    lab.controls.seed.value = 6
+    until(lambda: lab._same.value == "")
+    assert lab._told.value == ""
+
+
+def test_settings_that_cannot_be_read_are_not_taken_over(lab, config, runs_folder):
+    (write_run(runs_folder, config.replace(epochs=7)) / "config.json").write_text("{")
+    until(lambda: lab.overview.table.rows)
+    lab.overview._act("use", "run-0001", "")
+    assert "the settings of #1 cannot be read" in lab._told.value
+    assert lab.controls.config() == config
+
+
 def test_its_text_stays_the_same_so_that_notebooks_can_be_compared(lab):
     assert repr(lab) == "TuningLab()"
     assert lab._repr_mimebundle_()["text/plain"] == "TuningLab()"

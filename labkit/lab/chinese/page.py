@@ -30,6 +30,7 @@ PAGE: dict[str, str] = {
     "about <b>{time}</b>, judging {basis}": "预计 <b>{time}</b>（{basis}）",
     "time unknown until a first run": "跑过一次之后才能估计用时",
     "{steps}, {time}": "{steps}，{time}",
+    "the settings of {run}": "与 {run} 的设置相同",
     # a run's state
     "No run yet: choose settings and press Train.": "还没有实验：选好设置，点“训练”。",
     "waiting for its turn": "排队中",
@@ -79,6 +80,7 @@ PAGE: dict[str, str] = {
     "select all runs": "全选",
     "select": "选择",
     "sort by": "排序：",
+    "use these settings": "采用这些设置",
     "rename": "重命名",
     "write a note": "写备注",
     "delete": "删除",

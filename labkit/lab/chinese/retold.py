@@ -71,6 +71,7 @@ RETOLD: dict[str, str] = {
     "the folder {folder} is gone; it was deleted or renamed while it was in use": (
         "文件夹 {folder} 已不存在：使用期间被删除或改名了"
     ),
+    "the settings of {run} cannot be read": "无法读取 {run} 的设置",
     # what can be read of a corpus: labkit/data
     "corpus {name} is no file, no folder and no name in the menu; the menu has {menu}": (
         "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
