@@ -322,7 +322,7 @@ class RunsView {
   // Sliders and Train come into view, wherever on the page the table is: they are what is wanted next.
   use(id) {
     this.model.send({ kind: "use", id, text: "" });
-    this.root.closest(".labkit-lab")?.querySelector(".labkit-controls")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    this.root.closest(".labkit-lab")?.querySelector(".labkit-head")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   askDelete(held, id) {

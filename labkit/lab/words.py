@@ -71,7 +71,7 @@ def same(run: Run | None) -> str:
     """Whose settings these are; empty where no run had them yet."""
     if run is None:
         return ""
-    return muted(html.escape(tr("the settings of {run}", run=f"{run.title} {run.name}".strip())))
+    return muted(html.escape(tr("as in {run}", run=f"{run.title} {run.name}".strip())))
 
 
 def status(run: Run | None, name: str) -> str:

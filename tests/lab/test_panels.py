@@ -323,7 +323,7 @@ def test_settings_of_a_run_are_taken_over_from_the_table_and_whose_they_are_is_t
     assert lab._same.value == ""
     lab.overview._act("use", "run-0001", "")
     assert lab.controls.config() == asked
-    until(lambda: "the settings of #1 &lt;b&gt;mine&lt;/b&gt;" in lab._same.value)
+    until(lambda: "as in #1 &lt;b&gt;mine&lt;/b&gt;" in lab._same.value)
     lab.controls.seed.value = 6
     until(lambda: lab._same.value == "")
     assert lab._told.value == ""

@@ -30,7 +30,7 @@ PAGE: dict[str, str] = {
     "about <b>{time}</b>, judging {basis}": "预计 <b>{time}</b>（{basis}）",
     "time unknown until a first run": "跑过一次之后才能估计用时",
     "{steps}, {time}": "{steps}，{time}",
-    "the settings of {run}": "与 {run} 的设置相同",
+    "as in {run}": "与 {run} 相同",
     # a run's state
     "No run yet: choose settings and press Train.": "还没有实验：选好设置，点“训练”。",
     "waiting for its turn": "排队中",
