@@ -154,6 +154,7 @@ class Overview:
         set_shown(self.times, shown and bool(self.times.value))
 
     def _act(self, kind: str, id: str, text: str) -> None:
+        self._told("")  # what went wrong before
         try:
             run = self.store.get(Path(self.store.folder / id))
             if kind == "use":

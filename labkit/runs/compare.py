@@ -105,9 +105,8 @@ def plainly(text: str, **values: object) -> str:
 def names(runs: Sequence[Run], say: Say = plainly) -> dict[Path, str]:
     """What to call each run, by its folder: `#12 head 1e-3 · batch 8`, made of what differs among these runs.
 
-    What differs most comes first, as there is seldom room for all of it.
-
-    A name that a user gave wins: `#12 my name`. Where nothing differs: `#12`.
+    What differs most comes first, as there is seldom room for all of it. A name that a user gave wins: `#12 my name`.
+    Where nothing differs: `#12`.
     """
     whats = TableMaker(runs, say).whats
     return {run.folder: f"{run.title} {what}".strip() for run, what in zip(runs, whats, strict=True)}

@@ -312,6 +312,7 @@ def test_deleting_in_the_table_removes_the_run_and_a_live_one_is_refused_in_word
     lab.overview._act("delete", run.folder.name, "")
     assert "stop it before deleting it" in lab._told.value
     lab.overview._act("delete", "run-0001", "")
+    assert lab._told.value == ""
     until(lambda: [row["id"] for row in lab.overview.table.rows] == [run.folder.name])
 
 
