@@ -17,7 +17,7 @@ from labkit.data.tags import scheme_of
 from labkit.events import TransitionsLearnt
 from labkit.lab import fonts
 from labkit.lab.area import Area, Box, put_marked, say
-from labkit.lab.canvas import DRAWING, Picture, to_png
+from labkit.lab.canvas import Picture, drawing, to_png
 from labkit.lab.curves import Array, linear_ticks, up
 from labkit.lab.fonts import drawable, plot_tr
 from labkit.lab.planned import StepAxis, message
@@ -84,7 +84,7 @@ class TransitionsPlot(ThemedPlot):
 def transitions_figure(run: Run | None, theme: str = "light") -> Picture:
     """The picture as a figure, for a notebook or a file."""
     chosen = theme_named(theme)
-    with DRAWING:
+    with drawing():
         figure = Picture(figsize=SIZE, dpi=DPI, facecolor=chosen.background)
         learnt = run.transitions if run else None
         grid = None

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -351,6 +352,15 @@ def test_an_unknown_layout_axis_or_theme_is_refused(tmp_path: Path) -> None:
         ComparePlot().draw(runs, x="hours")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="theme must be one of light, dark, not 'sepia'"):
         LivePlot("sepia")
+
+
+@pytest.mark.parametrize("hinting", ["none", "native"])
+def test_pictures_are_the_same_however_a_notebook_fits_letters_to_pixels(tmp_path: Path, hinting: str) -> None:
+    (run,) = several(tmp_path, 1)
+    as_usual = LivePlot().draw(run), to_png(figure_of(run))
+    with rc_context({"text.hinting": hinting}):
+        assert (LivePlot().draw(run), to_png(figure_of(run))) == as_usual
+        assert rcParams["text.hinting"] == hinting
 
 
 # Colours.
