@@ -333,12 +333,15 @@ class Tail(Generic[T]):
 
     def _decoded(self, lines: bytes) -> list[T]:
         try:
-            return self._decoder.decode_lines(lines)
-        except msgspec.MsgspecError:  # one of them: which?
+            found = self._decoder.decode_lines(lines)
+        except msgspec.MsgspecError:
+            found = []
+        if len(found) != lines.count(b"\n"):  # some line is no event, or not one: which?
             return list(self._understood(lines.splitlines()))
+        return found
 
     def _understood(self, lines: list[bytes]) -> Iterator[T]:
-        for line in filter(bytes.strip, lines):
+        for line in lines:
             try:
                 yield self._decoder.decode(line)
             except msgspec.MsgspecError:

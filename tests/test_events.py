@@ -193,8 +193,13 @@ def test_a_log_cut_in_its_last_line_gives_all_lines_before_it(tmp_path: Path) ->
         b"[]",
         b"no json",
         b"\xff\xfe\x00",
+        b"",
+        b'{"kind":"phase entered","seconds":1.0,"text":"x"}{"kind":"phase entered","seconds":2.0,"text":"y"}',
     ],
-    ids=["unknown kind", "no kind", "fields missing", "wrong type", "broken off", "list", "text", "bytes"],
+    ids=[
+        *("unknown kind", "no kind", "fields missing", "wrong type", "broken off", "list", "text", "bytes", "empty"),
+        "two in one",
+    ],
 )
 def test_a_line_that_cannot_be_understood_is_counted_and_the_rest_is_read(line: bytes, tmp_path: Path) -> None:
     write(tmp_path, STEP)
@@ -216,16 +221,6 @@ def test_a_long_log_is_read_whole_in_parts_and_a_broken_line_costs_none_but_itse
     assert [event for part in parts for event in part] == [STEP] * 2 * several
     assert tail.skipped == 1
     assert list(tail.some()) == []
-
-
-@pytest.mark.parametrize("rest", [b"", b"no json\n"], ids=["sound", "with a broken line"])
-def test_an_empty_line_tells_nothing_and_lacks_nothing(rest: bytes, tmp_path: Path) -> None:
-    write(tmp_path, STEP)
-    append(tmp_path, b"\n" + rest)
-    write(tmp_path, STEP)
-    tail = events_of(tmp_path)
-    assert tail.read() == [STEP, STEP]
-    assert tail.skipped == (1 if rest else 0)
 
 
 def test_a_field_of_a_later_version_is_passed_over(tmp_path: Path) -> None:

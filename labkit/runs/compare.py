@@ -132,7 +132,8 @@ class TableMaker:
         values = differences(runs)
         self._fields = list(values)
         part = cache(partial(_part, say=say))  # of a thousand runs many have the same settings
-        common = {field: Counter(each) for field, each in sorted(values.items(), key=lambda item: -len(set(item[1])))}
+        counts = {field: Counter(each) for field, each in values.items()}
+        common = dict(sorted(counts.items(), key=lambda item: -len(item[1])))
         # a name each, without the number
         self.whats = [run.name or _what(run.config, common, part) for run in runs]
 
