@@ -5,6 +5,7 @@ moment in `RunStarted.time`. Whatever could not be read from a device is None, n
 """
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from itertools import chain
@@ -142,6 +143,26 @@ class Evaluated(_Line, frozen=True):
     types: dict[str, TypeScore]
     part: str = "dev"  # or "test"
     illegal: int | None = None  # places where decoding broke the tag scheme, whatever `legal_only` then mends
+    gold: int | None = None  # entities in the corpus; None in older logs, see `entities`
+    predicted: int | None = None  # entities; None in older logs
+
+    @property
+    def entities(self) -> int:
+        """The number of gold entities, which the scores rest on."""
+        return sum(score.support for score in self.types.values()) if self.gold is None else self.gold
+
+    @property
+    def score(self) -> float | None:
+        """F1; None where there was no entity to find."""
+        return self.f1 if self.f1 or self.entities else None
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """The rule for best: the higher F1, then the lower loss; of equals the first.
+
+        A greater merit is better; a loss that is no number is the worst. Kept weights, marks and tables all go by it.
+        """
+        return self.f1, -math.inf if self.loss is None or not math.isfinite(self.loss) else -self.loss
 
 
 class TransitionsLearnt(_Line, frozen=True):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -232,6 +233,18 @@ def test_a_field_with_a_default_may_be_missing_in_an_older_log(tmp_path: Path) -
     append(tmp_path, b'{"kind":"run finished","seconds":1.0,"state":"completed","step":3}\n')
     append(tmp_path, b'{"kind":"run started","time":2.0,"pid":17,"process_started":1.9,"host":"machine"}\n')
     assert events_of(tmp_path).read() == [RunFinished(1.0, "completed", 3), RunStarted(2.0, 17, 1.9, "machine")]
+
+
+def scored(f1: float, loss: float | None, **more: Any) -> Evaluated:
+    return Evaluated(0.6, 10, 1.0, 6400, loss, f1, f1, f1, {}, **more)
+
+
+def test_the_best_evaluation_has_the_highest_f1_then_the_lower_loss_and_no_number_is_the_worst_loss() -> None:
+    worst_first = [scored(0.4, 0.1), scored(0.5, None), scored(0.5, 2.0), scored(0.5, 1.0), scored(0.6, math.nan)]
+    assert sorted(worst_first[::-1], key=lambda each: each.merit) == worst_first
+    assert len({scored(0.5, loss).merit for loss in (None, math.nan, math.inf, -math.inf)}) == 1
+    first, second = scored(0.5, None, part="dev"), scored(0.5, math.nan)
+    assert max([first, second], key=lambda each: each.merit) is first
 
 
 def test_writing_nothing_writes_nothing(tmp_path: Path) -> None:

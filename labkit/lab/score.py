@@ -32,10 +32,11 @@ class ScorePlot:
         put_marked(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
         say(self.empty, "" if run is None or len(f1) else _no_scores(run), 0.5, 0.5)
         for artist in (self.ring, self.value):
-            artist.set_visible(len(f1) > 0)
+            artist.set_visible(run is not None and run.best is not None)
         if run is not None and len(f1):
             fit_score([self.area], f1.max())
-            self._mark_best(evaluations[int(f1.argmax())].step, f1.max(), axis)
+        if run is not None and run.best:
+            self._mark_best(run.best.step, run.best.f1, axis)
         say(self.area.note, _scores(run))
 
     def _mark_best(self, step: float, f1: float, axis: StepAxis) -> None:

@@ -114,7 +114,7 @@ def names(runs: Sequence[Run], say: Say = plainly) -> dict[Path, str]:
 
 def rank(runs: Iterable[Run]) -> list[Run]:
     """Best first: by the best F1 on dev, then by the loss there; those without an evaluation last."""
-    return sorted(runs, key=_merit)
+    return sorted(runs, key=_merit, reverse=True)
 
 
 def table(runs: Sequence[Run]) -> Table:
@@ -238,9 +238,7 @@ def _is_rate(field: str) -> bool:
 
 
 def _merit(run: Run) -> tuple[float, float]:
-    if run.best is None:
-        return math.inf, math.inf
-    return -run.best.f1, math.inf if run.best.loss is None else run.best.loss
+    return run.best.merit if run.best else (-math.inf, -math.inf)
 
 
 def _setting_column(field: str) -> Column:

@@ -98,7 +98,7 @@ class _Training:
         self._pending: list[_Pending] = []
         self._reported = self._timed = 0.0
         self._recent: deque[float] = deque(maxlen=5)
-        self._best: tuple[float, float] | None = None
+        self._best: Evaluated | None = None
         self._best_step = -1
 
     def close(self) -> None:
@@ -229,8 +229,8 @@ class _Training:
         yield event
         if self.shop.tagger.crf is not None:
             yield transitions_learnt(self.shop.tagger.crf, self.shop.corpus.tags, self.seconds(), self.step)
-        if self._best is None or (event.f1, -found.loss) > self._best:
-            self._best, self._best_step = (event.f1, -found.loss), self.step
+        if self._best is None or event.merit > self._best.merit:
+            self._best, self._best_step = event, self.step
             self._keep_predictions(found, "dev", self.step)
             if self.folder and "best" in self.config.keep:
                 yield from self._save("best")
