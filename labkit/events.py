@@ -72,6 +72,19 @@ class CorpusRead(_Line, frozen=True):
     train_words: int
     tags: list[str]
     notes: list[str]
+    dev_sha256: str = ""  # of the words and gold tags that are scored; empty in older logs
+    test_sha256: str = ""
+
+    def split(self, part: str) -> str:
+        """An identity of the scored sentences of dev or test: only runs that share it have comparable scores.
+
+        Of an older log, the corpus and the number of these sentences.
+        """
+        sentences, sha256 = {
+            "dev": (self.dev_sentences, self.dev_sha256),
+            "test": (self.test_sentences, self.test_sha256),
+        }[part]
+        return sha256 or f"{self.sha256} {sentences}"
 
 
 class GroupAudit(msgspec.Struct, frozen=True):

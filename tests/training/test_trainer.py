@@ -359,6 +359,36 @@ def test_runs_of_two_seeds_are_scored_on_the_same_sentences(config):
     assert gold[0] == gold[1]
 
 
+def test_the_log_tells_the_sentences_that_are_scored_by_their_words_and_tags(config, tmp_path):
+    def split(changes=(), **settings):
+        folder = shutil.copytree(config.corpus, tmp_path / str(len([*tmp_path.iterdir()])))
+        for part, old, new in changes:
+            text = (folder / f"{part}.txt").read_text()
+            assert old in text
+            (folder / f"{part}.txt").write_text(text.replace(old, new, 1))
+        events = train(config.replace(corpus=str(folder), **settings))
+        corpus = next(event for event in events if isinstance(event, CorpusRead))
+        return corpus.split("dev"), corpus.split("test")
+
+    dev, test = split()
+    train_only = [("train", "nothing\tO\n", "nothing\tO\nmuch\tB-ANY\n")]
+    assert split(train_only, seed=7) == (dev, test), "a tag more in train numbers the tags anew"
+    for old, new in (("rains\tO", "snows\tO"), ("\tB-PER", "\tB-LOC"), ("old\tO\nstation\tO", "oldstation\tO")):
+        changed = split([("dev", old, new)])
+        assert changed[0] != dev
+        assert changed[1] == test
+    assert split(dev_limit=9)[0] != dev
+    assert split(dev_limit=9)[0] == split(dev_limit=9, train_limit=16, seed=7)[0]
+
+
+def test_each_evaluation_tells_how_many_entities_there_are_and_were_predicted(config):
+    untrained = config.replace(epochs=1, head_rate=0.0, encoder_rate=0.0)
+    for event in only(Evaluated, train(untrained)):
+        assert event.gold == sum(score.support for score in event.types.values()) > 0
+        assert (event.predicted > 0) == any(event.types)
+        assert event.f1 == pytest.approx(2 * event.recall * event.gold / (event.gold + event.predicted))
+
+
 def test_each_evaluation_tells_the_crf_and_the_rules_that_decoding_broke(config):
     events = list(train(config))
     learnt = only(TransitionsLearnt, events)
