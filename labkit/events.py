@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Generic, TypeVar
+from typing import Annotated, BinaryIO, Generic, TypeVar
 
 import msgspec
 
@@ -18,6 +18,14 @@ EVENTS = "events.jsonl"
 CONTROL = "control.jsonl"
 
 AT_ONCE = 1 << 17  # bytes of a log, some four hundred lines
+
+# Every way in which a file that somebody else may have damaged fails to be read: as a file, as text, as JSON of a form.
+UNREADABLE = (OSError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+
+# Numbers that can be added up, divided and rounded: a line with one beyond these cannot be understood. A rate may be
+# any float, as it is set by hand.
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Real = Annotated[float, msgspec.Meta(ge=-1e100, le=1e100)]
 
 FINAL_STATES = ("completed", "stopped", "failed", "interrupted")
 
@@ -34,18 +42,18 @@ class _Line(msgspec.Struct, frozen=True, tag_field="kind", tag=_kind):
 class RunQueued(_Line, frozen=True):
     """The run was asked for; it starts when its turn comes."""
 
-    time: float  # Unix seconds
+    time: Real  # Unix seconds
 
 
 class RunStarted(_Line, frozen=True):
     """The run's process is up. Pid and the process's own start tell later whether it still is, see processes.py."""
 
-    time: float  # Unix seconds
-    pid: int
-    process_started: float  # Unix seconds, as psutil gives it: by a clock that may be set
+    time: Real  # Unix seconds
+    pid: Whole
+    process_started: Real  # Unix seconds, as psutil gives it: by a clock that may be set
     host: str
     boot: str = ""  # the boot id of the machine; empty where it has none, and in older logs
-    started_ticks: int = 0  # the process's start in clock ticks since that boot
+    started_ticks: Whole = 0  # the process's start in clock ticks since that boot
 
     @property
     def process(self) -> tuple[int, float, str, str, int]:
@@ -56,20 +64,20 @@ class RunStarted(_Line, frozen=True):
 class PhaseEntered(_Line, frozen=True):
     """What the run is busy with, in words for the user."""
 
-    seconds: float
+    seconds: Real
     text: str
 
 
 class CorpusRead(_Line, frozen=True):
     """What is being trained on, and what was repaired, skipped or cut on the way, one sentence a note."""
 
-    seconds: float
+    seconds: Real
     name: str
     sha256: str
-    train_sentences: int
-    dev_sentences: int
-    test_sentences: int
-    train_words: int
+    train_sentences: Whole
+    dev_sentences: Whole
+    test_sentences: Whole
+    train_words: Whole
     tags: list[str]
     notes: list[str]
     dev_sha256: str = ""  # of the words and gold tags that are scored; empty in older logs
@@ -91,73 +99,73 @@ class GroupAudit(msgspec.Struct, frozen=True):
     """One learning-rate group: how much it holds and how it is to be trained."""
 
     name: str
-    tensors: int
-    parameters: int
+    tensors: Whole
+    parameters: Whole
     rate: float
     schedule: str
-    warmup_steps: int
-    weight_decay: float
-    undecayed_tensors: int  # biases and LayerNorm
-    resting: int = 0  # weights beside these that no training sentence can touch
+    warmup_steps: Whole
+    weight_decay: Real
+    undecayed_tensors: Whole  # biases and LayerNorm
+    resting: Whole = 0  # weights beside these that no training sentence can touch
 
 
 class GroupsAudited(_Line, frozen=True):
     """Every parameter is in exactly one of these groups."""
 
-    seconds: float
+    seconds: Real
     groups: list[GroupAudit]
 
 
 class TrainingPlanned(_Line, frozen=True):
     """All is loaded; the first step comes next."""
 
-    seconds: float
-    steps: int
-    steps_per_epoch: int
+    seconds: Real
+    steps: Whole
+    steps_per_epoch: Whole
     device: str  # "cpu", "cuda:0"
     device_name: str
     precision: str
-    processes: int
+    processes: Whole
     encoder_sha256: str
 
 
 class StepDone(_Line, frozen=True):
     """One optimizer step. Rates and norms are by group name; a norm is taken before clipping."""
 
-    seconds: float
-    step: int  # from 1
-    epoch: float
-    loss: float | None  # negative log likelihood per word; None where it is not a finite number
+    seconds: Real
+    step: Whole  # from 1
+    epoch: Real
+    loss: Real | None  # negative log likelihood per word; None where it is not a finite number
     rates: dict[str, float]
-    gradient_norms: dict[str, float | None]
-    tokens: int  # word pieces seen so far, padding not counted
+    gradient_norms: dict[str, Real | None]
+    tokens: Whole  # word pieces seen so far, padding not counted
 
 
 class TypeScore(msgspec.Struct, frozen=True):
     """Entity scores of one type, each from 0 to 1."""
 
-    precision: float
-    recall: float
-    f1: float
-    support: int  # gold entities
+    precision: Real
+    recall: Real
+    f1: Real
+    support: Whole  # gold entities
 
 
 class Evaluated(_Line, frozen=True):
     """Entity scores (exact span and type, micro average), each from 0 to 1."""
 
-    seconds: float
-    step: int
-    epoch: float
-    tokens: int
-    loss: float | None  # negative log likelihood per word; None where it is not a finite number
-    precision: float
-    recall: float
-    f1: float
+    seconds: Real
+    step: Whole
+    epoch: Real
+    tokens: Whole
+    loss: Real | None  # negative log likelihood per word; None where it is not a finite number
+    precision: Real
+    recall: Real
+    f1: Real
     types: dict[str, TypeScore]
     part: str = "dev"  # or "test"
-    illegal: int | None = None  # places where decoding broke the tag scheme, whatever `legal_only` then mends
-    gold: int | None = None  # entities in the corpus; None in older logs, see `entities`
-    predicted: int | None = None  # entities; None in older logs
+    illegal: Whole | None = None  # places where decoding broke the tag scheme, whatever `legal_only` then mends
+    gold: Whole | None = None  # entities in the corpus; None in older logs, see `entities`
+    predicted: Whole | None = None  # entities; None in older logs
 
     @property
     def entities(self) -> int:
@@ -181,12 +189,12 @@ class Evaluated(_Line, frozen=True):
 class TransitionsLearnt(_Line, frozen=True):
     """How the CRF scores each tag after each other one, at an evaluation on dev; in nats, from row to column."""
 
-    seconds: float
-    step: int
+    seconds: Real
+    step: Whole
     tags: list[str]
-    start: list[float]
-    transitions: list[list[float]]
-    end: list[float]
+    start: list[Real]
+    transitions: list[list[Real]]
+    end: list[Real]
 
 
 class TimeSpent(_Line, frozen=True):
@@ -196,28 +204,28 @@ class TimeSpent(_Line, frozen=True):
     and `optimizer` are the parts of a step; then `evaluation`, `saving`, `profiling` and `other`.
     """
 
-    seconds: float
-    step: int
-    spent: dict[str, float]  # seconds by part, summed up since the run began
+    seconds: Real
+    step: Whole
+    spent: dict[str, Real]  # seconds by part, summed up since the run began
 
 
 class OperatorTime(msgspec.Struct, frozen=True):
     """One operator in the profiled steps; its own time, without that of the operators that it called."""
 
     name: str
-    calls: int
-    seconds: float
-    share: float  # of all operators, from 0 to 1
+    calls: Whole
+    seconds: Real
+    share: Real  # of all operators, from 0 to 1
 
 
 class OperatorsProfiled(_Line, frozen=True):
     """A few steps were recorded operator by operator, which slows them: they are left out of tokens per second."""
 
-    seconds: float
-    step: int  # the last recorded one
-    steps: int  # recorded
-    tokens: int  # word pieces in these steps
-    took: float  # seconds for these steps, and for recording them
+    seconds: Real
+    step: Whole  # the last recorded one
+    steps: Whole  # recorded
+    tokens: Whole  # word pieces in these steps
+    took: Real  # seconds for these steps, and for recording them
     operators: list[OperatorTime]  # the longest ones
     trace: str = ""  # a file in the run folder, for chrome://tracing or ui.perfetto.dev
 
@@ -225,22 +233,22 @@ class OperatorsProfiled(_Line, frozen=True):
 class DeviceSampled(_Line, frozen=True):
     """What one device was doing. For `cpu` the figures are this run's, of the cores and memory that it may use."""
 
-    seconds: float
+    seconds: Real
     device: str  # "cpu", "gpu 0"
-    utilization: float | None  # percent, 0 to 100
-    memory_run_mib: float | None
-    memory_others_mib: float | None
-    memory_total_mib: float | None
-    power_w: float | None = None
-    temperature_c: float | None = None
+    utilization: Real | None  # percent, 0 to 100
+    memory_run_mib: Real | None
+    memory_others_mib: Real | None
+    memory_total_mib: Real | None
+    power_w: Real | None = None
+    temperature_c: Real | None = None
     missing: dict[str, str] = {}  # figure → why it could not be read; told once, when it changes
 
 
 class RateChanged(_Line, frozen=True):
     """A group's peak rate was set by hand while training."""
 
-    seconds: float
-    step: int
+    seconds: Real
+    step: Whole
     group: str
     rate: float
 
@@ -248,17 +256,17 @@ class RateChanged(_Line, frozen=True):
 class CheckpointSaved(_Line, frozen=True):
     """Weights are on disk."""
 
-    seconds: float
-    step: int
+    seconds: Real
+    step: Whole
     name: str  # "best" or "last"
 
 
 class RunFinished(_Line, frozen=True):
     """The end. `reason` is one sentence, `hint` what the user can do, `details` a traceback or nothing."""
 
-    seconds: float
+    seconds: Real
     state: str  # one of FINAL_STATES
-    step: int
+    step: Whole
     reason: str = ""
     hint: str = ""
     details: str = ""
@@ -316,9 +324,14 @@ class LineWriter:
             self._is_torn = self._file.read(1) != b"\n"
 
     def write(self, *lines: Event | Control) -> None:
-        """Raises OSError where not all of it found room."""
+        """Raises OSError where not all of it found room, and FileNotFoundError where the file was deleted meanwhile."""
         if not lines:
             return
+        try:
+            os.stat(self._file.name)
+        except FileNotFoundError:  # what is written now, nobody would ever read
+            gone = f"the log {self._file.name} is gone; it was deleted or renamed while it was in use"
+            raise FileNotFoundError(gone) from None
         data = b"".join(_encoder.encode(line) + b"\n" for line in lines)
         data = b"\n" + data if self._is_torn else data
         written = self._file.write(data)
@@ -331,13 +344,17 @@ class LineWriter:
 
 
 class Tail(Generic[T]):
-    """Reads what has been appended to a log since the last look; a half-written last line waits for its rest."""
+    """Reads what has been appended to a log since the last look; a half-written last line waits for its rest.
+
+    A log that has become shorter is another one, and read from its start. Nothing in or about a log raises.
+    """
 
     def __init__(self, path: Path, kind: type[T]):
         self.path = path
         self.skipped = 0  # lines that could not be understood
+        self.problem = ""  # why there is a file that cannot be read; empty at most times
+        self.offset = 0  # bytes read
         self._decoder = msgspec.json.Decoder(kind)
-        self._offset = 0
 
     def read(self) -> list[T]:
         """New lines, oldest first; empty when there are none or no file yet."""
@@ -350,15 +367,22 @@ class Tail(Generic[T]):
     def some(self) -> Iterator[list[T]]:
         """The same by some hundred: what is done to all of them at once costs half of what it costs one by one."""
         try:
-            if os.stat(self.path).st_size <= self._offset:
+            self.problem = ""
+            size = os.stat(self.path).st_size
+            if size < self.offset:
+                self.offset = 0
+            if size <= self.offset:
                 return
             with open(self.path, "rb") as file:
-                file.seek(self._offset)
+                file.seek(self.offset)
                 data = file.read()
         except FileNotFoundError:
             return
+        except OSError as error:
+            self.problem = f"{self.path.name} of {self.path.parent.name} cannot be read: {error.strerror}"
+            return
         whole = data[: data.rfind(b"\n") + 1]
-        self._offset += len(whole)
+        self.offset += len(whole)
         start = 0
         while start < len(whole):
             end = whole.find(b"\n", min(start + AT_ONCE, len(whole) - 1)) + 1
@@ -368,7 +392,7 @@ class Tail(Generic[T]):
     def _decoded(self, lines: bytes) -> list[T]:
         try:
             found = self._decoder.decode_lines(lines)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             found = []
         if len(found) != lines.count(b"\n"):  # some line is no event, or not one: which?
             return list(self._understood(lines.splitlines()))
@@ -378,7 +402,7 @@ class Tail(Generic[T]):
         for line in lines:
             try:
                 yield self._decoder.decode(line)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 self.skipped += 1
 
 

@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 import time
 import zlib
 from pathlib import Path
@@ -13,10 +12,26 @@ from labkit.config import RunConfig
 from labkit.events import CONTROL, EVENTS, Control, Event, LineWriter, RateAsked, RunStarted, StopAsked, Tail, events_of
 from labkit.runs.curves import Curves
 from labkit.runs.folded import Folded
-from labkit.runs.sidecars import Asked, Label, keep_summary, log_age_s, log_size, read_config, read_label, read_summary
+from labkit.runs.leftovers import clear_leftovers
+from labkit.runs.numbers import number_of
+from labkit.runs.sidecars import (
+    CONFIG,
+    Asked,
+    Label,
+    age_s,
+    keep_summary,
+    log_size,
+    read_config,
+    read_label,
+    read_summary,
+    time_of,
+)
+from labkit.runs.summary import Summary
 
+OUTPUT = "output.log"  # what a run's process prints; made before its first line is
 COLOURS = 8  # colours to tell runs apart by; further runs repeat them with another line style
 SILENT_S = 600.0  # a run on another host, where nobody can look for its process, is given up after this long
+BEGIN_S = 60.0  # a run that has not begun this long after it was made, or taken out of the queue, is given up
 
 
 class Run(Folded):
@@ -36,11 +51,12 @@ class Run(Folded):
         self.label = Label() if folder is None else read_label(self.folder)
         self.versions = asked.versions or {}
         self._problem = asked.problem
+        self._lost = ""  # why no more can be read, in a sentence
         self._tail: Tail[Event] | None = None  # None for a run that needs no reading on
         self._asked_at = time.monotonic()
         if folder is not None:
             self._look()
-        self.created = self._first_time() if asked.created is None else asked.created  # Unix seconds
+        self.created = self._first_time(asked.created)  # Unix seconds
 
     def __repr__(self) -> str:
         return f"Run({self.title}, {self.state}, step {self._summary.step})"
@@ -76,9 +92,13 @@ class Run(Folded):
             return self._problem
         if self.deleted:
             return f"the folder of {self.title} was deleted"
+        if self._tail and self._tail.problem:
+            return self._tail.problem
+        if self._lost:
+            return self._lost
         if skipped := self._summary.skipped:
             return f"{skipped} lines of {EVENTS} of {self.folder.name} could not be understood"
-        return None
+        return self.label.problem or None
 
     def refresh(self) -> bool:
         """Reads what was appended since the last look, and notices a vanished process; says whether anything is new."""
@@ -145,35 +165,67 @@ class Run(Folded):
         self._read_on()
         if not self.is_final:
             self._notice_an_end()
-        if self.is_final:
+            self._ends = 0  # nobody has seen it otherwise
+        if self.finished:
+            clear_leftovers(self.folder)
+        if self.is_final and (self.finished or self.started):  # else somebody may be about to begin it
             keep_summary(self.folder, self._summary)
             self._tail, self._curves = None, None  # a thousand runs are listed, few are looked at
 
     def _read_on(self) -> bool:
         assert self._tail
         size, before = log_size(self.folder), self._summary.events
+        if 0 < size < self._tail.offset:  # another log has taken its place
+            self._ends += before + 1
+            self._summary, self._curves, self._tail, before = Summary(), Curves(), events_of(self.folder), 0
         for event in self._tail.each():
             self.add(event)
         self._summary.skipped, self._summary.log_bytes = self._tail.skipped, size
         has_grown = self._summary.events > before
         if has_grown:
-            self._summary.vanished = False
+            self._summary.vanished, self._lost = False, ""
         return has_grown
 
     def _notice_an_end(self) -> None:
-        """Nothing new in the log: is the folder still there, and is the process?"""
-        if not self.folder.is_dir():
+        """Nothing new in the log: is the folder still there, and whoever is to go on with the log?"""
+        if not os.path.isdir(self.folder):
             self.deleted, self._summary.vanished = True, self.is_live
             self._ends += 1
-        elif self.is_live and not self._has_process() and not self._read_on():  # it may have ended between two looks
-            self._summary.vanished = True
-            self._ends += 1
+        elif self.started:
+            self._notice_a_lost_process()
+        else:
+            self._notice_a_beginning()
+
+    def _notice_a_lost_process(self) -> None:
+        assert self._tail
+        assert self.started
+        if not self.is_live:
+            return
+        is_gone = self._tail.offset > 0 and log_size(self.folder) == 0
+        alive = None if is_gone else processes.lives(*self.started.process)
+        if is_gone:
+            self._lost = f"{EVENTS} of {self.folder.name} is gone; it was deleted while the run went on"
+        elif (age_s(self.folder / EVENTS) < SILENT_S if alive is None else alive) or self._read_on():
+            return  # in the last case it ended between two looks
+        self._summary.vanished = True
+        self._ends += 1
+        if alive is False:
+            clear_leftovers(self.folder)
+        if not is_gone:
             keep_summary(self.folder, self._summary)
 
-    def _has_process(self) -> bool:
-        assert self.started
-        alive = processes.lives(*self.started.process)
-        return log_age_s(self.folder) < SILENT_S if alive is None else alive
+    def _notice_a_beginning(self) -> None:
+        """Of a run without a first line: does it wait for its turn, is it about to begin, or is that long ago?"""
+        config, output = self.folder / CONFIG, self.folder / OUTPUT
+        is_whole, is_taken = os.path.lexists(config), os.path.lexists(output)
+        begins = is_taken or not (is_whole and self._summary.queued is not None)
+        is_lost = begins and not (is_whole and abs(age_s(output if is_taken else config)) < BEGIN_S)
+        if is_lost:
+            what = f"its process was never heard of, see {OUTPUT}" if is_taken else "it never began, or its log is gone"
+            self._lost = f"nothing is known of {self.folder.name}: {what}"
+        if (begins, is_lost) != (self._summary.begins, self._summary.vanished):
+            self._summary.begins, self._summary.vanished = begins, is_lost
+            self._ends += 1
 
     def _read_curves(self) -> Curves:
         with self.lock:
@@ -188,16 +240,7 @@ class Run(Folded):
                     self._curves, self.deleted = Curves(), True
             return self._curves
 
-    def _first_time(self) -> float:
+    def _first_time(self, created: float | None) -> float:
         """Unix seconds, as far back as anything tells."""
-        if self._summary.queued is not None:
-            return self._summary.queued
-        if self.started:
-            return self.started.time
-        return os.stat(self.folder).st_mtime if self.folder.exists() else time.time()
-
-
-def number_of(folder: Path) -> int:
-    """12 for `run-0012`; 0 for any other name."""
-    match = re.fullmatch(r"run-(\d+)", folder.name)
-    return int(match[1]) if match else 0
+        told = (created, self._summary.queued, self.started and self.started.time, time.time() - age_s(self.folder))
+        return next((at for at in map(time_of, told) if at is not None), time.time())

@@ -7,26 +7,32 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from labkit.config import RunConfig
-from labkit.events import EVENTS, events_of
+from labkit.events import EVENTS, UNREADABLE, events_of
+from labkit.runs.numbers import number_of
 from labkit.runs.summary import FORMAT, Summary
 
 CONFIG = "config.json"
 SUMMARY = "summary.json"
 LABEL = "label.json"
 
+LAST_YEAR_S = 253_402_300_800.0  # Unix seconds; nobody's calendar has later times than the year 9999
+
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Label(msgspec.Struct, frozen=True):
-    """What a user wrote on a run."""
+    """What a user wrote on a run. `problem` is a sentence where that cannot be read."""
 
     name: str = ""
     note: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,38 +48,55 @@ class Asked:
 def read_config(folder: Path) -> Asked:
     """Never raises; says in `problem` what is wrong with the file."""
     try:
-        document: dict[str, Any] = msgspec.json.decode(_content(folder, CONFIG), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Asked(problem=f"{CONFIG} of {folder.name} cannot be read: {error}")
-    created, versions = document.get("created"), document.get("versions")
-    created = float(created) if isinstance(created, int | float) else None
+        document = _read(folder, CONFIG, dict[str, Any])
+    except FileNotFoundError:
+        return Asked(problem=f"{folder.name} has no {CONFIG}; it was not made whole, or has lost it")
+    except ValueError as error:
+        return Asked(problem=str(error))
+    created, versions, problem = time_of(document.get("created")), document.get("versions"), None
     versions = versions if isinstance(versions, dict) else {}
+    if created is None and "created" in document:
+        problem = f"{CONFIG} of {folder.name} has no time in its field 'created'"
     try:
-        return Asked(RunConfig.from_dict(document["config"]), created, versions)
+        return Asked(RunConfig.from_dict(document["config"]), created, versions, problem)
     except KeyError:
         problem = f"{CONFIG} of {folder.name} has no field 'config'"
-    except (ValueError, TypeError) as error:
+    except (TypeError, *UNREADABLE) as error:
         problem = f"the settings of {folder.name} cannot be read: {error}"
     return Asked(None, created, versions, problem)
 
 
+def is_run_folder(folder: Path) -> bool:
+    """Whether a folder is a run's, be it damaged: an encoder's has a config.json as well."""
+    if not os.path.isdir(folder):
+        return False
+    return number_of(folder) > 0 or os.path.lexists(folder / EVENTS) or read_config(folder).config is not None
+
+
+def time_of(value: object) -> float | None:
+    """Unix seconds that a calendar has, or None."""
+    return float(value) if isinstance(value, int | float) and 0 <= value < LAST_YEAR_S else None
+
+
 def read_label(folder: Path) -> Label:
-    """An empty one where there is none, or none that can be read."""
+    """An empty one where there is none; of one that cannot be read it is told why."""
     try:
-        return msgspec.json.decode(_content(folder, LABEL), type=Label)
-    except (OSError, msgspec.MsgspecError):
+        return _read(folder, LABEL, Label)
+    except FileNotFoundError:
         return Label()
+    except ValueError as error:
+        return Label(problem=str(error))
 
 
 def write_label(folder: Path, label: Label) -> None:
-    _write_aside(folder / LABEL, msgspec.json.encode(label))
+    _write_aside(folder / LABEL, msgspec.json.encode({"name": label.name, "note": label.note}))
 
 
 def read_summary(folder: Path) -> Summary | None:
     """The stored summary, or None where there is none, it is damaged, or the log has changed since."""
     try:
-        summary = msgspec.json.decode(_content(folder, SUMMARY), type=Summary)
-    except (OSError, msgspec.MsgspecError):
+        summary = _read(folder, SUMMARY, Summary)
+    except (FileNotFoundError, ValueError):
         return None
     usable = summary.format == FORMAT and summary.is_final and summary.log_bytes == log_size(folder)
     return summary if usable else None
@@ -105,18 +128,24 @@ def log_size(folder: Path) -> int:
         return 0
 
 
-def log_age_s(folder: Path) -> float:
-    """Seconds since the log last grew, by this machine's clock; infinite where there is none."""
+def age_s(path: Path) -> float:
+    """Seconds since a file was last written to, by this machine's clock; infinite where there is none."""
     try:
-        return time.time() - os.stat(folder / EVENTS).st_mtime
+        return time.time() - os.stat(path).st_mtime
     except OSError:
         return math.inf
 
 
-def _content(folder: Path, name: str) -> bytes:
-    """A Path and a buffer cost twice the reading, three times for each of a thousand runs."""
-    with open(f"{folder}/{name}", "rb", buffering=0) as file:
-        return file.read()
+def _read(folder: Path, name: str, form: type[T]) -> T:
+    """The content of a file. Raises FileNotFoundError, or ValueError in words for whatever else it is damaged by."""
+    try:
+        with open(f"{folder}/{name}", "rb", buffering=0) as file:  # a Path and a buffer cost twice the reading
+            return msgspec.json.decode(file.read(), type=form)
+    except FileNotFoundError:
+        raise
+    except UNREADABLE as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ValueError(f"{name} of {folder.name} cannot be read: {why}") from error
 
 
 def _write_aside(path: Path, content: bytes) -> None:

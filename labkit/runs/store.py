@@ -13,11 +13,13 @@ from pathlib import Path
 import msgspec
 
 from labkit import folders
+from labkit.runs.numbers import note_given
 from labkit.runs.run import COLOURS, Run
-from labkit.runs.sidecars import CONFIG, LABEL, Label, read_label, write_label, write_summary
+from labkit.runs.sidecars import CONFIG, LABEL, Label, age_s, is_run_folder, read_label, write_label, write_summary
 
 __all__ = ["COLOURS", "Run", "RunStore", "write_summary"]
 
+HALF_MADE_S = 10.0  # a run folder without settings is listed when it is this old: until then somebody may be making it
 SETTLED_S = 2.0  # after which a further change of a folder is sure to show in its time, whatever the file system
 
 CURVES_KEPT = 16  # runs that have ended whose curves stay in memory, however long ago somebody asked for them
@@ -44,7 +46,7 @@ class RunStore:
         self._lock = threading.RLock()
 
     def runs(self) -> list[Run]:
-        """Newest last, each as it is now. Folders that have no settings yet are left out."""
+        """Newest last, each as it is now. Folders that have no settings yet are left out for some seconds."""
         with self._lock:
             known = {name: self._look(name) for name in self._names()}
             self._known = {name: entry for name, entry in known.items() if entry}
@@ -69,12 +71,14 @@ class RunStore:
     def _found(self, which: int | str | Path, runs: list[Run]) -> Run:
         numbered = [run for run in runs if run.number and str(run.number) == str(which).removeprefix("#")]
         found = numbered or [run for run in runs if _is(run, which)]
+        if len(found) > 1:  # a link and what it leads to
+            found = [run for run in found if run.folder.absolute() == Path(str(which)).absolute()] or found
         if len(found) > 1:
             numbers = ", ".join(run.title for run in found)
             raise ValueError(f"run {which!r} could be any of {numbers}; give a number")
         if found:
             return found[0]
-        if not isinstance(which, int) and (Path(which) / CONFIG).is_file():
+        if not isinstance(which, int) and str(which).strip() and is_run_folder(Path(which)):
             return Run(Path(which).resolve())
         there = f"there are {', '.join(run.title for run in runs[-10:])}" if runs else "there are none yet"
         raise ValueError(f"run {str(which)!r} is not in {self.folder}; {there}")
@@ -96,21 +100,31 @@ class RunStore:
         self._write_label(run, msgspec.structs.replace(read_label(run.folder), note=note.strip()))
 
     def delete(self, run: Run, *, confirm: bool) -> None:
-        """Removes a run's folder, weights and all. Raises ValueError unless confirmed, and for a live run."""
+        """Removes a run's folder, weights and all; of one that is a link, the link alone.
+
+        Raises ValueError unless confirmed, for a live run, and for one that is not in this folder.
+        """
+        is_stranger = os.path.isdir(run.folder) and not is_run_folder(run.folder)
+        if is_stranger or run.folder.parent.resolve() != self.folder.resolve():
+            raise ValueError(f"{run.folder} is no run of {self.folder}; delete it by hand, or by a store of its own")
         run.refresh()
         if run.is_live:
             raise ValueError(f"run {run.title} is {run.state}; stop it before deleting it")
         if not confirm:
             raise ValueError(f"deleting {run.title} cannot be undone; pass confirm=True")
+        note_given(self.folder, run.number)
         aside = run.folder.with_name(f".{run.folder.name}.deleted.{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):  # somebody else was first
             os.rename(run.folder, aside)  # gone at once for every reader, never seen half deleted
-            shutil.rmtree(aside)
+            if aside.is_symlink():
+                aside.unlink()
+            else:
+                shutil.rmtree(aside)
         run.deleted = True
 
     def _write_label(self, run: Run, label: Label) -> None:
         write_label(run.folder, label)
-        run.label = label
+        run.label = msgspec.structs.replace(label, problem="")
 
     def _names(self) -> list[str]:
         try:
@@ -122,6 +136,8 @@ class RunStore:
         """The run of that folder, brought up to date; None where there is none (yet, or any more)."""
         folder = f"{self.folder}/{name}"  # a Path costs more than the look itself, a thousand times over
         known, stamp = self._known.get(name), _stamp(folder)
+        if stamp is None:
+            return None
         if known is None or known.folder is None or known.folder != stamp:
             known = self._look_inside(name, folder, known)
             if known:
@@ -133,7 +149,7 @@ class RunStore:
     def _look_inside(self, name: str, folder: str, known: _Known | None) -> _Known | None:
         """Reads settings and label where they changed. Both are put in place whole, so their folder changes too."""
         config, label = _stamp(f"{folder}/{CONFIG}"), _stamp(f"{folder}/{LABEL}")
-        if config is None:
+        if known is None and not (is_run_folder(Path(folder)) if config else _is_half_made(folder)):
             return None
         if known is None or known.config != config:
             return _Known(Run(self.folder / name), None, config, label)
@@ -155,9 +171,16 @@ def _age(run: Run) -> tuple[float, int, str]:
     return run.created, run.number, run.folder.name
 
 
+def _is_half_made(folder: str) -> bool:
+    """Whether a folder without settings is a run's, and has been left so."""
+    return is_run_folder(Path(folder)) and age_s(Path(folder)) > HALF_MADE_S
+
+
 def _is(run: Run, which: int | str | Path) -> bool:
     if isinstance(which, int):
         return run.number == which
+    if not str(which).strip():  # a run without a name, and the current folder, are not meant by nothing
+        return False
     names = (run.name, run.folder.name, run.title)
     return str(which) in names or Path(which).resolve() == run.folder.resolve()
 
@@ -165,7 +188,7 @@ def _is(run: Run, which: int | str | Path) -> bool:
 def _stamp(path: str) -> _Stamp:
     try:
         status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # not there, or no more than a link to itself
         return None
     return status.st_ino, status.st_mtime_ns
 

@@ -15,12 +15,14 @@ from labkit.events import (
     GroupsAudited,
     OperatorsProfiled,
     PhaseEntered,
+    Real,
     RunFinished,
     RunQueued,
     RunStarted,
     StepDone,
     TimeSpent,
     TrainingPlanned,
+    Whole,
 )
 
 FORMAT = 1  # a summary of another format is made anew from the events
@@ -29,32 +31,33 @@ FORMAT = 1  # a summary of another format is made anew from the events
 class Summary(msgspec.Struct):
     """A run without its curves. `add` folds one more event in; every figure is None until it is known."""
 
-    format: int = FORMAT
-    events: int = 0  # folded so far
-    skipped: int = 0  # lines of the log that could not be understood
-    log_bytes: int = 0  # size of the log that this was made from, when stored
-    queued: float | None = None  # Unix seconds
+    format: Whole = FORMAT
+    events: Whole = 0  # folded so far
+    skipped: Whole = 0  # lines of the log that could not be understood
+    log_bytes: Whole = 0  # size of the log that this was made from, when stored
+    queued: Real | None = None  # Unix seconds
     started: RunStarted | None = None
     phase: str = ""  # what the run is busy with, in words
     corpus: CorpusRead | None = None
     groups: list[GroupAudit] = []
     plan: TrainingPlanned | None = None
-    step: int = 0
-    epoch: float = 0.0
-    tokens: int = 0
-    loss: float | None = None  # of the last step
-    seconds: float = 0.0  # of the last event
-    training_s: float = 0.0  # in steps, those not counted that a profiler slowed
-    profiling_s: float = 0.0  # in those
-    evaluation_s: float = 0.0  # in evaluations on dev, saving the best weights included
-    closing_s: float = 0.0  # on the test part and the last weights
-    evaluations: int = 0  # on dev
+    step: Whole = 0
+    epoch: Real = 0.0
+    tokens: Whole = 0
+    loss: Real | None = None  # of the last step
+    seconds: Real = 0.0  # of the last event
+    training_s: Real = 0.0  # in steps, those not counted that a profiler slowed
+    profiling_s: Real = 0.0  # in those
+    evaluation_s: Real = 0.0  # in evaluations on dev, saving the best weights included
+    closing_s: Real = 0.0  # on the test part and the last weights
+    evaluations: Whole = 0  # on dev
     best: Evaluated | None = None  # on dev, by `Evaluated.merit` as the best weights are
     latest: Evaluated | None = None  # on dev
     test: Evaluated | None = None
     spent: TimeSpent | None = None  # the last word on where the time went
     profiled: OperatorsProfiled | None = None
     finished: RunFinished | None = None
+    begins: bool = False  # a process has it, or should have, that has not written its first line yet
     vanished: bool = False  # its process ended without a word
 
     def add(self, event: Event) -> None:
@@ -73,7 +76,7 @@ class Summary(msgspec.Struct):
         if self.vanished:
             return "interrupted"
         if not self.started:
-            return "queued"
+            return "starting" if self.begins else "queued"
         return "running" if self.plan else "starting"
 
     @property

@@ -7,6 +7,7 @@ turns.py for the queue. Importing this is cheap, it leaves torch to the run's pr
 import json
 import logging
 import math
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from typing import Any
 from labkit import folders
 from labkit.config import RunConfig
 from labkit.events import CONTROL, Control, LineWriter, RateAsked, RunQueued, StopAsked
+from labkit.runs.numbers import highest_given, note_given
+from labkit.runs.sidecars import is_run_folder
 from labkit.training import workers
 from labkit.training.child import TAG
 from labkit.training.server import shutdown as shutdown_server
@@ -44,8 +47,7 @@ def submit(config: RunConfig, runs: Path | None = None) -> Path:
 
     Who ends right after this still waits for the start, so that the run is not left lying.
     """
-    folder = create(config, runs)
-    write(folder, RunQueued(time.time()))
+    folder = _make(config, runs, RunQueued(time.time()))
     _in_background(start_next, folder.parent)
     return folder
 
@@ -55,13 +57,7 @@ def create(config: RunConfig, runs: Path | None = None) -> Path:
 
     It has the next number, taken by making the folder: of two callers at once, each gets its own.
     """
-    folder = _take_number((runs or folders.runs()).resolve())
-    here = workers.current_folder()  # a relative corpus is looked for from here
-    about = {"config": config.as_dict(), "created": time.time(), "versions": versions(), "cwd": here}
-    aside = folder / f".{CONFIG}.new"
-    aside.write_text(json.dumps(about, indent=1), encoding="utf-8")
-    aside.replace(folder / CONFIG)
-    return folder
+    return _make(config, runs)
 
 
 def stop(folder: Path) -> None:
@@ -89,9 +85,27 @@ def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
     return found
 
 
+def _make(config: RunConfig, runs: Path | None, *first: RunQueued) -> Path:
+    """A run folder with these lines in its log, or none at all. Its settings come last: with them it is whole."""
+    folder = _take_number((runs or folders.runs()).resolve())
+    try:
+        for event in first:
+            write(folder, event)
+        here = workers.current_folder()  # a relative corpus is looked for from here
+        about = {"config": config.as_dict(), "created": time.time(), "versions": versions(), "cwd": here}
+        aside = folder / f".{CONFIG}.new"
+        aside.write_text(json.dumps(about, indent=1), encoding="utf-8")
+        aside.replace(folder / CONFIG)
+    except BaseException:  # a full disk, most likely
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    note_given(folder.parent, number(folder))
+    return folder
+
+
 def _take_number(runs: Path) -> Path:
     runs.mkdir(parents=True, exist_ok=True)
-    following = max(map(number, run_folders(runs)), default=0) + 1
+    following = max(highest_given(runs), *map(number, run_folders(runs)), 0) + 1
     while True:
         folder = runs / f"run-{following:04d}"
         try:
@@ -102,8 +116,8 @@ def _take_number(runs: Path) -> Path:
 
 
 def _ask(folder: Path, control: Control) -> None:
-    if not folder.is_dir():
-        raise ValueError(f"folder must be a run's, but there is no {folder}")
+    if not is_run_folder(folder):
+        raise ValueError(f"folder must be a run's, but there is no run in {folder}")
     writer = LineWriter(folder / CONTROL)
     try:
         writer.write(control)

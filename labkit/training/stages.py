@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from labkit.events import EVENTS, Event, LineWriter, RunQueued, RunStarted
+from labkit.events import EVENTS, UNREADABLE, Event, LineWriter, RunQueued, RunStarted
 from labkit.processes import lives
 
 CONFIG = "config.json"
@@ -49,7 +49,13 @@ def stage(folder: Path) -> Stage:
         return "over"
     if not _first(head, RunQueued):
         return "new"
-    return "claimed" if (folder / OUTPUT).exists() else "queued"
+    return "claimed" if os.path.lexists(folder / OUTPUT) else "queued"
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether nobody writes to a run's folder any more, for certain: the process of another machine may yet."""
+    begun = started(folder)
+    return _has_end(folder / EVENTS) or (begun is not None and lives(*begun.process) is False)
 
 
 def started(folder: Path) -> RunStarted | None:
@@ -70,8 +76,8 @@ def _has_end(log: Path) -> bool:
 
 
 def _part(log: Path, size: int) -> bytes:
-    """So many bytes of a file from its start, or where negative from its end; none where there is no file."""
-    with suppress(FileNotFoundError, NotADirectoryError), open(log, "rb") as file:
+    """So many bytes of a file from its start, or where negative from its end; none where it cannot be read."""
+    with suppress(OSError), open(log, "rb") as file:
         if size < 0:
             file.seek(max(os.fstat(file.fileno()).st_size + size, 0))
         return file.read(abs(size))
@@ -80,7 +86,7 @@ def _part(log: Path, size: int) -> bytes:
 
 def _first(head: bytes, kind: type[E]) -> E | None:
     for line in head.splitlines():
-        with suppress(msgspec.MsgspecError):
+        with suppress(*UNREADABLE):
             event = _decoder.decode(line)
             if isinstance(event, kind):
                 return event

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from labkit.events import RunFinished, StopAsked, controls_of
+from labkit.events import UNREADABLE, RunFinished, StopAsked, controls_of
 from labkit.processes import is_alive, started_at
+from labkit.runs.leftovers import clear_deleted, clear_leftovers, has_leftovers
+from labkit.runs.sidecars import age_s
 from labkit.training.child import CARRY_ON, WORK, failure
 from labkit.training.locks import locked
-from labkit.training.stages import CONFIG, OUTPUT, run_folders, stage, started, write
+from labkit.training.stages import CONFIG, OUTPUT, is_gone, run_folders, stage, started, write
 from labkit.training.workers import spawn
 
 BEGIN_S = 60.0  # from a process to its first line on disk; a fresh interpreter on a busy machine takes seconds
@@ -34,6 +36,7 @@ def start_next(runs: Path) -> Path | None:
     """
     with _alone(runs):
         _drop_unwanted(runs)
+        _clear(runs)
         if any(_is_busy(folder) for folder in run_folders(runs)):
             return None
         return next((folder for folder in _queued(runs) if _start(folder)), None)
@@ -44,8 +47,8 @@ def cancel_queued(runs: Path) -> int:
     with _alone(runs):
         waiting = _queued(runs)
         for folder in waiting:
-            shutil.rmtree(folder)
-        return len(waiting)
+            shutil.rmtree(folder, ignore_errors=True)  # one that cannot be deleted keeps none of the others
+        return sum(not folder.exists() for folder in waiting)
 
 
 def drop_unwanted(runs: Path) -> None:
@@ -62,14 +65,27 @@ def _alone(runs: Path) -> Iterator[None]:
 
 
 def _queued(runs: Path) -> list[Path]:
-    """Those of them that may be started or ended from here: other users of a shared folder see to their own."""
-    return [folder for folder in run_folders(runs) if stage(folder) == "queued" and os.access(folder, os.W_OK)]
+    """Those of them that may be started or ended from here: other users of a shared folder see to their own.
+
+    A run has its settings last, so one without them is still being made, or was never made whole.
+    """
+    waiting = (folder for folder in run_folders(runs) if stage(folder) == "queued")
+    return [folder for folder in waiting if os.path.lexists(folder / CONFIG) and os.access(folder, os.W_OK)]
+
+
+def _clear(runs: Path) -> None:
+    """Removes what kills have left aside."""
+    clear_deleted(runs)
+    for folder in run_folders(runs):
+        if has_leftovers(folder) and is_gone(folder):
+            clear_leftovers(folder)
 
 
 def _drop_unwanted(runs: Path) -> None:
     for folder in _queued(runs):
         if any(isinstance(line, StopAsked) for line in controls_of(folder).read()):
-            write(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
+            with suppress(OSError):  # a full disk; it is asked for again with the next look
+                write(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
 
 
 def _is_busy(folder: Path) -> bool:
@@ -80,12 +96,10 @@ def _is_busy(folder: Path) -> bool:
     """
     deadline = time.monotonic() + _LOST_S
     while (how := stage(folder)) == "claimed":
-        with suppress(FileNotFoundError):
-            age_s = time.time() - (folder / OUTPUT).stat().st_mtime
-            if age_s > _LOST_S or time.monotonic() > deadline:
-                with suppress(PermissionError):  # another user's, in a shared folder
-                    write(folder, _died(folder))
-                return False
+        if age_s(folder / OUTPUT) > _LOST_S or time.monotonic() > deadline:
+            with suppress(OSError):  # another user's, in a shared folder; a full disk; a log that is no file
+                write(folder, _died(folder))
+            return False
         time.sleep(0.01)
     return how == "live"
 
@@ -95,9 +109,9 @@ def _start(folder: Path) -> bool:
     try:
         about = json.loads((folder / CONFIG).read_bytes())
         pid = spawn(WORK, str(folder), output=folder / OUTPUT, after=CARRY_ON, cwd=about.get("cwd", ""))
-    except (OSError, ValueError, AttributeError) as error:
+    except (AttributeError, *UNREADABLE) as error:
         _log.warning("%s could not be started: %s", folder.name, error)
-        with suppress(FileNotFoundError):  # the folder was deleted meanwhile
+        with suppress(OSError):  # the folder was deleted meanwhile, or its log is no file
             write(folder, failure(folder, str(error)))
         return False
     return _begins(folder, pid)
@@ -127,7 +141,7 @@ def _waits_for_line(folder: Path, looks: int = 10) -> bool:
 
 def _died(folder: Path) -> RunFinished:
     output = ""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         output = (folder / OUTPUT).read_bytes()[-8000:].decode("utf-8", "replace").strip()
     said = output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it was killed for want of memory"
     return failure(folder, f"The run's process ended before it could begin: {said}", output)
