@@ -90,4 +90,20 @@ RETOLD: dict[str, str] = {
     # runs that cannot be read whole, or not be deleted: labkit/runs
     "the folder of {run} was deleted": "{run} 的文件夹已被删除",
     "{count} lines of {file} of {run} could not be understood": "{run} 的 {file} 中有 {count} 行无法解析",
+    "{file} of {run} cannot be read: {why}": "无法读取 {run} 的 {file}：{why}",
+    "the settings of {run} cannot be read: {why}": "无法读取 {run} 的设置：{why}",
+    "{run} has no {file}; it was not made whole, or has lost it": "{run} 没有 {file}：创建时中断，或文件已丢失",
+    "{file} of {run} has no field {field}": "{run} 的 {file} 中没有字段 {field}",
+    "{file} of {run} has no time in its field {field}": "{run} 的 {file} 中，字段 {field} 不是时间",
+    "{file} of {run} is gone; it was deleted while the run went on": "{run} 的 {file} 已不存在：实验进行中被删除",
+    "nothing is known of {run}: it never began, or its log is gone": "没有 {run} 的任何记录：它从未开始，或日志已丢失",
+    "nothing is known of {run}: its process was never heard of, see {file}": (
+        "没有 {run} 的任何记录：它的进程毫无音讯，见 {file}"
+    ),
+    "FileNotFoundError: the log {file} is gone; it was deleted or renamed while it was in use": (
+        "日志 {file} 已不存在：使用期间被删除或改名了"
+    ),
+    "{folder} is no run of {runs}; delete it by hand, or by a store of its own": (
+        "{folder} 不是 {runs} 中的实验；请手动删除，或用它所在文件夹的 RunStore 删除"
+    ),
 }
