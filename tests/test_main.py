@@ -263,6 +263,16 @@ def test_stopping_a_live_run_leaves_word_for_it(labkit: Callable[..., Said], run
     assert "stop asked" in (folder / "control.jsonl").read_text()
 
 
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_nothing_is_no_run(labkit: Callable[..., Said], runs_folder: Path, nothing: str) -> None:
+    folder = write_run(runs_folder, state="running")
+    for words in (["stop", nothing], ["compare", nothing, nothing], ["predict", nothing, "a text"]):
+        said = labkit(*words)
+        assert said.code == 1
+        assert "is not in" in said.err
+    assert not (folder / "control.jsonl").exists()
+
+
 def test_help_and_the_table_of_runs_do_not_load_what_they_do_not_need(runs_folder: Path) -> None:
     write_run(runs_folder)
     program = "import sys\nfrom labkit.__main__ import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)\n"

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from labkit import folders
+from labkit.events import UNREADABLE, Whole
 from labkit.runs.errors import Entity
 
 MOST_SENTENCES, MOST_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a document of thousands of words
@@ -21,18 +22,18 @@ class About(msgspec.Struct, frozen=True):
     """What the sentences of a file are a part of."""
 
     part: str  # dev or test
-    step: int  # of the weights
+    step: Whole  # of the weights
     corpus: str  # its SHA-256
-    of: int  # sentences of that part of the corpus
-    scored: int  # those of them that were scored; of a larger number they are the same ones and more
-    until: int  # the first sentence that had no room; `of` where all had
+    of: Whole  # sentences of that part of the corpus
+    scored: Whole  # those of them that were scored; of a larger number they are the same ones and more
+    until: Whole  # the first sentence that had no room; `of` where all had
     joiner: str = " "  # what stands between words in print
 
 
 class Sentence(msgspec.Struct, frozen=True):
     """A scored sentence: its number in that part of the corpus, its words, and the entities, counted in words."""
 
-    number: int
+    number: Whole
     words: list[str]
     gold: list[Entity]
     predicted: list[Entity]
@@ -65,7 +66,10 @@ def read_predictions(folder: Path, part: str) -> Predictions | None:
         first, *lines = predictions_path(folder, part).read_bytes().splitlines()
         about = msgspec.json.decode(first, type=About)
         sentences = [_decoder.decode(line) for line in lines]
-    except (OSError, ValueError):  # msgspec's errors are among the latter
+    except UNREADABLE:
+        return None
+    entities = ((each.words, entity) for each in sentences for entity in (*each.gold, *each.predicted))
+    if not all(0 <= entity.start < entity.end <= len(words) for words, entity in entities):
         return None
     return Predictions(about, {sentence.number: sentence for sentence in sentences})
 

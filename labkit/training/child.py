@@ -30,7 +30,7 @@ def work(folder: str) -> None:
             config = RunConfig.from_dict(json.loads((run / CONFIG).read_bytes())["config"])
             _named("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
     except BaseException as error:
-        if stage(run) != "over":
+        if stage(run) not in ("over", "new"):  # in a new log, as the old one was deleted, it would stand alone
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             with suppress(OSError):  # a full disk hides nothing of what went wrong before
                 write(run, failure(run, reason, traceback.format_exc()))

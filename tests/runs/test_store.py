@@ -37,6 +37,12 @@ def _append(folder, *lines):
     writer.close()
 
 
+def _age(folder):
+    """Makes a folder, and all that is in it, an hour old."""
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (time.time() - 3600,) * 2)
+
+
 def _facts(run):
     """All that a run tells, comparable with ==; arrays as lists with None for NaN."""
     steps = run.steps
@@ -705,6 +711,85 @@ def test_a_queued_run_that_is_cancelled_ends_the_wait(runs_folder):
     assert run.wait(timeout_s=1).deleted
 
 
+def test_a_folder_without_settings_is_listed_after_some_seconds_and_can_be_deleted(runs_folder):
+    (runs_folder / "run-0001").mkdir(parents=True)
+    queued = write_run(runs_folder, state="queued")  # killed between its first line and its settings
+    (queued / "config.json").unlink()
+    store = RunStore(runs_folder)
+    assert store.runs() == []
+    for folder in runs_folder.iterdir():
+        _age(folder)
+    assert {(run.title, run.state) for run in store.runs()} == {("#1", "interrupted"), ("#2", "interrupted")}
+    assert "has no config.json" in store.get(1).problem
+    store.annotate(store.get(1), "what is this?")  # which changes the folder's time
+    assert {run.title: run.note for run in store.runs()} == {"#1": "what is this?", "#2": ""}
+    for run in store.runs():
+        store.delete(run, confirm=True)
+    assert store.runs() == RunStore(runs_folder).runs() == []
+
+
+def test_a_run_that_nobody_begins_is_given_up_and_lives_when_it_begins_after_all(runs_folder):
+    folder = write_run(runs_folder, state="queued")
+    (folder / EVENTS).unlink()  # as `create` leaves it, for a terminal that trains it by itself
+    store = RunStore(runs_folder)
+    assert [run.state for run in store.runs()] == ["starting"]
+    _age(folder)
+    (run,) = store.runs()
+    assert (run.state, run.problem) == (
+        "interrupted",
+        f"nothing is known of {folder.name}: it never began, or its log is gone",
+    )
+    assert RunStore(runs_folder).get(1).state == "interrupted"
+    _append(folder, RunStarted(time.time(), *processes.this_process()))
+    assert [(run.state, run.problem) for run in store.runs()] == [("starting", None)]
+    assert RunStore(runs_folder).get(1).state == "starting"
+
+
+def test_a_run_that_is_taken_out_of_the_queue_is_starting(runs_folder):
+    folder = write_run(runs_folder, state="queued")
+    store = RunStore(runs_folder)
+    run = store.get(1)
+    version = run.version
+    assert store.queued() == [run]
+    (folder / "output.log").touch()  # by its process, which then imports what it needs
+    assert (store.queued(), store.live()) == ([], [run])
+    assert (run.state, Run(folder).state) == ("starting", "starting")
+    assert run.version > version, "or no view would show it"
+    with pytest.raises(ValueError, match="stop it"):
+        store.delete(run, confirm=True)
+    _age(folder)
+    assert [run.state for run in store.runs()] == ["interrupted"]
+    assert "output.log" in store.get(1).problem
+
+
+@pytest.mark.parametrize("state", ["starting", "running"])
+def test_a_run_whose_log_is_gone_is_interrupted(runs_folder, state):
+    folder = write_run(runs_folder, steps=20, state=state)
+    store = RunStore(runs_folder)
+    run = store.get(1)
+    (folder / EVENTS).unlink()
+    for _ in range(2):
+        assert [run.state for run in store.runs()] == ["interrupted"]
+        assert run.problem == "events.jsonl of run-0001 is gone; it was deleted while the run went on"
+    _age(folder)
+    again = RunStore(runs_folder).get(1)
+    assert again.state == "interrupted"
+    assert "its log is gone" in again.problem
+    store.delete(run, confirm=True)
+    assert not folder.exists()
+
+
+def test_a_log_that_has_become_shorter_is_read_from_its_start(runs_folder):
+    folder = write_run(runs_folder, steps=40, state="running")
+    run = Run(folder)
+    version, lines = run.version, (folder / EVENTS).read_bytes().splitlines(keepends=True)
+    (folder / EVENTS).write_bytes(b"".join(lines[:12]))
+    assert run.refresh()
+    assert run.version > version
+    assert _facts(run)[:-3] == _facts(Run(folder))[:-3]
+    assert run.state == "running"
+
+
 def test_a_number_given_out_again_is_another_run(runs_folder):
     store = RunStore(runs_folder)
     write_run(runs_folder, RunConfig(seed=1), steps=20)
@@ -724,6 +809,45 @@ def test_curves_of_another_run_in_the_same_folder_are_not_taken_for_its_own(runs
     write_run(runs_folder, number=5).rename(folder)
     assert len(old.steps) == 0
     assert old.deleted
+
+
+def test_only_run_folders_of_this_store_can_be_deleted(runs_folder, tmp_path):
+    write_run(runs_folder)
+    store, other = RunStore(runs_folder), write_run(tmp_path / "other")
+    encoder = runs_folder / "encoder"
+    encoder.mkdir()
+    (encoder / "config.json").write_text('{"model_type": "bert"}')
+    assert [run.title for run in store.runs()] == ["#1"]
+    with pytest.raises(ValueError, match="is not in"):
+        store.get(encoder)
+    for stranger in (store.get(other), Run(encoder), Run(tmp_path), Run()):
+        with pytest.raises(ValueError, match="is no run of"):
+            store.delete(stranger, confirm=True)
+    assert encoder.exists()
+    assert (other / "config.json").exists()
+    RunStore(tmp_path / "other").delete(store.get(other), confirm=True)
+    assert not other.exists()
+
+
+def test_deleting_a_link_leaves_what_it_leads_to(runs_folder, tmp_path):
+    elsewhere, here = write_run(tmp_path / "other"), write_run(runs_folder)
+    for number, to in ((2, elsewhere), (3, here)):
+        (runs_folder / f"run-000{number}").symlink_to(to)
+    store = RunStore(runs_folder)
+    assert len(store.runs()) == 3
+    for number in (2, 3):
+        store.delete(store.get(runs_folder / f"run-000{number}"), confirm=True)
+    assert (elsewhere / "config.json").exists()
+    assert [path.name for path in runs_folder.iterdir() if not path.name.startswith(".")] == ["run-0001"]
+    assert [path.name for path in runs_folder.glob(".*")] == [".numbers"]
+    assert [run.title for run in store.runs()] == ["#1"]
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\t", "#"])
+def test_nothing_names_no_run(runs_folder, nothing, monkeypatch):
+    monkeypatch.chdir(write_run(runs_folder))
+    with pytest.raises(ValueError, match="is not in"):
+        RunStore(runs_folder).get(nothing)
 
 
 def test_a_colour_stays_with_its_run_when_others_go(runs_folder):

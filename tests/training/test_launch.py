@@ -4,6 +4,7 @@ import errno
 import gc
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,10 +18,23 @@ import psutil
 import pytest
 
 from labkit.config import RunConfig
-from labkit.events import CONTROL, PhaseEntered, RateAsked, RunFinished, RunQueued, RunStarted, controls_of, events_of
+from labkit.events import (
+    CONTROL,
+    EVENTS,
+    PhaseEntered,
+    RateAsked,
+    RunFinished,
+    RunQueued,
+    RunStarted,
+    controls_of,
+    events_of,
+)
 from labkit.processes import is_alive
+from labkit.runs.store import RunStore
 from labkit.training import child, launch, server, workers
 from labkit.training.stages import OUTPUT, stage, started, write
+from tests.runs import damage
+from tests.runs.samples import write_run
 
 pytestmark = pytest.mark.usefixtures("standin")
 ROOT = Path(__file__).resolve().parents[2]
@@ -307,6 +321,140 @@ def test_a_run_that_cannot_be_started_lets_the_next_one_pass(runs_folder: Path) 
     until_over(fine)
     assert finish(broken).state == "failed"
     assert finish(fine).state == "completed"
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def full(*_: object, **__: object) -> None:
+    raise FULL
+
+
+@pytest.mark.parametrize(
+    "write_to", ["pathlib.Path.write_text", "labkit.events.LineWriter.write", "pathlib.Path.replace"]
+)
+def test_a_full_disk_leaves_no_half_made_run(write_to: str, runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(write_to, full)
+        with pytest.raises(OSError, match="No space left"):
+            launch.submit(config("quick"))
+        if "LineWriter" not in write_to:
+            with pytest.raises(OSError, match="No space left"):
+                launch.create(config("quick"))
+    assert list(runs_folder.glob("run-*")) == []
+    assert launch.create(config("quick")).name == "run-0001"
+
+
+def test_a_run_that_was_never_made_whole_is_neither_started_nor_in_the_way(runs_folder: Path) -> None:
+    alone, halves = launch.create(config("quick")), [launch.create(config("quick")) for _ in range(2)]
+    for folder in halves:  # killed before its settings were there, with and without a line
+        (folder / "config.json").unlink()
+    write(halves[0], RunQueued(time.time()))
+    launch.stop(halves[0])
+    for folder in (alone, *halves):
+        for path in (*folder.iterdir(), folder):
+            os.utime(path, (time.time() - 3600,) * 2)
+    assert launch.start_next(runs_folder) is None
+    assert launch.cancel_queued(runs_folder) == 0
+    store = RunStore(runs_folder)
+    assert [run.state for run in store.runs()] == ["interrupted"] * 3
+    for run in store.runs():
+        store.delete(run, confirm=True)
+    assert list(runs_folder.glob("run-*")) == []
+
+
+@pytest.mark.parametrize("kill_after", ["mkdir", "RunQueued", "config"])
+def test_wherever_submitting_is_killed_the_run_waits_or_can_be_deleted(kill_after: str, runs_folder: Path) -> None:
+    program = f"""
+        import labkit.training.launch as module
+        def dying(*_):
+            os._exit(9)
+        after = {kill_after!r}
+        if after == "mkdir":
+            module.write = dying
+        elif after == "RunQueued":
+            module.workers.current_folder = dying
+        else:
+            module.note_given = dying
+        launch.submit(RunConfig(corpus="quick"))
+    """
+    assert elsewhere(program).wait(timeout=60) == 9
+    folder = runs_folder / "run-0001"
+    if kill_after == "config":
+        assert stage(folder) == "queued"
+        launch.start_next(runs_folder)
+        until_over(folder)
+        return
+    os.utime(folder, (time.time() - 3600,) * 2)
+    assert launch.start_next(runs_folder) is None
+    store = RunStore(runs_folder)
+    assert store.get(1).state == "interrupted"
+    store.delete(store.get(1), confirm=True)
+
+
+def test_a_run_whose_log_is_deleted_ends_and_the_queue_goes_on() -> None:
+    first = launch.submit(config("patient"))
+    begun = until_started(first)
+    second = launch.submit(config("quick"))
+    (first / EVENTS).unlink()
+    until_over(second)
+    until(lambda: not is_alive(begun.pid, begun.process_started), "the end of the run without a log")
+    assert not (first / EVENTS).exists()
+    assert "is gone" in (first / OUTPUT).read_text()
+
+
+@pytest.mark.parametrize("by", ["store", "hand", "queue"])
+def test_no_number_is_given_twice_whatever_is_deleted(by: str, runs_folder: Path) -> None:
+    live = launch.submit(config("patient"))
+    until_started(live)
+    waiting = launch.submit(config("quick"))
+    if by == "store":
+        store = RunStore(runs_folder)
+        store.delete(store.get(2), confirm=True)
+    elif by == "hand":
+        shutil.rmtree(waiting)
+    else:
+        assert launch.cancel_queued(runs_folder) == 1
+    launch.stop(live)
+    until_over(live)
+    assert not waiting.exists()
+    assert launch.create(config("quick")).name == "run-0003"
+
+
+def test_the_number_of_a_run_from_elsewhere_is_not_given_again_either(runs_folder: Path) -> None:
+    write_run(runs_folder, number=50)
+    store = RunStore(runs_folder)
+    store.delete(store.get(50), confirm=True)
+    assert launch.create(config("quick")).name == "run-0051"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\0", b"7", b"7\n12", b"\n12\n1", b"9" * 300, None])
+def test_a_damaged_list_of_numbers_stops_nobody(content: bytes | None, runs_folder: Path) -> None:
+    write_run(runs_folder, number=20, state="interrupted")
+    if content is None:
+        (runs_folder / ".numbers").mkdir()
+    else:
+        (runs_folder / ".numbers").write_bytes(content)
+    assert [launch.create(config("quick")).name for _ in range(2)] == ["run-0021", "run-0022"]
+
+
+def test_what_is_no_run_cannot_be_asked_anything(tmp_path: Path) -> None:
+    encoder = tmp_path / "encoder"
+    encoder.mkdir()
+    (encoder / "config.json").write_text('{"model_type": "bert"}')
+    for ask in (launch.stop, lambda folder: launch.set_rate(folder, "head", 1e-3)):
+        with pytest.raises(ValueError, match="there is no run in"):
+            ask(encoder)
+    assert [path.name for path in encoder.iterdir()] == ["config.json"]
+
+
+def test_damaged_runs_do_not_hold_the_queue(runs_folder: Path) -> None:
+    for state, name in (("completed", "events.jsonl"), ("queued", "config.json"), ("queued", "events.jsonl")):
+        for way in damage.WAYS if state == "completed" else damage.UNREADABLE:
+            damage.damaged(write_run(runs_folder, config("quick"), 5, state), name, way)
+    waiting = launch.submit(config("quick"))
+    until_over(waiting)
+    assert finish(waiting).state == "completed"
 
 
 def test_a_run_whose_starter_was_killed_half_way_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
