@@ -44,6 +44,7 @@ _VARIABLES = (
     *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "TORCH", "PYTORCH_", "HF_", "TRANSFORMERS_"),
     *("ACCELERATE_", "LABKIT_PRELOAD", "GLIBC_", "LD_", "PYTHON", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG", "LC_"),
 )
+_SET_BY_TORCH = ("TORCHINDUCTOR_CACHE_DIR",)  # once it is imported: a kernel that has done so needs no other server
 
 _SCRIPT = Path(__file__).with_name("prefork.py")
 BOOT_S = 120.0  # torch may come from a slow network disk
@@ -95,16 +96,17 @@ def connect(idle_s: float = IDLE_S, wait_s: float = BOOT_S) -> socket.socket:
 
 
 def shutdown() -> None:
-    """Ends the server of this environment, if there is one, and waits until it is gone; its runs go on."""
+    """Ends all warm servers of this user, and waits until they are gone; their runs go on."""
     if not can_fork():
         return
-    path = _socket_path()
     deadline = time.monotonic() + BOOT_S
-    while _is_up(path) and time.monotonic() < deadline:
-        if connection := _connected(path):
-            with connection, suppress(OSError):
-                connection.sendall(frame({"stop": True}))
-        time.sleep(0.01)
+    for lock in _private_folder().glob("*.sock.lock"):
+        path = str(lock).removesuffix(".lock")
+        while _is_up(path) and time.monotonic() < deadline:
+            if connection := _connected(path):
+                with connection, suppress(OSError):
+                    connection.sendall(frame({"stop": True}))
+            time.sleep(0.01)
 
 
 def fresh_interpreter(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
@@ -155,7 +157,8 @@ def _is_up(path: str) -> bool:
 
 def _socket_path() -> str:
     """Where the server for this interpreter, these packages and this environment listens."""
-    variables = sorted((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
+    known = for_torch().items()  # in a run's process, which starts the next one, it is so already
+    variables = sorted(each for each in known if each[0].startswith(_VARIABLES) and each[0] not in _SET_BY_TORCH)
     about = [sys.executable, sys.prefix, str(_SCRIPT), _SCRIPT.stat().st_mtime_ns, versions(), PRELOAD, variables]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
     return str(_private_folder() / f"{name}.sock")

@@ -1,17 +1,22 @@
 """The warm server and what is asked of it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from labkit.training import server, workers
+from labkit.config import RunConfig
+from labkit.training import launch, server, workers
+from labkit.training.stages import stage
 
 from .conftest import STANDIN
 
@@ -82,6 +87,44 @@ def test_another_preload_or_thread_count_has_a_server_of_its_own(monkeypatch: py
     second = ask_surroundings()["server"]
     server.shutdown()
     assert first != second
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for sockets without any yet."""
+    folder = tempfile.mkdtemp(prefix="labkit-")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    yield Path(folder)
+    server.shutdown()
+    shutil.rmtree(folder)
+
+
+def sockets(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.sock"))
+
+
+def test_runs_that_follow_each_other_share_one_server(alone: Path) -> None:
+    for _ in range(2):
+        folder = launch.submit(RunConfig(corpus="short"))  # the second one is started by the first
+    until(lambda: stage(folder) == "over", "the end of the second run")
+    assert len(sockets(alone)) == 1
+
+
+def test_a_kernel_that_has_imported_torch_has_no_server_of_its_own(
+    alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ask_surroundings()["server"]
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/tmp/torchinductor_me")  # as transformers and torch._dynamo do
+    assert ask_surroundings()["server"] == before
+
+
+def test_shutting_down_ends_all_servers(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pids = [ask_surroundings()["server"]]
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    pids.append(ask_surroundings()["server"])
+    server.shutdown()
+    assert sockets(alone) == []
+    until(lambda: not any(map(psutil.pid_exists, pids)), "the end of both servers")
 
 
 def test_edited_code_is_never_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
