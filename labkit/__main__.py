@@ -71,12 +71,23 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
 @cli.command()
 @runs_option
 @click.option("--json", "as_json", is_flag=True, help="For other programs: a list of objects.")
-def runs(runs_folder: Path | None, as_json: bool) -> None:
+@click.option(
+    "--start", is_flag=True, help="First start what waits, where nothing trains: after a crash, nobody else may."
+)
+def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     """List all runs, the newest last."""
     from labkit.runs.store import RunStore
     from labkit.terminal import tables
 
+    if start:
+        from labkit.training import launch
+
+        launch.start_next(runs_folder or folders.runs())
     found = RunStore(runs_folder).runs()
+    waiting = [run.title for run in found if run.state == "queued"]
+    if waiting and not any(run.is_live for run in found):
+        what = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
+        click.echo(f"waiting, while nothing trains: {what}; labkit runs --start lets the queue go on", err=True)
     if as_json:
         click.echo(json.dumps([tables.run_as_plain(run) for run in found], indent=2))
     elif found:

@@ -263,6 +263,23 @@ def test_stopping_a_live_run_leaves_word_for_it(labkit: Callable[..., Said], run
     assert "stop asked" in (folder / "control.jsonl").read_text()
 
 
+def test_runs_tells_of_a_queue_that_nobody_lets_go_on_and_starts_it_when_asked(
+    labkit: Callable[..., Said], runs_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(runs_folder, state="interrupted")  # run and server were killed together
+    for _ in range(2):
+        write_run(runs_folder, state="queued")
+    told = "waiting, while nothing trains: #2, #3; labkit runs --start lets the queue go on\n"
+    assert labkit("runs").err == told
+    assert (labkit("runs", "--json").err, len(json.loads(labkit("runs", "--json").out))) == (told, 3)
+    started: list[Path] = []
+    monkeypatch.setattr("labkit.training.launch.start_next", lambda runs: started.append(runs))
+    labkit("runs", "--start")
+    assert started == [runs_folder]
+    write_run(runs_folder, state="running")
+    assert labkit("runs").err == ""
+
+
 @pytest.mark.parametrize("nothing", ["", " "])
 def test_nothing_is_no_run(labkit: Callable[..., Said], runs_folder: Path, nothing: str) -> None:
     folder = write_run(runs_folder, state="running")

@@ -35,9 +35,4 @@ def no_server_is_left(server_folder: str) -> Iterator[None]:
     yield
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", server_folder)
-        for preload in ("msgspec,psutil", None):
-            if preload:
-                patch.setenv("LABKIT_PRELOAD", preload)
-            else:
-                patch.delenv("LABKIT_PRELOAD")
-            server.shutdown()
+        server.shutdown()

@@ -170,6 +170,20 @@ def test_the_queue_goes_on_after_a_run_was_killed(runs_folder: Path) -> None:
     assert kinds(runs_folder / "run-0001") == ["RunQueued", "RunStarted"], "a killed run is told by its missing end"
 
 
+@needs_fork
+def test_the_queue_goes_on_with_the_next_look_after_run_and_server_were_killed_together() -> None:
+    first = launch.submit(config("patient"))
+    begun = until_started(first)
+    second = launch.submit(config("quick"))
+    for pid in (psutil.Process(begun.pid).ppid(), begun.pid):
+        os.kill(pid, signal.SIGKILL)
+    until_over(first)
+    assert stage(second) == "queued", "nobody is left who could start it"
+    assert launch.start_next(first.parent) == second
+    until_over(second)
+    assert [run.state for run in RunStore(first.parent).runs()] == ["interrupted", "completed"]
+
+
 def test_a_vanished_run_does_not_block_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_FORK", "0")  # nobody sees it die
     first = launch.submit(config("killed"))
