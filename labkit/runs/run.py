@@ -16,6 +16,7 @@ from labkit.runs.leftovers import clear_leftovers
 from labkit.runs.numbers import number_of
 from labkit.runs.sidecars import (
     CONFIG,
+    SUMMARY,
     Asked,
     Label,
     age_s,
@@ -219,9 +220,14 @@ class Run(Folded):
         config, output = self.folder / CONFIG, self.folder / OUTPUT
         is_whole, is_taken = os.path.lexists(config), os.path.lexists(output)
         begins = is_taken or not (is_whole and self._summary.queued is not None)
-        is_lost = begins and not (is_whole and abs(age_s(output if is_taken else config)) < BEGIN_S)
+        is_young = abs(age_s(output if is_taken else config)) < BEGIN_S
+        is_over = os.path.lexists(self.folder / SUMMARY)  # a run writes it last, even if its log is gone
+        is_lost = begins and (is_over or not (is_whole and is_young))
         if is_lost:
-            what = f"its process was never heard of, see {OUTPUT}" if is_taken else "it never began, or its log is gone"
+            is_unheard = is_taken and not is_over
+            what = (
+                f"its process was never heard of, see {OUTPUT}" if is_unheard else "it never began, or its log is gone"
+            )
             self._lost = f"nothing is known of {self.folder.name}: {what}"
         if (begins, is_lost) != (self._summary.begins, self._summary.vanished):
             self._summary.begins, self._summary.vanished = begins, is_lost

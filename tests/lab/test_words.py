@@ -35,6 +35,14 @@ def test_the_best_f1_tells_on_how_many_entities_it_rests_and_is_a_dash_on_none()
     assert "0.000" not in words.status(scored(0.0, gold=0), "#1")
 
 
+def test_a_run_that_is_taken_out_of_the_queue_does_not_wait_for_its_turn(runs_folder):
+    folder = write_run(runs_folder, RunConfig(), state="queued")
+    assert "waiting for its turn" in words.status(Run(folder), "#1")
+    (folder / "output.log").touch()
+    assert "starting" in words.status(Run(folder), "#1")
+    assert "waiting" not in words.status(Run(folder), "#1")
+
+
 def test_the_audit_of_groups_and_the_notes_on_the_corpus_are_there(runs_folder):
     run = Run(write_run(runs_folder, RunConfig()))
     told = words.about(run)
