@@ -223,12 +223,10 @@ class Run(Folded):
         is_young = abs(age_s(output if is_taken else config)) < BEGIN_S
         is_over = os.path.lexists(self.folder / SUMMARY)  # a run writes it last, even if its log is gone
         is_lost = begins and (is_over or not (is_whole and is_young))
-        if is_lost:
-            is_unheard = is_taken and not is_over
-            what = (
-                f"its process was never heard of, see {OUTPUT}" if is_unheard else "it never began, or its log is gone"
-            )
-            self._lost = f"nothing is known of {self.folder.name}: {what}"
+        why = f"its process was never heard of, see {OUTPUT}"
+        if is_over or not is_taken:
+            why = "it never began, or its log is gone"
+        self._lost = f"nothing is known of {self.folder.name}: {why}" if is_lost else ""
         if (begins, is_lost) != (self._summary.begins, self._summary.vanished):
             self._summary.begins, self._summary.vanished = begins, is_lost
             self._ends += 1

@@ -128,7 +128,8 @@ class RunStore:
 
     def _names(self) -> list[str]:
         try:
-            return [name for name in os.listdir(self.folder) if not name.startswith(".")]
+            names = [name for name in os.listdir(self.folder) if not name.startswith(".")]
+            return [name for name in names if name == name.encode(errors="replace").decode()]  # others cannot be shown
         except FileNotFoundError:
             return []
 

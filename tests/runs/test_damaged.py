@@ -119,6 +119,15 @@ def test_any_damaged_run_can_be_deleted(damage: Damage) -> None:
     assert [path.name for path in damage.runs.iterdir() if not path.name.startswith(".")] == ["run-0001"]
 
 
+def test_a_folder_whose_name_is_no_text_keeps_no_run_from_being_shown(runs_folder: Path) -> None:
+    whole_run(runs_folder, 1)
+    try:
+        whole_run(runs_folder, 2).rename(runs_folder / "run-\udcff")
+    except OSError:
+        pytest.skip("this file system has only names that are text")
+    assert [run.title for run in RunStore(runs_folder).runs()] == ["#1"]
+
+
 def test_a_label_that_was_damaged_is_written_anew(runs_folder: Path) -> None:
     for number, way in enumerate(set(WAYS) - {"a folder"}, start=1):
         damaged(whole_run(runs_folder, number), "label.json", way)

@@ -175,6 +175,7 @@ def test_the_queue_goes_on_with_the_next_look_after_run_and_server_were_killed_t
     first = launch.submit(config("patient"))
     begun = until_started(first)
     second = launch.submit(config("quick"))
+    until(lambda: "labkit-queue" not in [thread.name for thread in threading.enumerate()], "end of the thread")
     for pid in (psutil.Process(begun.pid).ppid(), begun.pid):
         os.kill(pid, signal.SIGKILL)
     until_over(first)
