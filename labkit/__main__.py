@@ -84,6 +84,9 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
 
         launch.start_next(runs_folder or folders.runs())
     found = RunStore(runs_folder).runs()
+    for run in found:
+        if run.problem:
+            click.echo(f"{run.title}: {run.problem}", err=True)
     waiting = [run.title for run in found if run.state == "queued"]
     if waiting and not any(run.is_live for run in found):
         what = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"

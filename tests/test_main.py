@@ -263,6 +263,16 @@ def test_stopping_a_live_run_leaves_word_for_it(labkit: Callable[..., Said], run
     assert "stop asked" in (folder / "control.jsonl").read_text()
 
 
+def test_runs_tells_what_is_damaged_beside_the_table(labkit: Callable[..., Said], runs_folder: Path) -> None:
+    for _ in range(2):
+        write_run(runs_folder)
+    (runs_folder / "run-0001" / "label.json").write_bytes(b'{"name":"\xff"}')
+    said = labkit("runs")
+    assert (said.code, len(said.out.splitlines())) == (0, 3)
+    assert said.err.startswith("#1: label.json of run-0001 cannot be read: ")
+    assert len(said.err.splitlines()) == 1
+
+
 def test_runs_tells_of_a_queue_that_nobody_lets_go_on_and_starts_it_when_asked(
     labkit: Callable[..., Said], runs_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
