@@ -502,6 +502,21 @@ def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest
             read(place)
 
 
+def test_a_linked_corpus_is_called_as_it_was_linked(home: Path) -> None:
+    target = folder(home / "elsewhere" / "v2-final", train=BIO, dev="so\tO\n")
+    (home / "data" / "a01").symlink_to(target)
+    (home / "b01.txt").symlink_to(target / "train.txt")
+    assert "a01" in corpus_menu()
+    for given in ("a01", home / "data" / "a01", "data/a01/", "data/../data/a01"):
+        assert find_corpus(given).name == read_corpus(given).name == "a01"
+    assert find_corpus(home / "b01.txt").name == "b01"
+
+
+def test_a_corpus_in_the_current_folder_has_that_folders_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder(home / "mine", train=BIO))
+    assert find_corpus(".").name == "mine"
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_a_file_holds_it_is_read_without_losing_a_word_or_refused_with_a_line(
     tmp_path: Path, seed: int
