@@ -68,6 +68,22 @@ def test_what_is_in_no_catalogue_stays_as_it_is(chinese):
     assert retold("a reason that nobody foresaw") == "a reason that nobody foresaw"
 
 
+@pytest.mark.parametrize("piece", ["x: both y and z may be the q part; ", "a:1: ", "'a' on line 1, ", "expected "])
+def test_a_reason_of_any_length_is_told_at_once(chinese, piece):
+    """Trying all ways to cut a sentence into places took the third power of its length: hours for these."""
+    long = piece * 10_000
+    assert retold(long + "!").endswith("!")
+    assert retold(f"{long}: cannot be read: no such file") != f"{long}: cannot be read: no such file"
+
+
+def test_places_are_as_short_as_can_be(chinese):
+    assert retold("a:b:12: one column") == "a:b 第 12 行：只有一列"
+    assert retold("1 illegal tag sequences mended, the first at a:2:3: one column.") == (
+        "修正了 1 处不合法的标签序列，第一处在 a:2 第 3 行：只有一列。"
+    )
+    assert retold("a: cannot be read: ") == "a: cannot be read: "
+
+
 # Nothing stays English.
 
 
