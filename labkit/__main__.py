@@ -54,7 +54,10 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     Ctrl-C stops after the step and keeps the model; a second one aborts. Several processes:
     accelerate launch -m labkit train …
     """
+    from labkit.training.checking import check
+
     config = config_of(pair, preset, given)
+    check(config)  # before there is a folder, and before seconds of loading
     restart_for_torch()
     from labkit.terminal import training
     from labkit.training import ranks

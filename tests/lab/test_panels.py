@@ -74,6 +74,15 @@ def test_start_takes_the_settings_of_the_controls(lab):
     assert run.wait(60).state == "completed"
 
 
+def test_settings_that_are_sure_to_fail_are_told_and_leave_no_run(lab, config, runs_folder):
+    with pytest.raises(ValueError, match="corpus 'nowhere' is no file"):
+        lab.start(config.replace(corpus="nowhere"))
+    lab.controls.load(config.replace(decoder="softmax", crf_rate=1e-2))
+    lab.train_button.click()
+    until(lambda: "there is no CRF for a crf_rate of 0.01" in lab._told.value)
+    assert not runs_folder.exists()
+
+
 def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, config):
     first = lab.start(config.replace(**LONG))
     lab.start(), lab.start()
