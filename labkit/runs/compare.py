@@ -117,9 +117,9 @@ def rank(runs: Iterable[Run]) -> list[Run]:
     return sorted(runs, key=_merit)
 
 
-def table(runs: Sequence[Run]) -> Table:
+def table(runs: Sequence[Run], say: Say = plainly) -> Table:
     """One row a run, in the given order; of the settings only those that differ."""
-    maker = TableMaker(runs)
+    maker = TableMaker(runs, say)
     rows = [maker.row(run, what) for run, what in zip(runs, maker.whats, strict=True)]
     top = top_score(runs)
     return Table(maker.columns, rows, [best_in(run, top) for run in runs])
