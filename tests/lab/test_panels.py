@@ -158,10 +158,11 @@ def test_a_corpus_that_was_mended_is_read_again_by_itself(lab, tmp_path):
     until(lambda: "steps</b>" in lab._plan.value)
 
 
-def test_a_failed_run_shows_one_line_with_its_details_folded(lab, config):
-    run = lab.start(config.replace(corpus="no-such-corpus"))
+def test_a_failed_run_shows_one_line_with_its_details_folded(lab, config, tmp_path):
+    (tmp_path / "bad-tags.txt").write_text("anna\tX-PER\n")
+    run = lab.start(config.replace(corpus=str(tmp_path / "bad-tags.txt")))
     assert run.wait(60).state == "failed"
-    until(lambda: "no-such-corpus" in lab._failure.value)
+    until(lambda: "bad-tags.txt" in lab._failure.value)
     assert "<details><summary>Details</summary>" in lab._failure.value
 
 
