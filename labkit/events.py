@@ -5,6 +5,7 @@ moment in `RunStarted.time`. Whatever could not be read from a device is None, n
 """
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from itertools import chain
@@ -71,6 +72,19 @@ class CorpusRead(_Line, frozen=True):
     train_words: int
     tags: list[str]
     notes: list[str]
+    dev_sha256: str = ""  # of the words and gold tags that are scored; empty in older logs
+    test_sha256: str = ""
+
+    def split(self, part: str) -> str:
+        """An identity of the scored sentences of dev or test: only runs that share it have comparable scores.
+
+        Of an older log, the corpus and the number of these sentences.
+        """
+        sentences, sha256 = {
+            "dev": (self.dev_sentences, self.dev_sha256),
+            "test": (self.test_sentences, self.test_sha256),
+        }[part]
+        return sha256 or f"{self.sha256} {sentences}"
 
 
 class GroupAudit(msgspec.Struct, frozen=True):
@@ -142,6 +156,26 @@ class Evaluated(_Line, frozen=True):
     types: dict[str, TypeScore]
     part: str = "dev"  # or "test"
     illegal: int | None = None  # places where decoding broke the tag scheme, whatever `legal_only` then mends
+    gold: int | None = None  # entities in the corpus; None in older logs, see `entities`
+    predicted: int | None = None  # entities; None in older logs
+
+    @property
+    def entities(self) -> int:
+        """The number of gold entities, which the scores rest on."""
+        return sum(score.support for score in self.types.values()) if self.gold is None else self.gold
+
+    @property
+    def score(self) -> float | None:
+        """F1; None where there was no entity to find."""
+        return self.f1 if self.f1 or self.entities else None
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """The rule for best: the higher F1, then the lower loss; of equals the first.
+
+        A greater merit is better; a loss that is no number is the worst. Kept weights, marks and tables all go by it.
+        """
+        return self.f1, -math.inf if self.loss is None or not math.isfinite(self.loss) else -self.loss
 
 
 class TransitionsLearnt(_Line, frozen=True):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -47,11 +48,11 @@ ONE_OF_EACH: list[Event] = [
     RunQueued(1.5),
     RunStarted(2.0, 17, 1.9, "machine", "ef" * 16, 190),
     PhaseEntered(0.1, "Reading the corpus"),
-    CorpusRead(0.2, "wnut16", "ab" * 32, 10, 2, 3, 99, ["O", "B-person"], ["2 sentences were <b>cut</b>."]),
+    CorpusRead(0.2, "wnut16", "ab" * 32, 10, 2, 3, 99, ["O", "B-person"], ["2 sentences were <b>cut</b>."], "de" * 32),
     GroupsAudited(0.3, [GroupAudit("head", 4, 1000, 5e-3, "linear", 3, 0.0, 2)]),
     TrainingPlanned(0.4, 30, 10, "cuda:0", "A card", "bfloat16", 1, "cd" * 32),
     StepDone(0.5, 1, 0.1, 2.25, {"encoder": 5e-5, "head": 5e-3}, {"encoder": 1.0, "head": None}, 640),
-    Evaluated(0.6, 10, 1.0, 6400, 1.5, 0.5, 0.25, 1 / 3, {"person": TypeScore(1.0, 0.5, 2 / 3, 7)}),
+    Evaluated(0.6, 10, 1.0, 6400, 1.5, 0.5, 0.25, 1 / 3, {"person": TypeScore(1.0, 0.5, 2 / 3, 7)}, "dev", 1, 7, 3),
     TransitionsLearnt(0.6, 10, ["O", "B-person"], [0.1, -0.2], [[0.25, 1.0], [-1.5, 0.0]], [0.0, 0.5]),
     TimeSpent(0.65, 10, {"loading": 0.2, "encoder": 0.4, "other": 0.05}),
     OperatorsProfiled(0.66, 10, 2, 128, 0.1, [OperatorTime("addmm", 96, 0.05, 0.5)], "trace.json.gz"),
@@ -232,6 +233,41 @@ def test_a_field_with_a_default_may_be_missing_in_an_older_log(tmp_path: Path) -
     append(tmp_path, b'{"kind":"run finished","seconds":1.0,"state":"completed","step":3}\n')
     append(tmp_path, b'{"kind":"run started","time":2.0,"pid":17,"process_started":1.9,"host":"machine"}\n')
     assert events_of(tmp_path).read() == [RunFinished(1.0, "completed", 3), RunStarted(2.0, 17, 1.9, "machine")]
+
+
+def corpus_read(**told: Any) -> CorpusRead:
+    return CorpusRead(0.2, "mine", **{"sha256": "ab", "train_sentences": 10, "dev_sentences": 4, "test_sentences": 4,
+                                      "train_words": 99, "tags": ["O"], "notes": [], **told})  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_a_split_is_known_by_its_sentences_and_in_older_logs_by_corpus_and_size(part: str) -> None:
+    told = corpus_read(dev_sha256="d1", test_sha256="t1")
+    assert told.split(part) == corpus_read(sha256="cd", dev_sha256="d1", test_sha256="t1").split(part)
+    assert told.split(part) != corpus_read(dev_sha256="d2", test_sha256="t2").split(part)
+    old = corpus_read()
+    assert old.split(part) == corpus_read(train_sentences=5).split(part)
+    others = (corpus_read(sha256="cd"), corpus_read(dev_sentences=5, test_sentences=5), told)
+    assert old.split(part) not in {other.split(part) for other in others}
+
+
+def test_a_score_rests_on_entities_and_there_is_none_without_any() -> None:
+    types = {"LOC": TypeScore(1.0, 0.5, 2 / 3, 7), "PER": TypeScore(0.0, 0.0, 0.0, 3)}
+    told, older = scored(0.5, 1.0, gold=7), msgspec.structs.replace(scored(0.0, 1.0), types=types)
+    assert (told.entities, told.score, older.entities, older.score) == (7, 0.5, 10, 0.0)
+    assert (scored(0.0, 1.0, gold=0).score, scored(0.0, 1.0).score) == (None, None)
+
+
+def scored(f1: float, loss: float | None, **more: Any) -> Evaluated:
+    return Evaluated(0.6, 10, 1.0, 6400, loss, f1, f1, f1, {}, **more)
+
+
+def test_the_best_evaluation_has_the_highest_f1_then_the_lower_loss_and_no_number_is_the_worst_loss() -> None:
+    worst_first = [scored(0.4, 0.1), scored(0.5, None), scored(0.5, 2.0), scored(0.5, 1.0), scored(0.6, math.nan)]
+    assert sorted(worst_first, key=lambda each: each.merit, reverse=True) == worst_first[::-1]
+    assert len({scored(0.5, loss).merit for loss in (None, math.nan, math.inf, -math.inf)}) == 1
+    first, second = scored(0.5, None, part="dev"), scored(0.5, math.nan)
+    assert max([first, second], key=lambda each: each.merit) is first
 
 
 def test_writing_nothing_writes_nothing(tmp_path: Path) -> None:

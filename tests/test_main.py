@@ -1,5 +1,6 @@
 """The commands of `python -m labkit`, called as a terminal calls them."""
 
+import io
 import json
 import os
 import re
@@ -12,15 +13,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from rich.console import Console
 
 from labkit.__main__ import main, train
 from labkit.config import RunConfig, field_types, knobs
-from labkit.events import RunFinished, StepDone, events_of
+from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, events_of
 from labkit.pairs import PAIRS
 from labkit.presets import defaults, preset
 from labkit.runs.store import RunStore
-from labkit.terminal import training
+from labkit.terminal import tables, training
 from labkit.terminal.options import config_of
+from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.tables import duration
 from labkit.terminal.training import interrupts
 from tests.runs.samples import write_run
@@ -169,6 +172,50 @@ def test_runs_as_json_can_be_read_back(labkit: Callable[..., Said], runs_folder:
     assert told["folder"] == str(folder)
     assert (told["state"], told["dev_f1"], told["step"]) == (run.state, run.best.f1, run.summary().step)
     assert RunConfig.from_dict(told["config"]) == RunConfig(batch_size=4)
+
+
+@pytest.mark.parametrize("gold", [0, 1])
+def test_a_score_is_shown_with_its_entities_and_none_without_any(
+    labkit: Callable[..., Said], runs_folder: Path, gold: int
+) -> None:
+    folder = write_run(runs_folder, state="stopped")
+    writer = LineWriter(folder / "events.jsonl")
+    f1 = float(gold)
+    for part in ("dev", "test"):
+        writer.write(Evaluated(99.0, 150, 1.5, 9, 0.5, f1, f1, f1, {}, part, gold=gold, predicted=gold))
+    writer.close()
+    (told,) = json.loads(labkit("runs", "--json").out)
+    assert (told["test_f1"], told["test_entities"]) == ((1.0, 1) if gold else (None, 0))
+    line = labkit("runs").out.splitlines()[1]
+    assert line.count("1.000 (1)") == (2 if gold else 0)
+    assert "0.000" not in line
+    assert told["best_epoch"] == (1.5 if gold else 1.0)
+
+
+def test_the_best_of_each_dev_split_is_bold_and_the_split_is_told(runs_folder: Path) -> None:
+    for dev, rate in (("a", 1e-2), ("a", 5e-3), ("b", 5e-3), ("b", 1e-2), ("c", 5e-3)):
+        write_run(runs_folder, RunConfig(head_rate=rate), 60, dev_sha256=dev)
+    table = tables.runs_table(RunStore(runs_folder).runs())
+    assert [row.style for row in table.rows] == ["", "bold", "bold", "", ""]
+    (split,) = [column for column in table.columns if column.header == "dev split"]
+    assert list(split.cells) == ["wnut16 · 120"] * 2 + ["wnut16 · 120 (2)"] * 2 + ["wnut16 · 120 (3)"]
+    table = tables.runs_table(RunStore(runs_folder).runs()[:2])
+    assert "dev split" not in {column.header for column in table.columns}
+
+
+@pytest.mark.parametrize(
+    ("gold", "said"),
+    [
+        (0, "step 10: no F1, as there is no entity in the test split, loss 0.5000"),
+        (1, "step 10: test F1 1.000 (precision 1.000, recall 1.000, 1 entity), loss 0.5000"),
+        (1234, "step 10: test F1 1.000 (precision 1.000, recall 1.000, 1,234 entities), loss 0.5000"),
+    ],
+)
+def test_a_line_of_progress_tells_what_a_score_rests_on(gold: int, said: str) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    f1 = float(gold > 0)
+    TrainingProgress(console).show(Evaluated(9.0, 10, 1.0, 9, 0.5, f1, f1, f1, {}, "test", gold=gold))
+    assert said in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_folder_without_runs_is_no_error(labkit: Callable[..., Said]) -> None:

@@ -9,7 +9,7 @@ from itertools import chain, pairwise
 
 import numpy as np
 
-from labkit.data.windows import Array, starts_of
+from labkit.data.windows import Array, ragged, starts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,14 @@ class Texts:
         starts = self.word_starts[first : last + 1].tolist()
         letters = self.letters[starts[0] : starts[-1]].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
         return [letters[start - starts[0] : end - starts[0]] for start, end in pairwise(starts)]
+
+    def take(self, sentences: Array) -> "Texts":
+        """The sentences of these numbers, in that order."""
+        words = np.diff(self.sentence_starts)[sentences]
+        places = ragged(self.sentence_starts[sentences], words)
+        letters = np.diff(self.word_starts)[places]
+        kept = self.letters[ragged(self.word_starts[places], letters)]
+        return Texts(kept, starts_of(letters), starts_of(words))
 
 
 def texts_of(sentences: Sequence[Sequence[str]]) -> Texts:

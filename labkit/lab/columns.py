@@ -10,8 +10,8 @@ from labkit.lab.canvas import Picture
 from labkit.lab.fonts import plot_tr
 from labkit.lab.loss import fit_loss
 from labkit.lab.schedules import fit_rates, notable_rates, peak_rates, round_rate
-from labkit.lab.score import fit_score
-from labkit.lab.shared import Curves, Drawn, fitted, leader, standing
+from labkit.lab.score import fit_score, score_title
+from labkit.lab.shared import Curves, Drawn, best_of, fitted, highest, leaders, scored_on, standing
 from labkit.lab.theme import DASHES, Theme, colour_of
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
@@ -21,11 +21,8 @@ MOST_COLUMNS, MOST_BANDS = 4, 2
 LEFT, RIGHT, BETWEEN = 0.62, 0.3, 0.28  # margins in inches
 # Where the three plots of a column begin, from the top of its band, and how high they are, in inches.
 ROWS = ((1.17, 1.2), (2.91, 1.0), (4.45, 0.92))
-TITLES = (
-    "Loss per word (lower is better): each step faint, smoothed bold, on dev dotted",
-    "F1 on dev (higher is better)",
-    "Learning rates: encoder solid, head dashed",
-)
+LOSS = "Loss per word (lower is better): each step faint, smoothed over about {span} steps bold, on dev dotted"
+RATES = "Learning rates: encoder solid, head dashed"
 
 
 class Columns:
@@ -60,13 +57,16 @@ class Columns:
         self.curves.span_x([area for column in columns for area in column.areas], drawn, 4 if len(columns) < 3 else 2)
         fit_loss([column.loss for column in columns], [each.loss for each in drawn],
                  [curve for each in drawn for curve in (each.smoothed, each.dev_loss)])  # fmt: skip
-        fit_score([column.score for column in columns], max((each.f1.max(initial=0.0) for each in drawn), default=0.0))
+        fit_score([column.score for column in columns], highest(drawn))
         fit_rates(
             [column.rates for column in columns], [rate for run in self.curves.runs for rate in notable_rates(run)]
         )
-        best = leader(self.curves.runs)
-        for place, (column, each) in enumerate(zip(columns, drawn, strict=True)):
-            column.update(each, place == best)
+        for column in columns:
+            if column.loss.labels_y:  # the first of its band
+                column.loss.entitle(plot_tr(LOSS, span=self.curves.span))
+                column.score.entitle(score_title(scored_on(self.curves.runs)))
+        for column, each, best in zip(columns, drawn, leaders(self.curves.runs), strict=True):
+            column.update(each, best)
 
 
 class _Column:
@@ -79,7 +79,7 @@ class _Column:
         self.width = width
         left = LEFT + column * (width + BETWEEN)
         boxes = [Box(left, band * BAND + top, width, height) for top, height in ROWS]
-        titles = [plot_tr(title) for title in TITLES] if column == 0 else ["", "", ""]
+        titles = ["", "", "" if column else plot_tr(RATES)]
         self.areas = [Area(figure, theme, box, title) for box, title in zip(boxes, titles, strict=True)]
         for area in self.areas:
             area.labels_y, area.labels_x = column == 0, area is self.areas[-1]
@@ -114,6 +114,6 @@ class _Column:
         say(self.standing, standing(self.run) + (" ★" if best else ""))
         latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
         say(self.loss.note, f"{plot_tr('dev')} {latest[0]:.3f}" if len(latest) else "")
-        say(self.score.note, plot_tr("best {f1}", f1=f"{self.run.best.f1:.3f}") if self.run.best else "")
+        say(self.score.note, best_of(self.run))
         peaks = ", ".join(f"{plot_tr(name)} {round_rate(peak, 3)}" for name, peak in peak_rates(self.run).items())
         say(self.rates.note, fitted(peaks, self.width, 1, WORDS))

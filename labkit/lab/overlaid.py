@@ -11,20 +11,17 @@ from labkit.lab.loss import fit_loss
 from labkit.lab.planned import message
 from labkit.lab.schedules import fit_rates, notable_rates
 from labkit.lab.score import fit_score
-from labkit.lab.shared import Curves, Drawn, fitted, leader, standing
+from labkit.lab.shared import Curves, Drawn, fitted, highest, leaders, scored_on, standing
 from labkit.lab.theme import Theme, colour_of, dashes_of, mark_of
+from labkit.runs.compare import split_names
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 
 SIZE, DPI = (10.0, 5.6), 120
 PLOTS = [Box(left, top, 2.95, 1.92) for top in (0.54, 3.32) for left in (0.62, 4.22)]
 LIST = Box(7.42, 0.12, 2.48, 5.3)
-TITLES = (
-    ("Loss per word", "smoothed, lower is better"),
-    ("F1 on dev", "higher is better"),
-    ("Encoder rate", "of the pretrained part"),
-    ("Head rate", "of what is trained from scratch"),
-)
+TITLES = ("Loss per word (lower is better)", "F1 on dev (higher is better)", "Encoder rate", "Head rate")
+RATE_NOTES = ("of the pretrained part", "of what is trained from scratch")
 LINE, BASE = 0.165, 0.125  # inches from one line of words to the next, and from the top of one to its baseline
 
 
@@ -35,11 +32,11 @@ class Overlaid:
         self.curves = Curves(runs, x)
         self.figure = Picture(figsize=SIZE, dpi=DPI, facecolor=theme.background)
         headings = zip(PLOTS, TITLES, strict=True)
-        self.plots = [Area(self.figure, theme, box, plot_tr(title)) for box, (title, _) in headings]
-        for area, (_, note) in zip(self.plots, TITLES, strict=True):
-            say(area.note, plot_tr(note))
+        self.plots = [Area(self.figure, theme, box, plot_tr(title)) for box, title in headings]
         styles = [(colour_of(run, theme.name), dashes_of(run)) for run in runs]
         loss, score, *rates = self.plots
+        for area, note in zip(rates, RATE_NOTES, strict=True):
+            say(area.note, plot_tr(note))
         self.loss = [loss.line(colour, 1.7, dashes) for colour, dashes in styles]
         self.f1 = [score.line(c, 1.7, dashes, marker="o", markersize=4, clip_on=False) for c, dashes in styles]
         self.rates = [[area.line(colour, 1.7, dashes) for colour, dashes in styles] for area in rates]
@@ -57,7 +54,9 @@ class Overlaid:
             put(loss, each.x, each.smoothed)
             put_marked(f1, each.at, each.f1, mark_of(run))
         fit_loss(self.plots[:1], [], [each.smoothed for each in drawn])
-        fit_score(self.plots[1:2], max((each.f1.max(initial=0.0) for each in drawn), default=0.0))
+        fit_score(self.plots[1:2], highest(drawn))
+        say(self.plots[0].note, plot_tr("smoothed over about {span} steps", span=self.curves.span))
+        say(self.plots[1].note, scored_on(self.curves.runs))
         self._draw_rates(drawn)
         self.list.update()
         waiting = plot_tr("waiting for the first step") if drawn else plot_tr("no runs chosen")
@@ -103,7 +102,9 @@ class _List:
         return self.area.words(color=theme.muted, va="top", x=0.42, y=top + LINE * (1 + called.count("\n")) + 0.02)
 
     def update(self) -> None:
-        best = leader(self.runs)
-        for row, (run, words) in enumerate(zip(self.runs, self.standings, strict=False)):
-            text = standing(run) if self.lines > 1 else f"{run.best.f1:.3f}" if run.best else "–"
-            say(words, f"★ {text}" if row == best else text, fontweight="bold" if row == best else "normal")
+        several = bool(split_names(self.runs))
+        for run, words, best in zip(self.runs, self.standings, leaders(self.runs), strict=False):
+            score = "–" if run.best_f1 is None else f"{run.best_f1:.3f}"
+            text = ("★ " if best else "") + (standing(run, several) if self.lines > 1 else score)
+            text = fitted(text, LIST.width - 0.42, 1, WORDS, bold=best) if several else text
+            say(words, text, fontweight="bold" if best else "normal")

@@ -10,7 +10,7 @@ from labkit.lab.language import retold, tr
 from labkit.lab.table import SAYS
 from labkit.lab.theme import colour_of
 from labkit.lab.words import STATES
-from labkit.runs.compare import Column, TableMaker, best_in, top_score
+from labkit.runs.compare import Column, TableMaker, best_in, split_names, top_scores
 from labkit.runs.run import Run
 
 Row = dict[str, Any]
@@ -30,11 +30,11 @@ class Rows:
 
     def take(self, runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
         """Neither columns nor rows may be changed."""
-        shape = (language.current(), *((run.folder, run.config, run.name) for run in runs))
+        shape = (language.current(), split_names(runs), *((run.folder, run.config, run.name) for run in runs))
         if shape != self._shape:
             self._shape, self._maker = shape, TableMaker(runs, tr)
             self._columns = _columns(self._maker.columns)
-        top = top_score(runs)
+        top = top_scores(runs)
         self._made = {
             run.folder: self._one(run, what, best_in(run, top))
             for run, what in zip(runs, self._maker.whats, strict=True)
@@ -71,6 +71,10 @@ def table_words() -> dict[str, str]:
 
 def _columns(fields: Sequence[Column]) -> list[Row]:
     return [
-        {"key": field.key, "label": tr(field.label), "kind": field.kind, "best": field.best, "help": tr(field.help)}
+        {
+            **{name: getattr(field, name) for name in ("key", "kind", "best", "within")},
+            "label": tr(field.label),
+            "help": tr(field.help),
+        }
         for field in sorted(fields, key=lambda field: field.key in knobs())  # scores first: names tell settings
     ]

@@ -9,6 +9,7 @@ from labkit.lab.area import Area, Box, put_marked, say
 from labkit.lab.fonts import plot_tr
 from labkit.lab.planned import StepAxis, message
 from labkit.lab.theme import Theme
+from labkit.lab.words import entities
 from labkit.runs.run import Run
 
 F1_TOPS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -28,14 +29,17 @@ class ScorePlot:
     def update(self, run: Run | None, axis: StepAxis) -> None:
         axis.apply(self.area)
         evaluations = run.evaluations if run else []
-        f1 = np.array([each.f1 for each in evaluations], np.float64)
+        f1 = np.array([each.score for each in evaluations], np.float64)  # numpy reads None as NaN
         put_marked(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
-        say(self.empty, "" if run is None or len(f1) else _no_scores(run), 0.5, 0.5)
+        say(self.empty, "" if run is None or np.isfinite(f1).any() else _no_scores(run), 0.5, 0.5)
+        if len(f1):
+            fit_score([self.area], np.nanmax(f1, initial=0.0))
+        best = run.best if run else None
+        self.area.entitle(score_title(entities(best.entities, plot_tr) if best and best.entities else ""))
         for artist in (self.ring, self.value):
-            artist.set_visible(len(f1) > 0)
-        if run is not None and len(f1):
-            fit_score([self.area], f1.max())
-            self._mark_best(evaluations[int(f1.argmax())].step, f1.max(), axis)
+            artist.set_visible(best is not None and best.score is not None)
+        if best and best.score is not None:
+            self._mark_best(best.step, best.score, axis)
         say(self.area.note, _scores(run))
 
     def _mark_best(self, step: float, f1: float, axis: StepAxis) -> None:
@@ -54,16 +58,28 @@ def fit_score(areas: Sequence[Area], best: float) -> None:
         area.span_y(0, high, ticks, [f"{tick:.2f}" for tick in ticks])
 
 
+def score_title(what: str) -> str:
+    """The title of a plot of F1, with what it rests on."""
+    if what:
+        return plot_tr("F1 on dev (higher is better): {what}", what=what)
+    return plot_tr("F1 on dev (higher is better)")
+
+
 def _no_scores(run: Run) -> str:
+    if run.best:
+        return plot_tr("no entity in the dev split")
     return plot_tr("it was never evaluated") if run.is_final else plot_tr("waiting for the first evaluation")
 
 
 def _scores(run: Run | None) -> str:
     if run is None or not run.best:
         return ""
-    parts = [plot_tr("best {f1} at epoch {epoch}", f1=f"{run.best.f1:.3f}", epoch=f"{run.best.epoch:.3g}")]
-    if run.evaluations[-1:] and run.evaluations[-1].step != run.best.step:
-        parts.append(plot_tr("latest {f1}", f1=f"{run.evaluations[-1].f1:.3f}"))
+    parts, (latest,) = [], run.evaluations[-1:] or (run.best,)
+    if run.best.score is not None:
+        parts = [plot_tr("best {f1} at epoch {epoch}", f1=f"{run.best.score:.3f}", epoch=f"{run.best.epoch:.3g}")]
+    if latest.score is not None and latest.step != run.best.step:
+        parts.append(plot_tr("latest {f1}", f1=f"{latest.score:.3f}"))
     if run.test:
-        parts.append(plot_tr("on test {f1}", f1=f"{run.test.f1:.3f}"))
+        no_entity = run.test.score is None
+        parts.append(plot_tr("no entity on test") if no_entity else plot_tr("on test {f1}", f1=f"{run.test.score:.3f}"))
     return ", ".join(parts)

@@ -9,6 +9,8 @@ from labkit.lab.area import Area
 from labkit.lab.curves import Array, linear_ticks, smooth, smoothing_span, up
 from labkit.lab.fonts import plot_tr
 from labkit.lab.widths import pieces, wide_letters
+from labkit.lab.words import entities
+from labkit.runs.compare import best_in, split_names, top_scores
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 
@@ -31,31 +33,44 @@ class Drawn:
         return np.where(rates > 0, rates, np.nan)
 
 
+def highest(drawn: Sequence[Drawn]) -> float:
+    """The highest F1 of all; 0 where there is none."""
+    return max((float(np.nanmax(each.f1, initial=0.0)) for each in drawn), default=0.0)
+
+
 class Curves:
     """Runs' curves along one axis, made anew only for runs that have changed."""
 
     def __init__(self, runs: Sequence[Run], x: Axis):
         self.runs = runs
         self.x: Axis = x
-        self._made: dict[int, tuple[int, Drawn]] = {}
+        self._made: dict[int, tuple[tuple[int, int], Drawn]] = {}
+
+    @property
+    def span(self) -> int:
+        """Steps that all losses are smoothed over: one rule, or equal losses would look different.
+
+        As many as suit the shortest run planned. More would hold its curve above its loss; the longer runs are rougher.
+        """
+        return smoothing_span(min((run.plan.steps for run in self.runs if run.plan), default=0))
 
     def take(self) -> list[Drawn]:
         """In the order of the runs."""
-        return [self._one(index, run) for index, run in enumerate(self.runs)]
+        span = self.span
+        return [self._one(index, run, span) for index, run in enumerate(self.runs)]
 
-    def _one(self, index: int, run: Run) -> Drawn:
-        version, made = self._made.get(index, (-1, None))
-        if made is None or version != run.version:
+    def _one(self, index: int, run: Run, span: int) -> Drawn:
+        of, made = self._made.get(index, (None, None))
+        if made is None or of != (run.version, span):
             with run.lock:
-                version, made = run.version, self._make(run)
-            self._made[index] = version, made
+                of, made = (run.version, span), self._make(run, span)
+            self._made[index] = of, made
         return made
 
-    def _make(self, run: Run) -> Drawn:
+    def _make(self, run: Run, span: int) -> Drawn:
         steps, evaluations = run.steps, run.evaluations
-        span = smoothing_span(run.plan.steps if run.plan else len(steps))
-        f1 = np.array([each.f1 for each in evaluations], np.float64)
-        dev_loss = np.array([each.loss for each in evaluations], np.float64)  # numpy reads None as NaN
+        f1 = np.array([each.score for each in evaluations], np.float64)  # numpy reads None as NaN
+        dev_loss = np.array([each.loss for each in evaluations], np.float64)
         at = run.evaluation_axis(self.x)
         return Drawn(steps.axis(self.x), steps.loss, smooth(steps.loss, span), steps.rates, at, f1, dev_loss)
 
@@ -119,16 +134,34 @@ def _width(words: str) -> float:
     return len(words) + 0.7 * wide_letters(words)
 
 
-def standing(run: Run) -> str:
-    """`best F1 0.512`, and what became of the run where that is not `completed`."""
-    if run.best:
-        score = f"{plot_tr('best F1')} {run.best.f1:.3f}"
+def standing(run: Run, counted: bool = False) -> str:
+    """`best F1 0.512`, and what became of the run where that is not `completed`.
+
+    Args:
+        counted: tell on how many entities that is, as in `best F1 0.512 (1,234)`.
+    """
+    if run.best and run.best.score is not None:
+        score = f"{plot_tr('best F1')} {run.best.score:.3f}" + (f" ({run.best.entities:,})" if counted else "")
     else:
-        score = plot_tr("no F1") if run.is_final else plot_tr("no F1 yet")
+        score = plot_tr("no F1") if run.is_final or run.best else plot_tr("no F1 yet")
     return score if run.state == "completed" else f"{score}, {plot_tr(run.state)}"
 
 
-def leader(runs: Sequence[Run]) -> int | None:
-    """Which run has the highest F1 on dev; None where that says nothing."""
-    scores = [run.best.f1 if run.best else -1.0 for run in runs]
-    return int(np.argmax(scores)) if len(scores) > 1 and max(scores) > 0 else None
+def leaders(runs: Sequence[Run]) -> list[bool]:
+    """For each run, if it has the highest F1 of those that were scored on the same dev sentences."""
+    top = top_scores(runs)
+    return [bool(best_in(run, top)) for run in runs]
+
+
+def scored_on(runs: Sequence[Run]) -> str:
+    """The number of entities that all F1 rest on, or that these do not compare; empty where there is none."""
+    if split_names(runs):
+        return plot_tr("different dev sentences, not comparable")
+    return next((entities(run.best.entities, plot_tr) for run in runs if run.best and run.best.entities), "")
+
+
+def best_of(run: Run) -> str:
+    """`best 0.512 (1,234 entities)`."""
+    if run.best is None or run.best.score is None:
+        return ""
+    return plot_tr("best {f1} ({entities})", f1=f"{run.best.score:.3f}", entities=entities(run.best.entities, plot_tr))

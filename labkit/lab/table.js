@@ -47,6 +47,15 @@ export function compare(one, other, ascending) {
   return ascending ? order : -order;
 }
 
+// Scores on other dev sentences do not compare: rows with the same value of `within` stay together, first those of the
+// first row (the newest run), last those without one.
+export function sortRows(rows, key, ascending, within) {
+  const groups = new Map();
+  for (const { [within]: group } of rows) if (group && !groups.has(group)) groups.set(group, groups.size);
+  const place = (row) => groups.get(row[within]) ?? groups.size;
+  return [...rows].sort((one, other) => place(one) - place(other) || compare(one[key], other[key], ascending));
+}
+
 export function applyPatch(rows, { changed, order }) {
   const byId = new Map(rows.map((row) => [row.id, row]));
   for (const row of changed) byId.set(row.id, row);
@@ -228,8 +237,8 @@ class RunsView {
 
   sorted() {
     const { key, ascending } = this.model.get("sort");
-    const rows = [...this.model.get("rows")];
-    return key ? rows.sort((one, other) => compare(one[key], other[key], ascending)) : rows;
+    const column = this.model.get("columns").find((each) => each.key === key);
+    return key ? sortRows(this.model.get("rows"), key, ascending, column?.within) : [...this.model.get("rows")];
   }
 
   drawRow(row) {

@@ -31,9 +31,10 @@ OnAction = Callable[[str, str, str], None]
 class RunsTable(anywidget.AnyWidget):
     """Runs as rows, made of plain values.
 
-    A column is `{key, label, kind, align?, help?, best?}`. Kinds: `name` (with the run's colour, its note and the
-    buttons), `state`, `text`, `number`, `integer`, `score`, `rate`, `duration` (seconds), `time` (Unix seconds).
-    `align` is `left`, `center` or `right`; `best` is `high` or `low` and decides which way the first click sorts.
+    A column is `{key, label, kind, align?, help?, best?, within?}`. Kinds: `name` (with the run's colour, its note and
+    the buttons), `state`, `text`, `number`, `integer`, `score`, `rate`, `duration` (seconds), `time` (Unix seconds).
+    `align` is `left`, `center` or `right`; `best` is `high` or `low` and decides which way the first click sorts;
+    rows that differ in the column `within` are not sorted among each other, but stay together by it.
 
     A row is `{id, colour: [light, dark], state, best: [keys of the columns it is best in], note?, <key>: value…}`;
     `None` and what is not a finite number are shown as a dash and sort last. A row is not to be changed once it was

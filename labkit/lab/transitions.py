@@ -179,22 +179,31 @@ def _draw_bar(area: Area, image: AxesImage, reach: float) -> None:
 
 def _draw_counts(figure: Picture, theme: Theme, run: Run | None) -> Area:
     """Illegal transitions, evaluation by evaluation."""
-    area = Area(figure, theme, COUNT, plot_tr("Illegal transitions on dev"))
+    mends = run is not None and run.config is not None and run.config.legal_only
+    title = plot_tr("Illegal on dev, before mending") if mends else plot_tr("Illegal transitions on dev")
+    area = Area(figure, theme, COUNT, title)
     curve = area.line(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
     told = [each for each in run.evaluations if each.illegal is not None] if run else []
     x = np.array([each.step for each in told], np.float64)
-    y = np.array([each.illegal for each in told], np.float64)
+    y = np.array([None if each.predicted == 0 and not each.illegal else each.illegal for each in told], np.float64)
     steps = StepAxis.of(run, float(run.steps.step[-1]) if run and len(run.steps) else 0.0)
     area.span_x(steps.high, (0, steps.high), (plot_tr("step 0"), f"{steps.high:,.0f}") if run else ("", ""))
-    high = max(up(y.max()), 4.0) if len(y) and y.max() > 0 else 4.0
+    highest = float(np.nanmax(y, initial=0.0))
+    high = max(up(highest), 4.0) if highest else 4.0
     ticks = linear_ticks(high, whole=True)
     area.span_y(0, high, ticks, [f"{tick:,.0f}" for tick in ticks])
     put_marked(curve, x, y)
-    if told:
-        say(area.note, plot_tr("latest {count}", count=f"{told[-1].illegal:,}"))
+    if run and told:
+        say(area.note, _counted(*run.illegal_in(told[-1])))
     else:
         say(message(area), _nothing_counted(run), 0.5, 0.5)
     return area
+
+
+def _counted(left: int | None, mended: int | None) -> str:
+    if mended:
+        return plot_tr("latest {mended}, all mended", mended=f"{mended:,}")
+    return plot_tr("latest: no entity predicted") if left is None else plot_tr("latest {count}", count=f"{left:,}")
 
 
 def _nothing_counted(run: Run | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from labkit.events import Evaluated
 from labkit.lab.language import tr
 from labkit.lab.theme import colour_of
+from labkit.lab.words import muted
 from labkit.runs.run import Run
 
 
@@ -22,21 +23,35 @@ def bars(scores: Mapping[str, tuple[Run, Evaluated | None]]) -> str:
     heads = "".join(f'<span class="labkit-types-run">{html.escape(name)}</span>' for name in known)
     rows = [_row(kind, support[kind], known) for kind in sorted(support, key=lambda kind: (-support[kind], kind))]
     first = f"<span>{tr('type')}</span><span>{tr('entities')}</span>{heads}"
-    return f'<div class="labkit-types" style="--runs: {len(known)}">{first}{"".join(rows)}{_total(known)}</div>'
+    table = f'<div class="labkit-types" style="--runs: {len(known)}">{first}{"".join(rows)}{_total(known)}</div>'
+    return _differing(known) + table
+
+
+def _differing(known: Mapping[str, tuple[Run, Evaluated]]) -> str:
+    splits = {run.corpus.split(found.part) if run.corpus else None for run, found in known.values()}
+    if len(splits) < 2:
+        return ""
+    return muted(tr("These runs were scored on different sentences: their scores are not comparable."))
 
 
 def _row(kind: str, support: int, known: Mapping[str, tuple[Run, Evaluated]]) -> str:
     cells = []
     for run, found in known.values():
         score = found.types.get(kind)
-        cells.append(_bar(run, score.f1, score.precision, score.recall) if score else "<span>–</span>")
+        if score and score.support:  # a type that was only invented has no score
+            cells.append(_bar(run, score.f1, score.precision, score.recall))
+        else:
+            cells.append("<span>–</span>")
     return f"<b>{html.escape(kind)}</b><span>{support:,}</span>{''.join(cells)}"
 
 
 def _total(known: Mapping[str, tuple[Run, Evaluated]]) -> str:
-    supports = [sum(score.support for score in found.types.values()) for _, found in known.values()]
-    cells = [_bar(run, found.f1, found.precision, found.recall) for run, found in known.values()]
-    return f"<b>{tr('all types')}</b><span>{supports[0]:,}</span>{''.join(cells)}"
+    cells = [
+        "<span>–</span>" if found.score is None else _bar(run, found.score, found.precision, found.recall)
+        for run, found in known.values()
+    ]
+    entities = next(iter(known.values()))[1].entities
+    return f"<b>{tr('all types')}</b><span>{entities:,}</span>{''.join(cells)}"
 
 
 def _bar(run: Run, f1: float, precision: float, recall: float) -> str:

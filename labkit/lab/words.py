@@ -1,7 +1,7 @@
 """What the lab says, as HTML. Everything that comes from data is escaped here."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from labkit.events import CorpusRead, GroupAudit
@@ -94,6 +94,11 @@ def _bar(run: Run) -> str:
     return f'<div class="labkit-progress {kind}" role="progressbar"><div style="width:{share:.1f}%"></div></div>'
 
 
+def entities(count: int, say: Callable[..., str] = tr) -> str:
+    """`1 entity`, `1,234 entities`: what a score rests on."""
+    return say("1 entity") if count == 1 else say("{count} entities", count=f"{count:,}")
+
+
 def _figures(run: Run) -> str:
     """Always the same five, in the same places: what is not known yet is a dash, so that nothing jumps."""
     progress = run.progress()
@@ -101,10 +106,18 @@ def _figures(run: Run) -> str:
         tr("epoch"): _of(f"{progress.epoch:.1f}", progress.epochs),
         tr("step"): _of(f"{progress.step:,}", progress.steps),
         tr("tokens/s"): f"{progress.tokens_per_s:,.0f}" if progress.tokens_per_s else "",
-        tr("best F1"): f"{run.best.f1:.3f}" if run.best else "",
+        tr("best F1"): _best(run),
         tr("took") if run.is_final else tr("left"): _time(run),
     }
-    return "".join(f"<span>{name} <b>{html.escape(figure or '–')}</b></span>" for name, figure in figures.items())
+    told = {tr("best F1"): f' title="{entities(run.best.entities)}"'} if run.best else {}
+    return "".join(
+        f"<span>{name} <b{told.get(name, '')}>{html.escape(figure or '–')}</b></span>"
+        for name, figure in figures.items()
+    )
+
+
+def _best(run: Run) -> str:
+    return f"{run.best.score:.3f} ({run.best.entities:,})" if run.best and run.best.score is not None else ""
 
 
 def _of(done: str, planned: int | None) -> str:

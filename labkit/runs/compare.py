@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -15,7 +15,7 @@ from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
 
 __all__ = ["Column", "Estimate", "Table", "TableMaker", "best_in", "differences", "differences_table", "estimate"]
-__all__ += ["markdown", "names", "rank", "shown", "table", "top_score"]
+__all__ += ["markdown", "names", "rank", "shown", "split_names", "table", "top_scores"]
 
 Value = str | int | float | bool | None
 Say = Callable[..., str]  # says a text, its {places} filled, in the language of whoever asks
@@ -39,13 +39,32 @@ _BARE = ("corpus", "encoder", "precision", "device")  # what their values are is
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. `kind` says how its values are to be shown, `best` which of them is the best one."""
+    """A column of a table. `kind` says how its values are to be shown, `best` which of them is the best one.
+
+    `within` names the column that must be the same for two values of this one to be compared.
+    """
 
     key: str
     label: str
     kind: Literal["name", "state", "text", "number", "integer", "score", "rate", "duration", "time"]
     best: Literal["", "high", "low"] = ""
     help: str = ""
+    within: str = ""
+
+
+_SPLIT = Column(
+    "dev_split", "dev split", "text", "", "corpus and number of dev sentences; scores compare within one split only"
+)
+
+_ILLEGAL = "places in its last predictions on dev that break the tag scheme; – where it predicted no entity"
+_MENDED = Column(
+    "mended",
+    "mended",
+    "integer",
+    "",
+    "such places that decoding legal tags only has mended, last time on dev",
+    _SPLIT.key,
+)
 
 
 @dataclass(frozen=True)
@@ -113,15 +132,28 @@ def names(runs: Sequence[Run], say: Say = plainly) -> dict[Path, str]:
 
 
 def rank(runs: Iterable[Run]) -> list[Run]:
-    """Best first: by the best F1 on dev, then by the loss there; those without an evaluation last."""
-    return sorted(runs, key=_merit)
+    """Best first: by the best F1 on dev, then by the loss there; those without a score last.
+
+    Runs that were scored on the same dev sentences stand together, those of the newest run's first: scores on others
+    say nothing about them.
+    """
+    runs = list(runs)
+    newest: dict[str | None, float] = {}
+    for run in runs:
+        newest[run.dev_split] = max(run.created, newest.get(run.dev_split, -math.inf))
+
+    def place(run: Run) -> tuple[bool, float, str, tuple[float, float]]:
+        merit = run.best.merit if run.best else (-math.inf, -math.inf)
+        return run.best_f1 is not None, newest[run.dev_split], run.dev_split or "", merit
+
+    return sorted(runs, key=place, reverse=True)
 
 
 def table(runs: Sequence[Run], say: Say = plainly) -> Table:
     """One row a run, in the given order; of the settings only those that differ."""
     maker = TableMaker(runs, say)
     rows = [maker.row(run, what) for run, what in zip(runs, maker.whats, strict=True)]
-    top = top_score(runs)
+    top = top_scores(runs)
     return Table(maker.columns, rows, [best_in(run, top) for run in runs])
 
 
@@ -131,6 +163,8 @@ class TableMaker:
     def __init__(self, runs: Sequence[Run], say: Say = plainly):
         values = differences(runs)
         self._fields = list(values)
+        self._splits = split_names(runs)
+        self._mends = any(run.config.legal_only for run in runs if run.config)
         part = cache(partial(_part, say=say))  # of a thousand runs many have the same settings
         counts = {field: Counter(each) for field, each in values.items()}
         common = dict(sorted(counts.items(), key=lambda item: -len(item[1])))
@@ -143,9 +177,13 @@ class TableMaker:
             Column("number", "run", "integer"),
             Column("name", "name", "name"),
             *(_setting_column(field) for field in self._fields),
-            Column("best_f1", "best F1", "score", "high", "highest entity F1 on dev"),
-            Column("dev_loss", "dev loss", "number", "low", "of the last evaluation, per word"),
-            Column("illegal", "illegal", "integer", "", "places where decoding broke the tag scheme, last time on dev"),
+            *([_SPLIT] if self._splits else []),
+            Column("best_f1", "best F1", "score", "high", "highest entity F1 on dev", _SPLIT.key),
+            Column("best_epoch", "at epoch", "number", "", "the epoch of the best F1"),
+            Column("entities", "entities", "integer", "", "in the dev sentences: what F1 rests on"),
+            Column("dev_loss", "dev loss", "number", "low", "of the last evaluation, per word", _SPLIT.key),
+            Column("illegal", "illegal", "integer", "", _ILLEGAL, _SPLIT.key),
+            *([_MENDED] if self._mends else []),
             Column("seconds", "time", "duration", "", "from the start to the end, loading included"),
             Column("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
             Column("state", "state", "state"),
@@ -155,13 +193,18 @@ class TableMaker:
     def row(self, run: Run, what: str) -> list[Value]:
         """The values of one run as it is now, in the order of the columns."""
         summary = run.summary()
+        illegal = run.illegal_in(summary.latest) if summary.latest else None
         return [
             run.number,
             what,
             *(getattr(run.config, field, None) for field in self._fields),
-            run.best.f1 if run.best else None,
+            *([self._splits.get(run.dev_split or "") if run.best else None] if self._splits else []),
+            run.best_f1,
+            run.best.epoch if run.best_f1 is not None and run.best else None,
+            run.best.entities if run.best else None,
             summary.latest.loss if summary.latest else None,
-            summary.latest.illegal if summary.latest else None,
+            illegal.left if illegal else None,
+            *([illegal.mended if illegal else None] if self._mends else []),
             summary.seconds if run.started else None,
             run.progress().tokens_per_s,
             run.state,
@@ -169,15 +212,34 @@ class TableMaker:
         ]
 
 
-def top_score(runs: Iterable[Run]) -> float | None:
-    """The best F1 of two runs or more that have one."""
-    scores = [best.f1 for run in runs if (best := run.best)]
-    return max(scores) if len(scores) > 1 else None
+def split_names(runs: Iterable[Run]) -> dict[str, str]:
+    """Names of the dev splits that runs were scored on, such as `msra · 500`; empty where it is only one.
+
+    Splits of one corpus and size are told apart by a number: the second one is `msra · 500 (2)`.
+    """
+    splits = {run.corpus.split("dev"): run.corpus for run in runs if run.corpus and run.best}
+    called: Counter[str] = Counter()
+    named = {}
+    for split, corpus in splits.items() if len(splits) > 1 else ():
+        name = f"{corpus.name} · {corpus.dev_sentences:,}"
+        called[name] += 1
+        named[split] = name if called[name] == 1 else f"{name} ({called[name]})"
+    return named
 
 
-def best_in(run: Run, top: float | None) -> list[str]:
-    """The keys of the columns that a run is best in; equals are best together."""
-    return ["best_f1"] if top is not None and run.best and run.best.f1 == top else []
+def top_scores(runs: Iterable[Run]) -> dict[str | None, float]:
+    """The best F1 on each dev split that two runs or more have a score on, unless it is 0."""
+    scores = defaultdict(list)
+    for run in runs:
+        if (score := run.best_f1) is not None:
+            scores[run.dev_split].append(score)
+    return {split: max(each) for split, each in scores.items() if len(each) > 1 and max(each) > 0}
+
+
+def best_in(run: Run, top: Mapping[str | None, float]) -> list[str]:
+    """The keys of the columns that a run is best in, of those on its dev split; equals are best together."""
+    score = run.best_f1
+    return ["best_f1"] if score is not None and score == top.get(run.dev_split) else []
 
 
 def differences_table(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
@@ -235,12 +297,6 @@ def _lowered(label: str) -> str:
 
 def _is_rate(field: str) -> bool:
     return field.endswith("_rate")
-
-
-def _merit(run: Run) -> tuple[float, float]:
-    if run.best is None:
-        return math.inf, math.inf
-    return -run.best.f1, math.inf if run.best.loss is None else run.best.loss
 
 
 def _setting_column(field: str) -> Column:

@@ -1,6 +1,7 @@
 """What is known of a run: its events folded one by one, live or finished."""
 
 import threading
+from typing import NamedTuple
 
 from labkit.config import RunConfig
 from labkit.events import (
@@ -20,6 +21,13 @@ from labkit.events import (
 from labkit.runs.curves import Array, Axis, Curves, Steps
 from labkit.runs.progress import Progress, seconds_left, tokens_per_s_lately
 from labkit.runs.summary import Summary
+
+
+class Illegal(NamedTuple):
+    """Places of an evaluation where tags break their scheme; None where that says nothing."""
+
+    left: int | None  # in the predictions; None where there are none, as nothing cannot break a rule
+    mended: int | None  # by decoding; None for a run without `legal_only`
 
 
 class Folded:
@@ -71,6 +79,11 @@ class Folded:
         return self._summary.corpus
 
     @property
+    def dev_split(self) -> str | None:
+        """The identity of the dev sentences that it is scored on; None before its corpus is read."""
+        return self.corpus.split("dev") if self.corpus else None
+
+    @property
     def groups(self) -> list[GroupAudit]:
         return self._summary.groups
 
@@ -84,8 +97,19 @@ class Folded:
 
     @property
     def best(self) -> Evaluated | None:
-        """The evaluation on dev with the highest F1; of equals the one with the lowest loss."""
+        """The best evaluation on dev, by `Evaluated.merit`."""
         return self._summary.best
+
+    @property
+    def best_f1(self) -> float | None:
+        """The highest F1 on dev; None before an evaluation, and where dev has no entity to find."""
+        return self.best.score if self.best else None
+
+    def illegal_in(self, found: Evaluated) -> Illegal:
+        """Illegal places in one of its evaluations."""
+        mends = self.config is not None and self.config.legal_only
+        left = 0 if mends and found.illegal is not None else found.illegal
+        return Illegal(None if found.predicted == 0 and not left else left, found.illegal if mends else None)
 
     @property
     def test(self) -> Evaluated | None:

@@ -1,6 +1,5 @@
 """What a table needs to know of a run, folded from its events; small enough to list a thousand runs."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +49,7 @@ class Summary(msgspec.Struct):
     evaluation_s: float = 0.0  # in evaluations on dev, saving the best weights included
     closing_s: float = 0.0  # on the test part and the last weights
     evaluations: int = 0  # on dev
-    best: Evaluated | None = None  # highest dev F1; of equals the one with the lowest loss, as for the best weights
+    best: Evaluated | None = None  # on dev, by `Evaluated.merit` as the best weights are
     latest: Evaluated | None = None  # on dev
     test: Evaluated | None = None
     spent: TimeSpent | None = None  # the last word on where the time went
@@ -138,12 +137,8 @@ def _evaluated(summary: Summary, event: Evaluated) -> None:
     summary.evaluation_s += summary._took(event.seconds)
     summary.evaluations += 1
     summary.latest = event
-    if summary.best is None or _merit(event) > _merit(summary.best):
+    if summary.best is None or event.merit > summary.best.merit:
         summary.best = event
-
-
-def _merit(evaluation: Evaluated) -> tuple[float, float]:
-    return evaluation.f1, -math.inf if evaluation.loss is None else -evaluation.loss
 
 
 def _saved(summary: Summary, event: CheckpointSaved) -> None:

@@ -107,12 +107,9 @@ class TrainingProgress:
 
     def _evaluated(self, event: Evaluated) -> None:
         if event.part == "dev":
-            self._f1 = event.f1
+            self._f1 = event.score
         loss = "n/a" if event.loss is None else f"{event.loss:.4f}"
-        self._say(
-            f"epoch {event.epoch:.2f}, step {event.step}: {event.part} F1 {event.f1:.3f} "
-            f"(precision {event.precision:.3f}, recall {event.recall:.3f}), loss {loss}"
-        )
+        self._say(f"epoch {event.epoch:.2f}, step {event.step}: {_scores(event)}, loss {loss}")
 
     def _figures(self) -> str:
         """Loss, F1 and speed, as far as they are known."""
@@ -123,6 +120,14 @@ class TrainingProgress:
             tr("{number} tokens/s", number=f"{(last - first) / (last_s - first_s):,.0f}") if last_s > first_s else "",
         ]
         return "  ".join(figure for figure in figures if figure)
+
+
+def _scores(event: Evaluated) -> str:
+    if event.score is None:
+        return f"no F1, as there is no entity in the {event.part} split"
+    entities = "1 entity" if event.entities == 1 else f"{event.entities:,} entities"
+    parts = f"precision {event.precision:.3f}, recall {event.recall:.3f}, {entities}"
+    return f"{event.part} F1 {event.score:.3f} ({parts})"
 
 
 def _corpus_line(event: CorpusRead) -> str:

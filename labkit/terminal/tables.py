@@ -7,8 +7,9 @@ from typing import Any
 from rich.table import Table
 
 from labkit.config import knobs
+from labkit.events import Evaluated
 from labkit.lab.language import retold, tr
-from labkit.runs.compare import names, table
+from labkit.runs.compare import best_in, names, split_names, table, top_scores
 from labkit.runs.run import Run
 from labkit.terminal.output import escape
 from labkit.training.devices import DeviceInfo
@@ -24,22 +25,25 @@ _FIGURES = {
 
 
 def runs_table(runs: Sequence[Run]) -> Table:
-    """One line a run; the best finished one is bold."""
-    table = Table("run", "what", "state", "dev F1", "test F1", "loss", "took", "when", box=None, pad_edge=False)
-    titles = names(runs, tr)
-    best = max((run for run in runs if run.best), key=lambda run: run.best.f1 if run.best else 0.0, default=None)
+    """One line a run; the best on each dev split is bold. Behind an F1 is the number of entities that it rests on."""
+    titles, splits, top = names(runs, tr), split_names(runs), top_scores(runs)
+    split = ["dev split"] if splits else []
+    scores = ["dev F1 (entities)", "at epoch", "test F1 (entities)"]
+    table = Table("run", "what", "state", *split, *scores, "loss", "took", "when", box=None, pad_edge=False)
     for run in runs:
         row = (
             run.title,
             titles[run.folder].removeprefix(run.title).strip(),
             _state(run),
-            score(run.best.f1 if run.best else None),
-            score(run.test.f1 if run.test else None),
+            *([splits.get(run.dev_split or "", "–")] if splits else []),
+            score(run.best),
+            "–" if run.best_f1 is None or not run.best else f"{run.best.epoch:.3g}",
+            score(run.test),
             number(run.summary().loss),
             duration(run.summary().seconds if run.started else None),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
         )
-        table.add_row(*map(escape, row), style="bold" if run is best else "")
+        table.add_row(*map(escape, row), style="bold" if best_in(run, top) else "")
     return table
 
 
@@ -60,8 +64,12 @@ def run_as_plain(run: Run) -> dict[str, Any]:
         "tokens_per_s": summary.tokens_per_s,
         "loss": summary.loss,
         "time_spent_s": run.spent.spent if run.spent else None,
-        "dev_f1": run.best.f1 if run.best else None,
-        "test_f1": run.test.f1 if run.test else None,
+        "dev_split": run.dev_split,
+        "dev_f1": run.best_f1,
+        "dev_entities": run.best.entities if run.best else None,
+        "best_epoch": run.best.epoch if run.best else None,
+        "test_f1": run.test.score if run.test else None,
+        "test_entities": run.test.entities if run.test else None,
         "reason": run.finished.reason if run.finished else "",
         "config": run.config.as_dict() if run.config else None,
     }
@@ -103,8 +111,9 @@ def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
         yield from _reasons(device.missing)
 
 
-def score(share: float | None) -> str:
-    return "–" if share is None else f"{share:.3f}"
+def score(found: Evaluated | None) -> str:
+    """`0.512 (1,234)`: F1, and the number of entities that it rests on."""
+    return "–" if found is None or found.score is None else f"{found.score:.3f} ({found.entities:,})"
 
 
 def number(value: float | None) -> str:

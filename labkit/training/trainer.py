@@ -98,7 +98,7 @@ class _Training:
         self._pending: list[_Pending] = []
         self._reported = self._timed = 0.0
         self._recent: deque[float] = deque(maxlen=5)
-        self._best: tuple[float, float] | None = None
+        self._best: Evaluated | None = None
         self._best_step = -1
 
     def close(self) -> None:
@@ -225,12 +225,12 @@ class _Training:
         if found is None:
             return
         event = self._evaluated(found, epoch, "dev")
-        self._track({"dev loss": found.loss, "dev f1": event.f1}, self.step)
+        self._track({"dev loss": found.loss, "dev f1": event.score}, self.step)
         yield event
         if self.shop.tagger.crf is not None:
             yield transitions_learnt(self.shop.tagger.crf, self.shop.corpus.tags, self.seconds(), self.step)
-        if self._best is None or (event.f1, -found.loss) > self._best:
-            self._best, self._best_step = (event.f1, -found.loss), self.step
+        if self._best is None or event.merit > self._best.merit:
+            self._best, self._best_step = event, self.step
             self._keep_predictions(found, "dev", self.step)
             if self.folder and "best" in self.config.keep:
                 yield from self._save("best")
@@ -272,6 +272,8 @@ class _Training:
             types=found.counts.by_type(),
             part=part,
             illegal=found.illegal,
+            gold=overall.support,
+            predicted=found.counts.predicted.total(),
         )
 
     def _keep_predictions(self, found: Evaluation, part: str, step: int) -> None:
@@ -314,7 +316,7 @@ class _Training:
 
     def _track(self, values: dict[str, float | None], step: int) -> None:
         if self.config.trackers:
-            self.shop.accelerator.log(values, step=step)
+            self.shop.accelerator.log({name: value for name, value in values.items() if value is not None}, step=step)
 
 
 def _finite(value: float) -> float | None:

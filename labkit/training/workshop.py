@@ -1,5 +1,7 @@
 """Everything a run trains with, made from its config: device, corpus, encoder, model, groups, optimizer."""
 
+import hashlib
+import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,7 @@ from labkit.data.batching import count_batches
 from labkit.data.corpora import Source
 from labkit.data.encoded import EncodedCorpus, read_encoded
 from labkit.data.encoding import Encoder
+from labkit.data.texts import Texts
 from labkit.data.windows import Array, Windows, notes_on
 from labkit.events import CorpusRead, TrainingPlanned
 from labkit.model.groups import Group, make_groups, optimizer_groups
@@ -78,6 +81,8 @@ class Workshop:
             train_words=self.train.words,
             tags=list(self.corpus.tags),
             notes=list(self.notes),
+            dev_sha256=fingerprint(self.corpus.texts["dev"], self.dev, self.corpus.tags),
+            test_sha256=fingerprint(self.corpus.texts["test"], self.test, self.corpus.tags),
         )
 
     def planned(self, seconds: float, steps: int) -> TrainingPlanned:
@@ -207,6 +212,24 @@ def limited(windows: Windows, limit: int, seed: int) -> Windows:
     drawn = torch.zeros(windows.sentences, dtype=torch.bool)
     drawn[torch.randperm(windows.sentences, generator=torch.Generator().manual_seed(seed))[:limit]] = True
     return windows[drawn.numpy()[windows.sentence]]
+
+
+def fingerprint(texts: Texts, windows: Windows, tags: Sequence[str]) -> str:
+    """SHA-256 of the words and gold tags of sentences that are scored, whatever else is in their corpus.
+
+    About 0.1 ms for a thousand words: 20 ms for MSRA's test part.
+
+    Args:
+        texts: of the whole part; the windows are of some of its sentences, in the order of the text.
+    """
+    chosen = texts.take(np.unique(windows.sentence))
+    used, numbers = np.unique(windows.tags, return_inverse=True)  # numbered by the tags of train: not part of it
+    names = [tags[number] for number in used.tolist()]
+    ranks = np.argsort(np.argsort(names)) if names else used
+    found = hashlib.sha256(json.dumps(sorted(names)).encode())
+    for array in (chosen.letters, chosen.word_starts, chosen.sentence_starts, ranks[numbers]):
+        found.update(array.astype("<i4").tobytes())
+    return found.hexdigest()
 
 
 def freeze(tagger: Tagger, groups: Sequence[Group]) -> None:

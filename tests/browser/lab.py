@@ -121,6 +121,13 @@ class LabPage:
     def row(self, run: Run) -> Any:
         return self.page.locator(f".labkit-runs tr[data-id='{run.folder.name}']")
 
+    def figures(self, run: Run) -> dict[str, str]:
+        """What the table says of a run, by column."""
+        keys = self.page.eval_on_selector_all(
+            ".labkit-runs th[data-key]", "heads => heads.map(head => head.dataset.key)"
+        )
+        return dict(zip(keys, self.row(run).locator("td").all_inner_texts()[1:], strict=True))
+
     def picture(self, selector: str) -> Image.Image:
         """The picture that an image shows at this moment."""
         data: str = until(lambda: self._read(selector), 30, f"a picture in {selector}")

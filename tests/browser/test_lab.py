@@ -147,7 +147,10 @@ def test_a_retrained_run_is_compared_with_the_one_before(lab: LabPage, one_run: 
     lab.page.locator(COMPARISON).wait_for(timeout=90_000)
     lab.until_status("#2", "completed")
     assert lab.rows() == ["run-0002", "run-0001"]
-    until(lambda: "–" not in lab.row(lab.run(2)).inner_text(), what="all figures of run 2 in the table")
+    figures = lambda: lab.figures(lab.run(2))  # noqa: E731
+    until(lambda: {key for key, text in figures().items() if text == "–"} <= {"illegal"}, what="all figures of run 2")
+    latest = lab.run(2).evaluations[-1]
+    assert figures()["illegal"] == (f"{latest.illegal:,}" if latest.predicted else "–"), "it predicted no entity"
     config = lab.run(2).config
     assert config is not None
     assert config.head_rate == 1e-3

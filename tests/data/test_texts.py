@@ -1,5 +1,6 @@
 import random
 
+import numpy as np
 import pytest
 
 from labkit.data.texts import texts_of
@@ -16,3 +17,10 @@ def test_every_sentence_comes_back_letter_by_letter(seed):
     texts = texts_of(sentences)
     assert len(texts) == len(sentences)
     assert [texts.words(number) for number in range(len(texts))] == sentences
+
+
+def test_some_sentences_are_taken_as_they_are():
+    sentences = [("王小明", "x"), ("a",), ("", "b"), ("\ud800", "c", "d")]
+    taken = texts_of(sentences).take(np.array([3, 0]))
+    assert [taken.words(number) for number in range(len(taken))] == [["\ud800", "c", "d"], ["王小明", "x"]]
+    assert len(texts_of(sentences).take(np.empty(0, np.int64))) == 0

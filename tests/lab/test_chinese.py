@@ -7,7 +7,8 @@ from pathlib import Path
 
 import labkit
 from labkit.__main__ import cli
-from labkit.config import knobs
+from labkit.config import RunConfig, knobs
+from labkit.events import CorpusRead, Evaluated
 from labkit.lab import words
 from labkit.lab.chinese import COMMANDS, RETOLD, TEXTS
 from labkit.lab.chinese.page import PAGE
@@ -18,6 +19,7 @@ from labkit.lab.table import SAYS
 from labkit.presets import PRESETS
 from labkit.runs.compare import _SHORT, TableMaker
 from labkit.runs.curves import AXES
+from labkit.runs.run import Run
 from labkit.runs.spent import PARTS
 
 PACKAGE = Path(labkit.__file__).parent
@@ -44,6 +46,14 @@ def said_in_scripts():
     return set(re.findall(r'\bsay\("([^"]+)"\)', text))
 
 
+def scored(dev_sentences):
+    """A run that makes the table have every column that it can have beside one of another dev split."""
+    run = Run(config=RunConfig(legal_only=True))
+    run.add(CorpusRead(0.1, "mine", "c0ffee", 10, dev_sentences, 0, 100, ["O"], []))
+    run.add(Evaluated(0.2, 1, 1.0, 100, 0.5, 0.5, 0.5, 0.5, {}))
+    return run
+
+
 def declared():
     """What is translated by a name: settings, parts of the time, columns and the like."""
     for knob in knobs().values():
@@ -51,7 +61,7 @@ def declared():
         if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
             yield from knob.choices
     yield from (*PRESETS, *PARTS, *PARTS.values(), *words.STATES, *words.STATES.values(), *AXES, *_SHORT.values())
-    for column in TableMaker([]).columns:
+    for column in TableMaker([scored(1), scored(2)]).columns:
         yield from (column.label, column.help)
     for node in ast.walk(ast.parse((PACKAGE / "training" / "trainer.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "_phase":

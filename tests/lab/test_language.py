@@ -240,7 +240,7 @@ def test_without_a_chinese_font_pictures_stay_english_and_chinese_names_are_left
         write_run(runs_folder, RunConfig(epochs=epochs))
     store.rename(store.runs()[0], "我的实验 x")
     found = words_of(compare_figure(store.runs(), layout="overlaid"))
-    assert "F1 on dev" in found
+    assert "F1 on dev (higher is better)" in found
     assert "#1 … x" in found
     assert "#2 3 epochs" in found
     assert not [text for text in found if fonts.HAN.search(text)]

@@ -4,12 +4,14 @@ import re
 
 import pytest
 
+from labkit.events import TypeScore
 from labkit.lab import language, marking
 from labkit.lab.mistakes import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE, Mistakes
+from labkit.lab.typescores import bars
 from labkit.runs.compare import names
 from labkit.runs.errors import ERRORS, Entity, findings
 from labkit.runs.store import RunStore
-from tests.runs.samples import write_mistakes, write_run
+from tests.runs.samples import scored, write_mistakes, write_run
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,30 @@ def test_the_newest_run_is_shown_with_all_its_errors_in_pages(browser, made):
     assert every_page(browser) == wanted
     browser.back.click()
     assert not browser.on.disabled
+
+
+DIFFERENT_SENTENCES = "These runs were scored on different sentences"
+
+
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_bars_of_runs_on_other_sentences_say_that_they_do_not_compare(part):
+    def told(*hashes):
+        runs = [scored(part=part, **{f"{part}_sha256": each}) for each in hashes]
+        found = {run: run.best if part == "dev" else run.test for run in runs}
+        return bars({f"#{number}": (run, found[run]) for number, run in enumerate(runs)})
+
+    assert DIFFERENT_SENTENCES in told("one", "other")
+    assert DIFFERENT_SENTENCES not in told("one", "one") + told("one")
+
+
+def test_without_a_gold_entity_there_is_no_score_of_a_type_or_of_all():
+    types = {"LOC": TypeScore(0.5, 0.5, 0.5, 4), "PER": TypeScore(0.0, 0.0, 0.0, 0)}
+    run = scored(types=types, gold=4)
+    assert bars({"#1": (run, run.best)}).count("labkit-types-bar") == 2, "LOC and all types"
+    run = scored(0.0, types={"PER": types["PER"]}, gold=0)
+    told = bars({"#1": (run, run.best)})
+    assert "labkit-types-bar" not in told
+    assert "0.000" not in told
 
 
 @pytest.mark.parametrize("kind", ERRORS)

@@ -373,4 +373,6 @@ def test_what_the_crf_has_learnt_is_shown_as_soon_as_a_run_was_evaluated(lab):
     run.wait(60)
     until(lambda: lab.transitions_widget.value != before)
     assert run.transitions is not None
-    until(lambda: lab.overview.table.rows and lab.overview.table.rows[0]["illegal"] is not None)
+    until(lambda: lab.overview.table.rows and lab.overview.table.rows[0]["state"] == "completed")
+    latest = run.evaluations[-1]
+    assert lab.overview.table.rows[0]["illegal"] == (latest.illegal if latest.predicted else None)

@@ -22,13 +22,14 @@ from PIL import Image
 
 from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
-from labkit.lab import canvas
+from labkit.lab import canvas, fonts, language
 from labkit.lab.curves import smooth, thin
 from labkit.lab.plots import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
 from labkit.lab.theme import Theme, mark_of
+from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 from labkit.runs.store import RunStore
-from tests.runs.samples import events, write_run
+from tests.runs.samples import events, scored, write_run
 
 
 def run_of(log: list[Event], config: RunConfig | None = None) -> Run:
@@ -303,6 +304,68 @@ def test_every_compared_run_is_named_and_scored(tmp_path: Path, layout: str) -> 
         assert run.best
         assert f"#{run.number} head" in found
         assert f"best F1 {run.best.f1:.3f}" in found
+
+
+LOSSES = np.random.default_rng(0).uniform(0.5, 2.0, 1000).tolist()
+
+
+def noisy(steps: int) -> Run:
+    """A run of so many planned steps; the loss of a step is that of any other such run."""
+    log = events(steps=steps)
+    return run_of([msgspec.structs.replace(e, loss=LOSSES[e.step]) if isinstance(e, StepDone) else e for e in log])
+
+
+@pytest.mark.parametrize("layout", ["side by side", "overlaid"])
+@pytest.mark.parametrize("x", ["step", "epoch", "tokens"])
+def test_equal_losses_are_drawn_as_equal_curves_however_long_the_runs_are(layout: str, x: Axis) -> None:
+    figure = compare_figure([noisy(300), noisy(900)], x, layout)
+    curves = [np.asarray(line.get_ydata()) for line in figure.findobj(Line2D)]
+    begun = [curve for curve in curves if len(curve) >= 300 and np.isclose(curve[0], LOSSES[1])]
+    short, long = [curve for curve in begun if not np.isclose(curve[1], LOSSES[2])]
+    np.testing.assert_allclose(long[:300], short)
+    assert any("smoothed over about 10 steps" in text for text in words(figure))
+
+
+def compared(layout: str, *runs: Run) -> str:
+    return " ".join(words(compare_figure(runs, layout=layout)))
+
+
+@pytest.mark.parametrize("layout", ["side by side", "overlaid"])
+@pytest.mark.parametrize("spoken", ["en", "zh"])
+def test_runs_on_other_dev_sentences_are_said_not_to_compare_and_starred_apart(
+    layout: str, spoken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language, "_chosen", spoken)
+    monkeypatch.setattr(fonts, "has_chinese", lambda: True)
+    told = {"en": "different dev sentences, not comparable", "zh": "验证句子不同，不可比较"}[spoken]
+    alike = [scored(f1, dev_sha256="a") for f1 in (0.5, 0.6)]
+    toy = scored(1.0, dev_sha256="b", gold=1)
+    assert told not in compared(layout, *alike)
+    assert told in compared(layout, *alike, toy)
+    assert "★" not in compared(layout, alike[1], toy)
+    starred = [text for text in words(compare_figure([*alike, toy], layout=layout)) if "★" in text]
+    assert ["0.600" in text for text in starred] == [True]
+
+
+@pytest.mark.parametrize("layout", ["side by side", "overlaid"])
+def test_compared_scores_tell_on_how_many_entities_they_rest(layout: str) -> None:
+    assert "180 entities" in compared(layout, scored(), scored())
+    told = compared(layout, scored(dev_sha256="a"), scored(1.0, dev_sha256="b", gold=1))
+    for count in ("(180", "(1" if layout == "overlaid" else "(1 entity)"):
+        assert count in told
+    nothing = compared(layout, *[scored(0.0, gold=0)] * 2)
+    assert "no F1" in nothing
+    assert "0.000" not in nothing
+
+
+def test_the_plot_of_f1_tells_what_it_rests_on_and_draws_nothing_where_there_is_no_entity() -> None:
+    assert "F1 on dev (higher is better): 1 entity" in words(figure_of(scored(1.0, gold=1)))
+    run = scored(0.0, gold=0)
+    run.add(msgspec.structs.replace(run.best, part="test"))
+    found = words(figure_of(run))
+    assert "no entity in the dev split" in found
+    assert "no entity on test" in found
+    assert not any("0.000" in text or "best" in text for text in found)
 
 
 def test_names_are_never_read_as_mathematics(tmp_path: Path) -> None:

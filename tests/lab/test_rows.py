@@ -112,6 +112,19 @@ def test_the_star_moves_to_a_better_run(store):
     assert [row["best"] for row in after] == [["best_f1"], [], [], []]
 
 
+def test_a_run_on_other_dev_sentences_brings_a_column_that_the_scores_are_sorted_within(store, runs_folder):
+    rows = Rows()
+    columns, _ = rows.take(store.runs())
+    assert {column["key"]: column["within"] for column in columns}["best_f1"] == "dev_split"
+    assert "dev_split" not in {column["key"] for column in columns}
+    write_run(runs_folder, RunConfig(), 60, dev_sha256="edited")
+    columns, after = rows.take(store.runs())
+    assert "dev_split" in {column["key"] for column in columns}
+    assert [row["dev_split"] for row in after] == ["wnut16 · 120 (2)", *["wnut16 · 120"] * 4]
+    assert sum(map(len, (row["best"] for row in after[1:]))) == 1
+    assert after[0]["best"] == [], "the only one of its split"
+
+
 def test_a_run_that_is_gone_is_forgotten(store):
     rows = Rows()
     rows.take(store.runs())

@@ -156,6 +156,19 @@ def test_missing_values_sort_last_both_ways_and_numbers_in_names_count(tmp_path)
 
 
 @needs_node
+def test_rows_are_sorted_within_their_dev_split_the_one_of_the_first_row_first(tmp_path):
+    values = [("b", 0.7), (None, None), ("a", 0.2), ("b", 0.9), ("a", 1.0), ("b", None)]
+    rows = [{"id": number, "split": split, "f1": f1} for number, (split, f1) in enumerate(values)]
+    code = f"""
+    const order = (up, within) => sortRows({json.dumps(rows)}, "f1", up, within).map((row) => row.id);
+    console.log(JSON.stringify([order(false, "split"), order(true, "split"), order(false, ""), order(false, "x")]));"""
+    down, up, plain, alike = json.loads(run_node(SCRIPTS[0], code, tmp_path))
+    assert down == [3, 0, 5, 4, 2, 1]
+    assert up == [0, 3, 5, 2, 4, 1]
+    assert plain == alike == [4, 3, 0, 2, 1, 5]
+
+
+@needs_node
 def test_values_read_as_people_write_them(tmp_path):
     cases = [
         (5e-5, "rate", "5e-5"),

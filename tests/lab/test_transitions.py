@@ -90,6 +90,30 @@ def test_illegal_transitions_are_a_curve_over_the_evaluations():
     assert "latest 0" in words(figure)
 
 
+def evaluated(illegal, predicted, legal_only=False):
+    run = Run(config=RunConfig(legal_only=legal_only))
+    for number, (count, found) in enumerate(zip(illegal, predicted, strict=True), 1):
+        run.add(Evaluated(9.0, 100 * number, number, 9, 0.5, 0.5, 0.5, 0.5, {}, illegal=count, gold=9, predicted=found))
+        run.add(learnt(["LOC"]))
+    return transitions_figure(run)
+
+
+def test_places_that_decoding_mended_are_told_as_mended():
+    figure = evaluated([515, 7], [9, 9], legal_only=True)
+    assert "Illegal on dev, before mending" in words(figure)
+    assert "latest 7, all mended" in words(figure)
+    assert list(figure.axes[-1].lines[0].get_ydata()) == [515, 7]
+    assert "mend" not in words(evaluated([515, 7], [9, 9]))
+
+
+def test_no_illegal_place_where_no_entity_was_predicted_is_no_success():
+    figure = evaluated([515, 0], [9, 0])
+    assert "latest: no entity predicted" in words(figure)
+    np.testing.assert_array_equal(figure.axes[-1].lines[0].get_ydata(), [515, np.nan])
+    figure = evaluated([0], [0])
+    assert "latest: no entity predicted" in words(figure)
+
+
 def test_a_run_without_a_crf_and_one_that_is_not_evaluated_yet_say_so():
     assert "no run yet" in words(transitions_figure(None))
     waiting = Run(config=RunConfig())

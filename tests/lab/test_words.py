@@ -5,7 +5,7 @@ from labkit.events import EVENTS, LineWriter, RunFinished
 from labkit.lab import words
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run
-from tests.runs.samples import write_run
+from tests.runs.samples import scored, write_run
 
 
 def test_times_are_written_as_people_say_them():
@@ -26,6 +26,13 @@ def test_every_state_is_told_in_words_with_the_same_five_figures(runs_folder, st
     assert "#1 &lt;b&gt;" in told
     assert told.count("<span>") == 5
     assert f"labkit-{state}" in told
+
+
+def test_the_best_f1_tells_on_how_many_entities_it_rests_and_is_a_dash_on_none():
+    told = words.status(scored(1.0, gold=1), "#1")
+    assert '<b title="1 entity">1.000 (1)</b>' in told
+    assert '<b title="12,345 entities">0.500 (12,345)</b>' in words.status(scored(gold=12345), "#1")
+    assert "0.000" not in words.status(scored(0.0, gold=0), "#1")
 
 
 def test_the_audit_of_groups_and_the_notes_on_the_corpus_are_there(runs_folder):

@@ -7,7 +7,9 @@ import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psutil
 
 from labkit.config import RunConfig
@@ -32,6 +34,7 @@ from labkit.events import (
 )
 from labkit.runs.errors import Entity
 from labkit.runs.predictions import About, Sentence, write_predictions
+from labkit.runs.run import Run
 
 BEGAN = 1_700_000_000.0  # Unix seconds
 SETUP_S = 1.5  # from the start to the first step
@@ -50,6 +53,7 @@ def write_run(
     step_s: float = 0.05,
     number: int | None = None,
     host: str | None = None,
+    dev_sha256: str = "",
 ) -> Path:
     """A run folder of the next number (or of `number`), and its path.
 
@@ -62,7 +66,8 @@ def write_run(
     folder = runs_folder / f"run-{number:04d}"
     folder.mkdir()
     writer = LineWriter(folder / EVENTS)
-    writer.write(*events(config, steps, state, seed, epochs, step_s=step_s, began=BEGAN + 1000 * number, host=host))
+    more = {"step_s": step_s, "began": BEGAN + 1000 * number, "host": host, "dev_sha256": dev_sha256}
+    writer.write(*events(config, steps, state, seed, epochs, **more))
     writer.close()
     document = {"config": config.as_dict(), "created": BEGAN + 1000 * number, "versions": {"labkit": "0"}}
     (folder / "config.json").write_text(json.dumps(document), encoding="utf-8")
@@ -110,6 +115,7 @@ def events(
     step_s: float = 0.05,
     began: float = BEGAN,
     host: str | None = None,
+    dev_sha256: str = "",
 ) -> list[Event]:
     """The log of a run of so many planned steps; one that did not complete broke off halfway.
 
@@ -118,6 +124,7 @@ def events(
         epochs: instead of the config's.
         step_s: seconds a step takes; an evaluation takes ten times as long.
         host: the machine it ran on; by default this one.
+        dev_sha256: of the sentences that it is scored on; empty as in an older log.
     """
     config = (config or RunConfig()).replace(epochs=epochs or (config or RunConfig()).epochs)
     log: list[Event] = [RunQueued(began)]
@@ -128,7 +135,7 @@ def events(
     log += [RunStarted(began, pid, started, host or socket.gethostname()), PhaseEntered(0.1, "reading the corpus")]
     if state == "starting":
         return log
-    log += _prepared(config, steps)
+    log += _prepared(config, steps, dev_sha256)
     log += sorted(_trained(config, steps, steps if state == "completed" else steps // 2, seed, step_s), key=_seconds)
     if state in ("completed", "stopped", "failed"):
         done = max(event.step for event in log if isinstance(event, StepDone))
@@ -145,7 +152,7 @@ def _seconds(event: Event) -> float:
     return getattr(event, "seconds", 0.0)
 
 
-def _prepared(config: RunConfig, steps: int) -> list[Event]:
+def _prepared(config: RunConfig, steps: int, dev_sha256: str) -> list[Event]:
     sentences = math.ceil(steps / config.epochs) * config.batch_size * config.accumulate
     tags = ["O", "B-LOC", "B-PER", "I-LOC", "I-PER"]
     groups = [
@@ -153,7 +160,18 @@ def _prepared(config: RunConfig, steps: int) -> list[Event]:
         GroupAudit("head", 13, 533_541, config.head_rate, config.head_schedule, 5, 0.0, 7),
     ]
     return [
-        CorpusRead(0.3, config.corpus, "c0ffee" * 8, sentences, 120, 130, sentences * 15, tags, ["2 tags repaired."]),
+        CorpusRead(
+            0.3,
+            config.corpus,
+            "c0ffee" * 8,
+            sentences,
+            120,
+            130,
+            sentences * 15,
+            tags,
+            ["2 tags repaired."],
+            dev_sha256,
+        ),
         GroupsAudited(1.2, groups),
         TrainingPlanned(
             SETUP_S, steps, math.ceil(steps / config.epochs), "cpu", "Some CPU", "float32", 1, "decade" * 8
@@ -224,3 +242,18 @@ def _samples(until: float, noise: random.Random) -> Iterator[DeviceSampled]:
         utilization = None if half // 2 % 7 == 6 else noise.uniform(60, 100)
         missing = {} if utilization is not None else {"utilization": "the process was swapped out"}
         yield DeviceSampled(half / 2, "cpu", utilization, 400 + 3 * half**0.5, 2000.0, 16000.0, missing=missing)
+
+
+def scored(f1: float = 0.5, loss: float | None = 0.5, config: RunConfig | None = None, **told: Any) -> Run:
+    """A run without a folder that was evaluated once, on 120 sentences of the corpus `mine` with 180 entities.
+
+    Args:
+        told: fields of CorpusRead and Evaluated that differ.
+    """
+    run = Run(config=config or RunConfig())
+    corpus = CorpusRead(0.1, "mine", "c0ffee", 900, 120, 130, 9000, ["O", "B-PER", "I-PER"], [])
+    found = Evaluated(0.2, 10, 1.0, 100, loss, f1, f1, f1, {}, gold=180, predicted=170)
+    for event in (corpus, found):
+        known = {name: value for name, value in told.items() if name in event.__struct_fields__}
+        run.add(msgspec.structs.replace(event, **known))
+    return run

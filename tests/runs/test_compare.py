@@ -20,7 +20,7 @@ from labkit.runs.compare import (
 from labkit.runs.estimate import TYPICAL_PIECES
 from labkit.runs.run import Run
 from labkit.runs.store import RunStore
-from tests.runs.samples import events, write_run
+from tests.runs.samples import events, scored, write_run
 
 CONFIG = RunConfig(head_rate=5e-3)  # the best rate of the made-up runs
 
@@ -135,13 +135,7 @@ def test_every_setting_can_be_shown_and_named():
 
 
 def test_rank_puts_the_best_f1_first_and_runs_without_a_score_last():
-    def scored(f1, loss):
-        run = Run(config=CONFIG)
-        if f1 is not None:
-            run.add(Evaluated(1.0, 1, 1.0, 10, loss, f1, f1, f1, {}))
-        return run
-
-    runs = [scored(None, None), scored(0.5, 0.9), scored(0.7, None), scored(0.7, 0.3), scored(0.7, 0.2)]
+    runs = [Run(config=CONFIG), scored(0.5, 0.9), scored(0.7, None), scored(0.7, 0.3), scored(0.7, 0.2)]
     assert rank(runs) == [runs[4], runs[3], runs[2], runs[1], runs[0]]
 
 
@@ -151,7 +145,8 @@ def test_the_table_holds_what_differs_and_marks_the_best(runs_folder):
     made = table(runs)
     keys = [column.key for column in made.fields]
     assert keys[:3] == ["number", "name", "head_rate"]
-    assert keys[-7:] == ["best_f1", "dev_loss", "illegal", "seconds", "tokens_per_s", "state", "created"]
+    assert keys[3:7] == ["best_f1", "best_epoch", "entities", "dev_loss"]
+    assert keys[7:] == ["illegal", "seconds", "tokens_per_s", "state", "created"]
     assert made.best == [[], ["best_f1"], []]
     row = dict(zip(keys, made.rows[1], strict=True))
     assert row["number"] == 2
@@ -169,6 +164,80 @@ def test_the_table_holds_what_differs_and_marks_the_best(runs_folder):
 
 def test_the_only_score_is_not_the_best(runs_folder):
     assert table(_runs(runs_folder, CONFIG)).best == [[]]
+
+
+def column(made, key):
+    place = [field.key for field in made.fields].index(key)
+    return [row[place] for row in made.rows]
+
+
+def test_runs_on_other_dev_sentences_are_told_apart_and_ranked_and_starred_apart():
+    high, low = scored(0.9, dev_sha256="a"), scored(0.6, dev_sha256="a")
+    toy = [scored(1.0, dev_sha256="b", dev_sentences=4, gold=1) for _ in range(2)]
+    edited = scored(0.95, dev_sha256="c")
+    waiting = Run(config=CONFIG)
+    runs = [low, toy[0], edited, high, waiting, toy[1]]
+    for age, run in enumerate(runs):
+        run.created = float(age)
+    made = table(runs)
+    assert column(made, "dev_split") == ["mine · 120", "mine · 4", "mine · 120 (2)", "mine · 120", None, "mine · 4"]
+    assert [row == ["best_f1"] for row in made.best] == [False, True, False, True, False, True]
+    assert column(made, "entities") == [180, 1, 180, 180, None, 1]
+    assert rank(runs) == [toy[0], toy[1], high, low, edited, waiting]
+    assert rank([low, edited, high]) == [high, low, edited]
+
+
+def test_runs_that_differ_in_training_sentences_alone_are_compared():
+    runs = [scored(f1, sha256=sha256, dev_sha256="a") for f1, sha256 in ((0.5, "one"), (0.6, "two"))]
+    made = table(runs)
+    assert "dev_split" not in {field.key for field in made.fields}
+    assert made.best == [[], ["best_f1"]]
+
+
+def test_a_split_is_told_of_runs_with_a_score_only():
+    failed = Run(config=CONFIG)
+    failed.add(CorpusRead(0.1, "other", "beef", 10, 20, 0, 99, ["O"], []))
+    assert "dev_split" not in {field.key for field in table([scored(), failed]).fields}
+
+
+def test_without_an_entity_on_dev_there_is_no_f1_and_nothing_is_best():
+    runs = [scored(0.0, loss, gold=0, predicted=3) for loss in (0.4, 0.2)]
+    made = table(runs)
+    assert column(made, "best_f1") == column(made, "best_epoch") == [None, None]
+    assert column(made, "entities") == [0, 0]
+    assert made.best == [[], []]
+    assert runs[0].best.loss == 0.4
+    runs[0].add(runs[1].best)
+    assert runs[0].best.loss == 0.2, "the best weights are those of the lowest loss then"
+
+
+def test_the_table_tells_the_epoch_of_the_best_f1_and_no_star_for_nothing_found():
+    runs = [scored(0.5, epoch=2 / 3), scored(0.0), scored(0.0)]
+    runs[0].add(Evaluated(1.0, 20, 2.0, 10, 0.1, 0.4, 0.4, 0.4, {}, gold=180))
+    made = table(runs)
+    assert made.text_rows()[0][made.columns.index("at epoch")] == "0.667"
+    assert table(runs[1:]).best == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("legal_only", "predicted", "told", "left", "mended"),
+    [
+        (False, 90, 515, 515, None),
+        (False, 0, 0, None, None),
+        (False, None, 0, 0, None),
+        (True, 90, 515, 0, 515),
+        (True, 0, 515, None, 515),
+        (True, 90, None, None, None),
+    ],
+)
+def test_illegal_places_are_those_of_the_predictions_beside_those_that_were_mended(
+    legal_only, predicted, told, left, mended
+):
+    run = scored(config=CONFIG.replace(legal_only=legal_only), illegal=told, predicted=predicted)
+    made = table([run, scored(config=CONFIG.replace(legal_only=True), illegal=7)])
+    assert column(made, "illegal") == [left, 0]
+    assert column(made, "mended") == [mended, 7]
+    assert "mended" not in {field.key for field in table([scored()]).fields}
 
 
 def test_the_table_reads_well_as_text(runs_folder):

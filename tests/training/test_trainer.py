@@ -1,6 +1,9 @@
 import json
+import math
 import shutil
+from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -22,12 +25,14 @@ from labkit.events import (
     TrainingPlanned,
     TransitionsLearnt,
 )
+from labkit.lab.plots import figure_of
 from labkit.model.checkpoint import load_tagger
 from labkit.model.stack import Stack
 from labkit.runs.errors import findings
 from labkit.runs.predictions import read_predictions
+from labkit.runs.run import Run
 from labkit.training import checking, keeping, trainer, workshop
-from labkit.training.evaluation import EntityCounts
+from labkit.training.evaluation import EntityCounts, Evaluation
 from labkit.training.trainer import train
 from tests.several import in_two_processes
 
@@ -354,6 +359,36 @@ def test_runs_of_two_seeds_are_scored_on_the_same_sentences(config):
     assert gold[0] == gold[1]
 
 
+def test_the_log_tells_the_sentences_that_are_scored_by_their_words_and_tags(config, tmp_path):
+    def split(changes=(), **settings):
+        folder = shutil.copytree(config.corpus, tmp_path / str(len([*tmp_path.iterdir()])))
+        for part, old, new in changes:
+            text = (folder / f"{part}.txt").read_text()
+            assert old in text
+            (folder / f"{part}.txt").write_text(text.replace(old, new, 1))
+        events = train(config.replace(corpus=str(folder), **settings))
+        corpus = next(event for event in events if isinstance(event, CorpusRead))
+        return corpus.split("dev"), corpus.split("test")
+
+    dev, test = split()
+    train_only = [("train", "nothing\tO\n", "nothing\tO\nmuch\tB-ANY\n")]
+    assert split(train_only, seed=7) == (dev, test), "a tag more in train numbers the tags anew"
+    for old, new in (("rains\tO", "snows\tO"), ("\tB-PER", "\tB-LOC"), ("old\tO\nstation\tO", "oldstation\tO")):
+        changed = split([("dev", old, new)])
+        assert changed[0] != dev
+        assert changed[1] == test
+    assert split(dev_limit=9)[0] != dev
+    assert split(dev_limit=9)[0] == split(dev_limit=9, train_limit=16, seed=7)[0]
+
+
+def test_each_evaluation_tells_how_many_entities_there_are_and_were_predicted(config):
+    untrained = config.replace(epochs=1, head_rate=0.0, encoder_rate=0.0)
+    for event in only(Evaluated, train(untrained)):
+        assert event.gold == sum(score.support for score in event.types.values()) > 0
+        assert (event.predicted > 0) == any(event.types)
+        assert event.f1 == pytest.approx(2 * event.recall * event.gold / (event.gold + event.predicted))
+
+
 def test_each_evaluation_tells_the_crf_and_the_rules_that_decoding_broke(config):
     events = list(train(config))
     learnt = only(TransitionsLearnt, events)
@@ -483,6 +518,27 @@ def test_the_best_weights_predictions_are_kept_as_they_were_scored(config, tmp_p
             assert not {"[UNK]", "[CLS]"} & set(sentence.words)
         assert counts.overall().f1 == pytest.approx(event.f1)
         assert counts.overall().support == sum(score.support for score in event.types.values())
+
+
+def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_path, monkeypatch):
+    """A loss that is no number came first, so that nothing ever was better than it."""
+    left = [(1, math.nan), (1, 0.4), (1, 0.3), (1, 0.3), (0, 0.1)]
+
+    def scripted(tagger, encoder, windows, *_):
+        correct, loss = left.pop(0) if windows.sentences == 6 else (1, 0.5)
+        counts = EntityCounts(*(Counter(PER=count) for count in (2, 2, correct)))
+        return Evaluation(loss, counts, 0, np.zeros(windows.words, np.int64))
+
+    monkeypatch.setattr(trainer, "evaluate", scripted)
+    events = list(train(config.replace(epochs=5, dev_limit=6, train_limit=8), tmp_path))
+    run = Run(config=config)
+    for event in events:
+        run.add(event)
+    assert [event.step for event in only(CheckpointSaved, events) if event.name == "best"] == [1, 2, 3]
+    assert run.best.step == read_predictions(tmp_path, "dev").about.step == 3
+    score = next(axes for axes in figure_of(run).axes if any("F1" in text.get_text() for text in axes.texts))
+    (ring,) = [line for line in score.lines if line.get_markerfacecolor() == "none" and line.get_visible()]
+    assert list(ring.get_xdata()) == [3]
 
 
 @pytest.mark.parametrize(("name", "most"), [("MOST_SENTENCES", 2), ("MOST_WORDS", 12)])

@@ -97,10 +97,23 @@ PAGE: dict[str, str] = {
     "time": "用时",
     "state": "状态",
     "created": "创建时间",
+    "dev split": "验证集划分",
+    "corpus and number of dev sentences; scores compare within one split only": (
+        "语料与验证句数；只有同一划分内的分数才可比较"
+    ),
     "highest entity F1 on dev": "验证集上最高的实体 F1",
+    "at epoch": "最佳轮次",
+    "the epoch of the best F1": "取得最佳 F1 的轮次",
+    "in the dev sentences: what F1 rests on": "验证句子中的实体数，即 F1 的依据",
     "of the last evaluation, per word": "最近一次评估的每词损失",
     "illegal": "非法转移",
-    "places where decoding broke the tag scheme, last time on dev": "最近一次验证时，解码违反标签规则的次数",
+    "places in its last predictions on dev that break the tag scheme; – where it predicted no entity": (
+        "最近一次验证的预测中违反标签规则之处；没有预测出实体时为 –"
+    ),
+    "mended": "已修正",
+    "such places that decoding legal tags only has mended, last time on dev": (
+        "最近一次验证时，由“只解码合法标签”修正的违规之处"
+    ),
     "from the start to the end, loading included": "从开始到结束，含加载时间",
     "word pieces a second in training": "训练时每秒处理的 token 数",
     # the comparison
@@ -168,6 +181,9 @@ PAGE: dict[str, str] = {
     "all types": "全部类型",
     "entities": "实体数",
     "precision {precision}, recall {recall}": "精确率 {precision}，召回率 {recall}",
+    "These runs were scored on different sentences: their scores are not comparable.": (
+        "这些实验评分所用的句子不同，分数不可比较。"
+    ),
     "{runs} kept no predictions on this part.": "{runs} 没有保存这部分的预测。",
     "{span} of {count} sentences": "第 {span} 句，共 {count} 句",
     "(the first {count} kept)": "（只保存了前 {count} 句）",
