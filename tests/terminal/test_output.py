@@ -1,5 +1,6 @@
 """Whatever data holds, a terminal shows it and obeys nothing in it; whatever an encoding lacks is replaced."""
 
+import ast
 import io
 import json
 import logging
@@ -132,3 +133,17 @@ def test_a_traceback_that_was_asked_for_is_made_visible_too() -> None:
     done = subprocess.run([sys.executable, "-m", "labkit", "--debug", "stop", WIPES], capture_output=True, text=True)
     assert "Traceback" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_everything_goes_through_the_one_module_that_writes_to_a_terminal() -> None:
+    package = Path(output.__file__).parents[1]
+    files = [*sorted((package / "terminal").glob("*.py")), package / "__main__.py"]
+    others = {"click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write", "Console", "rich.print"}
+    wrong = [
+        f"{file.name}, line {node.lineno}: {called}"
+        for file in files
+        if file.name != "output.py"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and (called := ast.unparse(node.func)) in others
+    ]
+    assert wrong == []
