@@ -14,9 +14,12 @@ import click
 
 from labkit import __version__, folders
 from labkit.environment import for_torch, restart_for_torch
+from labkit.lab.language import retold, tr
 from labkit.pairs import FIRST, PAIRS
 from labkit.presets import PRESETS
+from labkit.terminal.commands import Group
 from labkit.terminal.options import config_of, run_options
+from labkit.terminal.output import LogFormatter, open_terminal, say, show, write_data
 
 if TYPE_CHECKING:
     from labkit.runs.curves import Axis
@@ -32,12 +35,14 @@ runs_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="labkit")
 @click.option("--debug", is_flag=True, help="Show log messages, and errors with their traceback.")
 def cli(debug: bool) -> None:
     """Tune a BERT encoder and a BiLSTM-CRF head together on named-entity recognition."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    spoken = logging.StreamHandler()
+    spoken.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[spoken])
     _log.setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
@@ -54,7 +59,10 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     Ctrl-C stops after the step and keeps the model; a second one aborts. Several processes:
     accelerate launch -m labkit train …
     """
+    from labkit.training.checking import check
+
     config = config_of(pair, preset, given)
+    check(config)  # before there is a folder, and before seconds of loading
     restart_for_torch()
     from labkit.terminal import training
     from labkit.training import ranks
@@ -62,10 +70,10 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     folder = training.open_folder(config, runs_folder or folders.runs(), name)
     finished = training.train_here(config, folder)
     if ranks.is_main():
-        click.echo(folder)
+        write_data(f"{folder}\n")
     if finished and finished.state == "failed":
         _log.debug("%s", finished.details)
-        raise click.ClickException(f"{finished.reason} {finished.hint}".strip())
+        raise click.ClickException(f"{retold(finished.reason)} {retold(finished.hint)}".strip())
 
 
 @cli.command()
@@ -92,11 +100,11 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
         what = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
         click.echo(f"waiting, while nothing trains: {what}; labkit runs --start lets the queue go on", err=True)
     if as_json:
-        click.echo(json.dumps([tables.run_as_plain(run) for run in found], indent=2))
+        write_data(json.dumps([tables.run_as_plain(run) for run in found], indent=2) + "\n")
     elif found:
-        tables.console().print(tables.runs_table(found))
+        show(tables.runs_table(found))
     else:
-        click.echo(f"no runs in {runs_folder or folders.runs()} yet", err=True)
+        say(tr("no runs in {folder} yet", folder=runs_folder or folders.runs()), err=True)
 
 
 @cli.command()
@@ -108,14 +116,12 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
     """Show in what runs differ and how they scored. A RUN is its number, its name or its folder."""
     if len(run) < 2:
         raise click.UsageError("compare needs two runs or more, such as: labkit compare 1 2")
-    from labkit.runs.compare import table
     from labkit.runs.store import RunStore
     from labkit.terminal import tables
 
     store = RunStore(runs_folder)
     found = store.get_all(run)
-    compared = table(found)
-    tables.console().print(tables.plain_table(compared.columns, compared.text_rows()))
+    show(tables.compared_table(found))
     if png:
         from labkit.lab.plots import compare_figure, to_png
 
@@ -169,7 +175,7 @@ def predict(
         predicting.predict_table(folder, table, out, types)
     elif text is not None:
         for line in predicting.tagged_lines(folder, text):
-            click.echo(line)
+            write_data(f"{line}\n")
 
 
 @cli.command(short_help="Fetch and verify pinned encoders and corpora.")
@@ -177,10 +183,10 @@ def predict(
 @click.option("--list", "listing", is_flag=True, help="List what can be fetched, and what is here.")
 def fetch(name: tuple[str, ...], listing: bool) -> None:
     """Fetch and verify pinned encoders and corpora; without a NAME, what the lab starts with."""
-    from labkit.terminal import fetching, tables
+    from labkit.terminal import fetching
 
     if listing:
-        tables.console().print(fetching.assets_table())
+        show(fetching.assets_table())
     else:
         fetching.fetch_assets(name)
 
@@ -225,7 +231,7 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
 
     finished = pretrain_here(plan, name, texts, spare, sys.argv[1:])
     if not finished.stopped:
-        click.echo(finished.folder)
+        write_data(f"{finished.folder}\n")
 
 
 @cli.command(short_help="Show GPUs and CPU, and what can be read from them.")
@@ -235,21 +241,23 @@ def devices() -> None:
     from labkit.training.devices import describe
 
     for line in tables.device_lines(describe()):
-        click.echo(line)
+        say(line)
 
 
 def main() -> NoReturn:
     """Runs a command; whatever goes wrong is one line on stderr, unless --debug is given."""
     try:
+        open_terminal()
         sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):
         _fail("aborted", 130)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())  # the help, which is many lines
+        write_data(f"{error.format_message()}\n")  # the help, which is many lines
         sys.exit(error.exit_code)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "labkit"
-        _fail(f"{error.format_message()} ({where} --help shows what there is)", error.exit_code)
+        problem = {"problem": retold(error.format_message()), "command": where}
+        _fail(tr("{problem} ({command} --help shows what there is)", **problem), error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except (ValueError, OSError, RuntimeError, ImportError) as error:
@@ -263,7 +271,7 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"labkit: {' '.join(message.split())}", err=True)
+    say(f"labkit: {retold(' '.join(message.split()))}", err=True)
     sys.exit(code)
 
 

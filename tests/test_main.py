@@ -447,10 +447,45 @@ def test_a_table_that_cannot_be_read_is_one_line_and_writes_nothing(
     assert not (tmp_path / "out.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (("--corpus", "wnut61"), "corpus 'wnut61' is no file"),
+        (("--encoder", "mini lm"), "encoder 'mini lm' is neither a folder nor a name"),
+        (("--epochs", "51"), "epochs must be between 1 and 50, not 51"),
+        (("--idcnn-dilations", "1;2"), "idcnn_dilations must be such as 1,1,2"),
+        (("--decoder", "softmax", "--crf-rate", "1e-2"), "there is no CRF for a crf_rate of 0.01"),
+        (("--precision", "float16"), "precision float16 is not possible on a CPU"),
+        (("--trackers", "wandbb"), "trackers: accelerate knows no 'wandbb'"),
+    ],
+)
+def test_a_wrong_setting_leaves_no_run_behind(
+    labkit: Callable[..., Said], words: list[str], runs_folder: Path, wrong: tuple[str, ...], told: str
+) -> None:
+    said = labkit(*words, *wrong)
+    assert (said.code, said.out) == (1, "")
+    assert re.fullmatch(r"labkit: [^\n]+\n", said.err), said.err
+    assert told in said.err
+    assert not runs_folder.exists()
+
+
+def test_a_wrong_setting_is_told_before_torch_is_loaded(runs_folder: Path) -> None:
+    program = (
+        "import sys\nfrom labkit.__main__ import main\ntry:\n    main()\n"
+        "finally:\n    print(*{'torch', 'numpy', 'transformers', 'accelerate', 'matplotlib'} & sys.modules.keys())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "train", "--corpus", "nowhere"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (1, "\n")
+    assert not runs_folder.exists()
+
+
 def test_a_run_that_fails_says_why_and_exits_with_1(
     labkit: Callable[..., Said], words: list[str], tmp_path: Path
 ) -> None:
-    said = labkit(*words, "--corpus", tmp_path / "nowhere")
+    (tmp_path / "train.txt").write_text("anna\tO\n\nben\tX-PER\n")
+    said = labkit(*words, "--corpus", tmp_path / "train.txt")
     run = RunStore().get(1)
     assert said.code == 1
     assert run.state == "failed"

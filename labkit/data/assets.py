@@ -36,7 +36,6 @@ __all__ = [
     "encoder_menu",
     "encoder_sha256",
     "fetch",
-    "fetch_defaults",
     "is_present",
     "locate_encoder",
     "verify",
@@ -69,11 +68,6 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     except OSError as error:
         raise AssetError(f"{name} could not be written to {asset.folder}: {error.strerror or error}") from error
     return asset.folder
-
-
-def fetch_defaults(progress: Progress | None = None) -> list[Path]:
-    """The folders of what labkit starts with, fetched where needed."""
-    return [fetch(name, progress) for name in DEFAULTS]
 
 
 def is_present(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 Lines end with LF, CRLF or CR, each as it comes: U+2028 and its like are part of a word. Columns are separated by tabs
 where a line has one, else by spaces; any other white space belongs to the word, since a full-width space is a word in
-Chinese corpora.
+Chinese corpora. A word of nothing but control and format characters is left out, and told in a note.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from labkit.data.columns import Columns
 from labkit.data.sources import opened
+from labkit.data.splitting import is_invisible
 from labkit.data.tags import TAG, TAG_HELP
 
 LONG_SENTENCE = 1000  # words; no writer writes such sentences, files without blank lines do
@@ -24,6 +25,7 @@ _CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line itself
 _JSON = "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences"
 _BLANK = ("", "blank")
 _DOCUMENT = ("", "document")
+_INVISIBLE = ("", "invisible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,24 @@ class Part:
     sentences: list[Raw]
     notes: list[str] = field(default_factory=list)
     a_word_a_line: bool = True
+    left_out: list[int] = field(default_factory=list)  # lines between words, in ascending order
 
     def line_of(self, sentence: Raw, word: int) -> int:
-        return sentence.line + word if self.a_word_a_line else sentence.line
+        if not self.a_word_a_line:
+            return sentence.line
+        line = sentence.line + word
+        for each in self.left_out:
+            line += sentence.line <= each <= line
+        return line
+
+    def first_line(self, end: int, words: int) -> int:
+        """That of the first of so many words before the line `end`."""
+        first = end - words
+        for each in reversed(self.left_out):
+            if each < first:
+                break
+            first -= 1
+        return first
 
     def error(self, line: int, message: str) -> ValueError:
         return _error(self.shown, line, message)
@@ -96,10 +113,12 @@ class _Reader:
             if word:
                 words.append(word)
                 tags.append(tag)
+            elif tag == "invisible":
+                self.part.left_out.append(number)
             elif words:
                 tagging = tuple(tags)
                 tagging = self.taggings.setdefault(tagging, tagging)
-                self.part.sentences.append(Raw(tuple(words), tagging, number - len(words)))
+                self.part.sentences.append(Raw(tuple(words), tagging, self.part.first_line(number, len(words))))
                 words.clear()
                 tags.clear()
         self._note_skipped()
@@ -118,7 +137,7 @@ class _Reader:
         except ValueError as problem:
             is_json = not self.columns.widths and line.lstrip()[:1] in ("{", "[")  # else these are words, too
             raise self.part.error(number, _JSON if is_json else str(problem)) from None
-        if found is not _BLANK:
+        if found[0]:
             self.columns.see(line, found[1], number)
         return found
 
@@ -129,6 +148,9 @@ class _Reader:
         if self.comments:
             where = f"the first on line {self.comments[0]}"
             self.part.notes.append(f"{shown}: {_count(len(self.comments), 'comment line')} skipped, {where}.")
+        if unseen := self.part.left_out:
+            where = f"the first on line {unseen[0]}"
+            self.part.notes.append(f"{shown}: {_count(len(unseen), 'invisible word')} left out, {where}.")
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -145,7 +167,7 @@ def _split(line: str) -> tuple[str, str]:
         raise ValueError(f"expected a word in the first column; found nothing before the tag {tag!r}")
     if not TAG.fullmatch(tag):
         raise ValueError(f"unknown tag {tag[:80]!r} in the last column; expected {TAG_HELP}{_tag_hint(tag)}")
-    return word, tag
+    return _INVISIBLE if is_invisible(word) else (word, tag)
 
 
 def _tag_hint(tag: str) -> str:

@@ -41,13 +41,27 @@ def locate_encoder(name: str) -> Path:
 
     Raises AssetError, one sentence with what can be done.
     """
+    return _here(name) or _from_hub(name)
+
+
+def check_encoder(name: str) -> None:
+    """Raises AssetError where `locate_encoder` is sure to; asks no network, so a name of the hub is taken for one."""
+    if _here(name) is None:
+        from huggingface_hub.constants import is_offline_mode
+
+        if is_offline_mode():
+            _from_hub(name)
+
+
+def _here(name: str) -> Path | None:
+    """A pinned encoder or a local folder; None for a name that the hub may have."""
     if name in ENCODERS:
         return ENCODERS[name].require()
     if folder := _folder_called(name):
         return _checked(folder, name)
     if not _HUB_NAME.fullmatch(name) or ".." in name:
         raise AssetError(f"encoder {name!r} is neither a folder nor a name as the hub has them; {_choices()}")
-    return _from_hub(name)
+    return None
 
 
 def encoder_menu() -> list[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -94,7 +95,8 @@ def find_corpus(path_or_name: str | Path) -> Source:
     try:
         path, shown = _locate(wanted)
         if path.is_dir():
-            return Source(path.resolve().name, *_files_of(path, shown), repair=bool(pinned and pinned.repair))
+            name = os.path.basename(os.path.abspath(path))  # a link's own, not its target's; `.` has none
+            return Source(name, *_files_of(path, shown), repair=bool(pinned and pinned.repair))
         if path.is_file():
             return Source(path.stem, {"train": (path, shown)}, ())
     except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`

@@ -58,24 +58,46 @@ def retold(text: str) -> str:
 
 
 @lru_cache(1024)
-def _retold(text: str) -> str:
+def _retold(text: str, deep: int = 8) -> str:
+    """Takes time in proportion to the text, however long; so only sentences within so many others are looked at."""
     if text in TEXTS:
         return TEXTS[text]
     small = text[:1].lower() + text[1:]  # a run's reason begins with a capital letter, whatever raised it
-    for pattern, chinese in _patterns():
-        if found := pattern.fullmatch(text) or pattern.fullmatch(small):
-            return chinese.format(**{name: _retold(value) for name, value in found.groupdict().items()})
+    for template, chinese in _templates() if deep else ():
+        found = template.values(text)
+        if found is None and small != text:
+            found = template.values(small)
+        if found is not None:
+            return chinese.format(**{name: _retold(value, deep - 1) for name, value in found.items()})
     return text
 
 
 @cache
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    return [(re.compile(_pattern(english), re.DOTALL), chinese) for english, chinese in RETOLD.items()]
+def _templates() -> list[tuple["_Template", str]]:
+    return [(_Template(english), chinese) for english, chinese in RETOLD.items()]
 
 
-def _pattern(template: str) -> str:
-    """`{steps} steps` → what matches any sentence made of it; a `{line}` is a number."""
-    parts = re.split(r"\{(\w+)\}", template)  # literal texts and names take turns
-    kinds = [r"\d+" if part == "line" else ".+?" for part in parts]
-    found = zip(parts, kinds, strict=True)
-    return "".join(f"(?P<{part}>{kind})" if place % 2 else re.escape(part) for place, (part, kind) in enumerate(found))
+class _Template:
+    """A sentence with {places}: `{steps} steps`; a {line} is a number, anything else any text."""
+
+    def __init__(self, sentence: str):
+        parts = re.split(r"\{(?!line\})(\w+)\}", sentence)  # what stays the same and names take turns
+        same = [re.escape(part).replace(r"\{line\}", r"(?P<line>\d+)") for part in parts[::2]]
+        self._names = parts[1::2]
+        self._first, *self._others = map(re.compile, [*same[:-1], same[-1] + r"\Z"])
+
+    def values(self, text: str) -> dict[str, str] | None:
+        """What fills the places in this text; None where it is another sentence.
+
+        Each place is as short as can be: the next part that stays the same is the nearest one. Going back for another
+        one would find nothing else, and take the third power of a long text's time.
+        """
+        found, values = self._first.match(text), dict[str, str]()
+        for name, part in zip(self._names, self._others, strict=True):
+            if found is None:
+                return None
+            values |= found.groupdict()
+            begin = found.end()
+            found = part.search(text, begin + 1) if begin < len(text) else None
+            values[name] = text[begin : found.start()] if found else ""
+        return values | found.groupdict() if found else None

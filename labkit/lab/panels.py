@@ -28,6 +28,7 @@ from labkit.presets import defaults
 from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
 from labkit.training import launch
+from labkit.training.checking import check
 
 if TYPE_CHECKING:
     from labkit.lab.plots import Picture
@@ -87,7 +88,9 @@ class TuningLab:
 
     def start(self, config: RunConfig | None = None) -> Run:
         """Trains with the settings as they stand, or with `config`; returns at once. Queued while another trains."""
-        folder = launch.submit(config or self.controls.config(), self.store.folder)
+        config = config or self.controls.config()
+        check(config)
+        folder = launch.submit(config, self.store.folder)
         run = self.store.get(folder)
         self._tick(run)
         self._refresher.poke()

@@ -149,9 +149,9 @@ def rank(runs: Iterable[Run]) -> list[Run]:
     return sorted(runs, key=place, reverse=True)
 
 
-def table(runs: Sequence[Run]) -> Table:
+def table(runs: Sequence[Run], say: Say = plainly) -> Table:
     """One row a run, in the given order; of the settings only those that differ."""
-    maker = TableMaker(runs)
+    maker = TableMaker(runs, say)
     rows = [maker.row(run, what) for run, what in zip(runs, maker.whats, strict=True)]
     top = top_scores(runs)
     return Table(maker.columns, rows, [best_in(run, top) for run in runs])

@@ -7,7 +7,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 from labkit.data import assets
-from labkit.terminal.tables import console, plain_table
+from labkit.lab.language import retold, tr
+from labkit.terminal.output import console
+from labkit.terminal.tables import plain_table
 
 
 def fetch_assets(names: Sequence[str]) -> None:
@@ -16,13 +18,13 @@ def fetch_assets(names: Sequence[str]) -> None:
     for name in names or assets.DEFAULTS:
         with _bars() as progress:
             place = assets.fetch(name, progress)
-        speaking.print(f"{name}: verified, in {place}", highlight=False, soft_wrap=True)
+        speaking.print(retold(f"{name}: verified, in {place}"), highlight=False, markup=False, soft_wrap=True)
 
 
 def assets_table() -> Table:
     """Every pinned asset, and whether it is here."""
     rows = [
-        (asset.name, kind, "yes" if assets.is_present(asset.name) else "no", asset.licence, asset.about)
+        (asset.name, retold(kind), tr("yes" if assets.is_present(asset.name) else "no"), asset.licence, asset.about)
         for kind, registry in (("encoder", assets.ENCODERS), ("corpus", assets.CORPORA), ("text", assets.TEXTS))
         for asset in registry.values()
     ]

@@ -7,6 +7,7 @@ import click
 
 from labkit.config import RunConfig, field_types, knobs
 from labkit.knobs import Knob, show_rate
+from labkit.lab.language import tr
 from labkit.presets import start
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -17,10 +18,16 @@ def run_options(command: Command) -> Command:
     types = field_types()
     for name, knob in reversed(knobs().items()):
         kind, _ = types[name]
-        command = click.option(_flags(name, kind), name, type=_type(kind, knob), default=None, help=_help(name, knob))(
-            command
-        )
+        flags, type_ = _flags(name, kind), _type(kind, knob)
+        command = click.option(flags, name, type=type_, default=None, cls=_Setting)(command)
     return command
+
+
+class _Setting(click.Option):
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        assert self.name
+        self.help = _help(self.name, knobs()[self.name])  # not before: somebody may choose another language
+        return super().get_help_record(ctx)
 
 
 def config_of(pair: str, preset: str, given: dict[str, Any]) -> RunConfig:
@@ -44,14 +51,16 @@ def _help(name: str, knob: Knob) -> str:
     """The knob's help, with its range, unit and default: `peak learning rate …; 0 to 0.1, by default 0.005`."""
     default = getattr(start(), name)
     shown = _shown(default, knob)
-    reach = "" if knob.low is None or knob.high is None else f"{knob.low:g} to {knob.high:g}"
-    notes = [f"{reach} {knob.unit}".strip(), f"by default {shown}" if shown else ""]
-    return f"{knob.help} [{', '.join(note for note in notes if note)}]".removesuffix(" []")
+    reach = ""
+    if knob.low is not None and knob.high is not None:
+        reach = tr("{low} to {high}", low=f"{knob.low:g}", high=f"{knob.high:g}")
+    notes = [f"{reach} {tr(knob.unit)}".strip(), shown]
+    return f"{tr(knob.help)} [{', '.join(note for note in notes if note)}]".removesuffix(" []")
 
 
 def _shown(default: Any, knob: Knob) -> str:
-    if default is None:
-        return knob.none_text
     if isinstance(default, bool):
-        return "on" if default else "off"
-    return show_rate(default) if knob.scale == "log" else str(default)
+        return tr("by default on") if default else tr("by default off")
+    value = show_rate(default) if knob.scale == "log" and default is not None else str(default)
+    value = tr(knob.none_text) if default is None else value
+    return tr("by default {value}", value=value) if value else ""

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-import click
-
 from labkit.data.bdci import LABELS, read_table
+from labkit.terminal.output import say, write_data
 
 
 def tagged_lines(folder: Path, text: str) -> Iterator[str]:
@@ -35,13 +34,13 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
     """
     table = read_table(path, str(path))
     for note in table.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     from labkit.training import predictor
 
     rows = predictor.predict_table(folder, table, types)
     if out is None:
         for line in _lines(rows):
-            click.echo(line, nl=False)
+            write_data(line)
         return
     if out.exists() and not out.is_file():
         return _write(out, rows)

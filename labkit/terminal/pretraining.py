@@ -8,11 +8,11 @@ from itertools import combinations
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from labkit import folders
 from labkit.data import assets
+from labkit.lab.language import retold, tr
 from labkit.pretraining.claim import claimed
 from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
 from labkit.pretraining.export import check_free
@@ -21,7 +21,8 @@ from labkit.pretraining.reading import PINNED, Reading, Told, pinned_texts, read
 from labkit.pretraining.settings import Plan
 from labkit.pretraining.texts import read_plain, sources
 from labkit.terminal.fetching import fetch_assets
-from labkit.terminal.tables import console, duration
+from labkit.terminal.output import console, escape
+from labkit.terminal.tables import duration
 from labkit.terminal.training import interrupts
 from labkit.training.spinning import mind_neighbours
 
@@ -114,7 +115,7 @@ class PretrainingProgress:
 
     def say(self, text: str) -> None:
         """A line above the bar."""
-        self._bar.console.print(escape(text), highlight=False)
+        self._bar.console.print(escape(retold(text)), highlight=False)
 
     def show(self, event: Event) -> None:
         """Takes one more event in."""
@@ -159,12 +160,14 @@ class PretrainingProgress:
     def _figures(self) -> str:
         """Loss, speed and time left."""
         first, last = self._recent[0], self._recent[-1]
-        figures = [f"loss {sum(each.loss for each in self._recent) / len(self._recent):.3f}"]
+        loss = sum(each.loss for each in self._recent) / len(self._recent)
+        figures = [tr("loss {loss}", loss=f"{loss:.3f}")]
         if last.seconds > first.seconds:
-            figures.append(f"{(last.tokens - first.tokens) / (last.seconds - first.seconds):,.0f} tokens/s")
+            speed = (last.tokens - first.tokens) / (last.seconds - first.seconds)
+            figures.append(tr("{number} tokens/s", number=f"{speed:,.0f}"))
         if last.progress > first.progress:
             left = (1 - last.progress) * (last.seconds - first.seconds) / (last.progress - first.progress)
-            figures.append(f"{duration(left)} left")
+            figures.append(tr("{time} left", time=duration(left)))
         return "  ".join(figures)
 
 

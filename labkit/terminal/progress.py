@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from labkit.events import (
@@ -19,6 +18,8 @@ from labkit.events import (
     StepDone,
     TrainingPlanned,
 )
+from labkit.lab.language import retold, tr
+from labkit.terminal.output import escape
 
 _RECENT_S = 10.0  # what "recent" means for tokens per second
 _RECENT_STEPS = 10  # what the loss shown is the mean of
@@ -61,32 +62,34 @@ class TrainingProgress:
             case CorpusRead():
                 self._say(_corpus_line(event))
                 for note in event.notes:
-                    self._say(f"  {note}")
+                    self._say(f"  {retold(note)}")
             case TrainingPlanned():
-                self._say(f"{event.steps} steps on {event.device_name}, {event.precision}")
-                self._task = self._bar.add_task("training", total=event.steps, figures="")
+                device = {"device": event.device_name, "precision": event.precision}
+                self._say(tr("{steps} steps on {device}, {precision}", steps=event.steps, **device))
+                self._task = self._bar.add_task(tr("training"), total=event.steps, figures="")
             case StepDone():
                 self._step(event)
             case Evaluated():
                 self._evaluated(event)
             case RateChanged():
-                self._say(f"rate of {event.group} set to {event.rate:g} at step {event.step}")
+                rate = {"group": tr(event.group), "rate": f"{event.rate:g}"}
+                self._say(tr("rate of {group} set to {rate} at step {step}", step=event.step, **rate))
             case CheckpointSaved():
-                self._say(f"{event.name} weights saved at step {event.step}")
+                self._say(tr("{name} weights saved at step {step}", name=tr(event.name), step=event.step))
 
     def say(self, text: str) -> None:
         """A line above the bar."""
         self._say(text)
 
     def _say(self, text: str) -> None:
-        self._bar.console.print(escape(text), highlight=False)
+        self._bar.console.print(escape(retold(text)), highlight=False)
 
     def _phase(self, event: PhaseEntered) -> None:
         """A line while loading; once there is a bar, the words before it."""
         if self._task is None:
             self._say(event.text)
         else:
-            self._bar.update(self._task, description=event.text)
+            self._bar.update(self._task, description=tr(event.text))
 
     def _step(self, event: StepDone) -> None:
         if event.loss is not None:
@@ -96,7 +99,10 @@ class TrainingProgress:
             self._recent.popleft()
         if self._task is not None:
             self._bar.update(
-                self._task, completed=event.step, description=f"epoch {event.epoch:.2f}", figures=self._figures()
+                self._task,
+                completed=event.step,
+                description=tr("epoch {number}", number=f"{event.epoch:.2f}"),
+                figures=self._figures(),
             )
 
     def _evaluated(self, event: Evaluated) -> None:
@@ -109,9 +115,9 @@ class TrainingProgress:
         """Loss, F1 and speed, as far as they are known."""
         (first_s, first), (last_s, last) = self._recent[0], self._recent[-1]
         figures = [
-            f"loss {statistics.fmean(self._losses):.4f}" if self._losses else "",
+            tr("loss {loss}", loss=f"{statistics.fmean(self._losses):.4f}") if self._losses else "",
             f"F1 {self._f1:.3f}" if self._f1 is not None else "",
-            f"{(last - first) / (last_s - first_s):,.0f} tokens/s" if last_s > first_s else "",
+            tr("{number} tokens/s", number=f"{(last - first) / (last_s - first_s):,.0f}") if last_s > first_s else "",
         ]
         return "  ".join(figure for figure in figures if figure)
 
@@ -125,7 +131,11 @@ def _scores(event: Evaluated) -> str:
 
 
 def _corpus_line(event: CorpusRead) -> str:
-    return (
-        f"corpus {event.name}: {event.train_sentences:,} sentences to train on, {event.dev_sentences:,} for dev, "
-        f"{event.test_sentences:,} for test; {len(event.tags)} tags"
+    return tr(
+        "corpus {name}: {train} sentences to train on, {dev} for dev, {test} for test; {tags} tags",
+        name=event.name,
+        train=f"{event.train_sentences:,}",
+        dev=f"{event.dev_sentences:,}",
+        test=f"{event.test_sentences:,}",
+        tags=len(event.tags),
     )

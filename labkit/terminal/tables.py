@@ -4,27 +4,29 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from labkit.config import knobs
 from labkit.events import Evaluated
-from labkit.runs.compare import best_in, names, split_names, top_scores
+from labkit.lab.language import retold, tr
+from labkit.runs.compare import best_in, names, split_names, table, top_scores
 from labkit.runs.run import Run
+from labkit.terminal.output import escape
 from labkit.training.devices import DeviceInfo
 
-_WIDE = 200  # columns, where the output goes into a file or another program
-
-
-def console(*, stderr: bool = False) -> Console:
-    """A console whose tables are not cut where nobody looks at them."""
-    made = Console(stderr=stderr)
-    return made if made.is_terminal else Console(stderr=stderr, width=_WIDE)
+_FIGURES = {
+    "utilization": "utilization",
+    "memory_run_mib": "memory run",
+    "memory_others_mib": "memory others",
+    "memory_total_mib": "memory total",
+    "power_w": "power",
+    "temperature_c": "temperature",
+}
 
 
 def runs_table(runs: Sequence[Run]) -> Table:
     """One line a run; the best on each dev split is bold. Behind an F1 is the number of entities that it rests on."""
-    titles, splits, top = names(runs), split_names(runs), top_scores(runs)
+    titles, splits, top = names(runs, tr), split_names(runs), top_scores(runs)
     split = ["dev split"] if splits else []
     scores = ["dev F1 (entities)", "at epoch", "test F1 (entities)"]
     table = Table("run", "what", "state", *split, *scores, "loss", "took", "when", box=None, pad_edge=False)
@@ -73,12 +75,24 @@ def run_as_plain(run: Run) -> dict[str, Any]:
     }
 
 
+def compared_table(runs: Sequence[Run]) -> Table:
+    """In what runs differ, and how they scored; names and settings that are words are translated."""
+    compared = table(runs, tr)
+    chosen = {field for field, knob in knobs().items() if knob.choices or knob.none_text or knob.zero_text}
+    chosen |= {"state", "repair_tags", "legal_only", "mix_layers"}
+    rows = [
+        [tr(cell) if column.key in chosen else cell for column, cell in zip(compared.fields, row, strict=True)]
+        for row in compared.text_rows()
+    ]
+    return plain_table(compared.columns, rows)
+
+
 def plain_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> Table:
     """A table of any texts."""
-    table = Table(*map(escape, columns), box=None, pad_edge=False)
+    made = Table(*map(escape, columns), box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*map(escape, row))
-    return table
+        made.add_row(*map(escape, row))
+    return made
 
 
 def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
@@ -86,14 +100,14 @@ def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
     for device in devices:
         about = [
             device.name,
-            f"{device.cores:g} cores" if device.cores else "",
+            tr("{count} cores", count=f"{device.cores:g}") if device.cores else "",
             f"{device.memory_total_mib:,.0f} MiB" if device.memory_total_mib else "",
-            f"driver {device.driver}" if device.driver else "",
-            device.problem,
+            tr("driver {version}", version=device.driver) if device.driver else "",
+            retold(device.problem),
         ]
         yield f"{device.device}: {', '.join(part for part in about if part)}"
         if device.readable:
-            yield f"  can be read: {', '.join(map(_figure, device.readable))}"
+            yield "  " + tr("can be read: {figures}", figures=", ".join(map(_figure, device.readable)))
         yield from _reasons(device.missing)
 
 
@@ -112,19 +126,19 @@ def duration(seconds: float | None) -> str:
         return "–"
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+        return tr("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
+    return tr("{minutes} min {seconds} s", minutes=minutes, seconds=rest) if minutes else tr("{number} s", number=rest)
 
 
 def _state(run: Run) -> str:
     progress = run.progress()
     if run.state == "running" and progress.steps:
-        return f"running, {progress.share:.0%}"
-    return run.state
+        return tr("running, {share}", share=f"{progress.share:.0%}")
+    return tr(run.state)
 
 
 def _figure(name: str) -> str:
-    return name.replace("_mib", "").replace("_w", "").replace("_c", "").replace("_", " ")
+    return tr(_FIGURES[name])
 
 
 def _reasons(missing: Mapping[str, str]) -> Iterable[str]:
@@ -133,4 +147,4 @@ def _reasons(missing: Mapping[str, str]) -> Iterable[str]:
     for figure, reason in missing.items():
         by_reason.setdefault(reason, []).append(_figure(figure))
     for reason, figures in by_reason.items():
-        yield f"  no {', '.join(figures)}: {reason}"
+        yield "  " + tr("no {figures}: {reason}", figures=", ".join(figures), reason=retold(reason))

@@ -1,11 +1,12 @@
 """Where a run's time went, in a terminal."""
 
 from rich.bar import Bar
-from rich.markup import escape
 from rich.table import Table
 
 from labkit.events import OperatorsProfiled, TimeSpent
+from labkit.lab.language import tr
 from labkit.runs.spent import parts_of, percent
+from labkit.terminal.output import escape
 from labkit.terminal.tables import plain_table
 
 _WIDTH = 30  # characters of a bar that stands for all of the time
@@ -15,12 +16,12 @@ def spent_table(spent: TimeSpent) -> Table:
     """Part, seconds, share, with a bar for the share; a sum below."""
     table = Table("part", "seconds", "share", "", "what", box=None, pad_edge=False, show_footer=True)
     parts = parts_of(spent)
-    table.columns[0].footer, table.columns[1].footer = "all", f"{sum(part.seconds for part in parts):.1f}"
+    table.columns[0].footer, table.columns[1].footer = tr("all"), f"{sum(part.seconds for part in parts):.1f}"
     for column in table.columns[1:3]:
         column.justify = "right"
     for part in parts:
         bar = Bar(1.0, 0.0, part.share, width=_WIDTH)
-        table.add_row(escape(part.name), f"{part.seconds:.1f}", percent(part.share), bar, part.about)
+        table.add_row(escape(tr(part.name)), f"{part.seconds:.1f}", percent(part.share), bar, tr(part.about))
     return table
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from labkit.config import RunConfig
 from labkit.environment import for_torch
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
+from labkit.lab.language import tr
 from labkit.runs.store import RunStore
+from labkit.terminal.output import console, show
 from labkit.terminal.progress import TrainingProgress
-from labkit.terminal.tables import console
 from labkit.terminal.times import operators_table, spent_table
 from labkit.training import launch, ranks
 
@@ -39,16 +40,16 @@ def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
         return last.get(RunFinished)
     with TrainingProgress(console(stderr=True)) as progress:
 
-        def show(event: Event) -> None:
+        def take(event: Event) -> None:
             progress.show(event)
             last[type(event)] = event
 
         def stop() -> None:
-            progress.say("Stopping after this step, the model is kept; Ctrl-C again aborts.")
+            progress.say(tr("Stopping after this step, the model is kept; Ctrl-C again aborts."))
             launch.stop(folder)
 
         with interrupts(stop):
-            record(config, folder, show)
+            record(config, folder, take)
     if config.profile:
         _show_times(last.get(TimeSpent), last.get(OperatorsProfiled), folder)
     launch.start_next(folder.parent)  # what was queued in a notebook meanwhile
@@ -59,12 +60,13 @@ def _show_times(spent: TimeSpent | None, profiled: OperatorsProfiled | None, fol
     """Where the time went: the parts of the run, then the operators of the steps that were profiled."""
     speaking = console(stderr=True)
     if spent:
-        speaking.print("\nWhere the time went", highlight=False)
-        speaking.print(spent_table(spent))
+        speaking.print(f"\n{tr('Where the time went')}", highlight=False)
+        show(spent_table(spent), speaking)
     if profiled:
-        speaking.print(f"\nOperators of {profiled.steps} steps up to step {profiled.step}", highlight=False)
-        speaking.print(operators_table(profiled))
-        trace = f"all of it, for ui.perfetto.dev or chrome://tracing: {folder / profiled.trace}"
+        steps = {"steps": profiled.steps, "step": profiled.step}
+        speaking.print(f"\n{tr('Operators of {steps} steps up to step {step}', **steps)}", highlight=False)
+        show(operators_table(profiled), speaking)
+        trace = tr("all of it, for ui.perfetto.dev or chrome://tracing: {file}", file=folder / profiled.trace)
         speaking.print(trace, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -23,18 +23,25 @@ OwnMemory = Callable[[int], float | None]
 
 _MIB = 2**20
 _RETRY_S = 5.0  # between two attempts to find a lost GPU again: starting NVML anew may take a second
+# What a run may hold beside torch's allocator (CUDA's context, libraries), or take between two calls of one sample.
+_SLACK_MIB = 2048
 _UNLISTED = "NVML does not list this process on the GPU: it has not used it yet, or a container hides process numbers"
+_NO_PERCENTAGE = "NVML's utilisation is not between 0 and 100 %"
+_OVERFULL = "NVML says that more memory is in use than the GPU has"
+_NOT_THIS_GPU = "the run's memory is more than NVML says is in use on the GPU: the figures are of different GPUs"
+_NOT_THIS_PROCESS = (
+    "NVML lists more memory under this process's number than is in use on the GPU: the number is another process's"
+)
 
 
 class Sampler:
     """Samples the devices of one run: every GPU that CUDA shows it, and its process on the CPU.
 
     Args:
-        device: what the run trains on: `cpu`, `cuda`, `cuda:1`, `mps`.
-        pid: the run's process; this one where None.
+        device: what the run, this process, trains on: `cpu`, `cuda`, `cuda:1`, `mps`.
         own_gpu_memory: MiB that the run holds on the GPU of a number, by torch's allocator: NVML's figures per process
             are missing in containers and under WSL. Where both are known the larger counts: the allocator does not
-            know of CUDA's own few hundred MiB.
+            know of CUDA's own few hundred MiB. Figures that contradict each other are gaps.
         gpu_uuids: the GPUs in CUDA's order, where the caller knows it (`torch.cuda.get_device_properties(n).uuid`).
             Without it NVML's order is taken, which can differ where a machine has different GPUs.
     """
@@ -42,11 +49,10 @@ class Sampler:
     def __init__(
         self,
         device: str,
-        pid: int | None = None,
         own_gpu_memory: OwnMemory | None = None,
         gpu_uuids: Sequence[str] = (),
     ):
-        pid = os.getpid() if pid is None else pid
+        pid = os.getpid()
         kind, _, number = device.partition(":")
         self._process = ProcessSampler(pid)
         self._gpus = _Gpus(pid, int(number or 0), own_gpu_memory, gpu_uuids) if kind == "cuda" else None
@@ -180,8 +186,13 @@ class _Gpus:
             missing["utilization"] = "NVML gives no utilisation for a MIG slice"
         else:
             utilization = ask("utilization", lambda: float(lib.nvmlDeviceGetUtilizationRates(gpu.handle).gpu))
+        if utilization is not None and not 0 <= utilization <= 100:
+            utilization, missing["utilization"] = None, _NO_PERCENTAGE
         total, used = ask("memory_total_mib", lambda: nvml.total_and_used(lib, gpu.handle)) or (None, None)
-        run = self._run_memory(gpu, missing)
+        if total is not None and used is not None and used > total:
+            total, used, missing["memory_total_mib"] = None, None, _OVERFULL
+        most = None if used is None or total is None else min(total, used + _SLACK_MIB)
+        run = self._run_memory(gpu, most, missing)
         others = None
         if used is not None and run is not None:
             others = max(0.0, used - run)
@@ -200,17 +211,26 @@ class _Gpus:
             del missing["memory_run_mib"]
         return DeviceSampled(seconds, _label(gpu), None, run, None, None, missing=missing)
 
-    def _run_memory(self, gpu: nvml.Gpu, missing: dict[str, str]) -> float | None:
-        """MiB of the run on a GPU; the larger of what torch's allocator and NVML say, where they say anything."""
+    def _run_memory(self, gpu: nvml.Gpu, most: float | None, missing: dict[str, str]) -> float | None:
+        """MiB of the run on a GPU; the larger of what torch's allocator and NVML say, where they say anything.
+
+        A container may have given the run a process number that is another process's on the machine: what NVML lists
+        is believed only where it agrees with the allocator, and with `most`, what can be in use.
+        """
         reasons = {"memory_run_mib": _UNLISTED}
         processes = nvml.ask(self._nvml, gpu, reasons, "memory_run_mib", lambda: self._listed(gpu)) or []
-        known = [entry.usedGpuMemory / _MIB for entry in processes if entry.pid == self._pid and entry.usedGpuMemory]
+        listed = [entry.usedGpuMemory / _MIB for entry in processes if entry.pid == self._pid and entry.usedGpuMemory]
         allocated = _allocated(self._own_memory, gpu.number)
         if allocated is not None:
-            known.append(allocated)
-        if not known:
+            known = [allocated, *(each for each in listed if each <= allocated + _SLACK_MIB)]
+        else:
+            known = listed
+        run = max(known, default=None)
+        if run is not None and most is not None and run > most:
+            run, reasons["memory_run_mib"] = None, _NOT_THIS_PROCESS if allocated is None else _NOT_THIS_GPU
+        if run is None:
             missing.update(reasons)
-        return max(known, default=None)
+        return run
 
     def _listed(self, gpu: nvml.Gpu) -> list[Any]:
         return list(self._nvml.nvmlDeviceGetComputeRunningProcesses(gpu.handle))

@@ -72,12 +72,20 @@ def count(nvml: Any) -> int:
 def visible(nvml: Any, uuids: Sequence[str] = ()) -> Iterator[Gpu]:
     """The GPUs in CUDA's order: as `uuids` says, else as CUDA_VISIBLE_DEVICES says, else NVML's order.
 
-    Like CUDA, stops at the first entry of the variable that names no GPU.
+    Like CUDA, stops at the first entry of the variable that names no GPU. `uuids` are not believed where NVML knows
+    one of them not: of a MIG slice some versions of CUDA tell that of its GPU, others its own.
     """
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = [str(index) for index in range(count(nvml))] if shown is None else shown.split(",")
     if uuids and "MIG-" not in (shown or ""):
-        names = [uuid if uuid.startswith("GPU-") else f"GPU-{uuid}" for uuid in uuids]
+        told = list(_found(nvml, [uuid if uuid.startswith("GPU-") else f"GPU-{uuid}" for uuid in uuids]))
+        if len(told) == len(uuids):
+            yield from told
+            return
+    yield from _found(nvml, names)
+
+
+def _found(nvml: Any, names: Sequence[str]) -> Iterator[Gpu]:
     for number, name in enumerate(names):
         gpu = Gpu(number, name.strip())
         find(nvml, gpu)

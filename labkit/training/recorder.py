@@ -78,24 +78,40 @@ def _drain(
 
 
 def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threading.Event) -> None:
+    """Writes samples until the run has ended; of GPUs from when it uses them, as only then their order is known."""
     import torch
 
     from labkit.training.devices import Sampler
 
-    def own_mib(index: int) -> float | None:
-        return torch.cuda.memory_reserved(index) / 2**20 if torch.cuda.is_initialized() else None
-
     kind = config.device
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    sampler = Sampler(kind, own_gpu_memory=own_mib)
+    waits = kind == "cuda"
+    sampler = Sampler("cpu") if waits else Sampler(kind, own_gpu_memory=_mps_mib)
     seconds = seconds_since(began)
     try:
         while not ended.wait(SAMPLE_INTERVAL_S):
+            if waits and torch.cuda.is_initialized():  # by the run: asking for anything before would do it here
+                waits = False
+                gpus = range(torch.cuda.device_count())
+                uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in gpus]
+                sampler = Sampler("cuda", own_gpu_memory=_cuda_mib, gpu_uuids=uuids)
             with suppress(OSError):  # a full disk: a gap in the plot, the run itself tells of it
                 writer.write(*sampler.sample(seconds()))
     finally:
         sampler.close()
+
+
+def _cuda_mib(index: int) -> float:
+    import torch
+
+    return torch.cuda.memory_reserved(index) / 2**20
+
+
+def _mps_mib(index: int) -> float | None:
+    import torch
+
+    return torch.mps.driver_allocated_memory() / 2**20 if torch.backends.mps.is_available() else None
 
 
 def _summarise(folder: Path) -> None:

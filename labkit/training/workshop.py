@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from labkit.config import RunConfig
@@ -31,6 +30,7 @@ from labkit.model.live_embedding import keep_live
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.stack import grain_of
 from labkit.model.tagger import Tagger, new_tagger
+from labkit.training.checking import check_trackers
 from labkit.training.precision import choose_precision, notes_on_precision
 
 SCORED_SEED = 0  # draws the sentences that are scored: runs of two seeds are compared on the same ones
@@ -120,7 +120,7 @@ def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
     if device.type == "cuda":  # same seed, same losses; a few kernels warn that they have no such version
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-    trackers = _trackers(config)
+    trackers = check_trackers(config.trackers)
     accelerator = Accelerator(
         cpu=device.type == "cpu",
         mixed_precision={"float32": "no", "bfloat16": "bf16", "float16": "fp16"}[precision],
@@ -132,18 +132,6 @@ def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
         accelerator.init_trackers("labkit", config=config.as_dict())
     set_seed(config.seed)
     return accelerator, precision
-
-
-def _trackers(config: RunConfig) -> list[str]:
-    """The config's trackers. Raises ValueError for one that accelerate would quietly leave out."""
-    asked = [name.strip() for name in config.trackers.split(",") if name.strip()]
-    installed = [str(name) for name in get_available_trackers()]
-    for name in asked:
-        if name not in LOGGER_TYPE_TO_CLASS:
-            raise ValueError(f"trackers: accelerate knows no {name!r}, but {', '.join(LOGGER_TYPE_TO_CLASS)}")
-        if name not in installed:
-            raise ValueError(f"trackers: {name} is not installed here; pip install {name}")
-    return asked
 
 
 @dataclass(frozen=True)

@@ -291,16 +291,18 @@ def test_an_unknown_corpus_is_told_before_training(lab: LabPage) -> None:
     assert "no-such-corpus" in problem.inner_text()
 
 
-def test_a_run_that_fails_says_why_in_a_line_with_the_details_folded(lab: LabPage) -> None:
+def test_a_run_that_fails_says_why_in_a_line_with_the_details_folded(lab: LabPage, runs_folder: Path) -> None:
     lab.show()
-    lab.page.locator(".labkit-encoder select").select_option("other…")
-    lab.notebook.enter("encoder", "nobody/no-such-encoder")
-    until(lambda: lab.notebook.ask("lab.controls.encoder.value") == "nobody/no-such-encoder", what="the encoder taken")
+    bad = runs_folder.parent / "bad-tags.txt"
+    bad.write_text("anna\tX-PER\n")
+    lab.page.locator(".labkit-corpus select").select_option("other…")
+    lab.notebook.enter("corpus", str(bad))
+    until(lambda: lab.notebook.ask("lab.controls.corpus.value") == str(bad), what="the corpus taken")
     lab.train()
     lab.until_status("#1", "failed")
     problem = lab.page.locator(".labkit-failure .labkit-problem")
     problem.wait_for()
-    assert "nobody/no-such-encoder" in problem.locator("b").inner_text()
+    assert "bad-tags.txt:1: unknown tag 'X-PER'" in problem.locator("b").inner_text()
     details = problem.locator("pre")
     assert not details.is_visible()
     problem.locator("summary").click()

@@ -137,9 +137,11 @@ def test_pictures_of_errors_and_of_what_the_crf_has_learnt(
 
 def test_pictures_of_what_goes_wrong(lab: LabPage, shoot: Shoot, runs_folder: Path) -> None:
     lab.show()
-    lab.page.locator(".labkit-encoder select").select_option("other…")
-    lab.notebook.enter("encoder", "nobody/no-such-encoder")
-    until(lambda: lab.notebook.ask("lab.controls.encoder.value") == "nobody/no-such-encoder", what="the encoder taken")
+    bad = runs_folder.parent / "bad-tags.txt"
+    bad.write_text("anna\tX-PER\n")
+    lab.page.locator(".labkit-corpus select").select_option("other…")
+    lab.notebook.enter("corpus", str(bad))
+    until(lambda: lab.notebook.ask("lab.controls.corpus.value") == str(bad), what="the corpus taken")
     lab.train()
     lab.until_status("#1", "failed")
     lab.page.locator(".labkit-corpus select").select_option("other…")

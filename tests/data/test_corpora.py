@@ -97,10 +97,27 @@ def test_the_scheme_is_recognised_over_all_parts_together(tmp_path: Path) -> Non
 
 
 def test_nothing_but_tab_space_and_line_ends_is_a_separator(tmp_path: Path) -> None:
-    words = ("\u3000", "\u2028", "a\u2028b", "a\u00a0b", "\x85", "#", "#NFL", "é\u0301", "\u200b", "</script>")
+    words = ("\u3000", "a\u2028b", "a\u00a0b", "a\x85b", "#", "#NFL", "é\u0301", "New\u200bYork", "</script>")
     text = "".join(f"{word} O\n" for word in words) + "New York\tB-LOC\n"
     (sentence,) = with_dev(tmp_path, text).train
     assert sentence.words == (*words, "New York")
+
+
+@pytest.mark.parametrize("unseen", ["\u2028", "\u200b", "\u00ad", "\ufeff\ufeff", "\u200d", "\x85", "\x07", "\ufe0f"])
+def test_what_cannot_be_seen_is_no_word_and_ends_no_sentence(tmp_path: Path, unseen: str) -> None:
+    text = f"{unseen} O\n\na O\n币 B-X\n{unseen} I-X\n{unseen}\tO\n安 I-X\n{unseen} O\n\n{unseen} O\nb O\n"
+    corpus = with_dev(tmp_path, text)
+    assert corpus.train == (Sentence(("a", "币", "安"), ("O", "B-X", "I-X")), Sentence(("b",), ("O",)))
+    assert f"{tmp_path}/train.txt: 5 invisible words left out, the first on line 1." in corpus.notes
+
+
+def test_lines_are_counted_with_the_words_that_cannot_be_seen(tmp_path: Path) -> None:
+    for place, text in enumerate(
+        ["\u200b O\n\u200b O\na O\n", "a O\n\u200b O\n\u200b O\n", "\u200b O\na O\n\u200b O\n"]
+    ):
+        folder(tmp_path / str(place), train=f"so O\n\n{text}b B-X\nc I-Y\n", dev="so\tO\n")
+        with pytest.raises(ValueError, match=r"train\.txt:7: illegal"):
+            read_corpus(tmp_path / str(place))
 
 
 def test_a_hash_with_a_tag_is_a_word_also_in_front_of_a_sentence(tmp_path: Path) -> None:
@@ -485,6 +502,21 @@ def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest
             read(place)
 
 
+def test_a_linked_corpus_is_called_as_it_was_linked(home: Path) -> None:
+    target = folder(home / "elsewhere" / "v2-final", train=BIO, dev="so\tO\n")
+    (home / "data" / "a01").symlink_to(target)
+    (home / "b01.txt").symlink_to(target / "train.txt")
+    assert "a01" in corpus_menu()
+    for given in ("a01", home / "data" / "a01", "data/a01/", "data/../data/a01"):
+        assert find_corpus(given).name == read_corpus(given).name == "a01"
+    assert find_corpus(home / "b01.txt").name == "b01"
+
+
+def test_a_corpus_in_the_current_folder_has_that_folders_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder(home / "mine", train=BIO))
+    assert find_corpus(".").name == "mine"
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_a_file_holds_it_is_read_without_losing_a_word_or_refused_with_a_line(
     tmp_path: Path, seed: int
@@ -521,9 +553,12 @@ def test_whatever_a_file_holds_it_is_read_without_losing_a_word_or_refused_with_
         return
     lines = [line for line in text.removeprefix("\ufeff").split("\n") if line.strip(" \t\r")]
     skipped = sum(line.startswith(("-DOCSTART-", "# ")) for line in lines)
+    skipped += sum(
+        re.fullmatch("[\u2028\ufeff]+", re.split("\t" if "\t" in line else " ", line)[0]) is not None for line in lines
+    )
     words = sum(len(sentence.words) for sentence in corpus.train)
     assert len(lines) - skipped <= words <= len(lines)
-    assert words == len(lines) or any("skipped" in note for note in corpus.notes)
+    assert words == len(lines) or any("skipped" in note or "left out" in note for note in corpus.notes)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 import random
+import re
 from itertools import pairwise
 
 import pytest
@@ -43,6 +44,48 @@ def test_every_word_stands_where_it_is_said_to_and_nothing_but_spaces_is_lost(sp
     assert [text[start:end] for _, start, end in placed] == [word for word, _, _ in placed]
     assert all(one.end <= other.start for one, other in pairwise(placed))
     assert "".join("".join(word.split()) for word, _, _ in placed) == "".join(text.split())
+
+
+WHOLE = {
+    "zero-width space": "New\u200bYork",
+    "soft hyphen": "Ber\u00adlin",
+    "byte order mark": "Ber\ufefflin",
+    "direction mark": "Ber\u200elin",
+    "Persian, where a letter ends within a word": "می\u200cخواهم",
+    "Hindi, with vowel signs and a joiner": "क्\u200dषेत्र",
+    "accent of its own": "cafe\u0301s",
+    "emoji of several": "👨\u200d👩\u200d👧",
+    "emoji in colour": "👍🏽",
+    "emoji with a selector": "❤\ufe0f\u200d🔥",
+    "hashtag": "#new\u200byork",
+}
+
+
+@pytest.mark.parametrize("word", WHOLE.values(), ids=WHOLE)
+def test_characters_that_are_not_seen_cut_no_word(word):
+    text = f"in {word}, 北{word} \u200b{word}\n"
+    placed = [each for line in split(text, WORDS) for each in line]
+    assert [each.word for each in placed] == ["in", word, ",", "北", word, word]
+    assert [text[start:end] for _, start, end in placed] == [each.word for each in placed]
+
+
+@pytest.mark.parametrize("splitting", Splitting)
+@pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\ufeff", "\u2028", "\u200d", "\u202e", "\x07", "\x85"])
+def test_characters_that_are_not_seen_are_no_words(splitting, unseen):
+    found = split(f"北{unseen}京 {unseen} {unseen}安{unseen}", splitting)
+    assert [word for line in found for word, _, _ in line if word != " "] == ["北", "京", "安"]
+    assert split(unseen, splitting) == split(f" {unseen}\n", splitting) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_invisible_characters_change_no_word(seed):
+    """Wherever they are put, words are what they were without them, and stand where they are said to."""
+    rng = random.Random(seed)
+    words = rng.choices(["Anna", "in", "北", "U2", "😀", ",", "naïve"], k=20)
+    text = " ".join("".join(each + rng.choice(["", "", "\u200b", "\u00ad\ufeff"]) for each in word) for word in words)
+    (placed,) = split(text, WORDS)
+    assert [re.sub("[\u200b\u00ad\ufeff]", "", word) for word, _, _ in placed] == words
+    assert [text[start:end] for _, start, end in placed] == [word for word, _, _ in placed]
 
 
 @pytest.mark.parametrize("splitting", Splitting)

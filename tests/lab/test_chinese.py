@@ -6,13 +6,15 @@ import string
 from pathlib import Path
 
 import labkit
+from labkit.__main__ import cli
 from labkit.config import RunConfig, knobs
 from labkit.events import CorpusRead, Evaluated
 from labkit.lab import words
-from labkit.lab.chinese import RETOLD, TEXTS
+from labkit.lab.chinese import COMMANDS, RETOLD, TEXTS
 from labkit.lab.chinese.page import PAGE
 from labkit.lab.chinese.pictures import PICTURES
 from labkit.lab.chinese.settings import SETTINGS
+from labkit.lab.chinese.terminal import TERMINAL
 from labkit.lab.table import SAYS
 from labkit.presets import PRESETS
 from labkit.runs.compare import _SHORT, TableMaker
@@ -26,11 +28,16 @@ SAYING = {"tr", "plot_tr", "say"}
 
 def said_in_code():
     """Every literal that is handed to a function that translates: (text, where)."""
-    for file in [*sorted((PACKAGE / "lab").rglob("*.py")), PACKAGE / "runs" / "compare.py"]:
+    rooms = [*sorted((PACKAGE / "lab").rglob("*.py")), *sorted((PACKAGE / "terminal").rglob("*.py"))]
+    for file in [*rooms, PACKAGE / "runs" / "compare.py", PACKAGE / "__main__.py"]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             called = node.func if isinstance(node, ast.Call) else None
             name = called.id if isinstance(called, ast.Name) else None
-            if name in SAYING and node.args and isinstance(node.args[0], ast.Constant):
+            if (
+                name in SAYING - ({"say"} if "terminal" in file.parts else set())
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+            ):
                 yield node.args[0].value, f"{file.name}, line {node.lineno}"
 
 
@@ -84,7 +91,17 @@ def test_nothing_in_the_catalogue_is_said_nowhere():
 
 
 def test_no_text_is_told_twice():
-    assert len(TEXTS) == len(SETTINGS) + len(PAGE) + len(PICTURES)
+    assert len(TEXTS) == len(SETTINGS) + len(PAGE) + len(PICTURES) + len(TERMINAL)
+
+
+def test_every_command_and_option_has_its_help_in_chinese():
+    settings = knobs()
+    for name, command in {"cli": cli, **cli.commands}.items():
+        own = [option for option in command.params if option.name not in settings and getattr(option, "help", None)]
+        options = {option.opts[-1] for option in own} - {"--version", "--help"}
+        untold = {"--seed", "--layers", "--width", "--heads"}  # whose help is their name
+        assert set(COMMANDS[name]) - untold == {"", *options}, name
+    assert set(COMMANDS) == {"cli", *cli.commands}
 
 
 def test_both_languages_have_the_same_places_to_fill_and_the_same_markup():

@@ -2,6 +2,7 @@
 
 import html
 import re
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
@@ -18,7 +19,7 @@ from labkit.runs.compare import names
 from labkit.runs.curves import AXES
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
-from labkit.training import workshop
+from labkit.training import checking, workshop
 from labkit.training.failures import Diverged, failure_of
 from tests.lab.test_plots import run_of
 from tests.lab.test_plots import words as words_of
@@ -68,6 +69,22 @@ def test_what_is_in_no_catalogue_stays_as_it_is(chinese):
     assert retold("a reason that nobody foresaw") == "a reason that nobody foresaw"
 
 
+@pytest.mark.parametrize("piece", ["x: both y and z may be the q part; ", "a:1: ", "'a' on line 1, ", "expected "])
+def test_a_reason_of_any_length_is_told_at_once(chinese, piece):
+    """Trying all ways to cut a sentence into places took the third power of its length: hours for these."""
+    long = piece * 10_000
+    assert retold(long + "!").endswith("!")
+    assert retold(f"{long}: cannot be read: no such file") != f"{long}: cannot be read: no such file"
+
+
+def test_places_are_as_short_as_can_be(chinese):
+    assert retold("a:b:12: one column") == "a:b 第 12 行：只有一列"
+    assert retold("1 illegal tag sequences mended, the first at a:2:3: one column.") == (
+        "修正了 1 处不合法的标签序列，第一处在 a:2 第 3 行：只有一列。"
+    )
+    assert retold("a: cannot be read: ") == "a: cannot be read: "
+
+
 # Nothing stays English.
 
 
@@ -104,12 +121,16 @@ def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase)
     assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word != "head"] == []
 
 
+def no_package(name):
+    raise PackageNotFoundError(name)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"trackers": "wandb"}, {"trackers": "foo"}, {"device": "cuda"}, {"device": "mps"}, {"precision": "float16"}],
 )
 def test_what_cannot_be_trained_with_is_told_in_chinese(chinese, monkeypatch, tmp_path, change):
-    monkeypatch.setattr(workshop, "get_available_trackers", lambda: ["tensorboard"])
+    monkeypatch.setattr(checking, "version", no_package)
     with pytest.raises(ValueError, match=r"\w") as raised:
         workshop.open_accelerator(RunConfig(**{"device": "cpu", **change}), tmp_path)
     assert re.search("[\u4e00-\u9fff]{2}", retold(failure_of(raised.value, RunConfig(), 1.0, 0).reason))

@@ -74,6 +74,15 @@ def test_start_takes_the_settings_of_the_controls(lab):
     assert run.wait(60).state == "completed"
 
 
+def test_settings_that_are_sure_to_fail_are_told_and_leave_no_run(lab, config, runs_folder):
+    with pytest.raises(ValueError, match="corpus 'nowhere' is no file"):
+        lab.start(config.replace(corpus="nowhere"))
+    lab.controls.load(config.replace(decoder="softmax", crf_rate=1e-2))
+    lab.train_button.click()
+    until(lambda: "there is no CRF for a crf_rate of 0.01" in lab._told.value)
+    assert not runs_folder.exists()
+
+
 def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, config):
     first = lab.start(config.replace(**LONG))
     lab.start(), lab.start()
@@ -149,10 +158,11 @@ def test_a_corpus_that_was_mended_is_read_again_by_itself(lab, tmp_path):
     until(lambda: "steps</b>" in lab._plan.value)
 
 
-def test_a_failed_run_shows_one_line_with_its_details_folded(lab, config):
-    run = lab.start(config.replace(corpus="no-such-corpus"))
+def test_a_failed_run_shows_one_line_with_its_details_folded(lab, config, tmp_path):
+    (tmp_path / "bad-tags.txt").write_text("anna\tX-PER\n")
+    run = lab.start(config.replace(corpus=str(tmp_path / "bad-tags.txt")))
     assert run.wait(60).state == "failed"
-    until(lambda: "no-such-corpus" in lab._failure.value)
+    until(lambda: "bad-tags.txt" in lab._failure.value)
     assert "<details><summary>Details</summary>" in lab._failure.value
 
 

@@ -131,12 +131,13 @@ def test_what_is_wrong_with_a_folder_is_told(tmp_path, files):
 
 def test_all_notes_on_words_and_their_tags_are_told(tmp_path):
     train = f"-DOCSTART- O\n\n# one\n{GOOD}# two\nx\tI-PER\n\n" + "long\tO\n" * 1001 + "\na\ufeffb\tO\n\n"
-    train += "-DOCSTART- O\n\nc\ufeff\tO\nd\t\tO\n\n"
-    dev = "-DOCSTART- O\n\n# one\nAnna\tO\n\na\ufeff\tO\n\n"
+    train += "-DOCSTART- O\n\nc\ufeff\tO\nd\t\tO\n\u2028\tO\n\u200b\tO\n\n"
+    dev = "-DOCSTART- O\n\n# one\nAnna\tO\n\u2028\tO\n\na\ufeff\tO\n\n"
     place = corpus(tmp_path / "mine", train_txt=train, dev_txt=dev, test_txt=GOOD, test_docx="", eval_txt="")
     notes = read_corpus(place, repair=True).notes
     alone = read_corpus(corpus(tmp_path / "alone", train_txt=GOOD + "x\tB-LOC\n\ny\tB-ORG\n\n")).notes
     kinds = ("its ending", "its name", "DOCSTART- lines", "DOCSTART- line ", "comment lines", "comment line ")
+    kinds += ("invisible words", "invisible word ")
     for kind in (*kinds, "longest", "3 columns", "order marks", "order mark ", "mended", "flatter", "holds no entity"):
         assert any(kind in note for note in notes), kind
     assert "split off for dev" in alone[0]

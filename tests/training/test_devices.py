@@ -170,6 +170,38 @@ SCENARIOS = [
         (73.0, 900.0, 11_100.0, 40_960.0, 251.3, 61.0),
     ),
     Scenario(
+        "utilisation above all",
+        one(utilization=4_294_967_295),
+        (None, 1400.0, 10_600.0, 40_960.0, 251.3, 61.0),
+        {"utilization": "not between 0 and 100"},
+    ),
+    Scenario(
+        "more in use than there is",
+        one(used_mib=41_000),
+        (73.0, 1400.0, None, None, 251.3, 61.0),
+        dict.fromkeys(["memory_others_mib", "memory_total_mib"], "more memory is in use than the GPU has"),
+    ),
+    Scenario(
+        "container whose process number is another process's on the machine",
+        one(processes={os.getpid(): 9_000 * MIB}, used_mib=10_000),
+        (73.0, 500.0, 9_500.0, 40_960.0, 251.3, 61.0),
+        own=500.0,
+    ),
+    Scenario(
+        "process with more memory than the GPU has, and no allocator to ask",
+        one(processes={os.getpid(): 60_000 * MIB}),
+        (73.0, None, None, 40_960.0, 251.3, 61.0),
+        dict.fromkeys(["memory_run_mib", "memory_others_mib"], "another process's"),
+        own=None,
+    ),
+    Scenario(
+        "run that is not on this GPU",
+        one(processes={}, used_mib=300, total_mib=8_000),
+        (73.0, None, None, 8_000.0, 251.3, 61.0),
+        dict.fromkeys(["memory_run_mib", "memory_others_mib"], "different GPUs"),
+        own=9_000.0,
+    ),
+    Scenario(
         "lost before it was found",
         one(errors={"GetHandleByIndex": pynvml.NVML_ERROR_GPU_IS_LOST}),
         NONE_BUT_OWN,
@@ -311,8 +343,15 @@ def test_the_order_that_torch_knows_goes_before_that_of_nvml(monkeypatch: pytest
     assert [gpu.temperature_c for gpu in gpus] == [43, 41]
 
 
+def test_an_order_that_nvml_does_not_know_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a MIG slice, whose own UUID some versions of CUDA tell."""
+    install(monkeypatch, FakeLibrary(*(FakeGpu(uuid=uuid, temperature=41 + n) for n, uuid in enumerate(UUIDS))))
+    *gpus, _ = Sampler("cuda", gpu_uuids=[UUIDS[2], "99999999-aaaa-bbbb-cccc-000000000000"]).sample(0.0)
+    assert [gpu.temperature_c for gpu in gpus] == [41, 42, 43]
+
+
 def test_a_mig_slice_named_in_the_environment_shows_its_own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    slices = [FakeGpu(uuid="MIG-one", total_mib=5_000), FakeGpu(uuid=SLICE, total_mib=10_000)]
+    slices = [FakeGpu(uuid="MIG-one", total_mib=5_000), FakeGpu(uuid=SLICE, total_mib=10_000, used_mib=2_000)]
     install(monkeypatch, FakeLibrary(FakeGpu(uuid=UUIDS[0]), FakeGpu(uuid=UUIDS[1], slices=slices)))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", SLICE)
     *gpus, _ = Sampler("cuda", gpu_uuids=[UUIDS[1]]).sample(0.0)

@@ -30,6 +30,14 @@ def test_entities_are_given_in_characters_of_the_text_line_by_line(run_folder):
     assert [found["words"][entity["first"]] for entity in found["entities"]] == ["anna", "berlin", "ben", "oslo"]
 
 
+def test_an_entity_is_found_whole_whatever_invisible_characters_its_name_holds(run_folder):
+    text = "\ufeffyesterday b\u200ben smi\u00adth went to os\u200dlo\u200b ."
+    found = predict_text(run_folder, text)
+    marked = [(text[entity["start"] : entity["end"]], entity["type"]) for entity in found["entities"]]
+    assert marked == [("b\u200ben smi\u00adth", "PER"), ("os\u200dlo", "LOC")]
+    assert found["tags"] == predict_text(run_folder, "yesterday ben smith went to oslo .")["tags"]
+
+
 def test_an_entity_is_as_sure_as_all_tag_sequences_that_hold_it_together(run_folder):
     text = "yesterday ben smith went"
     tagger = load_tagger(run_folder)

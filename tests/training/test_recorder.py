@@ -1,8 +1,11 @@
 import errno
 import json
+import os
 import time
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Evaluated, LineWriter, PhaseEntered, RunFinished, RunStarted, events_of
@@ -10,6 +13,8 @@ from labkit.processes import this_process
 from labkit.runs.store import Run
 from labkit.training import recorder
 from labkit.training.recorder import record
+from tests.training.fake_nvml import MIB, FakeGpu, FakeLibrary, install
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -124,3 +129,73 @@ def test_a_sample_without_room_is_left_out_and_the_next_one_is_taken(config, fol
     assert record(config, folder) == "completed"
     assert refused
     assert Run(folder).samples
+
+
+class UUID:
+    """As torch has it: no text, but turned into one."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+
+@pytest.fixture
+def on_gpus(config, folder, monkeypatch):
+    """Records a run on GPUs: CUDA shows those of these numbers of NVML's, and torch holds so many MiB on each."""
+
+    def run(gpus, shown, held):
+        library, is_started = FakeLibrary(*gpus), []
+        install(monkeypatch, library)
+        properties = [SimpleNamespace(uuid=UUID(gpus[number].uuid.removeprefix("GPU-"))) for number in shown]
+        monkeypatch.setattr(recorder, "SAMPLE_INTERVAL_S", 0.005)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "is_initialized", lambda: bool(is_started))
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(shown))
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: is_started and properties[number])
+        monkeypatch.setattr(torch.cuda, "memory_reserved", lambda number: is_started and held[number] * MIB)
+
+        def train(*_):
+            until(lambda: Run(folder).samples)
+            is_started.append(True)
+            seen = len(Run(folder).samples)
+            until(lambda: len(Run(folder).samples) > seen + 2 * len(shown))
+            yield RunFinished(1.0, "completed", 0)
+
+        monkeypatch.setattr("labkit.training.trainer.train", train)
+        assert record(config.replace(device="cuda"), folder) == "completed"
+        assert library.started == 0
+        return [sample for sample in Run(folder).samples if sample.device != "cpu"]
+
+    return run
+
+
+def gpu(number, **how):
+    return FakeGpu(uuid=f"GPU-{number}1111111-aaaa-bbbb-cccc-000000000000", **how)
+
+
+def test_a_run_on_the_fastest_gpu_is_shown_on_that_one(on_gpus):
+    """CUDA counts the fastest first, NVML by the bus."""
+    idle = gpu(1, utilization=0, total_mib=8_000, used_mib=300)
+    busy = gpu(2, utilization=97, total_mib=40_000, used_mib=9_500, processes={os.getpid(): 9_400 * MIB})
+    samples = on_gpus([idle, busy], shown=[1, 0], held=[9_000, 0])
+    of_first = [sample for sample in samples if sample.device == "gpu 0"]
+    figures = {
+        (each.utilization, each.memory_run_mib, each.memory_others_mib, each.memory_total_mib) for each in of_first
+    }
+    assert figures == {(97.0, 9_400.0, 100.0, 40_000.0)}
+    assert {(each.utilization, each.memory_run_mib) for each in samples if each not in of_first} == {(0.0, 0.0)}
+
+
+def test_a_run_that_is_shown_one_gpu_alone_is_shown_on_that_one(on_gpus, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")  # of CUDA's order, in which it is NVML's first
+    samples = on_gpus([gpu(1, utilization=97, used_mib=9_500), gpu(2, utilization=0)], shown=[0], held=[9_000])
+    assert {(each.device, each.utilization, each.memory_run_mib) for each in samples} == {("gpu 0", 97.0, 9_000.0)}
+
+
+def test_figures_that_cannot_all_be_true_are_gaps_with_their_reasons(on_gpus):
+    odd = gpu(1, utilization=250, total_mib=40_000, used_mib=41_000, processes={os.getpid(): 60_000 * MIB})
+    samples = on_gpus([odd], shown=[0], held=[500])
+    assert {(each.utilization, each.memory_run_mib, each.memory_total_mib) for each in samples} == {(None, 500.0, None)}
+    assert set(samples[0].missing) == {"utilization", "memory_total_mib", "memory_others_mib"}

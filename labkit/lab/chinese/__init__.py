@@ -5,8 +5,9 @@ from labkit.lab.chinese.page import PAGE
 from labkit.lab.chinese.pictures import PICTURES
 from labkit.lab.chinese.retold import RETOLD as GENERAL
 from labkit.lab.chinese.settings import SETTINGS
+from labkit.lab.chinese.terminal import COMMANDS, LINES, TERMINAL
 
-TEXTS = {**SETTINGS, **PAGE, **PICTURES}
-RETOLD = {**GENERAL, **CORPORA}
+TEXTS = {**SETTINGS, **PAGE, **PICTURES, **TERMINAL}
+RETOLD = {**GENERAL, **CORPORA, **LINES}
 
-__all__ = ["RETOLD", "TEXTS"]
+__all__ = ["COMMANDS", "RETOLD", "TEXTS"]

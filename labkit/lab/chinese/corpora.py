@@ -15,6 +15,12 @@ CORPORA: dict[str, str] = {
     "{file}: {count} comment line skipped, the first on line {line}.": (
         "{file}：跳过了 {count} 行注释，在第 {line} 行。"
     ),
+    "{file}: {count} invisible words left out, the first on line {line}.": (
+        "{file}：略去了 {count} 个不可见的词（只有控制或格式字符），第一处在第 {line} 行。"
+    ),
+    "{file}: {count} invisible word left out, the first on line {line}.": (
+        "{file}：略去了 {count} 个不可见的词（只有控制或格式字符），在第 {line} 行。"
+    ),
     "{file}: the longest sentence has {count} words (from line {line}); are blank lines between sentences missing?": (
         "{file}：最长的句子有 {count} 个词（从第 {line} 行起）；句子之间是不是缺了空行？"
     ),

@@ -84,6 +84,14 @@ RETOLD: dict[str, str] = {
         "这个 CPU 没有 bfloat16 指令：用它计算比 float32 慢很多倍。"
     ),
     "NVML gives no utilisation for a MIG slice": "MIG 切片没有利用率数据",
+    "NVML's utilisation is not between 0 and 100 %": "NVML 给出的利用率不在 0 到 100% 之间",
+    "NVML says that more memory is in use than the GPU has": "NVML 给出的已用显存超过了显存总量",
+    "the run's memory is more than NVML says is in use on the GPU: the figures are of different GPUs": (
+        "实验占用的显存超过了 NVML 给出的已用显存：两个数据不是同一块 GPU 的"
+    ),
+    "NVML lists more memory under this process's number than is in use on the GPU: the number is another process's": (
+        "NVML 在本进程号下列出的显存超过了 GPU 的已用显存：这个进程号属于另一个进程"
+    ),
     "macOS tells a GPU's figures to administrators only": "macOS 只向管理员提供 GPU 数据",
     "the GPU shares the memory of the CPU": "GPU 与 CPU 共用内存",
     "these runs were scored on different corpora, or on other parts of them": "这些实验的评估语料或划分不同，无法对比",

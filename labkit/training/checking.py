@@ -1,0 +1,74 @@
+"""Checks of a run's settings that need neither torch nor a network, before it has a folder.
+
+What only the run itself can find out (tags that break their scheme, a name that the hub does not know) fails there.
+"""
+
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+
+from labkit.config import RunConfig
+from labkit.data.encoders import check_encoder
+from labkit.data.sources import find_corpus, opened
+
+# accelerate's trackers, and the packages of which one must be installed; asking accelerate would import torch.
+TRACKERS = {
+    "aim": ("aim",),
+    "comet_ml": ("comet_ml",),
+    "mlflow": ("mlflow", "mlflow-skinny"),
+    "tensorboard": ("tensorboard", "tensorboardX"),
+    "wandb": ("wandb",),
+    "clearml": ("clearml",),
+    "dvclive": ("dvclive",),
+    "swanlab": ("swanlab",),
+    "trackio": ("trackio",),
+}
+
+
+def check(config: RunConfig) -> None:
+    """Raises ValueError, in the words that the run would fail with, where it is sure to fail. Takes milliseconds."""
+    _check_corpus(config)
+    check_encoder(config.encoder)
+    if config.crf_rate is not None and config.decoder != "crf":
+        rate = f"{config.crf_rate:g}"
+        raise ValueError(f"there is no CRF for a crf_rate of {rate}; leave the rate out, or choose the decoder crf")
+    _check_device(config)
+    check_trackers(config.trackers)
+
+
+def check_trackers(names: str) -> list[str]:
+    """The trackers' names. Raises ValueError for one that accelerate would quietly leave out."""
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    for name in asked:
+        if name not in TRACKERS:
+            raise ValueError(f"trackers: accelerate knows no {name!r}, but {', '.join(TRACKERS)}")
+        if not any(map(_version, TRACKERS[name])):
+            raise ValueError(f"trackers: {name} is not installed here; pip install {name}")
+    return asked
+
+
+def _check_corpus(config: RunConfig) -> None:
+    source = find_corpus(config.corpus)
+    for path, shown in source.files.values():
+        with opened(path, shown) as file:
+            is_empty = not file.read(1)
+        if is_empty:
+            from labkit.data.corpora import read_corpus  # imports numpy
+
+            read_corpus(source)  # raises: each form of a file says in its own words what it needs
+
+
+def _check_device(config: RunConfig) -> None:
+    if config.device == "cuda" and (sys.platform == "darwin" or _version("torch").endswith("+cpu")):
+        raise ValueError("device cuda was asked for, but torch finds no GPU here; `labkit devices` says why")
+    if config.device == "mps" and sys.platform != "darwin":
+        raise ValueError("device mps was asked for, but this machine has none")
+    if config.device == "cpu" and config.precision == "float16":
+        raise ValueError("precision float16 is not possible on a CPU; choose auto, bfloat16 or float32")
+
+
+def _version(package: str) -> str:
+    """Empty for a package that is not installed."""
+    with suppress(PackageNotFoundError):
+        return version(package)
+    return ""
