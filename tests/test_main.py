@@ -290,6 +290,18 @@ def test_a_trained_run_predicts(labkit: Callable[..., Said], words: list[str]) -
     assert all(0 < float(share) <= 1 for _, _, *sure in rows for share in sure)
 
 
+def test_what_is_to_be_known_of_predictions_is_on_stderr(
+    labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, runs_folder: Path, tmp_path: Path
+) -> None:
+    write_run(runs_folder)
+    found = {"words": ["anna"], "tags": ["O"], "entities": [], "seconds": 0.1, "note": "take care"}
+    monkeypatch.setattr("labkit.training.predictor.predict_text", lambda *_: found)
+    assert labkit("predict", "1", "anna") == Said(0, "anna\tO\n", "take care\n")
+    monkeypatch.setattr("labkit.training.predictor.predict_table", lambda *given: given[-1]("take care") or iter([]))
+    (tmp_path / "in.csv").write_text("id,title,text\n7,a,anna\n")
+    assert labkit("predict", "1", "--csv", tmp_path / "in.csv").err == "take care\n"
+
+
 def test_a_trained_run_predicts_a_table(labkit: Callable[..., Said], words: list[str], tmp_path: Path) -> None:
     labkit(*words, "--epochs", 1, "--keep", "best")
     (tmp_path / "in.csv").write_text('id,title,text\n7,"a, b",c\n8,"",""\n')

@@ -20,6 +20,8 @@ def tagged_lines(folder: Path, text: str) -> Iterator[str]:
     from labkit.training.predictor import predict_text
 
     found = predict_text(folder, text)
+    if found["note"]:
+        click.echo(found["note"], err=True)
     sure = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in found["entities"]}
     for place, (word, tag) in enumerate(zip(found["words"], found["tags"], strict=True)):
         if not word.isspace():
@@ -38,7 +40,7 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
         click.echo(note, err=True)
     from labkit.training import predictor
 
-    rows = predictor.predict_table(folder, table, types)
+    rows = predictor.predict_table(folder, table, types, lambda note: click.echo(note, err=True))
     if out is None:
         for line in _lines(rows):
             click.echo(line, nl=False)

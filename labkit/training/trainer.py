@@ -290,8 +290,9 @@ class _Training:
             if name == "last" and self._best_step == self.step and "best" in self.config.keep:
                 link_tagger(folder / "best", folder / "last")
             else:
-                settings = {**self.config.as_dict(), "max_pieces": self.shop.encoder.max_pieces}
                 shop = self.shop
+                chosen = {"max_pieces": shop.encoder.max_pieces, "precision": shop.precision}
+                settings = {**self.config.as_dict(), **chosen}
                 save_tagger(folder / name, shop.tagger, shop.encoder, shop.corpus.tags, settings)
         self.shop.accelerator.wait_for_everyone()
 

@@ -83,6 +83,13 @@ RETOLD: dict[str, str] = {
     "This CPU has no instructions for bfloat16: it computes many times slower than in float32.": (
         "这个 CPU 没有 bfloat16 指令：用它计算比 float32 慢很多倍。"
     ),
+    "this run computed in {precision}, which this device cannot: its tags are computed in {here} here, and differ in "
+    "{count} of {all} dev sentences.": (
+        "这个实验以 {precision} 精度计算，而本机设备不支持：这里改用 {here} 计算，"
+        "{all} 句验证集句子中有 {count} 句结果不同。"
+    ),
+    "this run computed in {precision}, which this device cannot: its tags are computed in {here} here and may "
+    "differ.": ("这个实验以 {precision} 精度计算，而本机设备不支持：这里改用 {here} 计算，结果可能不同。"),
     "NVML gives no utilisation for a MIG slice": "MIG 切片没有利用率数据",
     "macOS tells a GPU's figures to administrators only": "macOS 只向管理员提供 GPU 数据",
     "the GPU shares the memory of the CPU": "GPU 与 CPU 共用内存",
