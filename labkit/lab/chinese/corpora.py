@@ -49,8 +49,11 @@ CORPORA: dict[str, str] = {
     "{count} of {all} sentences of {file} split off for dev, drawn by seed {seed}.": (
         "从 {file} 的 {all} 句中按种子 {seed} 抽出 {count} 句作为验证集。"
     ),
-    "{count} of {all} {part} sentences also stand in train, word for word: their scores flatter.": (
-        "{part}的 {all} 句中有 {count} 句与训练集逐词相同：分数会偏高。"
+    "{count} of {all} {part} sentences also stand in {other}, word for word: their scores flatter.": (
+        "{part}的 {all} 句中有 {count} 句与{other}逐词相同：分数会偏高。"
+    ),
+    "The {first} and {second} parts hold the same {count} sentences, word for word: scores on {again} flatter.": (
+        "{first}与{second}是相同的 {count} 句，逐词相同：{again}上的分数会偏高。"
     ),
     "The {part} part holds no entity: every tag is O.": "{part}里没有实体：标签全是 O。",
     "train": "训练集",
