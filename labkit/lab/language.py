@@ -61,7 +61,7 @@ def retold(text: str) -> str:
 def _retold(text: str) -> str:
     if text in TEXTS:
         return TEXTS[text]
-    small = text[:1].lower() + text[1:]  # a run's reason begins with a capital letter, whatever raised it
+    small = text[:1].lower() + text[1:]  # older logs began every reason with a capital letter
     for pattern, chinese in _patterns():
         if found := pattern.fullmatch(text) or pattern.fullmatch(small):
             return chinese.format(**{name: _retold(value) for name, value in found.groupdict().items()})

@@ -157,7 +157,10 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     model = new_tagger(AutoModel.from_config(config), settings["tags"], settings)
     with _reading(place, WEIGHTS):
-        model.load_state_dict(load_file(place / WEIGHTS, device="cpu"))
+        weights = load_file(place / WEIGHTS, device="cpu")
+        if broken := [name for name, weight in weights.items() if not bool(weight.isfinite().all())]:
+            raise ValueError(f"{broken[0]} holds values that are not numbers")
+        model.load_state_dict(weights)
     tags = tuple(settings["tags"])
     splitting = Splitting(settings.get("splitting", Splitting.WORDS))  # older checkpoints do not tell
     encoder = Encoder(tokenizer, tags, settings["max_pieces"], splitting)

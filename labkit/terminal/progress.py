@@ -16,6 +16,7 @@ from labkit.events import (
     Event,
     PhaseEntered,
     RateChanged,
+    RunFinished,
     StepDone,
     TrainingPlanned,
 )
@@ -73,6 +74,8 @@ class TrainingProgress:
                 self._say(f"rate of {event.group} set to {event.rate:g} at step {event.step}")
             case CheckpointSaved():
                 self._say(f"{event.name} weights saved at step {event.step}")
+            case RunFinished() if event.reason and event.state != "failed":  # a failure is the command's own last line
+                self._say(f"{event.reason} {event.hint}".strip())
 
     def say(self, text: str) -> None:
         """A line above the bar."""

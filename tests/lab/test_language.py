@@ -1,5 +1,6 @@
 """The lab's language: it is chosen, nothing stays English, and a switch loses nothing."""
 
+import errno
 import html
 import re
 
@@ -19,7 +20,7 @@ from labkit.runs.curves import AXES
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
 from labkit.training import workshop
-from labkit.training.failures import Diverged, failure_of
+from labkit.training.failures import Diverged, doubt_on, failure_of
 from tests.lab.test_plots import run_of
 from tests.lab.test_plots import words as words_of
 from tests.runs.samples import events, write_run
@@ -95,13 +96,41 @@ def test_all_that_is_said_before_training_is_chinese(chinese):
 
 
 @pytest.mark.parametrize(
-    "error", [Diverged(3, float("nan"), {"head": 1e-1}), Diverged(3, 1e9, {"head": 1e-1}), MemoryError()]
+    "error",
+    [
+        *(Diverged(step, loss, {"head": 1e-1}) for step, loss in ((3, float("nan")), (1, float("nan")), (3, 1e9))),
+        *(Diverged(3, loss, {"head": 1e-1}, "dev") for loss in (float("nan"), 1e9)),
+        Diverged(3, 1e9, {"head": 1e-1}, steps=5),
+        MemoryError(),
+        OSError(errno.ENOSPC, "full"),
+        ImportError("No module named '甲'"),
+    ],
 )
 @pytest.mark.parametrize("budget", [0, 512])
-@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring the test part"])
-def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase):
-    end = failure_of(error, RunConfig(token_budget=budget), 1.0, 3, phase)
-    assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word != "head"] == []
+@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring the test part", "loading the encoder"])
+@pytest.mark.parametrize("batch", [1, 5, 16])
+def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase, batch):
+    end = failure_of(error, RunConfig(token_budget=budget, batch_size=batch), 1.0, 3, phase, window=8 if budget else 99)
+    kept = {"head", "make", "setup", "module", "named"}
+    assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word not in kept] == []
+
+
+def test_lack_of_memory_before_a_run_reads_anything_is_told_in_chinese(chinese):
+    for phase in ("importing packages", "reading the corpus"):
+        end = failure_of(MemoryError(), RunConfig(), 1.0, 0, phase)
+        assert english_in(retold(end.reason) + retold(end.hint)) == []
+
+
+def test_a_dev_loss_that_a_guess_would_beat_is_told_in_chinese(chinese):
+    assert english_in(retold(doubt_on(7.25, 0.123, 1.61))) == []
+    assert english_in(retold("Cancelled before it began.")) == []
+
+
+def test_a_reason_of_an_older_log_which_began_with_a_capital_letter_is_told_in_chinese(chinese):
+    for reason in ("There is no CRF for a crf_rate of 0.1; leave the rate out, or choose the decoder crf",
+                   "Device mps was asked for, but this machine has none"):  # fmt: skip
+        assert re.search("[\u4e00-\u9fff]{2}", retold(reason))
+        assert retold(reason) == retold(reason[0].lower() + reason[1:])
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,7 @@ def test_what_is_wrong_with_an_encoder_is_told(tmp_path, files):
     [
         "its model.safetensors cannot be read (甲); is it damaged?",
         "its tokenizer cannot be read (甲); is it damaged?",
+        "its weights hold values that are not numbers, such as in embeddings.bias; is it damaged?",
         "embeddings.LayerNorm.bias has the shape (32,), and (48,) by its config.json; do both belong to one model?",
     ],
 )

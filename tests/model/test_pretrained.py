@@ -6,7 +6,16 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, BertConfig, DistilBertConfig, MPNetConfig, RobertaConfig, RoFormerConfig
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    BertConfig,
+    DistilBertConfig,
+    MPNetConfig,
+    RobertaConfig,
+    RoFormerConfig,
+)
 
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 
@@ -119,10 +128,29 @@ def test_what_is_broken_of_an_encoder_is_told_with_its_folder(tiny_encoder, tmp_
     assert "\n" not in str(raised.value)
 
 
-def test_memory_that_runs_out_is_not_called_damage(tiny_encoder, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("DefaultCPUAllocator: can't allocate memory"), MemoryError(),
+     ImportError("libx.so: failed to map segment from shared object")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("part", "load"), [(AutoModel, load_encoder), (AutoConfig, load_encoder), (AutoTokenizer, load_tokenizer)]
+)
+def test_memory_that_runs_out_is_not_called_damage(tiny_encoder, monkeypatch, error, part, load):
     def full(*_, **__):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        raise error
 
-    monkeypatch.setattr(AutoModel, "from_pretrained", full)
-    with pytest.raises(RuntimeError, match="allocate"):
-        load_encoder(tiny_encoder)
+    monkeypatch.setattr(part, "from_pretrained", full)
+    with pytest.raises(type(error)) as raised:
+        load(tiny_encoder)
+    assert raised.value is error
+
+
+def test_weights_that_are_not_numbers_are_told_with_the_encoder(tiny_encoder, tmp_path):
+    place = shutil.copytree(tiny_encoder, tmp_path / "mine")
+    weights = load_file(place / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"][7, 3] = float("nan")
+    save_file(weights, place / "model.safetensors", metadata={"format": "pt"})
+    what = "its weights hold values that are not numbers, such as in embeddings.word_embeddings.weight"
+    with pytest.raises(ValueError, match=rf"^encoder folder '{place}': {what}; is it damaged\?$"):
+        load_encoder(place)

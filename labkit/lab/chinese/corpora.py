@@ -176,6 +176,9 @@ CORPORA: dict[str, str] = {
     "the encoder as safetensors": (
         "编码器文件夹 {name}：其中的 pytorch_model.bin 含有张量以外的内容，或已损坏，不予加载；请改用 safetensors 格式"
     ),
+    "encoder folder {name}: its weights hold values that are not numbers, such as in {weight}; is it damaged?": (
+        "编码器文件夹 {name}：权重里有不是数字的值，如 {weight}；是不是损坏了？"
+    ),
     "encoder folder {name}: its {file} cannot be read ({reason}); is it damaged?": (
         "编码器文件夹 {name}：其中的 {file} 无法读取（{reason}）；是不是损坏了？"
     ),
@@ -220,5 +223,6 @@ CORPORA: dict[str, str] = {
     "there is no folder {folder}": "没有文件夹 {folder}",
     "{file} of {run} cannot be read ({reason})": "{run} 的 {file} 无法读取（{reason}）",
     "it is missing": "文件缺失",
+    "{weight} holds values that are not numbers": "{weight} 里有不是数字的值",
     "{file}: cannot be read: {reason}": "{file}：无法读取：{reason}",
 }
