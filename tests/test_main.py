@@ -1,5 +1,6 @@
 """The commands of `python -m labkit`, called as a terminal calls them."""
 
+import io
 import json
 import os
 import re
@@ -12,15 +13,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from rich.console import Console
 
 from labkit.__main__ import main, train
 from labkit.config import RunConfig, field_types, knobs
-from labkit.events import RunFinished, StepDone, events_of
+from labkit.events import Evaluated, RunFinished, StepDone, events_of
 from labkit.pairs import PAIRS
 from labkit.presets import defaults, preset
 from labkit.runs.store import RunStore
 from labkit.terminal import training
 from labkit.terminal.options import config_of
+from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.tables import duration
 from labkit.terminal.training import interrupts
 from tests.runs.samples import write_run
@@ -373,6 +376,15 @@ def test_a_table_that_cannot_be_read_is_one_line_and_writes_nothing(
     assert (said.code, said.out) == (1, "")
     assert re.fullmatch(r"labkit: .*in\.csv:1: no column title; [^\n]+\n", said.err)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_terminal_tells_no_loss_below_zero_and_what_is_odd_of_a_run_that_ended_well() -> None:
+    said = io.StringIO()
+    with TrainingProgress(Console(file=said, width=200)) as progress:
+        progress.show(Evaluated(1.0, 5, 1.0, 99, -1e-7, 1.0, 1.0, 1.0, {}))
+        progress.show(RunFinished(1.0, "completed", 5, "The dev loss is odd.", "Lower it."))
+    assert "loss 0.0000" in said.getvalue()
+    assert said.getvalue().splitlines()[-1] == "The dev loss is odd. Lower it."
 
 
 def test_a_run_that_fails_says_why_and_exits_with_1(

@@ -20,6 +20,7 @@ from labkit.events import (
     StepDone,
     TrainingPlanned,
 )
+from labkit.runs.figures import show_loss
 
 _RECENT_S = 10.0  # what "recent" means for tokens per second
 _RECENT_STEPS = 10  # what the loss shown is the mean of
@@ -105,7 +106,7 @@ class TrainingProgress:
     def _evaluated(self, event: Evaluated) -> None:
         if event.part == "dev":
             self._f1 = event.f1
-        loss = "n/a" if event.loss is None else f"{event.loss:.4f}"
+        loss = "n/a" if event.loss is None else show_loss(event.loss)
         self._say(
             f"epoch {event.epoch:.2f}, step {event.step}: {event.part} F1 {event.f1:.3f} "
             f"(precision {event.precision:.3f}, recall {event.recall:.3f}), loss {loss}"
@@ -115,7 +116,7 @@ class TrainingProgress:
         """Loss, F1 and speed, as far as they are known."""
         (first_s, first), (last_s, last) = self._recent[0], self._recent[-1]
         figures = [
-            f"loss {statistics.fmean(self._losses):.4f}" if self._losses else "",
+            f"loss {show_loss(statistics.fmean(self._losses))}" if self._losses else "",
             f"F1 {self._f1:.3f}" if self._f1 is not None else "",
             f"{(last - first) / (last_s - first_s):,.0f} tokens/s" if last_s > first_s else "",
         ]

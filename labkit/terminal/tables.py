@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from labkit.runs.compare import names
+from labkit.runs.figures import show_loss
 from labkit.runs.run import Run
 from labkit.training.devices import DeviceInfo
 
@@ -94,7 +95,7 @@ def score(share: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return "–" if value is None else show_loss(value)
 
 
 def duration(seconds: float | None) -> str:

@@ -346,4 +346,5 @@ class _Training:
 
 
 def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    """A loss or a norm; None where it is no number. Rounding puts a loss that is as good as none below zero."""
+    return max(0.0, value) if math.isfinite(value) else None

@@ -295,6 +295,13 @@ def test_a_dev_loss_that_is_usual_is_no_reason_to_tell_of(config):
     assert (end.state, end.reason, end.hint) == ("completed", "", "")
 
 
+def test_no_loss_is_told_below_zero(config, monkeypatch):
+    scale_the_loss(monkeypatch, -1e-9, from_step=1)
+    scored(monkeypatch, dev=-1e-7, test=-1e-7)
+    events = list(train(config.replace(epochs=1)))
+    assert {event.loss for event in only(StepDone, events) + only(Evaluated, events)} == {0.0}
+
+
 def test_a_loss_that_is_no_number_is_told_with_its_step(config, monkeypatch):
     scale_the_loss(monkeypatch, float("nan"), from_step=4)
     events = list(train(config))
