@@ -104,10 +104,12 @@ def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]
         found.append(
             f"{config.epochs} {'epoch' if config.epochs == 1 else 'epochs'}: 2 to 4 are usual for fine-tuning BERT."
         )
-    ratio = config.rate_ratio
-    if config.encoder_rate == 0 and config.head_rate == 0:
-        found.append("Both rates are 0: nothing will be learnt.")
-    elif ratio < 1:
+    ratio, rates = config.rate_ratio, config.group_rates
+    if not any(rates.values()):
+        found.append("All rates are 0: nothing will be learnt.")
+    elif config.encoder_rate == config.head_rate == 0:
+        found.append("Encoder and head have the rate 0: only the CRF learns, by scores that were drawn at random.")
+    elif config.head_rate < config.encoder_rate:
         found.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
     elif math.isfinite(ratio) and ratio > 1000:
         found.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
@@ -118,6 +120,8 @@ def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]
         )
     if config.downstream == "idcnn" and config.head_rate > IDCNN_RATE:
         found.append(f"IDCNN often learns nothing at a head rate above {show_rate(IDCNN_RATE)}; 1e-3 is a good start.")
+    if rates.get("crf") == 0 and any(rates.values()):
+        found.append("The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags.")
     if config.crf_rate is not None and config.decoder != "crf":
         found.append("The CRF has a rate of its own, but there is no CRF: the run would fail.")
     if train_sentences is not None and config.batch_size > train_sentences and not config.token_budget:

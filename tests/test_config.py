@@ -226,7 +226,10 @@ def test_usual_settings_draw_no_warning() -> None:
         ({"encoder_rate": 1e-4, "head_rate": 1e-5}, None, "below the encoder's"),
         ({"encoder_rate": 5e-4}, None, "above 2e-4: it forgets what it has learnt"),
         ({"encoder_rate": 1e-6, "head_rate": 1e-2}, None, "10,000 times"),
-        ({"encoder_rate": 0.0, "head_rate": 0.0}, None, "nothing will be learnt"),
+        ({"encoder_rate": 0.0, "head_rate": 0.0}, None, "All rates are 0: nothing will be learnt"),
+        ({"encoder_rate": 0.0, "head_rate": 0.0, "crf_rate": 0.0}, None, "All rates are 0: nothing will be learnt"),
+        ({"encoder_rate": 0.0, "head_rate": 0.0, "crf_rate": 1e-2}, None, "only the CRF learns"),
+        ({"crf_rate": 0.0}, None, "The CRF's rate is 0: it stays as it was drawn"),
         ({"downstream": "idcnn", "head_rate": 5e-3}, None, "IDCNN often learns nothing at a head rate above 3e-3"),
         ({"decoder": "softmax", "crf_rate": 0.1}, None, "there is no CRF"),
         ({"batch_size": 64}, 63, "larger than the training part (63 sentences)"),
@@ -250,8 +253,26 @@ def test_an_unusual_setting_draws_one_warning_in_a_sentence(
         {"downstream": "idcnn", "head_rate": 3e-3},
         {"decoder": "softmax"},
         {"encoder_rate": 0.0},  # frozen on purpose
+        {"encoder_rate": 0.0, "crf_rate": 1e-1},
+        {"crf_rate": 1e-1},
         {"batch_size": 64},
     ],
 )
 def test_settings_at_the_edge_of_the_usual_draw_none(changes: dict[str, Any]) -> None:
     assert warnings(RunConfig().replace(**changes), 64) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "crf"),
+    [({}, {}), ({"crf_rate": 0.1}, {"crf": 0.1}), ({"crf_rate": 0.0}, {"crf": 0.0}),
+     ({"crf_rate": 0.1, "decoder": "softmax"}, {})],
+)  # fmt: skip
+def test_the_rates_of_a_config_are_those_of_the_groups_it_makes(changes: dict[str, Any], crf: dict[str, float]) -> None:
+    config = RunConfig(encoder_rate=1e-5, head_rate=1e-2).replace(**changes)
+    assert config.group_rates == {"encoder": 1e-5, "head": 1e-2, **crf}
+
+
+@pytest.mark.parametrize(("rates", "frozen"), [((0, 1e-2, None), True), ((0, 0, None), False), ((0, 0, 1e-2), True)])
+def test_an_encoder_is_frozen_only_where_something_else_learns(rates: tuple[Any, Any, Any], frozen: bool) -> None:
+    encoder, head, crf = rates
+    assert RunConfig(encoder_rate=encoder, head_rate=head, crf_rate=crf).has_frozen_encoder == frozen

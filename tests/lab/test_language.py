@@ -88,7 +88,8 @@ def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
 
 
 def test_all_that_is_said_before_training_is_chinese(chinese):
-    for config in (RunConfig(epochs=1), RunConfig(encoder_rate=0, head_rate=0), RunConfig(head_rate=1e-6, epochs=9)):
+    frozen = [RunConfig(encoder_rate=0, head_rate=0, crf_rate=rate) for rate in (None, 0.0, 0.1)]
+    for config in (RunConfig(epochs=1), *frozen, RunConfig(crf_rate=0.0), RunConfig(head_rate=1e-6, epochs=9)):
         told = words.plan(Estimate(128, 384, 62.0, "from run #7"), warnings(config, 8))
         assert english_in(told) == []
     assert english_in(words.plan(Estimate(128, 384, is_counted=False), warnings(RunConfig(encoder_rate=1e-6)))) == []
@@ -108,11 +109,11 @@ def test_all_that_is_said_before_training_is_chinese(chinese):
 )
 @pytest.mark.parametrize("budget", [0, 512])
 @pytest.mark.parametrize("phase", ["training", "evaluating", "scoring the test part", "loading the encoder"])
-@pytest.mark.parametrize("batch", [1, 5, 16])
-def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase, batch):
-    end = failure_of(error, RunConfig(token_budget=budget, batch_size=batch), 1.0, 3, phase, window=8 if budget else 99)
+def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase):
     kept = {"head", "make", "setup", "module", "named"}
-    assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word not in kept] == []
+    for batch, window in ((1, 8), (5, 99), (16, 99)):
+        end = failure_of(error, RunConfig(token_budget=budget, batch_size=batch), 1.0, 3, phase, window=window)
+        assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word not in kept] == []
 
 
 def test_lack_of_memory_before_a_run_reads_anything_is_told_in_chinese(chinese):
@@ -172,7 +173,8 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls.crf_rate.field.value = "1e-3"
     controls.crf_rate.field.value = "同下游"
     assert controls.crf_rate.value is None
-    assert english_in(ratio_words(RunConfig())) == []
+    for rate in (None, 0.0, 0.1):
+        assert english_in(ratio_words(RunConfig(crf_rate=rate))) == []
 
 
 def test_an_open_menu_for_any_other_name_stays_open():

@@ -4,7 +4,13 @@ RETOLD: dict[str, str] = {
     # before training: labkit/presets.py, labkit/runs/estimate.py
     "{epochs} epochs: 2 to 4 are usual for fine-tuning BERT.": "{epochs} 轮：微调 BERT 一般用 2 到 4 轮。",
     "{epochs} epoch: 2 to 4 are usual for fine-tuning BERT.": "{epochs} 轮：微调 BERT 一般用 2 到 4 轮。",
-    "Both rates are 0: nothing will be learnt.": "两个学习率都是 0：什么也学不到。",
+    "All rates are 0: nothing will be learnt.": "学习率全是 0：什么也学不到。",
+    "Encoder and head have the rate 0: only the CRF learns, by scores that were drawn at random.": (
+        "编码器和下游的学习率都是 0：只有 CRF 在学，而它依据的是随机初始化的得分。"
+    ),
+    "The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags.": (
+        "CRF 学习率是 0：它一直是初始值，学不到任何标签规则。"
+    ),
     "The head's rate is below the encoder's: a fresh head usually needs the larger one.": (
         "下游学习率低于编码器：随机初始化的下游结构通常需要更大的学习率。"
     ),
@@ -94,6 +100,7 @@ RETOLD: dict[str, str] = {
     ),
     "token budget {size}": "每步 token 上限 {size}",
     "a shorter longest window (max_pieces {size} instead of {now})": "更短的窗口（最长窗口设为 {size}，现在是 {now}）",
+    "a shorter longest window": "更短的窗口",  # of older logs
     "a smaller encoder": "更小的编码器",
     "No room on the disk for what the run writes, step {step}.": "磁盘已满，实验无法写入（第 {step} 步）。",
     "{free} MiB are free in {folder}: delete what is not needed, or keep fewer weights.": (
