@@ -97,8 +97,28 @@ def changes(name: str, encoder: str) -> dict[str, Any]:
     return PRESETS[name]
 
 
-def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]:
-    """What a user should know before training with this config, one sentence each; empty when all is usual."""
+def changed(config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None) -> list[str]:
+    """What will not be as this config asks for it, one sentence each.
+
+    Args:
+        train_sentences: of the training part; None where they are not counted.
+        longest_window: word pieces that the encoder has positions for; None where that is not known.
+    """
+    found = []
+    if longest_window is not None and config.max_pieces > longest_window:
+        found.append(f"The longest window is {longest_window}, not {config.max_pieces}: the encoder reads no more.")
+    step = config.batch_size * config.accumulate
+    if train_sentences is not None and step > train_sentences and not config.token_budget:
+        what = f"The batch ({config.batch_size})" if config.accumulate == 1 else f"A step ({step} sentences)"
+        found.append(f"{what} is larger than the training part ({train_sentences} sentences).")
+    return found
+
+
+def warnings(config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None) -> list[str]:
+    """What a user should know before training with this config, one sentence each; empty when all is usual.
+
+    Arguments as of `changed`, whose sentences are among these.
+    """
     found = []
     if not 2 <= config.epochs <= 4:
         found.append(
@@ -124,6 +144,4 @@ def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]
         found.append("The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags.")
     if config.crf_rate is not None and config.decoder != "crf":
         found.append("The CRF has a rate of its own, but there is no CRF: the run would fail.")
-    if train_sentences is not None and config.batch_size > train_sentences and not config.token_budget:
-        found.append(f"The batch ({config.batch_size}) is larger than the training part ({train_sentences} sentences).")
-    return found
+    return [*found, *changed(config, train_sentences, longest_window)]

@@ -293,6 +293,16 @@ def test_a_trained_run_predicts(labkit: Callable[..., Said], words: list[str]) -
     assert all(0 < float(share) <= 1 for _, _, *sure in rows for share in sure)
 
 
+def test_a_setting_that_is_changed_is_told_before_anything_is_loaded(
+    labkit: Callable[..., Said], words: list[str]
+) -> None:
+    said = labkit(*words, "--max-pieces", 4096, "--epochs", 1)
+    lines = said.err.splitlines()
+    assert lines.index("The longest window is 128, not 4096: the encoder reads no more.") < lines.index(
+        "loading the encoder"
+    )
+
+
 def test_what_is_to_be_known_of_predictions_is_on_stderr(
     labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, runs_folder: Path, tmp_path: Path
 ) -> None:

@@ -94,6 +94,9 @@ def test_all_that_is_said_before_training_is_chinese(chinese):
         assert english_in(told) == []
     assert english_in(words.plan(Estimate(128, 384, is_counted=False), warnings(RunConfig(encoder_rate=1e-6)))) == []
     assert english_in(words.plan(None, [])) == []
+    for config in (RunConfig(max_pieces=512), RunConfig(batch_size=8, accumulate=2)):
+        assert english_in(words.plan(Estimate(128, 384), warnings(config, 8 + config.max_pieces // 512, 32))) == []
+    assert english_in(retold("3 windows are longer than the token budget (64); each is a batch of its own.")) == []
 
 
 @pytest.mark.parametrize(

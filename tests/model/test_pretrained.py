@@ -17,6 +17,7 @@ from transformers import (
     RoFormerConfig,
 )
 
+from labkit.data import encoders
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 
 SIZES = {"vocab_size": 12, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
@@ -71,9 +72,11 @@ def test_tables_of_sines_that_are_not_there_are_computed(tmp_path, config, part)
     ],
     ids=lambda value: getattr(value, "model_type", None),
 )
-def test_the_longest_window_is_as_long_as_an_encoder_has_positions(config, longest):
+def test_the_longest_window_is_as_long_as_an_encoder_has_positions(config, longest, tmp_path):
     encoder = AutoModel.from_config(config)
     assert longest_window(encoder) == longest
+    encoder.save_pretrained(tmp_path)
+    assert encoders.longest_window(str(tmp_path)) == longest, "as it is told before anything is loaded"
     assert encoder(torch.full((1, longest), 7)).last_hidden_state.shape == (1, longest, 8)
     with pytest.raises((IndexError, RuntimeError)):
         encoder(torch.full((1, longest + 1), 7))

@@ -398,6 +398,16 @@ def test_running_out_of_memory_in_an_evaluation_does_not_blame_the_batch_size(co
     assert "Try batch size" not in last.hint
 
 
+def test_settings_that_are_changed_are_notes_of_the_run(config):
+    (read,) = only(CorpusRead, train(config.replace(epochs=1, max_pieces=4096, batch_size=64)))
+    assert "The longest window is 128, not 4096: the encoder reads no more." in read.notes
+    assert "The batch (64) is larger than the training part (40 sentences)." in read.notes
+    (read,) = only(CorpusRead, train(config.replace(epochs=1, token_budget=8)))
+    assert any(re.fullmatch(r"\d+ windows are longer than the token budget \(8\).*", note) for note in read.notes)
+    (read,) = only(CorpusRead, train(config.replace(epochs=1)))
+    assert not re.search("longest window|larger than|token budget", " ".join(read.notes))
+
+
 def test_evaluating_every_few_steps_adds_dev_points_inside_the_epochs(config):
     events = list(train(config.replace(evaluate_every=2)))
     assert [event.step for event in only(Evaluated, events) if event.part == "dev"] == [2, 4, 5, 6, 8, 10]

@@ -20,6 +20,15 @@ RETOLD: dict[str, str] = {
     "The batch ({batch}) is larger than the training part ({sentences} sentences).": (
         "批大小（{batch}）超过了训练集（{sentences} 句）。"
     ),
+    "A step ({step} sentences) is larger than the training part ({sentences} sentences).": (
+        "每步的 {step} 句超过了训练集（{sentences} 句）。"
+    ),
+    "The longest window is {longest}, not {asked}: the encoder reads no more.": (
+        "最长窗口是 {longest}，不是 {asked}：编码器最多只能读这么多。"
+    ),
+    "{count} windows are longer than the token budget ({budget}); each is a batch of its own.": (
+        "有 {count} 个窗口超过每步 token 上限（{budget}），各自单独成批。"
+    ),
     "The encoder's rate is above {rate}: it forgets what it has learnt, unless it is as small as tiny-zh.": (
         "编码器学习率高于 {rate}：除非编码器像 tiny-zh 这样小，否则会忘掉预训练学到的东西。"
     ),
