@@ -25,7 +25,6 @@ _MEMORY = (
 )
 _DISK = ("no space left on device", "disk quota exceeded")
 _COMPUTING = ("training", "evaluating", "scoring the test part")  # phases that memory depends on the window in
-_UNTRAINED = "Nothing was learnt yet, so no rate is to blame: try precision float32, or another encoder."
 
 
 class Diverged(Exception):
@@ -61,7 +60,7 @@ def failure_of(
         folder: what the run writes into.
     """
     if isinstance(error, Diverged):
-        hint = _UNTRAINED if error.was_untrained else rate_hint(config, error.rates)
+        hint = _untrained_hint(config) if error.was_untrained else rate_hint(config, error.rates)
         return RunFinished(seconds, "failed", error.step, str(error), hint)
     reason, hint = _told(error, config, step, phase, window or config.max_pieces, folder or Path())
     return RunFinished(seconds, "failed", step, reason, hint, "".join(traceback.format_exception(error)))
@@ -116,6 +115,11 @@ def rate_hint(config: RunConfig, rates: Mapping[str, float]) -> str:
     return f"Lower the {group} rate (a third of it is a good next try), or lengthen its warm-up."
 
 
+def _untrained_hint(config: RunConfig) -> str:
+    begun = "Nothing was learnt yet, so no rate is to blame: try"
+    return f"{begun} another encoder." if config.precision == "float32" else f"{begun} precision float32."
+
+
 def doubt_on(loss: float, f1: float, untrained: float) -> str:
     """What is told of a run that ended well, but with a dev loss that a guess would beat."""
     what = f"The dev loss ended at {loss:.3g} per word (F1 {f1:.3f})"
@@ -141,7 +145,9 @@ def _memory_hint(config: RunConfig, phase: str, window: int) -> str:
     budget = config.token_budget
     size, name = (budget, "token budget") if budget else (config.batch_size, "batch size")
     if size > (window if budget else 1):  # windows longer than a budget go alone, whatever it is
-        same = f" (with accumulate {config.accumulate * 2} the step stays the same)" if size % 2 == 0 else ""
+        twice = config.accumulate * 2
+        is_same = size % 2 == 0 and twice <= (knobs()["accumulate"].high or twice)
+        same = f" (with accumulate {twice} the step stays the same)" if is_same else ""
         options.insert(0, f"{name} {size // 2}{same}")
     return f"Try {_either(options)}."
 

@@ -11,6 +11,7 @@ from labkit.data.splitting import Placed, split
 from labkit.model.checkpoint import TrainedTagger, checkpoint_of, load_tagger, precision_of
 from labkit.runs.errors import Entity
 from labkit.runs.predictions import read_predictions
+from labkit.training.precision import notes_on_precision
 
 COMPARED = 200  # dev sentences that are predicted again where the run's precision is not to be had
 _ROWS = 256  # of a table, tagged together: batches are of similar length then, and something is written early
@@ -48,14 +49,15 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
 
 
 def note_on_precision(folder: str | Path, tagger: TrainedTagger) -> str:
-    """How far predictions are from the run's, in a sentence, where its precision is not to be had; empty elsewhere.
+    """What a run's precision means for its predictions here, in a sentence; empty where nothing is to be told.
 
-    Measured on dev sentences whose predictions the run kept, if these are the weights that it kept them of.
+    Where the device has no such precision, how many come out otherwise of the dev sentences whose predictions the run
+    kept, if these are the weights that it kept them of.
     """
     place = checkpoint_of(Path(folder))
     asked = precision_of(place)
     if asked == tagger.precision:
-        return ""
+        return " ".join(notes_on_precision(asked, tagger.model.linear.weight.device))
     what = f"this run computed in {asked}, which this device cannot: its tags are computed in {tagger.precision} here"
     kept = read_predictions(place.parent, "dev") if place.name == "best" else None
     if kept is None:

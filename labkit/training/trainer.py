@@ -69,7 +69,7 @@ def train(config: RunConfig, folder: Path | None = None, began: float | None = N
         yield from training.events()
     except Exception as error:  # a failure is an event, not a crash
         at = training.seconds(), training.step, training.phase
-        yield failure_of(error, config, *at, window=training.longest_window(), folder=folder)
+        yield failure_of(error, config, *at, window=training.longest, folder=folder)
     finally:
         training.close()
 
@@ -103,17 +103,13 @@ class _Training:
         self._best: tuple[float, float] | None = None
         self._best_step = -1
         self._latest: Evaluated | None = None
+        self.longest: int | None = None  # word pieces of the longest window, as soon as that is known
 
     def close(self) -> None:
         if hasattr(self, "profiler"):
             self.profiler.close()
         if self.config.trackers and hasattr(self, "shop"):
             self.shop.accelerator.end_training()
-
-    def longest_window(self) -> int | None:
-        """Its word pieces; None before the corpus is read."""
-        parts = (self.shop.train, self.shop.dev, self.shop.test) if hasattr(self, "shop") else ()
-        return max((int(part.lengths.max(initial=0)) for part in parts), default=None)
 
     # --- the run, from end to end
 
@@ -142,6 +138,7 @@ class _Training:
         self.shop = shop = open_workshop(config, accelerator, precision, pretrained, corpus, encoder)
         self.listener = Listener(shop, self.folder, self.seconds)
         shop.tagger.watch = self.watch = Stopwatch(shop.device, loading=self.seconds())
+        self.longest = max(int(part.lengths.max(initial=0)) for part in (shop.train, shop.dev, shop.test))
         self._steps = steps = shop.steps_per_epoch * config.epochs
         self._untrained = math.log(max(2, len(corpus.tags)))  # nats per word of a tagger that guesses evenly
         traced = self.folder if accelerator.is_main_process else None

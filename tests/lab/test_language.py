@@ -114,8 +114,9 @@ def test_all_that_is_said_before_training_is_chinese(chinese):
 @pytest.mark.parametrize("phase", ["training", "evaluating", "scoring the test part", "loading the encoder"])
 def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase):
     kept = {"head", "make", "setup", "module", "named"}
-    for batch, window in ((1, 8), (5, 99), (16, 99)):
-        end = failure_of(error, RunConfig(token_budget=budget, batch_size=batch), 1.0, 3, phase, window=window)
+    for batch, window, precision in ((1, 8, "auto"), (5, 99, "float32"), (16, 99, "auto")):
+        config = RunConfig(token_budget=budget, batch_size=batch, precision=precision)
+        end = failure_of(error, config, 1.0, 3, phase, window=window)
         assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word not in kept] == []
 
 

@@ -59,6 +59,11 @@ def test_a_library_that_finds_no_memory_is_not_called_a_missing_package():
             "(max_pieces 64 instead of 128), or a smaller encoder.",
         ),
         ({"batch_size": 5}, 128, "Try batch size 2, a shorter longest window (max_pieces 64 instead of 128), or a sm"),
+        (
+            {"accumulate": 1024},
+            128,
+            "Try batch size 8, a shorter longest window (max_pieces 64 instead of 128), or a sm",
+        ),
         ({"batch_size": 1}, 128, "Try a shorter longest window (max_pieces 64 instead of 128) or a smaller encoder."),
         ({"batch_size": 1}, 60, "Try a shorter longest window (max_pieces 30 instead of 128) or a smaller encoder."),
         ({"batch_size": 1, "max_pieces": 8}, 8, "Try a smaller encoder."),
@@ -133,7 +138,9 @@ def test_the_rate_to_lower_is_that_which_is_furthest_above_the_usual(rates, chan
 
 
 def test_no_rate_is_blamed_where_none_has_moved_anything():
-    assert "no rate is to blame" in told(Diverged(1, float("nan"), {"encoder": 1e-2, "head": 1e-2})).hint
+    first = Diverged(1, float("nan"), {"encoder": 1e-2, "head": 1e-2})
+    assert told(first).hint == "Nothing was learnt yet, so no rate is to blame: try precision float32."
+    assert told(first, CONFIG.replace(precision="float32")).hint.endswith("no rate is to blame: try another encoder.")
     assert told(Diverged(3, 99.0, {"encoder": 0.0, "head": 0.0})).hint == ""
 
 

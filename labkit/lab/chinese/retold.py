@@ -83,8 +83,11 @@ RETOLD: dict[str, str] = {
     "Lower the {group} rate (a third of it is a good next try), or lengthen its warm-up.": (
         "请降低{group}学习率（可先试三分之一），或者延长预热。"
     ),
-    "Nothing was learnt yet, so no rate is to blame: try precision float32, or another encoder.": (
-        "这时还什么也没学，与学习率无关：请试 float32 精度，或换一个编码器。"
+    "Nothing was learnt yet, so no rate is to blame: try precision float32.": (
+        "这时还什么也没学，与学习率无关：请试 float32 精度。"
+    ),
+    "Nothing was learnt yet, so no rate is to blame: try another encoder.": (
+        "这时还什么也没学，与学习率无关：请换一个编码器。"
     ),
     "Out of memory at batch size {size}, step {step}.": "批大小为 {size} 时内存不足（第 {step} 步）。",
     "Out of memory at token budget {size}, step {step}.": "每步 token 上限为 {size} 时内存不足（第 {step} 步）。",
