@@ -94,11 +94,11 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     found = RunStore(runs_folder).runs()
     for run in found:
         if run.problem:
-            click.echo(f"{run.title}: {run.problem}", err=True)
+            say(f"{run.title}: {retold(run.problem)}", err=True)
     waiting = [run.title for run in found if run.state == "queued"]
     if waiting and not any(run.is_live for run in found):
         what = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
-        click.echo(f"waiting, while nothing trains: {what}; labkit runs --start lets the queue go on", err=True)
+        say(tr("waiting, while nothing trains: {runs}; labkit runs --start lets the queue go on", runs=what), err=True)
     if as_json:
         write_data(json.dumps([tables.run_as_plain(run) for run in found], indent=2) + "\n")
     elif found:

@@ -320,6 +320,17 @@ class RunConfig:
         return max(self.train_limit // every, fewest) if self.train_limit else 0
 
     @property
+    def group_rates(self) -> dict[str, float]:
+        """Peak rate of each parameter group: encoder, head, and crf where the CRF has a rate of its own."""
+        own = {} if self.crf_rate is None or self.decoder != "crf" else {"crf": self.crf_rate}
+        return {"encoder": self.encoder_rate, "head": self.head_rate, **own}
+
+    @property
+    def has_frozen_encoder(self) -> bool:
+        """Whether training goes without a backward pass through the encoder, as others learn and it does not."""
+        return self.encoder_rate == 0 and any(self.group_rates.values())
+
+    @property
     def rate_ratio(self) -> float:
         """Head rate over encoder rate; infinite where the encoder is frozen, 0 where both are."""
         if self.encoder_rate == 0:

@@ -97,17 +97,39 @@ def changes(name: str, encoder: str) -> dict[str, Any]:
     return PRESETS[name]
 
 
-def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]:
-    """What a user should know before training with this config, one sentence each; empty when all is usual."""
+def changed(config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None) -> list[str]:
+    """What will not be as this config asks for it, one sentence each.
+
+    Args:
+        train_sentences: of the training part; None where they are not counted.
+        longest_window: word pieces that the encoder has positions for; None where that is not known.
+    """
+    found = []
+    if longest_window is not None and config.max_pieces > longest_window:
+        found.append(f"The longest window is {longest_window}, not {config.max_pieces}: the encoder reads no more.")
+    step = config.batch_size * config.accumulate
+    if train_sentences is not None and step > train_sentences and not config.token_budget:
+        what = f"The batch ({config.batch_size})" if config.accumulate == 1 else f"A step ({step} sentences)"
+        found.append(f"{what} is larger than the training part ({train_sentences} sentences).")
+    return found
+
+
+def warnings(config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None) -> list[str]:
+    """What a user should know before training with this config, one sentence each; empty when all is usual.
+
+    Arguments as of `changed`, whose sentences are among these.
+    """
     found = []
     if not 2 <= config.epochs <= 4:
         found.append(
             f"{config.epochs} {'epoch' if config.epochs == 1 else 'epochs'}: 2 to 4 are usual for fine-tuning BERT."
         )
-    ratio = config.rate_ratio
-    if config.encoder_rate == 0 and config.head_rate == 0:
-        found.append("Both rates are 0: nothing will be learnt.")
-    elif ratio < 1:
+    ratio, rates = config.rate_ratio, config.group_rates
+    if not any(rates.values()):
+        found.append("All rates are 0: nothing will be learnt.")
+    elif config.encoder_rate == config.head_rate == 0:
+        found.append("Encoder and head have the rate 0: only the CRF learns, by scores that were drawn at random.")
+    elif config.head_rate < config.encoder_rate:
         found.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
     elif math.isfinite(ratio) and ratio > 1000:
         found.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
@@ -118,8 +140,8 @@ def warnings(config: RunConfig, train_sentences: int | None = None) -> list[str]
         )
     if config.downstream == "idcnn" and config.head_rate > IDCNN_RATE:
         found.append(f"IDCNN often learns nothing at a head rate above {show_rate(IDCNN_RATE)}; 1e-3 is a good start.")
+    if rates.get("crf") == 0 and any(rates.values()):
+        found.append("The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags.")
     if config.crf_rate is not None and config.decoder != "crf":
         found.append("The CRF has a rate of its own, but there is no CRF: the run would fail.")
-    if train_sentences is not None and config.batch_size > train_sentences and not config.token_budget:
-        found.append(f"The batch ({config.batch_size}) is larger than the training part ({train_sentences} sentences).")
-    return found
+    return [*found, *changed(config, train_sentences, longest_window)]

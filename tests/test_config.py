@@ -10,7 +10,7 @@ import pytest
 
 from labkit import config
 from labkit.config import RunConfig, knobs
-from labkit.presets import PRESETS, preset, warnings
+from labkit.presets import PRESETS, changed, preset, warnings
 
 NUMBERS = [name for name, (kind, _) in config.field_types().items() if kind in (int, float)]
 CHOICES = [name for name, rule in knobs().items() if rule.choices]
@@ -226,10 +226,14 @@ def test_usual_settings_draw_no_warning() -> None:
         ({"encoder_rate": 1e-4, "head_rate": 1e-5}, None, "below the encoder's"),
         ({"encoder_rate": 5e-4}, None, "above 2e-4: it forgets what it has learnt"),
         ({"encoder_rate": 1e-6, "head_rate": 1e-2}, None, "10,000 times"),
-        ({"encoder_rate": 0.0, "head_rate": 0.0}, None, "nothing will be learnt"),
+        ({"encoder_rate": 0.0, "head_rate": 0.0}, None, "All rates are 0: nothing will be learnt"),
+        ({"encoder_rate": 0.0, "head_rate": 0.0, "crf_rate": 0.0}, None, "All rates are 0: nothing will be learnt"),
+        ({"encoder_rate": 0.0, "head_rate": 0.0, "crf_rate": 1e-2}, None, "only the CRF learns"),
+        ({"crf_rate": 0.0}, None, "The CRF's rate is 0: it stays as it was drawn"),
         ({"downstream": "idcnn", "head_rate": 5e-3}, None, "IDCNN often learns nothing at a head rate above 3e-3"),
         ({"decoder": "softmax", "crf_rate": 0.1}, None, "there is no CRF"),
-        ({"batch_size": 64}, 63, "larger than the training part (63 sentences)"),
+        ({"batch_size": 64}, 63, "The batch (64) is larger than the training part (63 sentences)"),
+        ({"batch_size": 16, "accumulate": 4}, 63, "A step (64 sentences) is larger than the training part (63 sen"),
     ],
 )
 def test_an_unusual_setting_draws_one_warning_in_a_sentence(
@@ -250,8 +254,36 @@ def test_an_unusual_setting_draws_one_warning_in_a_sentence(
         {"downstream": "idcnn", "head_rate": 3e-3},
         {"decoder": "softmax"},
         {"encoder_rate": 0.0},  # frozen on purpose
+        {"encoder_rate": 0.0, "crf_rate": 1e-1},
+        {"crf_rate": 1e-1},
         {"batch_size": 64},
+        {"batch_size": 16, "accumulate": 4},
+        {"batch_size": 65, "token_budget": 512},
+        {"max_pieces": 512},
     ],
 )
 def test_settings_at_the_edge_of_the_usual_draw_none(changes: dict[str, Any]) -> None:
-    assert warnings(RunConfig().replace(**changes), 64) == []
+    assert warnings(RunConfig().replace(**changes), 64, 512) == []
+
+
+def test_a_window_that_the_encoder_has_no_positions_for_is_told_to_be_shorter() -> None:
+    told = ["The longest window is 512, not 4096: the encoder reads no more."]
+    assert changed(RunConfig(max_pieces=4096), longest_window=512) == told
+    assert warnings(RunConfig(max_pieces=4096), 1000, 512) == told
+    assert changed(RunConfig(max_pieces=4096)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "crf"),
+    [({}, {}), ({"crf_rate": 0.1}, {"crf": 0.1}), ({"crf_rate": 0.0}, {"crf": 0.0}),
+     ({"crf_rate": 0.1, "decoder": "softmax"}, {})],
+)  # fmt: skip
+def test_the_rates_of_a_config_are_those_of_the_groups_it_makes(changes: dict[str, Any], crf: dict[str, float]) -> None:
+    config = RunConfig(encoder_rate=1e-5, head_rate=1e-2).replace(**changes)
+    assert config.group_rates == {"encoder": 1e-5, "head": 1e-2, **crf}
+
+
+@pytest.mark.parametrize(("rates", "frozen"), [((0, 1e-2, None), True), ((0, 0, None), False), ((0, 0, 1e-2), True)])
+def test_an_encoder_is_frozen_only_where_something_else_learns(rates: tuple[Any, Any, Any], frozen: bool) -> None:
+    encoder, head, crf = rates
+    assert RunConfig(encoder_rate=encoder, head_rate=head, crf_rate=crf).has_frozen_encoder == frozen

@@ -374,6 +374,28 @@ def test_a_trained_run_predicts(labkit: Callable[..., Said], words: list[str]) -
     assert all(0 < float(share) <= 1 for _, _, *sure in rows for share in sure)
 
 
+def test_a_setting_that_is_changed_is_told_before_anything_is_loaded(
+    labkit: Callable[..., Said], words: list[str]
+) -> None:
+    said = labkit(*words, "--max-pieces", 4096, "--epochs", 1)
+    lines = said.err.splitlines()
+    assert lines.index("The longest window is 128, not 4096: the encoder reads no more.") < lines.index(
+        "loading the encoder"
+    )
+
+
+def test_what_is_to_be_known_of_predictions_is_on_stderr(
+    labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, runs_folder: Path, tmp_path: Path
+) -> None:
+    write_run(runs_folder)
+    found = {"words": ["anna"], "tags": ["O"], "entities": [], "seconds": 0.1, "note": "take care"}
+    monkeypatch.setattr("labkit.training.predictor.predict_text", lambda *_: found)
+    assert labkit("predict", "1", "anna") == Said(0, "anna\tO\n", "take care\n")
+    monkeypatch.setattr("labkit.training.predictor.predict_table", lambda *given: given[-1]("take care") or iter([]))
+    (tmp_path / "in.csv").write_text("id,title,text\n7,a,anna\n")
+    assert labkit("predict", "1", "--csv", tmp_path / "in.csv").err == "take care\n"
+
+
 def test_a_trained_run_predicts_a_table(labkit: Callable[..., Said], words: list[str], tmp_path: Path) -> None:
     labkit(*words, "--epochs", 1, "--keep", "best")
     (tmp_path / "in.csv").write_text('id,title,text\n7,"a, b",c\n8,"",""\n')
@@ -479,6 +501,15 @@ def test_a_wrong_setting_is_told_before_torch_is_loaded(runs_folder: Path) -> No
     )
     assert (done.returncode, done.stdout) == (1, "\n")
     assert not runs_folder.exists()
+
+
+def test_a_terminal_tells_no_loss_below_zero_and_what_is_odd_of_a_run_that_ended_well() -> None:
+    said = io.StringIO()
+    with TrainingProgress(Console(file=said, width=200)) as progress:
+        progress.show(Evaluated(1.0, 5, 1.0, 99, -1e-7, 1.0, 1.0, 1.0, {}))
+        progress.show(RunFinished(1.0, "completed", 5, "The dev loss is odd.", "Lower it."))
+    assert "loss 0.0000" in said.getvalue()
+    assert said.getvalue().splitlines()[-1] == "The dev loss is odd. Lower it."
 
 
 def test_a_run_that_fails_says_why_and_exits_with_1(

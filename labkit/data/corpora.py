@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from labkit import garbage
@@ -172,14 +173,22 @@ def _split(
 
 
 def _content_notes(sentences: Mapping[str, tuple[Sentence, ...]]) -> list[str]:
-    notes = []
-    seen = {sentence.words for sentence in sentences["train"]}
-    for role in ("dev", "test"):
-        part = sentences.get(role, ())
-        if repeated := sum(sentence.words in seen for sentence in part):
-            what = f"{repeated:,} of {len(part):,} {role} sentences also stand in train, word for word"
-            notes.append(f"{what}: their scores flatter.")
+    texts = {role: [sentence.words for sentence in sentences.get(role, ())] for role in ("train", "dev", "test")}
+    notes = [note for pair in combinations(texts, 2) for note in _overlap_notes(*pair, texts)]
     for role, part in sentences.items():
         if not any(tag != "O" for sentence in part for tag in sentence.tags):
             notes.append(f"The {role} part holds no entity: every tag is O.")
     return notes
+
+
+def _overlap_notes(first: str, second: str, texts: Mapping[str, list[tuple[str, ...]]]) -> list[str]:
+    """A note on the sentences that two splits share: the second's scores flatter, as the first chose the weights."""
+    seen, part = set(texts[first]), texts[second]
+    repeated = sum(words in seen for words in part)
+    if not repeated:
+        return []
+    if repeated == len(part) == len(texts[first]) and sorted(part) == sorted(texts[first]):
+        what = f"The {first} and {second} parts hold the same {repeated:,} sentences, word for word"
+        return [f"{what}: scores on {second} flatter."]
+    what = f"{repeated:,} of {len(part):,} {second} sentences also stand in {first}, word for word"
+    return [f"{what}: their scores flatter."]

@@ -10,6 +10,7 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 from labkit import folders
 from labkit.data.notes import note, noted
@@ -29,6 +30,10 @@ _FAMILIES = re.compile(
     "albert|bert|big_bird|camembert|convbert|data2vec-text|deberta|deberta-v2|distilbert|electra|ernie|eurobert|funnel|"
     "ibert|luke|megatron-bert|mobilebert|modernbert|mpnet|nystromformer|rembert|roberta|roberta-prelayernorm|roformer|"
     "splinter|squeezebert|xlm-roberta|xlm-roberta-xl|xmod"
+)
+# Of these, those whose positions begin behind that of the padding piece, which is 1 where config.json does not tell.
+_BEHIND_PADDING = re.compile(
+    "camembert|data2vec-text|ibert|luke|mpnet|roberta|roberta-prelayernorm|xlm-roberta|xlm-roberta-xl|xmod"
 )
 
 
@@ -68,6 +73,23 @@ def encoder_menu() -> list[str]:
     """Names that `locate_encoder` takes without a network: pinned ones (fetched or not), local folders, cached ones."""
     local = sorted(folder.name for folder in _folders_in(_local()) if not _problem(folder))
     return list(dict.fromkeys([*ENCODERS, *local, *sorted(_cached())]))
+
+
+def longest_window(name: str) -> int | None:
+    """Word pieces that an encoder has positions for, as its config.json tells; None where that is not known here.
+
+    Nothing is downloaded for it, and no torch is needed.
+    """
+    if name in ENCODERS:
+        folder: Path | None = ENCODERS[name].folder
+    else:
+        folder = _folder_called(name) or _cached_folder(name)
+    config = _config_of(folder) if folder else {}
+    positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 1)
+    if type(positions) is not int or positions <= 0:
+        return None
+    behind = _BEHIND_PADDING.fullmatch(str(config.get("model_type"))) and type(padding) is int
+    return positions - 1 - padding if behind else positions
 
 
 def encoder_sha256(folder: Path) -> str:
@@ -134,12 +156,17 @@ def _problem(folder: Path) -> str:
 
 
 def _model_type(folder: Path) -> str | None:
+    found = _config_of(folder).get("model_type")
+    return found if isinstance(found, str) else None
+
+
+def _config_of(folder: Path) -> dict[str, Any]:
+    """What config.json says; nothing where it cannot be read."""
     try:
         config = json.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError):
-        return None
-    found = config.get("model_type") if isinstance(config, dict) else None
-    return found if isinstance(found, str) else None
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def _weights_problem(folder: Path) -> str:
@@ -195,6 +222,16 @@ def _hub_failure(name: str, error: Exception) -> str:
 
 def _choices() -> str:
     return f"give a local folder, or one of the menu: {', '.join(encoder_menu())}"
+
+
+def _cached_folder(name: str) -> Path | None:
+    """An encoder's folder in the hub's cache, in whatever version; None where it is not there."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    if not _HUB_NAME.fullmatch(name):
+        return None
+    snapshots = _folders_in(Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "snapshots")
+    return next(iter(snapshots), None)
 
 
 def _cached() -> list[str]:

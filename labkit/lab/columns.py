@@ -14,6 +14,7 @@ from labkit.lab.score import fit_score, score_title
 from labkit.lab.shared import Curves, Drawn, best_of, fitted, highest, leaders, scored_on, standing
 from labkit.lab.theme import DASHES, Theme, colour_of
 from labkit.runs.curves import Axis
+from labkit.runs.figures import show_loss
 from labkit.runs.run import Run
 
 WIDTH, BAND, DPI = 10.0, 5.75, 120  # inches
@@ -22,7 +23,7 @@ LEFT, RIGHT, BETWEEN = 0.62, 0.3, 0.28  # margins in inches
 # Where the three plots of a column begin, from the top of its band, and how high they are, in inches.
 ROWS = ((1.17, 1.2), (2.91, 1.0), (4.45, 0.92))
 LOSS = "Loss per word (lower is better): each step faint, smoothed over about {span} steps bold, on dev dotted"
-RATES = "Learning rates: encoder solid, head dashed"
+RATES = "Learning rates: encoder solid, head dashed, CRF dotted"
 
 
 class Columns:
@@ -92,7 +93,8 @@ class _Column:
         self.smoothed = self.loss.line(colour, 2.0)
         self.dev = self.loss.line(colour, 1.4, DASHES[2], marker="o", markersize=4, clip_on=False)
         self.f1 = self.score.line(colour, 2.0, marker="o", markersize=4, clip_on=False)
-        self.lines = {"encoder": self.rates.line(colour, 1.8), "head": self.rates.line(colour, 1.8, DASHES[1])}
+        groups = ("encoder", "head", "crf")
+        self.lines = {name: self.rates.line(colour, 1.8, dashes) for name, dashes in zip(groups, DASHES, strict=False)}
 
     def _draw_name(self, theme: Theme, name: str) -> None:
         above = self.loss.axes.transAxes
@@ -113,7 +115,7 @@ class _Column:
             put(line, drawn.x, drawn.shown_rates(group))
         say(self.standing, standing(self.run) + (" ★" if best else ""))
         latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
-        say(self.loss.note, f"{plot_tr('dev')} {latest[0]:.3f}" if len(latest) else "")
+        say(self.loss.note, f"{plot_tr('dev')} {show_loss(latest[0], 3)}" if len(latest) else "")
         say(self.score.note, best_of(self.run))
         peaks = ", ".join(f"{plot_tr(name)} {round_rate(peak, 3)}" for name, peak in peak_rates(self.run).items())
         say(self.rates.note, fitted(peaks, self.width, 1, WORDS))

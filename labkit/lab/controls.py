@@ -12,6 +12,7 @@ import ipywidgets as widgets
 import traitlets
 
 from labkit.config import RunConfig, knobs
+from labkit.knobs import show_rate
 from labkit.lab.control import Control
 from labkit.lab.inputs import MenuControl, NumberControl, control_class
 from labkit.lab.language import tr
@@ -222,7 +223,14 @@ class Controls:
 
 
 def ratio_words(config: RunConfig) -> str:
-    """How the two rates stand to each other, in words."""
+    """How the rates stand to each other, in words; that of the CRF where it has one of its own."""
+    told, crf = _ratio_of_two(config), config.group_rates.get("crf")
+    if crf is None:
+        return told
+    return tr("{told}, CRF {rate}", told=told, rate=show_rate(crf)) if crf else tr("{told}, CRF frozen", told=told)
+
+
+def _ratio_of_two(config: RunConfig) -> str:
     if config.encoder_rate == 0 or config.head_rate == 0:
         if config.encoder_rate == config.head_rate:
             return tr("encoder and head frozen")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from labkit.config import RunConfig
 from labkit.data.corpora import find_corpus
 from labkit.data.counted import Sentences, count_sentences
+from labkit.data.encoders import longest_window
 from labkit.lab import words
 from labkit.presets import warnings
 from labkit.runs.estimate import estimate
@@ -47,7 +48,9 @@ class Forecast:
         if asked != self._judged:
             train = min(counted.train, config.train_limit or counted.train)
             self._judged = asked
-            self._told = words.plan(estimate(runs, config, *counted), warnings(config, train))
+            self._told = words.plan(
+                estimate(runs, config, *counted), warnings(config, train, longest_window(config.encoder))
+            )
         return self._told
 
     def repeats(self, config: RunConfig, runs: Sequence[Run], listed: Hashable) -> Run | None:

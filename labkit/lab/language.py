@@ -62,7 +62,7 @@ def _retold(text: str, deep: int = 8) -> str:
     """Takes time in proportion to the text, however long; so only sentences within so many others are looked at."""
     if text in TEXTS:
         return TEXTS[text]
-    small = text[:1].lower() + text[1:]  # a run's reason begins with a capital letter, whatever raised it
+    small = text[:1].lower() + text[1:]  # older logs began every reason with a capital letter
     for template, chinese in _templates() if deep else ():
         found = template.values(text)
         if found is None and small != text:

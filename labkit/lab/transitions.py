@@ -4,7 +4,7 @@ A CRF that learns gives what its tag scheme forbids the lowest scores, and illeg
 is too low stays near the scores that it was drawn with, and they do not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,7 +99,7 @@ def transitions_figure(run: Run | None, theme: str = "light") -> Picture:
             area.axes.spines["bottom"].set_visible(False)
             say(message(area), _nothing(run), 0.5, 0.5)
         counts = _draw_counts(figure, chosen, run)
-        _explain(counts, grid)
+        _explain(counts, grid, run)
         for each in (area, counts):
             each.hold_still()
     return figure
@@ -212,21 +212,29 @@ def _nothing_counted(run: Run | None) -> str:
     return plot_tr("not told by this run") if run.is_final else plot_tr("waiting for the first evaluation")
 
 
-def _explain(area: Area, grid: Grid | None) -> None:
+def _explain(area: Area, grid: Grid | None, run: Run | None) -> None:
     lines = [plot_tr("row: the tag before; column: the tag after"), plot_tr("hatched: what the tag scheme forbids")]
     if grid is not None and not grid.allowed.all():
         means = {"allowed": grid.scores[grid.allowed], "forbidden": grid.scores[~grid.allowed]}
         told = {name: _short(float(np.nanmean(scores)), 2) for name, scores in means.items()}
         lines += ["", plot_tr("mean score of what is allowed: {allowed}", allowed=told["allowed"])]
         lines += [plot_tr("of what is forbidden: {forbidden}", forbidden=told["forbidden"])]
-        lines += ["", *_verdict(float(np.nanmean(means["allowed"]) - np.nanmean(means["forbidden"])))]
+        lines += ["", *_verdict(float(np.nanmean(means["allowed"]) - np.nanmean(means["forbidden"])), run)]
     shown = "\n".join(lines) if grid else ""
     text = area.words(size=9, color=area.theme.muted, va="top", ha="left", linespacing=1.45)
     say(text, shown, 0, -(WORDS - COUNT.top - COUNT.height) / COUNT.height, transform=area.axes.transAxes)
 
 
-def _verdict(difference: float) -> Sequence[str]:
+def _verdict(difference: float, run: Run | None) -> Sequence[str]:
     """What the picture says, in words; at first the difference is one of means of numbers within 0.1."""
-    if difference < 0.1:
-        return (plot_tr("The CRF knows no rule of the scheme yet:"), plot_tr("a larger head or CRF rate teaches it."))
-    return (plot_tr("The CRF has begun to learn the scheme."),)
+    if difference >= 0.1:
+        return (plot_tr("The CRF has begun to learn the scheme."),)
+    return (plot_tr("The CRF knows no rule of the scheme yet:"), _what_teaches(run.steps.rates if run else {}))
+
+
+def _what_teaches(rates: Mapping[str, Array]) -> str:
+    """By the rates of all steps so far: the CRF's own, else the head's, by which it goes then."""
+    own = rates.get("crf", rates.get("head", np.empty(0)))
+    if len(own) and not np.nanmax(own):
+        return plot_tr("its rate is 0, so it stays as it was drawn.")
+    return plot_tr("a larger CRF rate teaches it." if "crf" in rates else "a larger head or CRF rate teaches it.")

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.lab import words
-from labkit.lab.language import tr
+from labkit.lab.language import retold, tr
 from labkit.lab.page import set_shown
 from labkit.lab.theme import THEMES
 from labkit.pairs import FIRST, PAIRS, pair_of
@@ -110,7 +110,9 @@ def shown(text: str, found: dict[str, Any], run: Run) -> str:
         line = tr("1 entity found by {run} in {time} s", **told)
     else:
         line = tr("{count} entities found by {run} in {time} s", **told)
-    return words.marked(text, found["entities"], by_type) + words.muted(line)
+    note = found.get("note", "")
+    warned = f'<div class="labkit-warning">{html.escape(retold(note))}</div>' if note else ""
+    return words.marked(text, found["entities"], by_type) + words.muted(line) + warned
 
 
 def has_weights(run: Run) -> bool:

@@ -132,18 +132,19 @@ def _time(run: Run) -> str:
 
 
 def failure(run: Run | None) -> str:
-    """Why a run failed, in a line; its details folded. Empty where nothing failed."""
+    """Why a run failed, or what is odd of one that did not, in a line; details folded. Empty where nothing is."""
     if run is None:
         return ""
     if run.problem:
         return complaint(run.problem)
     end = run.finished
-    if end is None or end.state != "failed":
+    if end is None or not (end.reason or end.state == "failed"):
         return ""
     line = f"<b>{html.escape(retold(end.reason))}</b> {html.escape(retold(end.hint))}"
     details = f"<details><summary>{tr('Details')}</summary><pre>{html.escape(end.details)}</pre></details>"
     details = details if end.details else ""
-    return f'<div class="labkit-problem" role="alert">{line}{details}</div>'
+    kind = "problem" if end.state == "failed" else "warning"
+    return f'<div class="labkit-{kind}" role="alert">{line}{details}</div>'
 
 
 def queue(runs: Sequence[Run], names: dict[Any, str]) -> str:

@@ -22,6 +22,7 @@ from labkit.data.batching import sorted_batches
 from labkit.data.corpora import Sentence
 from labkit.data.encoding import Batch, Encoder, Windows
 from labkit.data.splitting import Splitting
+from labkit.events import TrainingPlanned, events_of
 from labkit.model.tagger import Tagger, new_tagger
 
 WEIGHTS = "model.safetensors"
@@ -49,7 +50,7 @@ class TaggedSentence(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainedTagger:
-    """A tagger ready to predict.
+    """A tagger ready to predict, in the precision that its run computed in.
 
     >>> tagger = load_tagger("runs/run-0001")           # doctest: +SKIP
     >>> tagger.predict([["Obama", "visits", "Paris"]])  # doctest: +SKIP
@@ -59,6 +60,7 @@ class TrainedTagger:
     model: Tagger
     encoder: Encoder
     tags: tuple[str, ...]
+    precision: str = "float32"
 
     @torch.inference_mode()
     def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -98,9 +100,12 @@ class TrainedTagger:
     def _decoded(self, windows: Windows) -> Iterator[tuple[Any, Batch, torch.Tensor, list[int]]]:
         """Batch by batch: its words' places in the text, the batch, its scores, and its words' tag numbers."""
         for chosen in sorted_batches(windows.lengths):
-            batch = self.encoder.collate(windows[chosen]).to(self.model.linear.weight.device)
-            scores = self.model.scores(batch)
-            rows = self.model.decode(scores, batch)
+            device = self.model.linear.weight.device
+            batch = self.encoder.collate(windows[chosen]).to(device)
+            dtype = getattr(torch, self.precision)
+            with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):  # as an evaluation does
+                scores = self.model.scores(batch)
+                rows = self.model.decode(scores, batch)
             yield windows.word_places(chosen), batch, scores, [number for row in rows for number in row]
 
 
@@ -140,6 +145,7 @@ def link_tagger(source: Path, folder: Path) -> None:
 def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
     """The tagger of a run folder (its best weights, else its last), or of a checkpoint folder itself.
 
+    It computes in its run's precision where the device can, as `precision_of` tells it; else in float32.
     Raises ValueError where there is no checkpoint, and with the name of the file that is missing or damaged.
     """
     place = checkpoint_of(Path(folder))
@@ -151,10 +157,33 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     model = new_tagger(AutoModel.from_config(config), settings["tags"], settings)
     with _reading(place, WEIGHTS):
-        model.load_state_dict(load_file(place / WEIGHTS, device="cpu"))
+        weights = load_file(place / WEIGHTS, device="cpu")
+        if broken := [name for name, weight in weights.items() if not bool(weight.isfinite().all())]:
+            raise ValueError(f"{broken[0]} holds values that are not numbers")
+        model.load_state_dict(weights)
     tags = tuple(settings["tags"])
     splitting = Splitting(settings.get("splitting", Splitting.WORDS))  # older checkpoints do not tell
-    return TrainedTagger(model.eval().to(device), Encoder(tokenizer, tags, settings["max_pieces"], splitting), tags)
+    encoder = Encoder(tokenizer, tags, settings["max_pieces"], splitting)
+    precision = precision_of(place)
+    return TrainedTagger(
+        model.eval().to(device), encoder, tags, precision if computes_in(precision, device) else "float32"
+    )
+
+
+def precision_of(folder: Path) -> str:
+    """The precision that the run of a checkpoint computed in; older ones tell it in the log alone, if at all."""
+    place = checkpoint_of(folder)
+    with _reading(place, SETTINGS):
+        told = msgspec.json.decode((place / SETTINGS).read_bytes(), type=dict[str, Any]).get("precision", "auto")
+    if told != "auto":
+        return str(told)
+    planned = (event.precision for event in events_of(place.parent).each() if isinstance(event, TrainingPlanned))
+    return next(planned, "float32")
+
+
+def computes_in(precision: str, device: str) -> bool:
+    """Whether a device has that precision: all of them but float16 on a CPU."""
+    return precision != "float16" or torch.device(device).type != "cpu"
 
 
 def checkpoint_of(folder: Path) -> Path:

@@ -37,8 +37,6 @@ def load_encoder(place: Path) -> Any:
     except ValueError as error:  # of the model's own checks of its config
         raise _unreadable(place, "config.json", error) from error
     except (SafetensorError, OSError, EOFError, RuntimeError) as error:
-        if "memory" in str(error):
-            raise
         raise _unreadable(place, "model.safetensors" if safe else "pytorch_model.bin", error) from error
     for name, found, expected in sorted(told["mismatched_keys"]):
         sizes = f"{name} has the shape {tuple(found)}, and {tuple(expected)} by its config.json"
@@ -48,6 +46,10 @@ def load_encoder(place: Path) -> Any:
     if lacking:
         what = f"lacks {len(lacking)} of the encoder's weights, such as {lacking[0]}"
         raise ValueError(f"encoder folder {str(place)!r} {what}; is it of the model that its config.json names?")
+    broken = [name for name, weight in encoder.named_parameters() if not bool(weight.isfinite().all())]
+    if broken:
+        what = f"its weights hold values that are not numbers, such as in {broken[0]}"
+        raise ValueError(f"encoder folder {str(place)!r}: {what}; is it damaged?")
     return encoder
 
 
@@ -83,6 +85,9 @@ def _config(place: Path) -> Any:
 
 
 def _unreadable(place: Path, what: str, error: Exception) -> ValueError:
+    """Raises the error itself where memory ran out: nothing is damaged then."""
+    if isinstance(error, MemoryError) or "memory" in str(error) or "failed to map segment" in str(error):
+        raise error
     first = next(iter(str(error).strip().splitlines()), "")
     reason = f"{type(error).__name__}: {first}".rstrip(".: ")
     return ValueError(f"encoder folder {str(place)!r}: its {what} cannot be read ({reason}); is it damaged?")

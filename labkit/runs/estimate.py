@@ -117,7 +117,7 @@ def _is_like(run: Run, config: RunConfig, processes: int, host: str) -> bool:
         run.started.host == host
         and run.plan.processes == processes
         and all(getattr(run.config, name) == getattr(config, name) for name in _SAME)
-        and (run.config.encoder_rate == 0) == (config.encoder_rate == 0)
+        and run.config.has_frozen_encoder == config.has_frozen_encoder
         and summary.step >= FEWEST_STEPS
         and summary.all_steps_s > 0
         and summary.epoch * run.corpus.train_sentences > 0

@@ -19,6 +19,8 @@ def tagged_lines(folder: Path, text: str) -> Iterator[str]:
     from labkit.training.predictor import predict_text
 
     found = predict_text(folder, text)
+    if found["note"]:
+        say(found["note"], err=True)
     sure = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in found["entities"]}
     for place, (word, tag) in enumerate(zip(found["words"], found["tags"], strict=True)):
         if not word.isspace():
@@ -37,7 +39,7 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
         say(note, err=True)
     from labkit.training import predictor
 
-    rows = predictor.predict_table(folder, table, types)
+    rows = predictor.predict_table(folder, table, types, lambda note: say(note, err=True))
     if out is None:
         for line in _lines(rows):
             write_data(line)

@@ -15,10 +15,12 @@ from labkit.events import (
     Event,
     PhaseEntered,
     RateChanged,
+    RunFinished,
     StepDone,
     TrainingPlanned,
 )
 from labkit.lab.language import retold, tr
+from labkit.runs.figures import show_loss
 from labkit.terminal.output import escape
 
 _RECENT_S = 10.0  # what "recent" means for tokens per second
@@ -76,6 +78,8 @@ class TrainingProgress:
                 self._say(tr("rate of {group} set to {rate} at step {step}", step=event.step, **rate))
             case CheckpointSaved():
                 self._say(tr("{name} weights saved at step {step}", name=tr(event.name), step=event.step))
+            case RunFinished() if event.reason and event.state != "failed":  # a failure is the command's own last line
+                self._say(f"{retold(event.reason)} {retold(event.hint)}".strip())
 
     def say(self, text: str) -> None:
         """A line above the bar."""
@@ -108,14 +112,14 @@ class TrainingProgress:
     def _evaluated(self, event: Evaluated) -> None:
         if event.part == "dev":
             self._f1 = event.score
-        loss = "n/a" if event.loss is None else f"{event.loss:.4f}"
+        loss = "n/a" if event.loss is None else show_loss(event.loss)
         self._say(f"epoch {event.epoch:.2f}, step {event.step}: {_scores(event)}, loss {loss}")
 
     def _figures(self) -> str:
         """Loss, F1 and speed, as far as they are known."""
         (first_s, first), (last_s, last) = self._recent[0], self._recent[-1]
         figures = [
-            tr("loss {loss}", loss=f"{statistics.fmean(self._losses):.4f}") if self._losses else "",
+            tr("loss {loss}", loss=show_loss(statistics.fmean(self._losses))) if self._losses else "",
             f"F1 {self._f1:.3f}" if self._f1 is not None else "",
             tr("{number} tokens/s", number=f"{(last - first) / (last_s - first_s):,.0f}") if last_s > first_s else "",
         ]

@@ -10,6 +10,7 @@ from labkit.config import knobs
 from labkit.events import Evaluated
 from labkit.lab.language import retold, tr
 from labkit.runs.compare import best_in, names, split_names, table, top_scores
+from labkit.runs.figures import show_loss
 from labkit.runs.run import Run
 from labkit.terminal.output import escape
 from labkit.training.devices import DeviceInfo
@@ -117,7 +118,7 @@ def score(found: Evaluated | None) -> str:
 
 
 def number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return "–" if value is None else show_loss(value)
 
 
 def duration(seconds: float | None) -> str:

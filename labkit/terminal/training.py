@@ -9,9 +9,11 @@ from types import FrameType
 from typing import Any
 
 from labkit.config import RunConfig
+from labkit.data.encoders import longest_window
 from labkit.environment import for_torch
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
 from labkit.lab.language import tr
+from labkit.presets import changed
 from labkit.runs.store import RunStore
 from labkit.terminal.output import console, show
 from labkit.terminal.progress import TrainingProgress
@@ -48,6 +50,8 @@ def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
             progress.say(tr("Stopping after this step, the model is kept; Ctrl-C again aborts."))
             launch.stop(folder)
 
+        for note in changed(config, longest_window=longest_window(config.encoder)):
+            progress.say(note)
         with interrupts(stop):
             record(config, folder, take)
     if config.profile:

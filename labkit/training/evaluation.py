@@ -48,7 +48,7 @@ class EntityCounts:
 class Evaluation:
     """What one pass over a part of the corpus gave."""
 
-    loss: float  # negative log likelihood per word
+    loss: float  # negative log likelihood per word; where it is no number, nothing was decoded
     counts: EntityCounts
     illegal: int  # places where decoding broke the tag scheme, before anything kept it from that
     predicted: Array  # (words,) int64, tag numbers in the order of the text
@@ -80,6 +80,8 @@ def evaluate(
             batch = encoder.collate(windows[chosen]).to(device)
             scores = model.scores(batch)
             loss += model.negative_log_likelihood(scores, batch)
+            if not bool(loss.isfinite()):  # there is no best sequence then; decoding waits for the device anyway
+                return Evaluation(loss.item(), EntityCounts(), 0, predicted)
             words += batch.words
             places = windows.word_places(chosen)
             predicted[places] = list(chain.from_iterable(model.decode(scores, batch)))

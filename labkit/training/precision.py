@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from labkit.data.notes import note, noted
+from labkit.model.checkpoint import computes_in
 from labkit.training.ranks import is_main, told_by_main
 
 # Faster than this many times float32, or it is not worth its rounding; well away from 1 so that two measurements on
@@ -26,7 +27,7 @@ def choose_precision(asked: str, device: torch.device) -> str:
 
     Raises ValueError where the device cannot compute in what was asked for.
     """
-    if asked == "float16" and device.type == "cpu":
+    if not computes_in(asked, device.type):
         raise ValueError("precision float16 is not possible on a CPU; choose auto, bfloat16 or float32")
     if asked != "auto":
         return asked

@@ -1,15 +1,19 @@
 """Tagging a text that somebody typed, or a table of texts, with the weights of a run."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from labkit.data import bdci
 from labkit.data.corpora import Span, spans
 from labkit.data.splitting import Placed, split
-from labkit.model.checkpoint import TrainedTagger, load_tagger
+from labkit.model.checkpoint import TrainedTagger, checkpoint_of, load_tagger, precision_of
+from labkit.runs.errors import Entity
+from labkit.runs.predictions import read_predictions
+from labkit.training.precision import notes_on_precision
 
+COMPARED = 200  # dev sentences that are predicted again where the run's precision is not to be had
 _ROWS = 256  # of a table, tagged together: batches are of similar length then, and something is written early
 
 
@@ -21,7 +25,7 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
     Returns:
         `words`, `tags` (a tag a word), `entities` ({type, start, end} in characters of the text,
         `first`, the number of its first word, and `confidence`, the probability of exactly these tags there, from 0 to
-        1), `seconds`.
+        1), `seconds`, `note` (what is to be known of all that; empty where nothing is).
 
     Raises ValueError where the run has no weights.
     """
@@ -39,16 +43,45 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
         words += line
         tags += tagged.tags
     seconds = time.perf_counter() - begin
-    return {"words": [word for word, _, _ in words], "tags": tags, "entities": entities, "seconds": seconds}
+    note = note_on_precision(folder, tagger)
+    told = {"words": [word for word, _, _ in words], "tags": tags, "entities": entities}
+    return {**told, "seconds": seconds, "note": note}
 
 
-def predict_table(folder: str | Path, table: bdci.Table, types: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+def note_on_precision(folder: str | Path, tagger: TrainedTagger) -> str:
+    """What a run's precision means for its predictions here, in a sentence; empty where nothing is to be told.
+
+    Where the device has no such precision, how many come out otherwise of the dev sentences whose predictions the run
+    kept, if these are the weights that it kept them of.
+    """
+    place = checkpoint_of(Path(folder))
+    asked = precision_of(place)
+    if asked == tagger.precision:
+        return " ".join(notes_on_precision(asked, tagger.model.linear.weight.device))
+    what = f"this run computed in {asked}, which this device cannot: its tags are computed in {tagger.precision} here"
+    kept = read_predictions(place.parent, "dev") if place.name == "best" else None
+    if kept is None:
+        return f"{what} and may differ."
+    looked_at = list(kept.sentences.values())[:COMPARED]
+    found = tagger.predict([sentence.words for sentence in looked_at])
+    pairs = zip(found, looked_at, strict=True)
+    differ = sum([Entity(*span) for span in spans(tags)] != sentence.predicted for tags, sentence in pairs)
+    return f"{what}, and differ in {differ} of {len(looked_at)} dev sentences."
+
+
+def predict_table(
+    folder: str | Path,
+    table: bdci.Table,
+    types: Sequence[str] = (),
+    tell: Callable[[str], object] = lambda note: None,
+) -> Iterator[tuple[str, str]]:
     """The id of each row, in the order of the file, and its entities as BDCI writes them: joined by `;`.
 
     Texts are split into words as the run's corpus is; long ones are tagged window by window and told as a whole.
 
     Args:
         types: of the entities that are told; all where none is given.
+        tell: hears what is to be known of all rows, before the first.
 
     Raises ValueError where the run has no weights, or knows no such type.
     """
@@ -56,6 +89,8 @@ def predict_table(folder: str | Path, table: bdci.Table, types: Sequence[str] = 
     known = sorted({tag[2:] for tag in tagger.tags} - {""})
     if unknown := [each for each in types if each not in known]:
         raise ValueError(f"type must be one of {', '.join(known)}, which the run was trained on, not {unknown[0]!r}")
+    if note := note_on_precision(folder, tagger):
+        tell(note)
     return _cells(tagger, table, set(types or known))
 
 

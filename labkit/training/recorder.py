@@ -12,6 +12,7 @@ from labkit.config import RunConfig
 from labkit.events import EVENTS, Event, LineWriter, RunFinished, RunStarted
 from labkit.processes import this_process
 from labkit.training.clock import seconds_since
+from labkit.training.failures import disk_hint, failure_of, is_disk_full
 
 SAMPLE_INTERVAL_S = 0.5
 
@@ -39,12 +40,12 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     state = "failed"
     try:
         state = _drain(config, folder, began, tell, writer)
-    except ImportError as error:
-        tell(RunFinished(seconds(), "failed", 0, f"A package is missing: {error}.", "Run `make setup`."))
+    except (ImportError, MemoryError) as error:
+        tell(failure_of(error, config, seconds(), 0, "importing packages"))
     except OSError as error:  # not of training, which tells its own: the log could not be written, but perhaps now
         with suppress(OSError):
             why = f"The run's log could not be written: {error.strerror or error}."
-            tell(RunFinished(seconds(), "failed", 0, why))
+            tell(RunFinished(seconds(), "failed", 0, why, disk_hint(folder, error) if is_disk_full(error) else ""))
         raise
     finally:
         if writer:
@@ -56,8 +57,11 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
 def _drain(
     config: RunConfig, folder: Path, began: float, tell: Callable[[Event], None], writer: LineWriter | None
 ) -> str:
-    from labkit.training.spinning import mind_neighbours
-    from labkit.training.trainer import train
+    try:
+        from labkit.training.spinning import mind_neighbours
+        from labkit.training.trainer import train
+    except OSError as error:  # a shared library that cannot be loaded, and not the log
+        raise ImportError(str(error)) from error
 
     ended = threading.Event()
     sampling = threading.Thread(target=_sample, args=(config, began, writer, ended), name="labkit-devices", daemon=True)

@@ -35,7 +35,7 @@ from labkit.events import (
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.training.clock import seconds_since
 from labkit.training.evaluation import Evaluation, evaluate, transitions_learnt
-from labkit.training.failures import Diverged, failure_of
+from labkit.training.failures import Diverged, doubt_on, failure_of, rate_hint
 from labkit.training.keeping import keep_predictions
 from labkit.training.listening import Listener
 from labkit.training.profiler import StepProfiler
@@ -53,7 +53,8 @@ from labkit.training.workshop import (
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went
-EXPLODED = 10.0  # times the untrained tagger's loss, over the last few steps
+EXPLODED = 10.0  # times the untrained tagger's loss, over the last few steps or on dev
+DOUBTFUL = 2.0  # times the same: a dev loss of which a run that ended well tells
 
 
 def train(config: RunConfig, folder: Path | None = None, began: float | None = None) -> Iterator[Event]:
@@ -67,7 +68,8 @@ def train(config: RunConfig, folder: Path | None = None, began: float | None = N
     try:
         yield from training.events()
     except Exception as error:  # a failure is an event, not a crash
-        yield failure_of(error, config, training.seconds(), training.step, training.phase)
+        at = training.seconds(), training.step, training.phase
+        yield failure_of(error, config, *at, window=training.longest, folder=folder)
     finally:
         training.close()
 
@@ -100,6 +102,8 @@ class _Training:
         self._recent: deque[float] = deque(maxlen=5)
         self._best: Evaluated | None = None
         self._best_step = -1
+        self._latest: Evaluated | None = None
+        self.longest: int | None = None  # word pieces of the longest window, as soon as that is known
 
     def close(self) -> None:
         if hasattr(self, "profiler"):
@@ -134,7 +138,9 @@ class _Training:
         self.shop = shop = open_workshop(config, accelerator, precision, pretrained, corpus, encoder)
         self.listener = Listener(shop, self.folder, self.seconds)
         shop.tagger.watch = self.watch = Stopwatch(shop.device, loading=self.seconds())
-        steps = shop.steps_per_epoch * config.epochs
+        self.longest = max(int(part.lengths.max(initial=0)) for part in (shop.train, shop.dev, shop.test))
+        self._steps = steps = shop.steps_per_epoch * config.epochs
+        self._untrained = math.log(max(2, len(corpus.tags)))  # nats per word of a tagger that guesses evenly
         traced = self.folder if accelerator.is_main_process else None
         self.profiler = StepProfiler(config.profile, steps, shop.device, self.watch, traced)
         yield shop.corpus_read(self.seconds())
@@ -175,7 +181,7 @@ class _Training:
             yield from self._save("last")
         yield self._time_spent()
         state = "stopped" if self.listener.stopping else "completed"
-        yield RunFinished(self.seconds(), state, self.step)
+        yield RunFinished(self.seconds(), state, self.step, *self._doubt())
 
     # --- one step
 
@@ -207,12 +213,12 @@ class _Training:
             self._check(step, loss)
 
     def _check(self, step: _Pending, loss: float) -> None:
-        untrained = math.log(max(2, len(self.shop.corpus.tags)))  # nats per word of a tagger that guesses evenly
         self._recent.append(loss)
         if not math.isfinite(loss):
             raise Diverged(step.step, loss, step.taken.rates)
-        if len(self._recent) == self._recent.maxlen and statistics.fmean(self._recent) > EXPLODED * untrained:
-            raise Diverged(step.step, loss, step.taken.rates)
+        mean, steps = statistics.fmean(self._recent), len(self._recent)
+        if (steps == self._recent.maxlen or step.step == self._steps) and mean > EXPLODED * self._untrained:
+            raise Diverged(step.step, mean, step.taken.rates, steps=steps)
 
     # --- evaluation and weights
 
@@ -224,9 +230,11 @@ class _Training:
         yield from self.listener.untold()
         if found is None:
             return
-        event = self._evaluated(found, epoch, "dev")
+        self._check_score(found.loss, "dev", math.inf)
+        self._latest = event = self._evaluated(found, epoch, "dev")
         self._track({"dev loss": found.loss, "dev f1": event.score}, self.step)
         yield event
+        self._check_score(found.loss, "dev", EXPLODED * self._untrained)
         if self.shop.tagger.crf is not None:
             yield transitions_learnt(self.shop.tagger.crf, self.shop.corpus.tags, self.seconds(), self.step)
         if self._best is None or event.merit > self._best.merit:
@@ -249,8 +257,24 @@ class _Training:
         else:
             found = self._score(self.shop.test)
         if found is not None:
+            self._check_score(found.loss, "test", math.inf)
             yield self._evaluated(found, float(self.config.epochs), "test")
             self._keep_predictions(found, "test", kept if kept is not None else self.step)
+
+    def _check_score(self, loss: float, part: str, most: float) -> None:
+        """Raises Diverged for a part's loss that is no number or above `most`."""
+        if not math.isfinite(loss) or loss > most:
+            raise Diverged(self.step, loss, self._peaks(), part)
+
+    def _doubt(self) -> tuple[str, str]:
+        """Reason and hint of a run that ends well, but with a dev loss that a guess would beat; else empty."""
+        last = self._latest
+        if last is None or last.loss is None or last.loss <= DOUBTFUL * self._untrained:
+            return "", ""
+        return doubt_on(last.loss, last.f1, self._untrained), rate_hint(self.config, self._peaks())
+
+    def _peaks(self) -> dict[str, float]:
+        return {group.name: group.peak for group in self.shop.groups}
 
     def _score(self, part: Windows) -> Evaluation | None:
         shop = self.shop
@@ -292,8 +316,9 @@ class _Training:
             if name == "last" and self._best_step == self.step and "best" in self.config.keep:
                 link_tagger(folder / "best", folder / "last")
             else:
-                settings = {**self.config.as_dict(), "max_pieces": self.shop.encoder.max_pieces}
                 shop = self.shop
+                chosen = {"max_pieces": shop.encoder.max_pieces, "precision": shop.precision}
+                settings = {**self.config.as_dict(), **chosen}
                 save_tagger(folder / name, shop.tagger, shop.encoder, shop.corpus.tags, settings)
         self.shop.accelerator.wait_for_everyone()
 
@@ -320,4 +345,5 @@ class _Training:
 
 
 def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    """A loss or a norm; None where it is no number. Rounding puts a loss that is as good as none below zero."""
+    return max(0.0, value) if math.isfinite(value) else None

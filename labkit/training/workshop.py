@@ -30,6 +30,7 @@ from labkit.model.live_embedding import keep_live
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.stack import grain_of
 from labkit.model.tagger import Tagger, new_tagger
+from labkit.presets import changed
 from labkit.training.checking import check_trackers
 from labkit.training.precision import choose_precision, notes_on_precision
 
@@ -190,8 +191,21 @@ def open_workshop(
     return Workshop(
         accelerator, corpus, encoder, encoder_sha256(pretrained.place), precision, train, dev, test, model,
         tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
-        (*corpus.notes, *notes_on(train, dev, test), *notes_on_precision(precision, accelerator.device)),
+        (
+            *corpus.notes,
+            *notes_on(train, dev, test),
+            *changed(config, train.sentences, longest_window(pretrained.model)),
+            *_notes_on_budget(train, config.token_budget),
+            *notes_on_precision(precision, accelerator.device),
+        ),
     )  # fmt: skip
+
+
+def _notes_on_budget(train: Windows, budget: int) -> list[str]:
+    beyond = int(np.count_nonzero(train.lengths > budget)) if budget else 0
+    if not beyond:
+        return []
+    return [f"{beyond:,} windows are longer than the token budget ({budget}); each is a batch of its own."]
 
 
 def _check_pieces(encoder: str, largest: int, rows: int) -> None:

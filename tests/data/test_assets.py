@@ -350,6 +350,27 @@ def test_a_folder_is_an_encoder_by_path_and_in_data_by_name(hub: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "longest"),
+    [
+        ({"model_type": "bert", "max_position_embeddings": 512}, 512),
+        ({"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}, 512),
+        ({"model_type": "roberta", "max_position_embeddings": 514}, 512),
+        ({"model_type": "funnel"}, None),
+        ({"model_type": "bert", "max_position_embeddings": "many"}, None),
+        ([], None),
+    ],
+)
+def test_how_long_a_window_may_be_is_known_of_whatever_is_here_without_a_network(
+    hub: Path, config: object, longest: int | None
+) -> None:
+    for place in (in_cache(hub, "some/one"), an_encoder(folders.data() / "encoders" / "mine")):
+        (place / "config.json").write_text(json.dumps(config))
+    assert encoders.longest_window("some/one") == encoders.longest_window("mine") == longest
+    for nowhere in ("some/other", "minilm", "../x", "a b"):
+        assert encoders.longest_window(nowhere) is None
+
+
+@pytest.mark.parametrize(
     ("files", "words"),
     [
         (("tokenizer.json",), r"no weights; expected model\.safetensors or pytorch_model\.bin"),

@@ -486,6 +486,36 @@ def test_a_sound_corpus_has_no_notes(tmp_path: Path) -> None:
     assert read_corpus(folder(tmp_path, train=BIO, dev="EU\tB-ORG\n", test="Ann\tB-PER\n")).notes == ()
 
 
+ONE, TWO, THREE = "EU\tB-ORG\n\n", "Ann\tB-PER\n\n", "so\tO\n\n"
+
+
+@pytest.mark.parametrize(
+    ("dev", "test", "notes"),
+    [
+        (ONE + TWO, ONE, ["1 of 1 test sentences also stand in dev, word for word: their scores flatter."]),
+        (ONE + TWO, THREE + TWO, ["1 of 2 test sentences also stand in dev, word for word: their scores flatter."]),
+        (
+            ONE + TWO,
+            TWO + ONE,
+            ["The dev and test parts hold the same 2 sentences, word for word: scores on test flatter."],
+        ),
+        (BIO, ONE, ["The train and dev parts hold the same 3 sentences, word for word: scores on dev flatter."]),
+        (
+            ONE,
+            BIO + ONE,
+            [
+                "3 of 4 test sentences also stand in train, word for word: their scores flatter.",
+                "1 of 4 test sentences also stand in dev, word for word: their scores flatter.",
+            ],
+        ),
+    ],
+)
+def test_sentences_that_two_parts_share_are_told_of_any_two(
+    tmp_path: Path, dev: str, test: str, notes: list[str]
+) -> None:
+    assert read_corpus(folder(tmp_path, train=BIO, dev=dev, test=test)).notes == tuple(notes)
+
+
 def test_a_corpus_without_entities_has_the_tag_o_alone(tmp_path: Path) -> None:
     corpus = with_dev(tmp_path, "a\tO\n")
     assert (corpus.types, corpus.tags, corpus.scheme) == ((), ("O",), "BIO")

@@ -342,6 +342,10 @@ def test_the_ratio_is_told_in_words(controls):
     assert ratio_words(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head = 10,000 × encoder"
     assert ratio_words(RunConfig(encoder_rate=0)) == "encoder frozen"
     assert ratio_words(RunConfig(encoder_rate=0, head_rate=0)) == "encoder and head frozen"
+    assert ratio_words(RunConfig(crf_rate=0.1)) == "head = 200 × encoder, CRF 1e-1"
+    assert ratio_words(RunConfig(crf_rate=0.0)) == "head = 200 × encoder, CRF frozen"
+    assert ratio_words(RunConfig(encoder_rate=0, head_rate=0, crf_rate=1e-2)) == "encoder and head frozen, CRF 1e-2"
+    assert ratio_words(RunConfig(crf_rate=0.1, decoder="softmax")) == "head = 200 × encoder"
 
 
 def test_advanced_is_folded_away_and_says_when_something_in_it_is_changed(folded):

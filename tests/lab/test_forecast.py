@@ -103,3 +103,11 @@ def test_the_latest_run_of_the_very_same_settings_is_known():
     assert told.repeats(config, [first, other, last], "three") is last
     assert told.repeats(RunConfig(seed=3), [first, other, last], "three") is None
     assert told.repeats(config, [], "none") is None
+
+
+def test_a_window_that_the_encoder_has_no_positions_for_is_told_before_training(corpus, tiny_encoder):
+    corpus.let_go.set()
+    found, config = Forecast(lambda: None), CONFIG.replace(corpus="mine", encoder=str(tiny_encoder))
+    assert "The longest window is 128, not 4096" in found.told(config.replace(max_pieces=4096), [], 0)
+    assert "longest window" not in found.told(config.replace(max_pieces=128), [], 0)
+    assert "longest window" not in found.told(config.replace(max_pieces=4096, encoder="some/where"), [], 0)

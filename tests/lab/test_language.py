@@ -1,5 +1,6 @@
 """The lab's language: it is chosen, nothing stays English, and a switch loses nothing."""
 
+import errno
 import html
 import re
 from importlib.metadata import PackageNotFoundError
@@ -20,7 +21,7 @@ from labkit.runs.curves import AXES
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
 from labkit.training import checking, workshop
-from labkit.training.failures import Diverged, failure_of
+from labkit.training.failures import Diverged, doubt_on, failure_of
 from tests.lab.test_plots import run_of
 from tests.lab.test_plots import words as words_of
 from tests.runs.samples import events, write_run
@@ -104,21 +105,54 @@ def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
 
 
 def test_all_that_is_said_before_training_is_chinese(chinese):
-    for config in (RunConfig(epochs=1), RunConfig(encoder_rate=0, head_rate=0), RunConfig(head_rate=1e-6, epochs=9)):
+    frozen = [RunConfig(encoder_rate=0, head_rate=0, crf_rate=rate) for rate in (None, 0.0, 0.1)]
+    for config in (RunConfig(epochs=1), *frozen, RunConfig(crf_rate=0.0), RunConfig(head_rate=1e-6, epochs=9)):
         told = words.plan(Estimate(128, 384, 62.0, "from run #7"), warnings(config, 8))
         assert english_in(told) == []
     assert english_in(words.plan(Estimate(128, 384, is_counted=False), warnings(RunConfig(encoder_rate=1e-6)))) == []
     assert english_in(words.plan(None, [])) == []
+    for config in (RunConfig(max_pieces=512), RunConfig(batch_size=8, accumulate=2)):
+        assert english_in(words.plan(Estimate(128, 384), warnings(config, 8 + config.max_pieces // 512, 32))) == []
+    assert english_in(retold("3 windows are longer than the token budget (64); each is a batch of its own.")) == []
 
 
 @pytest.mark.parametrize(
-    "error", [Diverged(3, float("nan"), {"head": 1e-1}), Diverged(3, 1e9, {"head": 1e-1}), MemoryError()]
+    "error",
+    [
+        *(Diverged(step, loss, {"head": 1e-1}) for step, loss in ((3, float("nan")), (1, float("nan")), (3, 1e9))),
+        *(Diverged(3, loss, {"head": 1e-1}, "dev") for loss in (float("nan"), 1e9)),
+        Diverged(3, 1e9, {"head": 1e-1}, steps=5),
+        MemoryError(),
+        OSError(errno.ENOSPC, "full"),
+        ImportError("No module named '甲'"),
+    ],
 )
 @pytest.mark.parametrize("budget", [0, 512])
-@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring the test part"])
+@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring the test part", "loading the encoder"])
 def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase):
-    end = failure_of(error, RunConfig(token_budget=budget), 1.0, 3, phase)
-    assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word != "head"] == []
+    kept = {"head", "make", "setup", "module", "named"}
+    for batch, window, precision in ((1, 8, "auto"), (5, 99, "float32"), (16, 99, "auto")):
+        config = RunConfig(token_budget=budget, batch_size=batch, precision=precision)
+        end = failure_of(error, config, 1.0, 3, phase, window=window)
+        assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word not in kept] == []
+
+
+def test_lack_of_memory_before_a_run_reads_anything_is_told_in_chinese(chinese):
+    for phase in ("importing packages", "reading the corpus"):
+        end = failure_of(MemoryError(), RunConfig(), 1.0, 0, phase)
+        assert english_in(retold(end.reason) + retold(end.hint)) == []
+
+
+def test_a_dev_loss_that_a_guess_would_beat_is_told_in_chinese(chinese):
+    assert english_in(retold(doubt_on(7.25, 0.123, 1.61))) == []
+    assert english_in(retold("Cancelled before it began.")) == []
+
+
+def test_a_reason_of_an_older_log_which_began_with_a_capital_letter_is_told_in_chinese(chinese):
+    for reason in ("There is no CRF for a crf_rate of 0.1; leave the rate out, or choose the decoder crf",
+                   "Device mps was asked for, but this machine has none"):  # fmt: skip
+        assert re.search("[\u4e00-\u9fff]{2}", retold(reason))
+        assert retold(reason) == retold(reason[0].lower() + reason[1:])
 
 
 def no_package(name):
@@ -164,7 +198,8 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls.crf_rate.field.value = "1e-3"
     controls.crf_rate.field.value = "同下游"
     assert controls.crf_rate.value is None
-    assert english_in(ratio_words(RunConfig())) == []
+    for rate in (None, 0.0, 0.1):
+        assert english_in(ratio_words(RunConfig(crf_rate=rate))) == []
 
 
 def test_an_open_menu_for_any_other_name_stays_open():

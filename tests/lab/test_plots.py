@@ -368,6 +368,15 @@ def test_the_plot_of_f1_tells_what_it_rests_on_and_draws_nothing_where_there_is_
     assert not any("0.000" in text or "best" in text for text in found)
 
 
+def test_a_crf_with_a_rate_of_its_own_has_its_curve_side_by_side() -> None:
+    log = [
+        msgspec.structs.replace(event, rates={**event.rates, "crf": 0.123}) if isinstance(event, StepDone) else event
+        for event in events(steps=60)
+    ]
+    curves = [line.get_ydata() for axes in compare_figure([run_of(log)]).axes for line in axes.lines]
+    assert any(len(curve) and np.allclose(curve, 0.123) for curve in map(np.asarray, curves))
+
+
 def test_names_are_never_read_as_mathematics(tmp_path: Path) -> None:
     runs = several(tmp_path, 2)
     names = {run.folder: "pays $x_{$ 中文" for run in runs}

@@ -144,6 +144,14 @@ def test_all_notes_on_words_and_their_tags_are_told(tmp_path):
     assert {note: english_left(note) for note in (*notes, *alone) if english_left(note)} == {}
 
 
+def test_that_two_parts_share_sentences_is_told(tmp_path):
+    other, more = "Eva\tB-PER\n\n", "Ida\tB-PER\n\n"
+    for place, (dev, test) in enumerate(((other, other), (other, other + more), (GOOD, more))):
+        (note,) = read_corpus(corpus(tmp_path / f"mine{place}", train_txt=GOOD, dev_txt=dev, test_txt=test)).notes
+        assert english_left(note) == []
+        assert all(name in retold(note) for name in ("验证集", "测试集" if place < 2 else "训练集"))
+
+
 def test_all_notes_on_tables_are_told(tmp_path):
     head = "id,title,text,unknownEntities\n"
     rows = ROW.format(labels="乙;丙;丁;戊") + ROW.format(labels="甲公司") + '2,"","",\n' + "3,a,b甲公司,甲公司;己\n" * 2
@@ -185,6 +193,7 @@ def test_what_is_wrong_with_an_encoder_is_told(tmp_path, files):
     [
         "its model.safetensors cannot be read (甲); is it damaged?",
         "its tokenizer cannot be read (甲); is it damaged?",
+        "its weights hold values that are not numbers, such as in embeddings.bias; is it damaged?",
         "embeddings.LayerNorm.bias has the shape (32,), and (48,) by its config.json; do both belong to one model?",
     ],
 )

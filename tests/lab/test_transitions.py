@@ -2,13 +2,14 @@
 
 import io
 
+import msgspec
 import numpy as np
 import pytest
 from matplotlib.collections import PatchCollection
 from PIL import Image
 
 from labkit.config import RunConfig
-from labkit.events import Evaluated, TransitionsLearnt, TypeScore
+from labkit.events import Evaluated, StepDone, TransitionsLearnt, TypeScore
 from labkit.lab.transitions import TransitionsPlot, grid_of, transitions_figure
 from labkit.runs.run import Run
 from tests.runs.samples import events
@@ -81,6 +82,26 @@ def test_the_map_is_centred_at_zero_and_hatches_what_is_forbidden():
 @pytest.mark.parametrize(("forbidden", "said"), [(0.5, "knows no rule"), (-1.0, "has begun to learn")])
 def test_whether_the_crf_learns_is_told_in_words(forbidden, said):
     assert said in words(transitions_figure(a_run(forbidden=forbidden)))
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ({}, "a larger head or CRF rate teaches it."),
+        ({"crf": 1e-3}, "a larger CRF rate teaches it."),
+        ({"crf": 0.0}, "its rate is 0, so it stays as it was drawn."),
+        ({"head": 0.0}, "its rate is 0, so it stays as it was drawn."),
+        ({"head": 0.0, "crf": 1e-3}, "a larger CRF rate teaches it."),
+    ],
+)
+def test_what_would_teach_the_crf_is_told_by_the_rates_it_had(rates, said):
+    run = Run(config=RunConfig())
+    for event in events(RunConfig(), 300):
+        step = isinstance(event, StepDone)
+        run.add(msgspec.structs.replace(event, rates={**event.rates, **rates}) if step else event)
+        if isinstance(event, Evaluated):
+            run.add(learnt(("LOC", "PER"), 0.5))
+    assert said in words(transitions_figure(run))
 
 
 def test_illegal_transitions_are_a_curve_over_the_evaluations():

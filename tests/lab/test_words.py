@@ -43,6 +43,19 @@ def test_a_run_that_is_taken_out_of_the_queue_does_not_wait_for_its_turn(runs_fo
     assert "waiting" not in words.status(Run(folder), "#1")
 
 
+@pytest.mark.parametrize(("state", "kind"), [("failed", "labkit-problem"), ("completed", "labkit-warning")])
+def test_a_reason_is_shown_whether_or_not_the_run_failed(runs_folder, state, kind):
+    folder = write_run(runs_folder, RunConfig(), state="starting")
+    assert words.failure(Run(folder)) == ""
+    writer = LineWriter(folder / EVENTS)
+    writer.write(RunFinished(1.0, state, 9, "The dev loss ended at 7 <per> word.", "Lower the rate."))
+    writer.close()
+    told = words.failure(Run(folder))
+    assert kind in told
+    assert "The dev loss ended at 7 &lt;per&gt; word." in told
+    assert "Lower the rate." in told
+
+
 def test_the_audit_of_groups_and_the_notes_on_the_corpus_are_there(runs_folder):
     run = Run(write_run(runs_folder, RunConfig()))
     told = words.about(run)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from labkit.config import RunConfig
@@ -149,6 +149,16 @@ def test_a_folder_without_weights_is_told_in_words(tmp_path):
 def test_a_folder_that_is_not_there_is_told_in_words(tmp_path):
     with pytest.raises(ValueError, match=r"there is no folder .*/nowhere"):
         load_tagger(tmp_path / "nowhere")
+
+
+def test_weights_that_are_not_numbers_are_told_and_tag_nothing(saved):
+    _, folder = saved
+    path = folder / "best" / "model.safetensors"
+    weights = load_file(path)
+    weights["linear.bias"][1] = float("nan")
+    save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"model\.safetensors of .*/best cannot be read .linear\.bias holds values"):
+        load_tagger(folder)
 
 
 FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "config.json", "tagger.json")

@@ -6,8 +6,18 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, BertConfig, DistilBertConfig, MPNetConfig, RobertaConfig, RoFormerConfig
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    BertConfig,
+    DistilBertConfig,
+    MPNetConfig,
+    RobertaConfig,
+    RoFormerConfig,
+)
 
+from labkit.data import encoders
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 
 SIZES = {"vocab_size": 12, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
@@ -62,9 +72,11 @@ def test_tables_of_sines_that_are_not_there_are_computed(tmp_path, config, part)
     ],
     ids=lambda value: getattr(value, "model_type", None),
 )
-def test_the_longest_window_is_as_long_as_an_encoder_has_positions(config, longest):
+def test_the_longest_window_is_as_long_as_an_encoder_has_positions(config, longest, tmp_path):
     encoder = AutoModel.from_config(config)
     assert longest_window(encoder) == longest
+    encoder.save_pretrained(tmp_path)
+    assert encoders.longest_window(str(tmp_path)) == longest, "as it is told before anything is loaded"
     assert encoder(torch.full((1, longest), 7)).last_hidden_state.shape == (1, longest, 8)
     with pytest.raises((IndexError, RuntimeError)):
         encoder(torch.full((1, longest + 1), 7))
@@ -119,10 +131,29 @@ def test_what_is_broken_of_an_encoder_is_told_with_its_folder(tiny_encoder, tmp_
     assert "\n" not in str(raised.value)
 
 
-def test_memory_that_runs_out_is_not_called_damage(tiny_encoder, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("DefaultCPUAllocator: can't allocate memory"), MemoryError(),
+     ImportError("libx.so: failed to map segment from shared object")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("part", "load"), [(AutoModel, load_encoder), (AutoConfig, load_encoder), (AutoTokenizer, load_tokenizer)]
+)
+def test_memory_that_runs_out_is_not_called_damage(tiny_encoder, monkeypatch, error, part, load):
     def full(*_, **__):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        raise error
 
-    monkeypatch.setattr(AutoModel, "from_pretrained", full)
-    with pytest.raises(RuntimeError, match="allocate"):
-        load_encoder(tiny_encoder)
+    monkeypatch.setattr(part, "from_pretrained", full)
+    with pytest.raises(type(error)) as raised:
+        load(tiny_encoder)
+    assert raised.value is error
+
+
+def test_weights_that_are_not_numbers_are_told_with_the_encoder(tiny_encoder, tmp_path):
+    place = shutil.copytree(tiny_encoder, tmp_path / "mine")
+    weights = load_file(place / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"][7, 3] = float("nan")
+    save_file(weights, place / "model.safetensors", metadata={"format": "pt"})
+    what = "its weights hold values that are not numbers, such as in embeddings.word_embeddings.weight"
+    with pytest.raises(ValueError, match=rf"^encoder folder '{place}': {what}; is it damaged\?$"):
+        load_encoder(place)

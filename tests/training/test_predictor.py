@@ -1,13 +1,20 @@
 import csv
+import dataclasses
 import itertools
+import json
+import shutil
 
 import pytest
 import torch
 
 from labkit.config import RunConfig
 from labkit.data.bdci import read_table
-from labkit.data.corpora import Sentence
+from labkit.data.corpora import Sentence, spans
+from labkit.events import EVENTS, LineWriter, TrainingPlanned
 from labkit.model.checkpoint import load_tagger
+from labkit.runs.errors import Entity
+from labkit.runs.predictions import read_predictions
+from labkit.training.precision import notes_on_precision
 from labkit.training.predictor import predict_table, predict_text
 from labkit.training.trainer import train
 
@@ -144,3 +151,81 @@ def test_a_table_of_many_rows_is_told_in_its_order(run_on_characters, tmp_path):
     rows = [(f"r{n}", "", f"we saw {10 + n % 80} at home.", "") for n in range(300)]
     found = list(predict_table(run_on_characters, read_table(table(tmp_path / "t.csv", *rows), "t.csv")))
     assert found == [(f"r{n}", f"{10 + n % 80}") for n in range(300)]
+
+
+def predicted_in(run, tagger):
+    """Whether the entities that the run kept are predicted, together and one by one, and of how many sentences."""
+    kept = list(read_predictions(run, "dev").sentences.values())
+    together = tagger.predict([each.words for each in kept])
+    alone = [tagger.predict([each.words])[0] for each in kept]
+    asked = [each.predicted for each in kept]
+    told = [[[Entity(*span) for span in spans(tags)] for tags in found] for found in (together, alone)]
+    return told[0] == asked, told[1] == asked, len(kept)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["any tags", "legal tags only"])
+def run_in_bfloat16(request, tiny_encoder, tiny_corpus, tmp_path_factory):
+    """A run that is sure of nothing yet, so that float32 tags some dev sentences otherwise."""
+    folder = tmp_path_factory.mktemp("run")
+    config = RunConfig(encoder=str(tiny_encoder), corpus=str(tiny_corpus), epochs=2, batch_size=8, encoder_rate=1e-3)
+    config = config.replace(lstm_size=16, precision="bfloat16", device="cpu", legal_only=request.param, keep="best")
+    list(train(config, folder))
+    return folder
+
+
+def test_a_run_predicts_in_the_precision_it_was_trained_and_evaluated_in(run_in_bfloat16):
+    tagger = load_tagger(run_in_bfloat16)
+    assert tagger.precision == "bfloat16"
+    together, alone, count = predicted_in(run_in_bfloat16, tagger)
+    assert count > 0
+    assert (together, alone) == (True, True)
+    slow = notes_on_precision("bfloat16", torch.device("cpu"))
+    assert predict_text(run_in_bfloat16, "anna lives in berlin .")["note"] == " ".join(slow)
+    scores = {}
+    for precision in ("float32", "bfloat16"):
+        again = dataclasses.replace(tagger, precision=precision)
+        scores[precision] = again.predict_with_confidence([["anna", "lives", "in", "berlin"]])[0].alone
+    assert (scores["float32"] != scores["bfloat16"]).any()
+    assert (tagger.predict_with_confidence([["anna", "lives", "in", "berlin"]])[0].alone == scores["bfloat16"]).all()
+
+
+def test_a_checkpoint_tells_the_precision_that_auto_became(run_folder):
+    told = json.loads((run_folder / "best" / "tagger.json").read_text())["precision"]
+    assert told in ("float32", "bfloat16")
+    assert load_tagger(run_folder).precision == told
+
+
+def older(run, copy, **changes):
+    """A copy of a run, its checkpoint as it is changed; None takes a setting away."""
+    shutil.copytree(run, copy)
+    settings = copy / "best" / "tagger.json"
+    told = {**json.loads(settings.read_text()), **changes}
+    settings.write_text(json.dumps({name: value for name, value in told.items() if value is not None}))
+    return copy
+
+
+@pytest.mark.parametrize("told", ["auto", None])
+def test_an_older_checkpoint_has_the_precision_of_its_runs_log(run_folder, tmp_path, told):
+    run = older(run_folder, tmp_path / "run", precision=told)
+    assert load_tagger(run).precision == "float32"
+    writer = LineWriter(run / EVENTS)
+    writer.write(TrainingPlanned(1.0, 9, 3, "cpu", "cpu", "bfloat16", 1, ""))
+    writer.close()
+    assert load_tagger(run).precision == "bfloat16"
+
+
+def test_what_a_precision_that_is_not_to_be_had_changes_is_measured_and_told(run_folder, tmp_path):
+    run = older(run_folder, tmp_path / "run", precision="float16")
+    assert load_tagger(run).precision == "float32"
+    sentences = len(read_predictions(run, "dev").sentences)
+    what = "this run computed in float16, which this device cannot: its tags are computed in float32 here"
+    assert predict_text(run, "anna")["note"] == f"{what}, and differ in 0 of {sentences} dev sentences."
+    path = run / "predictions.dev.jsonl"
+    first, second, *rest = path.read_text().splitlines()
+    other = {**json.loads(second), "predicted": [["LOC", 0, 1], ["LOC", 1, 2]]}
+    path.write_text("\n".join([first, json.dumps(other), *rest]))
+    told = []
+    list(predict_table(run, read_table(table(tmp_path / "t.csv", ("a", "", "anna", "")), "t.csv"), tell=told.append))
+    assert told == [f"{what}, and differ in 1 of {sentences} dev sentences."]
+    path.unlink()
+    assert predict_text(run, "anna")["note"] == f"{what} and may differ."

@@ -1,6 +1,8 @@
+import builtins
 import errno
 import json
 import os
+import sys
 import time
 from types import SimpleNamespace
 
@@ -78,6 +80,36 @@ def test_a_missing_package_is_a_failure_in_words(config, folder, monkeypatch):
     assert record(config, folder) == "failed"
     last = events_of(folder).read()[-1]
     assert last.reason == "A package is missing: No module named 'torchcrf'."
+    assert last.hint == "Run `make setup`."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ImportError("libtorch_cpu.so: failed to map segment from shared object"), MemoryError(),
+     ImportError("libtorch_cpu.so: cannot allocate memory in static TLS block")],
+)  # fmt: skip
+def test_packages_that_find_no_memory_are_a_failure_in_words(config, folder, monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr("labkit.training.trainer.train", broken)
+    assert record(config, folder) == "failed"
+    last = events_of(folder).read()[-1]
+    assert last.reason == "Out of memory while importing packages, step 0."
+
+
+def test_a_library_that_the_system_cannot_load_is_not_taken_for_the_log(config, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "labkit.training.trainer", None)
+    blocked = builtins.__import__
+
+    def broken(name, *rest):
+        if name == "labkit.training.trainer":
+            raise OSError("libcudart.so.12: cannot open shared object file: No such file or directory")
+        return blocked(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    assert record(config, folder) == "failed"
+    assert events_of(folder).read()[-1].reason.startswith("A package is missing: libcudart.so.12: cannot open")
 
 
 def fill_the_disk(monkeypatch, *kinds):
@@ -102,6 +134,7 @@ def test_a_log_that_cannot_be_written_is_told_when_there_is_room_again(config, f
     assert run.state == "failed"
     assert run.finished == heard[-1]
     assert run.finished.reason == "The run's log could not be written: No space left for PhaseEntered."
+    assert f" MiB are free in {folder}: " in run.finished.hint
 
 
 def test_a_disk_that_stays_full_hides_nothing_of_the_first_error(config, folder, monkeypatch):

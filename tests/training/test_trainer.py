@@ -1,6 +1,9 @@
+import dataclasses
 import json
 import math
+import re
 import shutil
+import statistics
 from collections import Counter
 
 import numpy as np
@@ -185,7 +188,7 @@ def test_a_run_whose_folder_was_deleted_fails_and_does_not_make_it_anew(config, 
             shutil.rmtree(folder)
     assert (event.state, event.reason) == (
         "failed",
-        f"The folder {folder} is gone; it was deleted or renamed while it was in use",
+        f"the folder {folder} is gone; it was deleted or renamed while it was in use",
     )
     assert not folder.exists()
 
@@ -226,11 +229,82 @@ def test_a_frozen_encoder_is_computed_again_only_once_its_own_rate_is_set(config
 
 def test_a_loss_that_explodes_ends_the_run_as_failed_with_step_rates_and_a_hint(config, monkeypatch):
     scale_the_loss(monkeypatch, 1e4, from_step=6)
-    last = list(train(config))[-1]
+    events = list(train(config))
+    last = events[-1]
     assert last.state == "failed"
-    assert "The loss exploded to " in last.reason
-    assert "at step 6 (rates: encoder " in last.reason
-    assert "Lower the head rate" in last.hint
+    mean = statistics.fmean(losses(events)[-5:])
+    assert f"The loss exploded to {mean:.3g} per word, the mean of the last 5 steps, at step 6 (rates: " in last.reason
+    assert "Lower the encoder rate" in last.hint  # 1e-3 is the more unusual of the two
+
+
+def test_a_run_of_fewer_steps_than_are_judged_together_is_judged_at_its_end(config, monkeypatch):
+    scale_the_loss(monkeypatch, 1e4, from_step=2)
+    events = list(train(config.replace(epochs=1, batch_size=16)))
+    mean = statistics.fmean(losses(events))
+    assert len(losses(events)) == 3
+    assert events[-1].state == "failed"
+    assert f"exploded to {mean:.3g} per word, the mean of the last 3 steps, at step 3" in events[-1].reason
+
+
+def scored(monkeypatch, **losses):
+    """Each part's loss is told as it stands here, whatever comes out."""
+    score = trainer._Training._score
+
+    def changed(self, part):
+        name = next(name for name in ("train", "dev", "test") if getattr(self.shop, name) is part)
+        return dataclasses.replace(score(self, part), **({"loss": losses[name]} if name in losses else {}))
+
+    monkeypatch.setattr(trainer._Training, "_score", changed)
+
+
+def test_a_dev_loss_that_explodes_fails_the_run_after_its_evaluation_is_told(config, monkeypatch, tmp_path):
+    scored(monkeypatch, dev=1639894.0)
+    events = list(train(config, tmp_path))
+    assert [event.loss for event in only(Evaluated, events)] == [1639894.0]
+    assert (events[-1].state, events[-1].step) == ("failed", 5)
+    assert events[-1].reason.startswith(
+        "The dev loss exploded to 1.64e+06 per word at step 5 (peak rates: encoder 1e-3"
+    )
+    assert "Lower the encoder rate" in events[-1].hint
+    assert not (tmp_path / "best").exists()
+
+
+@pytest.mark.parametrize("part", ["dev", "test"])
+def test_a_score_that_is_no_number_is_told_as_such(config, monkeypatch, part):
+    asked = []
+
+    def scores(self, batch):
+        found = forward(self, batch)
+        asked.append(self.training)
+        evaluations = [each for each in asked if not each]
+        return found * float("nan") if len(evaluations) > (part == "test") else found
+
+    forward = workshop.Tagger.scores
+    monkeypatch.setattr(workshop.Tagger, "scores", scores)
+    events = list(train(config.replace(epochs=1)))
+    assert [event.part for event in only(Evaluated, events)] == (["dev"] if part == "test" else [])
+    assert events[-1].state == "failed"
+    assert events[-1].reason.startswith(f"The {part} loss is not a number at step 5 (peak rates: ")
+
+
+def test_a_dev_loss_that_a_guess_would_beat_is_told_of_a_run_that_ends_well(config, monkeypatch):
+    scored(monkeypatch, dev=7.25)
+    end = list(train(config.replace(epochs=1)))[-1]
+    assert end.state == "completed"
+    assert re.match(r"The dev loss ended at 7\.25 per word \(F1 0\.\d{3}\), where .* evenly has 1\.61\.", end.reason)
+    assert end.hint.startswith("Lower the encoder rate")
+
+
+def test_a_dev_loss_that_is_usual_is_no_reason_to_tell_of(config):
+    end = list(train(config.replace(epochs=1)))[-1]
+    assert (end.state, end.reason, end.hint) == ("completed", "", "")
+
+
+def test_no_loss_is_told_below_zero(config, monkeypatch):
+    scale_the_loss(monkeypatch, -1e-9, from_step=1)
+    scored(monkeypatch, dev=-1e-7, test=-1e-7)
+    events = list(train(config.replace(epochs=1)))
+    assert {event.loss for event in only(StepDone, events) + only(Evaluated, events)} == {0.0}
 
 
 def test_a_loss_that_is_no_number_is_told_with_its_step(config, monkeypatch):
@@ -239,7 +313,7 @@ def test_a_loss_that_is_no_number_is_told_with_its_step(config, monkeypatch):
     assert events[-1].state == "failed"
     assert events[-1].step == 4
     assert events[-1].reason.startswith("The loss is not a number at step 4 (rates: encoder ")
-    assert "Lower the head rate" in events[-1].hint
+    assert "Lower the encoder rate" in events[-1].hint
     assert [event.loss for event in only(StepDone, events)][3] is None
 
 
@@ -259,7 +333,7 @@ def test_running_out_of_memory_names_the_batch_size_and_what_to_try(config, monk
     last = list(train(config))[-1]
     assert last.state == "failed"
     assert last.reason == "Out of memory at batch size 8, step 0."
-    assert "Try batch size 4" in last.hint
+    assert re.search(r"Try batch size 4 .*, a shorter longest window \(max_pieces (\d+) instead of 128\)", last.hint)
     assert "Traceback" in last.details
 
 
@@ -327,6 +401,16 @@ def test_running_out_of_memory_in_an_evaluation_does_not_blame_the_batch_size(co
     assert last.reason == "Out of memory while evaluating, step 5."
     assert "shorter longest window" in last.hint
     assert "Try batch size" not in last.hint
+
+
+def test_settings_that_are_changed_are_notes_of_the_run(config):
+    (read,) = only(CorpusRead, train(config.replace(epochs=1, max_pieces=4096, batch_size=64)))
+    assert "The longest window is 128, not 4096: the encoder reads no more." in read.notes
+    assert "The batch (64) is larger than the training part (40 sentences)." in read.notes
+    (read,) = only(CorpusRead, train(config.replace(epochs=1, token_budget=8)))
+    assert any(re.fullmatch(r"\d+ windows are longer than the token budget \(8\).*", note) for note in read.notes)
+    (read,) = only(CorpusRead, train(config.replace(epochs=1)))
+    assert not re.search("longest window|larger than|token budget", " ".join(read.notes))
 
 
 def test_evaluating_every_few_steps_adds_dev_points_inside_the_epochs(config):

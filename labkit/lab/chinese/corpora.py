@@ -55,8 +55,11 @@ CORPORA: dict[str, str] = {
     "{count} of {all} sentences of {file} split off for dev, drawn by seed {seed}.": (
         "从 {file} 的 {all} 句中按种子 {seed} 抽出 {count} 句作为验证集。"
     ),
-    "{count} of {all} {part} sentences also stand in train, word for word: their scores flatter.": (
-        "{part}的 {all} 句中有 {count} 句与训练集逐词相同：分数会偏高。"
+    "{count} of {all} {part} sentences also stand in {other}, word for word: their scores flatter.": (
+        "{part}的 {all} 句中有 {count} 句与{other}逐词相同：分数会偏高。"
+    ),
+    "The {first} and {second} parts hold the same {count} sentences, word for word: scores on {again} flatter.": (
+        "{first}与{second}是相同的 {count} 句，逐词相同：{again}上的分数会偏高。"
     ),
     "The {part} part holds no entity: every tag is O.": "{part}里没有实体：标签全是 O。",
     "train": "训练集",
@@ -179,6 +182,9 @@ CORPORA: dict[str, str] = {
     "the encoder as safetensors": (
         "编码器文件夹 {name}：其中的 pytorch_model.bin 含有张量以外的内容，或已损坏，不予加载；请改用 safetensors 格式"
     ),
+    "encoder folder {name}: its weights hold values that are not numbers, such as in {weight}; is it damaged?": (
+        "编码器文件夹 {name}：权重里有不是数字的值，如 {weight}；是不是损坏了？"
+    ),
     "encoder folder {name}: its {file} cannot be read ({reason}); is it damaged?": (
         "编码器文件夹 {name}：其中的 {file} 无法读取（{reason}）；是不是损坏了？"
     ),
@@ -223,5 +229,6 @@ CORPORA: dict[str, str] = {
     "there is no folder {folder}": "没有文件夹 {folder}",
     "{file} of {run} cannot be read ({reason})": "{run} 的 {file} 无法读取（{reason}）",
     "it is missing": "文件缺失",
+    "{weight} holds values that are not numbers": "{weight} 里有不是数字的值",
     "{file}: cannot be read: {reason}": "{file}：无法读取：{reason}",
 }

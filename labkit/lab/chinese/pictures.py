@@ -60,6 +60,8 @@ PICTURES: dict[str, str] = {
     "of what is forbidden: {forbidden}": "不允许的转移平均分：{forbidden}",
     "The CRF knows no rule of the scheme yet:": "CRF 还没有学到标签规则：",
     "a larger head or CRF rate teaches it.": "调大下游学习率或 CRF 学习率即可学到。",
+    "a larger CRF rate teaches it.": "调大 CRF 学习率即可学到。",
+    "its rate is 0, so it stays as it was drawn.": "它的学习率是 0，一直是初始值。",
     "The CRF has begun to learn the scheme.": "CRF 已开始学到标签规则。",
     # comparisons
     "min": "分",
@@ -71,7 +73,7 @@ PICTURES: dict[str, str] = {
     "Loss per word (lower is better): each step faint, smoothed over about {span} steps bold, on dev dotted": (
         "每词损失（越低越好）：浅色为每步，粗线为平滑（约 {span} 步），点线为验证集"
     ),
-    "Learning rates: encoder solid, head dashed": "学习率：实线为编码器，虚线为下游",
+    "Learning rates: encoder solid, head dashed, CRF dotted": "学习率：实线为编码器，虚线为下游，点线为 CRF",
     "and {count} more": "另有 {count} 个",
     "no runs chosen": "没有选择实验",
     "{count} more runs have no room side by side; overlaid shows all": "还有 {count} 个并排放不下；“叠加”可显示全部",

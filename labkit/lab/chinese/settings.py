@@ -173,6 +173,8 @@ SETTINGS: dict[str, str] = {
     "head rate over encoder rate; 5 to 1000 are usual with a fresh head": (
         "下游学习率与编码器学习率之比；下游随机初始化时一般为 5 到 1000"
     ),
+    "{told}, CRF {rate}": "{told}，CRF 为 {rate}",
+    "{told}, CRF frozen": "{told}，CRF 已冻结",
     "encoder frozen": "编码器已冻结",
     "head frozen": "下游已冻结",
     "encoder and head frozen": "编码器和下游均已冻结",

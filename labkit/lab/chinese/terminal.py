@@ -25,6 +25,9 @@ TERMINAL: dict[str, str] = {
     # runs and devices
     "running, {share}": "运行中，{share}",
     "no runs in {folder} yet": "{folder} 中还没有实验",
+    "waiting, while nothing trains: {runs}; labkit runs --start lets the queue go on": (
+        "{runs} 在排队，但没有实验在训练；运行 labkit runs --start 让队列继续"
+    ),
     "{problem} ({command} --help shows what there is)": "{problem}（用法见 {command} --help）",
     "{count} cores": "{count} 个核",
     "driver {version}": "驱动 {version}",
@@ -186,6 +189,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "": "列出全部实验，最新的在最后。",
         "--runs": _RUNS,
         "--json": "给其他程序：一个对象列表。",
+        "--start": "没有实验在训练时，先启动排队中的实验：崩溃之后可能没有谁会启动它们。",
     },
     "compare": {
         "": "显示几个实验的不同之处和得分。\n\nRUN 是实验的编号、名称或文件夹。",
