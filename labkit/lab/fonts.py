@@ -1,5 +1,6 @@
 """The fonts of every picture, and what can be written with them."""
 
+import logging
 import re
 from functools import lru_cache
 
@@ -29,6 +30,9 @@ HAN = re.compile(
     "[\u2e80-\u2fdf\u3000-\u303f\u31c0-\u31e3\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]+"
 )
+
+# WenQuanYi has no bold face, and its regular one is as good: nothing to tell everybody on stderr.
+logging.getLogger("matplotlib.font_manager").addFilter(lambda record: "font weight" not in record.msg)
 
 
 @lru_cache
