@@ -106,7 +106,7 @@ def _normalise(parts: Mapping[str, Part], repair: bool) -> tuple[Scheme, dict[st
     if problems:
         part, line, problem = _first_problem(parts.values(), problems)
         if not repair:
-            remedy = "correct it, or read with tags repaired (repair_tags) to mend and count such places"
+            remedy = "correct it, or turn on “Repair tags” (--repair-tags), which mends and counts such places"
             raise part.error(line, f"illegal tag sequence: {problem}; {remedy}")
         number = sum(counts[pair] for pair in problems)
         notes.append(f"{number:,} illegal tag sequences mended, the first at {part.shown}:{line}: {problem}.")

@@ -106,11 +106,15 @@ def find_corpus(path_or_name: str | Path) -> Source:
 
 
 def _locate(wanted: str) -> tuple[Path, str]:
-    """Where to look, and how messages call it. A name of the menu comes before one in the current folder."""
-    in_data = folders.data() / wanted
-    if wanted in CORPORA or (wanted in corpus_menu() and Path(wanted).name == wanted):
+    """Where to look, and how messages call it. A name of the menu comes before one in the current folder.
+
+    A folder of `data/` that is not in the menu comes after it: its files are not read, and a message says why.
+    """
+    in_data, here = folders.data() / wanted, Path(wanted or "(empty)").expanduser()
+    is_name = Path(wanted).name == wanted and wanted != ""
+    if wanted in CORPORA or (is_name and (wanted in corpus_menu() or (in_data.is_dir() and not here.exists()))):
         return in_data, f"{folders.data().name}/{wanted}"
-    return Path(wanted or "(empty)").expanduser(), wanted
+    return here, wanted
 
 
 def _files_of(folder: Path, shown: str) -> tuple[dict[str, tuple[Path, str]], tuple[str, ...]]:

@@ -33,9 +33,15 @@ class _Setting(click.Option):
 def config_of(pair: str, preset: str, given: dict[str, Any]) -> RunConfig:
     """A pair's settings by a preset, with those given on the command line put over them.
 
-    Raises ValueError, naming the field, for a value outside its range.
+    Raises ValueError, naming the option, for a value outside its range.
     """
-    return start(pair, preset, {name: value for name, value in given.items() if value is not None})
+    try:
+        return start(pair, preset, {name: value for name, value in given.items() if value is not None})
+    except ValueError as error:
+        name, _, problem = str(error).partition(" ")
+        if name not in given:
+            raise
+        raise ValueError(f"--{name.replace('_', '-')} {problem}") from None
 
 
 def _flags(name: str, kind: type) -> str:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 
+from labkit import folders
 from labkit.data import assets
 from labkit.data.corpora import Corpus, Sentence, Span, corpus_menu, find_corpus, read_corpus, spans
 
@@ -335,6 +336,18 @@ def test_two_files_for_one_part_are_an_error_that_names_both(tmp_path: Path) -> 
         read_corpus(tmp_path)
 
 
+def test_a_name_of_a_folder_in_data_that_cannot_be_read_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "data", lambda: tmp_path / "data")
+    (tmp_path / "data" / "mine").mkdir(parents=True)
+    (tmp_path / "data" / "mine" / "all.jsonl").write_text("{}")
+    with pytest.raises(ValueError, match=r"^data/mine: no train file"):
+        read_corpus("mine")
+    with pytest.raises(ValueError, match=r"is no file, no folder"):
+        read_corpus("thine")
+
+
 def test_a_folder_without_a_train_file_says_what_it_should_be_called(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no train file.*\.conll"):
         read_corpus(folder(tmp_path, training=BIO))
@@ -636,5 +649,5 @@ def test_the_chinese_corpus_has_the_known_counts(msra: Corpus) -> None:
 def test_the_chinese_corpus_just_works_and_says_what_was_mended(msra: Corpus, tmp_path: Path) -> None:
     assert any(note.startswith("17 illegal tag sequences mended") for note in msra.notes)
     folder(tmp_path / "msra", train="人\tM-PER\n名\tE-PER\n\n人\tB-PER\n名\tE-PER\n")
-    with pytest.raises(ValueError, match="repair_tags"):  # a user's own file is not mended unasked, whatever its name
+    with pytest.raises(ValueError, match="repair-tags"):  # a user's own file is not mended unasked, whatever its name
         read_corpus(tmp_path / "msra")

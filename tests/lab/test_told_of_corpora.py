@@ -30,14 +30,13 @@ KEPT = {
     "bmes",
     "bilou",
     "ner",
-    "tags",
     "dev",
     "docstart",
 }
 KEPT |= {"title", "text", "unknownentities", "config", "json", "model", "type", "save", "pretrained", "iconv", "old"}
 KEPT |= {"new", "utf", "gbk", "org", "misc", "csv", "safetensors", "pytorch", "bin", "vocab", "endpoint", "msra"}
 KEPT |= {"corpus", "anna", "went", "entity", "tokenizer", "wnut16", "mine", "some", "index", "tiny"}
-KEPT |= {"test", "iob1", "gb18030", "latin", "who", "loc", "per"}
+KEPT |= {"test", "iob1", "gb18030", "latin", "who", "loc", "per", "repair", "tags"}
 
 
 @pytest.fixture(autouse=True)

@@ -136,8 +136,8 @@ CORPORA: dict[str, str] = {
     ),
     "no column {column}; without it there is nothing to learn from": "没有 {column} 列；没有它就无从学习",
     # its tags
-    "illegal tag sequence: {problem}; correct it, or read with tags repaired (repair_tags) to mend and count such "
-    "places": "标签序列不合法：{problem}；请改正，或勾选“修复标签”，修正并计数",
+    "illegal tag sequence: {problem}; correct it, or turn on “Repair tags” (--repair-tags), which mends and counts "
+    "such places": "标签序列不合法：{problem}；请改正，或勾选“修复标签”（--repair-tags），修正并计数",
     "{tag} does not belong to {scheme}, which the rest of the corpus is written in": (
         "{tag} 不属于 {scheme}，而语料的其余部分是这种方案"
     ),
