@@ -16,8 +16,8 @@ def classes(*names: str) -> dict[str, tuple[str, ...]]:
     return {"_dom_classes": names}
 
 
-def button(icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:
-    layout = {"width": "auto", "min_width": "110px"}
+def button(icon: str, name: str, pressed: Any, style: str = "", width: str = "auto") -> widgets.Button:
+    layout = {"width": width, "min_width": "110px"}
     made = widgets.Button(icon=icon, button_style=style, layout=layout, **classes(name))
     made.on_click(lambda _: pressed())
     answer_at_once(made)
@@ -63,7 +63,7 @@ def set_text(widget: widgets.HTML, text: str) -> None:
 
 
 def set_on(button: widgets.Button, name: str, value: Any) -> None:
-    """`name` is what is set on the button: its `description`, or whether it is `disabled`."""
+    """`name` is what is set on the button: its `description` or `tooltip`, or whether it is `disabled`."""
     if getattr(button, name) != value:
         setattr(button, name, value)
         answer_at_once(button)

@@ -10,6 +10,7 @@ PAGE: dict[str, str] = {
     "Train": "训练",
     "Train next": "排队训练",
     "Stop": "停止",
+    "Stop {run}": "停止 {run}",
     "Empty the queue": "清空队列",
     "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back.": (
         "训练不依赖本页面：刷新页面或重启内核后，重新运行这个单元格即可恢复全部实验。"
