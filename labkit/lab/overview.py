@@ -229,6 +229,10 @@ class Overview:
         set_shown(self.picture, shown)
         set_shown(self.times, shown and bool(self.times.value))
 
+    def close(self) -> None:
+        """Lets its figure go, as RunPictures does."""
+        self._plot = None
+
     def _act(self, kind: str, id: str, text: str) -> None:
         self._told("")  # what went wrong before
         try:

@@ -75,5 +75,12 @@ def set_shown(widget: widgets.Widget, shown: bool) -> None:
         widget.layout.display = wanted
 
 
-def all_widgets(widget: widgets.Widget) -> list[widgets.Widget]:
-    return [inner for child in getattr(widget, "children", ()) for inner in all_widgets(child)] + [widget]
+def close_all(widget: widgets.Widget) -> None:
+    """Takes a widget and all that it holds off the page and out of ipywidgets' registry, so that it can be freed.
+
+    Layouts and styles are widgets, too: what observes one of them would be held for as long as the kernel lives.
+    """
+    for inner in (*getattr(widget, "children", ()), getattr(widget, "layout", None), getattr(widget, "style", None)):
+        if isinstance(inner, widgets.Widget):
+            close_all(inner)
+    widget.close()

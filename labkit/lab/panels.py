@@ -134,12 +134,16 @@ class TuningLab:
             return figure_of(run if isinstance(run, Run) else self.store.get(run))
 
     def close(self) -> None:
-        """Ends the lab's thread and takes its widgets off the page; runs go on."""
+        """Ends the lab's thread and takes its widgets off the page, and frees them; runs go on.
+
+        A notebook that has shown the lab still holds what is left of it, in its list of outputs.
+        """
         self._refresher.stop()
         if _OPEN.get(self.store.folder) is self:
             del _OPEN[self.store.folder]
-        for widget in page.all_widgets(self.view):
-            widget.close()
+        page.close_all(self.view)
+        for part in (self.controls, self.overview, self._pictures):
+            part.close()
 
     def __repr__(self) -> str:
         return "TuningLab()"

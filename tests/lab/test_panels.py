@@ -1,13 +1,17 @@
+import gc
 import shutil
 import threading
+import weakref
 from pathlib import Path
 
 import ipywidgets
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from labkit.config import RunConfig
 from labkit.events import StopAsked, controls_of
 from labkit.lab import forecast, language, panels, pictures
+from labkit.lab.canvas import Picture
 from labkit.lab.panels import TuningLab
 from labkit.training import launch
 from tests.runs.samples import write_run
@@ -494,6 +498,42 @@ def test_closing_ends_the_thread_and_leaves_runs_alone(lab, config):
     lab.close()
     assert not lab._refresher._thread.is_alive()
     assert run.wait(60).state == "completed"
+
+
+def test_a_lab_that_is_closed_or_whose_cell_is_run_again_is_freed(config, runs_folder):
+    def parts(lab):
+        until(lambda: lab.picture_widget.value != pictures.BLANK)
+        lab.controls.advanced.selected_index = 0  # with all its widgets
+        kept = (lab, lab.controls, lab.overview, lab.overview.table, lab.mistakes, lab.tryit, lab.view)
+        return [weakref.ref(part) for part in kept]
+
+    write_run(runs_folder, steps=6)
+    open_before = len(_instances)
+    lab = TuningLab(config=config)
+    replaced = parts(lab)
+    lab = TuningLab(config=config)
+    closed = parts(lab)
+    lab.close()
+    del lab
+    gc.collect()
+    assert [part() for part in replaced + closed if part() is not None] == []
+    assert len(_instances) == open_before
+
+
+def test_a_closed_lab_that_a_notebook_still_holds_has_let_its_figures_go(config, runs_folder):
+    def figures():
+        gc.collect()
+        return sum(type(each) is Picture for each in gc.get_objects())
+
+    for _ in range(2):
+        write_run(runs_folder, steps=6)
+    before = figures()
+    lab = TuningLab(config=config)
+    lab.overview.select(lab.store.runs())
+    until(lambda: lab.overview.picture.value and lab.picture_widget.value != pictures.BLANK)
+    assert figures() > before
+    lab.close()
+    assert figures() == before
 
 
 def test_what_the_crf_has_learnt_is_shown_as_soon_as_a_run_was_evaluated(lab):
