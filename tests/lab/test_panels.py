@@ -284,6 +284,14 @@ def test_a_corpus_that_cannot_be_read_is_told_before_training(lab, tmp_path):
     assert "&lt;b&gt;bad" in lab._plan.value
 
 
+def test_what_was_mended_in_a_corpus_is_told_before_training(still, tmp_path):
+    corpus = tmp_path / "mine.txt"
+    corpus.write_text("one O\ntwo I-X\n\none B-X\n\n" * 40)
+    still.controls.repair_tags.value = True
+    still.controls.corpus.value = str(corpus)
+    until(lambda: "40 illegal tag sequences mended" in still._notes.value)
+
+
 def test_a_corpus_that_was_mended_is_read_again_by_itself(lab, tmp_path):
     corpus = tmp_path / "mine.txt"
     corpus.write_text("one O\ntwo\n")
