@@ -5,9 +5,10 @@ import threading
 import time
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
+from IPython.display import display
 
 from labkit import garbage
 from labkit.config import RunConfig
@@ -22,6 +23,7 @@ from labkit.lab.overview import Overview
 from labkit.lab.pictures import RunPictures
 from labkit.lab.refresher import Refresher
 from labkit.lab.shown import Shown
+from labkit.lab.static_view import StaticView
 from labkit.lab.subshells import answer_at_once
 from labkit.lab.tryit import TryIt
 from labkit.presets import defaults
@@ -70,6 +72,7 @@ class TuningLab:
         self.store = RunStore(Path(runs) if runs is not None else None)
         self._lock = threading.RLock()
         self._forecast, self._shown = Forecast(lambda: self._refresher.poke()), Shown()
+        self._static = StaticView()
         self._listed: Hashable = None
         self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None
@@ -148,11 +151,15 @@ class TuningLab:
     def __repr__(self) -> str:
         return "TuningLab()"
 
-    def _repr_mimebundle_(self, **_: Any) -> Any:
+    def _ipython_display_(self) -> None:
+        """Shows the lab, and beside it what stands for it in a saved notebook, see static_view.py."""
         answer_at_once(self.train_button, self.stop_button, self.empty_button)
         bundle = self.view._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
-        return {**data, "text/plain": repr(self)}
+        data.pop("text/plain", None)  # the names of all widgets inside
+        display(data, raw=True)  # type: ignore[no-untyped-call]
+        with self._lock:
+            self._static.show(self.store.runs(), self._titles)
 
     # --- the page
 
@@ -294,6 +301,7 @@ class TuningLab:
         listed = (self._spoken, *((run.folder, run.label, run.state, run.created) for run in runs))
         if listed != self._listed:
             self._listed, self._titles = listed, names(runs, tr)
+            self._static.update(runs, self._titles)
             self.mistakes.refresh(runs, self._titles)
             self.tryit.refresh(runs, self._titles)
 

@@ -490,9 +490,20 @@ def test_settings_that_cannot_be_read_are_not_taken_over(lab, config, runs_folde
     assert lab.controls.config() == config
 
 
-def test_its_text_stays_the_same_so_that_notebooks_can_be_compared(lab):
-    assert repr(lab) == "TuningLab()"
-    assert lab._repr_mimebundle_()["text/plain"] == "TuningLab()"
+def test_a_notebook_gets_the_widgets_and_a_text_to_stand_for_them_later(lab, runs_folder, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.core.display_functions.display", lambda data, **how: shown.append((data, how)))
+    monkeypatch.setattr(panels, "display", lambda data, **how: shown.append((data, how)))
+    lab._ipython_display_()
+    (widgets, _), (text, first) = shown
+    assert list(widgets) == ["application/vnd.jupyter.widget-view+json"]
+    assert "Run this cell to see it" in text["text/plain"]
+    write_run(runs_folder, steps=40)
+    until(lambda: len(shown) == 3)
+    later, how = shown[2]
+    assert "<td>completed 已完成</td>" in later["text/html"]
+    assert how["display_id"] == first["display_id"]
+    assert how["update"]
 
 
 def test_the_theme_of_the_page_is_that_of_the_pictures(lab):
