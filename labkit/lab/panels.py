@@ -158,8 +158,7 @@ class TuningLab:
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         data.pop("text/plain", None)  # the names of all widgets inside
         display(data, raw=True)  # type: ignore[no-untyped-call]
-        with self._lock:
-            self._static.show(self.store.runs(), self._titles)
+        self._static.show(self.store.runs(), self._titles)
 
     # --- the page
 
