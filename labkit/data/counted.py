@@ -1,4 +1,4 @@
-"""How many sentences a corpus has: read once, and then taken from a note for as long as its files hold the same."""
+"""How many sentences a corpus has, and what is told of it: read once, then kept while its files hold the same."""
 
 import hashlib
 import json
@@ -10,11 +10,12 @@ from labkit.data.own_code import own_code
 
 
 class Sentences(NamedTuple):
-    """How many there are in each part."""
+    """How many there are in each part, and the notes of reading them, as of Corpus."""
 
     train: int
     dev: int
     test: int
+    notes: tuple[str, ...] = ()
 
 
 def count_sentences(corpus: str, dev_share: float, repair: bool) -> Sentences:
@@ -26,20 +27,23 @@ def count_sentences(corpus: str, dev_share: float, repair: bool) -> Sentences:
     if (told := _sentences(noted(_name(source, source.sha256(), *asked)))) is not None:
         return told
     read = read_corpus(source, dev_share=dev_share, repair=repair)
-    counted = Sentences(len(read.train), len(read.dev), len(read.test))
+    counted = Sentences(len(read.train), len(read.dev), len(read.test), read.notes)
     note(_name(source, read.sha256, *asked), list(counted))  # of what was read: it may just have been edited
     return counted
 
 
 def _name(source: Source, sha256: str, dev_share: float, repair: bool) -> str:
     """Of the note; the ways to read that depend on a file's name or on a pin are part of it."""
-    files = {role: path.suffix for role, (path, _) in source.files.items()}
-    parts = [files, source.repair, sha256, dev_share, repair, own_code()]
+    files = {role: (path.suffix, shown) for role, (path, shown) in source.files.items()}  # notes tell how it is shown
+    parts = [files, source.notes, source.repair, sha256, dev_share, repair, own_code()]
     return f"counted/{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}"
 
 
 def _sentences(told: object) -> Sentences | None:
     """What a note says, if it can be meant."""
-    if isinstance(told, list) and len(told) == 3 and all(type(number) is int and number >= 0 for number in told):
-        return Sentences(*told)
-    return None
+    if not (isinstance(told, list) and len(told) == 4 and isinstance(told[3], list)):
+        return None
+    *numbers, notes = told
+    are_counts = all(type(number) is int and number >= 0 for number in numbers)
+    are_notes = all(isinstance(note, str) for note in notes)
+    return Sentences(numbers[0], numbers[1], numbers[2], tuple(notes)) if are_counts and are_notes else None

@@ -49,6 +49,11 @@ class Control:
         return self._made
 
     @property
+    def is_made(self) -> bool:
+        """Whether there are widgets yet."""
+        return self._made is not None
+
+    @property
     def input(self) -> widgets.Widget:
         self.widget  # noqa: B018
         return self._input

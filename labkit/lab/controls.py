@@ -16,7 +16,7 @@ from labkit.knobs import show_rate
 from labkit.lab.control import Control
 from labkit.lab.inputs import MenuControl, NumberControl, control_class
 from labkit.lab.language import tr
-from labkit.lab.page import classes, line
+from labkit.lab.page import classes, close_all, line
 from labkit.lab.starting import CUSTOM, Starting, pair_in, preset_in
 from labkit.lab.widths import cells
 from labkit.pairs import PAIRS, rates_for, usual_rates
@@ -32,8 +32,9 @@ class Frame(anywidget.AnyWidget):
     `helps` are shown where the mouse rests on what has the CSS class `labkit-help-<key>`.
     """
 
-    _esm = Path(__file__).with_name("controls.js")
-    _css = Path(__file__).with_name("controls.css")
+    # As texts, as anywidget would keep every frame for the file of a path.
+    _esm = Path(__file__).with_name("controls.js").read_text(encoding="utf-8")
+    _css = Path(__file__).with_name("controls.css").read_text(encoding="utf-8")
 
     helps = traitlets.Dict().tag(sync=True)
 
@@ -126,6 +127,12 @@ class Controls:
         """The name of the pair whose encoder and corpus these are, or `custom`."""
         with self._lock:
             return pair_in(self._values())
+
+    def close(self) -> None:
+        """Closes the widgets of all controls, those that were never on a page among them."""
+        for control in self._fields.values():
+            if control.is_made:
+                close_all(control.widget)
 
     def on_change(self, callback: Callable[[RunConfig], None]) -> None:
         """Call back with the new settings, once for each settled change: a preset or `load` counts as one."""

@@ -41,17 +41,21 @@ class Forecast:
             runs: those to judge by.
             listed: differs where these runs, or the language, are not those of the last time.
         """
-        counted = self._count((config.corpus, config.dev_share, config.repair_tags, _stamp(config.corpus)))
+        counted = self._count(_key(config))
         if not isinstance(counted, Sentences):
             return words.plan(None, [], counted or "")
         asked = (listed, config, counted)
         if asked != self._judged:
             train = min(counted.train, config.train_limit or counted.train)
             self._judged = asked
-            self._told = words.plan(
-                estimate(runs, config, *counted), warnings(config, train, longest_window(config.encoder))
-            )
+            told = warnings(config, train, longest_window(config.encoder))
+            self._told = words.plan(estimate(runs, config, *counted[:3]), told)
         return self._told
+
+    def notes(self, config: RunConfig) -> str:
+        """What reading the corpus mended, left out or warned about, as HTML; a line that is never missing."""
+        counted = self._counts.get(_key(config))
+        return words.notes(counted.notes) if isinstance(counted, Sentences) else words.muted("&nbsp;")
 
     def repeats(self, config: RunConfig, runs: Sequence[Run], listed: Hashable) -> Run | None:
         """The latest run of the very same settings, seed included. Arguments as of `told`."""
@@ -84,6 +88,10 @@ class Forecast:
         self._counts[key] = found
         if took > PATIENCE_S:
             self._hear()
+
+
+def _key(config: RunConfig) -> _Key:
+    return config.corpus, config.dev_share, config.repair_tags, _stamp(config.corpus)
 
 
 def _stamp(corpus: str) -> Hashable:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets as widgets
 
@@ -13,15 +13,17 @@ from labkit.lab.language import tr
 from labkit.lab.page import set_shown
 from labkit.lab.rows import Rows, table_words
 from labkit.lab.table import RunsTable
-from labkit.runs.compare import names
+from labkit.runs.choices import Choices, write_choices
+from labkit.runs.compare import names, usual_axis
+from labkit.runs.curves import AXES, Axis
 from labkit.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
     from labkit.lab.comparison import ComparePlot
     from labkit.lab.plots import Picture
 
-AXES = ("step", "epoch", "tokens", "seconds")
 LAYOUTS = ("side by side", "overlaid")
+AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
 TABLE_INTERVAL_S = 1.0  # a live run changes its row with every step
 HINT = "Tick two or more runs to see them beside each other."
 
@@ -51,6 +53,12 @@ class Overview:
         self._runs: Sequence[Run] = ()
         self._plot: ComparePlot | None = None  # made with the first picture
         self._rows = Rows()
+        self._kept: Choices | None = None  # on disk; nothing is kept before somebody's were taken over
+        self._chosen_axis: Axis | Literal[""] = ""  # by a user; empty where the axis goes by the runs
+        self._usual_axis = AXES[0]
+        self._saying = False
+        self._by_train: list[str] = []  # ids that Train ticked, as long as nobody else has changed the ticks:
+        self._left: list[str] = []  # ids that were ticked then
         self.table = RunsTable()
         self.table.on_action(self._act)
         self.table.observe(lambda _: changed(), names=["selected", "theme"])
@@ -60,6 +68,9 @@ class Overview:
         for widget, name in ((self.axis, "axis"), (self.form, "form")):
             widget.add_class(f"labkit-compare-{name}")
             widget.observe(lambda _: changed(), names="value")
+        self.axis.observe(lambda change: self._axis_changed(change.new), names="value")
+        self.form.observe(lambda _: self._keep(), names="value")
+        self.table.observe(lambda _: self._keep(), names=["selected", "sort"])
         self.hint = widgets.HTML()
         self.tools = widgets.HBox([self.axis, self.form], layout={"display": "none", "flex_flow": "row wrap"})
         self.picture = widgets.Image(format="png", layout={"width": "100%", "max_width": "1200px", "display": "none"})
@@ -72,17 +83,55 @@ class Overview:
         """Says what it says in the language of the lab; what is ticked and chosen stays. The table's rows follow."""
         self.table.words = table_words()
         self.axis.description = tr("along")
+        self._saying = True
         for menu, known in ((self.axis, AXES), (self.form, LAYOUTS)):
             chosen = menu.value
             with menu.hold_sync():  # or the page would jump to the first one and back
                 menu.options, menu.value = _offered(known), chosen
+        self._saying = False
         self.hint.value = words.muted(tr(HINT))
         self._listed = None
 
-    def take_over(self, other: "Overview") -> None:
-        """Ticks and chooses what is ticked and chosen in another one of the same folder."""
-        self.axis.value, self.form.value = other.axis.value, other.form.value
-        self.table.selected = other.table.selected
+    def choices(self) -> Choices:
+        """What a user has set, as it is now."""
+        sort: dict[str, Any] = self.table.sort
+        ticked = list(self.table.selected)
+        there = {*ticked, *(row["id"] for row in self.table.rows)}
+        is_untouched = [id for id in self._left if id in there] == ticked  # but for runs that were deleted
+        return Choices(
+            sort_key=sort.get("key", ""),
+            ascending=sort.get("ascending", True),
+            axis=self._chosen_axis,
+            layout=self.form.value,
+            ticked=ticked,
+            by_train=[id for id in self._by_train if id in ticked] if is_untouched else [],
+        )
+
+    def choose(self, choices: Choices) -> None:
+        """Sets all of it, and from now on keeps what is changed beside the runs."""
+        self.table.sort = {"key": choices.sort_key, "ascending": choices.ascending}
+        self.form.value = choices.layout
+        if choices.axis:
+            self.choose_axis(choices.axis)
+        self.table.selected = list(choices.ticked)
+        self._by_train, self._left = list(choices.by_train), list(choices.ticked)
+        self._kept = self.choices()
+
+    def choose_axis(self, axis: str) -> None:
+        """Lays runs along it until another one is chosen. Raises TraitError for one that is not in AXES."""
+        self.axis.value = axis
+        self._chosen_axis = self.axis.value
+        self._keep()
+
+    def _axis_changed(self, axis: Axis) -> None:
+        if not self._saying and (self._chosen_axis or axis != self._usual_axis):
+            self._chosen_axis = axis
+            self._keep()
+
+    def _keep(self) -> None:
+        if self._kept is not None and not self._saying and (choices := self.choices()) != self._kept:
+            self._kept = choices
+            write_choices(self.store.folder, choices)
 
     @property
     def theme(self) -> str:
@@ -101,9 +150,28 @@ class Overview:
     def select(self, runs: Sequence[Run]) -> None:
         """Ticks these runs, and no others."""
         ids = [run.folder.name for run in runs]
+        self._list(ids)
+        self.table.selected = ids
+
+    def put_beside(self, run: Run) -> None:
+        """Ticks a run that Train has begun. Of AUTO_TICKED, older ones make room that Train had ticked as well.
+
+        What anybody else has ticked stays; so does all that is ticked, once somebody else has changed the ticks.
+        """
+        new = run.folder.name
+        self._list([new])
+        ticked = list(self.table.selected)
+        own = self.choices().by_train
+        room = max(AUTO_TICKED - 1 - (len(ticked) - len(own)), 0)
+        leaving = own[: max(len(own) - room, 0)]
+        self._by_train = [*(id for id in own if id not in leaving), new]
+        self._left = [*(id for id in ticked if id not in leaving), new]
+        self.table.selected = list(self._left)
+
+    def _list(self, ids: Sequence[str]) -> None:
+        """Has rows for these runs, which may be new."""
         if not {row["id"] for row in self.table.rows}.issuperset(ids):
             self.refresh(self.store.runs(), hurry=True)
-        self.table.selected = ids
 
     def refresh(self, runs: Sequence[Run], hurry: bool = False) -> None:
         """Brings the table up to date, at most once a second while only a live run moves on."""
@@ -126,7 +194,14 @@ class Overview:
         from labkit.lab.comparison import compare_figure
         from labkit.lab.fonts import plot_tr
 
+        self._go_along(chosen)
         return compare_figure(chosen, x=self.axis.value, layout=self.form.value, names=names(chosen, plot_tr))
+
+    def _go_along(self, chosen: Sequence[Run]) -> None:
+        """Lays these runs along what suits them, where nobody chose an axis."""
+        if not self._chosen_axis:
+            self._usual_axis = usual_axis(chosen)
+            self.axis.value = self._usual_axis
 
     def draw(self) -> None:
         """Draws the comparison of the ticked runs, if it changed."""
@@ -138,6 +213,7 @@ class Overview:
             from labkit.lab.fonts import plot_tr, spoken
 
             called = names(chosen, tr)
+            self._go_along(chosen)
             if self._plot is None:
                 from labkit.lab.comparison import ComparePlot
 
@@ -152,6 +228,10 @@ class Overview:
                 self.times.value = times
         set_shown(self.picture, shown)
         set_shown(self.times, shown and bool(self.times.value))
+
+    def close(self) -> None:
+        """Lets its figure go, as RunPictures does."""
+        self._plot = None
 
     def _act(self, kind: str, id: str, text: str) -> None:
         self._told("")  # what went wrong before

@@ -16,8 +16,8 @@ def classes(*names: str) -> dict[str, tuple[str, ...]]:
     return {"_dom_classes": names}
 
 
-def button(icon: str, name: str, pressed: Any, style: str = "") -> widgets.Button:
-    layout = {"width": "auto", "min_width": "110px"}
+def button(icon: str, name: str, pressed: Any, style: str = "", width: str = "auto") -> widgets.Button:
+    layout = {"width": width, "min_width": "110px"}
     made = widgets.Button(icon=icon, button_style=style, layout=layout, **classes(name))
     made.on_click(lambda _: pressed())
     answer_at_once(made)
@@ -63,7 +63,7 @@ def set_text(widget: widgets.HTML, text: str) -> None:
 
 
 def set_on(button: widgets.Button, name: str, value: Any) -> None:
-    """`name` is what is set on the button: its `description`, or whether it is `disabled`."""
+    """`name` is what is set on the button: its `description` or `tooltip`, or whether it is `disabled`."""
     if getattr(button, name) != value:
         setattr(button, name, value)
         answer_at_once(button)
@@ -75,5 +75,12 @@ def set_shown(widget: widgets.Widget, shown: bool) -> None:
         widget.layout.display = wanted
 
 
-def all_widgets(widget: widgets.Widget) -> list[widgets.Widget]:
-    return [inner for child in getattr(widget, "children", ()) for inner in all_widgets(child)] + [widget]
+def close_all(widget: widgets.Widget) -> None:
+    """Takes a widget and all that it holds off the page and out of ipywidgets' registry, so that it can be freed.
+
+    Layouts and styles are widgets, too: what observes one of them would be held for as long as the kernel lives.
+    """
+    for inner in (*getattr(widget, "children", ()), getattr(widget, "layout", None), getattr(widget, "style", None)):
+        if isinstance(inner, widgets.Widget):
+            close_all(inner)
+    widget.close()

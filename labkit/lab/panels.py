@@ -5,9 +5,10 @@ import threading
 import time
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
+from IPython.display import display
 
 from labkit import garbage
 from labkit.config import RunConfig
@@ -22,9 +23,11 @@ from labkit.lab.overview import Overview
 from labkit.lab.pictures import RunPictures
 from labkit.lab.refresher import Refresher
 from labkit.lab.shown import Shown
+from labkit.lab.static_view import StaticView
 from labkit.lab.subshells import answer_at_once
 from labkit.lab.tryit import TryIt
 from labkit.presets import defaults
+from labkit.runs.choices import read_choices
 from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
 from labkit.training import launch
@@ -40,7 +43,8 @@ SHARED_CORES = 1 / 75  # of a core for looking and drawing, while a run computes
 ALONE = 1 / 8
 SETTLED_S = 0.3  # without a change, settings have come to rest
 SETTLED_AT_LAST_S = 2.0
-AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
+SAME_PRESS_S = 1.0  # a second click so soon is the second half of a double one, or comes from another view
+STOP_WIDTH = "128px"  # has room for a number of four digits, so that nothing moves when it changes
 CARDS = ("SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT")
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back."
 
@@ -69,17 +73,21 @@ class TuningLab:
         self.store = RunStore(Path(runs) if runs is not None else None)
         self._lock = threading.RLock()
         self._forecast, self._shown = Forecast(lambda: self._refresher.poke()), Shown()
+        self._static = StaticView()
         self._listed: Hashable = None
         self._titles: dict[Path, str] = {}
         self._nudging: threading.Thread | None = None
         self._changed_at = -math.inf
+        self._pressing = threading.Lock()  # held from a press of Train until its run has a row
+        self._pressed: tuple[RunConfig, float] | None = None  # what was trained by the last press, and until when
+        self._stopped_at = -math.inf
         with garbage.put_off():
             before = _OPEN.get(self.store.folder)
             self._make(config or (before.controls.config() if before else defaults()))
             self._refresher = Refresher(self._refresh)
             _OPEN[self.store.folder] = self
+            self.overview.choose(before.overview.choices() if before else read_choices(self.store.folder))
             if before:
-                self.overview.take_over(before.overview)
                 before.close()
             self._look()  # its pictures follow: importing matplotlib takes longer than listing a thousand runs
         self._refresher.start()
@@ -92,12 +100,16 @@ class TuningLab:
         check(config)
         folder = launch.submit(config, self.store.folder)
         run = self.store.get(folder)
-        self._tick(run)
+        with self._lock:  # or a look that began before would untick what it does not know yet
+            self.overview.put_beside(run)
         self._refresher.poke()
         return run
 
     def stop(self) -> None:
-        """Ends the run in progress after its current step; its model stays usable. The next in the queue begins."""
+        """Ends every run in progress after its current step, those of a terminal included; their models stay usable.
+
+        The next in the queue begins. The Stop button ends only the run that it names.
+        """
         for run in self.store.live():
             launch.stop(run.folder)
         self._refresher.poke()
@@ -107,12 +119,13 @@ class TuningLab:
 
         Args:
             runs: runs, their numbers, or their names.
-            x: step, epoch, tokens or seconds; as chosen in the lab where not given.
+            x: step, epoch, tokens or seconds; as chosen in the lab where not given, else what suits these runs.
             layout: `side by side` or `overlaid`; likewise.
         """
         chosen = self.store.get_all(runs)
         with self._lock, garbage.put_off():
-            self.overview.axis.value = x or self.overview.axis.value
+            if x:
+                self.overview.choose_axis(x)
             self.overview.form.value = layout or self.overview.form.value
             self.overview.select(chosen)
             picture = self.overview.figure(chosen)
@@ -127,21 +140,28 @@ class TuningLab:
             return figure_of(run if isinstance(run, Run) else self.store.get(run))
 
     def close(self) -> None:
-        """Ends the lab's thread and takes its widgets off the page; runs go on."""
+        """Ends the lab's thread and takes its widgets off the page, and frees them; runs go on.
+
+        A notebook that has shown the lab still holds what is left of it, in its list of outputs.
+        """
         self._refresher.stop()
         if _OPEN.get(self.store.folder) is self:
             del _OPEN[self.store.folder]
-        for widget in page.all_widgets(self.view):
-            widget.close()
+        page.close_all(self.view)
+        for part in (self.controls, self.overview, self._pictures):
+            part.close()
 
     def __repr__(self) -> str:
         return "TuningLab()"
 
-    def _repr_mimebundle_(self, **_: Any) -> Any:
+    def _ipython_display_(self) -> None:
+        """Shows the lab, and beside it what stands for it in a saved notebook, see static_view.py."""
         answer_at_once(self.train_button, self.stop_button, self.empty_button)
         bundle = self.view._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
-        return {**data, "text/plain": repr(self)}
+        data.pop("text/plain", None)  # the names of all widgets inside
+        display(data, raw=True)  # type: ignore[no-untyped-call]
+        self._static.show(self.store.runs(), self._titles)
 
     # --- the page
 
@@ -149,11 +169,12 @@ class TuningLab:
         self.controls = Controls(config, corpora=corpus_menu(), encoders=encoder_menu())
         self.controls.on_change(self._settings_changed)
         self.train_button = page.button("play", "labkit-train", self._train_pressed, "primary")
-        self.stop_button = page.button("stop", "labkit-stop", lambda: self.stop())
+        self.stop_button = page.button("stop", "labkit-stop", self._stop_pressed, width=STOP_WIDTH)
         self.empty_button = page.button("times", "labkit-empty", self._empty_pressed)
         self.language_switch = page.language_switch(self._language_chosen)
         self._same = page.line("labkit-same")
-        self._plan, self._status = page.line("labkit-plan"), page.line("labkit-status")
+        self._plan, self._notes = page.line("labkit-plan"), page.line("labkit-notes")
+        self._status = page.line("labkit-status")
         self._told, self._queue = page.line("labkit-told"), page.line("labkit-queue")
         self._failure, self._about = page.line("labkit-failure"), page.line("labkit-about")
         self._time, self._operators = page.line("labkit-spent"), page.line("labkit-operators")
@@ -173,7 +194,7 @@ class TuningLab:
         self._footer = widgets.HTML()
         self._speak()
         head = page.row("labkit-head", self._titles_of_cards["SETTINGS"], self._same, self.language_switch)
-        go = page.row("labkit-go", buttons, self._plan)
+        go = page.row("labkit-go", buttons, page.column("labkit-beside", self._plan, self._notes))
         settings = page.card(head, self.controls.main, go, self._told, self.controls.advanced)
         run = page.card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
         pictures = [self._font_hint, self.picture_widget, self._time, self._operators, self.transitions_widget]
@@ -190,11 +211,11 @@ class TuningLab:
     def _speak(self) -> None:
         """Says what stays on the page in the language of the lab; the rest is said anew with every look."""
         self._spoken = self.language_switch.value = language.current()
-        self.stop_button.description, self.empty_button.description = tr("Stop"), tr("Empty the queue")
+        self.empty_button.description = tr("Empty the queue")
         for title, widget in self._titles_of_cards.items():
             widget.value = f'<div class="labkit-title">{tr(title)}</div>'
         self._footer.value = words.muted(tr(FOOTER))
-        answer_at_once(self.stop_button, self.empty_button)
+        answer_at_once(self.empty_button)
 
     def _speak_again(self) -> None:
         """Says all of it anew, as somebody chose another language, in this lab or in another one."""
@@ -202,19 +223,17 @@ class TuningLab:
         for part in (self.controls, self.overview, self.mistakes, self.tryit):
             part.speak()
 
-    def _tick(self, run: Run) -> None:
-        """Puts a new run beside those that are ticked; of more than AUTO_TICKED the oldest one makes room for it."""
-        with self._lock:  # or a look that began before would untick what it does not know yet
-            ticked = self.overview.selected(self.store.runs())
-            self.overview.select([*ticked, run][-max(AUTO_TICKED, len(ticked)) :])
-
     def _train_pressed(self) -> None:
-        """Aside, as waiting here would keep the very messages waiting that are waited for."""
-        self.train_button.disabled = True  # a double click is one run
-        threading.Thread(target=self._train_settled, name="labkit-train").start()
+        """One run, however often Train is pressed before that has a row: a double click, or a click in each view.
+
+        Aside, as waiting here would keep the very messages waiting that are waited for.
+        """
+        if self._pressing.acquire(blocking=False):
+            page.set_on(self.train_button, "disabled", True)
+            threading.Thread(target=self._train_settled, name="labkit-train").start()
 
     def _train_settled(self) -> None:
-        """Trains once the settings have come to rest.
+        """Trains once the settings have come to rest; the same ones not twice within SAME_PRESS_S.
 
         A page sends a slider's next value only when the one before was answered, but a click at once: it overtakes
         the last steps of a slider that was moved just before.
@@ -222,13 +241,25 @@ class TuningLab:
         deadline = time.monotonic() + SETTLED_AT_LAST_S
         while time.monotonic() < min(self._changed_at + SETTLED_S, deadline):
             time.sleep(0.02)
+        config = self.controls.config()
         try:
-            self._tell("")
-            self.start()
+            if self._pressed is None or config != self._pressed[0] or time.monotonic() > self._pressed[1]:
+                self._tell("")
+                self.start(config)
+                self._pressed = config, time.monotonic() + SAME_PRESS_S
         except (ValueError, OSError) as problem:
             self._tell(str(problem))
         finally:
             page.set_on(self.train_button, "disabled", False)
+            self._pressing.release()
+
+    def _stop_pressed(self) -> None:
+        """Ends the run that the button names; its second click would else end the next one of the queue."""
+        run, now = self._shown.to_stop, time.monotonic()
+        if run is not None and now > self._stopped_at + SAME_PRESS_S:
+            self._stopped_at = now
+            launch.stop(run.folder)
+            self._refresher.poke()
 
     def _settings_changed(self, _: RunConfig) -> None:
         self._changed_at = time.monotonic()
@@ -272,6 +303,7 @@ class TuningLab:
         listed = (self._spoken, *((run.folder, run.label, run.state, run.created) for run in runs))
         if listed != self._listed:
             self._listed, self._titles = listed, names(runs, tr)
+            self._static.update(runs, self._titles)
             self.mistakes.refresh(runs, self._titles)
             self.tryit.refresh(runs, self._titles)
 
@@ -292,6 +324,7 @@ class TuningLab:
         config = self.controls.config()
         page.set_text(self._same, words.same(self._forecast.repeats(config, runs, self._listed)))
         page.set_text(self._plan, self._forecast.told(config, runs, self._listed))
+        page.set_text(self._notes, self._forecast.notes(config))
         page.set_text(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
         page.set_text(self._failure, words.failure(run))
         page.set_text(self._about, words.about(run))
@@ -300,7 +333,10 @@ class TuningLab:
         page.set_text(self._queue, words.queue(queued, titles))
         page.set_shown(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
         page.set_on(self.train_button, "description", tr("Train next") if live or queued else tr("Train"))
-        page.set_on(self.stop_button, "disabled", not live)
+        stopping = self._shown.to_stop
+        page.set_on(self.stop_button, "description", tr("Stop {run}", run=stopping.title) if stopping else tr("Stop"))
+        page.set_on(self.stop_button, "tooltip", stopping and titles.get(stopping.folder, stopping.title))
+        page.set_on(self.stop_button, "disabled", stopping is None)
 
     def _draw(self) -> None:
         self._pictures.draw(self._shown.run, self.overview.theme)

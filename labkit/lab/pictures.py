@@ -44,6 +44,10 @@ class RunPictures:
             if png is not None:
                 image.value = png
 
+    def close(self) -> None:
+        """Lets its figures go: they are most of what a closed lab would still hold."""
+        self._plots = []
+
     def _made(self) -> "list[tuple[widgets.Image, LivePlot | TransitionsPlot]]":
         if not self._plots:
             from labkit.lab.plots import LivePlot

@@ -1,4 +1,4 @@
-"""Which run the page shows."""
+"""Which run the page shows, and which one its Stop button ends."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,17 @@ from labkit.runs.run import Run
 
 
 class Shown:
-    """`run` is what was ticked or began last; until then the live run, else the newest that has begun."""
+    """`run` follows the run in progress, until another one is ticked; `to_stop` is it, or else a live one.
+
+    A run that begins elsewhere, as from a terminal, does not take the place of one that trains.
+    """
 
     def __init__(self) -> None:
         self.run: Run | None = None
+        self.to_stop: Run | None = None
         self._ticked: set[str] = set()
-        self._began: set[str] = set()
+        self._live: set[str] = set()
+        self._is_held = False  # it had ended when somebody ticked it, so it was not ticked to be followed
 
     def follow(self, runs: Sequence[Run], live: Sequence[Run], ticked: Sequence[str]) -> None:
         """
@@ -21,16 +26,23 @@ class Shown:
             ticked: the names of folders, in the order in which they were ticked.
         """
         by_id = {run.folder.name: run for run in runs}
-        news = [id for id in ticked if id not in self._ticked and id in by_id]
-        news = [id for id in news if by_id[id].state != "queued" or not live]  # its turn will come
-        news += [run.folder.name for run in live if run.folder.name not in self._began]
-        self._ticked = set(ticked)
-        self._began |= {run.folder.name for run in live}
-        kept = by_id.get(self.run.folder.name) if self.run else None
-        self.run = by_id[news[-1]] if news else kept or _first(runs, live)
+        lives = [run.folder.name for run in live]
+        looked_at = [id for id in ticked if id not in self._ticked and id in by_id]
+        looked_at = [id for id in looked_at if by_id[id].state != "queued" or not live]  # its turn will come
+        begun = [id for id in lives if id not in self._live]
+        begun = [id for id in begun if id in ticked or self._live.isdisjoint(lives)]
+        self._ticked, self._live = set(ticked), set(lives)
+        shown = by_id.get(self.run.folder.name) if self.run else None
+        if news := looked_at + begun:
+            shown = by_id[news[-1]]
+            self._is_held = news[-1] not in lives and shown.state != "queued"
+        elif live and shown not in live and not (shown and self._is_held):
+            shown = live[-1]
+        self.run = shown or _first(runs)
+        self.to_stop = self.run if self.run in live else next(iter(live), None)
 
 
-def _first(runs: Sequence[Run], live: Sequence[Run]) -> Run | None:
+def _first(runs: Sequence[Run]) -> Run | None:
     begun = [run for run in runs if run.state != "queued"]
-    newest = live or begun or runs
+    newest = begun or runs
     return newest[-1] if newest else None

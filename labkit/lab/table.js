@@ -14,6 +14,7 @@ const LIVE = ["starting", "running"];
 const FEW = 150;
 const AROUND = 600; // px above and below the visible part
 const [PLAIN, NOTED] = [31, 45]; // px that a row takes, see table.css
+const DOUBLE_CLICK_MS = 500;
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const MOMENT = new Intl.DateTimeFormat([], { dateStyle: "short", timeStyle: "short" });
@@ -334,7 +335,10 @@ class RunsView {
     this.root.closest(".labkit-lab")?.querySelector(".labkit-head")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
+  // The second click of a double one falls on whatever has come to stand where the first one fell: it must not delete
+  // what was only asked about, nor take over the settings of what was deleted.
   askDelete(held, id) {
+    const asked = performance.now();
     const [yes, no] = ["yes", "no"].map((word) => element("button", `labkit-${word}`, this.say(word), { type: "button" }));
     const back = () => {
       this.offerActions(held, id);
@@ -342,7 +346,9 @@ class RunsView {
       held.actions.querySelector(".labkit-do-delete").focus({ preventScroll: true });
     };
     yes.addEventListener("click", () => {
-      back();
+      if (performance.now() - asked < DOUBLE_CLICK_MS) return;
+      yes.disabled = no.disabled = true;
+      setTimeout(() => held.tr.isConnected && back(), DOUBLE_CLICK_MS); // where it was refused
       this.model.send({ kind: "delete", id, text: "" });
     });
     no.addEventListener("click", back);

@@ -62,9 +62,19 @@ def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") 
         basis = html.escape(retold(estimate.basis or ""))
         time = tr("about <b>{time}</b>, judging {basis}", time=roughly(estimate.seconds), basis=basis)
     else:
-        time = tr("time unknown until a first run")
+        time = tr("time unknown until a first run on this machine")
     told = "".join(f'<div class="labkit-warning">{html.escape(retold(each))}</div>' for each in warnings)
     return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{told}"
+
+
+def notes(told: Sequence[str]) -> str:
+    """The notes on a corpus, in one line however many they are; unfolded, all of them."""
+    if not told:
+        return muted(tr("no notes on the corpus"))
+    each = [html.escape(retold(note)) for note in told]
+    title = tr("1 note on the corpus:") if len(told) == 1 else tr("{count} notes on the corpus:", count=len(told))
+    listed = "".join(f"<li>{note}</li>" for note in each)
+    return f"<details><summary>{title} {each[0]}</summary><ul>{listed}</ul></details>"
 
 
 def same(run: Run | None) -> str:

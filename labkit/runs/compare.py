@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from labkit.config import RunConfig, knobs
 from labkit.knobs import show_rate
+from labkit.runs.curves import Axis
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
 
 __all__ = ["Column", "Estimate", "Table", "TableMaker", "best_in", "differences", "differences_table", "estimate"]
-__all__ += ["markdown", "names", "rank", "shown", "split_names", "table", "top_scores"]
+__all__ += ["markdown", "names", "rank", "shown", "split_names", "table", "top_scores", "usual_axis"]
 
 Value = str | int | float | bool | None
 Say = Callable[..., str]  # says a text, its {places} filled, in the language of whoever asks
@@ -147,6 +148,11 @@ def rank(runs: Iterable[Run]) -> list[Run]:
         return run.best_f1 is not None, newest[run.dev_split], run.dev_split or "", merit
 
     return sorted(runs, key=place, reverse=True)
+
+
+def usual_axis(runs: Iterable[Run]) -> Axis:
+    """`epoch` where runs differ in the steps of one, as step 100 is then another place in each; else `step`."""
+    return "epoch" if len({run.plan.steps_per_epoch for run in runs if run.plan}) > 1 else "step"
 
 
 def table(runs: Sequence[Run], say: Say = plainly) -> Table:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from labkit.config import RunConfig
 from labkit.runs.run import Run
 
-FEWEST_STEPS = 3  # a run that broke off sooner tells nothing about time
+FEWEST_STEPS = 3  # fewer tell nothing about the time of another run
 ROOMY = RunConfig().max_pieces  # a window in which few sentences, if any, are cut
 TYPICAL_PIECES = 30  # word pieces a sentence, where no earlier run on the corpus tells
 # Else a step is another piece of work.
@@ -118,10 +118,14 @@ def _is_like(run: Run, config: RunConfig, processes: int, host: str) -> bool:
         and run.plan.processes == processes
         and all(getattr(run.config, name) == getattr(config, name) for name in _SAME)
         and run.config.has_frozen_encoder == config.has_frozen_encoder
-        and summary.step >= FEWEST_STEPS
-        and summary.all_steps_s > 0
+        and ((summary.step >= FEWEST_STEPS and summary.all_steps_s > 0) or _is_equal(run, config))
         and summary.epoch * run.corpus.train_sentences > 0
     )
+
+
+def _is_equal(run: Run, config: RunConfig) -> bool:
+    """Whether a whole run had the same settings: it tells the time however short it was, or profiled all along."""
+    return run.state == "completed" and run.config is not None and run.config.replace(seed=config.seed) == config
 
 
 def _distance(run: Run, config: RunConfig, sentences: int) -> float:
@@ -141,7 +145,8 @@ def _scaled(
     assert run.plan
     assert run.corpus
     summary = run.summary()
-    per_sentence = summary.all_steps_s / (summary.epoch * run.corpus.train_sentences)
+    steps_s = summary.all_steps_s or summary.training_s + summary.profiling_s
+    per_sentence = steps_s / (summary.epoch * run.corpus.train_sentences)
     per_evaluation = summary.evaluation_s / max(summary.evaluations, 1)
     if dev_sentences is not None and run.corpus.dev_sentences:
         per_evaluation *= dev_sentences / run.corpus.dev_sentences

@@ -115,10 +115,12 @@ def test_the_live_picture_changes_while_a_run_trains_and_nothing_on_the_page_mov
 
 def test_stop_ends_the_run_and_the_status_says_so(lab: LabPage) -> None:
     lab.show(**LONG)
-    lab.train()
+    lab.page.locator("button.labkit-train").dblclick()
     lab.until_steps(1)
+    until(lambda: "Stop #1" in lab.page.locator("button.labkit-stop").inner_text(), what="the button names its run")
     lab.stop()
     lab.until_status("#1", "stopped")
+    assert [run.title for run in lab.store.runs()] == ["#1"], "a double click on Train is one run"
     assert lab.run(1).state == "stopped"
     until(lab.page.locator("button.labkit-stop").is_disabled, what="nothing left to stop")
 
@@ -165,6 +167,12 @@ def test_a_retrained_run_is_compared_with_the_one_before(lab: LabPage, one_run: 
         header.get_by_role("button").click()
         until(lambda order=order: header.get_attribute("aria-sort") == order, what=order)
         assert lab.rows() == rows
+    lab.notebook.restart_kernel()
+    lab.show()
+    until(lambda: lab.rows() == ["run-0001", "run-0002"], what="the order outlives the kernel")
+    assert header.get_attribute("aria-sort") == "descending"
+    assert lab.page.locator(".labkit-compare-axis select option:checked").inner_text() == "seconds"
+    assert lab.page.locator(".labkit-runs tr.labkit-selected").count() == 2
 
 
 def test_a_live_run_is_found_again_after_a_reload_and_after_a_restart_of_the_kernel(lab: LabPage) -> None:
@@ -259,6 +267,24 @@ def test_the_settings_of_a_run_are_a_click_away_and_come_into_view(lab: LabPage,
     until(lambda: told.evaluate(seen), what="the settings in view")
 
 
+def test_a_double_click_on_delete_only_asks(lab: LabPage, runs_folder: Path) -> None:
+    for _ in range(2):
+        write_run(runs_folder, steps=2)
+    lab.show()
+    row = lab.row(lab.run(1))
+    row.hover()
+    row.get_by_role("button", name="delete").dblclick()
+    lab.page.wait_for_timeout(600)
+    assert len(lab.store.runs()) == 2
+    row.hover()
+    if not row.locator(".labkit-yes").count():  # the second click fell on "no"
+        row.get_by_role("button", name="delete").click()
+    lab.page.wait_for_timeout(600)  # after which a click is meant
+    row.locator(".labkit-yes").dblclick()
+    until(lambda: lab.rows() == ["run-0002"], what="the row is gone")
+    assert [run.title for run in lab.store.runs()] == ["#2"]
+
+
 def test_of_many_runs_few_are_on_the_page_and_all_are_reached_by_scrolling(lab: LabPage, runs_folder: Path) -> None:
     for _ in range(200):
         write_run(runs_folder, steps=2)
@@ -307,6 +333,18 @@ def test_a_run_that_fails_says_why_in_a_line_with_the_details_folded(lab: LabPag
     assert not details.is_visible()
     problem.locator("summary").click()
     assert "Traceback" in details.inner_text()
+
+
+def test_a_notebook_whose_kernel_is_gone_shows_text_and_the_newest_runs(lab: LabPage, one_run: Path) -> None:
+    lab.show()
+    static, broken = lab.page.locator(".labkit-static"), lab.page.get_by_text("model not found")
+    until(lambda: static.count() and not static.first.is_visible(), what="nothing of it beside the live lab")
+    lab.notebook.save()
+    lab.notebook.restart_kernel()
+    lab.notebook.reload()
+    until(lambda: static.first.is_visible(), 90, "the text in the lab's place")
+    assert "#1" in static.locator("table").inner_text()
+    assert not any(each.is_visible() for each in broken.all())
 
 
 def test_the_language_is_switched_with_a_click_and_a_run_that_trains_goes_on(lab: LabPage) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.data.counted import Sentences
-from labkit.lab import forecast
+from labkit.lab import forecast, language
 from labkit.lab.forecast import Forecast
 from labkit.runs.run import Run
 from tests.waiting import until
@@ -111,3 +111,30 @@ def test_a_window_that_the_encoder_has_no_positions_for_is_told_before_training(
     assert "The longest window is 128, not 4096" in found.told(config.replace(max_pieces=4096), [], 0)
     assert "longest window" not in found.told(config.replace(max_pieces=128), [], 0)
     assert "longest window" not in found.told(config.replace(max_pieces=4096, encoder="some/where"), [], 0)
+
+
+def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpus, monkeypatch):
+    monkeypatch.setattr(forecast, "PATIENCE_S", 0.05)
+    notes = ("<b>train.txt</b>: read as GB18030, as it is not UTF-8.", "The test part holds no entity: every tag is O.")
+    corpus.answers = {
+        "mine": Sentences(100, 20, 0, notes),
+        "one": Sentences(9, 9, 9, notes[1:]),
+        "clean": Sentences(9, 9, 9),
+    }
+    found = Forecast(lambda: None)
+
+    def noted(name):
+        until(lambda: "steps" in told(found, name))
+        return found.notes(CONFIG.replace(corpus=name))
+
+    assert "counting" in told(found)
+    assert "note" not in found.notes(CONFIG.replace(corpus="mine"))
+    corpus.let_go.set()
+    assert noted("mine").count("&lt;b&gt;train.txt") == 2  # in the heading, and unfolded
+    assert "2 notes on the corpus:" in noted("mine")
+    assert "1 note on the corpus: The test part" in noted("one")
+    assert "no notes on the corpus" in noted("clean")
+    monkeypatch.setattr(language, "_chosen", "zh")
+    chinese = found.notes(CONFIG.replace(corpus="mine"))
+    assert "语料说明 2 条：" in chinese
+    assert "测试集里没有实体" in chinese

@@ -1,10 +1,17 @@
+import gc
 import shutil
+import threading
+import weakref
+from pathlib import Path
 
 import ipywidgets
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from labkit.config import RunConfig
+from labkit.events import StopAsked, controls_of
 from labkit.lab import forecast, language, panels, pictures
+from labkit.lab.canvas import Picture
 from labkit.lab.panels import TuningLab
 from labkit.training import launch
 from tests.runs.samples import write_run
@@ -33,6 +40,27 @@ def lab(config, runs_folder):
     for run in lab.store.runs():
         run.wait(60)
     lab.close()
+
+
+@pytest.fixture
+def still(config, runs_folder):
+    """A lab in which nothing trains."""
+    lab = TuningLab(config=config)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def asked(monkeypatch, runs_folder):
+    """Settings of the runs that were asked for, none of which trains: it has ended at once."""
+    found = []
+
+    def submit(config, _runs):
+        found.append(config)
+        return write_run(runs_folder, config, steps=2)
+
+    monkeypatch.setattr(launch, "submit", submit)
+    return found
 
 
 def test_train_shows_a_live_run_that_ends_and_can_be_tried(lab):
@@ -106,15 +134,131 @@ def test_a_queue_that_cannot_go_on_is_told(lab, runs_folder, monkeypatch):
     shutil.rmtree(folder)
 
 
-def test_each_new_run_is_put_beside_the_last_ones_but_not_beside_all_that_ever_were(lab, config):
+def ticked(lab):
+    """Numbers of the runs that are ticked."""
+    return [int(id.removeprefix("run-")) for id in lab.overview.table.selected]
+
+
+def test_each_new_run_is_put_beside_the_last_ones_but_not_beside_all_that_ever_were(still, asked):
     for _ in range(6):
-        lab.start(config)
-    assert lab.overview.table.selected == ["run-0003", "run-0004", "run-0005", "run-0006"]
-    lab.overview.table.selected = [f"run-000{number}" for number in range(1, 7)]  # by hand, as many as one likes
-    lab.start(config)
-    assert lab.overview.table.selected == [f"run-000{number}" for number in range(2, 8)]
-    lab._empty_pressed()
-    lab.stop()
+        still.start()
+    assert ticked(still) == [3, 4, 5, 6]
+    still.store.delete(still.store.get(4), confirm=True)
+    until(lambda: ticked(still) == [3, 5, 6])
+    still.start()
+    still.start()
+    assert ticked(still) == [5, 6, 7, 8]
+
+
+def test_runs_that_a_user_ticked_stay_ticked_whatever_is_trained(still, asked, runs_folder):
+    for _ in range(6):
+        write_run(runs_folder, steps=2)
+    until(lambda: len(still.overview.table.rows) == 6)
+    still.overview.table.selected = [f"run-000{number}" for number in (2, 1, 3, 4, 5, 6)]
+    still.start()
+    assert ticked(still) == [2, 1, 3, 4, 5, 6, 7]
+    still.start()
+    assert ticked(still) == [2, 1, 3, 4, 5, 6, 8]
+    still.overview.table.selected = ["run-0008", "run-0001"]
+    for _ in range(4):
+        still.start()
+    assert ticked(still) == [8, 1, 11, 12]
+
+
+def test_a_double_click_on_train_is_one_run(still, asked):
+    clicks = [threading.Thread(target=still.train_button.click) for _ in range(4)]  # on the threads of subshells
+    for click in clicks:
+        click.start()
+    until(lambda: asked and not still.train_button.disabled)
+    still.train_button.click()  # after the first was answered, and before a hand could mean it
+    until(lambda: not still.train_button.disabled)
+    assert len(asked) == 1
+    still.controls.epochs.value = 5
+    still.train_button.click()
+    until(lambda: len(asked) == 2)
+    assert asked[1].epochs == 5
+
+
+def test_train_pressed_later_with_the_same_settings_is_another_run(still, asked, monkeypatch):
+    monkeypatch.setattr(panels, "SAME_PRESS_S", 0.0)
+    for count in (1, 2):
+        still.train_button.click()
+        until(lambda count=count: len(asked) == count and not still.train_button.disabled)
+
+
+def test_stop_names_and_ends_the_run_that_is_shown_and_a_double_click_not_the_next_one(still, runs_folder, monkeypatch):
+    def told(number):
+        return [type(line) for line in controls_of(runs_folder / f"run-000{number}").read()]
+
+    assert still.stop_button.description == "Stop"
+    write_run(runs_folder, state="running")
+    until(lambda: still.stop_button.description == "Stop #1")
+    write_run(runs_folder, state="running")  # as from a terminal
+    until(lambda: len(still.overview.table.rows) == 2)
+    assert "#1" in still._status.value
+    still.stop_button.click()
+    shutil.rmtree(runs_folder / "run-0001")
+    until(lambda: still.stop_button.description == "Stop #2")
+    still.stop_button.click()
+    assert told(2) == []
+    monkeypatch.setattr(panels, "SAME_PRESS_S", 0.0)
+    still.stop_button.click()
+    assert told(2) == [StopAsked]
+    write_run(runs_folder, state="running", number=3)
+    still.stop()
+    assert (told(2), told(3)) == ([StopAsked] * 2, [StopAsked])
+
+
+def test_order_axis_layout_and_ticks_outlive_the_kernel(still, asked, config, runs_folder):
+    for epochs in (1, 2, 3):
+        write_run(runs_folder, RunConfig(epochs=epochs), steps=6)
+    until(lambda: len(still.overview.table.rows) == 3)
+    still.overview.table.selected = ["run-0003", "run-0001"]
+    still.overview.table.sort = {"key": "epochs", "ascending": False}
+    still.overview.axis.value, still.overview.form.value = "seconds", "overlaid"
+    still.start()
+    still.close()
+    again = TuningLab(config=config)  # as in a new kernel: nothing but the folder tells
+    try:
+        assert ticked(again) == [3, 1, 4]
+        assert again.overview.table.sort == {"key": "epochs", "ascending": False}
+        assert (again.overview.axis.value, again.overview.form.value) == ("seconds", "overlaid")
+        again.overview.table.sort = {"key": "gone", "ascending": True}  # as the settings no longer differ
+        once_more = TuningLab(config=config)  # the cell is run again
+        assert once_more.overview.table.sort == {"key": "gone", "ascending": True}
+        for _ in range(3):
+            once_more.start()
+        assert ticked(once_more) == [3, 1, 6, 7]
+        once_more.close()
+    finally:
+        again.close()
+
+
+def test_runs_of_other_steps_an_epoch_lie_along_epochs_until_somebody_chooses(still, runs_folder):
+    for size in (8, 64, 8):
+        write_run(runs_folder, RunConfig(batch_size=size, epochs=2), steps=1600 // size)
+
+    def axis(*numbers):
+        still.overview.figure(still.store.get_all(numbers))
+        return still.overview.axis.value
+
+    assert [axis(1, 2), axis(1, 3)] == ["epoch", "step"]
+    still.compare([1, 3], x="step")
+    assert axis(1, 2) == "step"
+    still.overview.speak()
+    still.overview.axis.value = "tokens"
+    assert axis(1, 2) == "tokens"
+
+
+def test_a_folder_that_cannot_be_written_to_keeps_choices_as_long_as_the_kernel(
+    still, config, runs_folder, monkeypatch
+):
+    write_run(runs_folder, steps=6)
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(PermissionError(13, "no")))
+    still.overview.table.sort = {"key": "best_f1", "ascending": True}
+    again = TuningLab(config=config)
+    assert again.overview.table.sort == {"key": "best_f1", "ascending": True}
+    again.close()
 
 
 def test_stop_ends_the_live_run_and_only_a_live_run_can_be_stopped(lab, config):
@@ -147,6 +291,14 @@ def test_a_corpus_that_cannot_be_read_is_told_before_training(lab, tmp_path):
     until(lambda: "labkit-problem" in lab._plan.value)
     assert "<b>bad" not in lab._plan.value
     assert "&lt;b&gt;bad" in lab._plan.value
+
+
+def test_what_was_mended_in_a_corpus_is_told_before_training(still, tmp_path):
+    corpus = tmp_path / "mine.txt"
+    corpus.write_text("one O\ntwo I-X\n\none B-X\n\n" * 40)
+    still.controls.repair_tags.value = True
+    still.controls.corpus.value = str(corpus)
+    until(lambda: "40 illegal tag sequences mended" in still._notes.value)
 
 
 def test_a_corpus_that_was_mended_is_read_again_by_itself(lab, tmp_path):
@@ -274,7 +426,7 @@ def test_the_switch_says_everything_anew_and_loses_nothing_while_a_run_goes_on(l
     until(lambda: lab.picture_widget.value != pictures[0] and lab.overview.picture.value != pictures[1])
     until(lambda: "训练中" in lab._status.value)  # between two evaluations
     assert "时间花在哪里" in lab.overview.times.value
-    assert lab.stop_button.description == "停止"
+    assert lab.stop_button.description == "停止 #2"
     assert "最佳 F1" in [column["label"] for column in lab.overview.table.columns]
     assert lab.controls.config() == settings
     assert (lab.overview.axis.value, lab.overview.form.value) == ("seconds", "overlaid")
@@ -348,9 +500,20 @@ def test_settings_that_cannot_be_read_are_not_taken_over(lab, config, runs_folde
     assert lab.controls.config() == config
 
 
-def test_its_text_stays_the_same_so_that_notebooks_can_be_compared(lab):
-    assert repr(lab) == "TuningLab()"
-    assert lab._repr_mimebundle_()["text/plain"] == "TuningLab()"
+def test_a_notebook_gets_the_widgets_and_a_text_to_stand_for_them_later(lab, runs_folder, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.core.display_functions.display", lambda data, **how: shown.append((data, how)))
+    monkeypatch.setattr(panels, "display", lambda data, **how: shown.append((data, how)))
+    lab._ipython_display_()
+    (widgets, _), (text, first) = shown
+    assert list(widgets) == ["application/vnd.jupyter.widget-view+json"]
+    assert "Run this cell to see it" in text["text/plain"]
+    write_run(runs_folder, steps=40)
+    until(lambda: len(shown) == 3)
+    later, how = shown[2]
+    assert "<td>completed 已完成</td>" in later["text/html"]
+    assert how["display_id"] == first["display_id"]
+    assert how["update"]
 
 
 def test_the_theme_of_the_page_is_that_of_the_pictures(lab):
@@ -364,6 +527,42 @@ def test_closing_ends_the_thread_and_leaves_runs_alone(lab, config):
     lab.close()
     assert not lab._refresher._thread.is_alive()
     assert run.wait(60).state == "completed"
+
+
+def test_a_lab_that_is_closed_or_whose_cell_is_run_again_is_freed(config, runs_folder):
+    def parts(lab):
+        until(lambda: lab.picture_widget.value != pictures.BLANK)
+        lab.controls.advanced.selected_index = 0  # with all its widgets
+        kept = (lab, lab.controls, lab.overview, lab.overview.table, lab.mistakes, lab.tryit, lab.view)
+        return [weakref.ref(part) for part in kept]
+
+    write_run(runs_folder, steps=6)
+    open_before = len(_instances)
+    lab = TuningLab(config=config)
+    replaced = parts(lab)
+    lab = TuningLab(config=config)
+    closed = parts(lab)
+    lab.close()
+    del lab
+    gc.collect()
+    assert [part() for part in replaced + closed if part() is not None] == []
+    assert len(_instances) == open_before
+
+
+def test_a_closed_lab_that_a_notebook_still_holds_has_let_its_figures_go(config, runs_folder):
+    def figures():
+        gc.collect()
+        return sum(type(each) is Picture for each in gc.get_objects())
+
+    for _ in range(2):
+        write_run(runs_folder, steps=6)
+    before = figures()
+    lab = TuningLab(config=config)
+    lab.overview.select(lab.store.runs())
+    until(lambda: lab.overview.picture.value and lab.picture_widget.value != pictures.BLANK)
+    assert figures() > before
+    lab.close()
+    assert figures() == before
 
 
 def test_what_the_crf_has_learnt_is_shown_as_soon_as_a_run_was_evaluated(lab):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labkit.config import RunConfig
-from labkit.events import CorpusRead, Evaluated, RunFinished, RunStarted, TrainingPlanned
+from labkit.events import CorpusRead, Evaluated, OperatorsProfiled, RunFinished, RunStarted, TrainingPlanned
 from labkit.runs import compare
 from labkit.runs.compare import (
     differences,
@@ -16,6 +16,7 @@ from labkit.runs.compare import (
     rank,
     shown,
     table,
+    usual_axis,
 )
 from labkit.runs.estimate import TYPICAL_PIECES
 from labkit.runs.run import Run
@@ -374,11 +375,41 @@ def test_runs_that_do_other_work_tell_nothing(change):
     assert estimate([_earlier(CONFIG.replace(**change))], CONFIG, 4800).seconds is None
 
 
+def test_compared_runs_of_other_steps_an_epoch_lie_along_epochs():
+    small, large, longer = (_earlier(CONFIG.replace(epochs=epochs)) for epochs in (1, 3, 3))
+    assert usual_axis([small, large]) == "epoch"
+    assert usual_axis([large, longer]) == usual_axis([large, Run(config=CONFIG)]) == usual_axis([]) == "step"
+
+
 def test_runs_on_another_host_or_that_failed_tell_nothing():
     assert estimate([_earlier(host="elsewhere")], CONFIG, 4800).seconds is None
     assert estimate([_earlier(state="failed")], CONFIG, 4800).seconds is None
     assert estimate([_earlier(state="interrupted")], CONFIG, 4800).seconds is None
     assert estimate([_earlier(host="elsewhere")], CONFIG, 4800, host="elsewhere").seconds is not None
+
+
+def test_an_equal_run_that_ended_well_tells_the_time_however_short_it_was():
+    config = CONFIG.replace(epochs=1)
+    short, shorter = (_earlier(config.replace(seed=5), sentences=48 * steps, steps=steps) for steps in (2, 1))
+    for earlier, steps in ((short, 2), (shorter, 1)):
+        assert earlier.summary().step == steps
+        assert estimate([earlier], config, 48 * steps).seconds == pytest.approx(earlier.finished.seconds, rel=1e-6)
+        assert estimate([earlier], config.replace(epochs=2), 48 * steps).seconds is None
+    stopped = _earlier(config, sentences=96, steps=4, state="stopped")
+    assert estimate([stopped], config, 96).seconds is None
+
+
+def test_an_equal_run_that_was_profiled_from_its_first_step_to_its_last_tells_the_time():
+    config = CONFIG.replace(epochs=1, profile=True)
+    earlier = Run(config=config)
+    for event in events(config, 10):
+        if isinstance(event, RunFinished):
+            took = earlier.summary().training_s
+            earlier.add(OperatorsProfiled(event.seconds, 10, 10, earlier.summary().tokens, took, []))
+        earlier.add(event)
+    assert earlier.summary().all_steps_s == 0
+    sentences = earlier.corpus.train_sentences
+    assert estimate([earlier], config, sentences).seconds == pytest.approx(earlier.finished.seconds, rel=0.1)
 
 
 def test_runs_with_several_processes_tell_nothing_about_one():

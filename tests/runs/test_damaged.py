@@ -16,6 +16,7 @@ from labkit.runs.estimate import estimate
 from labkit.runs.predictions import read_predictions
 from labkit.runs.store import Run, RunStore, write_summary
 from labkit.terminal import tables
+from labkit.terminal.output import console
 from tests.runs.damage import UNREADABLE, WAYS, damaged
 from tests.runs.samples import write_mistakes, write_run
 
@@ -83,9 +84,9 @@ def test_tables_of_terminal_and_lab_show_all_runs(damage: Damage) -> None:
     json.dumps([row | {"best_f1": None} for row in rows])
     for row in rows:
         assert row["created"] < 253_402_300_800, "a page cannot show a later date"
-    console = tables.console()
-    with console.capture() as said:
-        console.print(tables.runs_table(runs))
+    on = console()
+    with on.capture() as said:
+        on.print(tables.runs_table(runs))
     assert all(f"#{run.number} " in said.get() for run in runs)
     json.dumps([tables.run_as_plain(run) for run in runs])
 

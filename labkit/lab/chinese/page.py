@@ -10,6 +10,7 @@ PAGE: dict[str, str] = {
     "Train": "训练",
     "Train next": "排队训练",
     "Stop": "停止",
+    "Stop {run}": "停止 {run}",
     "Empty the queue": "清空队列",
     "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back.": (
         "训练不依赖本页面：刷新页面或重启内核后，重新运行这个单元格即可恢复全部实验。"
@@ -28,8 +29,11 @@ PAGE: dict[str, str] = {
     "<b>{steps} steps</b> ({per_epoch} an epoch)": "共 <b>{steps} 步</b>（每轮 {per_epoch} 步）",
     "about <b>{steps} steps</b> ({per_epoch} an epoch)": "约 <b>{steps} 步</b>（每轮 {per_epoch} 步）",
     "about <b>{time}</b>, judging {basis}": "预计 <b>{time}</b>（{basis}）",
-    "time unknown until a first run": "跑过一次之后才能估计用时",
+    "time unknown until a first run on this machine": "在这台机器上跑过一次之后才能估计用时",
     "{steps}, {time}": "{steps}，{time}",
+    "no notes on the corpus": "语料没有需要说明之处",
+    "1 note on the corpus:": "语料说明 1 条：",
+    "{count} notes on the corpus:": "语料说明 {count} 条：",
     "as in {run}": "与 {run} 相同",
     # a run's state
     "No run yet: choose settings and press Train.": "还没有实验：选好设置，点“训练”。",

@@ -1,0 +1,50 @@
+"""Order, axis, layout and ticks of the table of runs, kept beside the runs in `.lab.json`."""
+
+import logging
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+FILE = ".lab.json"
+
+log = logging.getLogger(__name__)
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user has set in the table of runs and their comparison; outlives page and kernel."""
+
+    sort_key: str = ""  # of a column; empty keeps the newest on top
+    ascending: bool = True
+    axis: Literal["", "step", "epoch", "tokens", "seconds"] = ""  # empty where nobody chose one
+    layout: Literal["side by side", "overlaid"] = "side by side"
+    ticked: list[str] = []  # names of run folders, in the order in which they were ticked
+    by_train: list[str] = []  # those of them that Train ticked by itself
+
+
+def read_choices(runs: Path) -> Choices:
+    """Those of that folder of runs; what is missing or cannot be meant is as if nobody had chosen it."""
+    try:
+        told = msgspec.json.decode((runs / FILE).read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Choices()
+    meant = {}
+    for field in msgspec.structs.fields(Choices):
+        with suppress(KeyError, msgspec.ValidationError):
+            meant[field.name] = msgspec.convert(told[field.name], field.type)
+    return Choices(**meant)
+
+
+def write_choices(runs: Path, choices: Choices) -> None:
+    """Written aside and renamed; where the folder cannot be written to, they last as long as the lab."""
+    aside = runs / f"{FILE}.{uuid.uuid4().hex}"
+    try:
+        aside.write_bytes(msgspec.json.encode(choices))
+        os.replace(aside, runs / FILE)
+    except OSError as error:
+        log.debug("no %s in %s: %s", FILE, runs, error)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)

@@ -1,0 +1,36 @@
+"""What a user has set in the lab, kept beside the runs."""
+
+import json
+
+import pytest
+
+from labkit.runs.choices import FILE, Choices, read_choices, write_choices
+
+CHOICES = Choices(sort_key="best_f1", ascending=False, axis="epoch", layout="overlaid", ticked=["run-0002"])
+
+
+def test_what_is_written_is_read_back_and_nothing_else_is_left(tmp_path):
+    write_choices(tmp_path, CHOICES)
+    assert read_choices(tmp_path) == CHOICES
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+DAMAGED = [b"", b"{", b"[]", b"\xff", b"null", b'{"sort_key": 1, "axis": "moon", "ticked": "a"}']
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_what_is_damaged_or_missing_is_as_if_nobody_had_chosen(tmp_path, content):
+    assert read_choices(tmp_path) == Choices()
+    (tmp_path / FILE).write_bytes(content)
+    assert read_choices(tmp_path) == Choices()
+
+
+def test_a_value_that_is_not_known_leaves_the_others(tmp_path):
+    told = {"sort_key": "best_f1", "ascending": False, "axis": "epoch", "layout": "heap", "later": [1]}
+    (tmp_path / FILE).write_text(json.dumps(told))
+    assert read_choices(tmp_path) == Choices(sort_key="best_f1", ascending=False, axis="epoch")
+
+
+def test_a_folder_that_is_not_there_is_not_made_for_them(tmp_path):
+    write_choices(tmp_path / "runs", CHOICES)
+    assert not (tmp_path / "runs").exists()
