@@ -64,7 +64,7 @@ def static_view(runs: Sequence[Run], names: Mapping[Path, str]) -> dict[str, str
 
 
 def _row(run: Run, name: str) -> list[str]:
-    score = f"{run.best.f1:.3f}" if run.best else "–"
+    score = "–" if run.best_f1 is None else f"{run.best_f1:.3f}"
     created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
     return [name, score, f"{run.state} {told_in('zh', run.state)}", created]
 
