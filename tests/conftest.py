@@ -2,8 +2,10 @@
 
 import ipaddress
 import os
+import shutil
 import socket
 import string
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,19 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABKIT_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def server_folder() -> Iterator[str]:
+    """Warm servers are the tests' own, so that ending them ends no user's; short, for a socket's path has few bytes."""
+    from labkit.training import server
+
+    folder = tempfile.mkdtemp(prefix="labkit-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield folder
+        server.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -382,6 +382,7 @@ def test_a_setting_that_is_changed_is_told_before_anything_is_loaded(
     assert lines.index("The longest window is 128, not 4096: the encoder reads no more.") < lines.index(
         "loading the encoder"
     )
+    assert said.err.count("The longest window is 128") == 1
 
 
 def test_what_is_to_be_known_of_predictions_is_on_stderr(

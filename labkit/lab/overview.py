@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from labkit.config import RunConfig
 from labkit.lab import language, timebar, words
 from labkit.lab.language import tr
-from labkit.lab.page import set_shown
+from labkit.lab.page import button, set_on, set_shown
 from labkit.lab.rows import Rows, table_words
 from labkit.lab.table import RunsTable
 from labkit.runs.choices import Choices, write_choices
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LAYOUTS = ("side by side", "overlaid")
 AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
 TABLE_INTERVAL_S = 1.0  # a live run changes its row with every step
+SURE_AFTER_S, SURE_UNTIL_S = 0.5, 6.0  # when a second press deletes what the first asked about: not as a double click
 HINT = "Tick two or more runs to see them beside each other."
 
 
@@ -71,6 +72,11 @@ class Overview:
         self.axis.observe(lambda change: self._axis_changed(change.new), names="value")
         self.form.observe(lambda _: self._keep(), names="value")
         self.table.observe(lambda _: self._keep(), names=["selected", "sort"])
+        self.delete_failed = button("trash", "labkit-delete-failed", self._delete_failed_pressed)
+        self._asked: tuple[list[str], float] = (
+            [],
+            0.0,
+        )  # ids that are deleted at the next press, and when that was asked
         self.hint = widgets.HTML()
         self.tools = widgets.HBox([self.axis, self.form], layout={"display": "none", "flex_flow": "row wrap"})
         self.picture = widgets.Image(format="png", layout={"width": "100%", "max_width": "1200px", "display": "none"})
@@ -176,6 +182,7 @@ class Overview:
     def refresh(self, runs: Sequence[Run], hurry: bool = False) -> None:
         """Brings the table up to date, at most once a second while only a live run moves on."""
         self._runs = runs
+        self._offer_to_delete()
         shape = tuple((run.folder.name, run.label, run.state) for run in runs)
         state = (shape, tuple(run.version for run in runs))
         if state == self._listed:
@@ -228,6 +235,33 @@ class Overview:
                 self.times.value = times
         set_shown(self.picture, shown)
         set_shown(self.times, shown and bool(self.times.value))
+
+    def _offer_to_delete(self) -> None:
+        """The button that deletes all failed runs: there where there are any, and after its first press a question."""
+        failed = [run.folder.name for run in self._runs if run.state == "failed"]
+        asked, at = self._asked
+        if asked and (asked != failed or time.monotonic() > at + SURE_UNTIL_S):
+            self._asked = [], 0.0
+        count = len(failed)
+        question, offer = (
+            tr("Delete {count} for good? Press again", count=count),
+            tr("Delete failed runs ({count})", count=count),
+        )
+        set_on(self.delete_failed, "description", question if self._asked[0] else offer)
+        wanted = "visible" if failed else "hidden"
+        if self.delete_failed.layout.visibility != wanted:
+            self.delete_failed.layout.visibility = wanted
+
+    def _delete_failed_pressed(self) -> None:
+        asked, at = self._asked
+        if not asked:
+            self._asked = [run.folder.name for run in self._runs if run.state == "failed"], time.monotonic()
+        elif time.monotonic() > at + SURE_AFTER_S:
+            self._asked = [], 0.0
+            for id in asked:
+                self._act("delete", id, "")
+        self._offer_to_delete()
+        self._changed()
 
     def close(self) -> None:
         """Lets its figure go, as RunPictures does."""

@@ -156,7 +156,8 @@ class TuningLab:
 
     def _ipython_display_(self) -> None:
         """Shows the lab, and beside it what stands for it in a saved notebook, see static_view.py."""
-        answer_at_once(self.train_button, self.stop_button, self.empty_button)
+        buttons = self.train_button, self.stop_button, self.empty_button, self.overview.delete_failed
+        answer_at_once(*buttons)
         bundle = self.view._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         data.pop("text/plain", None)  # the names of all widgets inside
@@ -199,7 +200,8 @@ class TuningLab:
         run = page.card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
         pictures = [self._font_hint, self.picture_widget, self._time, self._operators, self.transitions_widget]
         top = page.row("labkit-top", page.column("labkit-left", settings, run), page.column("labkit-right", *pictures))
-        runs = page.card(self._titles_of_cards["RUNS"], *self.overview.widgets())
+        over = page.row("labkit-head", self._titles_of_cards["RUNS"], self.overview.delete_failed)
+        runs = page.card(over, *self.overview.widgets())
         errors = page.card(self._titles_of_cards["ERRORS"], self.mistakes.widget)
         trying = page.card(self._titles_of_cards["TRY IT"], self.tryit.widget)
         return page.column("labkit-lab", page.style_sheet(), top, runs, errors, trying, self._footer)

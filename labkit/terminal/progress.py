@@ -46,6 +46,7 @@ class TrainingProgress:
         self._recent: deque[tuple[float, int]] = deque()  # seconds, tokens seen
         self._losses: deque[float] = deque(maxlen=_RECENT_STEPS)
         self._f1: float | None = None
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -63,7 +64,7 @@ class TrainingProgress:
                 self._phase(event)
             case CorpusRead():
                 self._say(_corpus_line(event))
-                for note in event.notes:
+                for note in (note for note in event.notes if note not in self._told):
                     self._say(f"  {retold(note)}")
             case TrainingPlanned():
                 device = {"device": event.device_name, "precision": event.precision}
@@ -82,7 +83,8 @@ class TrainingProgress:
                 self._say(f"{retold(event.reason)} {retold(event.hint)}".strip())
 
     def say(self, text: str) -> None:
-        """A line above the bar."""
+        """A line above the bar; a note on the corpus of the same words is not said again."""
+        self._told.add(text)
         self._say(text)
 
     def _say(self, text: str) -> None:

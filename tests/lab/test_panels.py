@@ -10,7 +10,7 @@ from ipywidgets.widgets.widget import _instances
 
 from labkit.config import RunConfig
 from labkit.events import StopAsked, controls_of
-from labkit.lab import forecast, language, panels, pictures
+from labkit.lab import forecast, language, overview, panels, pictures
 from labkit.lab.canvas import Picture
 from labkit.lab.panels import TuningLab
 from labkit.training import launch
@@ -121,6 +121,34 @@ def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, c
     until(lambda: lab._queue.value == "")
     lab.stop()
     assert first.wait(60).state == "stopped"
+
+
+def test_failed_runs_are_deleted_together_by_a_second_press_that_is_no_double_click(lab, runs_folder, monkeypatch):
+    button = lab.overview.delete_failed
+    assert button.layout.visibility == "hidden"
+    for state in ("failed", "completed", "failed", "stopped"):
+        write_run(runs_folder, steps=20, state=state)
+    lab._refresher.poke()
+    until(lambda: button.description == "Delete failed runs (2)" and button.layout.visibility == "visible")
+    button.click(), button.click()
+    assert len(lab.store.runs()) == 4
+    assert button.description == "Delete 2 for good? Press again"
+    monkeypatch.setattr(overview, "SURE_AFTER_S", 0.0)
+    button.click()
+    assert [run.state for run in lab.store.runs()] == ["completed", "stopped"]
+    until(lambda: button.layout.visibility == "hidden")
+
+
+def test_what_was_asked_of_other_runs_is_asked_again(lab, runs_folder, monkeypatch):
+    monkeypatch.setattr(overview, "SURE_AFTER_S", 0.0)
+    write_run(runs_folder, steps=20, state="failed")
+    lab._refresher.poke()
+    until(lambda: "(1)" in lab.overview.delete_failed.description)
+    lab.overview.delete_failed.click()
+    write_run(runs_folder, steps=20, state="failed")
+    lab._refresher.poke()
+    until(lambda: lab.overview.delete_failed.description == "Delete failed runs (2)")
+    assert len(lab.store.runs()) == 2
 
 
 def test_a_queue_that_cannot_go_on_is_told(lab, runs_folder, monkeypatch):

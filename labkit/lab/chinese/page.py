@@ -12,6 +12,8 @@ PAGE: dict[str, str] = {
     "Stop": "停止",
     "Stop {run}": "停止 {run}",
     "Empty the queue": "清空队列",
+    "Delete failed runs ({count})": "删除失败的实验（{count}）",
+    "Delete {count} for good? Press again": "永久删除 {count} 个？再按一次",
     "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back.": (
         "训练不依赖本页面：刷新页面或重启内核后，重新运行这个单元格即可恢复全部实验。"
     ),
