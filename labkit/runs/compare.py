@@ -188,11 +188,11 @@ class TableMaker:
             Column("best_epoch", "at epoch", "number", "", "the epoch of the best F1"),
             Column("entities", "entities", "integer", "", "in the dev sentences: what F1 rests on"),
             Column("dev_loss", "dev loss", "number", "low", "of the last evaluation, per word", _SPLIT.key),
+            Column("state", "state", "state"),
             Column("illegal", "illegal", "integer", "", _ILLEGAL, _SPLIT.key),
             *([_MENDED] if self._mends else []),
             Column("seconds", "time", "duration", "", "from the start to the end, loading included"),
             Column("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
-            Column("state", "state", "state"),
             Column("created", "created", "time"),
         )
 
@@ -209,11 +209,11 @@ class TableMaker:
             run.best.epoch if run.best_f1 is not None and run.best else None,
             run.best.entities if run.best else None,
             summary.latest.loss if summary.latest else None,
+            run.state,
             illegal.left if illegal else None,
             *([illegal.mended if illegal else None] if self._mends else []),
             summary.seconds if run.started else None,
             run.progress().tokens_per_s,
-            run.state,
             run.created,
         ]
 

@@ -93,7 +93,7 @@ def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_
         answer = {"entities": found, "seconds": 0.1}
         lab.notebook.execute(
             f"from labkit.lab.tryit import shown\nlab.tryit.text.value = {text!r}\n"
-            f"lab.tryit._answer(lambda: shown({text!r}, {answer!r}, lab.store.get(2)))"
+            f"lab.tryit._answer(lab.tryit._asked, lambda: shown({text!r}, {answer!r}, lab.store.get(2)))"
         )
         for layout in ("side by side", "overlaid"):
             lab.notebook.execute(f"lab.compare([1, 2, 3, 4], layout={layout!r})")

@@ -147,7 +147,7 @@ def test_the_table_holds_what_differs_and_marks_the_best(runs_folder):
     keys = [column.key for column in made.fields]
     assert keys[:3] == ["number", "name", "head_rate"]
     assert keys[3:7] == ["best_f1", "best_epoch", "entities", "dev_loss"]
-    assert keys[7:] == ["illegal", "seconds", "tokens_per_s", "state", "created"]
+    assert keys[7:] == ["state", "illegal", "seconds", "tokens_per_s", "created"]
     assert made.best == [[], ["best_f1"], []]
     row = dict(zip(keys, made.rows[1], strict=True))
     assert row["number"] == 2
