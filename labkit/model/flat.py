@@ -36,7 +36,7 @@ class Flat:
         self._waiting: set[int] = set()
         self._copy = self.whole.detach()
         self._copies = self.values
-        self._copied: list[int] = []  # the versions of all parameters that the copy is of
+        self._copied: list[int] = []  # the versions of all parameters that the copy is of; empty for a copy to be made
         self.gather()
 
     def gather(self) -> None:
@@ -50,13 +50,17 @@ class Flat:
         """Each run in that type, with its values of the moment; where it is their own type, the values themselves.
 
         Whatever changes a parameter or `whole` in place counts, but for changes of its `data`, of which torch does not
-        tell.
+        tell. Nor does it tell of a step of its fused optimizers, which leaves all versions as they were: a copy that
+        gradients are computed by serves once.
         """
         self.gather()
         if dtype == self.whole.dtype:
             return self.values
+        may_be_stepped = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters)
         with torch.inference_mode(False), torch.no_grad():
             self._copy_to(dtype)
+        if may_be_stepped:
+            self._copied = []
         return self._copies
 
     def _copy_to(self, dtype: torch.dtype) -> None:

@@ -9,11 +9,13 @@ import torch
 
 from labkit.config import RunConfig
 from labkit.data.bdci import read_table
-from labkit.data.corpora import Sentence, spans
+from labkit.data.corpora import Sentence, read_corpus, spans
 from labkit.events import EVENTS, LineWriter, TrainingPlanned
 from labkit.model.checkpoint import load_tagger
 from labkit.runs.errors import Entity
 from labkit.runs.predictions import read_predictions
+from labkit.runs.run import Run
+from labkit.training.evaluation import evaluate
 from labkit.training.precision import notes_on_precision
 from labkit.training.predictor import predict_table, predict_text
 from labkit.training.trainer import train
@@ -169,8 +171,19 @@ def run_in_bfloat16(request, tiny_encoder, tiny_corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     config = RunConfig(encoder=str(tiny_encoder), corpus=str(tiny_corpus), epochs=2, batch_size=8, encoder_rate=1e-3)
     config = config.replace(lstm_size=16, precision="bfloat16", device="cpu", legal_only=request.param, keep="best")
-    list(train(config, folder))
+    writer = LineWriter(folder / EVENTS)
+    writer.write(*train(config, folder))
+    writer.close()
     return folder
+
+
+def test_the_dev_loss_of_a_run_in_bfloat16_is_that_of_the_weights_it_kept(run_in_bfloat16, tiny_corpus):
+    """Which a run that evaluates by stale copies of its weights does not have; in exact numbers, unlike tags."""
+    tagger, best = load_tagger(run_in_bfloat16), Run(run_in_bfloat16).best
+    windows = tagger.encoder.encode(read_corpus(tiny_corpus).dev)
+    with torch.autocast("cpu", torch.bfloat16):
+        again = evaluate(tagger.model, tagger.encoder, windows, tagger.tags, torch.device("cpu"))
+    assert again.loss == pytest.approx(best.loss, rel=1e-4)
 
 
 def test_a_run_predicts_in_the_precision_it_was_trained_and_evaluated_in(run_in_bfloat16):
