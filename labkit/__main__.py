@@ -17,7 +17,7 @@ from labkit.environment import for_torch, restart_for_torch
 from labkit.lab.language import retold, tr
 from labkit.pairs import FIRST, PAIRS
 from labkit.presets import PRESETS
-from labkit.terminal.commands import Group
+from labkit.terminal.commands import TranslatedGroup
 from labkit.terminal.options import config_of, run_options
 from labkit.terminal.output import LogFormatter, open_terminal, say, show, write_data
 
@@ -35,7 +35,7 @@ runs_option = click.option(
 )
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=TranslatedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="labkit")
 @click.option("--debug", is_flag=True, help="Show log messages, and errors with their traceback.")
 def cli(debug: bool) -> None:

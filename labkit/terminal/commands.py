@@ -12,26 +12,26 @@ from labkit.terminal.output import writable
 C = TypeVar("C", bound=click.Command)
 
 
-class Command(click.Command):
+class TranslatedCommand(click.Command):
     """A command; the catalogue knows its help by its name, and that of an option by the option's."""
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super(Command, _spoken(self)).format_help(ctx, formatter)
+        super(TranslatedCommand, _spoken(self)).format_help(ctx, formatter)
 
     def get_help(self, ctx: click.Context) -> str:
         return writable(super().get_help(ctx))  # click writes UTF-8 where stdout is in ASCII
 
     def get_short_help_str(self, limit: int = 45) -> str:
-        return super(Command, _spoken(self)).get_short_help_str(limit)
+        return super(TranslatedCommand, _spoken(self)).get_short_help_str(limit)
 
 
-class Group(click.Group):
+class TranslatedGroup(click.Group):
     """The commands together."""
 
-    command_class = Command
+    command_class = TranslatedCommand
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super(Group, _spoken(self)).format_help(ctx, formatter)
+        super(TranslatedGroup, _spoken(self)).format_help(ctx, formatter)
 
     def get_help(self, ctx: click.Context) -> str:
         return writable(super().get_help(ctx))
