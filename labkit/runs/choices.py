@@ -1,13 +1,14 @@
 """Order, axis, layout and ticks of the table of runs, kept beside the runs in `.lab.json`."""
 
 import logging
-import os
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
+from labkit.events import UNREADABLE
+from labkit.runs.sidecars import write_aside
 
 FILE = ".lab.json"
 
@@ -29,7 +30,7 @@ def read_choices(runs: Path) -> Choices:
     """Those of that folder of runs; what is missing or cannot be meant is as if nobody had chosen it."""
     try:
         told = msgspec.json.decode((runs / FILE).read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return Choices()
     meant = {}
     for field in msgspec.structs.fields(Choices):
@@ -40,11 +41,7 @@ def read_choices(runs: Path) -> Choices:
 
 def write_choices(runs: Path, choices: Choices) -> None:
     """Written aside and renamed; where the folder cannot be written to, they last as long as the lab."""
-    aside = runs / f"{FILE}.{uuid.uuid4().hex}"
     try:
-        aside.write_bytes(msgspec.json.encode(choices))
-        os.replace(aside, runs / FILE)
+        write_aside(runs / FILE, msgspec.json.encode(choices))
     except OSError as error:
         log.debug("no %s in %s: %s", FILE, runs, error)
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)

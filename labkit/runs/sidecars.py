@@ -89,7 +89,7 @@ def read_label(folder: Path) -> Label:
 
 
 def write_label(folder: Path, label: Label) -> None:
-    _write_aside(folder / LABEL, msgspec.json.encode({"name": label.name, "note": label.note}))
+    write_aside(folder / LABEL, msgspec.json.encode({"name": label.name, "note": label.note}))
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -108,14 +108,14 @@ def write_summary(folder: Path) -> Summary:
     for event in tail.each():
         summary.add(event)
     summary.skipped, summary.log_bytes = tail.skipped, size
-    _write_aside(folder / SUMMARY, msgspec.json.encode(summary))
+    write_aside(folder / SUMMARY, msgspec.json.encode(summary))
     return summary
 
 
 def keep_summary(folder: Path, summary: Summary) -> None:
     """Stores what a reader folded itself; a folder that cannot be written to is no reason to fail."""
     try:
-        _write_aside(folder / SUMMARY, msgspec.json.encode(summary))
+        write_aside(folder / SUMMARY, msgspec.json.encode(summary))
     except OSError as error:
         log.debug("no %s in %s: %s", SUMMARY, folder, error)
 
@@ -148,7 +148,7 @@ def _read(folder: Path, name: str, form: type[T]) -> T:
         raise ValueError(f"{name} of {folder.name} cannot be read: {why}") from error
 
 
-def _write_aside(path: Path, content: bytes) -> None:
+def write_aside(path: Path, content: bytes) -> None:
     """Other processes see the old file or the new one, never half of it."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:

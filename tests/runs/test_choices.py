@@ -15,7 +15,15 @@ def test_what_is_written_is_read_back_and_nothing_else_is_left(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
-DAMAGED = [b"", b"{", b"[]", b"\xff", b"null", b'{"sort_key": 1, "axis": "moon", "ticked": "a"}']
+DAMAGED = [
+    b"",
+    b"{",
+    b"[]",
+    b"\xff",
+    b"null",
+    b'{"ticked": ' + b"[" * 100_000,
+    b'{"sort_key": 1, "axis": "moon", "ticked": "a"}',
+]
 
 
 @pytest.mark.parametrize("content", DAMAGED)
