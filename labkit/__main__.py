@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from labkit import __version__, folders
+from labkit import __version__, paths
 from labkit.environment import for_torch, restart_for_torch
 from labkit.lab.language import retold, tr
 from labkit.pairs import FIRST, PAIRS
@@ -67,7 +67,7 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     from labkit.terminal import training
     from labkit.training import ranks
 
-    folder = training.open_folder(config, runs_folder or folders.runs(), name)
+    folder = training.open_folder(config, runs_folder or paths.runs(), name)
     finished = training.train_here(config, folder)
     if ranks.is_main():
         write_data(f"{folder}\n")
@@ -90,7 +90,7 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     if start:
         from labkit.training import launch
 
-        launch.start_next(runs_folder or folders.runs())
+        launch.start_next(runs_folder or paths.runs())
     found = RunStore(runs_folder).runs()
     for run in found:
         if run.problem:
@@ -104,7 +104,7 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     elif found:
         show(tables.runs_table(found))
     else:
-        say(tr("no runs in {folder} yet", folder=runs_folder or folders.runs()), err=True)
+        say(tr("no runs in {folder} yet", folder=runs_folder or paths.runs()), err=True)
 
 
 @cli.command()

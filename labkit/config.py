@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from labkit.knobs import Knob, checked, knob, rules_of
+from labkit.settings import Knob, checked, knob, rules_of
 
 SCHEDULES = ("linear", "constant", "staircase")
 # A part that is scored, where nothing else is asked for: for every so many training sentences one, and at least so

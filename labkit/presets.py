@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.config import RunConfig
-from labkit.knobs import show_rate
 from labkit.pairs import FIRST, PAIRS, rates_for, usual_rates
+from labkit.settings import show_rate
 
 HIGH_RATE = 2e-4  # for an encoder of usual size; Devlin et al. 2019 tried up to 5e-5
 IDCNN_RATE = 3e-3  # its ReLUs go out where a step is large; on WNUT 2016 they did at 1e-2

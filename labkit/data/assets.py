@@ -22,7 +22,7 @@ from typing import IO
 from labkit.data.encoders import encoder_menu, encoder_sha256, locate_encoder
 from labkit.data.pins import CORPORA, ENCODERS, TEXTS, Asset, AssetError, Member
 from labkit.data.pip_download import download
-from labkit.processes import is_alive, started_at
+from labkit.liveness import is_alive, started_at
 
 __all__ = [
     "CORPORA",

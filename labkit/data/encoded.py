@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, fields
 from typing import Any
 
-from labkit import folders
+from labkit import paths
 from labkit.data import shelf
 from labkit.data.corpora import Corpus, Source, read_corpus
 from labkit.data.encoding import Encoder
@@ -45,7 +45,7 @@ def read_encoded(
     Kept in folders.cache() under a key made of the files' content and all else that decides the outcome, the code of
     this room included: whatever changes, it is made anew. Raises ValueError as `read_corpus` does.
     """
-    folder, asked = folders.cache() / "corpora", {"dev_share": dev_share, "repair": repair}
+    folder, asked = paths.cache() / "corpora", {"dev_share": dev_share, "repair": repair}
     read_by = Encoder(tokenizer, (), max_pieces).fingerprint()
     found = shelf.find(folder, _key(source, source.sha256(), asked, read_by)) if read_by else None
     if found is None:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from labkit import folders
+from labkit import paths
 from labkit.data.notes import note, noted
 from labkit.data.pins import ENCODERS, AssetError
 
@@ -121,7 +121,7 @@ def _state(paths: list[Path]) -> tuple[str, bool]:
 
 
 def _local() -> Path:
-    return folders.data() / "encoders"
+    return paths.data() / "encoders"
 
 
 def _folders_in(folder: Path) -> list[Path]:

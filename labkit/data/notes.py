@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from labkit import folders
+from labkit import paths
 
 log = logging.getLogger(__name__)
 
@@ -40,4 +40,4 @@ def note(name: str, value: Any) -> None:
 
 
 def _path(name: str) -> Path:
-    return folders.cache() / f"{name}.json"
+    return paths.cache() / f"{name}.json"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from labkit import folders
+from labkit import paths
 
 
 class AssetError(ValueError):
@@ -42,7 +42,7 @@ class Asset:
     @property
     def folder(self) -> Path:
         """Where its files lie once fetched."""
-        return folders.data() / {"encoder": "encoders", "corpus": "", "text": "texts"}[self.kind] / self.name
+        return paths.data() / {"encoder": "encoders", "corpus": "", "text": "texts"}[self.kind] / self.name
 
     def is_present(self) -> bool:
         """Whether every file is there with the right size; `assets.verify` also compares their hashes."""

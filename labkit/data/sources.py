@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
-from labkit import folders
+from labkit import paths
 from labkit.data.pins import CORPORA
 
 # File names, up to the first dot and without regard to capitals, and the part they hold; or the endings of such names
@@ -57,7 +57,7 @@ def together(hashes: Mapping[str, str]) -> str:
 
 def corpus_menu() -> list[str]:
     """Names that `read_corpus` takes: the pinned corpora, fetched or not, then the user's folders in `data/`."""
-    data = folders.data()
+    data = paths.data()
     found = sorted(folder.name for folder in data.iterdir() if _is_corpus(folder)) if data.is_dir() else []
     return [*CORPORA, *(name for name in found if name not in CORPORA)]
 
@@ -110,10 +110,10 @@ def _locate(wanted: str) -> tuple[Path, str]:
 
     A folder of `data/` that is not in the menu comes after it: its files are not read, and a message says why.
     """
-    in_data, here = folders.data() / wanted, Path(wanted or "(empty)").expanduser()
+    in_data, here = paths.data() / wanted, Path(wanted or "(empty)").expanduser()
     is_name = Path(wanted).name == wanted and wanted != ""
     if wanted in CORPORA or (is_name and (wanted in corpus_menu() or (in_data.is_dir() and not here.exists()))):
-        return in_data, f"{folders.data().name}/{wanted}"
+        return in_data, f"{paths.data().name}/{wanted}"
     return here, wanted
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from labkit.formatting import show_loss
 from labkit.lab.area import WORDS, Area, Box, put, put_marked, say
 from labkit.lab.canvas import Picture
 from labkit.lab.fonts import plot_tr
@@ -14,7 +15,6 @@ from labkit.lab.score import fit_score, score_title
 from labkit.lab.shared import Curves, Drawn, best_of, fitted, highest, leaders, scored_on, standing
 from labkit.lab.theme import DASHES, Theme, colour_of
 from labkit.runs.curves import Axis
-from labkit.runs.figures import show_loss
 from labkit.runs.run import Run
 
 WIDTH, BAND, DPI = 10.0, 5.75, 120  # inches

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from labkit import garbage
+from labkit import gc_pause
 from labkit.lab import fonts
 from labkit.lab.area import Area, visible
 from labkit.lab.canvas import Canvas, Picture
@@ -63,7 +63,7 @@ class ComparePlot(ThemedPlot):
             if state == self._drawn:
                 return None
             if shown != self._shown:
-                with garbage.put_off():
+                with gc_pause.put_off():
                     self._sheet = _sheet(self._theme, runs, called, x, layout)
                 self._canvas = Canvas(self._sheet.figure, self._theme)
             self._sheet.update()

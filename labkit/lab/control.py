@@ -13,9 +13,9 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, knobs
-from labkit.knobs import Knob, show_rate
 from labkit.lab.language import retold, tr
 from labkit.lab.page import classes
+from labkit.settings import Knob, show_rate
 
 Settling = Callable[[], AbstractContextManager[None]]
 

@@ -12,7 +12,6 @@ import ipywidgets as widgets
 import traitlets
 
 from labkit.config import RunConfig, knobs
-from labkit.knobs import show_rate
 from labkit.lab.control import Control
 from labkit.lab.inputs import MenuControl, NumberControl, control_class
 from labkit.lab.language import tr
@@ -21,6 +20,7 @@ from labkit.lab.starting import CUSTOM, Starting, pair_in, preset_in
 from labkit.lab.widths import cells
 from labkit.pairs import PAIRS, rates_for, usual_rates
 from labkit.presets import preset
+from labkit.settings import show_rate
 
 # As many columns as fit, none narrower than 300 px unless the whole is.
 COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 from IPython.display import display
 
-from labkit import garbage
+from labkit import gc_pause
 from labkit.config import RunConfig
 from labkit.data.assets import encoder_menu
 from labkit.data.corpora import corpus_menu
@@ -63,7 +63,7 @@ class TuningLab:
     def __init__(self, runs: str | Path | None = None, config: RunConfig | None = None, language: str | None = None):
         """
         Args:
-            runs: the folder of run folders; `labkit.folders.runs()` where not given.
+            runs: the folder of run folders; `labkit.paths.runs()` where not given.
             config: what the controls start with. Where not given: what they were in the lab that this one replaces, as
                 the cell is run again; else the settings of LABKIT_DEFAULTS, or labkit's own.
             language: `en` or `zh`, from now on and for all that is open; as it is where not given, see language.py.
@@ -81,7 +81,7 @@ class TuningLab:
         self._pressing = threading.Lock()  # held from a press of Train until its run has a row
         self._pressed: tuple[RunConfig, float] | None = None  # what was trained by the last press, and until when
         self._stopped_at = -math.inf
-        with garbage.put_off():
+        with gc_pause.put_off():
             before = _OPEN.get(self.store.folder)
             self._make(config or (before.controls.config() if before else defaults()))
             self._refresher = Refresher(self._refresh)
@@ -123,7 +123,7 @@ class TuningLab:
             layout: `side by side` or `overlaid`; likewise.
         """
         chosen = self.store.get_all(runs)
-        with self._lock, garbage.put_off():
+        with self._lock, gc_pause.put_off():
             if x:
                 self.overview.choose_axis(x)
             self.overview.form.value = layout or self.overview.form.value

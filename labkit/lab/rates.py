@@ -7,7 +7,7 @@ read once.
 import math
 from collections.abc import Sequence
 
-from labkit.knobs import Knob
+from labkit.settings import Knob
 
 DIGITS = (1, 2, 3, 5)
 DECADES = 5  # how far a rate slider that starts at zero reaches down from its high end

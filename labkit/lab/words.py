@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from labkit.events import CorpusRead, GroupAudit
-from labkit.knobs import show_rate
 from labkit.lab.language import retold, tr
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
+from labkit.settings import show_rate
 
 STATES = {
     "queued": "waiting for its turn",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from labkit import folders
+from labkit import paths
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import Sentence
 from labkit.data.encoding import Batch, Encoder, Windows
@@ -114,7 +114,7 @@ def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[st
 
     Raises FileNotFoundError where the folder that is to hold it is gone.
     """
-    folders.check_there(folder.parent)
+    paths.check_there(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
@@ -132,7 +132,7 @@ def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[st
 
 def link_tagger(source: Path, folder: Path) -> None:
     """The checkpoint `source` under another name as well, without a second copy where the disk has hard links."""
-    folders.check_there(folder.parent)
+    paths.check_there(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     try:

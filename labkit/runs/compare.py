@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labkit.config import RunConfig, knobs
-from labkit.knobs import show_rate
 from labkit.runs.curves import Axis
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
+from labkit.settings import show_rate
 
 __all__ = ["Column", "Estimate", "Table", "TableMaker", "best_in", "differences", "differences_table", "estimate"]
 __all__ += ["markdown", "names", "rank", "shown", "split_names", "table", "top_scores", "usual_axis"]

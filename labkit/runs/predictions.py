@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from labkit import folders
+from labkit import paths
 from labkit.events import UNREADABLE, Whole
 from labkit.runs.errors import Entity
 
@@ -52,7 +52,7 @@ def predictions_path(folder: Path, part: str) -> Path:
 
 def write_predictions(folder: Path, about: About, sentences: Iterable[Sentence]) -> None:
     """Others see the file before or the new one, never half of it. Raises FileNotFoundError where the run is gone."""
-    folders.check_there(folder)
+    paths.check_there(folder)
     path = predictions_path(folder, about.part)
     lines = [msgspec.json.encode(about), *(msgspec.json.encode(sentence) for sentence in sentences)]
     aside = path.with_name(f".{path.name}.{os.getpid()}")

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Self
 
-from labkit import garbage, processes
+from labkit import gc_pause, liveness
 from labkit.config import RunConfig
 from labkit.events import CONTROL, EVENTS, Control, Event, LineWriter, RateAsked, RunStarted, StopAsked, Tail, events_of
 from labkit.runs.curves import Curves
@@ -203,7 +203,7 @@ class Run(Folded):
         if not self.is_live:
             return
         is_gone = self._tail.offset > 0 and log_size(self.folder) == 0
-        alive = None if is_gone else processes.lives(*self.started.process)
+        alive = None if is_gone else liveness.lives(*self.started.process)
         if is_gone:
             self._lost = f"{EVENTS} of {self.folder.name} is gone; it was deleted while the run went on"
         elif (age_s(self.folder / EVENTS) < SILENT_S if alive is None else alive) or self._read_on():
@@ -236,7 +236,7 @@ class Run(Folded):
             self._asked_at = time.monotonic()
             if self._curves is None:
                 self._curves, started = Curves(), None
-                with garbage.put_off():
+                with gc_pause.put_off():
                     for events in events_of(self.folder).some():
                         self._curves.extend(events)
                         started = next((event for event in reversed(events) if isinstance(event, RunStarted)), started)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from labkit import folders
+from labkit import paths
 from labkit.runs.numbers import note_given
 from labkit.runs.run import COLOURS, Run
 from labkit.runs.sidecars import CONFIG, LABEL, Label, age_s, is_run_folder, read_label, write_label, write_summary
@@ -40,8 +40,8 @@ class RunStore:
     """All runs of a folder. Each run stays the same object from call to call; safe to share between threads."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """By default the folder that `labkit.folders.runs` names. It need not exist yet."""
-        self.folder = folders.runs() if folder is None else Path(folder)
+        """By default the folder that `labkit.paths.runs` names. It need not exist yet."""
+        self.folder = paths.runs() if folder is None else Path(folder)
         self._known: dict[str, _Known] = {}
         self._lock = threading.RLock()
 

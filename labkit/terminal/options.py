@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 import click
 
 from labkit.config import RunConfig, field_types, knobs
-from labkit.knobs import Knob, show_rate
 from labkit.lab.language import tr
 from labkit.presets import start
+from labkit.settings import Knob, show_rate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

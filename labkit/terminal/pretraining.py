@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from labkit import folders
+from labkit import paths
 from labkit.data import assets
 from labkit.lab.language import retold, tr
 from labkit.pretraining.claim import claimed
@@ -64,7 +64,7 @@ def folder_of(name: str) -> Path:
     """Where an encoder of that name belongs. Raises ValueError for an empty one."""
     if not name.strip():
         raise ValueError("name is empty; give the encoder a name, or a path")
-    return Path(name).expanduser() if len(Path(name).parts) > 1 else folders.data() / "encoders" / name
+    return Path(name).expanduser() if len(Path(name).parts) > 1 else paths.data() / "encoders" / name
 
 
 def _read(plan: Plan, texts: Sequence[Path], spared: Path | None) -> Reading:

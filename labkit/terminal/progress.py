@@ -19,8 +19,8 @@ from labkit.events import (
     StepDone,
     TrainingPlanned,
 )
+from labkit.formatting import show_loss
 from labkit.lab.language import retold, tr
-from labkit.runs.figures import show_loss
 from labkit.terminal.output import escape
 
 _RECENT_S = 10.0  # what "recent" means for tokens per second

@@ -8,9 +8,9 @@ from rich.table import Table
 
 from labkit.config import knobs
 from labkit.events import Evaluated
+from labkit.formatting import show_loss
 from labkit.lab.language import retold, tr
 from labkit.runs.compare import best_in, names, split_names, table, top_scores
-from labkit.runs.figures import show_loss
 from labkit.runs.run import Run
 from labkit.terminal.output import escape
 from labkit.training.devices import DeviceInfo

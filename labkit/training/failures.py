@@ -9,9 +9,9 @@ from pathlib import Path
 
 from labkit.config import RunConfig, knobs
 from labkit.events import RunFinished
-from labkit.knobs import show_rate
 from labkit.pairs import usual_rates
 from labkit.presets import HIGH_RATE, IDCNN_RATE
+from labkit.settings import show_rate
 
 # How libraries say that memory ran out, where they raise no MemoryError: torch's allocators, the loader of shared
 # libraries, oneDNN, CUDA's libraries.

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from labkit import folders
+from labkit import paths
 from labkit.config import RunConfig
 from labkit.events import CONTROL, Control, LineWriter, RateAsked, RunQueued, StopAsked
 from labkit.runs.numbers import highest_given, note_given
@@ -25,7 +25,7 @@ from labkit.training.server import shutdown as shutdown_server
 from labkit.training.server import warm
 from labkit.training.stages import CONFIG, number, run_folders, stage, write
 from labkit.training.turns import cancel_queued, drop_unwanted, start_next
-from labkit.training.versions import versions
+from labkit.versions import versions
 
 __all__ = [
     "cancel_queued",
@@ -87,7 +87,7 @@ def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
 
 def _make(config: RunConfig, runs: Path | None, *first: RunQueued) -> Path:
     """A run folder with these lines in its log, or none at all. Its settings come last: with them it is whole."""
-    folder = _take_number((runs or folders.runs()).resolve())
+    folder = _take_number((runs or paths.runs()).resolve())
     try:
         for event in first:
             write(folder, event)

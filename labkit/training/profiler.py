@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from labkit import garbage
+from labkit import gc_pause
 from labkit.events import OperatorsProfiled, OperatorTime
 from labkit.training.stopwatch import Stopwatch
 
@@ -91,7 +91,7 @@ class StepProfiler:
         assert self.is_on
         with self._watch.all_to("profiling"):
             self._profile.stop()
-            with garbage.put_off():  # of a hundred thousand objects made here it would find none to collect
+            with gc_pause.put_off():  # of a hundred thousand objects made here it would find none to collect
                 operators = operators_of(self._profile.key_averages(), on_device=self._device.type == "cuda")
             if self._folder:
                 self._write_trace(self._folder / TRACE)

@@ -21,7 +21,7 @@ from typing import Any
 
 from labkit.environment import for_torch
 from labkit.training.prefork import ALREADY, frame
-from labkit.training.versions import versions
+from labkit.versions import versions
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from labkit.events import EVENTS, UNREADABLE, Event, LineWriter, RunQueued, RunStarted
-from labkit.processes import lives
+from labkit.liveness import lives
 
 CONFIG = "config.json"
 OUTPUT = "output.log"  # whoever makes this file is the run's process

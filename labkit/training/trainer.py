@@ -42,14 +42,7 @@ from labkit.training.profiler import StepProfiler
 from labkit.training.ranks import MEETING_STEPS
 from labkit.training.stepping import Step, take_step
 from labkit.training.stopwatch import Stopwatch
-from labkit.training.workshop import (
-    Workshop,
-    batches_of,
-    load_pretrained,
-    open_accelerator,
-    open_workshop,
-    read_for,
-)
+from labkit.training.workshop import Workshop, batches_of, load_pretrained, open_accelerator, open_workshop, read_for
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went

@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from labkit.events import UNREADABLE, RunFinished, StopAsked, controls_of
-from labkit.processes import is_alive, started_at
+from labkit.file_lock import locked
+from labkit.liveness import is_alive, started_at
 from labkit.runs.leftovers import clear_deleted, clear_leftovers, has_leftovers
 from labkit.runs.sidecars import age_s
 from labkit.training.child import CARRY_ON, WORK, failure
-from labkit.training.locks import locked
 from labkit.training.stages import CONFIG, OUTPUT, is_gone, run_folders, stage, started, write
 from labkit.training.workers import spawn
 

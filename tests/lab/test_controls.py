@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from labkit.config import RunConfig, field_types, knobs
-from labkit.knobs import Knob
 from labkit.lab.controls import Controls, ratio_words
 from labkit.lab.inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
 from labkit.lab.rates import nearest, rate_stops, read_number, slider_stops
 from labkit.presets import PRESETS, preset, start
+from labkit.settings import Knob
 
 ODD = RunConfig(  # no field has its default
     corpus="my tweets",

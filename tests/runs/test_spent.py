@@ -4,15 +4,7 @@ import json
 
 import pytest
 
-from labkit.events import (
-    EVENTS,
-    LineWriter,
-    OperatorsProfiled,
-    OperatorTime,
-    StepDone,
-    TimeSpent,
-    TrainingPlanned,
-)
+from labkit.events import EVENTS, LineWriter, OperatorsProfiled, OperatorTime, StepDone, TimeSpent, TrainingPlanned
 from labkit.runs.progress import seconds_left
 from labkit.runs.run import Run
 from labkit.runs.spent import PARTS, parts_of, percent

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from labkit import processes
+from labkit import liveness
 from labkit.config import RunConfig
 from labkit.events import (
     EVENTS,
@@ -374,7 +374,7 @@ def test_a_vanished_process_shows_as_interrupted_with_all_that_it_wrote(runs_fol
 def test_a_process_that_vanishes_while_followed_is_noticed_once(runs_folder, monkeypatch):
     run = Run(write_run(runs_folder, state="running"))
     asked = []
-    monkeypatch.setattr(processes, "is_alive", lambda pid, started: asked.append(pid) or len(asked) < 2)
+    monkeypatch.setattr(liveness, "is_alive", lambda pid, started: asked.append(pid) or len(asked) < 2)
     assert not run.refresh()
     assert run.state == "running"
     version = run.version
@@ -388,7 +388,7 @@ def test_a_process_that_vanishes_while_followed_is_noticed_once(runs_folder, mon
 def test_the_end_written_between_two_looks_is_not_taken_for_a_vanished_process(runs_folder, monkeypatch):
     folder = write_run(runs_folder, state="running")
     run = Run(folder)
-    monkeypatch.setattr(processes, "is_alive", lambda *_: _append(folder, RunFinished(9.0, "completed", 300)) or False)
+    monkeypatch.setattr(liveness, "is_alive", lambda *_: _append(folder, RunFinished(9.0, "completed", 300)) or False)
     assert run.refresh()
     assert run.state == "completed"
 
@@ -397,7 +397,7 @@ def test_finished_runs_are_never_looked_for(runs_folder, monkeypatch):
     write_run(runs_folder)
     store = RunStore(runs_folder)
     store.runs()
-    monkeypatch.setattr(processes, "is_alive", lambda *_: pytest.fail("looked for a finished run's process"))
+    monkeypatch.setattr(liveness, "is_alive", lambda *_: pytest.fail("looked for a finished run's process"))
     assert [run.state for run in store.runs()] == ["completed"]
     assert [run.state for run in RunStore(runs_folder).runs()] == ["completed"]
 
@@ -413,11 +413,11 @@ def test_a_run_on_another_host_lives_while_its_log_grows(runs_folder):
     assert Run(folder).state == "completed"
 
 
-@pytest.mark.skipif(not processes.this_process()[3], reason="clocks and names are all that this system knows")
+@pytest.mark.skipif(not liveness.this_process()[3], reason="clocks and names are all that this system knows")
 def test_a_run_goes_on_after_the_clock_was_set_and_the_host_renamed(runs_folder):
     folder = runs_folder / "run-0001"
     folder.mkdir(parents=True)
-    begun = RunStarted(time.time(), *processes.this_process())
+    begun = RunStarted(time.time(), *liveness.this_process())
     _append(folder, structs.replace(begun, process_started=begun.process_started - 3600, host="macbook.fritz.box"))
     long_ago = time.time() - 2 * run_module.SILENT_S
     os.utime(folder / EVENTS, (long_ago, long_ago))
@@ -431,7 +431,7 @@ def test_a_run_that_grows_after_it_was_given_up_lives_again(runs_folder, monkeyp
     folder = write_run(runs_folder, steps=100, state="running")
     run = Run(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(processes, "is_alive", lambda *_: False)
+        patch.setattr(liveness, "is_alive", lambda *_: False)
         run.refresh()
     assert run.state == "interrupted"
     version = run.version
@@ -740,7 +740,7 @@ def test_a_run_that_nobody_begins_is_given_up_and_lives_when_it_begins_after_all
         f"nothing is known of {folder.name}: it never began, or its log is gone",
     )
     assert RunStore(runs_folder).get(1).state == "interrupted"
-    _append(folder, RunStarted(time.time(), *processes.this_process()))
+    _append(folder, RunStarted(time.time(), *liveness.this_process()))
     assert [(run.state, run.problem) for run in store.runs()] == [("starting", None)]
     assert RunStore(runs_folder).get(1).state == "starting"
 

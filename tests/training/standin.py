@@ -11,7 +11,7 @@ from typing import Any
 
 from labkit.config import RunConfig
 from labkit.events import EVENTS, LineWriter, PhaseEntered, RunFinished, RunStarted, StopAsked, controls_of
-from labkit.processes import started_at
+from labkit.liveness import started_at
 
 
 def record(config: RunConfig, folder: Path) -> str:

@@ -29,7 +29,7 @@ from labkit.events import (
     controls_of,
     events_of,
 )
-from labkit.processes import is_alive
+from labkit.liveness import is_alive
 from labkit.runs.store import RunStore
 from labkit.training import child, launch, server, workers
 from labkit.training.stages import OUTPUT, stage, started, write

@@ -11,7 +11,7 @@ import torch
 
 from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Evaluated, LineWriter, PhaseEntered, RunFinished, RunStarted, events_of
-from labkit.processes import this_process
+from labkit.liveness import this_process
 from labkit.runs.store import Run
 from labkit.training import recorder
 from labkit.training.recorder import record

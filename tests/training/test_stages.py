@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from labkit.events import Event, PhaseEntered, RunFinished, RunQueued, RunStarted
-from labkit.processes import started_at, this_process
+from labkit.liveness import started_at, this_process
 from labkit.training import stages
 from labkit.training.stages import OUTPUT, stage, write
 

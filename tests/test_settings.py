@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labkit.knobs import Rule, checked, knob, rules_of, show_rate
+from labkit.settings import Rule, checked, knob, rules_of, show_rate
 
 
 @dataclasses.dataclass(frozen=True)

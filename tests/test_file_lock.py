@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from labkit.training import locks
-from labkit.training.locks import locked
+from labkit import file_lock
+from labkit.file_lock import locked
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="other systems have other rights")
 
@@ -33,7 +33,7 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise PermissionError(13, "Permission denied", str(path))
         return builtins.open(path, mode)
 
-    monkeypatch.setattr(locks, "open", refusing, raising=False)
+    monkeypatch.setattr(file_lock, "open", refusing, raising=False)
     return tmp_path / ".lock"
 
 

@@ -2,23 +2,23 @@ import gc
 
 import pytest
 
-from labkit import garbage
+from labkit import gc_pause
 
 
 def test_collecting_is_off_inside_and_on_again_after():
-    with garbage.put_off():
+    with gc_pause.put_off():
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
 def test_an_error_turns_it_on_again():
-    with pytest.raises(ValueError, match="inside"), garbage.put_off():
+    with pytest.raises(ValueError, match="inside"), gc_pause.put_off():
         raise ValueError("inside")
     assert gc.isenabled()
 
 
 def test_it_never_stays_off_whoever_ends_first():
-    one, other = garbage.put_off(), garbage.put_off()
+    one, other = gc_pause.put_off(), gc_pause.put_off()
     one.__enter__()
     other.__enter__()
     one.__exit__(None, None, None)
@@ -29,7 +29,7 @@ def test_it_never_stays_off_whoever_ends_first():
 def test_whoever_had_it_off_keeps_it_off():
     gc.disable()
     try:
-        with garbage.put_off():
+        with gc_pause.put_off():
             pass
         assert not gc.isenabled()
     finally:

@@ -7,10 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labkit import processes
-from labkit.processes import is_alive, lives, started_at
+from labkit import liveness
+from labkit.liveness import is_alive, lives, started_at
 
-needs_boot_id = pytest.mark.skipif(not processes._boot_id(), reason="this system gives its boots no names")
+needs_boot_id = pytest.mark.skipif(not liveness._boot_id(), reason="this system gives its boots no names")
 
 
 def this_process() -> tuple[int, float]:
@@ -79,7 +79,7 @@ def test_a_process_of_another_user_counts_as_alive() -> None:
 def own(**changed: object) -> bool | None:
     """Whether this process lives by what it wrote of itself, or by what differs from that."""
     fields = ("pid", "process_started", "host", "boot", "started_ticks")
-    told = dict(zip(fields, processes.this_process(), strict=True))
+    told = dict(zip(fields, liveness.this_process(), strict=True))
     assert changed.keys() <= told.keys()
     return lives(**{**told, **changed})  # type: ignore[arg-type]
 
@@ -114,7 +114,7 @@ def test_clock_and_host_decide_where_one_side_does_not_know_its_boot(
     here: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot = "" if here else "a boot"  # of an older log, or of a system without
-    monkeypatch.setattr(processes, "_boot_id", lambda: "a boot" if here else "")
+    monkeypatch.setattr(liveness, "_boot_id", lambda: "a boot" if here else "")
     assert own(boot=boot) is True
     assert own(boot=boot, process_started=0.0) is False
     assert own(boot=boot, host="another machine") is None
@@ -122,12 +122,12 @@ def test_clock_and_host_decide_where_one_side_does_not_know_its_boot(
 
 @needs_boot_id
 def test_a_pid_that_may_not_be_looked_at_lives_on_its_own_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = processes.this_process()
+    told = liveness.this_process()
 
     def hidden(pid: int) -> int:
         raise PermissionError(pid)
 
-    monkeypatch.setattr(processes, "_ticks", hidden)
+    monkeypatch.setattr(liveness, "_ticks", hidden)
     assert lives(*told) is True
     assert lives(*told[:2], "another container", *told[3:]) is None
 
@@ -138,13 +138,13 @@ def test_ticks_are_read_past_a_command_with_spaces_and_parentheses(tmp_path: Pat
     sleep.symlink_to("/bin/sleep")
     process = subprocess.Popen([sleep, "60"])
     try:
-        ticks = processes._ticks(process.pid)
+        ticks = liveness._ticks(process.pid)
         assert ticks is not None
         seconds = ticks / os.sysconf("SC_CLK_TCK")
         assert abs(psutil.boot_time() + seconds - psutil.Process(process.pid).create_time()) < 2
     finally:
         process.kill()
         until_zombie(process.pid)
-    assert processes._ticks(process.pid) is None
+    assert liveness._ticks(process.pid) is None
     process.wait(timeout=30)
-    assert processes._ticks(process.pid) is None
+    assert liveness._ticks(process.pid) is None

@@ -1,6 +1,6 @@
 import pytest
 
-from labkit.runs.figures import show_loss
+from labkit.formatting import show_loss
 
 
 @pytest.mark.parametrize(
