@@ -24,7 +24,7 @@ from peer import data_of
 from transformers import AutoModel
 
 from labkit.config import RunConfig
-from labkit.data.assets import locate_encoder
+from labkit.data.downloads import locate_encoder
 from labkit.training.precision import choose_precision
 
 REPEATS = 3

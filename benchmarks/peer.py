@@ -24,9 +24,9 @@ from torchcrf import CRF
 from transformers import AutoModel, AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
 
 from labkit.config import RunConfig
-from labkit.data.assets import locate_encoder
 from labkit.data.corpora import Corpus, Sentence, read_corpus
-from labkit.data.encoding import Encoder, Window, Windows
+from labkit.data.downloads import locate_encoder
+from labkit.data.featurize import Encoder, Window, Windows
 from labkit.training.evaluation import EntityCounts
 
 Row = dict[str, Any]

@@ -25,8 +25,8 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from labkit.config import RunConfig
-from labkit.data.assets import locate_encoder
 from labkit.data.corpora import Sentence, read_corpus
+from labkit.data.downloads import locate_encoder
 from labkit.events import Evaluated, RunFinished
 from labkit.training.trainer import train
 

@@ -18,7 +18,7 @@ import torch
 from peer import Collator, data_of, grouped, new_peer, rows_of
 
 from labkit.config import RunConfig
-from labkit.data.assets import locate_encoder
+from labkit.data.downloads import locate_encoder
 from labkit.events import RunFinished, StepDone
 from labkit.model.pretrained import load_encoder
 from labkit.model.tagger import new_tagger

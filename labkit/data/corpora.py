@@ -12,9 +12,9 @@ from itertools import combinations
 from pathlib import Path
 
 from labkit import gc_pause
-from labkit.data import bdci, conll
-from labkit.data.conll import Part
-from labkit.data.sources import Source, corpus_menu, find_corpus, together
+from labkit.data.corpus_files import Source, corpus_menu, find_corpus, together
+from labkit.data.formats import bdci, conll
+from labkit.data.formats.conll import Part
 from labkit.data.tags import BIO, Pair, Scheme, Span, pairs, recognise, spans, to_bio
 
 __all__ = ["Corpus", "Sentence", "Source", "Span", "corpus_menu", "find_corpus", "read_corpus", "spans"]

@@ -9,6 +9,6 @@ from pathlib import Path
 def own_code() -> str:
     """SHA-256 over the Python files that read and encode, in hexadecimal."""
     found = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         found.update(path.read_bytes())
     return found.hexdigest()

@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Sequence
 
 from labkit.config import RunConfig
 from labkit.data.corpora import find_corpus
-from labkit.data.counted import Sentences, count_sentences
 from labkit.data.encoders import longest_window
+from labkit.data.sentence_counts import Sentences, count_sentences
 from labkit.lab import words
 from labkit.presets import warnings
 from labkit.runs.estimate import estimate

@@ -12,8 +12,8 @@ from IPython.display import display
 
 from labkit import gc_pause
 from labkit.config import RunConfig
-from labkit.data.assets import encoder_menu
 from labkit.data.corpora import corpus_menu
+from labkit.data.downloads import encoder_menu
 from labkit.lab import language, page, timebar, words
 from labkit.lab.controls import Controls
 from labkit.lab.forecast import Forecast

@@ -20,8 +20,8 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from labkit import paths
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import Sentence
-from labkit.data.encoding import Batch, Encoder, Windows
-from labkit.data.splitting import Splitting
+from labkit.data.featurize import Batch, Encoder, Windows
+from labkit.data.word_splitting import Splitting
 from labkit.events import TrainingPlanned, events_of
 from labkit.model.tagger import Tagger, new_tagger
 

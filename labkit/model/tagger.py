@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from labkit.data.encoding import Batch
+from labkit.data.featurize import Batch
 from labkit.model.crf import CRF
 from labkit.model.dilated import IDCNN
 from labkit.model.dropout import Dropout, Masks, replace_dropout

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from labkit.data import assets
+from labkit.data import downloads
 from labkit.lab.language import retold, tr
 from labkit.terminal.output import console
 from labkit.terminal.tables import plain_table
@@ -15,17 +15,21 @@ from labkit.terminal.tables import plain_table
 def fetch_assets(names: Sequence[str]) -> None:
     """Fetches what is not here yet, by default what the lab starts with, and verifies all; raises AssetError."""
     speaking = console(stderr=True)
-    for name in names or assets.DEFAULTS:
+    for name in names or downloads.DEFAULTS:
         with _bars() as progress:
-            place = assets.fetch(name, progress)
+            place = downloads.fetch(name, progress)
         speaking.print(retold(f"{name}: verified, in {place}"), highlight=False, markup=False, soft_wrap=True)
 
 
 def assets_table() -> Table:
     """Every pinned asset, and whether it is here."""
     rows = [
-        (asset.name, retold(kind), tr("yes" if assets.is_present(asset.name) else "no"), asset.licence, asset.about)
-        for kind, registry in (("encoder", assets.ENCODERS), ("corpus", assets.CORPORA), ("text", assets.TEXTS))
+        (asset.name, retold(kind), tr("yes" if downloads.is_present(asset.name) else "no"), asset.licence, asset.about)
+        for kind, registry in (
+            ("encoder", downloads.ENCODERS),
+            ("corpus", downloads.CORPORA),
+            ("text", downloads.TEXTS),
+        )
         for asset in registry.values()
     ]
     return plain_table(("name", "kind", "here", "licence", "about"), rows)

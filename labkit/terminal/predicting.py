@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from labkit.data.bdci import LABELS, read_table
+from labkit.data.formats.bdci import LABELS, read_table
 from labkit.terminal.output import say, write_data
 
 

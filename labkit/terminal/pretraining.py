@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from labkit import paths
-from labkit.data import assets
+from labkit.data import downloads
 from labkit.lab.language import retold, tr
 from labkit.pretraining.claim import claimed
 from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
@@ -72,7 +72,7 @@ def _read(plan: Plan, texts: Sequence[Path], spared: Path | None) -> Reading:
     if texts:
         plain = {name: read_plain(path) for name, path in _named(texts).items()}
         return read(sources(segmented={}, newspapers={}, plain=plain), own, plan)
-    missing = [name for name in PINNED if not assets.is_present(name)]
+    missing = [name for name in PINNED if not downloads.is_present(name)]
     if missing:
         fetch_assets(missing)
     found, tested = pinned_texts()

@@ -8,8 +8,8 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from labkit.config import RunConfig
+from labkit.data.corpus_files import find_corpus, opened
 from labkit.data.encoders import check_encoder
-from labkit.data.sources import find_corpus, opened
 
 # accelerate's trackers, and the packages of which one must be installed; asking accelerate would import torch.
 TRACKERS = {

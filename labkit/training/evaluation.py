@@ -10,7 +10,7 @@ import torch
 
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import spans
-from labkit.data.encoding import Batch, Encoder, Windows
+from labkit.data.featurize import Batch, Encoder, Windows
 from labkit.data.windows import Array
 from labkit.events import TransitionsLearnt, TypeScore
 from labkit.model.crf import CRF

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from labkit.data.corpora import spans
-from labkit.data.encoded import EncodedCorpus
-from labkit.data.splitting import Splitting
+from labkit.data.encoded_corpus import EncodedCorpus
 from labkit.data.texts import Texts
 from labkit.data.windows import Windows
+from labkit.data.word_splitting import Splitting
 from labkit.runs.errors import Entity
 from labkit.runs.predictions import MOST_SENTENCES, MOST_WORDS, About, Sentence, write_predictions
 from labkit.training.evaluation import Evaluation

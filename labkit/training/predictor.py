@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit.data import bdci
 from labkit.data.corpora import Span, spans
-from labkit.data.splitting import Placed, split
+from labkit.data.formats import bdci
+from labkit.data.word_splitting import Placed, split
 from labkit.model.checkpoint import TrainedTagger, checkpoint_of, load_tagger, precision_of
 from labkit.runs.errors import Entity
 from labkit.runs.predictions import read_predictions

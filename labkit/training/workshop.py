@@ -17,11 +17,11 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from labkit.config import RunConfig
-from labkit.data.assets import encoder_sha256, locate_encoder
 from labkit.data.batching import count_batches
 from labkit.data.corpora import Source
-from labkit.data.encoded import EncodedCorpus, read_encoded
-from labkit.data.encoding import Encoder
+from labkit.data.downloads import encoder_sha256, locate_encoder
+from labkit.data.encoded_corpus import EncodedCorpus, read_encoded
+from labkit.data.featurize import Encoder
 from labkit.data.texts import Texts
 from labkit.data.windows import Array, Windows, notes_on
 from labkit.events import CorpusRead, TrainingPlanned

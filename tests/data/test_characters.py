@@ -7,7 +7,7 @@ import pytest
 from transformers import BertTokenizerFast
 
 from labkit.data.corpora import Sentence
-from labkit.data.encoding import Encoder
+from labkit.data.featurize import Encoder
 from labkit.data.windows import notes_on
 
 TAGS = ("O", "B-ORG", "I-ORG")

@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from labkit import paths
-from labkit.data import assets
+from labkit.data import downloads
 from labkit.data.corpora import Corpus, Sentence, Span, corpus_menu, find_corpus, read_corpus, spans
 
 BIO = "EU\tB-ORG\nrejects\tO\n\nPeter\tB-PER\nBlackburn\tI-PER\n\nin\tO\nUtrecht\tB-LOC\n\n"
@@ -606,7 +606,7 @@ def test_whatever_a_file_holds_it_is_read_without_losing_a_word_or_refused_with_
 
 @pytest.fixture(scope="module")
 def wnut16() -> Corpus:
-    if not assets.is_present("wnut16"):
+    if not downloads.is_present("wnut16"):
         pytest.fail("data/wnut16 is missing: `python -m labkit fetch` is part of the set-up of the tests")
     return read_corpus("wnut16")
 
@@ -618,7 +618,7 @@ def test_the_default_corpus_has_the_known_counts(wnut16: Corpus) -> None:
     assert len(wnut16.tags) == 21
     assert wnut16.scheme == "BIO"
     assert sum(len(spans(sentence.tags)) for sentence in everything) == 1_496
-    assert wnut16.sha256 == assets.CORPORA["wnut16"].members[0].sha256
+    assert wnut16.sha256 == downloads.CORPORA["wnut16"].members[0].sha256
 
 
 def test_the_first_tweet_reads_as_it_stands(wnut16: Corpus) -> None:
@@ -632,7 +632,7 @@ def test_the_first_tweet_reads_as_it_stands(wnut16: Corpus) -> None:
 
 @pytest.fixture(scope="module")
 def msra() -> Corpus:
-    if not assets.is_present("msra"):
+    if not downloads.is_present("msra"):
         pytest.fail("data/msra is missing: `python -m labkit fetch` is part of the set-up of the tests")
     return read_corpus("msra")
 

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from labkit.config import RunConfig
-from labkit.data.counted import Sentences
+from labkit.data.sentence_counts import Sentences
 from labkit.lab import forecast, language
 from labkit.lab.forecast import Forecast
 from labkit.runs.run import Run

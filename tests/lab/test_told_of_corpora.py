@@ -7,7 +7,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.data.corpora import read_corpus
 from labkit.data.encoders import locate_encoder
-from labkit.data.encoding import Encoder
+from labkit.data.featurize import Encoder
 from labkit.data.windows import notes_on
 from labkit.lab import language
 from labkit.lab.language import retold

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from labkit.config import RunConfig
-from labkit.data.encoding import Encoder
+from labkit.data.featurize import Encoder
 from labkit.model import checkpoint
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.model.tagger import new_tagger

@@ -11,8 +11,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from labkit.config import RunConfig
 from labkit.data.corpora import Sentence, read_corpus
-from labkit.data.encoding import Encoder
-from labkit.data.splitting import Splitting
+from labkit.data.featurize import Encoder
+from labkit.data.word_splitting import Splitting
 from labkit.events import Evaluated, GroupsAudited, RunFinished, StepDone
 from labkit.model.checkpoint import load_tagger, save_tagger
 from labkit.model.pretrained import load_encoder, load_tokenizer

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from labkit.config import RunConfig
-from labkit.data.bdci import read_table
 from labkit.data.corpora import Sentence, read_corpus, spans
+from labkit.data.formats.bdci import read_table
 from labkit.events import EVENTS, LineWriter, TrainingPlanned
 from labkit.model.checkpoint import load_tagger
 from labkit.runs.errors import Entity

@@ -6,7 +6,7 @@ CORPORA: dict[str, str] = {
         "修正了 {count} 处不合法的标签序列，第一处在 {file} 第 {line} 行：{problem}。"
     ),
     "{file}:{line}: {problem}": "{file} 第 {line} 行：{problem}",
-    # notes: labkit/data/conll.py, bdci.py, corpora.py, sources.py, windows.py
+    # notes: labkit/data/formats/conll.py, bdci.py, corpora.py, sources.py, windows.py
     "{file}: {count} -DOCSTART- lines skipped.": "{file}：跳过了 {count} 个 -DOCSTART- 行。",
     "{file}: {count} -DOCSTART- line skipped.": "{file}：跳过了 {count} 个 -DOCSTART- 行。",
     "{file}: {count} comment lines skipped, the first on line {line}.": (

@@ -111,7 +111,7 @@ LINES: dict[str, str] = {
     "File {file} does not exist.": "文件 {file} 不存在。",
     "File {file} is a directory.": "{file} 是文件夹，不是文件。",
     "Directory {file} is a file.": "{file} 是文件，不是文件夹。",
-    # fetching: labkit/data/assets.py, pins.py, pip_download.py
+    # fetching: labkit/data/downloads.py, pins.py, pip_download.py
     "{name}: verified, in {folder}": "{name}：已校验，位于 {folder}",
     "nothing called {name} can be fetched; there are {names}": "没有可下载的 {name}；有 {names}",
     "{kind} {name} is not in {folder}, or not complete; it is fetched by `python -m labkit fetch` ({size} MB from the "

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from labkit.data.cutting import ANYWHERE, ENTITY, Cutter, cuts, grades, kind
+from labkit.data.window_cuts import ANYWHERE, ENTITY, Cutter, cuts, grades, kind
 
 CHINESE = "币安网今天上涨平台用户资金，，。。；、：！？“”（）\n 3.14,20ABcd…　"
 WORDS = "the a Binance went up . , ; : ! ? 3.14 U.S. Mr. Inc J said, home. city.) \" ' ) e.g. 12:30"

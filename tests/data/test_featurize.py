@@ -7,9 +7,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from labkit.data import encoding
+from labkit.data import featurize
 from labkit.data.corpora import Sentence
-from labkit.data.encoding import Encoder
+from labkit.data.featurize import Encoder
 from labkit.data.windows import Window, notes_on
 
 TAGS = ("O", "B-PER", "I-PER")
@@ -135,7 +135,7 @@ def test_a_window_with_room_for_a_single_piece_holds_it_for_every_word():
 def test_a_corpus_of_many_chunks_is_encoded_as_one(encoder, monkeypatch):
     sentences = random_sentences(50)
     whole = encoder.encode(sentences)
-    monkeypatch.setattr(encoding, "CHUNK", 7)
+    monkeypatch.setattr(featurize, "CHUNK", 7)
     assert list(encoder.encode(sentences)) == list(whole)
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit.data.cleaning import Cleaned, clean
-from labkit.data.conll import Part, Raw
-from labkit.data.sources import opened
+from labkit.data.corpus_files import opened
+from labkit.data.formats.conll import Part, Raw
 from labkit.data.tags import Span
 
 TYPE = "ENTITY"  # the table tells none

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.data.bdci import as_cell, labels_of, places_of, read, read_table
 from labkit.data.cleaning import clean
 from labkit.data.corpora import Corpus, corpus_menu, find_corpus, read_corpus, spans
+from labkit.data.formats.bdci import as_cell, labels_of, places_of, read, read_table
 from labkit.data.tags import Span
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "bdci"

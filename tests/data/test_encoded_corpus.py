@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from labkit.data import encoded, shelf
+from labkit.data import cache, encoded_corpus
 from labkit.data.corpora import find_corpus, read_corpus
-from labkit.data.encoded import PARTS, read_encoded
-from labkit.data.encoding import Encoder
+from labkit.data.encoded_corpus import PARTS, read_encoded
+from labkit.data.featurize import Encoder
 from labkit.data.windows import Windows
 
 TEXT = "Anna\tB-PER\nwent\tO\n\nBen\tB-PER\nSmith\tI-PER\nsaw\tO\nrome\tB-LOC\n\n" * 20
@@ -25,7 +25,9 @@ def folder(tmp_path, monkeypatch):
 def reads(monkeypatch):
     """Counts how often a corpus was read and not taken from the cache."""
     counted = []
-    monkeypatch.setattr(encoded, "read_corpus", lambda *args, **how: counted.append(1) or read_corpus(*args, **how))
+    monkeypatch.setattr(
+        encoded_corpus, "read_corpus", lambda *args, **how: counted.append(1) or read_corpus(*args, **how)
+    )
     return counted
 
 
@@ -98,7 +100,7 @@ def test_whatever_decides_the_outcome_makes_another_entry(tmp_path, tokenizer, r
     ]
     found = [plain(way()) for way in ways]
     assert len(reads) == len(ways)
-    monkeypatch.setattr(encoded, "own_code", lambda: "another version of this code")
+    monkeypatch.setattr(encoded_corpus, "own_code", lambda: "another version of this code")
     taken(place, tokenizer)
     assert len(reads) == len(ways) + 1
     assert found[0] != found[1] != found[2]
@@ -113,7 +115,7 @@ def test_a_corpus_edited_while_it_is_read_is_kept_as_what_was_read(tmp_path, tok
         corpus_in(place, train=TEXT * 3)
         return read_corpus(*args, **how)
 
-    monkeypatch.setattr(encoded, "read_corpus", edited)
+    monkeypatch.setattr(encoded_corpus, "read_corpus", edited)
     first = taken(place, tokenizer)
     monkeypatch.undo()
     corpus_in(place, train=TEXT)
@@ -186,8 +188,8 @@ def test_an_error_in_a_corpus_is_told_and_nothing_is_kept(tmp_path, tokenizer, f
 
 def write_often(folder, number):
     for _ in range(40):
-        shelf.keep(folder, "key", {"values": np.full(50_000, 7, np.int32)}, {"same": "for all"})
-        arrays, facts = shelf.find(folder, "key")
+        cache.keep(folder, "key", {"values": np.full(50_000, 7, np.int32)}, {"same": "for all"})
+        arrays, facts = cache.find(folder, "key")
         assert (arrays["values"] == 7).all()
         assert facts == {"same": "for all"}
 
@@ -205,13 +207,13 @@ def test_several_processes_write_and_read_one_entry_at_once(tmp_path):
 
 def test_entries_used_longest_ago_go_first_when_there_are_too_many(tmp_path, monkeypatch):
     values = {"values": np.zeros(1000, np.int64)}
-    monkeypatch.setattr(shelf, "MOST_BYTES", 3 * 9000)
+    monkeypatch.setattr(cache, "MOST_BYTES", 3 * 9000)
     for number, key in enumerate("abc"):
-        shelf.keep(tmp_path, key, values, {})
+        cache.keep(tmp_path, key, values, {})
         old = 1_000_000 + number
-        shelf.os.utime(tmp_path / f"{key}.safetensors", (old, old))
-    assert shelf.find(tmp_path, "a")  # used again
-    shelf.keep(tmp_path, "d", values, {})
+        cache.os.utime(tmp_path / f"{key}.safetensors", (old, old))
+    assert cache.find(tmp_path, "a")  # used again
+    cache.keep(tmp_path, "d", values, {})
     assert {path.stem for path in tmp_path.iterdir()} == {"a", "c", "d"}
 
 

@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from labkit import paths
-from labkit.data import assets, encoders, pip_download
-from labkit.data.assets import (
+from labkit.data import downloads, encoders, pip_download
+from labkit.data.corpora import corpus_menu, read_corpus
+from labkit.data.downloads import (
     CORPORA,
     ENCODERS,
     TEXTS,
@@ -29,7 +30,6 @@ from labkit.data.assets import (
     locate_encoder,
     verify,
 )
-from labkit.data.corpora import corpus_menu, read_corpus
 
 TRAIN = b"EU\tB-ORG\nrejects\tO\n\nso\tO\n\nit\tO\n\nis\tO\n"
 BOMB = "import pathlib, os\npathlib.Path(os.environ['WAS_EXECUTED']).touch()\n"
@@ -184,7 +184,7 @@ def test_an_archive_that_is_cut_short_is_refused(shelf: Path, monkeypatch: pytes
     whole = archive.read_bytes()
     archive.write_bytes(whole[: len(whole) // 2])
     asset = pinned(archive, monkeypatch, path="toy-corpus-1.0/toy/ner.txt")  # even where the pin itself is of a stump
-    monkeypatch.setattr(assets, "download", lambda asset, scratch, progress: archive)
+    monkeypatch.setattr(downloads, "download", lambda asset, scratch, progress: archive)
     with pytest.raises(AssetError, match="cannot be unpacked"):
         fetch(asset.name)
     assert everything_in_data() == []
@@ -220,8 +220,8 @@ def test_an_interruption_while_unpacking_leaves_nothing_behind(shelf: Path, monk
         assert file.read_bytes() == TRAIN
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(assets, "download", lambda asset, scratch, progress: archive)
-    monkeypatch.setattr(assets, "_check_member", interrupted)
+    monkeypatch.setattr(downloads, "download", lambda asset, scratch, progress: archive)
+    monkeypatch.setattr(downloads, "_check_member", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fetch("toy")
     assert everything_in_data() == []
@@ -233,7 +233,7 @@ def test_two_fetches_at_once_both_end_with_the_verified_folder(shelf: Path, monk
     meet = threading.Barrier(4)
     ends: list[object] = []
 
-    def download(asset: Asset, scratch: Path, progress: assets.Progress) -> Path:
+    def download(asset: Asset, scratch: Path, progress: downloads.Progress) -> Path:
         meet.wait(30)  # all have found nothing there, and go on together
         return archive
 
@@ -243,7 +243,7 @@ def test_two_fetches_at_once_both_end_with_the_verified_folder(shelf: Path, monk
         except Exception as error:
             ends.append(error)
 
-    monkeypatch.setattr(assets, "download", download)
+    monkeypatch.setattr(downloads, "download", download)
     threads = [threading.Thread(target=fetching) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -288,7 +288,7 @@ def test_an_unknown_name_lists_what_can_be_fetched() -> None:
 def test_the_pins_are_well_formed_and_their_names_differ() -> None:
     every = [*ENCODERS.values(), *CORPORA.values(), *TEXTS.values()]
     assert len({asset.name for asset in every}) == len(every)
-    assert set(assets.DEFAULTS) <= {asset.name for asset in every}
+    assert set(downloads.DEFAULTS) <= {asset.name for asset in every}
     for asset in every:
         assert "==" in asset.requirement
         assert all(len(found.sha256) == 64 and found.size > 0 for found in (asset, *asset.members))
@@ -482,13 +482,13 @@ def test_a_hub_repository_without_weights_is_told(hub: Path, monkeypatch: pytest
 
 def test_the_hash_of_an_encoder_follows_weights_config_and_tokenizer_only(tmp_path: Path) -> None:
     place = an_encoder(tmp_path / "encoder")
-    before = assets.encoder_sha256(place)
+    before = downloads.encoder_sha256(place)
     (place / "README.md").write_text("words")
-    assert assets.encoder_sha256(place) == before
+    assert downloads.encoder_sha256(place) == before
     hashes = {before}
     for name in ("model.safetensors", "config.json", "tokenizer.json"):
         (place / name).write_text("changed")
-        hashes.add(assets.encoder_sha256(place))
+        hashes.add(downloads.encoder_sha256(place))
     assert len(hashes) == 4
 
 
@@ -498,7 +498,7 @@ def test_torchs_weights_decide_the_hash_where_they_are_what_is_loaded(tmp_path: 
     for weights in ("one", "another"):
         for place in (beside, alone):
             (place / "pytorch_model.bin").write_text(weights)
-            hashes.append(assets.encoder_sha256(place))
+            hashes.append(downloads.encoder_sha256(place))
     assert hashes[0] == hashes[2]
     assert hashes[1] != hashes[3]
 
@@ -509,7 +509,7 @@ def hashed(place: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
     whole = hashlib.file_digest
     with monkeypatch.context() as patch:
         patch.setattr(hashlib, "file_digest", lambda file, how: read.append(file.name) or whole(file, how))
-        return assets.encoder_sha256(place), len(read)
+        return downloads.encoder_sha256(place), len(read)
 
 
 def test_an_encoder_is_hashed_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

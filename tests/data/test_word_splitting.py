@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from labkit.data.splitting import Splitting, split, splitting_of
+from labkit.data.word_splitting import Splitting, split, splitting_of
 
 WORDS, CHARACTERS, ALL = Splitting.WORDS, Splitting.CHARACTERS, Splitting.ALL_CHARACTERS
 

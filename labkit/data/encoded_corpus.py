@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from labkit import paths
-from labkit.data import shelf
+from labkit.data import cache
 from labkit.data.corpora import Corpus, Source, read_corpus
-from labkit.data.encoding import Encoder
+from labkit.data.featurize import Encoder
 from labkit.data.own_code import own_code
-from labkit.data.splitting import Splitting, splitting_of
 from labkit.data.texts import Texts, texts_of
 from labkit.data.windows import Array, Windows
+from labkit.data.word_splitting import Splitting, splitting_of
 
 PARTS = ("train", "dev", "test")
 SCORED = ("dev", "test")
@@ -47,7 +47,7 @@ def read_encoded(
     """
     folder, asked = paths.cache() / "corpora", {"dev_share": dev_share, "repair": repair}
     read_by = Encoder(tokenizer, (), max_pieces).fingerprint()
-    found = shelf.find(folder, _key(source, source.sha256(), asked, read_by)) if read_by else None
+    found = cache.find(folder, _key(source, source.sha256(), asked, read_by)) if read_by else None
     if found is None:
         corpus = read_corpus(source, dev_share=dev_share, repair=repair)
         encoder = Encoder(tokenizer, corpus.tags, max_pieces)
@@ -55,8 +55,8 @@ def read_encoded(
         if read_by:
             key = _key(source, corpus.sha256, asked, read_by)  # of what was read: it may just have been edited
             del corpus
-            shelf.keep(folder, key, arrays, facts)
-            found = shelf.find(folder, key)  # mapped, so that the memory is free again
+            cache.keep(folder, key, arrays, facts)
+            found = cache.find(folder, key)  # mapped, so that the memory is free again
         found = found or (arrays, facts)
     encoded = _put_together(*found)
     return encoded, Encoder(tokenizer, encoded.tags, max_pieces, encoded.splitting)

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labkit.data.columns import Columns
-from labkit.data.sources import opened
-from labkit.data.splitting import is_invisible
+from labkit.data.corpus_files import opened
+from labkit.data.formats.column_stats import Columns
 from labkit.data.tags import TAG, TAG_HELP
+from labkit.data.word_splitting import is_invisible
 
 LONG_SENTENCE = 1000  # words; no writer writes such sentences, files without blank lines do
 

@@ -1,8 +1,8 @@
 import pytest
 
-from labkit.data import counted
+from labkit.data import sentence_counts
 from labkit.data.corpora import read_corpus
-from labkit.data.counted import Sentences, count_sentences
+from labkit.data.sentence_counts import Sentences, count_sentences
 
 TEXT = "Anna\tB-PER\nwent\tO\n\nBen\tB-PER\nSmith\tI-PER\nsaw\tO\n\n" * 20
 BROKEN = "Anna\tI-PER\nwent\tO\n\n" + TEXT
@@ -19,7 +19,9 @@ def notes(tmp_path, monkeypatch):
 def reads(monkeypatch):
     """Counts how often a corpus was read."""
     found = []
-    monkeypatch.setattr(counted, "read_corpus", lambda *args, **how: found.append(1) or read_corpus(*args, **how))
+    monkeypatch.setattr(
+        sentence_counts, "read_corpus", lambda *args, **how: found.append(1) or read_corpus(*args, **how)
+    )
     return found
 
 
@@ -93,7 +95,7 @@ def test_an_edit_while_it_is_read_is_not_taken_for_what_was_there_before(place, 
         (place / "train.txt").write_text(TEXT * 2)
         return read_corpus(source, **how)
 
-    monkeypatch.setattr(counted, "read_corpus", edited)
+    monkeypatch.setattr(sentence_counts, "read_corpus", edited)
     assert count(place)[:3] == (64, 16, 7)
     monkeypatch.undo()
     (place / "train.txt").write_text(TEXT)

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from labkit.data.corpora import Sentence
-from labkit.data.cutting import Cutter
-from labkit.data.splitting import Splitting
+from labkit.data.window_cuts import Cutter
 from labkit.data.windows import Array, Window, Windows, joined, ragged, starts_of
+from labkit.data.word_splitting import Splitting
 
 __all__ = ["Batch", "Encoder", "Window", "Windows"]
 
