@@ -12,7 +12,7 @@ from torch import nn
 
 from labkit.config import RunConfig
 from labkit.events import GroupAudit
-from labkit.model.live_embedding import LiveEmbedding
+from labkit.model.fast.subset_embedding import LiveEmbedding
 
 _ROW = 4096  # values of a gradient whose norm is taken at once
 _MANY = 1 << 16  # below, one go is fine

@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from labkit.model.legal import Legal
-from labkit.model.viterbi import best_tags
+from labkit.model.crf.constraints import Legal
+from labkit.model.crf.viterbi import best_tags
 
 
 class Softmax:

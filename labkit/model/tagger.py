@@ -7,16 +7,16 @@ import torch
 from torch import nn
 
 from labkit.data.featurize import Batch
+from labkit.model.bilstm import BiLSTM
 from labkit.model.crf import CRF
-from labkit.model.dilated import IDCNN
-from labkit.model.dropout import Dropout, Masks, replace_dropout
-from labkit.model.legal import Legal, legal_transitions
-from labkit.model.mix import LayerMix
-from labkit.model.recurrent import BiLSTM
+from labkit.model.crf.constraints import Legal, legal_transitions
+from labkit.model.fast.dropout import Dropout, Masks, replace_dropout
+from labkit.model.fast.encoder import Stack
+from labkit.model.head_config import Structure
+from labkit.model.idcnn import IDCNN
+from labkit.model.scalar_mix import LayerMix
 from labkit.model.softmax import Softmax
-from labkit.model.stack import Stack
-from labkit.model.structure import Structure
-from labkit.model.watch import Watch
+from labkit.model.timer import Watch
 
 
 class Tagger(nn.Module):

@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM
 
-from labkit.model.dropout import Masks
-from labkit.model.stack import Stack
+from labkit.model.fast.dropout import Masks
+from labkit.model.fast.encoder import Stack
 from labkit.pretraining.masking import Masked
 
 _UNCOUNTED = -100  # what torch's cross entropy leaves out

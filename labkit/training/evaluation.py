@@ -14,7 +14,7 @@ from labkit.data.featurize import Batch, Encoder, Windows
 from labkit.data.windows import Array
 from labkit.events import TransitionsLearnt, TypeScore
 from labkit.model.crf import CRF
-from labkit.model.legal import Legal, legal_transitions
+from labkit.model.crf.constraints import Legal, legal_transitions
 from labkit.model.tagger import Tagger
 
 

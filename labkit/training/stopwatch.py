@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from labkit.model.watch import Watch
+from labkit.model.timer import Watch
 
 # Parts of a step, which a device other than the CPU works on while this process is already somewhere else.
 STEP_PARTS = frozenset(("data", "encoder", "downstream", "CRF", "optimizer", "other"))

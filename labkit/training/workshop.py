@@ -25,10 +25,10 @@ from labkit.data.featurize import Encoder
 from labkit.data.texts import Texts
 from labkit.data.windows import Array, Windows, notes_on
 from labkit.events import CorpusRead, TrainingPlanned
+from labkit.model.fast.encoder import grain_of
+from labkit.model.fast.subset_embedding import keep_live
 from labkit.model.groups import Group, make_groups, optimizer_groups
-from labkit.model.live_embedding import keep_live
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
-from labkit.model.stack import grain_of
 from labkit.model.tagger import Tagger, new_tagger
 from labkit.presets import changed
 from labkit.training.checking import check_trackers

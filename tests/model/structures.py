@@ -1,6 +1,6 @@
 """What can follow an encoder: every choice at least once, small."""
 
-from labkit.model.structure import Structure
+from labkit.model.head_config import Structure
 
 STRUCTURES = {
     "BiLSTM": Structure(lstm_size=8),

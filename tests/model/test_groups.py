@@ -5,9 +5,9 @@ import torch
 from transformers import AutoModel
 
 from labkit.config import RunConfig
+from labkit.model.fast.subset_embedding import keep_live
 from labkit.model.groups import Group, check_partition, clip_gradients, make_groups, optimizer_groups, set_rates
-from labkit.model.live_embedding import keep_live
-from labkit.model.structure import Structure
+from labkit.model.head_config import Structure
 from labkit.model.tagger import Tagger
 from labkit.presets import preset
 from tests.model.structures import STRUCTURES

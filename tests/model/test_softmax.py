@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labkit.model.crf import CRF
-from labkit.model.legal import legal_transitions
+from labkit.model.crf.constraints import legal_transitions
 from labkit.model.softmax import Softmax
 
 TAGS = ("O", "B-PER", "I-PER")

@@ -7,7 +7,7 @@ from transformers import AutoModel, AutoTokenizer
 from labkit.config import RunConfig, knobs
 from labkit.data.corpora import Sentence
 from labkit.data.featurize import Encoder
-from labkit.model.structure import DECODERS, DOWNSTREAM, Structure
+from labkit.model.head_config import DECODERS, DOWNSTREAM, Structure
 from labkit.model.tagger import Tagger, new_tagger
 from tests.model.structures import STRUCTURES
 

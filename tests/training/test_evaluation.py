@@ -5,7 +5,7 @@ import pytest
 import seqeval.metrics
 
 from labkit.data.tags import BIO, pairs
-from labkit.model.legal import legal_transitions
+from labkit.model.crf.constraints import legal_transitions
 from labkit.training.evaluation import EntityCounts, count_illegal
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")

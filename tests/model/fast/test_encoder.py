@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from labkit.model.dropout import Masks
-from labkit.model.stack import FAMILIES, Stack
+from labkit.model.fast.dropout import Masks
+from labkit.model.fast.encoder import FAMILIES, Stack
 
 SMALL = {
     "vocab_size": 60,

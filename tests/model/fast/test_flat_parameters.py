@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.model.flat import Flat
+from labkit.model.fast.flat_parameters import Flat
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from labkit.model.rows import Rows
+from labkit.model.fast.packing import Rows
 
 LENGTHS = [4, 1, 6]
 COLUMNS, HEADS, DEPTH = 6, 2, 3

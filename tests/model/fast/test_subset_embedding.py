@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from transformers import AutoModel
 
-from labkit.model.live_embedding import LiveEmbedding, keep_live
+from labkit.model.fast.subset_embedding import LiveEmbedding, keep_live
 
 LIVE = torch.tensor([0, 2, 5, 6, 9])
 STEPS = [[2, 5, 0], [9, 9, 2], [6, 0, 0], [2, 5, 6]]

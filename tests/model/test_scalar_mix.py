@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from labkit.model.mix import LayerMix
+from labkit.model.scalar_mix import LayerMix
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from labkit.model.dilated import IDCNN
+from labkit.model.idcnn import IDCNN
 
 LENGTHS = (7, 1, 4)
 

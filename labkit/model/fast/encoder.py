@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from labkit.model.dropout import Masks
-from labkit.model.flat import Flat, Gradient, Run, multiplied
-from labkit.model.layers import Attention, FeedForward, Half, Layers, run
-from labkit.model.rows import Rows
+from labkit.model.fast.dropout import Masks
+from labkit.model.fast.flat_parameters import Flat, Gradient, Run, multiplied
+from labkit.model.fast.layers import Attention, FeedForward, Half, Layers, run
+from labkit.model.fast.packing import Rows
 
 # Those of Hugging Face's families whose layers are BERT's, by other names of classes.
 FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "electra")

@@ -2,7 +2,7 @@
 
 import torch
 
-from labkit.model.forward_backward import order_of
+from labkit.model.crf.forward_backward import order_of
 
 
 @torch.inference_mode()

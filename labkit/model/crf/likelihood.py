@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from labkit.model.forward_backward import Order, Sweeps, log_partition, order_of, posteriors, sweep
+from labkit.model.crf.forward_backward import Order, Sweeps, log_partition, order_of, posteriors, sweep
 
 
 def log_likelihood(

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from labkit.model.recurrent import BiLSTM
+from labkit.model.bilstm import BiLSTM
 
 LENGTHS = torch.tensor([3, 7, 1, 5])
 

@@ -17,8 +17,8 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from labkit.model.flat import Gradient
-from labkit.model.rows import Rows
+from labkit.model.fast.flat_parameters import Gradient
+from labkit.model.fast.packing import Rows
 
 _norm = torch.ops.aten.native_layer_norm
 _norm_backward = torch.ops.aten.native_layer_norm_backward

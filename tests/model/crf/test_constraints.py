@@ -5,7 +5,7 @@ import torch
 
 from labkit.data.tags import SCHEMES, pairs
 from labkit.model.crf import CRF
-from labkit.model.legal import legal_transitions
+from labkit.model.crf.constraints import legal_transitions
 
 TAGS = {
     "BIO": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),

@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from labkit.model.forward_backward import order_of, posteriors, sweep
-from labkit.model.legal import Legal
-from labkit.model.likelihood import log_likelihood
-from labkit.model.viterbi import best_tags
+from labkit.model.crf.constraints import Legal
+from labkit.model.crf.forward_backward import order_of, posteriors, sweep
+from labkit.model.crf.likelihood import log_likelihood
+from labkit.model.crf.viterbi import best_tags
 
 REDUCTIONS = ("none", "sum", "mean", "token_mean")
 
@@ -87,7 +87,7 @@ class CRF(nn.Module):
         Args:
             emissions: scores, (batch, words, tags).
             mask: (batch, words), all on where None.
-            legal: allow only these starts, transitions and ends (labkit.model.legal); the likelihood knows nothing of
+            legal: allow only these starts, transitions and ends (labkit.model.crf.constraints); the likelihood knows nothing of
                 it. Where no sequence of a row's length is allowed, the row's answer is arbitrary.
         """
         self._validate(emissions, mask=mask)

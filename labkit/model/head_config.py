@@ -14,7 +14,7 @@ class Structure:
 
     Args:
         lstm_size: hidden values per direction.
-        idcnn_filters, idcnn_dilations, idcnn_repeats: see labkit.model.dilated; dilations as `1,1,2`.
+        idcnn_filters, idcnn_dilations, idcnn_repeats: see labkit.model.idcnn; dilations as `1,1,2`.
         mix_layers: whether all layers of the encoder are mixed, or its last one goes on.
         projection_size: values a word after a linear layer in front of all; 0 has no such layer.
         tanh_size: values a word after a linear layer and tanh behind the structure; 0 has no such layer.

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.model.dropout import Dropout, Masks, replace_dropout
+from labkit.model.fast.dropout import Dropout, Masks, replace_dropout
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.001, 0.1, 0.1035, 0.3, 0.5, 0.9, 0.99])

@@ -10,8 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchcrf import CRF as TorchCRF
 
 from labkit.model.crf import CRF
-from labkit.model.likelihood import log_likelihood
-from labkit.model.viterbi import best_tags
+from labkit.model.crf.likelihood import log_likelihood
+from labkit.model.crf.viterbi import best_tags
 
 SCORES = ("start_transitions", "end_transitions", "transitions")
 
