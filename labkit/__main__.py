@@ -237,8 +237,8 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
 @cli.command(short_help="Show GPUs and CPU, and what can be read from them.")
 def devices() -> None:
     """Show this machine's GPUs and CPU, what can be read from them, and why the rest cannot."""
+    from labkit.devices.sampler import describe
     from labkit.terminal import tables
-    from labkit.training.devices import describe
 
     for line in tables.device_lines(describe()):
         say(line)

@@ -7,13 +7,13 @@ from typing import Any
 from rich.table import Table
 
 from labkit.config import knobs
+from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
 from labkit.formatting import show_loss
 from labkit.lab.language import retold, tr
 from labkit.runs.compare import best_in, names, split_names, table, top_scores
 from labkit.runs.run import Run
 from labkit.terminal.output import escape
-from labkit.training.devices import DeviceInfo
 
 _FIGURES = {
     "utilization": "utilization",

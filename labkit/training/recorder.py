@@ -85,7 +85,7 @@ def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threadin
     """Writes samples until the run has ended; of GPUs from when it uses them, as only then their order is known."""
     import torch
 
-    from labkit.training.devices import Sampler
+    from labkit.devices.sampler import Sampler
 
     kind = config.device
     if kind == "auto":

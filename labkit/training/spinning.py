@@ -18,8 +18,8 @@ from typing import Any
 
 import psutil
 
+from labkit.devices import cgroups
 from labkit.environment import SPINS
-from labkit.training import limits
 
 INTERVAL_S = 0.5  # between two looks at the neighbours
 # Cores' worth of work of all others from which on waiting briefly is better, and below which it no longer is. Measured
@@ -111,7 +111,7 @@ class Others:
 @contextmanager
 def _watched(threads: int) -> Iterator[None]:
     cores = len(os.sched_getaffinity(0))
-    spinning = Spinning(threads, limits.cores(os.getpid()), Others(), Crowd(threads, cores))
+    spinning = Spinning(threads, cgroups.cores(os.getpid()), Others(), Crowd(threads, cores))
     ended = threading.Event()
 
     def watch() -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from labkit.__main__ import main
 from labkit.config import RunConfig
+from labkit.devices.sampler import Sampler
 from labkit.events import (
     CheckpointSaved,
     CorpusRead,
@@ -29,11 +30,10 @@ from labkit.runs.store import RunStore
 from labkit.terminal.output import show
 from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.times import spent_table
-from labkit.training.devices import Sampler
+from tests.devices.fake_nvml import install
+from tests.devices.test_sampler import SCENARIOS, Scenario
 from tests.lab.test_language import english_in
 from tests.runs.samples import write_run
-from tests.training.fake_nvml import install
-from tests.training.test_devices import SCENARIOS, Scenario
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -15,7 +15,7 @@ from labkit.liveness import this_process
 from labkit.runs.store import Run
 from labkit.training import recorder
 from labkit.training.recorder import record
-from tests.training.fake_nvml import MIB, FakeGpu, FakeLibrary, install
+from tests.devices.fake_nvml import MIB, FakeGpu, FakeLibrary, install
 from tests.waiting import until
 
 

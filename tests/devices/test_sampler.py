@@ -11,9 +11,9 @@ from typing import Any
 import pynvml
 import pytest
 
+from labkit.devices.sampler import FIGURES, Sampler, describe
 from labkit.events import DeviceSampled
-from labkit.training.devices import FIGURES, Sampler, describe
-from tests.training.fake_nvml import MIB, UNKNOWN_MEMORY, FakeGpu, FakeLibrary, install
+from tests.devices.fake_nvml import MIB, UNKNOWN_MEMORY, FakeGpu, FakeLibrary, install
 
 # An exception inside one of the fake's functions must not pass for success.
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
@@ -434,7 +434,7 @@ def test_a_machine_without_a_driver_is_described_in_one_line(monkeypatch: pytest
 
 
 def test_importing_devices_brings_in_neither_nvml_nor_torch() -> None:
-    code = "import sys, labkit.training.devices as devices; devices.Sampler('cpu').sample(0); "
+    code = "import sys, labkit.devices.sampler as devices; devices.Sampler('cpu').sample(0); "
     code += "print({'pynvml', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 

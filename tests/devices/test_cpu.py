@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from labkit.training import limits
-from labkit.training.processor import ProcessSampler, cpu_name
+from labkit.devices import cgroups
+from labkit.devices.cpu import ProcessSampler, cpu_name
 
 SPIN = "import time; print('up', flush=True); began = time.time()\nwhile time.time() < began + 60: pass"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SPIN!r}])"
@@ -68,7 +68,7 @@ def test_utilisation_is_that_of_the_process_and_its_children(
 
 def test_utilisation_is_a_share_of_the_cores_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = ProcessSampler(os.getpid())
-    monkeypatch.setattr("labkit.training.processor._load", lambda process: (150.0, 2**20))
+    monkeypatch.setattr("labkit.devices.cpu._load", lambda process: (150.0, 2**20))
     monkeypatch.setattr(sampler, "_living_children", lambda *_: [])  # other tests may have left some
     sampler.cores = 4.0
     sampler.sample(0.0)
@@ -121,7 +121,7 @@ def test_a_container_s_limit_is_the_total_and_its_other_processes_are_the_others
 ) -> None:
     (tmp_path / "memory.current").write_text(f"{4096 * 2**20}\n")
     (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {1000 * 2**20}\n")
-    monkeypatch.setattr(limits, "memory", lambda pid: limits.MemoryLimit(5000 * 2**20, tmp_path))
+    monkeypatch.setattr(cgroups, "memory", lambda pid: cgroups.MemoryLimit(5000 * 2**20, tmp_path))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=64_000 * 2**20))
     sample = ProcessSampler(os.getpid()).sample(0.0)
     assert sample.memory_total_mib == 5000

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psutil
 
+from labkit.devices import cgroups
 from labkit.events import DeviceSampled
-from labkit.training import limits
 
 CPU_FIGURES = ("utilization", "memory_run_mib", "memory_others_mib", "memory_total_mib")
 
@@ -25,8 +25,8 @@ class ProcessSampler:
         self._primed = False
         with contextlib.suppress(psutil.Error):
             self._main = psutil.Process(pid)
-        self.cores = limits.cores(pid) if self._main else 1.0
-        limit = limits.memory(pid)
+        self.cores = cgroups.cores(pid) if self._main else 1.0
+        limit = cgroups.memory(pid)
         self._limit = limit if limit and limit.total_bytes < psutil.virtual_memory().total else None
 
     def sample(self, seconds: float) -> DeviceSampled:

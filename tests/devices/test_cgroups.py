@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit.training import limits
+from labkit.devices import cgroups
 
 PID = os.getpid()
-OWN_CORES = limits.cores(PID, Path("/nowhere"), Path("/nowhere"))
+OWN_CORES = cgroups.cores(PID, Path("/nowhere"), Path("/nowhere"))
 MIB = 2**20
 
 
@@ -48,14 +48,14 @@ def test_the_tightest_limit_above_a_process_counts(
     membership: str, files: dict[str, str], cores: float | None, memory_mib: int | None, tmp_path: Path
 ) -> None:
     groups, proc = tree(tmp_path, membership, files)
-    assert limits.cores(PID, groups, proc) == (OWN_CORES if cores is None else cores)
-    limit = limits.memory(PID, groups, proc)
+    assert cgroups.cores(PID, groups, proc) == (OWN_CORES if cores is None else cores)
+    limit = cgroups.memory(PID, groups, proc)
     assert (limit and limit.total_bytes // MIB) == memory_mib
 
 
 def test_a_quota_above_the_affinity_changes_nothing(tmp_path: Path) -> None:
     groups, proc = tree(tmp_path, "0::/\n", {"cpu.max": f"{100_000 * 1000} 100000"})
-    assert limits.cores(PID, groups, proc) == OWN_CORES
+    assert cgroups.cores(PID, groups, proc) == OWN_CORES
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_a_quota_above_the_affinity_changes_nothing(tmp_path: Path) -> None:
 def test_file_caches_that_can_be_dropped_are_not_in_use(files: dict[str, str], tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    assert limits.MemoryLimit(10_000, tmp_path).used_bytes() == 7000
+    assert cgroups.MemoryLimit(10_000, tmp_path).used_bytes() == 7000
 
 
 def test_a_group_that_does_not_tell_its_use_is_none_and_not_zero(tmp_path: Path) -> None:
-    assert limits.MemoryLimit(10_000, tmp_path).used_bytes() is None
+    assert cgroups.MemoryLimit(10_000, tmp_path).used_bytes() is None

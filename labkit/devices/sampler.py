@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
+from labkit.devices import nvml
+from labkit.devices.cpu import CPU_FIGURES, ProcessSampler, cpu_name
 from labkit.events import DeviceSampled
-from labkit.training import nvml
-from labkit.training.processor import CPU_FIGURES, ProcessSampler, cpu_name
 
 FIGURES = (*CPU_FIGURES, "power_w", "temperature_c")
 

@@ -1,0 +1,1 @@
+"""Readings of GPUs and CPUs; the only room that imports pynvml."""
