@@ -16,7 +16,7 @@ import psutil
 from jupyter_client.manager import KernelManager
 
 from labkit.events import Event, events_of
-from labkit.training import launch, server
+from labkit.jobs import fork_client, launch
 
 MOST_BUSY = 10.0  # percent of all cores
 OPEN = """
@@ -43,8 +43,8 @@ def own_place() -> Iterator[Path]:
 
 def until_warm() -> None:
     """Waits for the warm server, starting it where there is none."""
-    if server.can_fork():
-        server.connect().close()
+    if fork_client.can_fork():
+        fork_client.connect().close()
 
 
 class Kernel:

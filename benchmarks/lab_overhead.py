@@ -2,7 +2,7 @@
 
     python benchmarks/lab_overhead.py [--rounds 5] [--sentences 1400] [--no-browser]
 
-All sides train in a process of their own, started by labkit.training.launch, in turn: without a kernel at all, with
+All sides train in a process of their own, started by labkit.jobs.launch, in turn: without a kernel at all, with
 the lab in a real notebook kernel whose messages are read, and, where chromium is found, with the lab on a real
 JupyterLab page as well. Speed is steps a second by the run's own events, the first steps left out. The last line is
 JSON: `overhead` is the share by which the kernel's drawing slows training down, `overhead_with_browser` with the page.
@@ -24,7 +24,7 @@ from lab_page import can_browse, lab_page
 
 from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Event, RunFinished, StepDone, events_of
-from labkit.training import launch
+from labkit.jobs import launch
 
 FIRST_STEPS = 15  # left out: memory is still being asked for
 MOST_OTHERS = 0.15  # cores

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from labkit import __version__, paths
-from labkit.environment import for_torch, restart_for_torch
+from labkit.jobs.environment import for_torch, restart_for_torch
 from labkit.lab.language import retold, tr
 from labkit.pairs import FIRST, PAIRS
 from labkit.presets import PRESETS
@@ -88,7 +88,7 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     from labkit.terminal import tables
 
     if start:
-        from labkit.training import launch
+        from labkit.jobs import launch
 
         launch.start_next(runs_folder or paths.runs())
     found = RunStore(runs_folder).runs()
@@ -133,8 +133,8 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
 @runs_option
 def stop(run: str, runs_folder: Path | None) -> None:
     """Stop a run after its current step, keeping its model; take a queued one out of the queue."""
+    from labkit.jobs import launch
     from labkit.runs.store import RunStore
-    from labkit.training import launch
 
     found = RunStore(runs_folder).get(run)
     if found.is_final:

@@ -55,13 +55,13 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True, scope="session")
 def server_folder() -> Iterator[str]:
     """Warm servers are the tests' own, so that ending them ends no user's; short, for a socket's path has few bytes."""
-    from labkit.training import server
+    from labkit.jobs import fork_client
 
     folder = tempfile.mkdtemp(prefix="labkit-")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", folder)
         yield folder
-        server.shutdown()
+        fork_client.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
 
 

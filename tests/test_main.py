@@ -283,7 +283,7 @@ def test_runs_tells_of_a_queue_that_nobody_lets_go_on_and_starts_it_when_asked(
     assert labkit("runs").err == told
     assert (labkit("runs", "--json").err, len(json.loads(labkit("runs", "--json").out))) == (told, 3)
     started: list[Path] = []
-    monkeypatch.setattr("labkit.training.launch.start_next", lambda runs: started.append(runs))
+    monkeypatch.setattr("labkit.jobs.launch.start_next", lambda runs: started.append(runs))
     labkit("runs", "--start")
     assert started == [runs_folder]
     write_run(runs_folder, state="running")

@@ -14,6 +14,7 @@ from labkit import gc_pause
 from labkit.config import RunConfig
 from labkit.data.corpora import corpus_menu
 from labkit.data.downloads import encoder_menu
+from labkit.jobs import launch
 from labkit.lab import language, page, timebar, words
 from labkit.lab.controls import Controls
 from labkit.lab.forecast import Forecast
@@ -30,7 +31,6 @@ from labkit.presets import defaults
 from labkit.runs.choices import read_choices
 from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
-from labkit.training import launch
 from labkit.training.checking import check
 
 if TYPE_CHECKING:

@@ -152,7 +152,7 @@ class Run(Folded):
 
     def _ask(self, control: Control) -> None:
         if not self.folder.name:
-            raise ValueError("this run has no folder, and so no process to ask; run it with labkit.training.launch")
+            raise ValueError("this run has no folder, and so no process to ask; run it with labkit.jobs.launch")
         writer = LineWriter(self.folder / CONTROL)
         writer.write(control)
         writer.close()

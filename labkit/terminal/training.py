@@ -10,15 +10,16 @@ from typing import Any
 
 from labkit.config import RunConfig
 from labkit.data.encoders import longest_window
-from labkit.environment import for_torch
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
+from labkit.jobs import launch
+from labkit.jobs.environment import for_torch
 from labkit.lab.language import tr
 from labkit.presets import changed
 from labkit.runs.store import RunStore
 from labkit.terminal.output import console, show
 from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.times import operators_table, spent_table
-from labkit.training import launch, ranks
+from labkit.training import ranks
 
 
 def open_folder(config: RunConfig, runs: Path, name: str) -> Path:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from labkit.config import RunConfig
+from labkit.jobs import launch
 from labkit.runs.store import Run, RunStore
-from labkit.training import launch
 from tests.browser.jupyter import FLAGS, Notebook, find_chromium, jupyterlab
 from tests.browser.lab import NOTEBOOK, LabPage, copy_notebook
 from tests.waiting import until

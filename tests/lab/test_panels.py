@@ -10,10 +10,10 @@ from ipywidgets.widgets.widget import _instances
 
 from labkit.config import RunConfig
 from labkit.events import StopAsked, controls_of
+from labkit.jobs import launch
 from labkit.lab import forecast, language, overview, panels, pictures
 from labkit.lab.canvas import Picture
 from labkit.lab.panels import TuningLab
-from labkit.training import launch
 from tests.runs.samples import write_run
 from tests.waiting import until
 

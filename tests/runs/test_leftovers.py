@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit.jobs import launch
 from labkit.runs.store import RunStore
-from labkit.training import launch
 from tests.runs.samples import write_run
 
 NAMES = (".best-12", ".last-12", ".best-old-12", ".config.json.new", ".summary.json.12.34", ".label.json.12.34")

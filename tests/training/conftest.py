@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-STANDIN = "tests.training.standin"
+STANDIN = "tests.jobs.standin"
 
 
 @pytest.fixture

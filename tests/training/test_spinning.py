@@ -6,7 +6,7 @@ import psutil
 import pytest
 import torch
 
-from labkit.environment import for_torch
+from labkit.jobs.environment import for_torch
 from labkit.training import spinning
 from labkit.training.spinning import BEGIN, END, Crowd, Others, Spinning, mind_neighbours
 

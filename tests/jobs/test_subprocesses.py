@@ -15,24 +15,24 @@ import psutil
 import pytest
 
 from labkit.config import RunConfig
-from labkit.training import launch, server, workers
+from labkit.jobs import fork_client, launch, subprocesses
 from labkit.training.stages import stage
 
 from .conftest import STANDIN
 
 pytestmark = [
     pytest.mark.usefixtures("standin"),
-    pytest.mark.skipif(not server.can_fork(), reason="there is no warm server without fork"),
+    pytest.mark.skipif(not fork_client.can_fork(), reason="there is no warm server without fork"),
 ]
 
 
 def ask_surroundings(variable: str = "HOME") -> dict:
-    return workers.ask(f"{STANDIN}:surroundings", variable, timeout_s=60)
+    return subprocesses.ask(f"{STANDIN}:surroundings", variable, timeout_s=60)
 
 
 def server_pid() -> int:
     pid = ask_surroundings()["server"]
-    assert server._socket_path() in psutil.Process(pid).cmdline(), "a fresh interpreter answered"
+    assert fork_client._socket_path() in psutil.Process(pid).cmdline(), "a fresh interpreter answered"
     return pid
 
 
@@ -85,7 +85,7 @@ def test_another_preload_or_thread_count_has_a_server_of_its_own(monkeypatch: py
     first = ask_surroundings()["server"]
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     second = ask_surroundings()["server"]
-    server.shutdown()
+    fork_client.shutdown()
     assert first != second
 
 
@@ -95,7 +95,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tempfile.mkdtemp(prefix="labkit-")
     monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
     yield Path(folder)
-    server.shutdown()
+    fork_client.shutdown()
     shutil.rmtree(folder)
 
 
@@ -122,7 +122,7 @@ def test_shutting_down_ends_all_servers(alone: Path, monkeypatch: pytest.MonkeyP
     pids = [ask_surroundings()["server"]]
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     pids.append(ask_surroundings()["server"])
-    server.shutdown()
+    fork_client.shutdown()
     assert sockets(alone) == []
     until(lambda: not any(map(psutil.pid_exists, pids)), "the end of both servers")
 
@@ -132,31 +132,31 @@ def test_edited_code_is_never_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     module = tmp_path / "edited_between.py"
     for version in ("first", "second, and longer"):
         module.write_text(f"def say():\n    return {version!r}\n")
-        assert workers.ask("edited_between:say", timeout_s=60) == version
+        assert subprocesses.ask("edited_between:say", timeout_s=60) == version
 
 
 def test_many_who_start_a_server_at_once_get_the_same_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_PRELOAD", "json,msgspec")
-    program = "from tests.training.test_workers import ask_surroundings; print(ask_surroundings()['server'])"
+    program = "from tests.jobs.test_subprocesses import ask_surroundings; print(ask_surroundings()['server'])"
     try:
         asking = [_python(program, stdout=subprocess.PIPE) for _ in range(4)]
         assert len({process.communicate(timeout=60)[0] for process in asking}) == 1
     finally:
-        server.shutdown()
+        fork_client.shutdown()
 
 
 def test_a_killed_server_is_replaced_though_its_socket_lies_there() -> None:
     killed = server_pid()
-    path = Path(server._socket_path())
+    path = Path(fork_client._socket_path())
     os.kill(killed, signal.SIGKILL)
-    until(lambda: not server._is_up(str(path)), "the end of the server")
+    until(lambda: not fork_client._is_up(str(path)), "the end of the server")
     assert path.exists()
     assert ask_surroundings()["server"] != killed
 
 
 def test_a_killed_server_is_replaced_while_its_children_live_on(tmp_path: Path) -> None:
     killed = server_pid()
-    child = workers.spawn(f"{STANDIN}:sleep", "60", output=tmp_path / "output.log")
+    child = subprocesses.spawn(f"{STANDIN}:sleep", "60", output=tmp_path / "output.log")
     os.kill(killed, signal.SIGKILL)
     assert ask_surroundings()["server"] != killed
     os.kill(child, signal.SIGKILL)  # raises if it was gone
@@ -164,15 +164,15 @@ def test_a_killed_server_is_replaced_while_its_children_live_on(tmp_path: Path) 
 
 def test_a_server_whose_socket_was_tidied_away_listens_again() -> None:
     before = ask_surroundings()["server"]
-    os.unlink(server._socket_path())
+    os.unlink(fork_client._socket_path())
     assert ask_surroundings()["server"] == before
 
 
 def test_an_idle_server_ends_and_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_PRELOAD", "json")
-    server.connect(idle_s=0.3).close()
-    path = server._socket_path()
-    until(lambda: not server._is_up(path), "the end of the idle server")
+    fork_client.connect(idle_s=0.3).close()
+    path = fork_client._socket_path()
+    until(lambda: not fork_client._is_up(path), "the end of the idle server")
     assert not os.path.exists(path)
     assert os.path.exists(path + ".lock")
 
@@ -181,16 +181,16 @@ def test_a_server_that_cannot_preload_says_so_in_its_log_and_serves(monkeypatch:
     monkeypatch.setenv("LABKIT_PRELOAD", "no_such_package")
     try:
         ask_surroundings()
-        assert "No module named 'no_such_package'" in Path(server._socket_path() + ".log").read_text()
+        assert "No module named 'no_such_package'" in Path(fork_client._socket_path() + ".log").read_text()
     finally:
-        server.shutdown()
+        fork_client.shutdown()
 
 
 def test_without_a_private_folder_a_fresh_interpreter_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> Path:
-        raise server.NoServerError("there is no private folder")
+        raise fork_client.NoServerError("there is no private folder")
 
-    monkeypatch.setattr(server, "_private_folder", none)
+    monkeypatch.setattr(fork_client, "_private_folder", none)
     assert ask_surroundings()["server"]
 
 
@@ -199,12 +199,12 @@ def test_a_folder_that_others_can_enter_is_not_used(server_folder: str, monkeypa
     (open_to_all / f"labkit-{os.getuid()}").mkdir(parents=True)
     (open_to_all / f"labkit-{os.getuid()}").chmod(0o755)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(open_to_all))
-    assert open_to_all not in server._private_folder().parents
+    assert open_to_all not in fork_client._private_folder().parents
 
 
 def test_socket_and_its_folder_are_for_this_user_only() -> None:
     ask_surroundings()
-    path = Path(server._socket_path())
+    path = Path(fork_client._socket_path())
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert len(os.fsencode(path)) < 100
@@ -213,7 +213,7 @@ def test_socket_and_its_folder_are_for_this_user_only() -> None:
 def test_a_client_that_says_nothing_or_nonsense_does_not_stop_the_server() -> None:
     before = ask_surroundings()["server"]
     for data in (b"", b"\0\0", b"\0\0\0\4oops", b"\xff\xff\xff\xff"):
-        with server.connect() as connection:
+        with fork_client.connect() as connection:
             connection.sendall(data)
     assert ask_surroundings()["server"] == before
 
@@ -242,7 +242,7 @@ def test_warming_does_not_delay_the_end_of_who_asked(tmp_path: Path, monkeypatch
 
 def _kill_booting_server() -> None:
     for process in psutil.process_iter(["cmdline"]):
-        if server._socket_path() in (process.info["cmdline"] or []):
+        if fork_client._socket_path() in (process.info["cmdline"] or []):
             process.kill()
 
 

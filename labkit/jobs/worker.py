@@ -41,7 +41,7 @@ def work(folder: str) -> None:
 
 def carry_on(folder: str) -> None:
     """Lets the next run start; the warm server does it as well, when a run's process was killed."""
-    from labkit.training.turns import start_next
+    from labkit.jobs.queue import start_next
 
     start_next(Path(folder).parent)
 

@@ -17,14 +17,14 @@ from typing import Any
 from labkit import paths
 from labkit.config import RunConfig
 from labkit.events import CONTROL, Control, LineWriter, RateAsked, RunQueued, StopAsked
+from labkit.jobs import subprocesses
+from labkit.jobs.fork_client import shutdown as shutdown_server
+from labkit.jobs.fork_client import warm
+from labkit.jobs.queue import cancel_queued, drop_unwanted, start_next
+from labkit.jobs.worker import TAG
 from labkit.runs.numbers import highest_given, note_given
 from labkit.runs.sidecars import is_run_folder
-from labkit.training import workers
-from labkit.training.child import TAG
-from labkit.training.server import shutdown as shutdown_server
-from labkit.training.server import warm
 from labkit.training.stages import CONFIG, number, run_folders, stage, write
-from labkit.training.turns import cancel_queued, drop_unwanted, start_next
 from labkit.versions import versions
 
 __all__ = [
@@ -81,7 +81,7 @@ def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise ValueError(f"folder must be a run's, but there is no {folder}")
-    found: dict[str, Any] = workers.ask(TAG, str(folder.resolve()), text, timeout_s=timeout_s)
+    found: dict[str, Any] = subprocesses.ask(TAG, str(folder.resolve()), text, timeout_s=timeout_s)
     return found
 
 
@@ -91,7 +91,7 @@ def _make(config: RunConfig, runs: Path | None, *first: RunQueued) -> Path:
     try:
         for event in first:
             write(folder, event)
-        here = workers.current_folder()  # a relative corpus is looked for from here
+        here = subprocesses.current_folder()  # a relative corpus is looked for from here
         about = {"config": config.as_dict(), "created": time.time(), "versions": versions(), "cwd": here}
         aside = folder / f".{CONFIG}.new"
         aside.write_text(json.dumps(about, indent=1), encoding="utf-8")

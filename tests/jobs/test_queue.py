@@ -8,7 +8,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.events import RunQueued
-from labkit.training import launch, turns
+from labkit.jobs import launch, queue
 from labkit.training.stages import OUTPUT, stage, write
 
 
@@ -22,11 +22,11 @@ def queued(runs_folder: Path) -> Path:
 def test_an_output_of_a_clock_that_is_ahead_does_not_hold_the_queue(
     queued: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "_LOST_S", 0.2)
+    monkeypatch.setattr(queue, "_LOST_S", 0.2)
     (queued / OUTPUT).touch()
     os.utime(queued / OUTPUT, (time.time() + 5, time.time() + 5))
     began = time.monotonic()
-    assert not turns._is_busy(queued)
+    assert not queue._is_busy(queued)
     assert time.monotonic() - began < 4
     assert stage(queued) == "over"
 
@@ -34,7 +34,7 @@ def test_an_output_of_a_clock_that_is_ahead_does_not_hold_the_queue(
 def test_a_queued_run_of_another_user_is_left_to_them(queued: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     launch.stop(queued)
-    turns.drop_unwanted(queued.parent)
+    queue.drop_unwanted(queued.parent)
     assert launch.start_next(queued.parent) is None
     assert launch.cancel_queued(queued.parent) == 0
     assert stage(queued) == "queued"

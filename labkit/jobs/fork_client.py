@@ -19,8 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from labkit.environment import for_torch
-from labkit.training.prefork import ALREADY, frame
+from labkit.jobs.environment import for_torch
+from labkit.jobs.fork_server import ALREADY, frame
 from labkit.versions import versions
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ _VARIABLES = (
 )
 _SET_BY_TORCH = ("TORCHINDUCTOR_CACHE_DIR",)  # once it is imported: a kernel that has done so needs no other server
 
-_SCRIPT = Path(__file__).with_name("prefork.py")
+_SCRIPT = Path(__file__).with_name("fork_server.py")
 BOOT_S = 120.0  # torch may come from a slow network disk
 _BOOTS = 3  # starts before giving up
 

@@ -29,9 +29,9 @@ from labkit.events import (
     controls_of,
     events_of,
 )
+from labkit.jobs import fork_client, launch, subprocesses, worker
 from labkit.liveness import is_alive
 from labkit.runs.store import RunStore
-from labkit.training import child, launch, server, workers
 from labkit.training.stages import OUTPUT, stage, started, write
 from tests.runs import damage
 from tests.runs.samples import write_run
@@ -39,7 +39,7 @@ from tests.runs.samples import write_run
 pytestmark = pytest.mark.usefixtures("standin")
 ROOT = Path(__file__).resolve().parents[2]
 
-needs_fork = pytest.mark.skipif(not server.can_fork(), reason="there is no warm server without fork")
+needs_fork = pytest.mark.skipif(not fork_client.can_fork(), reason="there is no warm server without fork")
 WAYS = [pytest.param("1", id="forked", marks=needs_fork), pytest.param("0", id="fresh interpreter")]
 
 
@@ -83,8 +83,8 @@ def elsewhere(program: str, **how) -> subprocess.Popen:
 @pytest.mark.parametrize("fork", WAYS)
 def test_a_submitted_run_leaves_its_first_line_and_its_end(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_FORK", fork)
-    if server.can_fork():
-        server.connect().close()
+    if fork_client.can_fork():
+        fork_client.connect().close()
     begin = time.perf_counter()
     folder = launch.submit(config("quick"))
     submitted = time.perf_counter() - begin
@@ -320,11 +320,11 @@ def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPat
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(child, "write", full)
-    monkeypatch.setattr(child, "stage", lambda _: "claimed")  # this process is no run's: it would go on living
-    monkeypatch.setattr(child, "carry_on", lambda _: None)
+    monkeypatch.setattr(worker, "write", full)
+    monkeypatch.setattr(worker, "stage", lambda _: "claimed")  # this process is no run's: it would go on living
+    monkeypatch.setattr(worker, "carry_on", lambda _: None)
     with pytest.raises(ArithmeticError):
-        child.work(str(folder))
+        worker.work(str(folder))
 
 
 def test_a_run_that_cannot_be_started_lets_the_next_one_pass(runs_folder: Path) -> None:
@@ -381,7 +381,7 @@ def test_a_run_that_was_never_made_whole_is_neither_started_nor_in_the_way(runs_
 @pytest.mark.parametrize("kill_after", ["mkdir", "RunQueued", "config"])
 def test_wherever_submitting_is_killed_the_run_waits_or_can_be_deleted(kill_after: str, runs_folder: Path) -> None:
     program = f"""
-        import labkit.training.launch as module
+        import labkit.jobs.launch as module
         def dying(*_):
             os._exit(9)
         after = {kill_after!r}
@@ -473,7 +473,7 @@ def test_damaged_runs_do_not_hold_the_queue(runs_folder: Path) -> None:
 
 
 def test_a_run_whose_starter_was_killed_half_way_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labkit.training.turns._LOST_S", 0.2)
+    monkeypatch.setattr("labkit.jobs.queue._LOST_S", 0.2)
     lost = launch.create(config("quick"))
     write(lost, RunQueued(time.time()))
     (lost / OUTPUT).write_text("Killed\n")  # taken by a process, and never heard of again
@@ -489,7 +489,7 @@ def test_no_process_takes_a_run_that_another_has_taken() -> None:
     until_started(live)
     server_log = (live / OUTPUT).read_text()
     with pytest.raises(OSError, match="exists"):
-        workers.spawn(child.WORK, str(live), output=live / OUTPUT)
+        subprocesses.spawn(worker.WORK, str(live), output=live / OUTPUT)
     assert kinds(live) == ["RunQueued", "RunStarted"]
     assert (live / OUTPUT).read_text() == server_log
     launch.stop(live)
@@ -562,10 +562,10 @@ def test_a_real_run_trains_in_a_child_of_the_real_server(
 ) -> None:
     for name in ("LABKIT_PRELOAD", "LABKIT_RECORDER", "LABKIT_PREDICTOR"):
         monkeypatch.delenv(name)
-    server.connect().close()
+    fork_client.connect().close()
     real = RunConfig(corpus=str(tiny_corpus), encoder=str(tiny_encoder), epochs=1, device="cpu", lstm_size=8)
     folder = launch.submit(real)
     until(lambda: stage(folder) == "over", "the end", timeout_s=120)
     assert finish(folder).state == "completed", finish(folder)
     assert launch.predict(folder, "anna lives in berlin .")["words"] == ["anna", "lives", "in", "berlin", "."]
-    assert Path(server._socket_path() + ".log").read_text() == "", "something of the preload could not be imported"
+    assert Path(fork_client._socket_path() + ".log").read_text() == "", "something of the preload could not be imported"

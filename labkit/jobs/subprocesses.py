@@ -14,9 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from labkit.environment import for_torch
-from labkit.training.prefork import Request, frame, read_frame
-from labkit.training.server import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
+from labkit.jobs.environment import for_torch
+from labkit.jobs.fork_client import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
+from labkit.jobs.fork_server import Request, frame, read_frame
 
 _log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Start runs in processes of their own: queue, launch, worker. Never imports torch."""
