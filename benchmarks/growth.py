@@ -132,7 +132,7 @@ def in_fresh_process(work: Any, config: RunConfig) -> dict[str, Any]:
 
 def read(config: RunConfig, told: Connection) -> None:
     from labkit.data.corpora import find_corpus
-    from labkit.training.workshop import load_pretrained, read_for
+    from labkit.training.setup import load_pretrained, read_for
 
     pretrained = load_pretrained(config)
     pretrained.tokenizer(["warm"])

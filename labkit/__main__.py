@@ -59,17 +59,17 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     Ctrl-C stops after the step and keeps the model; a second one aborts. Several processes:
     accelerate launch -m labkit train …
     """
-    from labkit.training.checking import check
+    from labkit.training.config_checks import check
 
     config = config_of(pair, preset, given)
     check(config)  # before there is a folder, and before seconds of loading
     restart_for_torch()
     from labkit.terminal import training
-    from labkit.training import ranks
+    from labkit.training import distributed
 
     folder = training.open_folder(config, runs_folder or paths.runs(), name)
     finished = training.train_here(config, folder)
-    if ranks.is_main():
+    if distributed.is_main():
         write_data(f"{folder}\n")
     if finished and finished.state == "failed":
         _log.debug("%s", finished.details)

@@ -390,9 +390,9 @@ def test_what_is_to_be_known_of_predictions_is_on_stderr(
 ) -> None:
     write_run(runs_folder)
     found = {"words": ["anna"], "tags": ["O"], "entities": [], "seconds": 0.1, "note": "take care"}
-    monkeypatch.setattr("labkit.training.predictor.predict_text", lambda *_: found)
+    monkeypatch.setattr("labkit.training.prediction.predict_text", lambda *_: found)
     assert labkit("predict", "1", "anna") == Said(0, "anna\tO\n", "take care\n")
-    monkeypatch.setattr("labkit.training.predictor.predict_table", lambda *given: given[-1]("take care") or iter([]))
+    monkeypatch.setattr("labkit.training.prediction.predict_table", lambda *given: given[-1]("take care") or iter([]))
     (tmp_path / "in.csv").write_text("id,title,text\n7,a,anna\n")
     assert labkit("predict", "1", "--csv", tmp_path / "in.csv").err == "take care\n"
 
@@ -417,7 +417,7 @@ def test_a_trained_run_predicts_a_table(labkit: Callable[..., Said], words: list
 def found(monkeypatch: pytest.MonkeyPatch, runs_folder: Path, tmp_path: Path) -> list[object]:
     """A command that tells what is found in a table, without a tagger; --out is to follow."""
     write_run(runs_folder)
-    monkeypatch.setattr("labkit.training.predictor.predict_table", lambda *_: iter([("7", "anna")]))
+    monkeypatch.setattr("labkit.training.prediction.predict_table", lambda *_: iter([("7", "anna")]))
     (tmp_path / "in.csv").write_text("id,title,text\n7,a,anna\n")
     return ["predict", "1", "--csv", tmp_path / "in.csv", "--out"]
 

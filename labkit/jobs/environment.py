@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # How long OpenMP's threads spin before they sleep, where nothing else wants the cores; beside a neighbour
-# labkit.training.spinning sees to it that they sleep sooner. Measured on two cores, ms a step alone and beside a
+# labkit.training.openmp_spinning sees to it that they sleep sooner. Measured on two cores, ms a step alone and beside a
 # process that never rests: 1000 183, 299; 3000 180, 363; 10000 174, 665; 30000 152, 1114; 100000 168. By default it is
 # some ms.
 SPINS = "30000"

@@ -48,7 +48,7 @@ def carry_on(folder: str) -> None:
 
 def tag(folder: str, text: str) -> dict[str, Any]:
     """The entities of a text by a run's model."""
-    found: dict[str, Any] = _named("LABKIT_PREDICTOR", "labkit.training.predictor:predict_text")(Path(folder), text)
+    found: dict[str, Any] = _named("LABKIT_PREDICTOR", "labkit.training.prediction:predict_text")(Path(folder), text)
     return found
 
 

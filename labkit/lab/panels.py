@@ -31,7 +31,7 @@ from labkit.presets import defaults
 from labkit.runs.choices import read_choices
 from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
-from labkit.training.checking import check
+from labkit.training.config_checks import check
 
 if TYPE_CHECKING:
     from labkit.lab.plots import Picture

@@ -16,7 +16,7 @@ def tagged_lines(folder: Path, text: str) -> Iterator[str]:
 
     Spaces and line ends, which are words to some runs, are left out.
     """
-    from labkit.training.predictor import predict_text
+    from labkit.training.prediction import predict_text
 
     found = predict_text(folder, text)
     if found["note"]:
@@ -37,9 +37,9 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
     table = read_table(path, str(path))
     for note in table.notes:
         say(note, err=True)
-    from labkit.training import predictor
+    from labkit.training import prediction
 
-    rows = predictor.predict_table(folder, table, types, lambda note: say(note, err=True))
+    rows = prediction.predict_table(folder, table, types, lambda note: say(note, err=True))
     if out is None:
         for line in _lines(rows):
             write_data(line)

@@ -24,7 +24,7 @@ from labkit.terminal.fetching import fetch_assets
 from labkit.terminal.output import console, escape
 from labkit.terminal.tables import duration
 from labkit.terminal.training import interrupts
-from labkit.training.spinning import mind_neighbours
+from labkit.training.openmp_spinning import mind_neighbours
 
 _RECENT = 50  # steps that loss and speed are the mean of
 _LINE_S = 30.0  # between two lines where no bar is drawn

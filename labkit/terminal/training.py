@@ -19,13 +19,13 @@ from labkit.runs.store import RunStore
 from labkit.terminal.output import console, show
 from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.times import operators_table, spent_table
-from labkit.training import ranks
+from labkit.training import distributed
 
 
 def open_folder(config: RunConfig, runs: Path, name: str) -> Path:
     """The run's new folder; the same one in every process that `accelerate launch` started."""
-    made = str(_new_folder(config, runs, name)) if ranks.is_main() else None
-    return Path(ranks.told_by_main(made, "folder"))
+    made = str(_new_folder(config, runs, name)) if distributed.is_main() else None
+    return Path(distributed.told_by_main(made, "folder"))
 
 
 def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
@@ -37,7 +37,7 @@ def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
     from labkit.training.recorder import record
 
     last: dict[type, Any] = {}
-    if not ranks.is_main():
+    if not distributed.is_main():
         with interrupts(lambda: None):
             record(config, folder, lambda event: last.update({type(event): event}))
         return last.get(RunFinished)

@@ -12,7 +12,7 @@ import torch
 
 from labkit.data.notes import note, noted
 from labkit.model.checkpoint import computes_in
-from labkit.training.ranks import is_main, told_by_main
+from labkit.training.distributed import is_main, told_by_main
 
 # Faster than this many times float32, or it is not worth its rounding; well away from 1 so that two measurements on
 # one machine choose the same.

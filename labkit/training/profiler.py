@@ -13,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from labkit import gc_pause
 from labkit.events import OperatorsProfiled, OperatorTime
-from labkit.training.stopwatch import Stopwatch
+from labkit.training.timing import Stopwatch
 
 FIRST = 20  # steps before, or half of a shorter run: by then all is warm
 STEPS = 10  # recorded; fewer where an epoch ends

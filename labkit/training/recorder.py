@@ -58,7 +58,7 @@ def _drain(
     config: RunConfig, folder: Path, began: float, tell: Callable[[Event], None], writer: LineWriter | None
 ) -> str:
     try:
-        from labkit.training.spinning import mind_neighbours
+        from labkit.training.openmp_spinning import mind_neighbours
         from labkit.training.trainer import train
     except OSError as error:  # a shared library that cannot be loaded, and not the log
         raise ImportError(str(error)) from error

@@ -34,15 +34,15 @@ from labkit.events import (
 )
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.training.clock import seconds_since
+from labkit.training.control import Listener
+from labkit.training.distributed import MEETING_STEPS
 from labkit.training.evaluation import Evaluation, evaluate, transitions_learnt
 from labkit.training.failures import Diverged, doubt_on, failure_of, rate_hint
-from labkit.training.keeping import keep_predictions
-from labkit.training.listening import Listener
 from labkit.training.profiler import StepProfiler
-from labkit.training.ranks import MEETING_STEPS
-from labkit.training.stepping import Step, take_step
-from labkit.training.stopwatch import Stopwatch
-from labkit.training.workshop import Workshop, batches_of, load_pretrained, open_accelerator, open_workshop, read_for
+from labkit.training.saved_predictions import keep_predictions
+from labkit.training.setup import Workshop, batches_of, load_pretrained, open_accelerator, open_workshop, read_for
+from labkit.training.step import Step, take_step
+from labkit.training.timing import Stopwatch
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went

@@ -20,7 +20,7 @@ from labkit.runs.compare import names
 from labkit.runs.curves import AXES
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
-from labkit.training import checking, workshop
+from labkit.training import config_checks, setup
 from labkit.training.failures import Diverged, doubt_on, failure_of
 from tests.lab.test_plots import run_of
 from tests.lab.test_plots import words as words_of
@@ -164,9 +164,9 @@ def no_package(name):
     [{"trackers": "wandb"}, {"trackers": "foo"}, {"device": "cuda"}, {"device": "mps"}, {"precision": "float16"}],
 )
 def test_what_cannot_be_trained_with_is_told_in_chinese(chinese, monkeypatch, tmp_path, change):
-    monkeypatch.setattr(checking, "version", no_package)
+    monkeypatch.setattr(config_checks, "version", no_package)
     with pytest.raises(ValueError, match=r"\w") as raised:
-        workshop.open_accelerator(RunConfig(**{"device": "cpu", **change}), tmp_path)
+        setup.open_accelerator(RunConfig(**{"device": "cpu", **change}), tmp_path)
     assert re.search("[\u4e00-\u9fff]{2}", retold(failure_of(raised.value, RunConfig(), 1.0, 0).reason))
 
 

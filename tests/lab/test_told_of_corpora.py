@@ -12,7 +12,7 @@ from labkit.data.windows import notes_on
 from labkit.lab import language
 from labkit.lab.language import retold
 from labkit.training.failures import failure_of
-from labkit.training.workshop import _check_pieces
+from labkit.training.setup import _check_pieces
 from tests.lab.test_language import english_in
 
 GOOD = "Anna\tB-PER\nSmith\tI-PER\nwent\tO\n\nBen\tB-PER\nLee\tI-PER\nran\tO\n\n" * 9

@@ -17,7 +17,7 @@ from labkit.events import Evaluated, GroupsAudited, RunFinished, StepDone
 from labkit.model.checkpoint import load_tagger, save_tagger
 from labkit.model.pretrained import load_encoder, load_tokenizer
 from labkit.training.evaluation import evaluate
-from labkit.training.predictor import predict_text
+from labkit.training.prediction import predict_text
 from labkit.training.trainer import train
 from tests.training.families import FAMILIES, chinese_corpus, encoder_of, word_pieces
 

@@ -33,7 +33,7 @@ from labkit.model.fast.encoder import Stack
 from labkit.runs.errors import findings
 from labkit.runs.predictions import read_predictions
 from labkit.runs.run import Run
-from labkit.training import checking, keeping, trainer, workshop
+from labkit.training import config_checks, saved_predictions, setup, trainer
 from labkit.training.evaluation import EntityCounts, Evaluation
 from labkit.training.trainer import train
 from tests.several import in_two_processes
@@ -113,7 +113,7 @@ def test_resting_rows_of_the_table_end_as_if_the_whole_table_was_trained(config,
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     live = weights_after(config, tmp_path / "a")
-    monkeypatch.setattr(workshop, "keep_live", lambda encoder, rows: None)
+    monkeypatch.setattr(setup, "keep_live", lambda encoder, rows: None)
     whole = weights_after(config, tmp_path / "b")
     assert set(live) == set(whole)
     for name in whole:
@@ -209,10 +209,10 @@ def test_a_rate_asked_for_while_training_is_taken_from_the_next_step_on(config, 
 
 def scale_the_loss(monkeypatch, factor, from_step):
     """The tagger's loss is multiplied from a step on."""
-    forward = workshop.Tagger.forward
+    forward = setup.Tagger.forward
     calls = iter(range(1, 10_000))
     scaled = lambda self, batch: forward(self, batch) * (factor if next(calls) >= from_step else 1.0)  # noqa: E731
-    monkeypatch.setattr(workshop.Tagger, "forward", scaled)
+    monkeypatch.setattr(setup.Tagger, "forward", scaled)
 
 
 @pytest.mark.parametrize(("group", "thaws"), [("head", False), ("encoder", True)])
@@ -278,8 +278,8 @@ def test_a_score_that_is_no_number_is_told_as_such(config, monkeypatch, part):
         evaluations = [each for each in asked if not each]
         return found * float("nan") if len(evaluations) > (part == "test") else found
 
-    forward = workshop.Tagger.scores
-    monkeypatch.setattr(workshop.Tagger, "scores", scores)
+    forward = setup.Tagger.scores
+    monkeypatch.setattr(setup.Tagger, "scores", scores)
     events = list(train(config.replace(epochs=1)))
     assert [event.part for event in only(Evaluated, events)] == (["dev"] if part == "test" else [])
     assert events[-1].state == "failed"
@@ -328,7 +328,7 @@ def test_running_out_of_memory_names_the_batch_size_and_what_to_try(config, monk
     def broken(self, batch):
         raise error
 
-    monkeypatch.setattr(workshop.Tagger, "forward", broken)
+    monkeypatch.setattr(setup.Tagger, "forward", broken)
     last = list(train(config))[-1]
     assert last.state == "failed"
     assert last.reason == "Out of memory at batch size 8, step 0."
@@ -385,7 +385,7 @@ def test_running_out_of_memory_by_a_token_budget_advises_a_smaller_one(config, m
     def broken(self, batch):
         raise MemoryError
 
-    monkeypatch.setattr(workshop.Tagger, "forward", broken)
+    monkeypatch.setattr(setup.Tagger, "forward", broken)
     last = list(train(config.replace(token_budget=600)))[-1]
     assert last.reason == "Out of memory at token budget 600, step 0."
     assert "Try token budget 300" in last.hint
@@ -518,10 +518,10 @@ def test_losses_are_read_from_the_device_a_few_times_a_second_not_each_step(conf
 
 def test_a_tracker_gets_loss_rates_and_scores(config, tmp_path, monkeypatch):
     told = []
-    monkeypatch.setattr(workshop.Accelerator, "init_trackers", lambda *_, **__: None)
-    monkeypatch.setattr(workshop.Accelerator, "log", lambda self, values, step: told.append((step, values)))
+    monkeypatch.setattr(setup.Accelerator, "init_trackers", lambda *_, **__: None)
+    monkeypatch.setattr(setup.Accelerator, "log", lambda self, values, step: told.append((step, values)))
     monkeypatch.setattr("accelerate.accelerator.filter_trackers", lambda *_, **__: [])
-    monkeypatch.setattr(checking, "version", lambda name: "1.0")
+    monkeypatch.setattr(config_checks, "version", lambda name: "1.0")
     list(train(config.replace(trackers="tensorboard", epochs=1), tmp_path))
     assert {"loss", "rate/head", "rate/encoder"} <= set(told[0][1])
     assert any("dev f1" in values for _, values in told)
@@ -580,7 +580,7 @@ def test_two_processes_stay_one_model_when_a_frozen_encoder_thaws(config, tmp_pa
 @pytest.mark.parametrize("processes", range(1, 8))
 @pytest.mark.parametrize("batches", [1, 2, 3, 7])
 def test_every_process_gets_as_many_batches_and_every_batch_is_read(batches, processes):
-    shares = [[*workshop.batches_of(range(batches), rank, processes)] for rank in range(processes)]
+    shares = [[*setup.batches_of(range(batches), rank, processes)] for rank in range(processes)]
     assert {len(share) for share in shares} == {-(-batches // processes)}
     assert {batch for share in shares for batch in share} == set(range(batches))
 
@@ -625,7 +625,7 @@ def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_pa
 
 @pytest.mark.parametrize(("name", "most"), [("MOST_SENTENCES", 2), ("MOST_WORDS", 12)])
 def test_no_more_predictions_are_kept_than_can_be_read_quickly(config, tmp_path, monkeypatch, name, most):
-    monkeypatch.setattr(keeping, name, most)
+    monkeypatch.setattr(saved_predictions, name, most)
     list(train(config.replace(epochs=1), tmp_path))
     told = read_predictions(tmp_path, "dev")
     assert len(told.sentences) == 2

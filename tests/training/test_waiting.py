@@ -9,8 +9,8 @@ import torch
 from accelerate.optimizer import AcceleratedOptimizer
 
 from labkit.config import RunConfig
-from labkit.model.groups import make_groups, optimizer_groups
-from labkit.training import trainer, workshop
+from labkit.training import setup, trainer
+from labkit.training.param_groups import make_groups, optimizer_groups
 from tests.model.structures import STRUCTURES
 
 META = torch.device("meta")
@@ -34,7 +34,7 @@ def training(request, tiny_encoder, tiny_corpus, monkeypatch):
     groups = make_groups(shop.tagger, config, shop.steps_per_epoch)
     optimizer = AcceleratedOptimizer(torch.optim.AdamW(optimizer_groups(groups)), device_placement=False)
     begun.shop = replace(shop, model=shop.tagger, groups=groups, optimizer=optimizer)
-    monkeypatch.setattr(workshop.Workshop, "device", META)
+    monkeypatch.setattr(setup.Workshop, "device", META)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
     return begun
 

@@ -48,7 +48,7 @@ RETOLD: dict[str, str] = {
     "{name} must be a number, not {value}": "{name}必须是数字，不能是 {value}",
     "{text} is not a number; write it like 2.5e-5 or 0.01": "{text} 不是数字；请写成 2.5e-5 或 0.01 这样",
     "{text} is not a number; write it like 16": "{text} 不是数字；请写成 16 这样",
-    # what a run cannot be trained with: labkit/training/workshop.py, precision.py
+    # what a run cannot be trained with: labkit/training/setup.py, precision.py
     "trackers: {name} is not installed here; pip install {again}": (
         "实验跟踪：这里没有安装 {name}；请运行 pip install {again}"
     ),

@@ -2,7 +2,7 @@ from tests.several import in_two_processes
 
 ASKING = """
 import os, pathlib, sys, time
-from labkit.training.ranks import is_main, told_by_main
+from labkit.training.distributed import is_main, told_by_main
 
 told = []
 for text in ("first", "second"):

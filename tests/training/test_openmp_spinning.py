@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from labkit.jobs.environment import for_torch
-from labkit.training import spinning
-from labkit.training.spinning import BEGIN, END, Crowd, Others, Spinning, mind_neighbours
+from labkit.training import openmp_spinning
+from labkit.training.openmp_spinning import BEGIN, END, Crowd, Others, Spinning, mind_neighbours
 
 
 class Noted:
@@ -115,8 +115,8 @@ def watchers():
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
 def test_neighbours_are_minded_while_a_run_goes_on(ours, monkeypatch):
     asked = []
-    monkeypatch.setattr(spinning, "INTERVAL_S", 0.001)
-    monkeypatch.setattr(spinning, "Others", lambda: lambda: asked.append(1) or 0.0)
+    monkeypatch.setattr(openmp_spinning, "INTERVAL_S", 0.001)
+    monkeypatch.setattr(openmp_spinning, "Others", lambda: lambda: asked.append(1) or 0.0)
     with mind_neighbours():
         assert len(watchers()) == 1
         while len(asked) < 3:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from labkit.data.windows import Array
-from labkit.model.groups import clip_gradients, set_rates
-from labkit.training.stopwatch import Stopwatch
-from labkit.training.workshop import Workshop
+from labkit.training.param_groups import clip_gradients, set_rates
+from labkit.training.setup import Workshop
+from labkit.training.timing import Stopwatch
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from labkit.events import CONTROL, LineWriter, RateAsked, RateChanged, StopAsked
-from labkit.training.listening import Listener
-from labkit.training.ranks import MEETING_STEPS
+from labkit.training.control import Listener
+from labkit.training.distributed import MEETING_STEPS
 
 
 def shop_of(processes=1, main=True):

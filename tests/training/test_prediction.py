@@ -17,7 +17,7 @@ from labkit.runs.predictions import read_predictions
 from labkit.runs.run import Run
 from labkit.training.evaluation import evaluate
 from labkit.training.precision import notes_on_precision
-from labkit.training.predictor import predict_table, predict_text
+from labkit.training.prediction import predict_table, predict_text
 from labkit.training.trainer import train
 
 

@@ -7,7 +7,7 @@ import torch
 
 from labkit.config import RunConfig
 from labkit.events import Evaluated, OperatorsProfiled, RunFinished, TimeSpent
-from labkit.training.stopwatch import EVERY, Stopwatch
+from labkit.training.timing import EVERY, Stopwatch
 from labkit.training.trainer import train
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

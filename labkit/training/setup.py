@@ -27,11 +27,11 @@ from labkit.data.windows import Array, Windows, notes_on
 from labkit.events import CorpusRead, TrainingPlanned
 from labkit.model.fast.encoder import grain_of
 from labkit.model.fast.subset_embedding import keep_live
-from labkit.model.groups import Group, make_groups, optimizer_groups
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.tagger import Tagger, new_tagger
 from labkit.presets import changed
-from labkit.training.checking import check_trackers
+from labkit.training.config_checks import check_trackers
+from labkit.training.param_groups import Group, make_groups, optimizer_groups
 from labkit.training.precision import choose_precision, notes_on_precision
 
 SCORED_SEED = 0  # draws the sentences that are scored: runs of two seeds are compared on the same ones

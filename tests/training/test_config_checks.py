@@ -9,8 +9,8 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.events import RunFinished
-from labkit.training import checking
-from labkit.training.checking import TRACKERS, check
+from labkit.training import config_checks
+from labkit.training.config_checks import TRACKERS, check
 from labkit.training.trainer import train
 
 
@@ -62,7 +62,7 @@ def test_what_is_sure_to_fail_is_told_in_the_words_of_the_run(
 ) -> None:
     change, told = WRONG[kind]
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(checking, "version", only_torch)
+    monkeypatch.setattr(config_checks, "version", only_torch)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     wrong = config.replace(**change(tmp_path))
@@ -87,7 +87,7 @@ def test_a_name_that_the_hub_may_have_is_left_to_the_run(config: RunConfig, monk
 
 def test_a_gpu_that_torch_may_find_is_left_to_the_run(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(checking, "version", lambda name: "2.13.0")
+    monkeypatch.setattr(config_checks, "version", lambda name: "2.13.0")
     check(config.replace(device="cuda", precision="float16"))
 
 
@@ -99,7 +99,7 @@ def test_trackers_are_those_of_accelerate() -> None:
 
 def test_checking_brings_in_neither_torch_nor_numpy(config: RunConfig) -> None:
     program = (
-        "import json, sys\nfrom labkit.config import RunConfig\nfrom labkit.training.checking import check\n"
+        "import json, sys\nfrom labkit.config import RunConfig\nfrom labkit.training.config_checks import check\n"
         f"check(RunConfig.from_dict({config.as_dict()!r}))\n"
         "found = {'torch', 'numpy', 'transformers', 'accelerate'} & sys.modules.keys()\nassert not found, found"
     )

@@ -6,10 +6,17 @@ from transformers import AutoModel
 
 from labkit.config import RunConfig
 from labkit.model.fast.subset_embedding import keep_live
-from labkit.model.groups import Group, check_partition, clip_gradients, make_groups, optimizer_groups, set_rates
 from labkit.model.head_config import Structure
 from labkit.model.tagger import Tagger
 from labkit.presets import preset
+from labkit.training.param_groups import (
+    Group,
+    check_partition,
+    clip_gradients,
+    make_groups,
+    optimizer_groups,
+    set_rates,
+)
 from tests.model.structures import STRUCTURES
 
 

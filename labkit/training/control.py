@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from labkit.events import Control, Event, RateAsked, RateChanged, StopAsked, controls_of
-from labkit.training.ranks import MEETING_STEPS
-from labkit.training.workshop import Workshop, thaw
+from labkit.training.distributed import MEETING_STEPS
+from labkit.training.setup import Workshop, thaw
 
 
 class Listener:
