@@ -10,7 +10,7 @@ import msgspec
 
 from labkit.config import RunConfig
 from labkit.events import EVENTS, Event, RunQueued, RunStarted
-from labkit.runs.sidecars import CONFIG, SUMMARY
+from labkit.runs.folder import CONFIG, SUMMARY
 from labkit.runs.summary import Summary
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the tests' made-up logs

@@ -22,9 +22,9 @@ from labkit.jobs.fork_client import shutdown as shutdown_server
 from labkit.jobs.fork_client import warm
 from labkit.jobs.queue import cancel_queued, drop_unwanted, start_next
 from labkit.jobs.worker import TAG
+from labkit.runs.folder import is_run_folder
 from labkit.runs.numbers import highest_given, note_given
-from labkit.runs.sidecars import is_run_folder
-from labkit.training.stages import CONFIG, number, run_folders, stage, write
+from labkit.runs.stages import CONFIG, number, run_folders, stage, write
 from labkit.versions import versions
 
 __all__ = [

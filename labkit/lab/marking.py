@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from labkit.lab.language import tr
 from labkit.lab.theme import Theme, css_variables
-from labkit.runs.errors import CORRECT, INVENTED, MISSED, WRONG_BOUNDARY, WRONG_TYPE, Entity, Finding
+from labkit.runs.entity_errors import CORRECT, INVENTED, MISSED, WRONG_BOUNDARY, WRONG_TYPE, Entity, Finding
 
 KINDS = (CORRECT, MISSED, INVENTED, WRONG_TYPE, WRONG_BOUNDARY)
 _PLACES = {CORRECT: 2, MISSED: 1, INVENTED: 3, WRONG_TYPE: 0, WRONG_BOUNDARY: 4}  # among a theme's colours

@@ -13,10 +13,10 @@ from labkit.lab.language import tr
 from labkit.lab.page import button, set_on, set_shown
 from labkit.lab.rows import Rows, table_words
 from labkit.lab.table import RunsTable
-from labkit.runs.choices import Choices, write_choices
 from labkit.runs.compare import names, usual_axis
 from labkit.runs.curves import AXES, Axis
 from labkit.runs.store import Run, RunStore
+from labkit.runs.view_state import Choices, write_choices
 
 if TYPE_CHECKING:
     from labkit.lab.comparison import ComparePlot

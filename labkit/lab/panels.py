@@ -28,9 +28,9 @@ from labkit.lab.static_view import StaticView
 from labkit.lab.subshells import answer_at_once
 from labkit.lab.tryit import TryIt
 from labkit.presets import defaults
-from labkit.runs.choices import read_choices
 from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
+from labkit.runs.view_state import read_choices
 from labkit.training.config_checks import check
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from labkit.lab import words
 from labkit.lab.language import tr
 from labkit.lab.theme import Theme, css_variables
 from labkit.runs.run import Run
-from labkit.runs.spent import PARTS, PartSpent, parts_of, percent
+from labkit.runs.time_breakdown import PARTS, PartSpent, parts_of, percent
 
 TITLE = "Where the time goes"
 NAMED, LABELLED = 0.13, 0.045  # shares of a bar that have room for the part's name and percent, or for the percent

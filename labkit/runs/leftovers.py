@@ -6,7 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from labkit.runs.sidecars import age_s
+from labkit.runs.folder import age_s
 
 _CHECKPOINT = re.compile(r"\.(?P<name>best|last)-(?P<old>old-)?(?P<pid>\d+)")
 _FILE = re.compile(r"\.(predictions\.\w+\.jsonl|(summary|label|config)\.json)\.[\w.]+")

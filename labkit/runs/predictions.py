@@ -13,7 +13,7 @@ import msgspec
 
 from labkit import paths
 from labkit.events import UNREADABLE, Whole
-from labkit.runs.errors import Entity
+from labkit.runs.entity_errors import Entity
 
 MOST_SENTENCES, MOST_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a document of thousands of words
 

@@ -12,9 +12,7 @@ from labkit.config import RunConfig
 from labkit.events import CONTROL, EVENTS, Control, Event, LineWriter, RateAsked, RunStarted, StopAsked, Tail, events_of
 from labkit.runs.curves import Curves
 from labkit.runs.folded import Folded
-from labkit.runs.leftovers import clear_leftovers
-from labkit.runs.numbers import number_of
-from labkit.runs.sidecars import (
+from labkit.runs.folder import (
     CONFIG,
     SUMMARY,
     Asked,
@@ -27,6 +25,8 @@ from labkit.runs.sidecars import (
     read_summary,
     time_of,
 )
+from labkit.runs.leftovers import clear_leftovers
+from labkit.runs.numbers import number_of
 from labkit.runs.summary import Summary
 
 OUTPUT = "output.log"  # what a run's process prints; made before its first line is

@@ -16,7 +16,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.jobs import fork_client, launch, subprocesses
-from labkit.training.stages import stage
+from labkit.runs.stages import stage
 
 from .conftest import STANDIN
 

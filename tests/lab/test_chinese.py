@@ -20,7 +20,7 @@ from labkit.presets import PRESETS
 from labkit.runs.compare import _SHORT, TableMaker
 from labkit.runs.curves import AXES
 from labkit.runs.run import Run
-from labkit.runs.spent import PARTS
+from labkit.runs.time_breakdown import PARTS
 
 PACKAGE = Path(labkit.__file__).parent
 SAYING = {"tr", "plot_tr", "say"}

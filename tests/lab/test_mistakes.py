@@ -9,7 +9,7 @@ from labkit.lab import language, marking
 from labkit.lab.mistakes import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE, Mistakes
 from labkit.lab.typescores import bars
 from labkit.runs.compare import names
-from labkit.runs.errors import ERRORS, Entity, findings
+from labkit.runs.entity_errors import ERRORS, Entity, findings
 from labkit.runs.store import RunStore
 from tests.runs.samples import scored, write_mistakes, write_run
 

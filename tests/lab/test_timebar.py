@@ -8,7 +8,7 @@ from labkit.config import RunConfig
 from labkit.events import EVENTS, LineWriter, OperatorsProfiled, OperatorTime, TimeSpent
 from labkit.lab import timebar
 from labkit.runs.run import Run
-from labkit.runs.spent import PARTS
+from labkit.runs.time_breakdown import PARTS
 from tests.runs.samples import write_run
 
 TAGS = re.compile(r"<[^>]+>")

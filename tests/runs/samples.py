@@ -32,7 +32,7 @@ from labkit.events import (
     TrainingPlanned,
     TypeScore,
 )
-from labkit.runs.errors import Entity
+from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import About, Sentence, write_predictions
 from labkit.runs.run import Run
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.runs.errors import Entity
+from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import (
     About,
     Predictions,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.runs.sidecars import Label, read_label, write_label
+from labkit.runs.folder import Label, read_label, write_label
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

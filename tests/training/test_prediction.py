@@ -12,7 +12,7 @@ from labkit.data.corpora import Sentence, read_corpus, spans
 from labkit.data.formats.bdci import read_table
 from labkit.events import EVENTS, LineWriter, TrainingPlanned
 from labkit.model.checkpoint import load_tagger
-from labkit.runs.errors import Entity
+from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import read_predictions
 from labkit.runs.run import Run
 from labkit.training.evaluation import evaluate

@@ -30,7 +30,7 @@ from labkit.events import (
 from labkit.lab.plots import figure_of
 from labkit.model.checkpoint import load_tagger
 from labkit.model.fast.encoder import Stack
-from labkit.runs.errors import findings
+from labkit.runs.entity_errors import findings
 from labkit.runs.predictions import read_predictions
 from labkit.runs.run import Run
 from labkit.training import config_checks, saved_predictions, setup, trainer

@@ -7,9 +7,9 @@ import pytest
 from labkit.events import EVENTS, LineWriter, OperatorsProfiled, OperatorTime, StepDone, TimeSpent, TrainingPlanned
 from labkit.runs.progress import seconds_left
 from labkit.runs.run import Run
-from labkit.runs.spent import PARTS, parts_of, percent
 from labkit.runs.store import write_summary
 from labkit.runs.summary import Summary
+from labkit.runs.time_breakdown import PARTS, parts_of, percent
 from tests.runs.samples import events, write_run
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from labkit.events import UNREADABLE
-from labkit.runs.sidecars import write_aside
+from labkit.runs.folder import write_aside
 
 FILE = ".lab.json"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from labkit.runs.choices import FILE, Choices, read_choices, write_choices
+from labkit.runs.view_state import FILE, Choices, read_choices, write_choices
 
 CHOICES = Choices(sort_key="best_f1", ascending=False, axis="epoch", layout="overlaid", ticked=["run-0002"])
 

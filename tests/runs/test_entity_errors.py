@@ -5,7 +5,17 @@ from collections import Counter
 
 import pytest
 
-from labkit.runs.errors import CORRECT, ERRORS, INVENTED, MISSED, WRONG_BOUNDARY, WRONG_TYPE, Entity, Finding, findings
+from labkit.runs.entity_errors import (
+    CORRECT,
+    ERRORS,
+    INVENTED,
+    MISSED,
+    WRONG_BOUNDARY,
+    WRONG_TYPE,
+    Entity,
+    Finding,
+    findings,
+)
 
 PER, LOC = Entity("PER", 0, 2), Entity("LOC", 3, 4)
 
