@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from labkit import __version__, paths
+from labkit.i18n.translation import retold, tr
 from labkit.jobs.environment import for_torch, restart_for_torch
-from labkit.lab.language import retold, tr
 from labkit.pairs import FIRST, PAIRS
 from labkit.presets import PRESETS
 from labkit.terminal.commands import TranslatedGroup

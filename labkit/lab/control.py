@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, knobs
-from labkit.lab.language import retold, tr
+from labkit.i18n.translation import retold, tr
 from labkit.lab.page import classes
 from labkit.settings import Knob, show_rate
 

@@ -12,9 +12,9 @@ import ipywidgets as widgets
 import traitlets
 
 from labkit.config import RunConfig, knobs
+from labkit.i18n.translation import tr
 from labkit.lab.control import Control
 from labkit.lab.inputs import MenuControl, NumberControl, control_class
-from labkit.lab.language import tr
 from labkit.lab.page import classes, close_all, line
 from labkit.lab.starting import CUSTOM, Starting, pair_in, preset_in
 from labkit.lab.widths import cells

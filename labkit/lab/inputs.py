@@ -7,8 +7,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, field_types, knobs
+from labkit.i18n.translation import tr
 from labkit.lab.control import Control, Settling, show, stop_text
-from labkit.lab.language import tr
 from labkit.lab.page import classes
 from labkit.lab.rates import nearest, read_number, slider_stops
 from labkit.lab.widths import cells

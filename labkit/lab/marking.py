@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from labkit.lab.language import tr
+from labkit.i18n.translation import tr
 from labkit.lab.theme import Theme, css_variables
 from labkit.runs.entity_errors import CORRECT, INVENTED, MISSED, WRONG_BOUNDARY, WRONG_TYPE, Entity, Finding
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
+from labkit.i18n.translation import retold, tr
 from labkit.lab import marking, typescores, words
-from labkit.lab.language import retold, tr
 from labkit.lab.page import line, set_shown, set_text
 from labkit.runs.entity_errors import ERRORS, Finding, findings
 from labkit.runs.predictions import Predictions, Sentence, predictions_path, read_predictions, side_by_side

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import ipywidgets as widgets
 
 from labkit.config import RunConfig
-from labkit.lab import language, timebar, words
-from labkit.lab.language import tr
+from labkit.i18n import translation
+from labkit.i18n.translation import tr
+from labkit.lab import timebar, words
 from labkit.lab.page import button, set_on, set_shown
 from labkit.lab.rows import Rows, table_words
 from labkit.lab.table import RunsTable
@@ -226,7 +227,7 @@ class Overview:
 
                 self._plot = ComparePlot()
             self._plot.theme = self.theme
-            drawn = called if spoken() == language.current() else names(chosen, plot_tr)
+            drawn = called if spoken() == translation.current() else names(chosen, plot_tr)
             png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=drawn)
             if png is not None:
                 self.picture.value = png

@@ -6,8 +6,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from labkit.i18n.translation import LANGUAGES, current
 from labkit.lab import marking, timebar
-from labkit.lab.language import LANGUAGES, current
 from labkit.lab.subshells import answer_at_once
 
 

@@ -14,11 +14,12 @@ from labkit import gc_pause
 from labkit.config import RunConfig
 from labkit.data.corpora import corpus_menu
 from labkit.data.downloads import encoder_menu
+from labkit.i18n import translation
+from labkit.i18n.translation import choose, tr
 from labkit.jobs import launch
-from labkit.lab import language, page, timebar, words
+from labkit.lab import page, timebar, words
 from labkit.lab.controls import Controls
 from labkit.lab.forecast import Forecast
-from labkit.lab.language import choose, tr
 from labkit.lab.mistakes import Mistakes
 from labkit.lab.overview import Overview
 from labkit.lab.pictures import RunPictures
@@ -212,7 +213,7 @@ class TuningLab:
 
     def _speak(self) -> None:
         """Says what stays on the page in the language of the lab; the rest is said anew with every look."""
-        self._spoken = self.language_switch.value = language.current()
+        self._spoken = self.language_switch.value = translation.current()
         self.empty_button.description = tr("Empty the queue")
         for title, widget in self._titles_of_cards.items():
             widget.value = f'<div class="labkit-title">{tr(title)}</div>'
@@ -285,7 +286,7 @@ class TuningLab:
 
     def _look(self) -> bool:
         with self._lock:
-            if self._spoken != language.current():
+            if self._spoken != translation.current():
                 self._speak_again()
             runs = self.store.runs()
             live = [run for run in runs if run.is_live]

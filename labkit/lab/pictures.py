@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from labkit.lab.language import LANGUAGES, current, tr
+from labkit.i18n.translation import LANGUAGES, current, tr
 from labkit.lab.page import line, set_text
 from labkit.runs.run import Run
 

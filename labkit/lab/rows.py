@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit.config import knobs
-from labkit.lab import language
-from labkit.lab.language import retold, tr
+from labkit.i18n import translation
+from labkit.i18n.translation import retold, tr
 from labkit.lab.table import SAYS
 from labkit.lab.theme import colour_of
 from labkit.lab.words import STATES
@@ -30,7 +30,7 @@ class Rows:
 
     def take(self, runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
         """Neither columns nor rows may be changed."""
-        shape = (language.current(), split_names(runs), *((run.folder, run.config, run.name) for run in runs))
+        shape = (translation.current(), split_names(runs), *((run.folder, run.config, run.name) for run in runs))
         if shape != self._shape:
             self._shape, self._maker = shape, TableMaker(runs, tr)
             self._columns = _columns(self._maker.columns)
@@ -63,7 +63,7 @@ class Rows:
 
 def table_words() -> dict[str, str]:
     """What RunsTable says by itself and in its text columns, in the language of the lab; empty for English."""
-    if language.current() == "en":
+    if translation.current() == "en":
         return {}
     choices = {choice for knob in knobs().values() for choice in knob.choices}
     return {text: tr(text) for text in (*SAYS, *STATES, "true", "false", *sorted(choices))}

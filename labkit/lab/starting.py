@@ -6,8 +6,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import knobs
+from labkit.i18n.translation import tr
 from labkit.lab.control import show
-from labkit.lab.language import tr
 from labkit.lab.page import classes
 from labkit.pairs import PAIRS
 from labkit.presets import PRESETS, changes, preset

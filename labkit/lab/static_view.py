@@ -11,7 +11,7 @@ from pathlib import Path
 
 from IPython.display import DisplayHandle
 
-from labkit.lab.language import told_in
+from labkit.i18n.translation import told_in
 from labkit.runs.run import Run
 
 NEWEST = 5  # runs that are listed

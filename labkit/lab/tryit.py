@@ -9,9 +9,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from labkit.i18n.translation import retold, tr
 from labkit.jobs import launch
 from labkit.lab import words
-from labkit.lab.language import retold, tr
 from labkit.lab.page import set_shown
 from labkit.lab.theme import THEMES
 from labkit.pairs import FIRST, PAIRS, pair_of

@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping
 
 from labkit.events import Evaluated
-from labkit.lab.language import tr
+from labkit.i18n.translation import tr
 from labkit.lab.theme import colour_of
 from labkit.lab.words import muted
 from labkit.runs.run import Run

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from labkit.events import CorpusRead, GroupAudit
-from labkit.lab.language import retold, tr
+from labkit.i18n.translation import retold, tr
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
 from labkit.settings import show_rate

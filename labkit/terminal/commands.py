@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import click
 
-from labkit.lab.chinese import COMMANDS
-from labkit.lab.language import current
+from labkit.i18n.translation import current
+from labkit.i18n.zh import COMMANDS
 from labkit.terminal.output import writable
 
 C = TypeVar("C", bound=click.Command)

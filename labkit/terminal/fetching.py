@@ -7,7 +7,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 from labkit.data import downloads
-from labkit.lab.language import retold, tr
+from labkit.i18n.translation import retold, tr
 from labkit.terminal.output import console
 from labkit.terminal.tables import plain_table
 

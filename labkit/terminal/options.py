@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from labkit.config import RunConfig, field_types, knobs
-from labkit.lab.language import tr
+from labkit.i18n.translation import tr
 from labkit.presets import start
 from labkit.settings import Knob, show_rate
 

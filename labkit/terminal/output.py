@@ -16,7 +16,7 @@ from rich import markup
 from rich.console import Console
 from rich.table import Table
 
-from labkit.lab.language import choose, current, retold
+from labkit.i18n.translation import choose, current, retold
 
 _WIDE = 200  # columns, where the output goes into a file or another program
 # Control characters, those that turn the direction of writing, and separators of lines: a terminal obeys them.

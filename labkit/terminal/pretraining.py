@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from labkit import paths
 from labkit.data import downloads
-from labkit.lab.language import retold, tr
+from labkit.i18n.translation import retold, tr
 from labkit.pretraining.claim import claimed
 from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
 from labkit.pretraining.export import check_free

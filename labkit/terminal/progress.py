@@ -20,7 +20,7 @@ from labkit.events import (
     TrainingPlanned,
 )
 from labkit.formatting import show_loss
-from labkit.lab.language import retold, tr
+from labkit.i18n.translation import retold, tr
 from labkit.terminal.output import escape
 
 _RECENT_S = 10.0  # what "recent" means for tokens per second

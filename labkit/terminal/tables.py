@@ -10,7 +10,7 @@ from labkit.config import knobs
 from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
 from labkit.formatting import show_loss
-from labkit.lab.language import retold, tr
+from labkit.i18n.translation import retold, tr
 from labkit.runs.compare import best_in, names, split_names, table, top_scores
 from labkit.runs.run import Run
 from labkit.terminal.output import escape

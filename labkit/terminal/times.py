@@ -4,7 +4,7 @@ from rich.bar import Bar
 from rich.table import Table
 
 from labkit.events import OperatorsProfiled, TimeSpent
-from labkit.lab.language import tr
+from labkit.i18n.translation import tr
 from labkit.runs.time_breakdown import parts_of, percent
 from labkit.terminal.output import escape
 from labkit.terminal.tables import plain_table

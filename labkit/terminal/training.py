@@ -11,9 +11,9 @@ from typing import Any
 from labkit.config import RunConfig
 from labkit.data.encoders import longest_window
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
+from labkit.i18n.translation import tr
 from labkit.jobs import launch
 from labkit.jobs.environment import for_torch
-from labkit.lab.language import tr
 from labkit.presets import changed
 from labkit.runs.store import RunStore
 from labkit.terminal.output import console, show

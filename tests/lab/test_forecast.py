@@ -5,7 +5,8 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.data.sentence_counts import Sentences
-from labkit.lab import forecast, language
+from labkit.i18n import translation
+from labkit.lab import forecast
 from labkit.lab.forecast import Forecast
 from labkit.runs.run import Run
 from tests.waiting import until
@@ -134,7 +135,7 @@ def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpu
     assert "2 notes on the corpus:" in noted("mine")
     assert "1 note on the corpus: The test part" in noted("one")
     assert "no notes on the corpus" in noted("clean")
-    monkeypatch.setattr(language, "_chosen", "zh")
+    monkeypatch.setattr(translation, "_chosen", "zh")
     chinese = found.notes(CONFIG.replace(corpus="mine"))
     assert "语料说明 2 条：" in chinese
     assert "测试集里没有实体" in chinese

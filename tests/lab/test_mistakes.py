@@ -5,7 +5,8 @@ import re
 import pytest
 
 from labkit.events import TypeScore
-from labkit.lab import language, marking
+from labkit.i18n import translation
+from labkit.lab import marking
 from labkit.lab.mistakes import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE, Mistakes
 from labkit.lab.typescores import bars
 from labkit.runs.compare import names
@@ -16,7 +17,7 @@ from tests.runs.samples import scored, write_mistakes, write_run
 
 @pytest.fixture(autouse=True)
 def english_again(monkeypatch):
-    monkeypatch.setattr(language, "_chosen", None)
+    monkeypatch.setattr(translation, "_chosen", None)
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_where_two_differ_a_second_run_is_asked_for(browser):
     browser.beside.value = ""
     browser.kind.value = DIFFERENT
     assert "Choose a second run" in browser.sentences.value
-    language.choose("zh")
+    translation.choose("zh")
     browser.speak()
     assert "再选一个实验" in browser.sentences.value
 
@@ -184,7 +185,7 @@ def test_gold_is_underlined_predicted_shaded_and_both_are_named():
 def test_the_language_changes_and_what_is_chosen_stays(browser):
     browser.kind.value, browser.type.value = "missed", "PER"
     before = listed(browser)
-    language.choose("zh")
+    translation.choose("zh")
     browser.speak()
     assert (browser.kind.value, browser.type.value) == ("missed", "PER")
     assert browser.kind.label == "漏识别"

@@ -10,8 +10,9 @@ from ipywidgets.widgets.widget import _instances
 
 from labkit.config import RunConfig
 from labkit.events import StopAsked, controls_of
+from labkit.i18n import translation
 from labkit.jobs import launch
-from labkit.lab import forecast, language, overview, panels, pictures
+from labkit.lab import forecast, overview, panels, pictures
 from labkit.lab.canvas import Picture
 from labkit.lab.panels import TuningLab
 from tests.runs.samples import write_run
@@ -438,7 +439,7 @@ def test_a_run_started_elsewhere_shows_by_itself(lab, config, runs_folder):
 
 @pytest.fixture
 def english_again(monkeypatch):
-    monkeypatch.setattr(language, "_chosen", None)
+    monkeypatch.setattr(translation, "_chosen", None)
 
 
 def test_the_switch_says_everything_anew_and_loses_nothing_while_a_run_goes_on(lab, config, runs_folder, english_again):

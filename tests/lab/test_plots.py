@@ -22,7 +22,8 @@ from PIL import Image
 
 from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
-from labkit.lab import canvas, fonts, language
+from labkit.i18n import translation
+from labkit.lab import canvas, fonts
 from labkit.lab.curves import smooth, thin
 from labkit.lab.plots import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
 from labkit.lab.theme import Theme, mark_of
@@ -335,7 +336,7 @@ def compared(layout: str, *runs: Run) -> str:
 def test_runs_on_other_dev_sentences_are_said_not_to_compare_and_starred_apart(
     layout: str, spoken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(language, "_chosen", spoken)
+    monkeypatch.setattr(translation, "_chosen", spoken)
     monkeypatch.setattr(fonts, "has_chinese", lambda: True)
     told = {"en": "different dev sentences, not comparable", "zh": "验证句子不同，不可比较"}[spoken]
     alike = [scored(f1, dev_sha256="a") for f1 in (0.5, 0.6)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labkit.config import RunConfig
-from labkit.lab import language
+from labkit.i18n import translation
 from labkit.lab.tryit import TryIt
 from labkit.pairs import FIRST, PAIRS
 from labkit.presets import start
@@ -78,7 +78,7 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryIt) 
 
 
 def test_what_is_to_be_known_of_an_answer_is_told_below_it(offered: TryIt, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(language, "_chosen", "en")
+    monkeypatch.setattr(translation, "_chosen", "en")
     note = "this run computed in float16, which this device cannot: its tags are computed in float32 here"
     for rest, chinese in (
         (", and differ in 1 of 9 dev sentences.", "9 句验证集句子中有 1 句"),
@@ -87,7 +87,7 @@ def test_what_is_to_be_known_of_an_answer_is_told_below_it(offered: TryIt, monke
         offered._predict = lambda _, text, told=note + rest: {"entities": [], "seconds": 0.1, "note": told}
         offered.go()
         assert html.escape(note + rest) in offered.answer.value
-        language.choose("zh")
+        translation.choose("zh")
         offered.speak()
         assert chinese in offered.answer.value
-        language.choose("en")
+        translation.choose("en")

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from labkit.config import RunConfig
+from labkit.i18n.translation import retold
 from labkit.lab import timebar, words
-from labkit.lab.language import retold
 from labkit.lab.rows import Rows
 from labkit.runs.compare import names, table
 from labkit.runs.curves import AXES

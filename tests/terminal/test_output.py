@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labkit.config import RunConfig
-from labkit.lab import language
+from labkit.i18n import translation
 from labkit.runs.store import RunStore
 from labkit.terminal import output
 from labkit.terminal.output import LogFormatter, console, escape, say, show, visible, write_data

@@ -24,15 +24,15 @@ from labkit.events import (
     TimeSpent,
     TrainingPlanned,
 )
-from labkit.lab import language
-from labkit.lab.language import retold
+from labkit.i18n import translation
+from labkit.i18n.translation import retold
 from labkit.runs.store import RunStore
 from labkit.terminal.output import show
 from labkit.terminal.progress import TrainingProgress
 from labkit.terminal.times import spent_table
 from tests.devices.fake_nvml import install
 from tests.devices.test_sampler import SCENARIOS, Scenario
-from tests.lab.test_language import english_in
+from tests.i18n.test_translation import english_in
 from tests.runs.samples import write_run
 
 Call = Callable[..., tuple[int, str, str]]
@@ -40,7 +40,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(language, "_chosen", None)
+    monkeypatch.setattr(translation, "_chosen", None)
     monkeypatch.setenv("LABKIT_LANGUAGE", "zh_CN.UTF-8")
 
 

@@ -9,12 +9,12 @@ import labkit
 from labkit.__main__ import cli
 from labkit.config import RunConfig, knobs
 from labkit.events import CorpusRead, Evaluated
+from labkit.i18n.zh import COMMANDS, RETOLD, TEXTS
+from labkit.i18n.zh.page import PAGE
+from labkit.i18n.zh.pictures import PICTURES
+from labkit.i18n.zh.settings import SETTINGS
+from labkit.i18n.zh.terminal import TERMINAL
 from labkit.lab import words
-from labkit.lab.chinese import COMMANDS, RETOLD, TEXTS
-from labkit.lab.chinese.page import PAGE
-from labkit.lab.chinese.pictures import PICTURES
-from labkit.lab.chinese.settings import SETTINGS
-from labkit.lab.chinese.terminal import TERMINAL
 from labkit.lab.table import SAYS
 from labkit.presets import PRESETS
 from labkit.runs.compare import _SHORT, TableMaker

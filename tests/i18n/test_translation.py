@@ -8,10 +8,11 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from labkit.config import RunConfig, knobs
-from labkit.lab import fonts, language, timebar, words
-from labkit.lab.chinese import TEXTS
+from labkit.i18n import translation
+from labkit.i18n.translation import retold, tr
+from labkit.i18n.zh import TEXTS
+from labkit.lab import fonts, timebar, words
 from labkit.lab.controls import Controls, ratio_words
-from labkit.lab.language import retold, tr
 from labkit.lab.plots import LivePlot, compare_figure, figure_of
 from labkit.lab.rows import Rows, table_words
 from labkit.lab.tryit import shown
@@ -36,12 +37,12 @@ KNOWN = {word.lower() for word in LATIN.split()}
 @pytest.fixture(autouse=True)
 def english_again(monkeypatch):
     monkeypatch.delenv("LABKIT_LANGUAGE", raising=False)
-    monkeypatch.setattr(language, "_chosen", None)
+    monkeypatch.setattr(translation, "_chosen", None)
 
 
 @pytest.fixture
 def chinese():
-    language.choose("zh")
+    translation.choose("zh")
 
 
 # Choosing.
@@ -49,19 +50,19 @@ def chinese():
 
 @pytest.mark.parametrize("name", ["zh", "zh-CN", "zh_CN.UTF-8", " ZH "])
 def test_the_environment_decides_where_nobody_has_chosen(monkeypatch, name):
-    assert language.current() == "en"
+    assert translation.current() == "en"
     monkeypatch.setenv("LABKIT_LANGUAGE", name)
-    assert language.current() == "zh"
-    language.choose("en")
-    assert language.current() == "en"
+    assert translation.current() == "zh"
+    translation.choose("en")
+    assert translation.current() == "en"
 
 
 def test_a_language_that_the_lab_does_not_speak_is_an_error_that_names_those_it_does(monkeypatch):
     with pytest.raises(ValueError, match="language must be one of en, zh, not 'tlh'"):
-        language.choose("tlh")
+        translation.choose("tlh")
     monkeypatch.setenv("LABKIT_LANGUAGE", "xx")
     with pytest.raises(ValueError, match="LABKIT_LANGUAGE must be one of en, zh"):
-        language.current()
+        translation.current()
 
 
 def test_what_is_in_no_catalogue_stays_as_it_is(chinese):
@@ -179,7 +180,7 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls.encoder_rate.field.value = "fast"
     before, heard = controls.config(), []
     controls.on_change(heard.append)
-    language.choose("zh")
+    translation.choose("zh")
     controls.speak()
     for name, knob in knobs().items():
         control = getattr(controls, name)
@@ -205,7 +206,7 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
 def test_an_open_menu_for_any_other_name_stays_open():
     controls = Controls()
     controls.corpus.input.value = "other…"
-    language.choose("zh")
+    translation.choose("zh")
     controls.speak()
     assert controls.corpus.input.value == "其他…"
     assert controls.corpus.other.layout.display == ""
@@ -228,7 +229,7 @@ def test_rows_are_made_anew_in_another_language(runs_folder):
         write_run(runs_folder, RunConfig(epochs=epochs))
     rows, runs = Rows(), RunStore(runs_folder).runs()
     assert rows.take(runs)[1][0]["name"] == "3 epochs"
-    language.choose("zh")
+    translation.choose("zh")
     assert rows.take(runs)[1][0]["name"] == "3 轮"
 
 
@@ -264,7 +265,7 @@ def test_a_live_picture_is_drawn_anew_in_another_language():
     plot, run = LivePlot(), run_of(events(steps=60))
     english = plot.draw(run)
     assert plot.draw(run) is None
-    language.choose("zh")
+    translation.choose("zh")
     assert plot.draw(run) not in (None, english)
 
 

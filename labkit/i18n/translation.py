@@ -8,7 +8,7 @@ import os
 import re
 from functools import cache, lru_cache
 
-from labkit.lab.chinese import RETOLD, TEXTS
+from labkit.i18n.zh import RETOLD, TEXTS
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 

@@ -9,11 +9,11 @@ from labkit.data.corpora import read_corpus
 from labkit.data.encoders import locate_encoder
 from labkit.data.featurize import Encoder
 from labkit.data.windows import notes_on
-from labkit.lab import language
-from labkit.lab.language import retold
+from labkit.i18n import translation
+from labkit.i18n.translation import retold
 from labkit.training.failures import failure_of
 from labkit.training.setup import _check_pieces
-from tests.lab.test_language import english_in
+from tests.i18n.test_translation import english_in
 
 GOOD = "Anna\tB-PER\nSmith\tI-PER\nwent\tO\n\nBen\tB-PER\nLee\tI-PER\nran\tO\n\n" * 9
 ROW = "1,标题,正文里有甲公司,{labels}\n"
@@ -41,7 +41,7 @@ KEPT |= {"test", "iob1", "gb18030", "latin", "who", "loc", "per", "repair", "tag
 
 @pytest.fixture(autouse=True)
 def chinese(monkeypatch):
-    monkeypatch.setattr(language, "_chosen", "zh")
+    monkeypatch.setattr(translation, "_chosen", "zh")
 
 
 def english_left(text):

@@ -1,0 +1,1 @@
+"""Translation of what labkit says, and its Chinese catalogue."""
