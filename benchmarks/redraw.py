@@ -21,7 +21,7 @@ from labkit.events import (
     StepDone,
     TrainingPlanned,
 )
-from labkit.lab.plots import LivePlot
+from labkit.plots.live import LivePlot
 from labkit.runs.run import Run
 
 REDRAWS, BETWEEN = 40, 5  # events from one redraw to the next: as many as come in a quarter of a second

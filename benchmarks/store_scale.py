@@ -26,7 +26,7 @@ from kernel import Kernel, median, own_place, quiet, until_warm
 from stored_runs import live_run, write_store
 
 from labkit.events import EVENTS
-from labkit.lab.plots import LivePlot
+from labkit.plots.live import LivePlot
 from labkit.runs.run import Run
 
 COMPARED, REFRESHES, REDRAWS, MORE_LINES = 8, 10, 20, 100

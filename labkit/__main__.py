@@ -123,7 +123,7 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
     found = store.get_all(run)
     show(tables.compared_table(found))
     if png:
-        from labkit.lab.plots import compare_figure, to_png
+        from labkit.plots.live import compare_figure, to_png
 
         png.write_bytes(to_png(compare_figure(found, x=axis)))
 

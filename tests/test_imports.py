@@ -195,7 +195,7 @@ def test_runs_plots_and_launch_work_where_torch_is_not_installed() -> None:
         "import sys\n"
         "hidden = ('torch', 'torchcrf', 'transformers', 'accelerate')\n"
         "sys.modules.update(dict.fromkeys(hidden))\n"  # importing one of these then raises ImportError
-        "import labkit.lab.plots, labkit.runs.store, labkit.runs.compare, labkit.jobs.launch\n"
+        "import labkit.plots.live, labkit.runs.store, labkit.runs.compare, labkit.jobs.launch\n"
         "assert not [name for name in hidden if sys.modules[name]]\n"
         "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'\n"
     )

@@ -17,8 +17,8 @@ from labkit.lab.control import Control
 from labkit.lab.inputs import MenuControl, NumberControl, control_class
 from labkit.lab.page import classes, close_all, line
 from labkit.lab.starting import CUSTOM, Starting, pair_in, preset_in
-from labkit.lab.widths import cells
 from labkit.pairs import PAIRS, rates_for, usual_rates
+from labkit.plots.text_width import cells
 from labkit.presets import preset
 from labkit.settings import show_rate
 

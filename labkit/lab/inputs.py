@@ -11,7 +11,7 @@ from labkit.i18n.translation import tr
 from labkit.lab.control import Control, Settling, show, stop_text
 from labkit.lab.page import classes
 from labkit.lab.rates import nearest, read_number, slider_stops
-from labkit.lab.widths import cells
+from labkit.plots.text_width import cells
 
 OTHER = "other…"
 

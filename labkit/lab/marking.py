@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from labkit.i18n.translation import tr
-from labkit.lab.theme import Theme, css_variables
+from labkit.plots.theme import Theme, css_variables
 from labkit.runs.entity_errors import CORRECT, INVENTED, MISSED, WRONG_BOUNDARY, WRONG_TYPE, Entity, Finding
 
 KINDS = (CORRECT, MISSED, INVENTED, WRONG_TYPE, WRONG_BOUNDARY)

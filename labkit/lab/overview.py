@@ -20,8 +20,8 @@ from labkit.runs.store import Run, RunStore
 from labkit.runs.view_state import Choices, write_choices
 
 if TYPE_CHECKING:
-    from labkit.lab.comparison import ComparePlot
-    from labkit.lab.plots import Picture
+    from labkit.plots.comparison import ComparePlot
+    from labkit.plots.live import Picture
 
 LAYOUTS = ("side by side", "overlaid")
 AUTO_TICKED = 4  # runs that Train itself puts beside each other: every further one costs drawing, and is narrower
@@ -199,8 +199,8 @@ class Overview:
 
     def figure(self, chosen: Sequence[Run]) -> "Picture":
         """The comparison of any runs, along the chosen axis and in the chosen form."""
-        from labkit.lab.comparison import compare_figure
-        from labkit.lab.fonts import plot_tr
+        from labkit.plots.comparison import compare_figure
+        from labkit.plots.fonts import plot_tr
 
         self._go_along(chosen)
         return compare_figure(chosen, x=self.axis.value, layout=self.form.value, names=names(chosen, plot_tr))
@@ -218,12 +218,12 @@ class Overview:
         set_shown(self.hint, not shown)
         set_shown(self.tools, shown)
         if shown:
-            from labkit.lab.fonts import plot_tr, spoken
+            from labkit.plots.fonts import plot_tr, spoken
 
             called = names(chosen, tr)
             self._go_along(chosen)
             if self._plot is None:
-                from labkit.lab.comparison import ComparePlot
+                from labkit.plots.comparison import ComparePlot
 
                 self._plot = ComparePlot()
             self._plot.theme = self.theme

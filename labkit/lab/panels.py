@@ -35,7 +35,7 @@ from labkit.runs.view_state import read_choices
 from labkit.training.config_checks import check
 
 if TYPE_CHECKING:
-    from labkit.lab.plots import Picture
+    from labkit.plots.live import Picture
 
 launch.warm()  # takes seconds; by the time that somebody presses Train it is done
 
@@ -136,7 +136,7 @@ class TuningLab:
     def picture(self, run: Run | int | str) -> "Picture":
         """The four plots of a run."""
         with self._lock:
-            from labkit.lab.plots import figure_of
+            from labkit.plots.live import figure_of
 
             return figure_of(run if isinstance(run, Run) else self.store.get(run))
 

@@ -11,8 +11,8 @@ from labkit.lab.page import line, set_text
 from labkit.runs.run import Run
 
 if TYPE_CHECKING:
-    from labkit.lab.plots import LivePlot
-    from labkit.lab.transitions import TransitionsPlot
+    from labkit.plots.crf_transitions import TransitionsPlot
+    from labkit.plots.live import LivePlot
 
 BLANK = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
@@ -50,8 +50,8 @@ class RunPictures:
 
     def _made(self) -> "list[tuple[widgets.Image, LivePlot | TransitionsPlot]]":
         if not self._plots:
-            from labkit.lab.plots import LivePlot
-            from labkit.lab.transitions import TransitionsPlot
+            from labkit.plots.crf_transitions import TransitionsPlot
+            from labkit.plots.live import LivePlot
 
             self._plots = [(self.curves, LivePlot()), (self.transitions, TransitionsPlot())]
         return self._plots
@@ -62,7 +62,7 @@ class RunPictures:
         Args:
             names: of runs.
         """
-        from labkit.lab.fonts import drawable
+        from labkit.plots.fonts import drawable
 
         wanted = [LANGUAGES[current()], *names]
         if wanted != self._hinted:

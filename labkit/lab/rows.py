@@ -8,8 +8,8 @@ from labkit.config import knobs
 from labkit.i18n import translation
 from labkit.i18n.translation import retold, tr
 from labkit.lab.table import SAYS
-from labkit.lab.theme import colour_of
 from labkit.lab.words import STATES
+from labkit.plots.theme import colour_of
 from labkit.runs.compare import Column, TableMaker, best_in, split_names, top_scores
 from labkit.runs.run import Run
 

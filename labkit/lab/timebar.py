@@ -6,7 +6,7 @@ from pathlib import Path
 
 from labkit.i18n.translation import tr
 from labkit.lab import words
-from labkit.lab.theme import Theme, css_variables
+from labkit.plots.theme import Theme, css_variables
 from labkit.runs.run import Run
 from labkit.runs.time_breakdown import PARTS, PartSpent, parts_of, percent
 

@@ -13,8 +13,8 @@ from labkit.i18n.translation import retold, tr
 from labkit.jobs import launch
 from labkit.lab import words
 from labkit.lab.page import set_shown
-from labkit.lab.theme import THEMES
 from labkit.pairs import FIRST, PAIRS, pair_of
+from labkit.plots.theme import THEMES
 from labkit.runs.store import Run
 
 

@@ -11,11 +11,12 @@ from labkit.config import RunConfig, knobs
 from labkit.i18n import translation
 from labkit.i18n.translation import retold, tr
 from labkit.i18n.zh import TEXTS
-from labkit.lab import fonts, timebar, words
+from labkit.lab import timebar, words
 from labkit.lab.controls import Controls, ratio_words
-from labkit.lab.plots import LivePlot, compare_figure, figure_of
 from labkit.lab.rows import Rows, table_words
 from labkit.lab.tryit import shown
+from labkit.plots import fonts
+from labkit.plots.live import LivePlot, compare_figure, figure_of
 from labkit.presets import warnings
 from labkit.runs.compare import names
 from labkit.runs.curves import AXES
@@ -23,8 +24,8 @@ from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
 from labkit.training import config_checks, setup
 from labkit.training.failures import Diverged, doubt_on, failure_of
-from tests.lab.test_plots import run_of
-from tests.lab.test_plots import words as words_of
+from tests.plots.test_plots import run_of
+from tests.plots.test_plots import words as words_of
 from tests.runs.samples import events, write_run
 
 # Latin words that Chinese engineers use as they are, and what samples are called.

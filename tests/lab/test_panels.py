@@ -13,8 +13,8 @@ from labkit.events import StopAsked, controls_of
 from labkit.i18n import translation
 from labkit.jobs import launch
 from labkit.lab import forecast, overview, panels, pictures
-from labkit.lab.canvas import Picture
 from labkit.lab.panels import TuningLab
+from labkit.plots.renderer import Picture
 from tests.runs.samples import write_run
 from tests.waiting import until
 
@@ -479,7 +479,7 @@ def test_a_lab_opened_in_chinese_is_chinese_and_so_is_every_other_one(lab, confi
 
 
 def test_a_chinese_name_without_a_font_for_it_gets_a_hint(lab, runs_folder, monkeypatch):
-    monkeypatch.setattr("labkit.lab.fonts.has_chinese", lambda: False)
+    monkeypatch.setattr("labkit.plots.fonts.has_chinese", lambda: False)
     write_run(runs_folder, RunConfig())
     until(lambda: lab.overview.table.rows)
     assert lab._font_hint.value == ""

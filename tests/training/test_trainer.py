@@ -27,9 +27,9 @@ from labkit.events import (
     TrainingPlanned,
     TransitionsLearnt,
 )
-from labkit.lab.plots import figure_of
 from labkit.model.checkpoint import load_tagger
 from labkit.model.fast.encoder import Stack
+from labkit.plots.live import figure_of
 from labkit.runs.entity_errors import findings
 from labkit.runs.predictions import read_predictions
 from labkit.runs.run import Run

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from matplotlib.text import Text
 
-from labkit.lab.area import Area
-from labkit.lab.curves import linear_ticks, up
-from labkit.lab.fonts import plot_retold, plot_tr
-from labkit.lab.widths import cells, pieces
+from labkit.plots.axes import Area
+from labkit.plots.fonts import plot_retold, plot_tr
+from labkit.plots.series import linear_ticks, up
+from labkit.plots.text_width import cells, pieces
 from labkit.runs.run import Run
 
 

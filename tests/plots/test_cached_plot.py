@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from labkit.lab import fonts
-from labkit.lab.plots import ComparePlot, LivePlot
-from labkit.lab.themed import ThemedPlot
-from labkit.lab.transitions import TransitionsPlot
+from labkit.plots import fonts
+from labkit.plots.cached_plot import ThemedPlot
+from labkit.plots.crf_transitions import TransitionsPlot
+from labkit.plots.live import ComparePlot, LivePlot
 from labkit.runs.run import Run
-from tests.lab.test_plots import run_of
+from tests.plots.test_plots import run_of
 from tests.runs.samples import events
 
 Draw = Callable[[], bytes | None]

@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Hashable
 
-from labkit.lab import fonts
-from labkit.lab.theme import theme_named
+from labkit.plots import fonts
+from labkit.plots.theme import theme_named
 
 
 class ThemedPlot:

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Protocol
 
 from labkit import gc_pause
-from labkit.lab import fonts
-from labkit.lab.area import Area, visible
-from labkit.lab.canvas import Canvas, Picture
-from labkit.lab.columns import Columns
-from labkit.lab.overlaid import Overlaid
-from labkit.lab.theme import Theme, theme_named
-from labkit.lab.themed import ThemedPlot
+from labkit.plots import fonts
+from labkit.plots.axes import Area, visible
+from labkit.plots.cached_plot import ThemedPlot
+from labkit.plots.overlay import Overlaid
+from labkit.plots.renderer import Canvas, Picture
+from labkit.plots.side_by_side import Columns
+from labkit.plots.theme import Theme, theme_named
 from labkit.runs import compare
 from labkit.runs.curves import Axis, checked_axis
 from labkit.runs.run import Run

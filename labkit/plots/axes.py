@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
-from labkit.lab.curves import Array, thin
-from labkit.lab.fonts import drawable, fonts
-from labkit.lab.theme import Dashes, Theme
+from labkit.plots.fonts import drawable, fonts
+from labkit.plots.series import Array, thin
+from labkit.plots.theme import Dashes, Theme
 
 TITLE, WORDS, TICKS = 11.0, 9.5, 9.0  # font sizes in points; 9 are 10 pixels where a picture is 800 pixels wide
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from labkit.lab.theme import Theme
+from labkit.plots.theme import Theme
 
 _DRAWING = threading.RLock()
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.lab.area import Area
-from labkit.lab.curves import Array, linear_ticks, smooth, smoothing_span, up
-from labkit.lab.fonts import plot_tr
-from labkit.lab.widths import pieces, wide_letters
 from labkit.lab.words import entities
+from labkit.plots.axes import Area
+from labkit.plots.fonts import plot_tr
+from labkit.plots.series import Array, linear_ticks, smooth, smoothing_span, up
+from labkit.plots.text_width import pieces, wide_letters
 from labkit.runs.compare import best_in, split_names, top_scores
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run

@@ -5,16 +5,16 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from labkit.lab.area import Area, Box, visible
-from labkit.lab.canvas import Canvas, Picture, to_png
-from labkit.lab.comparison import ComparePlot, compare_figure
-from labkit.lab.device import DevicePlots
-from labkit.lab.loss import LossPlot
-from labkit.lab.planned import StepAxis
-from labkit.lab.schedules import RatesPlot
-from labkit.lab.score import ScorePlot
-from labkit.lab.theme import COLOURS, THEMES, Theme, colour_of, dashes_of, theme_named
-from labkit.lab.themed import ThemedPlot
+from labkit.plots.axes import Area, Box, visible
+from labkit.plots.cached_plot import ThemedPlot
+from labkit.plots.comparison import ComparePlot, compare_figure
+from labkit.plots.device_plots import DevicePlots
+from labkit.plots.f1_plot import ScorePlot
+from labkit.plots.learning_rate_plot import RatesPlot
+from labkit.plots.loss_plot import LossPlot
+from labkit.plots.renderer import Canvas, Picture, to_png
+from labkit.plots.step_axis import StepAxis
+from labkit.plots.theme import COLOURS, THEMES, Theme, colour_of, dashes_of, theme_named
 from labkit.runs.run import Run
 
 __all__ = [

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.lab.area import Area, Box, put, put_marked, say
-from labkit.lab.curves import LOG_LADDER, Array, down, log_ticks, positive, smooth, smoothing_span, up
-from labkit.lab.fonts import plot_tr
-from labkit.lab.planned import StepAxis, message, no_steps
-from labkit.lab.theme import DASHES, Theme
+from labkit.plots.axes import Area, Box, put, put_marked, say
+from labkit.plots.fonts import plot_tr
+from labkit.plots.series import LOG_LADDER, Array, down, log_ticks, positive, smooth, smoothing_span, up
+from labkit.plots.step_axis import StepAxis, message, no_steps
+from labkit.plots.theme import DASHES, Theme
 from labkit.runs.run import Run
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from labkit.formatting import show_loss
-from labkit.lab.area import WORDS, Area, Box, put, put_marked, say
-from labkit.lab.canvas import Picture
-from labkit.lab.fonts import plot_tr
-from labkit.lab.loss import fit_loss
-from labkit.lab.schedules import fit_rates, notable_rates, peak_rates, round_rate
-from labkit.lab.score import fit_score, score_title
-from labkit.lab.shared import Curves, Drawn, best_of, fitted, highest, leaders, scored_on, standing
-from labkit.lab.theme import DASHES, Theme, colour_of
+from labkit.plots.axes import WORDS, Area, Box, put, put_marked, say
+from labkit.plots.compared_curves import Curves, Drawn, best_of, fitted, highest, leaders, scored_on, standing
+from labkit.plots.f1_plot import fit_score, score_title
+from labkit.plots.fonts import plot_tr
+from labkit.plots.learning_rate_plot import fit_rates, notable_rates, peak_rates, round_rate
+from labkit.plots.loss_plot import fit_loss
+from labkit.plots.renderer import Picture
+from labkit.plots.theme import DASHES, Theme, colour_of
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 

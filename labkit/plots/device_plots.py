@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labkit.events import DeviceSampled
-from labkit.lab.area import TICKS, Area, Box, put, say
-from labkit.lab.curves import Array, up
-from labkit.lab.fonts import plot_retold, plot_tr
-from labkit.lab.planned import StepAxis, message, wrapped
-from labkit.lab.theme import DASHES, Theme
+from labkit.plots.axes import TICKS, Area, Box, put, say
+from labkit.plots.fonts import plot_retold, plot_tr
+from labkit.plots.series import Array, up
+from labkit.plots.step_axis import StepAxis, message, wrapped
+from labkit.plots.theme import DASHES, Theme
 from labkit.runs.run import Run
 
 

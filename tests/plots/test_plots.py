@@ -23,10 +23,10 @@ from PIL import Image
 from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
 from labkit.i18n import translation
-from labkit.lab import canvas, fonts
-from labkit.lab.curves import smooth, thin
-from labkit.lab.plots import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
-from labkit.lab.theme import Theme, mark_of
+from labkit.plots import fonts, renderer
+from labkit.plots.live import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
+from labkit.plots.series import smooth, thin
+from labkit.plots.theme import Theme, mark_of
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 from labkit.runs.store import RunStore
@@ -248,7 +248,7 @@ def test_drawing_only_what_moves_gives_the_same_picture_as_drawing_everything(th
 
 def test_a_picture_is_drawn_again_only_after_it_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[bytes] = []
-    monkeypatch.setattr(canvas, "to_png", lambda figure: done.append(to_png(figure)) or done[-1])
+    monkeypatch.setattr(renderer, "to_png", lambda figure: done.append(to_png(figure)) or done[-1])
     picture = figure_of(run_of(events(steps=40)))
     assert picture._repr_png_() is picture.png() is picture._repr_png_()
     assert len(done) == 1
@@ -481,7 +481,7 @@ def test_plots_need_neither_pyplot_nor_torch_and_draw_without_a_warning(tmp_path
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from labkit.lab.plots import LivePlot, compare_figure, to_png\n"
+        "from labkit.plots.live import LivePlot, compare_figure, to_png\n"
         "from labkit.runs.run import Run\n"
         f"run = Run(Path({str(folder)!r}))\n"
         "assert LivePlot().draw(run) and to_png(compare_figure([run, run]))\n"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from labkit.config import RunConfig
 from labkit.events import Evaluated, StepDone, TransitionsLearnt, TypeScore
-from labkit.lab.transitions import TransitionsPlot, grid_of, transitions_figure
+from labkit.plots.crf_transitions import TransitionsPlot, grid_of, transitions_figure
 from labkit.runs.run import Run
 from tests.runs.samples import events
 

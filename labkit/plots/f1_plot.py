@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.lab.area import Area, Box, put_marked, say
-from labkit.lab.fonts import plot_tr
-from labkit.lab.planned import StepAxis, message
-from labkit.lab.theme import Theme
 from labkit.lab.words import entities
+from labkit.plots.axes import Area, Box, put_marked, say
+from labkit.plots.fonts import plot_tr
+from labkit.plots.step_axis import StepAxis, message
+from labkit.plots.theme import Theme
 from labkit.runs.run import Run
 
 F1_TOPS = (0.2, 0.4, 0.6, 0.8, 1.0)

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from matplotlib.text import Text
 
-from labkit.lab.area import WORDS, Area, Box, put, put_marked, say
-from labkit.lab.canvas import Picture
-from labkit.lab.fonts import plot_tr
-from labkit.lab.loss import fit_loss
-from labkit.lab.planned import message
-from labkit.lab.schedules import fit_rates, notable_rates
-from labkit.lab.score import fit_score
-from labkit.lab.shared import Curves, Drawn, fitted, highest, leaders, scored_on, standing
-from labkit.lab.theme import Theme, colour_of, dashes_of, mark_of
+from labkit.plots.axes import WORDS, Area, Box, put, put_marked, say
+from labkit.plots.compared_curves import Curves, Drawn, fitted, highest, leaders, scored_on, standing
+from labkit.plots.f1_plot import fit_score
+from labkit.plots.fonts import plot_tr
+from labkit.plots.learning_rate_plot import fit_rates, notable_rates
+from labkit.plots.loss_plot import fit_loss
+from labkit.plots.renderer import Picture
+from labkit.plots.step_axis import message
+from labkit.plots.theme import Theme, colour_of, dashes_of, mark_of
 from labkit.runs.compare import split_names
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run

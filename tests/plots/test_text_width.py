@@ -1,6 +1,6 @@
-from labkit.lab.planned import wrapped
-from labkit.lab.shared import fitted
-from labkit.lab.widths import cells, pieces
+from labkit.plots.compared_curves import fitted
+from labkit.plots.step_axis import wrapped
+from labkit.plots.text_width import cells, pieces
 
 
 def test_a_chinese_letter_is_as_wide_as_two_digits():

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from labkit.lab.area import Area, Box, put, say
-from labkit.lab.curves import LOG_LADDER, down, log_ticks, positive, up
-from labkit.lab.fonts import plot_tr
-from labkit.lab.planned import StepAxis
-from labkit.lab.theme import DASHES, Theme
+from labkit.plots.axes import Area, Box, put, say
+from labkit.plots.fonts import plot_tr
+from labkit.plots.series import LOG_LADDER, down, log_ticks, positive, up
+from labkit.plots.step_axis import StepAxis
+from labkit.plots.theme import DASHES, Theme
 from labkit.runs.run import Run
 from labkit.settings import show_rate
 

@@ -15,14 +15,14 @@ from matplotlib.patches import Rectangle
 
 from labkit.data.tags import scheme_of
 from labkit.events import TransitionsLearnt
-from labkit.lab import fonts
-from labkit.lab.area import Area, Box, put_marked, say
-from labkit.lab.canvas import Picture, drawing, to_png
-from labkit.lab.curves import Array, linear_ticks, up
-from labkit.lab.fonts import drawable, plot_tr
-from labkit.lab.planned import StepAxis, message
-from labkit.lab.theme import Theme, theme_named
-from labkit.lab.themed import ThemedPlot
+from labkit.plots import fonts
+from labkit.plots.axes import Area, Box, put_marked, say
+from labkit.plots.cached_plot import ThemedPlot
+from labkit.plots.fonts import drawable, plot_tr
+from labkit.plots.renderer import Picture, drawing, to_png
+from labkit.plots.series import Array, linear_ticks, up
+from labkit.plots.step_axis import StepAxis, message
+from labkit.plots.theme import Theme, theme_named
 from labkit.runs.run import Run
 
 SIZE, DPI = (10.0, 4.8), 120
