@@ -22,7 +22,7 @@ MOST_BUSY = 10.0  # percent of all cores
 OPEN = """
 from pathlib import Path
 from labkit.config import RunConfig
-from labkit.lab.panels import TuningLab
+from labkit.lab.tuning_lab import TuningLab
 lab = TuningLab(Path({runs!r}), RunConfig(**{settings!r}))
 lab
 """

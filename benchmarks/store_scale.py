@@ -37,7 +37,7 @@ SHOW = """
 import time
 began = time.perf_counter()
 from pathlib import Path
-from labkit.lab.panels import TuningLab
+from labkit.lab.tuning_lab import TuningLab
 imported = time.perf_counter() - began
 lab = TuningLab(Path({runs!r}))
 lab

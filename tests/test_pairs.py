@@ -8,7 +8,7 @@ import pytest
 from labkit.config import RunConfig, knobs
 from labkit.data.corpora import corpus_menu
 from labkit.data.downloads import encoder_menu
-from labkit.lab.rates import slider_stops
+from labkit.lab.slider_stops import slider_stops
 from labkit.pairs import FIRST, PAIRS, Pair, pair_of, rates_for
 from labkit.presets import PRESETS, defaults, preset, start, warnings
 

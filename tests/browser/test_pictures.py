@@ -92,7 +92,7 @@ def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_
         found = [{"type": kind, "start": at, "end": at + size, "confidence": 0.9} for kind, at, size in places]
         answer = {"entities": found, "seconds": 0.1}
         lab.notebook.execute(
-            f"from labkit.lab.tryit import shown\nlab.tryit.text.value = {text!r}\n"
+            f"from labkit.lab.try_it import shown\nlab.tryit.text.value = {text!r}\n"
             f"lab.tryit._answer(lab.tryit._asked, lambda: shown({text!r}, {answer!r}, lab.store.get(2)))"
         )
         for layout in ("side by side", "overlaid"):

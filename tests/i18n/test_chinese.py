@@ -14,8 +14,8 @@ from labkit.i18n.zh.page import PAGE
 from labkit.i18n.zh.pictures import PICTURES
 from labkit.i18n.zh.settings import SETTINGS
 from labkit.i18n.zh.terminal import TERMINAL
-from labkit.lab import words
-from labkit.lab.table import SAYS
+from labkit.lab import run_html
+from labkit.lab.runs_table import SAYS
 from labkit.presets import PRESETS
 from labkit.runs.compare import _SHORT, TableMaker
 from labkit.runs.curves import AXES
@@ -60,7 +60,7 @@ def declared():
         yield from (knob.label, knob.help, knob.none_text, knob.zero_text, knob.unit)
         if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
             yield from knob.choices
-    yield from (*PRESETS, *PARTS, *PARTS.values(), *words.STATES, *words.STATES.values(), *AXES, *_SHORT.values())
+    yield from (*PRESETS, *PARTS, *PARTS.values(), *run_html.STATES, *run_html.STATES.values(), *AXES, *_SHORT.values())
     for column in TableMaker([scored(1), scored(2)]).columns:
         yield from (column.label, column.help)
     for node in ast.walk(ast.parse((PACKAGE / "training" / "trainer.py").read_text(encoding="utf-8"))):

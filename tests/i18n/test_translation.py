@@ -11,10 +11,10 @@ from labkit.config import RunConfig, knobs
 from labkit.i18n import translation
 from labkit.i18n.translation import retold, tr
 from labkit.i18n.zh import TEXTS
-from labkit.lab import timebar, words
-from labkit.lab.controls import Controls, ratio_words
-from labkit.lab.rows import Rows, table_words
-from labkit.lab.tryit import shown
+from labkit.lab import run_html, time_bar_html
+from labkit.lab.run_rows import Rows, table_words
+from labkit.lab.settings_form import Controls, ratio_words
+from labkit.lab.try_it import shown
 from labkit.plots import fonts
 from labkit.plots.live import LivePlot, compare_figure, figure_of
 from labkit.presets import warnings
@@ -101,20 +101,25 @@ def english_in(text):
 @pytest.mark.parametrize("state", ["completed", "stopped", "failed", "interrupted", "running", "starting", "queued"])
 def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
     run = Run(write_run(runs_folder, RunConfig(), state=state))
-    told = [words.status(run, "#1"), words.queue([run], {}), timebar.strip(run), timebar.rows([run], {})]
-    told += [words.about(run).replace("2 tags repaired.", "")]
+    told = [
+        run_html.status(run, "#1"),
+        run_html.queue([run], {}),
+        time_bar_html.strip(run),
+        time_bar_html.rows([run], {}),
+    ]
+    told += [run_html.about(run).replace("2 tags repaired.", "")]
     assert [english_in(each) for each in told] == [[]] * len(told)
 
 
 def test_all_that_is_said_before_training_is_chinese(chinese):
     frozen = [RunConfig(encoder_rate=0, head_rate=0, crf_rate=rate) for rate in (None, 0.0, 0.1)]
     for config in (RunConfig(epochs=1), *frozen, RunConfig(crf_rate=0.0), RunConfig(head_rate=1e-6, epochs=9)):
-        told = words.plan(Estimate(128, 384, 62.0, "from run #7"), warnings(config, 8))
+        told = run_html.plan(Estimate(128, 384, 62.0, "from run #7"), warnings(config, 8))
         assert english_in(told) == []
-    assert english_in(words.plan(Estimate(128, 384, is_counted=False), warnings(RunConfig(encoder_rate=1e-6)))) == []
-    assert english_in(words.plan(None, [])) == []
+    assert english_in(run_html.plan(Estimate(128, 384, is_counted=False), warnings(RunConfig(encoder_rate=1e-6)))) == []
+    assert english_in(run_html.plan(None, [])) == []
     for config in (RunConfig(max_pieces=512), RunConfig(batch_size=8, accumulate=2)):
-        assert english_in(words.plan(Estimate(128, 384), warnings(config, 8 + config.max_pieces // 512, 32))) == []
+        assert english_in(run_html.plan(Estimate(128, 384), warnings(config, 8 + config.max_pieces // 512, 32))) == []
     assert english_in(retold("3 windows are longer than the token budget (64); each is a batch of its own.")) == []
 
 

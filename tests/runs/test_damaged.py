@@ -8,8 +8,8 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.i18n.translation import retold
-from labkit.lab import timebar, words
-from labkit.lab.rows import Rows
+from labkit.lab import run_html, time_bar_html
+from labkit.lab.run_rows import Rows
 from labkit.runs.compare import names, table
 from labkit.runs.curves import AXES
 from labkit.runs.estimate import estimate
@@ -95,10 +95,16 @@ def test_the_page_can_say_all_that_it_says_of_a_run(damage: Damage) -> None:
     runs = RunStore(damage.runs).runs()
     called = names(runs)
     for run in runs:
-        assert words.status(run, called[run.folder])
-        words.failure(run), words.about(run), words.queue([run], called), timebar.strip(run), timebar.operators(run)
-    words.plan(estimate(runs, RunConfig(), 2000, 200, 200), [])
-    words.plan(estimate(runs, RunConfig(token_budget=500), 2000), [])
+        assert run_html.status(run, called[run.folder])
+        (
+            run_html.failure(run),
+            run_html.about(run),
+            run_html.queue([run], called),
+            time_bar_html.strip(run),
+            time_bar_html.operators(run),
+        )
+    run_html.plan(estimate(runs, RunConfig(), 2000, 200, 200), [])
+    run_html.plan(estimate(runs, RunConfig(token_budget=500), 2000), [])
 
 
 def test_curves_and_predictions_of_any_run_can_be_asked_for(damage: Damage) -> None:

@@ -39,7 +39,7 @@ RETOLD: dict[str, str] = {
         "给 CRF 单独设了学习率，但结构里没有 CRF：实验会失败。"
     ),
     "from run {run}": "参照实验 {run}",
-    # settings: labkit/settings.py, labkit/lab/rates.py
+    # settings: labkit/settings.py, labkit/lab/slider_stops.py
     "{name} must be between {low} and {high}, not {value}": "{name}必须在 {low} 和 {high} 之间，不能是 {value}",
     "{name} must be one of {choices}, not {value}": "{name}必须是 {choices} 之一，不能是 {value}",
     "{name} must not be empty": "{name}不能为空",

@@ -9,8 +9,8 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from labkit.i18n.translation import retold, tr
-from labkit.lab import marking, typescores, words
-from labkit.lab.page import line, set_shown, set_text
+from labkit.lab import entity_html, run_html, type_scores_html
+from labkit.lab.page_widgets import line, set_shown, set_text
 from labkit.runs.entity_errors import ERRORS, Finding, findings
 from labkit.runs.predictions import Predictions, Sentence, predictions_path, read_predictions, side_by_side
 from labkit.runs.store import Run
@@ -67,7 +67,7 @@ class Mistakes:
             self.run.description, self.beside.description = tr("by run"), tr("beside")
             self.part.description, self.type.description, self.kind.description = tr("part"), tr("type"), tr("show")
             self.back.tooltip, self.on.tooltip = tr("back"), tr("on")
-            self._hint.value = words.muted(tr("As soon as a run has ended, what it got wrong is shown here."))
+            self._hint.value = run_html.muted(tr("As soon as a run has ended, what it got wrong is shown here."))
             self._offer(self.part, [(tr(part), part) for part in PARTS])
             self._offer(self.kind, [(tr(kind), kind) for kind in KINDS])
             self._show()
@@ -121,7 +121,7 @@ class Mistakes:
             return
         called = {value: name for name, value in self.run.options}
         of = {called[run.folder.name]: (run, run.test if self.part.value == "test" else run.best) for run in chosen}
-        set_text(self.scores, typescores.bars(of))
+        set_text(self.scores, type_scores_html.bars(of))
         read = [(run, self._predictions(run, self.part.value)) for run in chosen]
         missing = [run.title for run, found in read if found is None]
         known = {run.folder.name: found for run, found in read if found is not None}
@@ -167,13 +167,13 @@ class Mistakes:
         heads = "".join(f"<b>{html.escape(name)}</b>" for name in names) if len(names) > 1 else ""
         head = f'<div class="labkit-errors-row"><span></span>{heads}</div>' if heads else ""
         body = "".join(_row(row, known[0].about.joiner) for row in shown)
-        body = body or words.muted(tr("No such sentence."))
+        body = body or run_html.muted(tr("No such sentence."))
         listed = f'<div class="labkit-errors-rows" style="--runs: {len(known)}">{head}{body}</div>'
-        self.sentences.value = marking.legend() + listed
+        self.sentences.value = entity_html.legend() + listed
 
     def _say(self, told: str) -> None:
         self.count.value, self.back.disabled, self.on.disabled = "", True, True
-        self.sentences.value = words.muted(html.escape(told))
+        self.sentences.value = run_html.muted(html.escape(told))
 
     def _predictions(self, run: Run, part: str) -> Predictions | None:
         """Read once, as long as the file stays as it is."""
@@ -193,5 +193,5 @@ def has_predictions(run: Run) -> bool:
 
 
 def _row(row: Row, joiner: str) -> str:
-    texts = "".join(f"<div>{marking.sentence(told.words, joiner, found)}</div>" for told, found in row)
+    texts = "".join(f"<div>{entity_html.sentence(told.words, joiner, found)}</div>" for told, found in row)
     return f'<div class="labkit-errors-row"><span>{row[0][0].number + 1}</span>{texts}</div>'

@@ -13,10 +13,10 @@ import traitlets
 
 from labkit.config import RunConfig, knobs
 from labkit.i18n.translation import tr
-from labkit.lab.control import Control
-from labkit.lab.inputs import MenuControl, NumberControl, control_class
-from labkit.lab.page import classes, close_all, line
-from labkit.lab.starting import CUSTOM, Starting, pair_in, preset_in
+from labkit.lab.page_widgets import classes, close_all, line
+from labkit.lab.preset_buttons import CUSTOM, Starting, pair_in, preset_in
+from labkit.lab.setting_control import Control
+from labkit.lab.setting_inputs import MenuControl, NumberControl, control_class
 from labkit.pairs import PAIRS, rates_for, usual_rates
 from labkit.plots.text_width import cells
 from labkit.presets import preset
@@ -33,8 +33,8 @@ class Frame(anywidget.AnyWidget):
     """
 
     # As texts, as anywidget would keep every frame for the file of a path.
-    _esm = Path(__file__).with_name("controls.js").read_text(encoding="utf-8")
-    _css = Path(__file__).with_name("controls.css").read_text(encoding="utf-8")
+    _esm = Path(__file__).with_name("settings_form.js").read_text(encoding="utf-8")
+    _css = Path(__file__).with_name("settings_form.css").read_text(encoding="utf-8")
 
     helps = traitlets.Dict().tag(sync=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from labkit.i18n.translation import tr
-from labkit.lab import words
+from labkit.lab import run_html
 from labkit.plots.theme import Theme, css_variables
 from labkit.runs.run import Run
 from labkit.runs.time_breakdown import PARTS, PartSpent, parts_of, percent
@@ -61,7 +61,7 @@ def rows(runs: Sequence[Run], names: Mapping[Path, str]) -> str:
     legend = "".join(f"<span>{_mark(name)}{tr(name)}</span>" for name in PARTS if name in parts)
     bars = "".join(_row(run, names.get(run.folder, run.title)) for run in shown)
     left_out = len(runs) - len(shown)
-    more = words.muted(tr("and {count} more runs", count=left_out)) if left_out else ""
+    more = run_html.muted(tr("and {count} more runs", count=left_out)) if left_out else ""
     return (
         f'<div class="labkit-time"><div class="labkit-time-head"><b>{tr(TITLE)}</b></div>'
         f'<div class="labkit-time-legend">{legend}</div><div class="labkit-time-rows">{bars}</div>{more}</div>'
@@ -75,7 +75,7 @@ def operators(run: Run | None) -> str:
     found = run.profiled
     if found is None:
         told = tr("no step was recorded") if run.is_final else tr("a few steps in mid-run will be recorded")
-        return words.muted(f"{html.escape(tr('Operators of {run}', run=run.title))}: {told}")
+        return run_html.muted(f"{html.escape(tr('Operators of {run}', run=run.title))}: {told}")
     cells = [
         (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", percent(each.share))
         for each in found.operators
@@ -86,14 +86,14 @@ def operators(run: Run | None) -> str:
     seen = {"run": run.title, "steps": found.steps, "step": f"{found.step:,}"}
     summary = html.escape(tr("Operators of {run}, in {steps} steps up to step {step}", **seen))
     heads = (tr("operator"), tr("calls"), tr("own time"), tr("share"))
-    return f"<details><summary>{summary}</summary>{words.table(heads, cells)}{where}</details>"
+    return f"<details><summary>{summary}</summary>{run_html.table(heads, cells)}{where}</details>"
 
 
 def _figures(run: Run | None) -> str:
     if run is None or run.spent is None:
         return tr("not told by this run") if run and run.is_final else tr("known as soon as a run trains")
     summary = run.summary()
-    time = words.duration(sum(run.spent.spent.values()))
+    time = run_html.duration(sum(run.spent.spent.values()))
     spent = time if run.is_final else tr("{time} so far", time=time)
     if summary.step:
         took = f"{1000 * summary.all_steps_s / summary.step:,.0f}"
@@ -116,7 +116,7 @@ def _part(part: PartSpent) -> str:
 
 
 def _row(run: Run, name: str) -> str:
-    figures = f"{words.duration(sum(run.spent.spent.values()))}" if run.spent else "–"
+    figures = f"{run_html.duration(sum(run.spent.spent.values()))}" if run.spent else "–"
     bar = _bar(parts_of(run.spent) if run.spent else [])
     return f'<div class="labkit-time-name">{html.escape(name)}</div>{bar}<div>{figures}</div>'
 

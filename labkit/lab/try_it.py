@@ -11,8 +11,8 @@ import ipywidgets as widgets
 
 from labkit.i18n.translation import retold, tr
 from labkit.jobs import launch
-from labkit.lab import words
-from labkit.lab.page import set_shown
+from labkit.lab import run_html
+from labkit.lab.page_widgets import set_shown
 from labkit.pairs import FIRST, PAIRS, pair_of
 from labkit.plots.theme import THEMES
 from labkit.runs.store import Run
@@ -48,7 +48,7 @@ class TryIt:
         """Says what it says in the language of the lab."""
         self.run.description = tr("by run")
         self.button.description = tr("Mark entities")
-        self._hint.value = words.muted(tr("As soon as a run has kept its weights, try it here."))
+        self._hint.value = run_html.muted(tr("As soon as a run has kept its weights, try it here."))
         self.answer.value = self._answered()
 
     def refresh(self, runs: Sequence[Run], names: dict[Path, str]) -> None:
@@ -80,13 +80,13 @@ class TryIt:
             number = self._asked
             run, text = self._runs.get(self.run.value or ""), self.text.value
         if run is None or not text.strip():
-            return self._answer(number, lambda: words.muted(tr("Type a sentence and choose a run.")))
-        self._answer(number, lambda: words.muted(tr("reading…")))
+            return self._answer(number, lambda: run_html.muted(tr("Type a sentence and choose a run.")))
+        self._answer(number, lambda: run_html.muted(tr("reading…")))
         try:
             found = self._predict(run.folder, text)
         except (ValueError, RuntimeError, OSError) as problem:
             told = str(problem)
-            return self._answer(number, lambda: words.complaint(told))
+            return self._answer(number, lambda: run_html.complaint(told))
         self._answer(number, lambda: shown(text, found, run))
 
     def _answer(self, number: int, say: Callable[[], str]) -> None:
@@ -112,7 +112,7 @@ def shown(text: str, found: dict[str, Any], run: Run) -> str:
         line = tr("{count} entities found by {run} in {time} s", **told)
     note = found.get("note", "")
     warned = f'<div class="labkit-warning">{html.escape(retold(note))}</div>' if note else ""
-    return words.marked(text, found["entities"], by_type) + words.muted(line) + warned
+    return run_html.marked(text, found["entities"], by_type) + run_html.muted(line) + warned
 
 
 def has_weights(run: Run) -> bool:

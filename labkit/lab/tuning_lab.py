@@ -17,17 +17,17 @@ from labkit.data.downloads import encoder_menu
 from labkit.i18n import translation
 from labkit.i18n.translation import choose, tr
 from labkit.jobs import launch
-from labkit.lab import page, timebar, words
-from labkit.lab.controls import Controls
-from labkit.lab.forecast import Forecast
-from labkit.lab.mistakes import Mistakes
-from labkit.lab.overview import Overview
-from labkit.lab.pictures import RunPictures
+from labkit.lab import page_widgets, run_html, time_bar_html
+from labkit.lab.displayed_run import Shown
+from labkit.lab.error_browser import Mistakes
+from labkit.lab.plan_panel import Forecast
 from labkit.lab.refresher import Refresher
-from labkit.lab.shown import Shown
+from labkit.lab.run_plots import RunPictures
+from labkit.lab.runs_panel import Overview
+from labkit.lab.settings_form import Controls
 from labkit.lab.static_view import StaticView
 from labkit.lab.subshells import answer_at_once
-from labkit.lab.tryit import TryIt
+from labkit.lab.try_it import TryIt
 from labkit.presets import defaults
 from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
@@ -148,7 +148,7 @@ class TuningLab:
         self._refresher.stop()
         if _OPEN.get(self.store.folder) is self:
             del _OPEN[self.store.folder]
-        page.close_all(self.view)
+        page_widgets.close_all(self.view)
         for part in (self.controls, self.overview, self._pictures):
             part.close()
 
@@ -170,16 +170,16 @@ class TuningLab:
     def _make(self, config: RunConfig) -> None:
         self.controls = Controls(config, corpora=corpus_menu(), encoders=encoder_menu())
         self.controls.on_change(self._settings_changed)
-        self.train_button = page.button("play", "labkit-train", self._train_pressed, "primary")
-        self.stop_button = page.button("stop", "labkit-stop", self._stop_pressed, width=STOP_WIDTH)
-        self.empty_button = page.button("times", "labkit-empty", self._empty_pressed)
-        self.language_switch = page.language_switch(self._language_chosen)
-        self._same = page.line("labkit-same")
-        self._plan, self._notes = page.line("labkit-plan"), page.line("labkit-notes")
-        self._status = page.line("labkit-status")
-        self._told, self._queue = page.line("labkit-told"), page.line("labkit-queue")
-        self._failure, self._about = page.line("labkit-failure"), page.line("labkit-about")
-        self._time, self._operators = page.line("labkit-spent"), page.line("labkit-operators")
+        self.train_button = page_widgets.button("play", "labkit-train", self._train_pressed, "primary")
+        self.stop_button = page_widgets.button("stop", "labkit-stop", self._stop_pressed, width=STOP_WIDTH)
+        self.empty_button = page_widgets.button("times", "labkit-empty", self._empty_pressed)
+        self.language_switch = page_widgets.language_switch(self._language_chosen)
+        self._same = page_widgets.line("labkit-same")
+        self._plan, self._notes = page_widgets.line("labkit-plan"), page_widgets.line("labkit-notes")
+        self._status = page_widgets.line("labkit-status")
+        self._told, self._queue = page_widgets.line("labkit-told"), page_widgets.line("labkit-queue")
+        self._failure, self._about = page_widgets.line("labkit-failure"), page_widgets.line("labkit-about")
+        self._time, self._operators = page_widgets.line("labkit-spent"), page_widgets.line("labkit-operators")
         self._pictures = RunPictures()
         self.picture_widget, self.transitions_widget = self._pictures.curves, self._pictures.transitions
         self._font_hint = self._pictures.hint
@@ -195,17 +195,23 @@ class TuningLab:
         self._titles_of_cards = {title: widgets.HTML() for title in CARDS}
         self._footer = widgets.HTML()
         self._speak()
-        head = page.row("labkit-head", self._titles_of_cards["SETTINGS"], self._same, self.language_switch)
-        go = page.row("labkit-go", buttons, page.column("labkit-beside", self._plan, self._notes))
-        settings = page.card(head, self.controls.main, go, self._told, self.controls.advanced)
-        run = page.card(self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about)
+        head = page_widgets.row("labkit-head", self._titles_of_cards["SETTINGS"], self._same, self.language_switch)
+        go = page_widgets.row("labkit-go", buttons, page_widgets.column("labkit-beside", self._plan, self._notes))
+        settings = page_widgets.card(head, self.controls.main, go, self._told, self.controls.advanced)
+        run = page_widgets.card(
+            self._titles_of_cards["RUN"], self._status, self._queue_line, self._failure, self._about
+        )
         pictures = [self._font_hint, self.picture_widget, self._time, self._operators, self.transitions_widget]
-        top = page.row("labkit-top", page.column("labkit-left", settings, run), page.column("labkit-right", *pictures))
-        over = page.row("labkit-head", self._titles_of_cards["RUNS"], self.overview.delete_failed)
-        runs = page.card(over, *self.overview.widgets())
-        errors = page.card(self._titles_of_cards["ERRORS"], self.mistakes.widget)
-        trying = page.card(self._titles_of_cards["TRY IT"], self.tryit.widget)
-        return page.column("labkit-lab", page.style_sheet(), top, runs, errors, trying, self._footer)
+        top = page_widgets.row(
+            "labkit-top",
+            page_widgets.column("labkit-left", settings, run),
+            page_widgets.column("labkit-right", *pictures),
+        )
+        over = page_widgets.row("labkit-head", self._titles_of_cards["RUNS"], self.overview.delete_failed)
+        runs = page_widgets.card(over, *self.overview.widgets())
+        errors = page_widgets.card(self._titles_of_cards["ERRORS"], self.mistakes.widget)
+        trying = page_widgets.card(self._titles_of_cards["TRY IT"], self.tryit.widget)
+        return page_widgets.column("labkit-lab", page_widgets.style_sheet(), top, runs, errors, trying, self._footer)
 
     def _language_chosen(self, name: str) -> None:
         choose(name)
@@ -217,7 +223,7 @@ class TuningLab:
         self.empty_button.description = tr("Empty the queue")
         for title, widget in self._titles_of_cards.items():
             widget.value = f'<div class="labkit-title">{tr(title)}</div>'
-        self._footer.value = words.muted(tr(FOOTER))
+        self._footer.value = run_html.muted(tr(FOOTER))
         answer_at_once(self.empty_button)
 
     def _speak_again(self) -> None:
@@ -232,7 +238,7 @@ class TuningLab:
         Aside, as waiting here would keep the very messages waiting that are waited for.
         """
         if self._pressing.acquire(blocking=False):
-            page.set_on(self.train_button, "disabled", True)
+            page_widgets.set_on(self.train_button, "disabled", True)
             threading.Thread(target=self._train_settled, name="labkit-train").start()
 
     def _train_settled(self) -> None:
@@ -253,7 +259,7 @@ class TuningLab:
         except (ValueError, OSError) as problem:
             self._tell(str(problem))
         finally:
-            page.set_on(self.train_button, "disabled", False)
+            page_widgets.set_on(self.train_button, "disabled", False)
             self._pressing.release()
 
     def _stop_pressed(self) -> None:
@@ -273,7 +279,7 @@ class TuningLab:
         self._refresher.poke()
 
     def _tell(self, problem: str) -> None:
-        page.set_text(self._told, words.complaint(problem) if problem else "")
+        page_widgets.set_text(self._told, run_html.complaint(problem) if problem else "")
 
     # --- looking and drawing
 
@@ -325,21 +331,25 @@ class TuningLab:
     def _say(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
         run = self._shown.run
         config = self.controls.config()
-        page.set_text(self._same, words.same(self._forecast.repeats(config, runs, self._listed)))
-        page.set_text(self._plan, self._forecast.told(config, runs, self._listed))
-        page.set_text(self._notes, self._forecast.notes(config))
-        page.set_text(self._status, words.status(run, titles.get(run.folder, run.title) if run else ""))
-        page.set_text(self._failure, words.failure(run))
-        page.set_text(self._about, words.about(run))
-        page.set_text(self._time, timebar.strip(run))
-        page.set_text(self._operators, timebar.operators(run))
-        page.set_text(self._queue, words.queue(queued, titles))
-        page.set_shown(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # a lone one begins at once
-        page.set_on(self.train_button, "description", tr("Train next") if live or queued else tr("Train"))
+        page_widgets.set_text(self._same, run_html.same(self._forecast.repeats(config, runs, self._listed)))
+        page_widgets.set_text(self._plan, self._forecast.told(config, runs, self._listed))
+        page_widgets.set_text(self._notes, self._forecast.notes(config))
+        page_widgets.set_text(self._status, run_html.status(run, titles.get(run.folder, run.title) if run else ""))
+        page_widgets.set_text(self._failure, run_html.failure(run))
+        page_widgets.set_text(self._about, run_html.about(run))
+        page_widgets.set_text(self._time, time_bar_html.strip(run))
+        page_widgets.set_text(self._operators, time_bar_html.operators(run))
+        page_widgets.set_text(self._queue, run_html.queue(queued, titles))
+        page_widgets.set_shown(
+            self._queue_line, bool(queued) and (bool(live) or len(queued) > 1)
+        )  # a lone one begins at once
+        page_widgets.set_on(self.train_button, "description", tr("Train next") if live or queued else tr("Train"))
         stopping = self._shown.to_stop
-        page.set_on(self.stop_button, "description", tr("Stop {run}", run=stopping.title) if stopping else tr("Stop"))
-        page.set_on(self.stop_button, "tooltip", stopping and titles.get(stopping.folder, stopping.title))
-        page.set_on(self.stop_button, "disabled", stopping is None)
+        page_widgets.set_on(
+            self.stop_button, "description", tr("Stop {run}", run=stopping.title) if stopping else tr("Stop")
+        )
+        page_widgets.set_on(self.stop_button, "tooltip", stopping and titles.get(stopping.folder, stopping.title))
+        page_widgets.set_on(self.stop_button, "disabled", stopping is None)
 
     def _draw(self) -> None:
         self._pictures.draw(self._shown.run, self.overview.theme)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from labkit.i18n.translation import LANGUAGES, current, tr
-from labkit.lab.page import line, set_text
+from labkit.lab.page_widgets import line, set_text
 from labkit.runs.run import Run
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from labkit.config import RunConfig
 from labkit.events import StopAsked, controls_of
 from labkit.i18n import translation
 from labkit.jobs import launch
-from labkit.lab import forecast, overview, panels, pictures
-from labkit.lab.panels import TuningLab
+from labkit.lab import plan_panel, run_plots, runs_panel, tuning_lab
+from labkit.lab.tuning_lab import TuningLab
 from labkit.plots.renderer import Picture
 from tests.runs.samples import write_run
 from tests.waiting import until
@@ -134,14 +134,14 @@ def test_failed_runs_are_deleted_together_by_a_second_press_that_is_no_double_cl
     button.click(), button.click()
     assert len(lab.store.runs()) == 4
     assert button.description == "Delete 2 for good? Press again"
-    monkeypatch.setattr(overview, "SURE_AFTER_S", 0.0)
+    monkeypatch.setattr(runs_panel, "SURE_AFTER_S", 0.0)
     button.click()
     assert [run.state for run in lab.store.runs()] == ["completed", "stopped"]
     until(lambda: button.layout.visibility == "hidden")
 
 
 def test_what_was_asked_of_other_runs_is_asked_again(lab, runs_folder, monkeypatch):
-    monkeypatch.setattr(overview, "SURE_AFTER_S", 0.0)
+    monkeypatch.setattr(runs_panel, "SURE_AFTER_S", 0.0)
     write_run(runs_folder, steps=20, state="failed")
     lab._refresher.poke()
     until(lambda: "(1)" in lab.overview.delete_failed.description)
@@ -209,7 +209,7 @@ def test_a_double_click_on_train_is_one_run(still, asked):
 
 
 def test_train_pressed_later_with_the_same_settings_is_another_run(still, asked, monkeypatch):
-    monkeypatch.setattr(panels, "SAME_PRESS_S", 0.0)
+    monkeypatch.setattr(tuning_lab, "SAME_PRESS_S", 0.0)
     for count in (1, 2):
         still.train_button.click()
         until(lambda count=count: len(asked) == count and not still.train_button.disabled)
@@ -230,7 +230,7 @@ def test_stop_names_and_ends_the_run_that_is_shown_and_a_double_click_not_the_ne
     until(lambda: still.stop_button.description == "Stop #2")
     still.stop_button.click()
     assert told(2) == []
-    monkeypatch.setattr(panels, "SAME_PRESS_S", 0.0)
+    monkeypatch.setattr(tuning_lab, "SAME_PRESS_S", 0.0)
     still.stop_button.click()
     assert told(2) == [StopAsked]
     write_run(runs_folder, state="running", number=3)
@@ -359,15 +359,15 @@ def test_compare_ticks_the_runs_and_returns_their_picture(lab, runs_folder):
 
 def test_the_table_is_there_at_once_and_pictures_follow_without_moving_anything(config, runs_folder, monkeypatch):
     """matplotlib takes longer to import than a thousand runs to list."""
-    monkeypatch.setattr(panels.TuningLab, "_draw", lambda self: None)
+    monkeypatch.setattr(tuning_lab.TuningLab, "_draw", lambda self: None)
     write_run(runs_folder, steps=40)
     lab = TuningLab(config=config)
     try:
         assert [row["id"] for row in lab.overview.table.rows] == ["run-0001"]
-        assert lab.picture_widget.value == pictures.BLANK
+        assert lab.picture_widget.value == run_plots.BLANK
         monkeypatch.undo()
         lab._refresher.poke()
-        until(lambda: lab.picture_widget.value != pictures.BLANK)
+        until(lambda: lab.picture_widget.value != run_plots.BLANK)
     finally:
         lab.close()
 
@@ -385,8 +385,8 @@ def test_a_lab_comes_up_with_few_widgets(config, monkeypatch):
 
 def test_the_time_is_judged_again_only_for_other_settings_or_runs(lab, config, runs_folder, monkeypatch):
     judged = []
-    original = forecast.estimate
-    monkeypatch.setattr(forecast, "estimate", lambda *args: judged.append(args) or original(*args))
+    original = plan_panel.estimate
+    monkeypatch.setattr(plan_panel, "estimate", lambda *args: judged.append(args) or original(*args))
     for _ in range(3):
         lab._refresh()
     before = len(judged)
@@ -404,7 +404,7 @@ def test_a_new_lab_for_the_same_folder_takes_over_from_the_one_before(lab, confi
     run = lab.start(config.replace(**LONG))
     again = TuningLab(config=config)
     try:
-        assert panels._OPEN[again.store.folder] is again
+        assert tuning_lab._OPEN[again.store.folder] is again
         assert not lab._refresher._thread.is_alive()
         until(lambda: "training" in again._status.value)
         again.stop()
@@ -449,10 +449,10 @@ def test_the_switch_says_everything_anew_and_loses_nothing_while_a_run_goes_on(l
     lab.overview.axis.value, lab.overview.form.value = "seconds", "overlaid"
     lab.overview.select(lab.store.runs())
     until(lambda: run.refresh() is not None and len(run.steps) > 2 and lab.overview.times.value)
-    settings, pictures = lab.controls.config(), (lab.picture_widget.value, lab.overview.picture.value)
+    settings, run_plots = lab.controls.config(), (lab.picture_widget.value, lab.overview.picture.value)
     lab.language_switch.value = "zh"
     until(lambda: lab.train_button.description == "排队训练")
-    until(lambda: lab.picture_widget.value != pictures[0] and lab.overview.picture.value != pictures[1])
+    until(lambda: lab.picture_widget.value != run_plots[0] and lab.overview.picture.value != run_plots[1])
     until(lambda: "训练中" in lab._status.value)  # between two evaluations
     assert "时间花在哪里" in lab.overview.times.value
     assert lab.stop_button.description == "停止 #2"
@@ -532,7 +532,7 @@ def test_settings_that_cannot_be_read_are_not_taken_over(lab, config, runs_folde
 def test_a_notebook_gets_the_widgets_and_a_text_to_stand_for_them_later(lab, runs_folder, monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.core.display_functions.display", lambda data, **how: shown.append((data, how)))
-    monkeypatch.setattr(panels, "display", lambda data, **how: shown.append((data, how)))
+    monkeypatch.setattr(tuning_lab, "display", lambda data, **how: shown.append((data, how)))
     lab._ipython_display_()
     (widgets, _), (text, first) = shown
     assert list(widgets) == ["application/vnd.jupyter.widget-view+json"]
@@ -560,7 +560,7 @@ def test_closing_ends_the_thread_and_leaves_runs_alone(lab, config):
 
 def test_a_lab_that_is_closed_or_whose_cell_is_run_again_is_freed(config, runs_folder):
     def parts(lab):
-        until(lambda: lab.picture_widget.value != pictures.BLANK)
+        until(lambda: lab.picture_widget.value != run_plots.BLANK)
         lab.controls.advanced.selected_index = 0  # with all its widgets
         kept = (lab, lab.controls, lab.overview, lab.overview.table, lab.mistakes, lab.tryit, lab.view)
         return [weakref.ref(part) for part in kept]
@@ -588,14 +588,14 @@ def test_a_closed_lab_that_a_notebook_still_holds_has_let_its_figures_go(config,
     before = figures()
     lab = TuningLab(config=config)
     lab.overview.select(lab.store.runs())
-    until(lambda: lab.overview.picture.value and lab.picture_widget.value != pictures.BLANK)
+    until(lambda: lab.overview.picture.value and lab.picture_widget.value != run_plots.BLANK)
     assert figures() > before
     lab.close()
     assert figures() == before
 
 
 def test_what_the_crf_has_learnt_is_shown_as_soon_as_a_run_was_evaluated(lab):
-    until(lambda: len(lab.transitions_widget.value) > len(pictures.BLANK))
+    until(lambda: len(lab.transitions_widget.value) > len(run_plots.BLANK))
     before = lab.transitions_widget.value
     run = lab.start()
     run.wait(60)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from labkit.events import Evaluated
 from labkit.i18n.translation import tr
-from labkit.lab.words import muted
+from labkit.lab.run_html import muted
 from labkit.plots.theme import colour_of
 from labkit.runs.run import Run
 

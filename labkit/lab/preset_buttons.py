@@ -7,8 +7,8 @@ import ipywidgets as widgets
 
 from labkit.config import knobs
 from labkit.i18n.translation import tr
-from labkit.lab.control import show
-from labkit.lab.page import classes
+from labkit.lab.page_widgets import classes
+from labkit.lab.setting_control import show
 from labkit.pairs import PAIRS
 from labkit.presets import PRESETS, changes, preset
 

@@ -6,8 +6,8 @@ import pytest
 from labkit.config import RunConfig
 from labkit.data.sentence_counts import Sentences
 from labkit.i18n import translation
-from labkit.lab import forecast
-from labkit.lab.forecast import Forecast
+from labkit.lab import plan_panel
+from labkit.lab.plan_panel import Forecast
 from labkit.runs.run import Run
 from tests.waiting import until
 
@@ -33,8 +33,8 @@ class Corpus:
 @pytest.fixture
 def corpus(monkeypatch):
     corpus = Corpus()
-    monkeypatch.setattr(forecast, "count_sentences", corpus.count)
-    monkeypatch.setattr(forecast, "PATIENCE_S", 30.0)
+    monkeypatch.setattr(plan_panel, "count_sentences", corpus.count)
+    monkeypatch.setattr(plan_panel, "PATIENCE_S", 30.0)
     yield corpus
     corpus.let_go.set()
 
@@ -49,7 +49,7 @@ def test_a_corpus_that_is_soon_counted_is_told_at_the_first_look(corpus):
 
 
 def test_a_large_corpus_is_counted_aside_once_and_then_told(corpus, monkeypatch):
-    monkeypatch.setattr(forecast, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
     heard = threading.Event()
     found = Forecast(heard.set)
     for _ in range(3):
@@ -62,7 +62,7 @@ def test_a_large_corpus_is_counted_aside_once_and_then_told(corpus, monkeypatch)
 
 
 def test_another_corpus_does_not_wait_for_one_that_is_still_counted(corpus, monkeypatch):
-    monkeypatch.setattr(forecast, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
     corpus.answers["other"] = Sentences(200, 20, 0)
     found = Forecast(lambda: None)
     assert "counting the corpus" in told(found)
@@ -72,7 +72,7 @@ def test_another_corpus_does_not_wait_for_one_that_is_still_counted(corpus, monk
 
 
 def test_what_keeps_a_corpus_from_being_read_stays_until_it_was_read_again(corpus, monkeypatch):
-    monkeypatch.setattr(forecast, "REREAD_S", 0.05)
+    monkeypatch.setattr(plan_panel, "REREAD_S", 0.05)
     corpus.answers["mine"] = "mine: no train file"
     corpus.let_go.set()
     found = Forecast(lambda: None)
@@ -115,7 +115,7 @@ def test_a_window_that_the_encoder_has_no_positions_for_is_told_before_training(
 
 
 def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpus, monkeypatch):
-    monkeypatch.setattr(forecast, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
     notes = ("<b>train.txt</b>: read as GB18030, as it is not UTF-8.", "The test part holds no entity: every tag is O.")
     corpus.answers = {
         "mine": Sentences(100, 20, 0, notes),

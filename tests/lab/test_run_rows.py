@@ -4,8 +4,8 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.events import Evaluated, LineWriter, StepDone
-from labkit.lab import rows as module
-from labkit.lab.rows import Rows
+from labkit.lab import run_rows as module
+from labkit.lab.run_rows import Rows
 from labkit.runs.compare import TableMaker
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run

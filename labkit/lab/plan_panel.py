@@ -9,7 +9,7 @@ from labkit.config import RunConfig
 from labkit.data.corpora import find_corpus
 from labkit.data.encoders import longest_window
 from labkit.data.sentence_counts import Sentences, count_sentences
-from labkit.lab import words
+from labkit.lab import run_html
 from labkit.presets import warnings
 from labkit.runs.estimate import estimate
 from labkit.runs.run import Run
@@ -43,19 +43,19 @@ class Forecast:
         """
         counted = self._count(_key(config))
         if not isinstance(counted, Sentences):
-            return words.plan(None, [], counted or "")
+            return run_html.plan(None, [], counted or "")
         asked = (listed, config, counted)
         if asked != self._judged:
             train = min(counted.train, config.train_limit or counted.train)
             self._judged = asked
             told = warnings(config, train, longest_window(config.encoder))
-            self._told = words.plan(estimate(runs, config, *counted[:3]), told)
+            self._told = run_html.plan(estimate(runs, config, *counted[:3]), told)
         return self._told
 
     def notes(self, config: RunConfig) -> str:
         """What reading the corpus mended, left out or warned about, as HTML; a line that is never missing."""
         counted = self._counts.get(_key(config))
-        return words.notes(counted.notes) if isinstance(counted, Sentences) else words.muted("&nbsp;")
+        return run_html.notes(counted.notes) if isinstance(counted, Sentences) else run_html.muted("&nbsp;")
 
     def repeats(self, config: RunConfig, runs: Sequence[Run], listed: Hashable) -> Run | None:
         """The latest run of the very same settings, seed included. Arguments as of `told`."""

@@ -8,9 +8,9 @@ import ipywidgets as widgets
 
 from labkit.config import RunConfig, field_types, knobs
 from labkit.i18n.translation import tr
-from labkit.lab.control import Control, Settling, show, stop_text
-from labkit.lab.page import classes
-from labkit.lab.rates import nearest, read_number, slider_stops
+from labkit.lab.page_widgets import classes
+from labkit.lab.setting_control import Control, Settling, show, stop_text
+from labkit.lab.slider_stops import nearest, read_number, slider_stops
 from labkit.plots.text_width import cells
 
 OTHER = "other…"

@@ -14,7 +14,7 @@ import ipywidgets as widgets
 
 from labkit.config import RunConfig, knobs
 from labkit.i18n.translation import retold, tr
-from labkit.lab.page import classes
+from labkit.lab.page_widgets import classes
 from labkit.settings import Knob, show_rate
 
 Settling = Callable[[], AbstractContextManager[None]]

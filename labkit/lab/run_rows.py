@@ -7,8 +7,8 @@ from typing import Any
 from labkit.config import knobs
 from labkit.i18n import translation
 from labkit.i18n.translation import retold, tr
-from labkit.lab.table import SAYS
-from labkit.lab.words import STATES
+from labkit.lab.run_html import STATES
+from labkit.lab.runs_table import SAYS
 from labkit.plots.theme import colour_of
 from labkit.runs.compare import Column, TableMaker, best_in, split_names, top_scores
 from labkit.runs.run import Run

@@ -46,8 +46,8 @@ class RunsTable(anywidget.AnyWidget):
     """
 
     # As texts: of a path, anywidget keeps every widget that was ever made, to load the file again where it changes.
-    _esm = Path(__file__).with_name("table.js").read_text(encoding="utf-8")
-    _css = Path(__file__).with_name("table.css").read_text(encoding="utf-8")
+    _esm = Path(__file__).with_name("runs_table.js").read_text(encoding="utf-8")
+    _css = Path(__file__).with_name("runs_table.css").read_text(encoding="utf-8")
 
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows: Any = traitlets.List().tag(sync=True)  # of dicts; checked below, where those that are known are passed over

@@ -9,7 +9,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.i18n import translation
-from labkit.lab.tryit import TryIt
+from labkit.lab.try_it import TryIt
 from labkit.pairs import FIRST, PAIRS
 from labkit.presets import start
 from labkit.runs.store import RunStore

@@ -10,10 +10,10 @@ import ipywidgets as widgets
 from labkit.config import RunConfig
 from labkit.i18n import translation
 from labkit.i18n.translation import tr
-from labkit.lab import timebar, words
-from labkit.lab.page import button, set_on, set_shown
-from labkit.lab.rows import Rows, table_words
-from labkit.lab.table import RunsTable
+from labkit.lab import run_html, time_bar_html
+from labkit.lab.page_widgets import button, set_on, set_shown
+from labkit.lab.run_rows import Rows, table_words
+from labkit.lab.runs_table import RunsTable
 from labkit.runs.compare import names, usual_axis
 from labkit.runs.curves import AXES, Axis
 from labkit.runs.store import Run, RunStore
@@ -96,7 +96,7 @@ class Overview:
             with menu.hold_sync():  # or the page would jump to the first one and back
                 menu.options, menu.value = _offered(known), chosen
         self._saying = False
-        self.hint.value = words.muted(tr(HINT))
+        self.hint.value = run_html.muted(tr(HINT))
         self._listed = None
 
     def choices(self) -> Choices:
@@ -231,7 +231,7 @@ class Overview:
             png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=drawn)
             if png is not None:
                 self.picture.value = png
-            times = timebar.rows(chosen, called)
+            times = time_bar_html.rows(chosen, called)
             if times != self.times.value:
                 self.times.value = times
         set_shown(self.picture, shown)

@@ -6,9 +6,9 @@ import pytest
 
 from labkit.events import TypeScore
 from labkit.i18n import translation
-from labkit.lab import marking
-from labkit.lab.mistakes import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE, Mistakes
-from labkit.lab.typescores import bars
+from labkit.lab import entity_html
+from labkit.lab.error_browser import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE, Mistakes
+from labkit.lab.type_scores_html import bars
 from labkit.runs.compare import names
 from labkit.runs.entity_errors import ERRORS, Entity, findings
 from labkit.runs.store import RunStore
@@ -172,7 +172,7 @@ def test_what_comes_from_data_is_escaped_and_chinese_is_written_without_spaces(r
 def test_gold_is_underlined_predicted_shaded_and_both_are_named():
     words = ["王", "小", "明", "在", "京"]
     gold, told = [Entity("PER", 0, 3), Entity("LOC", 4, 5)], [Entity("PER", 1, 3), Entity("ORG", 4, 5)]
-    shown = marking.sentence(words, "", findings(gold, told))
+    shown = entity_html.sentence(words, "", findings(gold, told))
     boundary, kind = "labkit-kind-wrong-boundary", "labkit-kind-wrong-type"
     assert f'<u class="{boundary}">王</u><u class="{boundary}"><em class="{boundary}">小明</em></u>' in shown
     assert f'<u class="{kind}"><em class="{kind}">京</em></u>' in shown

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import labkit.lab.table as module
-from labkit.lab.table import RunsTable, patch
+import labkit.lab.runs_table as module
+from labkit.lab.runs_table import RunsTable, patch
 
 COLUMNS = [
     {"key": "name", "label": "Run", "kind": "name"},

@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from labkit.config import RunConfig, field_types, knobs
-from labkit.lab.controls import Controls, ratio_words
-from labkit.lab.inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
-from labkit.lab.rates import nearest, rate_stops, read_number, slider_stops
+from labkit.lab.setting_inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
+from labkit.lab.settings_form import Controls, ratio_words
+from labkit.lab.slider_stops import nearest, rate_stops, read_number, slider_stops
 from labkit.presets import PRESETS, preset, start
 from labkit.settings import Knob
 

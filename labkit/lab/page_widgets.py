@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.i18n.translation import LANGUAGES, current
-from labkit.lab import marking, timebar
+from labkit.lab import entity_html, time_bar_html
 from labkit.lab.subshells import answer_at_once
 
 
@@ -42,8 +42,10 @@ def card(*children: widgets.Widget) -> widgets.VBox:
 
 def style_sheet() -> widgets.HTML:
     """How all looks but the table and the controls, which bring their own sheets; takes no room."""
-    sheets = (Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8") for name in ("panels", "errors"))
-    colours = timebar.style() + marking.style()
+    sheets = (
+        Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8") for name in ("tuning_lab", "error_browser")
+    )
+    colours = time_bar_html.style() + entity_html.style()
     return widgets.HTML(f"<style>{''.join(sheets)}{colours}</style>", layout={"display": "none"})
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.lab.shown import Shown
+from labkit.lab.displayed_run import Shown
 
 
 @dataclass(frozen=True)
