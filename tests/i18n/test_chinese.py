@@ -6,7 +6,7 @@ import string
 from pathlib import Path
 
 import labkit
-from labkit.__main__ import cli
+from labkit.cli.main import cli
 from labkit.config import RunConfig, knobs
 from labkit.events import CorpusRead, Evaluated
 from labkit.i18n.zh import COMMANDS, RETOLD, TEXTS

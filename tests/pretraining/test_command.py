@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.__main__ import main, pretrain
+from labkit.cli.main import main, pretrain
 from labkit.data.pins import ENCODERS
 from labkit.pretraining.claim import claimed
 from tests.pretraining.conftest import sentence

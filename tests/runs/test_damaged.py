@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
+from labkit.cli import tables
+from labkit.cli.output import console
 from labkit.config import RunConfig
 from labkit.i18n.translation import retold
 from labkit.lab import run_html, time_bar_html
@@ -15,8 +17,6 @@ from labkit.runs.curves import AXES
 from labkit.runs.estimate import estimate
 from labkit.runs.predictions import read_predictions
 from labkit.runs.store import Run, RunStore, write_summary
-from labkit.terminal import tables
-from labkit.terminal.output import console
 from tests.runs.damage import UNREADABLE, WAYS, damaged
 from tests.runs.samples import write_mistakes, write_run
 

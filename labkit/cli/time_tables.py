@@ -3,11 +3,11 @@
 from rich.bar import Bar
 from rich.table import Table
 
+from labkit.cli.output import escape
+from labkit.cli.tables import plain_table
 from labkit.events import OperatorsProfiled, TimeSpent
 from labkit.i18n.translation import tr
 from labkit.runs.time_breakdown import parts_of, percent
-from labkit.terminal.output import escape
-from labkit.terminal.tables import plain_table
 
 _WIDTH = 30  # characters of a bar that stands for all of the time
 

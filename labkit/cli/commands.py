@@ -5,9 +5,9 @@ from typing import TypeVar
 
 import click
 
+from labkit.cli.output import writable
 from labkit.i18n.translation import current
 from labkit.i18n.zh import COMMANDS
-from labkit.terminal.output import writable
 
 C = TypeVar("C", bound=click.Command)
 

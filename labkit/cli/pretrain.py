@@ -11,6 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from labkit import paths
+from labkit.cli.fetch import fetch_assets
+from labkit.cli.output import console, escape
+from labkit.cli.tables import duration
+from labkit.cli.train import interrupts
 from labkit.data import downloads
 from labkit.i18n.translation import retold, tr
 from labkit.pretraining.claim import claimed
@@ -20,10 +24,6 @@ from labkit.pretraining.pretrainer import pretrain
 from labkit.pretraining.reading import PINNED, Reading, Told, pinned_texts, read
 from labkit.pretraining.settings import Plan
 from labkit.pretraining.texts import read_plain, sources
-from labkit.terminal.fetching import fetch_assets
-from labkit.terminal.output import console, escape
-from labkit.terminal.tables import duration
-from labkit.terminal.training import interrupts
 from labkit.training.openmp_spinning import mind_neighbours
 
 _RECENT = 50  # steps that loss and speed are the mean of

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from labkit.cli import output
+from labkit.cli.output import LogFormatter, console, escape, say, show, visible, write_data
+from labkit.cli.tables import plain_table
 from labkit.config import RunConfig
 from labkit.i18n import translation
 from labkit.runs.store import RunStore
-from labkit.terminal import output
-from labkit.terminal.output import LogFormatter, console, escape, say, show, visible, write_data
-from labkit.terminal.tables import plain_table
 from tests.runs.samples import write_run
 
 WIPES = "\x1b[2Jb"
@@ -97,7 +97,7 @@ def odd_runs(runs_folder: Path) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "gbk", "utf-8"])
 def test_every_command_can_write_in_every_encoding(odd_runs: None, encoding: str, language: str) -> None:
     program = (
-        "import sys\nfrom labkit.__main__ import main\n"
+        "import sys\nfrom labkit.cli.main import main\n"
         "for words in [['runs'], ['runs', '--json'], ['compare', '1', '2'], ['devices'], ['fetch', '--list'],\n"
         "              ['--help'], ['train', '--help'], ['stop', '★'], ['stop', '1'],\n"
         "              ['train', '--corpus', '\\x1b[2J语料']]:\n"

@@ -8,6 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from labkit.cli.output import escape
 from labkit.events import (
     CheckpointSaved,
     CorpusRead,
@@ -21,7 +22,6 @@ from labkit.events import (
 )
 from labkit.formatting import show_loss
 from labkit.i18n.translation import retold, tr
-from labkit.terminal.output import escape
 
 _RECENT_S = 10.0  # what "recent" means for tokens per second
 _RECENT_STEPS = 10  # what the loss shown is the mean of

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from labkit.__main__ import main
+from labkit.cli.main import main
+from labkit.cli.output import show
+from labkit.cli.progress import TrainingProgress
+from labkit.cli.time_tables import spent_table
 from labkit.config import RunConfig
 from labkit.devices.sampler import Sampler
 from labkit.events import (
@@ -27,9 +30,6 @@ from labkit.events import (
 from labkit.i18n import translation
 from labkit.i18n.translation import retold
 from labkit.runs.store import RunStore
-from labkit.terminal.output import show
-from labkit.terminal.progress import TrainingProgress
-from labkit.terminal.times import spent_table
 from tests.devices.fake_nvml import install
 from tests.devices.test_sampler import SCENARIOS, Scenario
 from tests.i18n.test_translation import english_in

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from labkit.cli.output import escape
 from labkit.config import knobs
 from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
@@ -13,7 +14,6 @@ from labkit.formatting import show_loss
 from labkit.i18n.translation import retold, tr
 from labkit.runs.compare import best_in, names, split_names, table, top_scores
 from labkit.runs.run import Run
-from labkit.terminal.output import escape
 
 _FIGURES = {
     "utilization": "utilization",

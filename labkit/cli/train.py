@@ -8,6 +8,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from labkit.cli.output import console, show
+from labkit.cli.progress import TrainingProgress
+from labkit.cli.time_tables import operators_table, spent_table
 from labkit.config import RunConfig
 from labkit.data.encoders import longest_window
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
@@ -16,9 +19,6 @@ from labkit.jobs import launch
 from labkit.jobs.environment import for_torch
 from labkit.presets import changed
 from labkit.runs.store import RunStore
-from labkit.terminal.output import console, show
-from labkit.terminal.progress import TrainingProgress
-from labkit.terminal.times import operators_table, spent_table
 from labkit.training import distributed
 
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from labkit.cli.output import console
+from labkit.cli.tables import plain_table
 from labkit.data import downloads
 from labkit.i18n.translation import retold, tr
-from labkit.terminal.output import console
-from labkit.terminal.tables import plain_table
 
 
 def fetch_assets(names: Sequence[str]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+from labkit.cli.output import say, write_data
 from labkit.data.formats.bdci import LABELS, read_table
-from labkit.terminal.output import say, write_data
 
 
 def tagged_lines(folder: Path, text: str) -> Iterator[str]:

@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from labkit.__main__ import main, train
+from labkit.cli import tables, train
+from labkit.cli.main import main, train
+from labkit.cli.options import config_of
+from labkit.cli.progress import TrainingProgress
+from labkit.cli.tables import duration
+from labkit.cli.train import interrupts
 from labkit.config import RunConfig, field_types, knobs
 from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, events_of
 from labkit.pairs import PAIRS
 from labkit.presets import defaults, preset
 from labkit.runs.store import RunStore
-from labkit.terminal import tables, training
-from labkit.terminal.options import config_of
-from labkit.terminal.progress import TrainingProgress
-from labkit.terminal.tables import duration
-from labkit.terminal.training import interrupts
 from tests.runs.samples import write_run
 
 
@@ -302,7 +302,7 @@ def test_nothing_is_no_run(labkit: Callable[..., Said], runs_folder: Path, nothi
 
 def test_help_and_the_table_of_runs_do_not_load_what_they_do_not_need(runs_folder: Path) -> None:
     write_run(runs_folder)
-    program = "import sys\nfrom labkit.__main__ import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)\n"
+    program = "import sys\nfrom labkit.cli.main import main\ntry:\n    main()\nfinally:\n    print(*sys.modules)\n"
     for words, heavy in ((["--help"], {"torch", "matplotlib", "numpy"}), (["runs"], {"torch", "matplotlib"})):
         done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -494,7 +494,7 @@ def test_a_wrong_setting_leaves_no_run_behind(
 
 def test_a_wrong_setting_is_told_before_torch_is_loaded(runs_folder: Path) -> None:
     program = (
-        "import sys\nfrom labkit.__main__ import main\ntry:\n    main()\n"
+        "import sys\nfrom labkit.cli.main import main\ntry:\n    main()\n"
         "finally:\n    print(*{'torch', 'numpy', 'transformers', 'accelerate', 'matplotlib'} & sys.modules.keys())\n"
     )
     done = subprocess.run(
@@ -536,7 +536,7 @@ def test_a_process_without_a_say_tells_how_it_failed_and_nothing_else(
     labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, reason: str, told: Said
 ) -> None:
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setattr(training, "open_folder", lambda *_: tmp_path)
+    monkeypatch.setattr(train, "open_folder", lambda *_: tmp_path)
     monkeypatch.setattr("labkit.training.trainer.train", lambda *_: iter([RunFinished(1.0, state, 3, reason)]))
     assert labkit("train") == told
 
@@ -607,7 +607,7 @@ def test_aborting_is_one_line_and_130(labkit: Callable[..., Said], monkeypatch: 
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train_here", interrupted)
+    monkeypatch.setattr(train, "train_here", interrupted)
     said = labkit("train")
     assert (said.code, said.err) == (130, "\nlabkit: aborted\n")  # after the terminal's ^C
 

@@ -1,0 +1,1 @@
+"""The command line, `labkit …`: commands, options, tables, progress."""

@@ -1,0 +1,275 @@
+"""The lab from a terminal: `python -m labkit --help`.
+
+Each command imports what it needs when it is called, so that help and the table of runs come at once.
+"""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from labkit import __version__, paths
+from labkit.cli.commands import TranslatedGroup
+from labkit.cli.options import config_of, run_options
+from labkit.cli.output import LogFormatter, open_terminal, say, show, write_data
+from labkit.i18n.translation import retold, tr
+from labkit.jobs.environment import for_torch, restart_for_torch
+from labkit.pairs import FIRST, PAIRS
+from labkit.presets import PRESETS
+
+if TYPE_CHECKING:
+    from labkit.runs.curves import Axis
+
+_log = logging.getLogger("labkit")
+
+runs_option = click.option(
+    "--runs",
+    "runs_folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="The folder of run folders. [by default LABKIT_RUNS, or runs/ of the checkout]",
+)
+
+
+@click.group(cls=TranslatedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="labkit")
+@click.option("--debug", is_flag=True, help="Show log messages, and errors with their traceback.")
+def cli(debug: bool) -> None:
+    """Tune a BERT encoder and a BiLSTM-CRF head together on named-entity recognition."""
+    spoken = logging.StreamHandler()
+    spoken.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[spoken])
+    _log.setLevel(logging.DEBUG if debug else logging.WARNING)
+
+
+@cli.command()
+@run_options
+@click.option("--pair", type=click.Choice(list(PAIRS)), default=FIRST, show_default=True, help="Encoder and corpus.")
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="labkit", help="What the other options change.")
+@click.option("--name", default="", help="What the run is called in tables.")
+@runs_option
+def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: Any) -> None:
+    """Train in this terminal. The last line of stdout is the run's folder.
+
+    A pair is an encoder with a corpus of its language and the rates that suit it; other options are put over that.
+    Ctrl-C stops after the step and keeps the model; a second one aborts. Several processes:
+    accelerate launch -m labkit train …
+    """
+    from labkit.training.config_checks import check
+
+    config = config_of(pair, preset, given)
+    check(config)  # before there is a folder, and before seconds of loading
+    restart_for_torch()
+    from labkit.cli import train
+    from labkit.training import distributed
+
+    folder = train.open_folder(config, runs_folder or paths.runs(), name)
+    finished = train.train_here(config, folder)
+    if distributed.is_main():
+        write_data(f"{folder}\n")
+    if finished and finished.state == "failed":
+        _log.debug("%s", finished.details)
+        raise click.ClickException(f"{retold(finished.reason)} {retold(finished.hint)}".strip())
+
+
+@cli.command()
+@runs_option
+@click.option("--json", "as_json", is_flag=True, help="For other programs: a list of objects.")
+@click.option(
+    "--start", is_flag=True, help="First start what waits, where nothing trains: after a crash, nobody else may."
+)
+def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
+    """List all runs, the newest last."""
+    from labkit.cli import tables
+    from labkit.runs.store import RunStore
+
+    if start:
+        from labkit.jobs import launch
+
+        launch.start_next(runs_folder or paths.runs())
+    found = RunStore(runs_folder).runs()
+    for run in found:
+        if run.problem:
+            say(f"{run.title}: {retold(run.problem)}", err=True)
+    waiting = [run.title for run in found if run.state == "queued"]
+    if waiting and not any(run.is_live for run in found):
+        what = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
+        say(tr("waiting, while nothing trains: {runs}; labkit runs --start lets the queue go on", runs=what), err=True)
+    if as_json:
+        write_data(json.dumps([tables.run_as_plain(run) for run in found], indent=2) + "\n")
+    elif found:
+        show(tables.runs_table(found))
+    else:
+        say(tr("no runs in {folder} yet", folder=runs_folder or paths.runs()), err=True)
+
+
+@cli.command()
+@click.argument("run", nargs=-1, required=True)
+@runs_option
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves into this file, too.")
+@click.option("--x", "axis", type=click.Choice(["step", "epoch", "tokens", "seconds"]), default="step")
+def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, axis: "Axis") -> None:
+    """Show in what runs differ and how they scored. A RUN is its number, its name or its folder."""
+    if len(run) < 2:
+        raise click.UsageError("compare needs two runs or more, such as: labkit compare 1 2")
+    from labkit.cli import tables
+    from labkit.runs.store import RunStore
+
+    store = RunStore(runs_folder)
+    found = store.get_all(run)
+    show(tables.compared_table(found))
+    if png:
+        from labkit.plots.live import compare_figure, to_png
+
+        png.write_bytes(to_png(compare_figure(found, x=axis)))
+
+
+@cli.command(short_help="Stop a run, keeping its model.")
+@click.argument("run")
+@runs_option
+def stop(run: str, runs_folder: Path | None) -> None:
+    """Stop a run after its current step, keeping its model; take a queued one out of the queue."""
+    from labkit.jobs import launch
+    from labkit.runs.store import RunStore
+
+    found = RunStore(runs_folder).get(run)
+    if found.is_final:
+        raise click.ClickException(f"{found.title} is {found.state} already")
+    launch.stop(found.folder)
+
+
+@cli.command(short_help="Mark the entities of a text, or of a table of texts, by a run's weights.")
+@click.argument("run")
+@click.argument("text", required=False)
+@click.option(
+    "--csv",
+    "table",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Mark a table with the columns id, title and text instead.",
+)
+@click.option("--type", "types", multiple=True, help="Only these entities of the table; may be given several times.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write id and entities there. [by default stdout]"
+)
+@runs_option
+def predict(
+    run: str, text: str | None, table: Path | None, types: tuple[str, ...], out: Path | None, runs_folder: Path | None
+) -> None:
+    """Mark the entities of TEXT, one word a line, by a run's best weights.
+
+    Text is split as the run's corpus is: into words, or into characters. An entity's first word is followed by the
+    probability, from 0 to 1, that its words are tagged so. With --csv, write the entities of each row, of all types or
+    of those given by --type, as the BDCI competition wants them: id,unknownEntities.
+    """
+    if (text is None) == (table is None) or ((out or types) and not table):
+        raise click.UsageError("predict needs a TEXT, or --csv FILE with perhaps --type TYPE and --out FILE")
+    from labkit.cli import predict
+    from labkit.runs.store import RunStore
+
+    folder = RunStore(runs_folder).get(run).folder
+    if table is not None:
+        predict.predict_table(folder, table, out, types)
+    elif text is not None:
+        for line in predict.tagged_lines(folder, text):
+            write_data(f"{line}\n")
+
+
+@cli.command(short_help="Fetch and verify pinned encoders and corpora.")
+@click.argument("name", nargs=-1)
+@click.option("--list", "listing", is_flag=True, help="List what can be fetched, and what is here.")
+def fetch(name: tuple[str, ...], listing: bool) -> None:
+    """Fetch and verify pinned encoders and corpora; without a NAME, what the lab starts with."""
+    from labkit.cli import fetch
+
+    if listing:
+        show(fetch.assets_table())
+    else:
+        fetch.fetch_assets(name)
+
+
+@cli.command(short_help="Pretrain a small Chinese encoder from text.")
+@click.option("--name", default="my-encoder", show_default=True, help="Of a folder in data/encoders/, or a path.")
+@click.option("--minutes", type=float, help="Of training; the rate has fallen to 0 then. [by default 50]")
+@click.option("--steps", type=int, help="Instead of minutes: the same on every machine.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--layers", type=int, default=4, show_default=True)
+@click.option("--width", type=int, default=256, show_default=True)
+@click.option("--heads", type=int, default=4, show_default=True)
+@click.option("--inner", type=int, default=1024, show_default=True, help="Width inside a layer's feed-forward.")
+@click.option("--vocabulary", type=int, default=6000, show_default=True, help="Tokens at most.")
+@click.option("--rate", type=float, default=1e-3, show_default=True, help="Peak learning rate.")
+@click.option("--share", type=float, default=0.15, show_default=True, help="Of the characters, to be guessed.")
+@click.option(
+    "--text",
+    "texts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Read this UTF-8 file instead of the pinned texts; may be given several times.",
+)
+@click.option(
+    "--spare",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Leave out whatever overlaps with a line of this file; MSRA's test part always is.",
+)
+def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: Any) -> None:
+    """Pretrain a small character-level Chinese encoder, by default on the pinned texts.
+
+    Ctrl-C saves and stops; the same command goes on. The last line of stdout is the encoder's folder.
+    """
+    from labkit.pretraining.settings import Plan
+
+    if given["steps"] is None and given["minutes"] is None:
+        given["minutes"] = Plan.minutes
+    plan = Plan(**given)
+    restart_for_torch()
+    os.environ.update(for_torch())
+    from labkit.cli.pretrain import pretrain_here
+
+    finished = pretrain_here(plan, name, texts, spare, sys.argv[1:])
+    if not finished.stopped:
+        write_data(f"{finished.folder}\n")
+
+
+@cli.command(short_help="Show GPUs and CPU, and what can be read from them.")
+def devices() -> None:
+    """Show this machine's GPUs and CPU, what can be read from them, and why the rest cannot."""
+    from labkit.cli import tables
+    from labkit.devices.sampler import describe
+
+    for line in tables.device_lines(describe()):
+        say(line)
+
+
+def main() -> NoReturn:
+    """Runs a command; whatever goes wrong is one line on stderr, unless --debug is given."""
+    try:
+        open_terminal()
+        sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("aborted", 130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        write_data(f"{error.format_message()}\n")  # the help, which is many lines
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "labkit"
+        problem = {"problem": retold(error.format_message()), "command": where}
+        _fail(tr("{problem} ({command} --help shows what there is)", **problem), error.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        if _log.isEnabledFor(logging.DEBUG):
+            raise
+        _fail(str(error) or type(error).__name__, 1)
+    except Exception as error:  # its text alone may be a bare key, so it comes with its kind
+        if _log.isEnabledFor(logging.DEBUG):
+            raise
+        _fail(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    say(f"labkit: {retold(' '.join(message.split()))}", err=True)
+    sys.exit(code)
