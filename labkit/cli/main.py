@@ -220,7 +220,7 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
 
     Ctrl-C saves and stops; the same command goes on. The last line of stdout is the encoder's folder.
     """
-    from labkit.pretraining.settings import Plan
+    from labkit.pretraining.config import Plan
 
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = Plan.minutes

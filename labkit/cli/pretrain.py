@@ -17,13 +17,13 @@ from labkit.cli.tables import duration
 from labkit.cli.train import interrupts
 from labkit.data import downloads
 from labkit.i18n.translation import retold, tr
-from labkit.pretraining.claim import claimed
+from labkit.pretraining.config import Plan
 from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
 from labkit.pretraining.export import check_free
+from labkit.pretraining.folder_lock import claimed
 from labkit.pretraining.pretrainer import pretrain
-from labkit.pretraining.reading import PINNED, Reading, Told, pinned_texts, read
-from labkit.pretraining.settings import Plan
 from labkit.pretraining.texts import read_plain, sources
+from labkit.pretraining.training_data import PINNED, Reading, Told, pinned_texts, read
 from labkit.training.openmp_spinning import mind_neighbours
 
 _RECENT = 50  # steps that loss and speed are the mean of

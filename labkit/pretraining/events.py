@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.pretraining.reading import Told
+from labkit.pretraining.training_data import Told
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertModel
 
-from labkit.pretraining.card import model_card
-from labkit.pretraining.reading import Reading
-from labkit.pretraining.settings import Plan
-from labkit.pretraining.state import Position
+from labkit.pretraining.checkpoint import Position
+from labkit.pretraining.config import Plan
+from labkit.pretraining.model_card import model_card
+from labkit.pretraining.training_data import Reading
 from labkit.pretraining.vocabulary import CONTINUED, build_tokenizer, save_tokenizer
 
 DROPOUT = 0.1  # for whoever trains it on; BERT's

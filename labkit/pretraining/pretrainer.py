@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from transformers import BertConfig
 
-from labkit.pretraining import packing, state
-from labkit.pretraining.beginning import begin
+from labkit.pretraining import checkpoint, packing
+from labkit.pretraining.config import Plan, Stage
 from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
 from labkit.pretraining.export import check_free, export
+from labkit.pretraining.initialisation import begin
+from labkit.pretraining.masked_lm import MaskedLM
 from labkit.pretraining.masking import Masked, mask
-from labkit.pretraining.objective import MaskedLM
 from labkit.pretraining.packing import Array, Sequences
-from labkit.pretraining.reading import Reading
-from labkit.pretraining.settings import Plan, Stage
+from labkit.pretraining.training_data import Reading
 from labkit.pretraining.vocabulary import CONTINUED, MARKS
 from labkit.training.precision import choose_precision
 
@@ -65,10 +65,10 @@ class _Pretraining:
         self.model = MaskedLM(_config(plan, len(reading.vocabulary)), getattr(torch, self.precision))
         self.optimizer = _optimizer(self.model, plan)
         self.facts = {**plan.as_dict(), "text": reading.sha256()}
-        found = state.load(folder, self.model.bert, self.optimizer, self.facts)
+        found = checkpoint.load(folder, self.model.bert, self.optimizer, self.facts)
         if found is None:
             begin(self.model.bert, reading.train)
-        self.at = found or state.Position()
+        self.at = found or checkpoint.Position()
         self._starts: Array | None = None
         self._began = time.monotonic() - self.at.seconds
 
@@ -87,7 +87,7 @@ class _Pretraining:
                 return
         yield self._score()
         export(self.model.bert, self.plan, self.reading, self.at, self.precision, self.command, self.folder)
-        state.remove(self.folder)
+        checkpoint.remove(self.folder)
         yield Finished(self.folder, self.at.step, self.at.seconds, stopped=False)
 
     def _prepared(self) -> Prepared:
@@ -149,7 +149,7 @@ class _Pretraining:
 
     def _save(self) -> Iterator[Event]:
         yield self._score()
-        state.save(self.folder, self.model.bert, self.optimizer, self.at, self.facts)
+        checkpoint.save(self.folder, self.model.bert, self.optimizer, self.at, self.facts)
         yield Saved(self.at.step, self.at.seconds)
 
     def _score(self) -> HeldOut:

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from labkit.pretraining.reading import Reading, read
-from labkit.pretraining.settings import Plan, Stage
+from labkit.pretraining.config import Plan, Stage
 from labkit.pretraining.texts import Source, sources
+from labkit.pretraining.training_data import Reading, read
 
 PEOPLE, PLACES = ("老师", "学生", "工人", "医生", "记者"), ("北京", "上海", "广州", "天津", "杭州")
 DEEDS = ("看书", "开会", "唱歌", "游泳", "上课")

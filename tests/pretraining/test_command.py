@@ -7,7 +7,7 @@ import pytest
 
 from labkit.cli.main import main, pretrain
 from labkit.data.pins import ENCODERS
-from labkit.pretraining.claim import claimed
+from labkit.pretraining.folder_lock import claimed
 from tests.pretraining.conftest import sentence
 
 SMALL = ("--steps", 5, "--layers", 1, "--width", 16, "--heads", 2, "--inner", 32, "--vocabulary", 200)

@@ -17,14 +17,14 @@ from torch.nn import functional as F
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
 
 from labkit.data.encoders import encoder_menu
-from labkit.pretraining import beginning, state
+from labkit.pretraining import checkpoint, initialisation
+from labkit.pretraining.config import Plan
 from labkit.pretraining.events import Finished, HeldOut, Prepared, Saved, Stepped
+from labkit.pretraining.masked_lm import MaskedLM
 from labkit.pretraining.masking import mask
-from labkit.pretraining.objective import MaskedLM
 from labkit.pretraining.packing import cut
 from labkit.pretraining.pretrainer import pretrain
-from labkit.pretraining.reading import Reading
-from labkit.pretraining.settings import Plan
+from labkit.pretraining.training_data import Reading
 from labkit.pretraining.vocabulary import CONTINUED
 
 
@@ -162,11 +162,11 @@ def test_other_text_does_not_go_on_in_the_same_folder(plan: Plan, reading: Readi
 def test_a_damaged_state_is_told(plan: Plan, reading: Reading, tmp_path: Path) -> None:
     folder = tmp_path / "encoder"
     list(pretrain(plan, reading, folder, stop=stopped_after(1)))
-    whole = (folder / state.FILE).read_bytes()
-    (folder / state.FILE).write_bytes(whole[: len(whole) // 2])
+    whole = (folder / checkpoint.FILE).read_bytes()
+    (folder / checkpoint.FILE).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"cannot be read .* remove it to begin anew"):
         list(pretrain(plan, reading, folder))
-    save_file({"something": torch.zeros(1)}, folder / state.FILE)
+    save_file({"something": torch.zeros(1)}, folder / checkpoint.FILE)
     with pytest.raises(ValueError, match=r"cannot be read .* remove it to begin anew"):
         list(pretrain(plan, reading, folder))
 
@@ -202,7 +202,7 @@ def test_the_encoder_is_the_trained_one_in_half_precision(
     folder = tmp_path / "encoder"
     list(pretrain(plan, reading, folder, stop=stopped_after(23)))
     model = BertForMaskedLM(small_config(plan, reading))
-    trained = load_file(folder / state.FILE)
+    trained = load_file(folder / checkpoint.FILE)
     encoder = AutoModel.from_pretrained(done[0], dtype=torch.float32)
     assert {each.dtype for each in load_file(done[0] / "model.safetensors").values()} == {torch.float16}
     for name, _ in model.bert.named_parameters():
@@ -229,7 +229,7 @@ def test_a_folder_of_data_is_in_the_menu_once_it_is_finished(
     assert "mine" not in encoder_menu()
     list(pretrain(plan, reading, folder))
     assert "mine" in encoder_menu()
-    assert not (folder / state.FILE).exists()
+    assert not (folder / checkpoint.FILE).exists()
 
 
 def test_sums_are_those_of_the_files(done: tuple[Path, list[Any]]) -> None:
@@ -276,17 +276,17 @@ def test_heads_of_the_lowest_layers_look_at_their_neighbours_first(reading: Read
     )
     model = BertForMaskedLM(config)
     model.set_attn_implementation("eager")
-    beginning.look_at_neighbours(model)
+    initialisation.look_at_neighbours(model)
     with torch.no_grad():
         found = model.bert.eval()(torch.randint(5, 60, (8, 64)), output_attentions=True).attentions[0].mean(0)
-    for head, offset in enumerate(beginning.OFFSETS[0]):
+    for head, offset in enumerate(initialisation.OFFSETS[0]):
         seen = [int(found[head, place].argmax()) - place for place in range(4, 60)]
         assert np.mean([each == offset for each in seen]) > 0.9
 
 
 def test_vectors_of_tokens_that_stand_in_the_same_places_are_near(reading: Reading) -> None:
     torch.manual_seed(0)
-    vectors = beginning.vectors_of_neighbours(reading.train, len(reading.vocabulary), 32)
+    vectors = initialisation.vectors_of_neighbours(reading.train, len(reading.vocabulary), 32)
     numbers = {token: number for number, token in enumerate(reading.vocabulary)}
 
     def likeness(one: str, other: str) -> float:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.pretraining.leakage import OVERLAP, SHORT, Spared, keep_out
-from labkit.pretraining.reading import Reading, read
+from labkit.pretraining.config import Plan
+from labkit.pretraining.decontamination import OVERLAP, SHORT, Spared, keep_out
 from labkit.pretraining.segmentation import Line, dictionary, segment
-from labkit.pretraining.settings import Plan
 from labkit.pretraining.texts import (
     Source,
     clean,
@@ -19,6 +18,7 @@ from labkit.pretraining.texts import (
     split,
     without_repeats,
 )
+from labkit.pretraining.training_data import Reading, read
 
 
 def lines(*texts: str) -> tuple[Line, ...]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.pretraining.claim import LOCK, claimed
+from labkit.pretraining.folder_lock import LOCK, claimed
 
-HOLD = "import sys, pathlib\nfrom labkit.pretraining.claim import claimed\n"
+HOLD = "import sys, pathlib\nfrom labkit.pretraining.folder_lock import claimed\n"
 HOLD += "with claimed(pathlib.Path(sys.argv[1])):\n    print('inside', flush=True)\n    sys.stdin.read()\n"
 
 

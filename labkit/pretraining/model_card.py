@@ -6,10 +6,10 @@ import torch
 import transformers
 
 from labkit import __version__
-from labkit.pretraining.leakage import OVERLAP
-from labkit.pretraining.reading import Reading, Told
-from labkit.pretraining.settings import Plan
-from labkit.pretraining.state import Position
+from labkit.pretraining.checkpoint import Position
+from labkit.pretraining.config import Plan
+from labkit.pretraining.decontamination import OVERLAP
+from labkit.pretraining.training_data import Reading, Told
 
 _HEAD = """---
 language: zh
@@ -123,7 +123,7 @@ Masked language modelling: {plan.share:.0%} of the tokens, in whole words, of wh
 with a peak rate of {plan.rate:g}, which is reached after {plan.warmup:.0%} of the training and falls to 0; weight decay
 {plan.weight_decay:g}, gradients clipped at {plan.clip_norm:g}, no dropout, seed {plan.seed}, layers in {precision}.
 Planned for {length}: {stages}.
-First weights know which characters stand beside each other and where neighbours are (labkit/pretraining/beginning.py).
+First weights know which characters stand beside each other and where neighbours are (labkit/pretraining/initialisation.py).
 
 {position.step:,} steps, {position.tokens / 1e6:.1f} million tokens, {position.seconds / 60:.1f} minutes, {speed:,.0f}
 tokens a second. At the end the loss of hidden tokens was {last.loss:.3f} on the held-out text (natural logarithm), and

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.data.pins import CORPORA, TEXTS
-from labkit.pretraining.leakage import Spared, keep_out
+from labkit.pretraining.config import Plan
+from labkit.pretraining.decontamination import Spared, keep_out
 from labkit.pretraining.packing import Array, Stream, joined
 from labkit.pretraining.segmentation import Line
-from labkit.pretraining.settings import Plan
 from labkit.pretraining.texts import Source, clean, read_columns, read_plain, read_segmented, sources, split
 from labkit.pretraining.vocabulary import MARKS, Numbers, build_vocabulary, count_characters
 
