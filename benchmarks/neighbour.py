@@ -24,8 +24,8 @@ from pathlib import Path
 from kernel import median, quiet
 from step_speed import completed
 
+from labkit.environment import SPINS
 from labkit.events import StepDone
-from labkit.jobs.environment import SPINS
 
 WAYS = {"labkit": None, "brief": "3000", "long": str(int(SPINS) + 1)}  # GOMP_SPINCOUNT; the user's own stays
 FIRST = 8  # steps that set things up

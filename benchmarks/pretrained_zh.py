@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean, stdev
 
-from labkit.jobs.environment import for_torch
+from labkit.environment import for_torch
 
 os.environ.update(for_torch())  # before torch is imported
 import torch

@@ -31,8 +31,8 @@ from typing import Any
 
 from kernel import median, quiet
 
+from labkit.environment import for_torch
 from labkit.events import Evaluated, Event, PhaseEntered, RunFinished, StepDone, TrainingPlanned, events_of
-from labkit.jobs.environment import for_torch
 
 HERE = Path(__file__).resolve().parent
 SIDES = ("trainer", "labkit")

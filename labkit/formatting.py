@@ -1,5 +1,9 @@
 """Figures of a run as text, the same wherever they are shown."""
 
+from collections.abc import Callable
+
+from labkit.i18n.translation import tr
+
 
 def show_loss(loss: float, digits: int = 4) -> str:
     """A loss per word in so many digits: `0.1235`; never below zero, where rounding puts one that is as good as none.
@@ -8,3 +12,8 @@ def show_loss(loss: float, digits: int = 4) -> str:
     ('0.1235', '0.0000')
     """
     return f"{round(loss, digits) + 0.0:.{digits}f}"
+
+
+def entities(count: int, say: Callable[..., str] = tr) -> str:
+    """`1 entity`, `1,234 entities`: what a score rests on."""
+    return say("1 entity") if count == 1 else say("{count} entities", count=f"{count:,}")

@@ -11,40 +11,56 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "labkit"
 
-BASICS = {"config", "environment", "events", "folders", "garbage", "knobs", "pairs", "presets", "processes"}
-# Room (a folder of labkit, or a single file) → the rooms it may import, beside itself and the basics. The rooms above
-# all others, the terminal's files at the root, may import everything.
+# What may be imported from anywhere: settings and their checks, the log's vocabulary, paths, small tools.
+BASICS = {
+    "config",
+    "environment",
+    "events",
+    "file_lock",
+    "formatting",
+    "gc_pause",
+    "i18n",
+    "liveness",
+    "paths",
+    "presets",
+    "settings",
+    "versions",
+}
+# Room (a folder of labkit, or a module at its root) → the rooms it may import, beside itself and the basics.
 ROOMS = {
     **{basic: set() for basic in BASICS},
     "__init__": set(),
+    "__main__": {"cli"},
     "data": set(),
+    "devices": set(),
     "model": {"data"},
     "runs": set(),
-    "training": {"data", "model", "runs"},
+    "jobs": {"runs"},
+    "training": {"data", "devices", "model", "runs"},
+    "plots": {"runs", "data"},
     "pretraining": {"data", "model", "training"},
-    "lab": {"data", "model", "training", "runs"},
-    "lab.plots": {"runs"},
-    "lab.controls": set(),
+    "lab": {"data", "jobs", "plots", "runs", "training"},  # of training only the checks that need no torch, see below
+    "cli": {"data", "devices", "jobs", "lab", "plots", "pretraining", "runs", "training"},
 }
 # Third-party package → the only places that may import it, anywhere in a file.
 OWNERS = {
-    "torch": ("data.encoding", "model", "training", "pretraining"),
+    "torch": ("data.featurize", "model", "training", "pretraining"),
     "torchcrf": (),  # what tests and benchmarks measure labkit.model.crf by
-    "transformers": ("data", "model", "training.prefork", "pretraining"),
+    "transformers": ("data", "model", "jobs.fork_server", "pretraining"),
     "tokenizers": ("pretraining",),
     "accelerate": ("training",),
-    "safetensors": ("data", "model", "training", "pretraining"),
-    "pynvml": ("training.devices",),
-    "psutil": ("processes", "training", "__init__"),
-    "msgspec": ("events", "runs", "model", "training"),
-    "matplotlib": ("lab",),
-    "PIL": ("lab",),
+    "safetensors": ("data", "model", "pretraining"),
+    "pynvml": ("devices",),
+    "psutil": ("devices", "liveness", "training"),
+    "msgspec": ("devices", "events", "runs", "model"),
+    "matplotlib": ("plots",),
+    "PIL": ("plots",),
     "ipywidgets": ("lab",),
     "anywidget": ("lab",),
     "traitlets": ("lab",),
     "IPython": ("lab",),
-    "click": ("__main__", "terminal"),
-    "rich": ("__main__", "terminal"),
+    "click": ("cli",),
+    "rich": ("cli",),
     "seqeval": (),
 }
 
@@ -123,7 +139,7 @@ def _rules(module: str) -> list[set[str]]:
 
 def test_every_folder_is_a_room_and_holds_modules() -> None:
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders == {"data", "model", "training", "pretraining", "runs", "lab", "terminal"}
+    assert folders == {room for room in ROOMS if (PACKAGE / room).is_dir()}
     assert all((PACKAGE / folder / "__init__.py").is_file() for folder in folders), "each needs an __init__.py"
 
 
@@ -137,16 +153,30 @@ def test_rooms_import_only_downwards() -> None:
     assert not wrong
 
 
-def test_basics_import_nothing_of_labkit() -> None:
-    """But the settings, which are made of knobs, and the presets, which are settings."""
+def test_basics_import_only_what_they_are_made_of() -> None:
     inside = {(found.module, target) for found in IMPORTS if found.module in BASICS and (target := _inside(found))}
-    presets = {("presets", each) for each in ("config", "knobs", "pairs")}
-    assert inside == {("config", "knobs"), ("pairs", "config"), *presets}
+    assert inside == {
+        ("config", "settings"),
+        ("formatting", "i18n.translation"),
+        ("presets", "config"),
+        ("presets", "settings"),
+        ("versions", "__init__"),
+    }
 
 
-def test_nothing_imports_the_lab_but_itself_and_the_terminal() -> None:
+def test_the_lab_takes_of_training_only_the_checks_of_a_config() -> None:
+    used = {
+        target
+        for found in IMPORTS
+        if _within(found.module, "lab") and _within(target := _inside(found) or "", "training")
+    }
+    assert used == {"training.config_checks"}
+    assert not _heavy("training.config_checks")
+
+
+def test_nothing_imports_the_lab_but_itself_and_the_command_line() -> None:
     users = {found.module.split(".")[0] for found in IMPORTS if (_inside(found) or "").split(".")[0] == "lab"}
-    assert users <= {"lab", "__main__", "terminal"}
+    assert users <= {"lab", "cli"}
 
 
 @pytest.mark.parametrize("package", OWNERS)
@@ -164,12 +194,10 @@ def test_every_third_party_package_has_an_owner() -> None:
     assert not [found.where for found in IMPORTS if found.name.split(".")[0] not in known]
 
 
-def test_launch_and_all_it_imports_leave_torch_for_the_child() -> None:
-    assert not _heavy("training.launch")
-
-
-@pytest.mark.parametrize("module", [name for name in MODULES if _within(name, "runs") or name == "lab.plots"])
-def test_runs_and_plots_do_not_reach_torch(module: str) -> None:
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if name.split(".")[0] in ("runs", "plots", "jobs", "i18n")]
+)
+def test_runs_plots_and_jobs_do_not_reach_torch(module: str) -> None:
     assert not _heavy(module)
 
 
@@ -203,7 +231,7 @@ def test_runs_plots_and_launch_work_where_torch_is_not_installed() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("module", ["lab.panels", "terminal.tables", "__main__"])
+@pytest.mark.parametrize("module", ["lab.tuning_lab", "cli.tables", "cli.main"])
 def test_runs_are_listed_before_anybody_needs_matplotlib_or_torch(module: str) -> None:
     """Importing either takes longer than listing a thousand runs."""
     heavy = {"matplotlib", "PIL", "torch", "transformers", "accelerate"}

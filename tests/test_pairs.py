@@ -9,8 +9,7 @@ from labkit.config import RunConfig, knobs
 from labkit.data.corpora import corpus_menu
 from labkit.data.downloads import encoder_menu
 from labkit.lab.slider_stops import slider_stops
-from labkit.pairs import FIRST, PAIRS, Pair, pair_of, rates_for
-from labkit.presets import PRESETS, defaults, preset, start, warnings
+from labkit.presets import FIRST, PAIRS, PRESETS, Pair, defaults, pair_of, preset, rates_for, start, warnings
 
 
 @pytest.mark.parametrize("name", PAIRS)

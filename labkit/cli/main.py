@@ -16,10 +16,9 @@ from labkit import __version__, paths
 from labkit.cli.commands import TranslatedGroup
 from labkit.cli.options import config_of, run_options
 from labkit.cli.output import LogFormatter, open_terminal, say, show, write_data
+from labkit.environment import for_torch, restart_for_torch
 from labkit.i18n.translation import retold, tr
-from labkit.jobs.environment import for_torch, restart_for_torch
-from labkit.pairs import FIRST, PAIRS
-from labkit.presets import PRESETS
+from labkit.presets import FIRST, PAIRS, PRESETS
 
 if TYPE_CHECKING:
     from labkit.runs.curves import Axis

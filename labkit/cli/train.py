@@ -13,10 +13,10 @@ from labkit.cli.progress import TrainingProgress
 from labkit.cli.time_tables import operators_table, spent_table
 from labkit.config import RunConfig
 from labkit.data.encoders import longest_window
+from labkit.environment import for_torch
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
 from labkit.i18n.translation import tr
 from labkit.jobs import launch
-from labkit.jobs.environment import for_torch
 from labkit.presets import changed
 from labkit.runs.store import RunStore
 from labkit.training import distributed

@@ -4,9 +4,8 @@ import hashlib
 import json
 from typing import NamedTuple
 
+from labkit.data.cache import note, noted, own_code
 from labkit.data.corpora import Source, find_corpus, read_corpus
-from labkit.data.notes import note, noted
-from labkit.data.own_code import own_code
 
 
 class Sentences(NamedTuple):

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from labkit.jobs.environment import for_torch
+from labkit.environment import for_torch
 from labkit.jobs.fork_server import ALREADY, frame
 from labkit.versions import versions
 

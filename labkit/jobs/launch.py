@@ -22,9 +22,7 @@ from labkit.jobs.fork_client import shutdown as shutdown_server
 from labkit.jobs.fork_client import warm
 from labkit.jobs.queue import cancel_queued, drop_unwanted, start_next
 from labkit.jobs.worker import TAG
-from labkit.runs.folder import is_run_folder
-from labkit.runs.numbers import highest_given, note_given
-from labkit.runs.stages import CONFIG, number, run_folders, stage, write
+from labkit.runs.folder import CONFIG, highest_given, is_run_folder, note_given, number_of, run_folders, stage, write
 from labkit.versions import versions
 
 __all__ = [
@@ -99,13 +97,13 @@ def _make(config: RunConfig, runs: Path | None, *first: RunQueued) -> Path:
     except BaseException:  # a full disk, most likely
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    note_given(folder.parent, number(folder))
+    note_given(folder.parent, number_of(folder))
     return folder
 
 
 def _take_number(runs: Path) -> Path:
     runs.mkdir(parents=True, exist_ok=True)
-    following = max(highest_given(runs), *map(number, run_folders(runs)), 0) + 1
+    following = max(highest_given(runs), *map(number_of, run_folders(runs)), 0) + 1
     while True:
         folder = runs / f"run-{following:04d}"
         try:

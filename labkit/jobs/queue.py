@@ -19,9 +19,8 @@ from labkit.file_lock import locked
 from labkit.jobs.subprocesses import spawn
 from labkit.jobs.worker import CARRY_ON, WORK, failure
 from labkit.liveness import is_alive, started_at
-from labkit.runs.folder import age_s
+from labkit.runs.folder import CONFIG, OUTPUT, age_s, is_gone, run_folders, stage, started, write
 from labkit.runs.leftovers import clear_deleted, clear_leftovers, has_leftovers
-from labkit.runs.stages import CONFIG, OUTPUT, is_gone, run_folders, stage, started, write
 
 BEGIN_S = 60.0  # from a process to its first line on disk; a fresh interpreter on a busy machine takes seconds
 _LOST_S = 10.0  # the same, for a process whose starter was killed before it saw that line

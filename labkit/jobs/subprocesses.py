@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from labkit.jobs.environment import for_torch
+from labkit.environment import for_torch
 from labkit.jobs.fork_client import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
 from labkit.jobs.fork_server import Request, frame, read_frame
 

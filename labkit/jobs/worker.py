@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit.config import RunConfig
 from labkit.events import RunFinished
-from labkit.runs.stages import CONFIG, OUTPUT, stage, started, write
+from labkit.runs.folder import CONFIG, OUTPUT, stage, started, write
 
 WORK = f"{__name__}:work"
 CARRY_ON = f"{__name__}:carry_on"

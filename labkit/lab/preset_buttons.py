@@ -9,8 +9,7 @@ from labkit.config import knobs
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import classes
 from labkit.lab.setting_control import show
-from labkit.pairs import PAIRS
-from labkit.presets import PRESETS, changes, preset
+from labkit.presets import PAIRS, PRESETS, changes, preset
 
 CUSTOM = "custom"
 

@@ -1,10 +1,11 @@
 """What the lab says, as HTML. Everything that comes from data is escaped here."""
 
 import html
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from labkit.events import CorpusRead, GroupAudit
+from labkit.formatting import entities
 from labkit.i18n.translation import retold, tr
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
@@ -102,11 +103,6 @@ def _bar(run: Run) -> str:
     share = 100 * run.progress().share
     kind = "labkit-live" if run.is_live else f"labkit-{run.state}"
     return f'<div class="labkit-progress {kind}" role="progressbar"><div style="width:{share:.1f}%"></div></div>'
-
-
-def entities(count: int, say: Callable[..., str] = tr) -> str:
-    """`1 entity`, `1,234 entities`: what a score rests on."""
-    return say("1 entity") if count == 1 else say("{count} entities", count=f"{count:,}")
 
 
 def _figures(run: Run) -> str:

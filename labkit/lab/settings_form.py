@@ -17,9 +17,8 @@ from labkit.lab.page_widgets import classes, close_all, line
 from labkit.lab.preset_buttons import CUSTOM, Starting, pair_in, preset_in
 from labkit.lab.setting_control import Control
 from labkit.lab.setting_inputs import MenuControl, NumberControl, control_class
-from labkit.pairs import PAIRS, rates_for, usual_rates
 from labkit.plots.text_width import cells
-from labkit.presets import preset
+from labkit.presets import PAIRS, preset, rates_for, usual_rates
 from labkit.settings import show_rate
 
 # As many columns as fit, none narrower than 300 px unless the whole is.

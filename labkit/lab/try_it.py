@@ -13,8 +13,8 @@ from labkit.i18n.translation import retold, tr
 from labkit.jobs import launch
 from labkit.lab import run_html
 from labkit.lab.page_widgets import set_shown
-from labkit.pairs import FIRST, PAIRS, pair_of
 from labkit.plots.theme import THEMES
+from labkit.presets import FIRST, PAIRS, pair_of
 from labkit.runs.store import Run
 
 

@@ -20,13 +20,13 @@ from labkit.jobs import launch
 from labkit.lab import page_widgets, run_html, time_bar_html
 from labkit.lab.displayed_run import Shown
 from labkit.lab.error_browser import Mistakes
+from labkit.lab.page_widgets import answer_at_once
 from labkit.lab.plan_panel import Forecast
 from labkit.lab.refresher import Refresher
 from labkit.lab.run_plots import RunPictures
 from labkit.lab.runs_panel import Overview
 from labkit.lab.settings_form import Controls
 from labkit.lab.static_view import StaticView
-from labkit.lab.subshells import answer_at_once
 from labkit.lab.try_it import TryIt
 from labkit.presets import defaults
 from labkit.runs.compare import names

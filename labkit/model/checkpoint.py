@@ -5,108 +5,25 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from labkit import paths
-from labkit.data.batching import sorted_batches
-from labkit.data.corpora import Sentence
-from labkit.data.featurize import Batch, Encoder, Windows
+from labkit.data.featurize import Encoder
 from labkit.data.word_splitting import Splitting
 from labkit.events import TrainingPlanned, events_of
+from labkit.model.inference import TrainedTagger
 from labkit.model.tagger import Tagger, new_tagger
 
 WEIGHTS = "model.safetensors"
 SETTINGS = "tagger.json"
 CONFIG = "config.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-
-
-class TaggedSentence(NamedTuple):
-    """A sentence's tags, with the probability of each alone, and of each after the one before (both (words,))."""
-
-    tags: list[str]
-    alone: NDArray[np.float64]
-    onward: NDArray[np.float64]
-
-    def confidence(self, start: int, end: int) -> float:
-        """The probability that exactly these tags stand from word `start` to the word before `end`.
-
-        It is exact, the summed probability of all tag sequences that hold these tags there: a long entity is not
-        called sure because each of its words is. Between the windows of a long sentence, which are tagged one by one,
-        words count as independent.
-        """
-        return min(1.0, float(self.alone[start] * self.onward[start + 1 : end].prod()))  # rounding may be above
-
-
-@dataclass(frozen=True)
-class TrainedTagger:
-    """A tagger ready to predict, in the precision that its run computed in.
-
-    >>> tagger = load_tagger("runs/run-0001")           # doctest: +SKIP
-    >>> tagger.predict([["Obama", "visits", "Paris"]])  # doctest: +SKIP
-    [['B-person', 'O', 'B-geo-loc']]
-    """
-
-    model: Tagger
-    encoder: Encoder
-    tags: tuple[str, ...]
-    precision: str = "float32"
-
-    @torch.inference_mode()
-    def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """A tag for every word of every sentence. Sentences may be of any length; none may be empty."""
-        windows = self._windows(sentences)
-        found = np.empty(windows.words, object)  # tags, in the order of the text
-        for places, _, _, numbers in self._decoded(windows):
-            found[places] = [self.tags[number] for number in numbers]
-        return [found[start:end].tolist() for start, end in pairwise(windows.sentence_starts.tolist())]
-
-    @torch.inference_mode()
-    def predict_with_confidence(self, sentences: Sequence[Sequence[str]]) -> list[TaggedSentence]:
-        """As `predict`, and how sure the tagger is of any span of its tags."""
-        windows = self._windows(sentences)
-        tags = np.empty(windows.words, object)
-        sure = np.empty((2, windows.words))
-        for places, batch, scores, numbers in self._decoded(windows):
-            tags[places] = [self.tags[number] for number in numbers]
-            given = torch.zeros_like(batch.tags)
-            given[batch.mask] = torch.tensor(numbers, device=given.device)
-            both = torch.stack(self.model.decoder.conditionals(scores.float(), given, batch.mask))
-            sure[:, places] = both[:, batch.mask].cpu().numpy()
-        bounds = pairwise(windows.sentence_starts.tolist())
-        return [TaggedSentence(tags[start:end].tolist(), *sure[:, start:end]) for start, end in bounds]
-
-    def _windows(self, sentences: Sequence[Sequence[str]]) -> Windows:
-        if any(not words for words in sentences):
-            raise ValueError("a sentence without words cannot be tagged; leave it out")
-        windows = self.encoder.encode([Sentence(tuple(words), ()) for words in sentences])
-        rows = self.model.encoder.get_input_embeddings().num_embeddings
-        if (largest := int(windows.pieces.max(initial=0))) >= rows:
-            piece = self.encoder.tokenizer.convert_ids_to_tokens(largest)
-            what = f"the encoder has no vector for the piece {piece!r} (number {largest} of {rows})"
-            raise ValueError(f"{what}; its tokenizer is that of another model")
-        return windows
-
-    def _decoded(self, windows: Windows) -> Iterator[tuple[Any, Batch, torch.Tensor, list[int]]]:
-        """Batch by batch: its words' places in the text, the batch, its scores, and its words' tag numbers."""
-        for chosen in sorted_batches(windows.lengths):
-            device = self.model.linear.weight.device
-            batch = self.encoder.collate(windows[chosen]).to(device)
-            dtype = getattr(torch, self.precision)
-            with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):  # as an evaluation does
-                scores = self.model.scores(batch)
-                rows = self.model.decode(scores, batch)
-            yield windows.word_places(chosen), batch, scores, [number for row in rows for number in row]
 
 
 def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[str], settings: dict[str, Any]) -> None:

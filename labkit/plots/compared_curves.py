@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.lab.run_html import entities
+from labkit.formatting import entities
 from labkit.plots.axes import Area
 from labkit.plots.fonts import plot_tr
 from labkit.plots.series import Array, linear_ticks, smooth, smoothing_span, up

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.lab.run_html import entities
+from labkit.formatting import entities
 from labkit.plots.axes import Area, Box, put_marked, say
 from labkit.plots.fonts import plot_tr
 from labkit.plots.step_axis import StepAxis, message

@@ -1,30 +1,43 @@
-"""The small files beside a run's log: config.json, summary.json and label.json."""
+"""The run folder: names of its files, their readers and writers, and how far its run is."""
 
 import logging
 import math
 import os
+import re
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from labkit.config import RunConfig
-from labkit.events import EVENTS, UNREADABLE, events_of
-from labkit.runs.numbers import number_of
+from labkit.events import EVENTS, UNREADABLE, Event, LineWriter, RunQueued, RunStarted, events_of
+from labkit.liveness import lives
 from labkit.runs.summary import FORMAT, Summary
 
 CONFIG = "config.json"
 SUMMARY = "summary.json"
 LABEL = "label.json"
+OUTPUT = "output.log"  # whoever makes this file is the run's process
+NUMBERS = ".numbers"  # one a line, appended, so that several who submit need not wait for each other
 
 LAST_YEAR_S = 253_402_300_800.0  # Unix seconds; nobody's calendar has later times than the year 9999
+
+# `new`: made, but not to be started by the queue. `claimed`: a process took it, and has not written its first line yet.
+# `over` has an end in its log, or a process that is gone.
+Stage = Literal["new", "queued", "claimed", "live", "over"]
+
+_HEAD_BYTES = 4096  # holds the two first events
+_TAIL_BYTES = 2**18  # holds the last event, whatever its details
+_decoder: "msgspec.json.Decoder[Event]" = msgspec.json.Decoder(Event)
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -157,3 +170,84 @@ def write_aside(path: Path, content: bytes) -> None:
     except BaseException:  # a full disk, most likely: half a file would only fill it further
         aside.unlink(missing_ok=True)
         raise
+
+
+def number_of(folder: Path) -> int:
+    """12 for `run-0012`; 0 for any other name."""
+    match = re.fullmatch(r"run-(\d+)", folder.name)
+    return int(match[1]) if match else 0
+
+
+def highest_given(runs: Path) -> int:
+    """The highest number that was noted in a folder of runs; 0 where there is none."""
+    with suppress(OSError):
+        return max(map(int, re.findall(rb"^\d{1,9}$", (runs / NUMBERS).read_bytes(), re.MULTILINE)), default=0)
+    return 0
+
+
+def note_given(runs: Path, number: int) -> None:
+    """Remembers a number; where that cannot be written, only the folders that are there tell."""
+    with suppress(OSError), open(runs / NUMBERS, "ab", buffering=0) as file:
+        file.write(b"\n%d\n" % number)  # what a full disk has torn stands on a line of its own
+
+
+def run_folders(runs: Path) -> list[Path]:
+    """Oldest first; empty where there is no such folder."""
+    with suppress(FileNotFoundError):
+        return sorted((path for path in runs.iterdir() if number_of(path)), key=number_of)
+    return []
+
+
+def stage(folder: Path) -> Stage:
+    log = folder / EVENTS
+    head = _part(log, _HEAD_BYTES)
+    if begun := _first(head, RunStarted):
+        if not lives(*begun.process):  # nor does a run of another machine keep this one busy
+            return "over"  # most are, of a thousand runs: their ends are not worth reading
+        return "over" if _has_end(log) else "live"
+    if _has_end(log):
+        return "over"
+    if not _first(head, RunQueued):
+        return "new"
+    return "claimed" if os.path.lexists(folder / OUTPUT) else "queued"
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether nobody writes to a run's folder any more, for certain: the process of another machine may yet."""
+    begun = started(folder)
+    return _has_end(folder / EVENTS) or (begun is not None and lives(*begun.process) is False)
+
+
+def started(folder: Path) -> RunStarted | None:
+    """The run's first own line, None if it never came."""
+    return _first(_part(folder / EVENTS, _HEAD_BYTES), RunStarted)
+
+
+def write(folder: Path, event: Event) -> None:
+    writer = LineWriter(folder / EVENTS)
+    try:
+        writer.write(event)
+    finally:
+        writer.close()
+
+
+def _has_end(log: Path) -> bool:
+    return b'{"kind":"run finished"' in _part(log, -_TAIL_BYTES)
+
+
+def _part(log: Path, size: int) -> bytes:
+    """So many bytes of a file from its start, or where negative from its end; none where it cannot be read."""
+    with suppress(OSError), open(log, "rb") as file:
+        if size < 0:
+            file.seek(max(os.fstat(file.fileno()).st_size + size, 0))
+        return file.read(abs(size))
+    return b""
+
+
+def _first(head: bytes, kind: type[E]) -> E | None:
+    for line in head.splitlines():
+        with suppress(*UNREADABLE):
+            event = _decoder.decode(line)
+            if isinstance(event, kind):
+                return event
+    return None

@@ -20,13 +20,13 @@ from labkit.runs.folder import (
     age_s,
     keep_summary,
     log_size,
+    number_of,
     read_config,
     read_label,
     read_summary,
     time_of,
 )
 from labkit.runs.leftovers import clear_leftovers
-from labkit.runs.numbers import number_of
 from labkit.runs.summary import Summary
 
 OUTPUT = "output.log"  # what a run's process prints; made before its first line is

@@ -13,8 +13,17 @@ from pathlib import Path
 import msgspec
 
 from labkit import paths
-from labkit.runs.folder import CONFIG, LABEL, Label, age_s, is_run_folder, read_label, write_label, write_summary
-from labkit.runs.numbers import note_given
+from labkit.runs.folder import (
+    CONFIG,
+    LABEL,
+    Label,
+    age_s,
+    is_run_folder,
+    note_given,
+    read_label,
+    write_label,
+    write_summary,
+)
 from labkit.runs.run import COLOURS, Run
 
 __all__ = ["COLOURS", "Run", "RunStore", "write_summary"]

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from labkit.config import RunConfig, knobs
 from labkit.events import RunFinished
-from labkit.pairs import usual_rates
-from labkit.presets import HIGH_RATE, IDCNN_RATE
+from labkit.presets import HIGH_RATE, IDCNN_RATE, usual_rates
 from labkit.settings import show_rate
 
 # How libraries say that memory ran out, where they raise no MemoryError: torch's allocators, the loader of shared

@@ -2,7 +2,7 @@
 
 A thread that is through with its part of an operator waits for the others. Awake ("spinning") it goes on at once;
 asleep it leaves its core to whoever wants it, but waking it takes a while, in a virtual machine above all. libgomp,
-torch's OpenMP on Linux, is told the time once, at its start (labkit.jobs.environment). But where it counts more threads than
+torch's OpenMP on Linux, is told the time once, at its start (labkit.environment). But where it counts more threads than
 cores it waits only briefly (gcc, libgomp/config/linux/wait.h: `gomp_throttled_spin_count_var`), and it counts at every
 wait. So a few threads more that do nothing change the time while a run goes on. Its results do not change by a bit, as
 its own threads stay as many as they are.
@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from labkit.devices import cgroups
-from labkit.jobs.environment import SPINS
+from labkit.environment import SPINS
 
 INTERVAL_S = 0.5  # between two looks at the neighbours
 # Cores' worth of work of all others from which on waiting briefly is better, and below which it no longer is. Measured

@@ -8,7 +8,8 @@ from typing import Any
 from labkit.data.corpora import Span, spans
 from labkit.data.formats import bdci
 from labkit.data.word_splitting import Placed, split
-from labkit.model.checkpoint import TrainedTagger, checkpoint_of, load_tagger, precision_of
+from labkit.model.checkpoint import checkpoint_of, load_tagger, precision_of
+from labkit.model.inference import TrainedTagger
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import read_predictions
 from labkit.training.precision import notes_on_precision

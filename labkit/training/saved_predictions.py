@@ -8,8 +8,7 @@ import numpy as np
 
 from labkit.data.corpora import spans
 from labkit.data.encoded_corpus import EncodedCorpus
-from labkit.data.texts import Texts
-from labkit.data.windows import Windows
+from labkit.data.windows import Texts, Windows
 from labkit.data.word_splitting import Splitting
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import MOST_SENTENCES, MOST_WORDS, About, Sentence, write_predictions

@@ -22,8 +22,7 @@ from labkit.data.corpora import Source
 from labkit.data.downloads import encoder_sha256, locate_encoder
 from labkit.data.encoded_corpus import EncodedCorpus, read_encoded
 from labkit.data.featurize import Encoder
-from labkit.data.texts import Texts
-from labkit.data.windows import Array, Windows, notes_on
+from labkit.data.windows import Array, Texts, Windows, notes_on
 from labkit.events import CorpusRead, TrainingPlanned
 from labkit.model.fast.encoder import grain_of
 from labkit.model.fast.subset_embedding import keep_live

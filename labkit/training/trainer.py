@@ -33,7 +33,6 @@ from labkit.events import (
     TimeSpent,
 )
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
-from labkit.training.clock import seconds_since
 from labkit.training.control import Listener
 from labkit.training.distributed import MEETING_STEPS
 from labkit.training.evaluation import Evaluation, evaluate, transitions_learnt
@@ -42,7 +41,7 @@ from labkit.training.profiler import StepProfiler
 from labkit.training.saved_predictions import keep_predictions
 from labkit.training.setup import Workshop, batches_of, load_pretrained, open_accelerator, open_workshop, read_for
 from labkit.training.step import Step, take_step
-from labkit.training.timing import Stopwatch
+from labkit.training.timing import Stopwatch, seconds_since
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went

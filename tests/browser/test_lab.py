@@ -203,7 +203,7 @@ def test_a_run_completes_while_nobody_looks(lab: LabPage) -> None:
 
 
 def test_stop_works_while_a_cell_blocks_the_kernel(lab: LabPage) -> None:
-    """Leans on labkit/lab/subshells.py, and so on a private name of ipykernel: this test tells when that is gone."""
+    """Leans on labkit/lab/page_widgets.py, and so on a private name of ipykernel: this test tells when that is gone."""
     lab.show(**LONG)
     lab.train()
     lab.until_steps(1)

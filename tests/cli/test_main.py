@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from labkit.cli import tables, train
+from labkit.cli import tables
+from labkit.cli import train as training
 from labkit.cli.main import main, train
 from labkit.cli.options import config_of
 from labkit.cli.progress import TrainingProgress
@@ -23,8 +24,7 @@ from labkit.cli.tables import duration
 from labkit.cli.train import interrupts
 from labkit.config import RunConfig, field_types, knobs
 from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, events_of
-from labkit.pairs import PAIRS
-from labkit.presets import defaults, preset
+from labkit.presets import PAIRS, defaults, preset
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 
@@ -536,7 +536,7 @@ def test_a_process_without_a_say_tells_how_it_failed_and_nothing_else(
     labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, reason: str, told: Said
 ) -> None:
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setattr(train, "open_folder", lambda *_: tmp_path)
+    monkeypatch.setattr(training, "open_folder", lambda *_: tmp_path)
     monkeypatch.setattr("labkit.training.trainer.train", lambda *_: iter([RunFinished(1.0, state, 3, reason)]))
     assert labkit("train") == told
 
@@ -607,7 +607,7 @@ def test_aborting_is_one_line_and_130(labkit: Callable[..., Said], monkeypatch: 
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "train_here", interrupted)
+    monkeypatch.setattr(training, "train_here", interrupted)
     said = labkit("train")
     assert (said.code, said.err) == (130, "\nlabkit: aborted\n")  # after the terminal's ^C
 

@@ -26,7 +26,7 @@ OBEYED = [WIPES, "\x9b2J", "\x07", "\b\b", "\r#9", "\u202egnp", "\u2066", "\u202
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LABKIT_LANGUAGE", raising=False)
-    monkeypatch.setattr(language, "_chosen", None)
+    monkeypatch.setattr(translation, "_chosen", None)
 
 
 class Terminal(io.StringIO):
@@ -137,7 +137,7 @@ def test_a_traceback_that_was_asked_for_is_made_visible_too() -> None:
 
 def test_everything_goes_through_the_one_module_that_writes_to_a_terminal() -> None:
     package = Path(output.__file__).parents[1]
-    files = [*sorted((package / "terminal").glob("*.py")), package / "__main__.py"]
+    files = sorted((package / "cli").glob("*.py"))
     others = {"click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write", "Console", "rich.print"}
     wrong = [
         f"{file.name}, line {node.lineno}: {called}"

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from labkit.data.texts import texts_of
+from labkit.data.windows import texts_of
 
 
 @pytest.mark.parametrize("seed", range(10))

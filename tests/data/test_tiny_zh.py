@@ -8,7 +8,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from labkit import paths
 from labkit.data.encoders import encoder_menu, locate_encoder
-from labkit.pairs import PAIRS
+from labkit.presets import PAIRS
 
 FOLDER = paths.data() / "encoders" / "tiny-zh"
 POSITIONS = 128

@@ -28,13 +28,13 @@ SAYING = {"tr", "plot_tr", "say"}
 
 def said_in_code():
     """Every literal that is handed to a function that translates: (text, where)."""
-    rooms = [*sorted((PACKAGE / "lab").rglob("*.py")), *sorted((PACKAGE / "terminal").rglob("*.py"))]
-    for file in [*rooms, PACKAGE / "runs" / "compare.py", PACKAGE / "__main__.py"]:
+    rooms = [*sorted((PACKAGE / "lab").rglob("*.py")), *sorted((PACKAGE / "cli").rglob("*.py"))]
+    for file in [*rooms, PACKAGE / "runs" / "compare.py", PACKAGE / "formatting.py"]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             called = node.func if isinstance(node, ast.Call) else None
             name = called.id if isinstance(called, ast.Name) else None
             if (
-                name in SAYING - ({"say"} if "terminal" in file.parts else set())
+                name in SAYING - ({"say"} if "cli" in file.parts else set())
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):
@@ -42,7 +42,7 @@ def said_in_code():
 
 
 def said_in_scripts():
-    text = (PACKAGE / "lab" / "table.js").read_text(encoding="utf-8")
+    text = (PACKAGE / "lab" / "runs_table.js").read_text(encoding="utf-8")
     return set(re.findall(r'\bsay\("([^"]+)"\)', text))
 
 

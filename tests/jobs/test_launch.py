@@ -31,7 +31,7 @@ from labkit.events import (
 )
 from labkit.jobs import fork_client, launch, subprocesses, worker
 from labkit.liveness import is_alive
-from labkit.runs.stages import OUTPUT, stage, started, write
+from labkit.runs.folder import OUTPUT, stage, started, write
 from labkit.runs.store import RunStore
 from tests.runs import damage
 from tests.runs.samples import write_run

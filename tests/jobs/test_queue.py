@@ -9,7 +9,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.events import RunQueued
 from labkit.jobs import launch, queue
-from labkit.runs.stages import OUTPUT, stage, write
+from labkit.runs.folder import OUTPUT, stage, write
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.jobs import fork_client, launch, subprocesses
-from labkit.runs.stages import stage
+from labkit.runs.folder import stage
 
 from .conftest import STANDIN
 

@@ -10,8 +10,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.i18n import translation
 from labkit.lab.try_it import TryIt
-from labkit.pairs import FIRST, PAIRS
-from labkit.presets import start
+from labkit.presets import FIRST, PAIRS, start
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 from tests.waiting import until

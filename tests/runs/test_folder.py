@@ -9,8 +9,8 @@ from msgspec import structs
 
 from labkit.events import Event, PhaseEntered, RunFinished, RunQueued, RunStarted
 from labkit.liveness import started_at, this_process
-from labkit.runs import stages
-from labkit.runs.stages import OUTPUT, stage, write
+from labkit.runs import folder as stages
+from labkit.runs.folder import OUTPUT, stage, write
 
 OWN_START = started_at(os.getpid()) or 0.0
 HERE = RunStarted(0.0, os.getpid(), OWN_START, socket.gethostname())

@@ -6,7 +6,7 @@ import psutil
 import pytest
 import torch
 
-from labkit.jobs.environment import for_torch
+from labkit.environment import for_torch
 from labkit.training import openmp_spinning
 from labkit.training.openmp_spinning import BEGIN, END, Crowd, Others, Spinning, mind_neighbours
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from labkit.jobs import environment
-from labkit.jobs.environment import for_torch, restart_for_torch
+from labkit import environment
+from labkit.environment import for_torch, restart_for_torch
 
 HUGE = "glibc.malloc.hugetlb=1"
 
