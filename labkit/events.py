@@ -46,7 +46,7 @@ class RunQueued(_Line, frozen=True):
 
 
 class RunStarted(_Line, frozen=True):
-    """The run's process is up. Pid and the process's own start tell later whether it still is, see processes.py."""
+    """The run's process is up. Pid and the process's own start tell later whether it still is, see liveness.py."""
 
     time: Real  # Unix seconds
     pid: Whole

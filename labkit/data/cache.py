@@ -7,7 +7,6 @@ counts as missing. Nothing here raises for want of a disk; without one, everythi
 """
 
 import contextlib
-import functools
 import hashlib
 import json
 import logging
@@ -22,7 +21,6 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from labkit import paths
 from labkit.data.windows import Array
 
 MOST_BYTES = 2 * 2**30  # of all entries together; those not used for longest go first
@@ -121,42 +119,3 @@ def _entries(folder: Path) -> Iterator[tuple[float, int, Path]]:
             with contextlib.suppress(OSError):  # gone meanwhile
                 about = path.stat()
                 yield about.st_mtime, about.st_size, path
-
-
-def noted(name: str) -> Any:
-    """The value under a name such as `encoders/minilm`; None where there is none that can be read."""
-    path = _path(name)
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        log.warning("%s is not used and made anew: %s", path, error)
-        return None
-
-
-def note(name: str, value: Any) -> None:
-    """Keeps a value; written aside and renamed. Where that is not possible, it is found out again next time."""
-    path = _path(name)
-    aside = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(value), encoding="utf-8")
-        os.replace(aside, path)
-    except OSError as error:
-        log.warning("nothing could be kept in %s: %s", path.parent, error)
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
-
-
-def _path(name: str) -> Path:
-    return paths.cache() / f"{name}.json"
-
-
-@functools.cache
-def own_code() -> str:
-    """SHA-256 over the Python files that read and encode, in hexadecimal."""
-    found = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()

@@ -9,9 +9,9 @@ from typing import Any
 
 from labkit import paths
 from labkit.data import cache
-from labkit.data.cache import own_code
 from labkit.data.corpora import Corpus, Source, read_corpus
 from labkit.data.featurize import Encoder
+from labkit.data.source_hash import own_code
 from labkit.data.windows import Array, Texts, Windows, texts_of
 from labkit.data.word_splitting import Splitting, splitting_of
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.data.cache import note, noted
+from labkit.data.json_cache import note, noted
 from labkit.data.pins import ENCODERS, AssetError
 
 # What a run needs of a hub repository: weights, configuration and tokenizer at its top, nothing below.

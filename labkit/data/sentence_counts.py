@@ -4,8 +4,9 @@ import hashlib
 import json
 from typing import NamedTuple
 
-from labkit.data.cache import note, noted, own_code
 from labkit.data.corpora import Source, find_corpus, read_corpus
+from labkit.data.json_cache import note, noted
+from labkit.data.source_hash import own_code
 
 
 class Sentences(NamedTuple):

@@ -1,6 +1,6 @@
 """Which GPUs CUDA shows to this process, found in NVML; and NVML's errors in words a user can act on.
 
-Imports no pynvml itself: devices.py does, and hands the module in as `nvml`.
+Imports no pynvml itself: sampler.py does, and hands the module in as `nvml`.
 """
 
 import contextlib

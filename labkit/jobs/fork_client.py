@@ -1,4 +1,4 @@
-"""The asking side of the warm server (prefork.py): finds it, starts it, ends it.
+"""The asking side of the warm server (fork_server.py): finds it, starts it, ends it.
 
 It lives in a session of its own, so that it outlives the kernel that started it and does not delay that kernel's end.
 It is found by a socket in a private folder, whose name holds everything that decides what importing the packages gives.

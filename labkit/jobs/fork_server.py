@@ -1,6 +1,6 @@
 """A warm process that forks: `serve` preloads heavy third-party packages once, then forks a child for each request.
 
-Run as a plain file (`python -P prefork.py serve SOCKET …`), so that nothing of labkit is imported here: a child imports
+Run as a plain file (`python -P fork_server.py serve SOCKET …`), so that nothing of labkit is imported here: a child imports
 labkit's code itself and edited code is never stale. It must never touch CUDA nor run a torch operator, or its children
 could not. `once` runs a single request, read from stdin, in this fresh interpreter: for systems without fork.
 

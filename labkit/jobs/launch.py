@@ -1,7 +1,7 @@
 """Starts runs in processes of their own, one after the other, and talks to them.
 
-A run's process survives the kernel that asked for it, whatever becomes of that: see prefork.py for how it is made and
-turns.py for the queue. Importing this is cheap, it leaves torch to the run's process.
+A run's process survives the kernel that asked for it, whatever becomes of that: see fork_server.py for how it is made and
+queue.py for the queue. Importing this is cheap, it leaves torch to the run's process.
 """
 
 import json

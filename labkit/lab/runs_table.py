@@ -9,7 +9,7 @@ import anywidget
 import traitlets
 
 ACTIONS = ("use", "rename", "note", "delete")
-SAYS = (  # what table.js says by itself
+SAYS = (  # what runs_table.js says by itself
     "No runs yet. Set the sliders and press Train.",
     "select all runs",
     "select",

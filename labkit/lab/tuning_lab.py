@@ -67,7 +67,7 @@ class TuningLab:
             runs: the folder of run folders; `labkit.paths.runs()` where not given.
             config: what the controls start with. Where not given: what they were in the lab that this one replaces, as
                 the cell is run again; else the settings of LABKIT_DEFAULTS, or labkit's own.
-            language: `en` or `zh`, from now on and for all that is open; as it is where not given, see language.py.
+            language: `en` or `zh`, from now on and for all that is open; as it is where not given, see i18n.
         """
         if language is not None:
             choose(language)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from labkit.data.cache import note, noted
+from labkit.data.json_cache import note, noted
 from labkit.model.checkpoint import computes_in
 from labkit.training.distributed import is_main, told_by_main
 

@@ -60,7 +60,7 @@ def notebook(browser: Any, cell: tuple[Path, int], tmp_path_factory: pytest.Temp
         page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?"
         notebook = Notebook(page, address, f"notebooks/{NOTEBOOK.name}")
         yield notebook
-        notebook.execute("from labkit.training import launch\nlaunch.shutdown_server()")
+        notebook.execute("from labkit.jobs import launch\nlaunch.shutdown_server()")
         page.close()
 
 
@@ -85,7 +85,7 @@ def trained(notebook: Notebook, tmp_path_factory: pytest.TempPathFactory) -> Pat
     runs = tmp_path_factory.mktemp("trained")
     config = RunConfig(train_limit=64, dev_limit=16, epochs=1)
     notebook.execute(
-        "from pathlib import Path\nfrom labkit.config import RunConfig\nfrom labkit.training import launch\n"
+        "from pathlib import Path\nfrom labkit.config import RunConfig\nfrom labkit.jobs import launch\n"
         f"launch.submit(RunConfig(**{config.as_dict()!r}), Path({str(runs)!r}))"
     )
     run: Run = until(lambda: next(iter(RunStore(runs).runs()), None), 60, "a run folder")

@@ -74,7 +74,7 @@ def kinds(folder: Path) -> list[str]:
 def elsewhere(program: str, **how) -> subprocess.Popen:
     """Runs a program that has `launch`, `config` and `runs` in a session of its own, as a kernel has."""
     start = "import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored under nohup
-    start += "from labkit.training import launch\nfrom labkit.config import RunConfig\n"
+    start += "from labkit.jobs import launch\nfrom labkit.config import RunConfig\n"
     start += "from pathlib import Path\nruns = Path(os.environ['LABKIT_RUNS'])\n"
     code = start + textwrap.dedent(program)
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True, **how)
@@ -388,7 +388,7 @@ def test_wherever_submitting_is_killed_the_run_waits_or_can_be_deleted(kill_afte
         if after == "mkdir":
             module.write = dying
         elif after == "RunQueued":
-            module.workers.current_folder = dying
+            module.subprocesses.current_folder = dying
         else:
             module.note_given = dying
         launch.submit(RunConfig(corpus="quick"))
@@ -552,7 +552,7 @@ def test_predict_of_no_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_launch_leaves_torch_alone() -> None:
-    program = "import sys; from labkit.training import launch; sys.exit('torch' in sys.modules)"
+    program = "import sys; from labkit.jobs import launch; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
 
 

@@ -224,7 +224,7 @@ def test_warming_does_not_delay_the_end_of_who_asked(tmp_path: Path, monkeypatch
     monkeypatch.setenv("LABKIT_PRELOAD", "slow_to_import")
     program = """
         import time
-        from labkit.training import launch, server
+        from labkit.jobs import fork_client as server, launch
         launch.warm()
         assert not server._connected(server._socket_path()), "it waited for the server"
         path = server._socket_path()

@@ -15,7 +15,7 @@ COLUMNS = [
     {"key": "name", "label": "Run", "kind": "name"},
     {"key": "f1", "label": "Dev F1", "kind": "score", "best": "high"},
 ]
-SCRIPTS = [Path(module.__file__).with_name(name) for name in ("table.js", "controls.js")]
+SCRIPTS = [Path(module.__file__).with_name(name) for name in ("runs_table.js", "settings_form.js")]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
 

@@ -115,10 +115,10 @@ def test_a_cpu_that_emulates_bfloat16_is_told_of_where_it_was_asked_for(machine,
 MEASURING = """
 import os, pathlib, sys
 import torch
-from labkit.training import precision, ranks
+from labkit.training import distributed, precision
 
-precision._machine = lambda: {"flags": ["avx512_bf16"], "rank": ranks.is_main()}
-precision.bfloat16_gain = lambda: 4.0 if ranks.is_main() else 1.2
+precision._machine = lambda: {"flags": ["avx512_bf16"], "rank": distributed.is_main()}
+precision.bfloat16_gain = lambda: 4.0 if distributed.is_main() else 1.2
 pathlib.Path(sys.argv[1], os.environ["RANK"]).write_text(precision.choose_precision("auto", torch.device("cpu")))
 """
 

@@ -132,7 +132,7 @@ RETOLD: dict[str, str] = {
     "corpus {name} is no file, no folder and no name in the menu; the menu has {menu}": (
         "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
     ),
-    # what a device is slow in, and what cannot be read of it: labkit/training/precision.py, devices.py
+    # what a device is slow in, and what cannot be read of it: labkit/training/precision.py, labkit/devices
     "This CPU has no instructions for bfloat16: it computes many times slower than in float32.": (
         "这个 CPU 没有 bfloat16 指令：用它计算比 float32 慢很多倍。"
     ),

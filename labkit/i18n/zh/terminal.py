@@ -119,7 +119,7 @@ LINES: dict[str, str] = {
         "{kind} {name} 不在 {folder}，或不完整；请用 `python -m labkit fetch` 下载（{size} MB，来自软件包索引）"
     ),
     "{name} could not be written to {folder}: {reason}": "无法把 {name} 写入 {folder}：{reason}",
-    # what cannot be read of a device: labkit/devices/nvml.py, devices.py, processor.py
+    # what cannot be read of a device: labkit/devices
     "no NVIDIA driver (or a container that was not given the driver's utilities)": (
         "没有 NVIDIA 驱动（或者容器没有得到驱动的 utilities）"
     ),

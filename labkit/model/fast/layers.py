@@ -5,7 +5,7 @@ over memory and an operator of its own. Written out, the three projections are o
 products, and nothing is cast but weights. (Vaswani et al. 2017, sections 3.2 and 3.3; the order of operations is that
 of Devlin et al. 2019: normalisation comes after each residual.)
 
-Shapes: `rows` are a batch's pieces end to end (rows.py), `width` is the hidden size, `planes` sentences x heads,
+Shapes: `rows` are a batch's pieces end to end (packing.py), `width` is the hidden size, `planes` sentences x heads,
 `depth` width / heads. Spare rows have no gradient, and get none.
 """
 

@@ -12,7 +12,7 @@ from labkit.data.corpora import Corpus, corpus_menu, find_corpus, read_corpus, s
 from labkit.data.formats.bdci import as_cell, labels_of, places_of, read, read_table
 from labkit.data.tags import Span
 
-SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "bdci"
+SAMPLE = Path(__file__).parents[3] / "data" / "samples" / "bdci"
 HEADER = ("id", "title", "text", "unknownEntities")
 
 
