@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from jupyter_client.manager import KernelManager
 
-from labkit.events import Event, events_of
+from labkit.events import Event, open_event_log
 from labkit.jobs import fork_client, launch
 
 MOST_BUSY = 10.0  # percent of all cores
@@ -97,7 +97,7 @@ def until_event(folder: Path, wanted: Any, timeout_s: float = 120.0) -> tuple[fl
 
     Looks every 2 ms at the file's size, which costs next to nothing. Raises TimeoutError.
     """
-    tail, events = events_of(folder), []
+    tail, events = open_event_log(folder), []
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if new := tail.read():

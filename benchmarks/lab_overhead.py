@@ -23,7 +23,7 @@ from kernel import Kernel, median, own_place, quiet, until_warm
 from lab_page import can_browse, lab_page
 
 from labkit.config import RunConfig
-from labkit.events import DeviceSampled, Event, RunFinished, StepDone, events_of
+from labkit.events import DeviceSampled, Event, RunFinished, StepDone, open_event_log
 from labkit.jobs import launch
 
 FIRST_STEPS = 15  # left out: memory is still being asked for
@@ -155,7 +155,7 @@ def taken(kernel: psutil.Process | None) -> tuple[float, float]:
 
 def finished(folder: Path) -> list[Event]:
     """All events of a run, once it is over; looks once a second, as every look costs both sides a little."""
-    log, tail = folder / "events.jsonl", events_of(folder)
+    log, tail = folder / "events.jsonl", open_event_log(folder)
     while not log.exists() or not ended(log):
         time.sleep(REST_S)
     time.sleep(0.5)  # its process says goodbye

@@ -24,10 +24,10 @@ from pathlib import Path
 from kernel import median, quiet
 from step_speed import completed
 
-from labkit.environment import SPINS
+from labkit.environment import OMP_SPIN_COUNT
 from labkit.events import StepDone
 
-WAYS = {"labkit": None, "brief": "3000", "long": str(int(SPINS) + 1)}  # GOMP_SPINCOUNT; the user's own stays
+WAYS = {"labkit": None, "brief": "3000", "long": str(int(OMP_SPIN_COUNT) + 1)}  # GOMP_SPINCOUNT; the user's own stays
 FIRST = 8  # steps that set things up
 
 

@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean, stdev
 
-from labkit.environment import for_torch
+from labkit.environment import torch_environment
 
-os.environ.update(for_torch())  # before torch is imported
+os.environ.update(torch_environment())  # before torch is imported
 import torch
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -95,7 +95,7 @@ def last_f1(config: RunConfig) -> float:
     """On dev, after the last epoch. Raises RuntimeError where the run failed."""
     f1 = 0.0
     for event in train(config):
-        if isinstance(event, Evaluated) and event.part == "dev":
+        if isinstance(event, Evaluated) and event.split == "dev":
             f1 = event.f1
         if isinstance(event, RunFinished) and event.state != "completed":
             raise RuntimeError(f"a run {event.state}: {event.reason} {event.details}")

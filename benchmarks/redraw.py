@@ -15,8 +15,8 @@ from labkit.events import (
     DeviceSampled,
     Evaluated,
     Event,
-    GroupAudit,
-    GroupsAudited,
+    ParamGroupInfo,
+    ParamGroupsBuilt,
     RunStarted,
     StepDone,
     TrainingPlanned,
@@ -67,8 +67,8 @@ def timed(plot: LivePlot, run: Run) -> tuple[float, bytes]:
 def made_up(steps: int) -> list[Event]:
     """A run of 20 steps a second, sampled twice a second, evaluated after each epoch."""
     per_epoch = math.ceil(steps / EPOCHS)
-    groups = [GroupAudit(name, 10, 1000, rate, "linear", steps // 20, 0.0, 3) for name, rate in RATES.items()]
-    events: list[Event] = [RunStarted(0.0, 0, 0.0, ""), GroupsAudited(0.0, groups)]
+    groups = [ParamGroupInfo(name, 10, 1000, rate, "linear", steps // 20, 0.0, 3) for name, rate in RATES.items()]
+    events: list[Event] = [RunStarted(0.0, 0, 0.0, ""), ParamGroupsBuilt(0.0, groups)]
     events.append(TrainingPlanned(0.0, steps, per_epoch, "cpu", "", "float32", 1, ""))
     for step in range(1, steps + 1):
         seconds, epoch = step / 20, step / per_epoch

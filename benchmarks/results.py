@@ -21,7 +21,7 @@ from kernel import median, quiet
 from step_speed import completed, ran
 
 from labkit.events import Evaluated
-from labkit.presets import PAIRS
+from labkit.presets import STARTER_PAIRS
 
 IDCNN = ("--downstream=idcnn", "--head-rate=1e-3")  # at the default's head rate it learns nothing
 STRUCTURES: dict[str, tuple[str, ...]] = {
@@ -40,7 +40,7 @@ SIZES = {"10,000 sentences": 10_000, "all sentences": 0}
 def rows() -> dict[str, tuple[str, ...]]:
     """The options of each row, by its name."""
     found = {}
-    for pair in PAIRS:
+    for pair in STARTER_PAIRS:
         found |= {f"{pair}, {name}": (f"--pair={pair}", *options) for name, options in STRUCTURES.items()}
     for size, limit in SIZES.items():
         asked = ("--pair=chinese", f"--train-limit={limit}")
@@ -81,8 +81,8 @@ def trained(given: tuple[str, ...]) -> tuple[float, float, float | None]:
         output, seconds, _ = ran(command)
         events = completed(Path(output))
     scores = [event for event in events if isinstance(event, Evaluated)]
-    test = [event.f1 for event in scores if event.part == "test"]
-    return seconds, max(event.f1 for event in scores if event.part == "dev"), test[-1] if test else None
+    test = [event.f1 for event in scores if event.split == "test"]
+    return seconds, max(event.f1 for event in scores if event.split == "dev"), test[-1] if test else None
 
 
 if __name__ == "__main__":

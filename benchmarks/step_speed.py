@@ -31,8 +31,8 @@ from typing import Any
 
 from kernel import median, quiet
 
-from labkit.environment import for_torch
-from labkit.events import Evaluated, Event, PhaseEntered, RunFinished, StepDone, TrainingPlanned, events_of
+from labkit.environment import torch_environment
+from labkit.events import Evaluated, Event, PhaseEntered, RunFinished, StepDone, TrainingPlanned, open_event_log
 
 HERE = Path(__file__).resolve().parent
 SIDES = ("trainer", "labkit")
@@ -187,7 +187,7 @@ def read(folder: Path) -> Side:
     """A finished run's figures from its events. Raises RuntimeError for one that did not complete."""
     events = completed(folder)
     steps = [event for event in events if isinstance(event, StepDone)]
-    scores = [event for event in events if isinstance(event, Evaluated) and event.part == "dev"]
+    scores = [event for event in events if isinstance(event, Evaluated) and event.split == "dev"]
     begins = [event.seconds for event in events if isinstance(event, PhaseEntered) and event.text == "training"]
     ends = [event.seconds for event in events if isinstance(event, PhaseEntered) and event.text == "evaluating"]
     plan = next(event for event in events if isinstance(event, TrainingPlanned))
@@ -204,7 +204,7 @@ def read(folder: Path) -> Side:
 
 def completed(folder: Path) -> list[Event]:
     """The events of a finished run. Raises RuntimeError for one that did not complete."""
-    events = events_of(folder).read()
+    events = open_event_log(folder).read()
     end = next(event for event in events if isinstance(event, RunFinished))
     if end.state != "completed":
         raise RuntimeError(f"labkit's run {end.state}: {end.reason}")
@@ -217,7 +217,7 @@ def find_limit(found: Found, settings: dict[str, Any], first: bool) -> None:
     chosen, pieces = (runs[-1].precision, runs[-1].pieces) if runs else ("auto", [])
     asked = [json.dumps(settings), json.dumps(pieces), chosen, *["float32"] * first]
     command = [sys.executable, str(HERE / "limit.py"), *asked]
-    limits = json.loads(ran(command, for_torch())[0])
+    limits = json.loads(ran(command, torch_environment())[0])
     found.limits.append(next(iter(limits.values()))["tokens_per_s"])
     for precision, limit in limits.items():
         speed = f"{limit['tokens_per_s']:>9,.0f}  {limit['gflop_per_s']:,.0f} GFLOP/s"

@@ -25,7 +25,7 @@ from pathlib import Path
 from kernel import Kernel, median, own_place, quiet, until_warm
 from stored_runs import live_run, write_store
 
-from labkit.events import EVENTS
+from labkit.events import EVENTS_FILE
 from labkit.plots.live import LivePlot
 from labkit.runs.run import Run
 
@@ -116,7 +116,7 @@ def training(runs: Path, number: int, steps: int) -> Iterator[None]:
     first = next(lines)
 
     def write() -> None:
-        with open(runs / f"run-{number:04d}" / EVENTS, "ab", buffering=0) as log:
+        with open(runs / f"run-{number:04d}" / EVENTS_FILE, "ab", buffering=0) as log:
             for line in itertools.chain([first], lines):
                 log.write(line)
                 if ended.wait(1 / LINES_PER_S):
@@ -142,7 +142,7 @@ def redraw(place: Path, number: int, steps: int) -> float:
     pending = [next(lines)]
     run, plot, took = Run(place / f"run-{number:04d}"), LivePlot(), []
     plot.draw(run)
-    with open(run.folder / EVENTS, "ab", buffering=0) as log:
+    with open(run.folder / EVENTS_FILE, "ab", buffering=0) as log:
         for _ in range(REDRAWS):
             log.write(b"".join([*pending, *itertools.islice(lines, MORE_LINES - len(pending))]))
             pending = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from labkit.config import RunConfig
-from labkit.events import EVENTS, Event, RunQueued, RunStarted
+from labkit.events import EVENTS_FILE, Event, RunQueued, RunStarted
 from labkit.runs.folder import CONFIG, SUMMARY
 from labkit.runs.summary import Summary
 
@@ -85,4 +85,4 @@ def _write_folder(folder: Path, number: int, steps: int, log: bytes) -> None:
     (folder / "best" / "tagger.json").write_text("{}")  # its weights can be tried
     document = {"config": _config(number, steps).as_dict(), "created": BEGAN + 1000 * number, "versions": {}}
     (folder / CONFIG).write_text(json.dumps(document), encoding="utf-8")
-    (folder / EVENTS).write_bytes(log)
+    (folder / EVENTS_FILE).write_bytes(log)

@@ -21,7 +21,7 @@ from kernel import median, quiet
 from step_speed import completed, ran
 
 from labkit.config import RunConfig
-from labkit.events import Evaluated, GroupsAudited, PhaseEntered, StepDone, TimeSpent
+from labkit.events import Evaluated, ParamGroupsBuilt, PhaseEntered, StepDone, TimeBreakdown
 
 IDCNN: dict[str, Any] = {"downstream": "idcnn", "head_rate": 1e-3}
 ROWS: dict[str, dict[str, Any]] = {
@@ -87,13 +87,13 @@ def figures(folder: Path) -> dict[str, float]:
     steps = sum(isinstance(event, StepDone) for event in events)
     begins = [event.seconds for event in events if isinstance(event, PhaseEntered) and event.text == "training"]
     ends = [event.seconds for event in events if isinstance(event, PhaseEntered) and event.text == "evaluating"]
-    spent = [event.spent for event in events if isinstance(event, TimeSpent)][-1]
-    audit = next(event.groups for event in events if isinstance(event, GroupsAudited))
+    spent = [event.totals for event in events if isinstance(event, TimeBreakdown)][-1]
+    audit = next(event.groups for event in events if isinstance(event, ParamGroupsBuilt))
     return {
         "ms_per_step": 1000 * (sum(ends) - sum(begins)) / steps,
         "ms_downstream": 1000 * spent["downstream"] / steps,
         "ms_decoder": 1000 * spent["CRF"] / steps,
-        "f1": [event.f1 for event in events if isinstance(event, Evaluated) and event.part == "dev"][-1],
+        "f1": [event.f1 for event in events if isinstance(event, Evaluated) and event.split == "dev"][-1],
         "parameters": sum(group.parameters for group in audit if group.name != "encoder"),
     }
 

@@ -8,12 +8,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from labkit.settings import Knob, checked, knob, rules_of
+from labkit.settings import Setting, field_specs, setting, validate
 
 SCHEDULES = ("linear", "constant", "staircase")
 # A part that is scored, where nothing else is asked for: for every so many training sentences one, and at least so
 # many, so that scoring takes a tenth of a run. Their F1 then moves by 1 to 2 points from draw to draw.
-IN_PROPORTION = {"dev": (4, 250), "test": (2, 500)}
+EVAL_SHARES = {"dev": (4, 250), "test": (2, 500)}
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,10 @@ class RunConfig:
     Raises ValueError, naming the field, for a value of the wrong type or outside its range.
     """
 
-    corpus: str = knob("wnut16", "Corpus", "a name from the corpus menu, or the path of a file or folder", group="main")
-    train_limit: int = knob(
+    corpus: str = setting(
+        "wnut16", "Corpus", "a name from the corpus menu, or the path of a file or folder", group="main"
+    )
+    train_limit: int = setting(
         0,
         "Sentences",
         "train on only so many, drawn by the seed; 0 uses all",
@@ -35,13 +37,13 @@ class RunConfig:
         stops=(500, 1000, 2000, 5000, 10_000, 0),
         zero_text="all",
     )
-    encoder: str = knob(
+    encoder: str = setting(
         "minilm",
         "Encoder",
         "a name from the encoder menu, a Hugging Face hub name, or a local folder",
         group="main",
     )
-    downstream: str = knob(
+    downstream: str = setting(
         "bilstm",
         "Downstream",
         "what follows the encoder: a recurrent or a convolutional network over the words, or nothing",
@@ -49,14 +51,14 @@ class RunConfig:
         choices=("bilstm", "idcnn", "none"),
         source="idcnn: Strubell et al. 2017",
     )
-    decoder: str = knob(
+    decoder: str = setting(
         "crf",
         "Decoder",
         "crf scores whole sequences of tags, softmax each word's tag by itself",
         group="main",
         choices=("crf", "softmax"),
     )
-    epochs: int = knob(
+    epochs: int = setting(
         3,
         "Epochs",
         "passes over the training part; 2 to 4 are usual for fine-tuning BERT",
@@ -67,7 +69,7 @@ class RunConfig:
         marks=(2, 3, 4),
         source="Devlin et al. 2019, appendix A.3",
     )
-    batch_size: int = knob(
+    batch_size: int = setting(
         16,
         "Batch size",
         "sentences a step (on each process)",
@@ -77,7 +79,7 @@ class RunConfig:
         scale="linear",
         marks=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
     )
-    encoder_rate: float = knob(
+    encoder_rate: float = setting(
         5e-5,
         "Encoder rate",
         "peak learning rate of the pretrained encoder; 0 freezes it",
@@ -88,7 +90,7 @@ class RunConfig:
         marks=(2e-5, 3e-5, 5e-5),
         source="Devlin et al. 2019, appendix A.3",
     )
-    head_rate: float = knob(
+    head_rate: float = setting(
         1e-2,
         "Head rate",
         "peak learning rate of what was freshly initialised: all but the encoder",
@@ -98,7 +100,7 @@ class RunConfig:
         scale="log",
         source="kexue.fm/archives/7196",
     )
-    crf_rate: float | None = knob(
+    crf_rate: float | None = setting(
         None,
         "CRF rate",
         "peak learning rate of the CRF's transitions alone; only where there is a CRF",
@@ -108,19 +110,19 @@ class RunConfig:
         none_text="as the head",
         source="kexue.fm/archives/7196",
     )
-    encoder_schedule: str = knob(
+    encoder_schedule: str = setting(
         "linear",
         "Encoder schedule",
         "linear falls to 0 at the last step; staircase halves in jumps",
         choices=SCHEDULES,
     )
-    head_schedule: str = knob(
+    head_schedule: str = setting(
         "linear",
         "Head schedule",
         "linear falls to 0 at the last step; staircase halves in jumps",
         choices=SCHEDULES,
     )
-    encoder_warmup: float = knob(
+    encoder_warmup: float = setting(
         0.05,
         "Encoder warm-up",
         "share of all steps over which the rate climbs from 0",
@@ -128,7 +130,7 @@ class RunConfig:
         high=0.9,
         scale="linear",
     )
-    head_warmup: float = knob(
+    head_warmup: float = setting(
         0.05,
         "Head warm-up",
         "share of all steps over which the rate climbs from 0",
@@ -136,7 +138,7 @@ class RunConfig:
         high=0.9,
         scale="linear",
     )
-    encoder_weight_decay: float = knob(
+    encoder_weight_decay: float = setting(
         0.01,
         "Encoder weight decay",
         "AdamW's decoupled decay; never on biases and LayerNorm",
@@ -144,7 +146,7 @@ class RunConfig:
         high=1.0,
         scale="linear",
     )
-    head_weight_decay: float = knob(
+    head_weight_decay: float = setting(
         0.0,
         "Head weight decay",
         "AdamW's decoupled decay; never on biases and LayerNorm",
@@ -152,14 +154,14 @@ class RunConfig:
         high=1.0,
         scale="linear",
     )
-    staircase_steps: int = knob(
+    staircase_steps: int = setting(
         5000, "Staircase steps", "steps between two jumps of a staircase schedule", low=1, high=1_000_000
     )
-    staircase_factor: float = knob(0.5, "Staircase factor", "what a jump multiplies the rate by", low=0.0, high=1.0)
-    clip_norm: float = knob(
+    staircase_factor: float = setting(0.5, "Staircase factor", "what a jump multiplies the rate by", low=0.0, high=1.0)
+    clip_norm: float = setting(
         1.0, "Gradient clip", "largest norm of all gradients together; 0 does not clip", low=0.0, high=1000.0
     )
-    dropout: float = knob(
+    dropout: float = setting(
         0.3,
         "Dropout",
         "share of values zeroed before and after the BiLSTM or IDCNN",
@@ -167,26 +169,26 @@ class RunConfig:
         high=0.9,
         scale="linear",
     )
-    lstm_size: int = knob(128, "BiLSTM size", "hidden values per direction", low=1, high=4096)
-    lstm_layers: int = knob(1, "BiLSTM layers", "stacked layers", low=1, high=8, scale="linear")
-    idcnn_filters: int = knob(256, "IDCNN filters", "filters of each layer, three words wide", low=1, high=4096)
-    idcnn_dilations: str = knob(
+    lstm_size: int = setting(128, "BiLSTM size", "hidden values per direction", low=1, high=4096)
+    lstm_layers: int = setting(1, "BiLSTM layers", "stacked layers", low=1, high=8, scale="linear")
+    idcnn_filters: int = setting(256, "IDCNN filters", "filters of each layer, three words wide", low=1, high=4096)
+    idcnn_dilations: str = setting(
         "1,1,2",
         "IDCNN dilations",
         "of each layer of the block, words from one that a filter sees to the next; whole numbers with commas between",
         form=r"[1-9]\d{0,2}(,[1-9]\d{0,2}){0,15}",
         source="Strubell et al. 2017",
     )
-    idcnn_repeats: int = knob(
+    idcnn_repeats: int = setting(
         4, "IDCNN repeats", "how often the block is run, with the same weights", low=1, high=16, scale="linear"
     )
-    mix_layers: bool = knob(
+    mix_layers: bool = setting(
         False,
         "Mix layers",
         "go on with a learned weighted mix of all the encoder's layers instead of its last one",
         source="Peters et al. 2018",
     )
-    projection_size: int = knob(
+    projection_size: int = setting(
         0,
         "Projection size",
         "values a word after a linear layer between encoder and downstream structure; 0 has no such layer",
@@ -194,7 +196,7 @@ class RunConfig:
         high=4096,
         zero_text="none",
     )
-    tanh_size: int = knob(
+    tanh_size: int = setting(
         0,
         "Tanh layer size",
         "values a word after a linear layer and tanh behind the downstream structure; 0 has no such layer",
@@ -202,7 +204,7 @@ class RunConfig:
         high=4096,
         zero_text="none",
     )
-    dev_limit: int | None = knob(
+    dev_limit: int | None = setting(
         None,
         "Dev sentences",
         "evaluate on only so many, the same ones in every run; 0 uses all; in proportion: all where training uses all "
@@ -212,7 +214,7 @@ class RunConfig:
         none_text="in proportion",
         zero_text="all",
     )
-    test_limit: int | None = knob(
+    test_limit: int | None = setting(
         None,
         "Test sentences",
         "score only so many at the end, the same ones in every run; 0 uses all; in proportion: all where training uses "
@@ -222,7 +224,7 @@ class RunConfig:
         none_text="in proportion",
         zero_text="all",
     )
-    dev_share: float = knob(
+    dev_share: float = setting(
         0.15,
         "Dev share",
         "share split off for dev where the corpus has none",
@@ -230,15 +232,15 @@ class RunConfig:
         high=0.9,
         scale="linear",
     )
-    repair_tags: bool = knob(
+    repair_tags: bool = setting(
         False, "Repair tags", "mend illegal tag sequences and count them, where otherwise they are an error"
     )
-    legal_only: bool = knob(
+    legal_only: bool = setting(
         False,
         "Legal tags only",
         "predict only tag sequences that BIO allows, in evaluation as well; training does not know of it",
     )
-    max_pieces: int = knob(
+    max_pieces: int = setting(
         128,
         "Longest window",
         "longer sentences are cut into windows, after sentences where possible, else at other punctuation",
@@ -246,7 +248,7 @@ class RunConfig:
         high=8192,
         unit="word pieces",
     )
-    evaluate_every: int = knob(
+    evaluate_every: int = setting(
         0,
         "Evaluate every",
         "also evaluate every so many steps; 0 only after each epoch",
@@ -254,14 +256,14 @@ class RunConfig:
         high=1_000_000,
         unit="steps",
     )
-    accumulate: int = knob(
+    accumulate: int = setting(
         1,
         "Accumulate",
         "batches whose gradients are added up before a step",
         low=1,
         high=1024,
     )
-    token_budget: int = knob(
+    token_budget: int = setting(
         0,
         "Token budget",
         "instead of the batch size: as many sentences of similar length a step as fit when padded; 0 does not",
@@ -269,31 +271,35 @@ class RunConfig:
         high=1_000_000,
         unit="word pieces",
     )
-    precision: str = knob(
+    precision: str = setting(
         "auto",
         "Precision",
         "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
-    device: str = knob("auto", "Device", "auto takes a GPU where there is one", choices=("auto", "cpu", "cuda", "mps"))
-    keep: str = knob(
+    device: str = setting(
+        "auto", "Device", "auto takes a GPU where there is one", choices=("auto", "cpu", "cuda", "mps")
+    )
+    keep: str = setting(
         "best and last",
         "Keep weights",
         "which weights stay in the run folder",
         choices=("best and last", "best", "last", "none"),
     )
-    trackers: str = knob(
+    trackers: str = setting(
         "", "Trackers", "accelerate's trackers to report to as well, such as tensorboard, separated by commas"
     )
-    profile: bool = knob(
+    profile: bool = setting(
         False, "Profile", "record ten steps operator by operator, into a table and a trace file; slows those steps"
     )
-    seed: int = knob(0, "Seed", "decides the initial head, the order of sentences and dropout", low=0, high=2**32 - 1)
+    seed: int = setting(
+        0, "Seed", "decides the initial head, the order of sentences and dropout", low=0, high=2**32 - 1
+    )
 
     def __post_init__(self) -> None:
-        for rule in rules_of(RunConfig):
+        for rule in field_specs(RunConfig):
             given = getattr(self, rule.name)
-            if (value := checked(rule, given)) is not given:
+            if (value := validate(rule, given)) is not given:
                 object.__setattr__(self, rule.name, value)
 
     def replace(self, **changes: Any) -> Self:
@@ -306,17 +312,17 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The config of a stored run; a field that this version does not know is a ValueError."""
-        unknown = sorted(set(values) - {rule.name for rule in rules_of(RunConfig)})
+        unknown = sorted(set(values) - {rule.name for rule in field_specs(RunConfig)})
         if unknown:
             raise ValueError(f"unknown settings {', '.join(unknown)}; written by another version of labkit?")
         return cls(**values)
 
-    def limit_of(self, part: Literal["train", "dev", "test"]) -> int:
+    def sentence_limit(self, split: Literal["train", "dev", "test"]) -> int:
         """How many sentences of a part of the corpus are used at most; 0 for all of them."""
-        asked: int | None = getattr(self, f"{part}_limit")
+        asked: int | None = getattr(self, f"{split}_limit")
         if asked is not None:
             return asked
-        every, fewest = IN_PROPORTION[part]
+        every, fewest = EVAL_SHARES[split]
         return max(self.train_limit // every, fewest) if self.train_limit else 0
 
     @property
@@ -338,11 +344,11 @@ class RunConfig:
         return self.head_rate / self.encoder_rate
 
 
-def knobs() -> dict[str, Knob]:
+def run_settings() -> dict[str, Setting]:
     """Each field's Knob, by field name, in the order of declaration."""
-    return {rule.name: rule.knob for rule in rules_of(RunConfig)}
+    return {rule.name: rule.setting for rule in field_specs(RunConfig)}
 
 
 def field_types() -> dict[str, tuple[type, bool]]:
     """Each field's plain type, and whether it may also be None."""
-    return {rule.name: (rule.kind, rule.optional) for rule in rules_of(RunConfig)}
+    return {rule.name: (rule.kind, rule.optional) for rule in field_specs(RunConfig)}

@@ -14,13 +14,13 @@ from typing import Annotated, BinaryIO, Generic, TypeVar
 
 import msgspec
 
-EVENTS = "events.jsonl"
-CONTROL = "control.jsonl"
+EVENTS_FILE = "events.jsonl"
+CONTROL_FILE = "control.jsonl"
 
-AT_ONCE = 1 << 17  # bytes of a log, some four hundred lines
+CHUNK_BYTES = 1 << 17  # bytes of a log, some four hundred lines
 
 # Every way in which a file that somebody else may have damaged fails to be read: as a file, as text, as JSON of a form.
-UNREADABLE = (OSError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+READ_ERRORS = (OSError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
 
 # Numbers that can be added up, divided and rounded: a line with one beyond these cannot be understood. A rate may be
 # any float, as it is set by hand.
@@ -56,7 +56,7 @@ class RunStarted(_Line, frozen=True):
     started_ticks: Whole = 0  # the process's start in clock ticks since that boot
 
     @property
-    def process(self) -> tuple[int, float, str, str, int]:
+    def process_identity(self) -> tuple[int, float, str, str, int]:
         """All fields but the time, as `processes.lives` wants them."""
         return self.pid, self.process_started, self.host, self.boot, self.started_ticks
 
@@ -83,7 +83,7 @@ class CorpusRead(_Line, frozen=True):
     dev_sha256: str = ""  # of the words and gold tags that are scored; empty in older logs
     test_sha256: str = ""
 
-    def split(self, part: str) -> str:
+    def split_id(self, split: str) -> str:
         """An identity of the scored sentences of dev or test: only runs that share it have comparable scores.
 
         Of an older log, the corpus and the number of these sentences.
@@ -91,11 +91,11 @@ class CorpusRead(_Line, frozen=True):
         sentences, sha256 = {
             "dev": (self.dev_sentences, self.dev_sha256),
             "test": (self.test_sentences, self.test_sha256),
-        }[part]
+        }[split]
         return sha256 or f"{self.sha256} {sentences}"
 
 
-class GroupAudit(msgspec.Struct, frozen=True):
+class ParamGroupInfo(msgspec.Struct, frozen=True):
     """One learning-rate group: how much it holds and how it is to be trained."""
 
     name: str
@@ -105,15 +105,15 @@ class GroupAudit(msgspec.Struct, frozen=True):
     schedule: str
     warmup_steps: Whole
     weight_decay: Real
-    undecayed_tensors: Whole  # biases and LayerNorm
-    resting: Whole = 0  # weights beside these that no training sentence can touch
+    no_decay_tensors: Whole  # biases and LayerNorm
+    frozen_parameters: Whole = 0  # weights beside these that no training sentence can touch
 
 
-class GroupsAudited(_Line, frozen=True):
+class ParamGroupsBuilt(_Line, frozen=True):
     """Every parameter is in exactly one of these groups."""
 
     seconds: Real
-    groups: list[GroupAudit]
+    groups: list[ParamGroupInfo]
 
 
 class TrainingPlanned(_Line, frozen=True):
@@ -162,7 +162,7 @@ class Evaluated(_Line, frozen=True):
     recall: Real
     f1: Real
     types: dict[str, TypeScore]
-    part: str = "dev"  # or "test"
+    split: str = "dev"  # or "test"
     illegal: Whole | None = None  # places where decoding broke the tag scheme, whatever `legal_only` then mends
     gold: Whole | None = None  # entities in the corpus; None in older logs, see `entities`
     predicted: Whole | None = None  # entities; None in older logs
@@ -178,7 +178,7 @@ class Evaluated(_Line, frozen=True):
         return self.f1 if self.f1 or self.entities else None
 
     @property
-    def merit(self) -> tuple[float, float]:
+    def rank_key(self) -> tuple[float, float]:
         """The rule for best: the higher F1, then the lower loss; of equals the first.
 
         A greater merit is better; a loss that is no number is the worst. Kept weights, marks and tables all go by it.
@@ -186,7 +186,7 @@ class Evaluated(_Line, frozen=True):
         return self.f1, -math.inf if self.loss is None or not math.isfinite(self.loss) else -self.loss
 
 
-class TransitionsLearnt(_Line, frozen=True):
+class CrfTransitions(_Line, frozen=True):
     """How the CRF scores each tag after each other one, at an evaluation on dev; in nats, from row to column."""
 
     seconds: Real
@@ -197,7 +197,7 @@ class TransitionsLearnt(_Line, frozen=True):
     end: list[Real]
 
 
-class TimeSpent(_Line, frozen=True):
+class TimeBreakdown(_Line, frozen=True):
     """Where the time went since the run began: all parts together are all of it.
 
     Forward and backward count as one. `loading` is all before the first step; `data`, `encoder`, `downstream`, `CRF`
@@ -206,7 +206,7 @@ class TimeSpent(_Line, frozen=True):
 
     seconds: Real
     step: Whole
-    spent: dict[str, Real]  # seconds by part, summed up since the run began
+    totals: dict[str, Real]  # seconds by part, summed up since the run began
 
 
 class OperatorTime(msgspec.Struct, frozen=True):
@@ -225,7 +225,7 @@ class OperatorsProfiled(_Line, frozen=True):
     step: Whole  # the last recorded one
     steps: Whole  # recorded
     tokens: Whole  # word pieces in these steps
-    took: Real  # seconds for these steps, and for recording them
+    duration_s: Real  # seconds for these steps, and for recording them
     operators: list[OperatorTime]  # the longest ones
     trace: str = ""  # a file in the run folder, for chrome://tracing or ui.perfetto.dev
 
@@ -277,12 +277,12 @@ Event = (
     | RunStarted
     | PhaseEntered
     | CorpusRead
-    | GroupsAudited
+    | ParamGroupsBuilt
     | TrainingPlanned
     | StepDone
     | Evaluated
-    | TransitionsLearnt
-    | TimeSpent
+    | CrfTransitions
+    | TimeBreakdown
     | OperatorsProfiled
     | DeviceSampled
     | RateChanged
@@ -291,22 +291,22 @@ Event = (
 )
 
 
-class StopAsked(_Line, frozen=True):
+class StopRequested(_Line, frozen=True):
     """End the run after the current step, keeping its model."""
 
 
-class RateAsked(_Line, frozen=True):
+class RateRequested(_Line, frozen=True):
     """Give a group another peak rate from the next step on."""
 
     group: str
     rate: float
 
 
-Control = StopAsked | RateAsked
+ControlRequest = StopRequested | RateRequested
 
 T = TypeVar("T")
 
-_encoder = msgspec.json.Encoder()
+_json_encoder = msgspec.json.Encoder()
 
 
 class LineWriter:
@@ -323,7 +323,7 @@ class LineWriter:
             self._file.seek(-1, os.SEEK_END)
             self._is_torn = self._file.read(1) != b"\n"
 
-    def write(self, *lines: Event | Control) -> None:
+    def write(self, *lines: Event | ControlRequest) -> None:
         """Raises OSError where not all of it found room, and FileNotFoundError where the file was deleted meanwhile."""
         if not lines:
             return
@@ -332,7 +332,7 @@ class LineWriter:
         except FileNotFoundError:  # what is written now, nobody would ever read
             gone = f"the log {self._file.name} is gone; it was deleted or renamed while it was in use"
             raise FileNotFoundError(gone) from None
-        data = b"".join(_encoder.encode(line) + b"\n" for line in lines)
+        data = b"".join(_json_encoder.encode(line) + b"\n" for line in lines)
         data = b"\n" + data if self._is_torn else data
         written = self._file.write(data)
         self._is_torn = data[written - 1 : written] != b"\n"
@@ -343,7 +343,7 @@ class LineWriter:
         self._file.close()
 
 
-class Tail(Generic[T]):
+class LogReader(Generic[T]):
     """Reads what has been appended to a log since the last look; a half-written last line waits for its rest.
 
     A log that has become shorter is another one, and read from its start. Nothing in or about a log raises.
@@ -351,20 +351,20 @@ class Tail(Generic[T]):
 
     def __init__(self, path: Path, kind: type[T]):
         self.path = path
-        self.skipped = 0  # lines that could not be understood
+        self.skipped_lines = 0  # lines that could not be understood
         self.problem = ""  # why there is a file that cannot be read; empty at most times
         self.offset = 0  # bytes read
         self._decoder = msgspec.json.Decoder(kind)
 
     def read(self) -> list[T]:
         """New lines, oldest first; empty when there are none or no file yet."""
-        return list(self.each())
+        return list(self.iter_events())
 
-    def each(self) -> Iterator[T]:
+    def iter_events(self) -> Iterator[T]:
         """The same one by one: of a long log that is folded, keeping all lines would take longer than reading them."""
-        return chain.from_iterable(self.some())
+        return chain.from_iterable(self.iter_batches())
 
-    def some(self) -> Iterator[list[T]]:
+    def iter_batches(self) -> Iterator[list[T]]:
         """The same by some hundred: what is done to all of them at once costs half of what it costs one by one."""
         try:
             self.problem = ""
@@ -385,32 +385,32 @@ class Tail(Generic[T]):
         self.offset += len(whole)
         start = 0
         while start < len(whole):
-            end = whole.find(b"\n", min(start + AT_ONCE, len(whole) - 1)) + 1
-            yield self._decoded(whole[start:end])
+            end = whole.find(b"\n", min(start + CHUNK_BYTES, len(whole) - 1)) + 1
+            yield self._decode_chunk(whole[start:end])
             start = end
 
-    def _decoded(self, lines: bytes) -> list[T]:
+    def _decode_chunk(self, lines: bytes) -> list[T]:
         try:
             found = self._decoder.decode_lines(lines)
-        except UNREADABLE:
+        except READ_ERRORS:
             found = []
         if len(found) != lines.count(b"\n"):  # some line is no event, or not one: which?
-            return list(self._understood(lines.splitlines()))
+            return list(self._decode_line_by_line(lines.splitlines()))
         return found
 
-    def _understood(self, lines: list[bytes]) -> Iterator[T]:
+    def _decode_line_by_line(self, lines: list[bytes]) -> Iterator[T]:
         for line in lines:
             try:
                 yield self._decoder.decode(line)
-            except UNREADABLE:
-                self.skipped += 1
+            except READ_ERRORS:
+                self.skipped_lines += 1
 
 
-def events_of(folder: Path) -> "Tail[Event]":
+def open_event_log(folder: Path) -> "LogReader[Event]":
     """The events of a run folder."""
-    return Tail(folder / EVENTS, Event)  # type: ignore[arg-type]
+    return LogReader(folder / EVENTS_FILE, Event)  # type: ignore[arg-type]
 
 
-def controls_of(folder: Path) -> "Tail[Control]":
+def open_control_log(folder: Path) -> "LogReader[ControlRequest]":
     """The controls of a run folder."""
-    return Tail(folder / CONTROL, Control)  # type: ignore[arg-type]
+    return LogReader(folder / CONTROL_FILE, ControlRequest)  # type: ignore[arg-type]

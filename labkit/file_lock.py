@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Waits until nobody else is inside, thread or process; a process that dies inside lets go.
 
     Where the file system has no locks, a warning is logged and nobody is kept out.

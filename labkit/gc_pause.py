@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def put_off() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """No collections inside; what has become garbage by then is found by the next one.
 
     Python looks through all that it keeps whenever some hundred objects more were made than freed. Beside a thousand

@@ -10,16 +10,16 @@ import psutil
 
 # A start time read twice may differ: the kernel counts it from a boot time in whole seconds, which moves by one when
 # the clock is slewed. A pid is not given out again within this time, so being generous costs nothing.
-_TOLERANCE_S = 2.0
+_START_TOLERANCE_S = 2.0
 
 
-def this_process() -> tuple[int, float, str, str, int]:
+def process_identity() -> tuple[int, float, str, str, int]:
     """What `lives` will know this process by, asked in whatever process."""
     pid, boot = os.getpid(), _boot_id()
-    return pid, psutil.Process(pid).create_time(), socket.gethostname(), boot, (_ticks(pid) or 0) if boot else 0
+    return pid, psutil.Process(pid).create_time(), socket.gethostname(), boot, (_start_ticks(pid) or 0) if boot else 0
 
 
-def lives(pid: int, process_started: float, host: str, boot: str, started_ticks: int) -> bool | None:
+def is_running(pid: int, process_started: float, host: str, boot: str, started_ticks: int) -> bool | None:
     """Whether that very process runs; None for one that cannot be seen from here, as it is another machine's.
 
     Where both sides know their boot, that decides: clocks are set and hosts are renamed while a run trains. Containers
@@ -29,15 +29,15 @@ def lives(pid: int, process_started: float, host: str, boot: str, started_ticks:
     """
     is_named_alike = host in (socket.gethostname(), platform.node())
     if not (boot and _boot_id()):
-        return is_alive(pid, process_started) if is_named_alike else None
+        return is_process_alive(pid, process_started) if is_named_alike else None
     try:
-        found = boot == _boot_id() and _ticks(pid) == started_ticks
+        found = boot == _boot_id() and _start_ticks(pid) == started_ticks
     except PermissionError:  # somebody has that pid, only not ours to look at
         found = is_named_alike
     return found or (False if is_named_alike else None)
 
 
-def is_alive(pid: int, process_started: float) -> bool:
+def is_process_alive(pid: int, process_started: float) -> bool:
     """Whether that very process runs; False for one that has ended, a zombie, or a stranger with the same pid.
 
     Args:
@@ -48,7 +48,7 @@ def is_alive(pid: int, process_started: float) -> bool:
         if not psutil.pid_exists(pid):  # ten times cheaper than asking on; of a thousand old runs most end here
             return False
         process = psutil.Process(pid)
-        if abs(process.create_time() - process_started) > _TOLERANCE_S:
+        if abs(process.create_time() - process_started) > _START_TOLERANCE_S:
             return False
         return bool(process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
     except psutil.AccessDenied:
@@ -57,7 +57,7 @@ def is_alive(pid: int, process_started: float) -> bool:
         return False
 
 
-def started_at(pid: int) -> float | None:
+def process_start_time(pid: int) -> float | None:
     """When that process started, in Unix seconds as `is_alive` wants them; None where there is none."""
     try:
         return float(psutil.Process(pid).create_time())
@@ -74,7 +74,7 @@ def _boot_id() -> str:
         return ""
 
 
-def _ticks(pid: int) -> int | None:
+def _start_ticks(pid: int) -> int | None:
     """When a process started, in clock ticks since boot; None where none runs, a zombie included."""
     try:
         if not psutil.pid_exists(pid):

@@ -33,7 +33,7 @@ def data() -> Path:
     return home() / "data"
 
 
-def check_there(folder: Path) -> None:
+def require_dir(folder: Path) -> None:
     """For what writes into a folder in use: made anew, it would lack all else. Raises FileNotFoundError in words."""
     if not folder.is_dir():
         raise FileNotFoundError(f"the folder {folder} is gone; it was deleted or renamed while it was in use")

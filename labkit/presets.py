@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.config import RunConfig
-from labkit.settings import show_rate
+from labkit.settings import format_rate
 
 
 @dataclass(frozen=True)
-class Pair:
+class StarterPair:
     """An encoder with a corpus of its language.
 
     `usual` are the lowest and the highest encoder rate to try; `example` is a sentence of our own to try a run of this
@@ -24,7 +24,7 @@ class Pair:
     encoder: str
     encoder_rate: float
     head_rate: float
-    usual: tuple[float, float]
+    encoder_rate_range: tuple[float, float]
     example: str
 
     def settings(self) -> dict[str, Any]:
@@ -32,55 +32,55 @@ class Pair:
         return {"corpus": self.corpus, "train_limit": self.train_limit, "encoder": self.encoder}
 
 
-_USUAL = RunConfig()
+_DEFAULT_CONFIG = RunConfig()
 # A small encoder stands a larger rate than BERT-base does, and needs it: benchmarks/pretrained_zh.py.
-PAIRS = {
-    "chinese": Pair(
+STARTER_PAIRS = {
+    "chinese": StarterPair(
         corpus="msra",
         train_limit=2000,
         encoder="tiny-zh",
         encoder_rate=3e-4,  # best of 8 epochs; of 3, 5e-4 was better by a point
         head_rate=1e-2,
-        usual=(1e-4, 1e-3),
+        encoder_rate_range=(1e-4, 1e-3),
         example="王小明去年从北京大学毕业，现在在上海的中国银行工作。",
     ),
-    "english": Pair(
-        corpus=_USUAL.corpus,
-        train_limit=_USUAL.train_limit,
-        encoder=_USUAL.encoder,
-        encoder_rate=_USUAL.encoder_rate,
-        head_rate=_USUAL.head_rate,
-        usual=(2e-5, 5e-5),
+    "english": StarterPair(
+        corpus=_DEFAULT_CONFIG.corpus,
+        train_limit=_DEFAULT_CONFIG.train_limit,
+        encoder=_DEFAULT_CONFIG.encoder,
+        encoder_rate=_DEFAULT_CONFIG.encoder_rate,
+        head_rate=_DEFAULT_CONFIG.head_rate,
+        encoder_rate_range=(2e-5, 5e-5),
         example="Barack Obama flew to New York with @tim to see the Empire State Building",
     ),
 }
-FIRST = "chinese"  # what a lab starts with: it gives the better first minute (README, What was measured)
+DEFAULT_PAIR = "chinese"  # what a lab starts with: it gives the better first minute (README, What was measured)
 
 
-def rates_for(encoder: str) -> dict[str, float]:
+def recommended_rates(encoder: str) -> dict[str, float]:
     """The pair of rates to start with; those of the English one for an encoder that is in no pair."""
-    pair = _pair_with(encoder)
+    pair = _pair_for_encoder(encoder)
     return {"encoder_rate": pair.encoder_rate, "head_rate": pair.head_rate}
 
 
-def usual_rates(encoder: str) -> tuple[float, float]:
+def recommended_rate_range(encoder: str) -> tuple[float, float]:
     """The lowest and the highest rate to try with an encoder."""
-    return _pair_with(encoder).usual
+    return _pair_for_encoder(encoder).encoder_rate_range
 
 
-def _pair_with(encoder: str) -> Pair:
-    return next((pair for pair in PAIRS.values() if pair.encoder == encoder), PAIRS["english"])
+def _pair_for_encoder(encoder: str) -> StarterPair:
+    return next((pair for pair in STARTER_PAIRS.values() if pair.encoder == encoder), STARTER_PAIRS["english"])
 
 
-def pair_of(config: RunConfig) -> Pair | None:
+def find_starter_pair(config: RunConfig) -> StarterPair | None:
     """The pair whose corpus a run has, else that whose encoder it has; None where it has of neither."""
-    by_corpus = [pair for pair in PAIRS.values() if pair.corpus == config.corpus]
-    by_encoder = [pair for pair in PAIRS.values() if pair.encoder == config.encoder]
+    by_corpus = [pair for pair in STARTER_PAIRS.values() if pair.corpus == config.corpus]
+    by_encoder = [pair for pair in STARTER_PAIRS.values() if pair.encoder == config.encoder]
     return next(iter(by_corpus + by_encoder), None)
 
 
-HIGH_RATE = 2e-4  # for an encoder of usual size; Devlin et al. 2019 tried up to 5e-5
-IDCNN_RATE = 3e-3  # its ReLUs go out where a step is large; on WNUT 2016 they did at 1e-2
+HIGH_ENCODER_RATE = 2e-4  # for an encoder of usual size; Devlin et al. 2019 tried up to 5e-5
+HIGH_IDCNN_RATE = 3e-3  # its ReLUs go out where a step is large; on WNUT 2016 they did at 1e-2
 # The article's pair of rates is that of its listing (see README): AdamW with 5 % warm-up and linear decay for the
 # encoder, staircase decay for the head. Its structures are those of the author's repository, with dropout 0.5.
 _ARTICLE: dict[str, Any] = {
@@ -95,7 +95,7 @@ _ARTICLE: dict[str, Any] = {
     "head_weight_decay": 0.0,
     "dropout": 0.5,
 }
-ONE_RATE = "one rate"
+ONE_RATE_PRESET = "one rate"
 # What the presets change of labkit's own settings, with an encoder that is in no pair.
 PRESETS: dict[str, dict[str, Any]] = {
     "labkit": {},
@@ -107,11 +107,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "idcnn_dilations": "1,1,2",
         "idcnn_repeats": 4,
     },
-    ONE_RATE: {},  # the head's is the encoder's, whatever that is: see `changes`
+    ONE_RATE_PRESET: {},  # the head's is the encoder's, whatever that is: see `changes`
 }
 
 
-def defaults(pair: str = FIRST) -> RunConfig:
+def default_config(pair: str = DEFAULT_PAIR) -> RunConfig:
     """What a lab starts with: a pair of PAIRS, changed by the JSON object in LABKIT_DEFAULTS where it is set.
 
     A group sets its encoder or corpus there once, and a test keeps its runs short. Raises ValueError for bad JSON.
@@ -122,10 +122,12 @@ def defaults(pair: str = FIRST) -> RunConfig:
         raise ValueError(f'LABKIT_DEFAULTS must be a JSON object such as {{"epochs": 2}}: {problem}') from None
     if not isinstance(changes, dict):
         raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {changes!r}")
-    return start(pair, given=changes)
+    return make_config(pair, overrides=changes)
 
 
-def start(pair: str = FIRST, name: str = "labkit", given: Mapping[str, Any] | None = None) -> RunConfig:
+def make_config(
+    pair: str = DEFAULT_PAIR, preset_name: str = "labkit", overrides: Mapping[str, Any] | None = None
+) -> RunConfig:
     """A pair of encoder and corpus, by a preset, with other settings put over them.
 
     What a pair says of its corpus or its encoder goes for them alone: with another encoder, rates are those of that.
@@ -137,36 +139,38 @@ def start(pair: str = FIRST, name: str = "labkit", given: Mapping[str, Any] | No
 
     Raises ValueError, naming the field, for a setting that there is not, or out of its range; for an unknown name.
     """
-    if pair not in PAIRS:
-        raise ValueError(f"unknown pair {pair!r}; there are {', '.join(PAIRS)}")
-    given = dict(given or {})
-    settings = PAIRS[pair].settings()
-    if given.get("corpus", settings["corpus"]) != settings["corpus"]:
+    if pair not in STARTER_PAIRS:
+        raise ValueError(f"unknown pair {pair!r}; there are {', '.join(STARTER_PAIRS)}")
+    overrides = dict(overrides or {})
+    settings = STARTER_PAIRS[pair].settings()
+    if overrides.get("corpus", settings["corpus"]) != settings["corpus"]:
         del settings["train_limit"]
-    encoder = given.get("encoder", settings["encoder"])
-    return RunConfig.from_dict({**settings, **preset(name, encoder), **given})
+    encoder = overrides.get("encoder", settings["encoder"])
+    return RunConfig.from_dict({**settings, **preset_values(preset_name, encoder), **overrides})
 
 
-def preset(name: str, encoder: str = PAIRS["english"].encoder) -> dict[str, Any]:
+def preset_values(name: str, encoder: str = STARTER_PAIRS["english"].encoder) -> dict[str, Any]:
     """The values of every field that any preset touches, for the preset of that name and that encoder.
 
     Raises ValueError for an unknown name.
     """
     touched = {field for values in PRESETS.values() for field in values}
-    values = {**RunConfig().as_dict(), **rates_for(encoder), **changes(name, encoder)}
+    values = {**RunConfig().as_dict(), **recommended_rates(encoder), **preset_overrides(name, encoder)}
     return {field: value for field, value in values.items() if field in touched}
 
 
-def changes(name: str, encoder: str) -> dict[str, Any]:
+def preset_overrides(name: str, encoder: str) -> dict[str, Any]:
     """What a preset changes of labkit's own settings for that encoder. Raises ValueError for an unknown name."""
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
-    if name == ONE_RATE:
-        return {"head_rate": rates_for(encoder)["encoder_rate"]}
+    if name == ONE_RATE_PRESET:
+        return {"head_rate": recommended_rates(encoder)["encoder_rate"]}
     return PRESETS[name]
 
 
-def changed(config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None) -> list[str]:
+def adjustment_notes(
+    config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None
+) -> list[str]:
     """What will not be as this config asks for it, one sentence each.
 
     Args:
@@ -183,7 +187,9 @@ def changed(config: RunConfig, train_sentences: int | None = None, longest_windo
     return found
 
 
-def warnings(config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None) -> list[str]:
+def config_warnings(
+    config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None
+) -> list[str]:
     """What a user should know before training with this config, one sentence each; empty when all is usual.
 
     Arguments as of `changed`, whose sentences are among these.
@@ -202,15 +208,17 @@ def warnings(config: RunConfig, train_sentences: int | None = None, longest_wind
         found.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
     elif math.isfinite(ratio) and ratio > 1000:
         found.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
-    if config.encoder_rate > max(HIGH_RATE, usual_rates(config.encoder)[1]):
+    if config.encoder_rate > max(HIGH_ENCODER_RATE, recommended_rate_range(config.encoder)[1]):
         found.append(
-            f"The encoder's rate is above {show_rate(HIGH_RATE)}: it forgets what it has learnt, unless it is as small "
+            f"The encoder's rate is above {format_rate(HIGH_ENCODER_RATE)}: it forgets what it has learnt, unless it is as small "
             "as tiny-zh."
         )
-    if config.downstream == "idcnn" and config.head_rate > IDCNN_RATE:
-        found.append(f"IDCNN often learns nothing at a head rate above {show_rate(IDCNN_RATE)}; 1e-3 is a good start.")
+    if config.downstream == "idcnn" and config.head_rate > HIGH_IDCNN_RATE:
+        found.append(
+            f"IDCNN often learns nothing at a head rate above {format_rate(HIGH_IDCNN_RATE)}; 1e-3 is a good start."
+        )
     if rates.get("crf") == 0 and any(rates.values()):
         found.append("The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags.")
     if config.crf_rate is not None and config.decoder != "crf":
         found.append("The CRF has a rate of its own, but there is no CRF: the run would fail.")
-    return [*found, *changed(config, train_sentences, longest_window)]
+    return [*found, *adjustment_notes(config, train_sentences, longest_window)]

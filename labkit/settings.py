@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
-_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-_MANY_DIGITS = 10**12
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_SCIENTIFIC_ABOVE = 10**12
 
 
 @dataclass(frozen=True)
-class Knob:
+class Setting:
     """How one field of a dataclass of settings is shown and checked.
 
     `low` and `high` are inclusive. `scale` says how a slider should walk: `linear`, `log` (zero allowed
@@ -38,56 +38,58 @@ class Knob:
     none_text: str = ""
     zero_text: str = ""
     source: str = ""
-    form: str = ""
+    pattern: str = ""
 
 
-def knob(default: Any, label: str, help: str, **how: Any) -> Any:
+def setting(default: Any, label: str, help: str, **how: Any) -> Any:
     """A dataclass field that carries its Knob."""
-    return dataclasses.field(default=default, metadata={"knob": Knob(label, help, **how)})
+    return dataclasses.field(default=default, metadata={"knob": Setting(label, help, **how)})
 
 
-class Rule(NamedTuple):
+class FieldSpec(NamedTuple):
     """What a value of a field is checked by."""
 
     name: str
     kind: type
     optional: bool
     default: Any
-    knob: Knob
+    setting: Setting
 
 
 @cache
-def rules_of(settings: type) -> tuple[Rule, ...]:
+def field_specs(settings_class: type) -> tuple[FieldSpec, ...]:
     """Of a dataclass made of knobs, in the order of declaration.
 
     Found out once: a table of a thousand runs checks a thousand configs before it is shown.
     """
-    fields = dataclasses.fields(settings)
-    return tuple(Rule(field.name, *_plain_type(field), field.default, field.metadata["knob"]) for field in fields)
+    fields = dataclasses.fields(settings_class)
+    return tuple(
+        FieldSpec(field.name, *_unwrap_optional(field), field.default, field.metadata["knob"]) for field in fields
+    )
 
 
-def checked(rule: Rule, value: Any) -> Any:
+def validate(spec: FieldSpec, value: Any) -> Any:
     """The value as the type of its field; a ValueError, naming the field, where it breaks the rule."""
-    name, kind, optional, default, knob = rule
+    name, kind, optional, default, knob = spec
     if type(value) is kind and value == default:  # most settings of most runs
         return value
     if value is None and optional:
         return None
-    value = _of_type(name, kind, value)
+    value = _coerce(name, kind, value)
     if knob.choices and value not in knob.choices:
         raise ValueError(f"{name} must be one of {', '.join(knob.choices)}, not {value!r}")
-    if kind in (int, float) and not _within(knob, value):
-        told = f"{value:g}" if abs(value) >= _MANY_DIGITS else repr(value)
-        raise ValueError(f"{name} must be between {_plain(knob.low)} and {_plain(knob.high)}, not {told}")
+    if kind in (int, float) and not _is_in_range(knob, value):
+        told = f"{value:g}" if abs(value) >= _SCIENTIFIC_ABOVE else repr(value)
+        raise ValueError(f"{name} must be between {_format_bound(knob.low)} and {_format_bound(knob.high)}, not {told}")
     if kind is str and not knob.choices and not value.strip() and default:
         raise ValueError(f"{name} must not be empty")
-    if knob.form and not re.fullmatch(knob.form, value):
+    if knob.pattern and not re.fullmatch(knob.pattern, value):
         raise ValueError(f"{name} must be such as {default}, not {value!r}")
     return value
 
 
 @lru_cache(1024)
-def show_rate(rate: float) -> str:
+def format_rate(rate: float) -> str:
     """A rate as people write it: `5e-5`, `2.5e-4`, `0`; exact for any float.
 
     >>> show_rate(5e-05), show_rate(0.1), show_rate(0.00025)
@@ -100,7 +102,7 @@ def show_rate(rate: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _plain_type(field: dataclasses.Field[Any]) -> tuple[type, bool]:
+def _unwrap_optional(field: dataclasses.Field[Any]) -> tuple[type, bool]:
     if isinstance(field.type, types.UnionType):
         members = [member for member in typing.get_args(field.type) if member is not type(None)]
         return members[0], True
@@ -108,7 +110,7 @@ def _plain_type(field: dataclasses.Field[Any]) -> tuple[type, bool]:
     return field.type, False
 
 
-def _of_type(name: str, kind: type, value: Any) -> Any:
+def _coerce(name: str, kind: type, value: Any) -> Any:
     if type(value) is kind:  # as nearly always, and several times cheaper than what follows
         return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool):  # numpy's numbers among them
@@ -119,14 +121,14 @@ def _of_type(name: str, kind: type, value: Any) -> Any:
                 return whole
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    raise ValueError(f"{name} must be {_KINDS[kind]}, not {value!r}")
+    raise ValueError(f"{name} must be {_TYPE_NAMES[kind]}, not {value!r}")
 
 
-def _plain(bound: float | None) -> str:
+def _format_bound(bound: float | None) -> str:
     return f"{bound:g}" if bound is not None and abs(bound) < 1e6 else f"{bound:,.0f}"
 
 
-def _within(knob: Knob, value: float) -> bool:
+def _is_in_range(setting: Setting, value: float) -> bool:
     if math.isnan(value):
         return False
-    return (knob.low is None or value >= knob.low) and (knob.high is None or value <= knob.high)
+    return (setting.low is None or value >= setting.low) and (setting.high is None or value <= setting.high)

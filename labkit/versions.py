@@ -11,7 +11,7 @@ PACKAGES = ("torch", "transformers", "accelerate", "pytorch-crf", "safetensors",
 
 
 @functools.cache
-def versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Version by name, read without importing any package; one that is not installed is left out."""
     found = {"labkit": __version__, "python": platform.python_version()}
     for package in PACKAGES:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from labkit import config
-from labkit.config import RunConfig, knobs
-from labkit.presets import PRESETS, changed, preset, warnings
+from labkit.config import RunConfig, run_settings
+from labkit.presets import PRESETS, adjustment_notes, config_warnings, preset_values
 
 NUMBERS = [name for name, (kind, _) in config.field_types().items() if kind in (int, float)]
-CHOICES = [name for name, rule in knobs().items() if rule.choices]
+CHOICES = [name for name, rule in run_settings().items() if rule.choices]
 
 
 def test_every_default_lies_in_its_own_range() -> None:
@@ -21,7 +21,7 @@ def test_every_default_lies_in_its_own_range() -> None:
 
 
 def test_every_field_says_what_it_is_and_where_it_is_shown() -> None:
-    for name, rule in knobs().items():
+    for name, rule in run_settings().items():
         assert rule.label, name
         assert len(rule.help) > 10, name
         assert rule.group in ("main", "advanced"), name
@@ -29,7 +29,7 @@ def test_every_field_says_what_it_is_and_where_it_is_shown() -> None:
 
 def test_every_number_has_a_range_that_a_slider_can_walk() -> None:
     for name in NUMBERS:
-        rule = knobs()[name]
+        rule = run_settings()[name]
         assert rule.low is not None, name
         assert rule.high is not None, name
         assert rule.low < rule.high, name
@@ -43,7 +43,7 @@ def test_a_config_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_both_ends_of_a_range_are_taken_and_the_next_beyond_refused(name: str) -> None:
-    rule = knobs()[name]
+    rule = run_settings()[name]
     assert rule.low is not None
     assert rule.high is not None
     assert (getattr(RunConfig(**{name: rule.low}), name), getattr(RunConfig(**{name: rule.high}), name)) == (
@@ -74,7 +74,7 @@ def test_none_is_refused_where_it_has_no_meaning(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, (_, optional) in config.field_types().items() if optional])
 def test_where_none_means_something_it_says_what(name: str) -> None:
     assert getattr(RunConfig(**{name: None}), name) is None
-    assert knobs()[name].none_text
+    assert run_settings()[name].none_text
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,18 @@ def test_what_is_scored_goes_with_the_training_sentences_unless_it_is_told(
     limits: dict[str, int], dev: int, test: int
 ) -> None:
     asked = RunConfig(**limits)  # type: ignore[arg-type]
-    assert (asked.limit_of("train"), asked.limit_of("dev"), asked.limit_of("test")) == (asked.train_limit, dev, test)
+    assert (asked.sentence_limit("train"), asked.sentence_limit("dev"), asked.sentence_limit("test")) == (
+        asked.train_limit,
+        dev,
+        test,
+    )
 
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_choice_that_is_not_offered_is_refused_with_those_that_are(name: str) -> None:
-    for choice in knobs()[name].choices:
+    for choice in run_settings()[name].choices:
         assert getattr(RunConfig(**{name: choice}), name) == choice
-    with pytest.raises(ValueError, match=f"^{name} must be one of .*{knobs()[name].choices[-1]}.*, not 'bert'"):
+    with pytest.raises(ValueError, match=f"^{name} must be one of .*{run_settings()[name].choices[-1]}.*, not 'bert'"):
         RunConfig(**{name: "bert"})
 
 
@@ -162,18 +166,18 @@ def test_the_ratio_is_head_over_encoder(encoder_rate: float, head_rate: float, r
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_a_config_that_can_be_made(name: str) -> None:
-    assert RunConfig(**preset(name))
+    assert RunConfig(**preset_values(name))
 
 
 def test_each_preset_undoes_the_one_before_it() -> None:
     for before in PRESETS:
         for after in PRESETS:
-            changed = RunConfig(**preset(before)).replace(**preset(after))
-            assert changed == RunConfig(**preset(after)), (before, after)
+            changed = RunConfig(**preset_values(before)).replace(**preset_values(after))
+            assert changed == RunConfig(**preset_values(after)), (before, after)
 
 
 def test_the_article_s_preset_has_its_two_rates_and_schedules() -> None:
-    made = RunConfig(**preset("article"))
+    made = RunConfig(**preset_values("article"))
     assert (made.encoder_rate, made.head_rate) == (5e-5, 1e-4)
     assert (made.encoder_schedule, made.head_schedule) == ("linear", "staircase")
 
@@ -189,10 +193,10 @@ def test_the_article_s_preset_has_its_two_rates_and_schedules() -> None:
     ],
 )
 def test_the_article_s_presets_have_the_structures_of_its_repository(name: str, structure: dict[str, Any]) -> None:
-    made = RunConfig(**preset(name)).as_dict()
+    made = RunConfig(**preset_values(name)).as_dict()
     assert structure.items() <= made.items()
     assert (made["dropout"], made["decoder"]) == (0.5, "crf")
-    assert warnings(RunConfig(**preset(name)), train_sentences=2000) == []
+    assert config_warnings(RunConfig(**preset_values(name)), train_sentences=2000) == []
 
 
 @pytest.mark.parametrize("value", ["", "1 1 2", "0,1", "1,,2", "1,", "-1", "a", "1,1000", ",".join(["1"] * 17)])
@@ -202,20 +206,20 @@ def test_dilations_that_are_no_list_of_whole_numbers_are_refused(value: str) -> 
 
 
 def test_one_rate_means_the_same_for_both() -> None:
-    assert RunConfig(**preset("one rate")).rate_ratio == 1
+    assert RunConfig(**preset_values("one rate")).rate_ratio == 1
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match="unknown preset 'fast'; there are labkit, article, article IDCNN, one rate"):
-        preset("fast")
+        preset_values("fast")
 
 
 # warnings
 
 
 def test_usual_settings_draw_no_warning() -> None:
-    assert warnings(RunConfig(), train_sentences=2000) == []
-    assert warnings(RunConfig(**preset("article")), train_sentences=2000) == []
+    assert config_warnings(RunConfig(), train_sentences=2000) == []
+    assert config_warnings(RunConfig(**preset_values("article")), train_sentences=2000) == []
 
 
 @pytest.mark.parametrize(
@@ -239,7 +243,7 @@ def test_usual_settings_draw_no_warning() -> None:
 def test_an_unusual_setting_draws_one_warning_in_a_sentence(
     changes: dict[str, Any], sentences: int | None, part: str
 ) -> None:
-    (warning,) = warnings(RunConfig().replace(**changes), sentences)
+    (warning,) = config_warnings(RunConfig().replace(**changes), sentences)
     assert part in warning
     assert warning.endswith(".")
 
@@ -263,14 +267,14 @@ def test_an_unusual_setting_draws_one_warning_in_a_sentence(
     ],
 )
 def test_settings_at_the_edge_of_the_usual_draw_none(changes: dict[str, Any]) -> None:
-    assert warnings(RunConfig().replace(**changes), 64, 512) == []
+    assert config_warnings(RunConfig().replace(**changes), 64, 512) == []
 
 
 def test_a_window_that_the_encoder_has_no_positions_for_is_told_to_be_shorter() -> None:
     told = ["The longest window is 512, not 4096: the encoder reads no more."]
-    assert changed(RunConfig(max_pieces=4096), longest_window=512) == told
-    assert warnings(RunConfig(max_pieces=4096), 1000, 512) == told
-    assert changed(RunConfig(max_pieces=4096)) == []
+    assert adjustment_notes(RunConfig(max_pieces=4096), longest_window=512) == told
+    assert config_warnings(RunConfig(max_pieces=4096), 1000, 512) == told
+    assert adjustment_notes(RunConfig(max_pieces=4096)) == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from labkit import environment
-from labkit.environment import for_torch, restart_for_torch
+from labkit.environment import reexec_for_torch, torch_environment
 
 HUGE = "glibc.malloc.hugetlb=1"
 
@@ -21,20 +21,20 @@ KEPT = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
 
 def test_threads_wait_awake_code_is_kept_and_memory_comes_in_huge_pages(with_glibc: None) -> None:
-    made = for_torch({"HOME": "/home/anna"})
+    made = torch_environment({"HOME": "/home/anna"})
     assert made == {"HOME": "/home/anna", "GOMP_SPINCOUNT": "30000", KEPT: "4096", "GLIBC_TUNABLES": HUGE}
 
 
 @pytest.mark.parametrize("name", [KEPT, "DNNL_PRIMITIVE_CACHE_CAPACITY"])
 def test_how_much_code_is_kept_is_left_to_a_user_who_says_so(name: str) -> None:
-    made = for_torch({name: "64"})
+    made = torch_environment({name: "64"})
     assert made[name] == "64"
     assert not {KEPT, "DNNL_PRIMITIVE_CACHE_CAPACITY"} - {name} & set(made)
 
 
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
 def test_how_threads_wait_is_left_to_a_user_who_says_so(name: str) -> None:
-    made = for_torch({name: "ACTIVE"})
+    made = torch_environment({name: "ACTIVE"})
     assert made[name] == "ACTIVE"
     assert not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} - {name} & set(made)
 
@@ -48,16 +48,16 @@ def test_how_threads_wait_is_left_to_a_user_who_says_so(name: str) -> None:
     ],
 )
 def test_other_tunables_stay_and_a_user_may_refuse_huge_pages(with_glibc: None, given: str, made: str) -> None:
-    assert for_torch({"GLIBC_TUNABLES": given})["GLIBC_TUNABLES"] == made
+    assert torch_environment({"GLIBC_TUNABLES": given})["GLIBC_TUNABLES"] == made
 
 
 def test_without_glibc_there_are_no_tunables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "_has_glibc", lambda: False)
-    assert "GLIBC_TUNABLES" not in for_torch({})
+    assert "GLIBC_TUNABLES" not in torch_environment({})
 
 
 def test_it_is_the_same_a_second_time(with_glibc: None) -> None:
-    assert for_torch(for_torch({})) == for_torch({})
+    assert torch_environment(torch_environment({})) == torch_environment({})
 
 
 # --- starting anew
@@ -84,11 +84,11 @@ def test_the_program_starts_anew_once(started: list[Any], monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "orig_argv", command)
     place = next(place for place, word in enumerate(command) if word.endswith("labkit"))
     monkeypatch.setattr(sys, "argv", ["/somewhere/labkit/__main__.py", *command[place + 1 :]])
-    restart_for_torch()
+    reexec_for_torch()
     ((program, words, variables),) = started
     assert (program, words[1:], variables["GLIBC_TUNABLES"]) == (sys.executable, command[1:], HUGE)
     monkeypatch.setenv("GLIBC_TUNABLES", HUGE)
-    restart_for_torch()
+    reexec_for_torch()
     assert len(started) == 1
 
 
@@ -98,5 +98,5 @@ def test_another_program_that_calls_labkit_is_left_alone(
 ) -> None:
     monkeypatch.setattr(sys, "orig_argv", command)
     monkeypatch.setattr(sys, "argv", ["labkit", "train"])
-    restart_for_torch()
+    reexec_for_torch()
     assert started == []

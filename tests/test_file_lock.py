@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from labkit import file_lock
-from labkit.file_lock import locked
+from labkit.file_lock import hold_lock
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="other systems have other rights")
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="other systems have o
 def test_whoever_may_use_the_folder_may_lock_it_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        with locked(tmp_path / ".lock"):
+        with hold_lock(tmp_path / ".lock"):
             pass
     finally:
         os.umask(before)
@@ -42,11 +42,11 @@ def test_a_lock_that_may_only_be_read_still_keeps_others_out(theirs: Path) -> No
     inside = threading.Event()
 
     def enter() -> None:
-        with locked(theirs):
+        with hold_lock(theirs):
             inside.set()
 
     other = threading.Thread(target=enter)
-    with locked(theirs):
+    with hold_lock(theirs):
         other.start()
         assert not inside.wait(0.2)
     assert inside.wait(30)
@@ -54,5 +54,5 @@ def test_a_lock_that_may_only_be_read_still_keeps_others_out(theirs: Path) -> No
 
 
 def test_a_folder_that_may_not_be_written_to_is_told(theirs: Path) -> None:
-    with pytest.raises(PermissionError), locked(theirs):
+    with pytest.raises(PermissionError), hold_lock(theirs):
         pass

@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labkit.settings import Rule, checked, knob, rules_of, show_rate
+from labkit.settings import FieldSpec, field_specs, format_rate, setting, validate
 
 
 @dataclasses.dataclass(frozen=True)
 class Bath:
     """Settings that have nothing to do with a run."""
 
-    degrees: float = knob(38.0, "Degrees", "of the water", low=30.0, high=44.0)
-    ducks: int | None = knob(None, "Ducks", "that swim along", low=0, high=5_000_000, none_text="all there are")
-    salt: str = knob("sea", "Salt", "from where", choices=("sea", "lake"))
-    song: str = knob("la,la", "Song", "syllables with commas between", form=r"[a-z]{2}(,[a-z]{2})*")
-    guest: str = knob("", "Guest", "who comes along")
+    degrees: float = setting(38.0, "Degrees", "of the water", low=30.0, high=44.0)
+    ducks: int | None = setting(None, "Ducks", "that swim along", low=0, high=5_000_000, none_text="all there are")
+    salt: str = setting("sea", "Salt", "from where", choices=("sea", "lake"))
+    song: str = setting("la,la", "Song", "syllables with commas between", form=r"[a-z]{2}(,[a-z]{2})*")
+    guest: str = setting("", "Guest", "who comes along")
 
 
-RULES = {rule.name: rule for rule in rules_of(Bath)}
+RULES = {rule.name: rule for rule in field_specs(Bath)}
 
 
 def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None:
@@ -36,8 +36,8 @@ def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None
         (str, False),
         (str, False),
     ]
-    assert RULES["ducks"] == Rule("ducks", int, True, None, RULES["ducks"].knob)
-    assert RULES["ducks"].knob.none_text == "all there are"
+    assert RULES["ducks"] == FieldSpec("ducks", int, True, None, RULES["ducks"].setting)
+    assert RULES["ducks"].setting.none_text == "all there are"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None
     ],
 )
 def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken: Any) -> None:
-    found = checked(RULES[name], value)
+    found = validate(RULES[name], value)
     assert (found, type(found)) == (taken, type(taken))
 
 
@@ -73,7 +73,7 @@ def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken:
 )
 def test_what_breaks_a_rule_is_refused_in_a_sentence(name: str, value: Any, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
-        checked(RULES[name], value)
+        validate(RULES[name], value)
 
 
 # how a rate is written
@@ -84,7 +84,7 @@ def test_what_breaks_a_rule_is_refused_in_a_sentence(name: str, value: Any, told
     [(0, "0"), (5e-5, "5e-5"), (2e-5, "2e-5"), (2.5e-4, "2.5e-4"), (0.1, "1e-1"), (1.0, "1e0"), (1e-10, "1e-10")],
 )
 def test_a_rate_is_written_as_people_write_it(rate: float, text: str) -> None:
-    assert show_rate(rate) == text
+    assert format_rate(rate) == text
 
 
 def test_a_written_rate_is_the_rate_itself_for_any_float() -> None:
@@ -92,7 +92,7 @@ def test_a_written_rate_is_the_rate_itself_for_any_float() -> None:
     for _ in range(20_000):
         (rate,) = struct.unpack("<d", source.randbytes(8))
         if math.isfinite(rate):
-            assert float(show_rate(rate)) == rate
+            assert float(format_rate(rate)) == rate
 
 
 def test_a_written_rate_has_no_digit_more_than_it_needs() -> None:
@@ -101,4 +101,4 @@ def test_a_written_rate_has_no_digit_more_than_it_needs() -> None:
         digits, exponent = source.randint(1, 15), source.randint(-12, 0)
         mantissa = str(source.randint(10 ** (digits - 1), 10**digits - 1))
         text = f"{mantissa[0]}.{mantissa[1:]}".rstrip("0").rstrip(".") + f"e{exponent}"
-        assert show_rate(float(text)) == text
+        assert format_rate(float(text)) == text

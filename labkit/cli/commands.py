@@ -5,9 +5,9 @@ from typing import TypeVar
 
 import click
 
-from labkit.cli.output import writable
-from labkit.i18n.translation import current
-from labkit.i18n.zh import COMMANDS
+from labkit.cli.output import replace_unencodable
+from labkit.i18n.translation import get_language
+from labkit.i18n.zh import COMMAND_HELP
 
 C = TypeVar("C", bound=click.Command)
 
@@ -16,13 +16,13 @@ class TranslatedCommand(click.Command):
     """A command; the catalogue knows its help by its name, and that of an option by the option's."""
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super(TranslatedCommand, _spoken(self)).format_help(ctx, formatter)
+        super(TranslatedCommand, _translate_command(self)).format_help(ctx, formatter)
 
     def get_help(self, ctx: click.Context) -> str:
-        return writable(super().get_help(ctx))  # click writes UTF-8 where stdout is in ASCII
+        return replace_unencodable(super().get_help(ctx))  # click writes UTF-8 where stdout is in ASCII
 
     def get_short_help_str(self, limit: int = 45) -> str:
-        return super(TranslatedCommand, _spoken(self)).get_short_help_str(limit)
+        return super(TranslatedCommand, _translate_command(self)).get_short_help_str(limit)
 
 
 class TranslatedGroup(click.Group):
@@ -31,25 +31,25 @@ class TranslatedGroup(click.Group):
     command_class = TranslatedCommand
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        super(TranslatedGroup, _spoken(self)).format_help(ctx, formatter)
+        super(TranslatedGroup, _translate_command(self)).format_help(ctx, formatter)
 
     def get_help(self, ctx: click.Context) -> str:
-        return writable(super().get_help(ctx))
+        return replace_unencodable(super().get_help(ctx))
 
 
-def _spoken(command: C) -> C:
+def _translate_command(command: C) -> C:
     """A copy of a command, whose help is translated; itself in English."""
-    helps = COMMANDS.get(command.name or "", {}) if current() == "zh" else {}
+    helps = COMMAND_HELP.get(command.name or "", {}) if get_language() == "zh" else {}
     if not helps:
         return command
     spoken = copy.copy(command)
     spoken.help = helps[""]
     spoken.short_help = helps[""].splitlines()[0]
-    spoken.params = [_translated(parameter, helps) for parameter in command.params]
+    spoken.params = [_translate_option(parameter, helps) for parameter in command.params]
     return spoken
 
 
-def _translated(parameter: click.Parameter, helps: dict[str, str]) -> click.Parameter:
+def _translate_option(parameter: click.Parameter, helps: dict[str, str]) -> click.Parameter:
     if not isinstance(parameter, click.Option) or not parameter.opts or parameter.opts[-1] not in helps:
         return parameter
     spoken = copy.copy(parameter)

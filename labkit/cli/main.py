@@ -14,11 +14,11 @@ import click
 
 from labkit import __version__, paths
 from labkit.cli.commands import TranslatedGroup
-from labkit.cli.options import config_of, run_options
-from labkit.cli.output import LogFormatter, open_terminal, say, show, write_data
-from labkit.environment import for_torch, restart_for_torch
-from labkit.i18n.translation import retold, tr
-from labkit.presets import FIRST, PAIRS, PRESETS
+from labkit.cli.options import config_from_options, run_options
+from labkit.cli.output import LogFormatter, configure_terminal, print_table, write_data, write_message
+from labkit.environment import reexec_for_torch, torch_environment
+from labkit.i18n.translation import tr, translate_message
+from labkit.presets import DEFAULT_PAIR, PRESETS, STARTER_PAIRS
 
 if TYPE_CHECKING:
     from labkit.runs.curves import Axis
@@ -47,7 +47,13 @@ def cli(debug: bool) -> None:
 
 @cli.command()
 @run_options
-@click.option("--pair", type=click.Choice(list(PAIRS)), default=FIRST, show_default=True, help="Encoder and corpus.")
+@click.option(
+    "--pair",
+    type=click.Choice(list(STARTER_PAIRS)),
+    default=DEFAULT_PAIR,
+    show_default=True,
+    help="Encoder and corpus.",
+)
 @click.option("--preset", type=click.Choice(list(PRESETS)), default="labkit", help="What the other options change.")
 @click.option("--name", default="", help="What the run is called in tables.")
 @runs_option
@@ -60,19 +66,19 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     """
     from labkit.training.config_checks import check
 
-    config = config_of(pair, preset, given)
+    config = config_from_options(pair, preset, given)
     check(config)  # before there is a folder, and before seconds of loading
-    restart_for_torch()
+    reexec_for_torch()
     from labkit.cli import train
     from labkit.training import distributed
 
-    folder = train.open_folder(config, runs_folder or paths.runs(), name)
-    finished = train.train_here(config, folder)
+    folder = train.create_run_folder(config, runs_folder or paths.runs(), name)
+    finished = train.train_in_terminal(config, folder)
     if distributed.is_main():
         write_data(f"{folder}\n")
     if finished and finished.state == "failed":
         _log.debug("%s", finished.details)
-        raise click.ClickException(f"{retold(finished.reason)} {retold(finished.hint)}".strip())
+        raise click.ClickException(f"{translate_message(finished.reason)} {translate_message(finished.hint)}".strip())
 
 
 @cli.command()
@@ -93,17 +99,19 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     found = RunStore(runs_folder).runs()
     for run in found:
         if run.problem:
-            say(f"{run.title}: {retold(run.problem)}", err=True)
+            write_message(f"{run.title}: {translate_message(run.problem)}", err=True)
     waiting = [run.title for run in found if run.state == "queued"]
     if waiting and not any(run.is_live for run in found):
         what = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
-        say(tr("waiting, while nothing trains: {runs}; labkit runs --start lets the queue go on", runs=what), err=True)
+        write_message(
+            tr("waiting, while nothing trains: {runs}; labkit runs --start lets the queue go on", runs=what), err=True
+        )
     if as_json:
-        write_data(json.dumps([tables.run_as_plain(run) for run in found], indent=2) + "\n")
+        write_data(json.dumps([tables.run_to_dict(run) for run in found], indent=2) + "\n")
     elif found:
-        show(tables.runs_table(found))
+        print_table(tables.runs_table(found))
     else:
-        say(tr("no runs in {folder} yet", folder=runs_folder or paths.runs()), err=True)
+        write_message(tr("no runs in {folder} yet", folder=runs_folder or paths.runs()), err=True)
 
 
 @cli.command()
@@ -120,7 +128,7 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
 
     store = RunStore(runs_folder)
     found = store.get_all(run)
-    show(tables.compared_table(found))
+    print_table(tables.comparison_table(found))
     if png:
         from labkit.plots.live import compare_figure, to_png
 
@@ -173,7 +181,7 @@ def predict(
     if table is not None:
         predict.predict_table(folder, table, out, types)
     elif text is not None:
-        for line in predict.tagged_lines(folder, text):
+        for line in predict.iter_tagged_lines(folder, text):
             write_data(f"{line}\n")
 
 
@@ -185,7 +193,7 @@ def fetch(name: tuple[str, ...], listing: bool) -> None:
     from labkit.cli import fetch
 
     if listing:
-        show(fetch.assets_table())
+        print_table(fetch.assets_table())
     else:
         fetch.fetch_assets(name)
 
@@ -224,11 +232,11 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
     if given["steps"] is None and given["minutes"] is None:
         given["minutes"] = Plan.minutes
     plan = Plan(**given)
-    restart_for_torch()
-    os.environ.update(for_torch())
-    from labkit.cli.pretrain import pretrain_here
+    reexec_for_torch()
+    os.environ.update(torch_environment())
+    from labkit.cli.pretrain import pretrain_in_terminal
 
-    finished = pretrain_here(plan, name, texts, spare, sys.argv[1:])
+    finished = pretrain_in_terminal(plan, name, texts, spare, sys.argv[1:])
     if not finished.stopped:
         write_data(f"{finished.folder}\n")
 
@@ -240,13 +248,13 @@ def devices() -> None:
     from labkit.devices.sampler import describe
 
     for line in tables.device_lines(describe()):
-        say(line)
+        write_message(line)
 
 
 def main() -> NoReturn:
     """Runs a command; whatever goes wrong is one line on stderr, unless --debug is given."""
     try:
-        open_terminal()
+        configure_terminal()
         sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):
         _fail("aborted", 130)
@@ -255,7 +263,7 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "labkit"
-        problem = {"problem": retold(error.format_message()), "command": where}
+        problem = {"problem": translate_message(error.format_message()), "command": where}
         _fail(tr("{problem} ({command} --help shows what there is)", **problem), error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
@@ -270,5 +278,5 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    say(f"labkit: {retold(' '.join(message.split()))}", err=True)
+    write_message(f"labkit: {translate_message(' '.join(message.split()))}", err=True)
     sys.exit(code)

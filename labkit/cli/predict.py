@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from labkit.cli.output import say, write_data
+from labkit.cli.output import write_data, write_message
 from labkit.data.formats.bdci import LABELS, read_table
 
 
-def tagged_lines(folder: Path, text: str) -> Iterator[str]:
+def iter_tagged_lines(folder: Path, text: str) -> Iterator[str]:
     """A word and its tag, and at an entity's first word how sure the tagger is of it, separated by tabs.
 
     Spaces and line ends, which are words to some runs, are left out.
@@ -20,7 +20,7 @@ def tagged_lines(folder: Path, text: str) -> Iterator[str]:
 
     found = predict_text(folder, text)
     if found["note"]:
-        say(found["note"], err=True)
+        write_message(found["note"], err=True)
     sure = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in found["entities"]}
     for place, (word, tag) in enumerate(zip(found["words"], found["tags"], strict=True)):
         if not word.isspace():
@@ -36,31 +36,31 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
     """
     table = read_table(path, str(path))
     for note in table.notes:
-        say(note, err=True)
+        write_message(note, err=True)
     from labkit.training import prediction
 
-    rows = prediction.predict_table(folder, table, types, lambda note: say(note, err=True))
+    rows = prediction.predict_table(folder, table, types, lambda note: write_message(note, err=True))
     if out is None:
-        for line in _lines(rows):
+        for line in _csv_lines(rows):
             write_data(line)
         return
     if out.exists() and not out.is_file():
-        return _write(out, rows)
+        return _write_csv(out, rows)
     target = out.resolve()  # or a link would be replaced, and what it leads to stay as it was
     aside = target.with_name(f".{target.name}-{os.getpid()}")
     try:
-        _write(aside, rows)
+        _write_csv(aside, rows)
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _write(path: Path, rows: Iterator[tuple[str, str]]) -> None:
+def _write_csv(path: Path, rows: Iterator[tuple[str, str]]) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
-        file.writelines(_lines(rows))
+        file.writelines(_csv_lines(rows))
 
 
-def _lines(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
+def _csv_lines(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
     """The records of a CSV file, its header first."""
     for row in chain([("id", LABELS)], rows):
         record = io.StringIO()

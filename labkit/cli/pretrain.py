@@ -12,11 +12,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from labkit import paths
 from labkit.cli.fetch import fetch_assets
-from labkit.cli.output import console, escape
-from labkit.cli.tables import duration
-from labkit.cli.train import interrupts
+from labkit.cli.output import escape_markup, make_console
+from labkit.cli.tables import format_duration
+from labkit.cli.train import on_interrupt
 from labkit.data import downloads
-from labkit.i18n.translation import retold, tr
+from labkit.i18n.translation import tr, translate_message
 from labkit.pretraining.config import Plan
 from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
 from labkit.pretraining.export import check_free
@@ -26,11 +26,13 @@ from labkit.pretraining.texts import read_plain, sources
 from labkit.pretraining.training_data import PINNED, Reading, Told, pinned_texts, read
 from labkit.training.openmp_spinning import mind_neighbours
 
-_RECENT = 50  # steps that loss and speed are the mean of
-_LINE_S = 30.0  # between two lines where no bar is drawn
+_RECENT_STEPS = 50  # steps that loss and speed are the mean of
+_LINE_INTERVAL_S = 30.0  # between two lines where no bar is drawn
 
 
-def pretrain_here(plan: Plan, name: str, texts: Sequence[Path], spared: Path | None, given: Sequence[str]) -> Finished:
+def pretrain_in_terminal(
+    config: Plan, name: str, texts: Sequence[Path], exclude: Path | None, command_line: Sequence[str]
+) -> Finished:
     """Pretrains into data/encoders/NAME, or into NAME where it is a path, and returns how that ended.
 
     Ctrl-C saves and stops; the same command goes on.
@@ -40,46 +42,46 @@ def pretrain_here(plan: Plan, name: str, texts: Sequence[Path], spared: Path | N
         spared: a file of sentences that must not be in the text.
         given: the words of the command line, for the model card.
     """
-    folder = folder_of(name)
+    folder = encoder_folder(name)
     check_free(folder)
-    with claimed(folder), PretrainingProgress(console(stderr=True)) as progress:
-        progress.say("reading the text")
-        reading = _read(plan, texts, spared)
+    with claimed(folder), PretrainingProgress(make_console(stderr=True)) as progress:
+        progress.print_line("reading the text")
+        reading = _load_texts(config, texts, exclude)
         stopping = False
 
         def ask_stop() -> None:
             nonlocal stopping
             stopping = True
-            progress.say("Saving after this step; the same command goes on. Ctrl-C again aborts.")
+            progress.print_line("Saving after this step; the same command goes on. Ctrl-C again aborts.")
 
-        command = shlex.join(["python", "-m", "labkit", *given])
-        with interrupts(ask_stop), mind_neighbours():
-            for event in pretrain(plan, reading, folder, command, lambda: stopping):
-                progress.show(event)
+        command = shlex.join(["python", "-m", "labkit", *command_line])
+        with on_interrupt(ask_stop), mind_neighbours():
+            for event in pretrain(config, reading, folder, command, lambda: stopping):
+                progress.update(event)
     assert isinstance(event, Finished)
     return event
 
 
-def folder_of(name: str) -> Path:
+def encoder_folder(name: str) -> Path:
     """Where an encoder of that name belongs. Raises ValueError for an empty one."""
     if not name.strip():
         raise ValueError("name is empty; give the encoder a name, or a path")
     return Path(name).expanduser() if len(Path(name).parts) > 1 else paths.data() / "encoders" / name
 
 
-def _read(plan: Plan, texts: Sequence[Path], spared: Path | None) -> Reading:
-    own = read_plain(spared) if spared else []
+def _load_texts(config: Plan, texts: Sequence[Path], exclude: Path | None) -> Reading:
+    own = read_plain(exclude) if exclude else []
     if texts:
-        plain = {name: read_plain(path) for name, path in _named(texts).items()}
-        return read(sources(segmented={}, newspapers={}, plain=plain), own, plan)
+        plain = {name: read_plain(path) for name, path in _unique_names(texts).items()}
+        return read(sources(segmented={}, newspapers={}, plain=plain), own, config)
     missing = [name for name in PINNED if not downloads.is_present(name)]
     if missing:
         fetch_assets(missing)
     found, tested = pinned_texts()
-    return read(found, [*tested, *own], plan)
+    return read(found, [*tested, *own], config)
 
 
-def _named(texts: Sequence[Path]) -> dict[str, Path]:
+def _unique_names(texts: Sequence[Path]) -> dict[str, Path]:
     """Each file by its name, or by its path where another has the same name. Raises ValueError for one given twice."""
     for one, other in combinations(texts, 2):
         if one.samefile(other):
@@ -103,8 +105,8 @@ class PretrainingProgress:
             transient=True,
         )
         self._task: TaskID | None = None
-        self._recent: deque[Stepped] = deque(maxlen=_RECENT)
-        self._told = time.monotonic()
+        self._recent: deque[Stepped] = deque(maxlen=_RECENT_STEPS)
+        self._last_line_at = time.monotonic()
 
     def __enter__(self) -> "PretrainingProgress":
         self._bar.start()
@@ -113,49 +115,51 @@ class PretrainingProgress:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """A line above the bar."""
-        self._bar.console.print(escape(retold(text)), highlight=False)
+        self._bar.console.print(escape_markup(translate_message(text)), highlight=False)
 
-    def show(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         """Takes one more event in."""
         match event:
             case Prepared():
-                self._prepared(event)
+                self._on_prepared(event)
             case Stepped():
-                self._step(event)
+                self._on_step(event)
             case HeldOut():
-                self.say(
-                    f"step {event.step}, {duration(event.seconds)}: held-out loss {event.loss:.3f}, "
+                self.print_line(
+                    f"step {event.step}, {format_duration(event.seconds)}: held-out loss {event.loss:.3f}, "
                     f"{event.accuracy:.1%} guessed right, training loss {event.train_loss:.3f}"
                 )
             case Saved():
-                self.say(f"saved at step {event.step}")
+                self.print_line(f"saved at step {event.step}")
             case Finished(stopped=True):
-                self.say(f"stopped at step {event.step}; the same command goes on from there")
+                self.print_line(f"stopped at step {event.step}; the same command goes on from there")
             case Finished():
-                self.say(f"{event.step} steps in {duration(event.seconds)}; the encoder is in {event.folder}")
+                self.print_line(
+                    f"{event.step} steps in {format_duration(event.seconds)}; the encoder is in {event.folder}"
+                )
 
-    def _prepared(self, event: Prepared) -> None:
+    def _on_prepared(self, event: Prepared) -> None:
         for told in event.told:
-            self.say(_source_line(told))
-        self.say(
+            self.print_line(_source_line(told))
+        self.print_line(
             f"{event.train_tokens:,} tokens to train on, {event.held_out_tokens:,} held out; {event.vocabulary:,} in "
             f"the vocabulary; {event.parameters / 1e6:.2f} million parameters, {event.precision}"
         )
         if event.resumed:
-            self.say(f"going on from step {event.resumed}")
+            self.print_line(f"going on from step {event.resumed}")
         self._task = self._bar.add_task("pretraining", total=1.0, figures="")
 
-    def _step(self, event: Stepped) -> None:
+    def _on_step(self, event: Stepped) -> None:
         self._recent.append(event)
         if self._task is not None:
             self._bar.update(
                 self._task, completed=event.progress, description=f"step {event.step}", figures=self._figures()
             )
-        if self._bar.disable and time.monotonic() - self._told > _LINE_S:
-            self._told = time.monotonic()
-            self.say(f"step {event.step}, {event.progress:.1%}  {self._figures()}")
+        if self._bar.disable and time.monotonic() - self._last_line_at > _LINE_INTERVAL_S:
+            self._last_line_at = time.monotonic()
+            self.print_line(f"step {event.step}, {event.progress:.1%}  {self._figures()}")
 
     def _figures(self) -> str:
         """Loss, speed and time left."""
@@ -167,13 +171,13 @@ class PretrainingProgress:
             figures.append(tr("{number} tokens/s", number=f"{speed:,.0f}"))
         if last.progress > first.progress:
             left = (1 - last.progress) * (last.seconds - first.seconds) / (last.progress - first.progress)
-            figures.append(tr("{time} left", time=duration(left)))
+            figures.append(tr("{time} left", time=format_duration(left)))
         return "  ".join(figures)
 
 
-def _source_line(told: Told) -> str:
+def _source_line(stats: Told) -> str:
     return (
-        f"{told.name}: {told.lines:,} lines; left out {told.whole} that are to be spared, {told.overlapping} that "
-        f"overlap with such, {told.near_held_out} near the held-out text; {told.train_characters:,} characters to "
-        f"train on, {told.held_out_characters:,} held out"
+        f"{stats.name}: {stats.lines:,} lines; left out {stats.whole} that are to be spared, {stats.overlapping} that "
+        f"overlap with such, {stats.near_held_out} near the held-out text; {stats.train_characters:,} characters to "
+        f"train on, {stats.held_out_characters:,} held out"
     )

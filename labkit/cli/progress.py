@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from labkit.cli.output import escape
+from labkit.cli.output import escape_markup
 from labkit.events import (
     CheckpointSaved,
     CorpusRead,
@@ -20,8 +20,8 @@ from labkit.events import (
     StepDone,
     TrainingPlanned,
 )
-from labkit.formatting import show_loss
-from labkit.i18n.translation import retold, tr
+from labkit.formatting import format_loss
+from labkit.i18n.translation import tr, translate_message
 
 _RECENT_S = 10.0  # what "recent" means for tokens per second
 _RECENT_STEPS = 10  # what the loss shown is the mean of
@@ -46,7 +46,7 @@ class TrainingProgress:
         self._recent: deque[tuple[float, int]] = deque()  # seconds, tokens seen
         self._losses: deque[float] = deque(maxlen=_RECENT_STEPS)
         self._f1: float | None = None
-        self._told: set[str] = set()
+        self._printed_notes: set[str] = set()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -57,47 +57,47 @@ class TrainingProgress:
     ) -> None:
         self._bar.stop()
 
-    def show(self, event: Event) -> None:
+    def update(self, event: Event) -> None:
         """Takes one more event of the run in."""
         match event:
             case PhaseEntered():
-                self._phase(event)
+                self._on_phase(event)
             case CorpusRead():
-                self._say(_corpus_line(event))
-                for note in (note for note in event.notes if note not in self._told):
-                    self._say(f"  {retold(note)}")
+                self._print_line(_corpus_line(event))
+                for note in (note for note in event.notes if note not in self._printed_notes):
+                    self._print_line(f"  {translate_message(note)}")
             case TrainingPlanned():
                 device = {"device": event.device_name, "precision": event.precision}
-                self._say(tr("{steps} steps on {device}, {precision}", steps=event.steps, **device))
+                self._print_line(tr("{steps} steps on {device}, {precision}", steps=event.steps, **device))
                 self._task = self._bar.add_task(tr("training"), total=event.steps, figures="")
             case StepDone():
-                self._step(event)
+                self._on_step(event)
             case Evaluated():
-                self._evaluated(event)
+                self._on_evaluated(event)
             case RateChanged():
                 rate = {"group": tr(event.group), "rate": f"{event.rate:g}"}
-                self._say(tr("rate of {group} set to {rate} at step {step}", step=event.step, **rate))
+                self._print_line(tr("rate of {group} set to {rate} at step {step}", step=event.step, **rate))
             case CheckpointSaved():
-                self._say(tr("{name} weights saved at step {step}", name=tr(event.name), step=event.step))
+                self._print_line(tr("{name} weights saved at step {step}", name=tr(event.name), step=event.step))
             case RunFinished() if event.reason and event.state != "failed":  # a failure is the command's own last line
-                self._say(f"{retold(event.reason)} {retold(event.hint)}".strip())
+                self._print_line(f"{translate_message(event.reason)} {translate_message(event.hint)}".strip())
 
-    def say(self, text: str) -> None:
+    def print_note(self, text: str) -> None:
         """A line above the bar; a note on the corpus of the same words is not said again."""
-        self._told.add(text)
-        self._say(text)
+        self._printed_notes.add(text)
+        self._print_line(text)
 
-    def _say(self, text: str) -> None:
-        self._bar.console.print(escape(retold(text)), highlight=False)
+    def _print_line(self, text: str) -> None:
+        self._bar.console.print(escape_markup(translate_message(text)), highlight=False)
 
-    def _phase(self, event: PhaseEntered) -> None:
+    def _on_phase(self, event: PhaseEntered) -> None:
         """A line while loading; once there is a bar, the words before it."""
         if self._task is None:
-            self._say(event.text)
+            self._print_line(event.text)
         else:
             self._bar.update(self._task, description=tr(event.text))
 
-    def _step(self, event: StepDone) -> None:
+    def _on_step(self, event: StepDone) -> None:
         if event.loss is not None:
             self._losses.append(event.loss)
         self._recent.append((event.seconds, event.tokens))
@@ -111,29 +111,29 @@ class TrainingProgress:
                 figures=self._figures(),
             )
 
-    def _evaluated(self, event: Evaluated) -> None:
-        if event.part == "dev":
+    def _on_evaluated(self, event: Evaluated) -> None:
+        if event.split == "dev":
             self._f1 = event.score
-        loss = "n/a" if event.loss is None else show_loss(event.loss)
-        self._say(f"epoch {event.epoch:.2f}, step {event.step}: {_scores(event)}, loss {loss}")
+        loss = "n/a" if event.loss is None else format_loss(event.loss)
+        self._print_line(f"epoch {event.epoch:.2f}, step {event.step}: {_scores_text(event)}, loss {loss}")
 
     def _figures(self) -> str:
         """Loss, F1 and speed, as far as they are known."""
         (first_s, first), (last_s, last) = self._recent[0], self._recent[-1]
         figures = [
-            tr("loss {loss}", loss=show_loss(statistics.fmean(self._losses))) if self._losses else "",
+            tr("loss {loss}", loss=format_loss(statistics.fmean(self._losses))) if self._losses else "",
             f"F1 {self._f1:.3f}" if self._f1 is not None else "",
             tr("{number} tokens/s", number=f"{(last - first) / (last_s - first_s):,.0f}") if last_s > first_s else "",
         ]
         return "  ".join(figure for figure in figures if figure)
 
 
-def _scores(event: Evaluated) -> str:
+def _scores_text(event: Evaluated) -> str:
     if event.score is None:
-        return f"no F1, as there is no entity in the {event.part} split"
+        return f"no F1, as there is no entity in the {event.split} split"
     entities = "1 entity" if event.entities == 1 else f"{event.entities:,} entities"
     parts = f"precision {event.precision:.3f}, recall {event.recall:.3f}, {entities}"
-    return f"{event.part} F1 {event.score:.3f} ({parts})"
+    return f"{event.split} F1 {event.score:.3f} ({parts})"
 
 
 def _corpus_line(event: CorpusRead) -> str:

@@ -6,16 +6,16 @@ from typing import Any
 
 from rich.table import Table
 
-from labkit.cli.output import escape
-from labkit.config import knobs
+from labkit.cli.output import escape_markup
+from labkit.config import run_settings
 from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
-from labkit.formatting import show_loss
-from labkit.i18n.translation import retold, tr
+from labkit.formatting import format_loss
+from labkit.i18n.translation import tr, translate_message
 from labkit.runs.compare import best_in, names, split_names, table, top_scores
 from labkit.runs.run import Run
 
-_FIGURES = {
+_FIGURE_LABELS = {
     "utilization": "utilization",
     "memory_run_mib": "memory run",
     "memory_others_mib": "memory others",
@@ -35,20 +35,20 @@ def runs_table(runs: Sequence[Run]) -> Table:
         row = (
             run.title,
             titles[run.folder].removeprefix(run.title).strip(),
-            _state(run),
+            _state_text(run),
             *([splits.get(run.dev_split or "", "–")] if splits else []),
-            score(run.best),
+            format_score(run.best),
             "–" if run.best_f1 is None or not run.best else f"{run.best.epoch:.3g}",
-            score(run.test),
-            number(run.summary().loss),
-            duration(run.summary().seconds if run.started else None),
+            format_score(run.test),
+            format_optional_loss(run.summary().loss),
+            format_duration(run.summary().seconds if run.started else None),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
         )
-        table.add_row(*map(escape, row), style="bold" if best_in(run, top) else "")
+        table.add_row(*map(escape_markup, row), style="bold" if best_in(run, top) else "")
     return table
 
 
-def run_as_plain(run: Run) -> dict[str, Any]:
+def run_to_dict(run: Run) -> dict[str, Any]:
     """A run for other programs: plain numbers and strings; what is not known is None."""
     summary = run.summary()
     return {
@@ -64,7 +64,7 @@ def run_as_plain(run: Run) -> dict[str, Any]:
         "seconds": summary.seconds,
         "tokens_per_s": summary.tokens_per_s,
         "loss": summary.loss,
-        "time_spent_s": run.spent.spent if run.spent else None,
+        "time_spent_s": run.spent.totals if run.spent else None,
         "dev_split": run.dev_split,
         "dev_f1": run.best_f1,
         "dev_entities": run.best.entities if run.best else None,
@@ -76,10 +76,10 @@ def run_as_plain(run: Run) -> dict[str, Any]:
     }
 
 
-def compared_table(runs: Sequence[Run]) -> Table:
+def comparison_table(runs: Sequence[Run]) -> Table:
     """In what runs differ, and how they scored; names and settings that are words are translated."""
     compared = table(runs, tr)
-    chosen = {field for field, knob in knobs().items() if knob.choices or knob.none_text or knob.zero_text}
+    chosen = {field for field, knob in run_settings().items() if knob.choices or knob.none_text or knob.zero_text}
     chosen |= {"state", "repair_tags", "legal_only", "mix_layers"}
     rows = [
         [tr(cell) if column.key in chosen else cell for column, cell in zip(compared.fields, row, strict=True)]
@@ -90,9 +90,9 @@ def compared_table(runs: Sequence[Run]) -> Table:
 
 def plain_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> Table:
     """A table of any texts."""
-    made = Table(*map(escape, columns), box=None, pad_edge=False)
+    made = Table(*map(escape_markup, columns), box=None, pad_edge=False)
     for row in rows:
-        made.add_row(*map(escape, row))
+        made.add_row(*map(escape_markup, row))
     return made
 
 
@@ -104,24 +104,26 @@ def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
             tr("{count} cores", count=f"{device.cores:g}") if device.cores else "",
             f"{device.memory_total_mib:,.0f} MiB" if device.memory_total_mib else "",
             tr("driver {version}", version=device.driver) if device.driver else "",
-            retold(device.problem),
+            translate_message(device.problem),
         ]
         yield f"{device.device}: {', '.join(part for part in about if part)}"
         if device.readable:
-            yield "  " + tr("can be read: {figures}", figures=", ".join(map(_figure, device.readable)))
-        yield from _reasons(device.missing)
+            yield "  " + tr("can be read: {figures}", figures=", ".join(map(_figure_label, device.readable)))
+        yield from _missing_lines(device.missing)
 
 
-def score(found: Evaluated | None) -> str:
+def format_score(evaluation: Evaluated | None) -> str:
     """`0.512 (1,234)`: F1, and the number of entities that it rests on."""
-    return "–" if found is None or found.score is None else f"{found.score:.3f} ({found.entities:,})"
+    return (
+        "–" if evaluation is None or evaluation.score is None else f"{evaluation.score:.3f} ({evaluation.entities:,})"
+    )
 
 
-def number(value: float | None) -> str:
-    return "–" if value is None else show_loss(value)
+def format_optional_loss(value: float | None) -> str:
+    return "–" if value is None else format_loss(value)
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """`42 s`, `3 min 5 s`, `2 h 10 min`."""
     if seconds is None:
         return "–"
@@ -131,21 +133,21 @@ def duration(seconds: float | None) -> str:
     return tr("{minutes} min {seconds} s", minutes=minutes, seconds=rest) if minutes else tr("{number} s", number=rest)
 
 
-def _state(run: Run) -> str:
+def _state_text(run: Run) -> str:
     progress = run.progress()
     if run.state == "running" and progress.steps:
         return tr("running, {share}", share=f"{progress.share:.0%}")
     return tr(run.state)
 
 
-def _figure(name: str) -> str:
-    return tr(_FIGURES[name])
+def _figure_label(name: str) -> str:
+    return tr(_FIGURE_LABELS[name])
 
 
-def _reasons(missing: Mapping[str, str]) -> Iterable[str]:
+def _missing_lines(missing: Mapping[str, str]) -> Iterable[str]:
     """Figures that are missing for the same reason share a line."""
     by_reason: dict[str, list[str]] = {}
     for figure, reason in missing.items():
-        by_reason.setdefault(reason, []).append(_figure(figure))
+        by_reason.setdefault(reason, []).append(_figure_label(figure))
     for reason, figures in by_reason.items():
-        yield "  " + tr("no {figures}: {reason}", figures=", ".join(figures), reason=retold(reason))
+        yield "  " + tr("no {figures}: {reason}", figures=", ".join(figures), reason=translate_message(reason))

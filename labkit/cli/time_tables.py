@@ -3,25 +3,25 @@
 from rich.bar import Bar
 from rich.table import Table
 
-from labkit.cli.output import escape
+from labkit.cli.output import escape_markup
 from labkit.cli.tables import plain_table
-from labkit.events import OperatorsProfiled, TimeSpent
+from labkit.events import OperatorsProfiled, TimeBreakdown
 from labkit.i18n.translation import tr
 from labkit.runs.time_breakdown import parts_of, percent
 
-_WIDTH = 30  # characters of a bar that stands for all of the time
+_BAR_WIDTH = 30  # characters of a bar that stands for all of the time
 
 
-def spent_table(spent: TimeSpent) -> Table:
+def time_table(breakdown: TimeBreakdown) -> Table:
     """Part, seconds, share, with a bar for the share; a sum below."""
     table = Table("part", "seconds", "share", "", "what", box=None, pad_edge=False, show_footer=True)
-    parts = parts_of(spent)
+    parts = parts_of(breakdown)
     table.columns[0].footer, table.columns[1].footer = tr("all"), f"{sum(part.seconds for part in parts):.1f}"
     for column in table.columns[1:3]:
         column.justify = "right"
     for part in parts:
-        bar = Bar(1.0, 0.0, part.share, width=_WIDTH)
-        table.add_row(escape(tr(part.name)), f"{part.seconds:.1f}", percent(part.share), bar, tr(part.about))
+        bar = Bar(1.0, 0.0, part.share, width=_BAR_WIDTH)
+        table.add_row(escape_markup(tr(part.name)), f"{part.seconds:.1f}", percent(part.share), bar, tr(part.about))
     return table
 
 

@@ -8,75 +8,75 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from labkit.cli.output import console, show
+from labkit.cli.output import make_console, print_table
 from labkit.cli.progress import TrainingProgress
-from labkit.cli.time_tables import operators_table, spent_table
+from labkit.cli.time_tables import operators_table, time_table
 from labkit.config import RunConfig
 from labkit.data.encoders import longest_window
-from labkit.environment import for_torch
-from labkit.events import Event, OperatorsProfiled, RunFinished, TimeSpent
+from labkit.environment import torch_environment
+from labkit.events import Event, OperatorsProfiled, RunFinished, TimeBreakdown
 from labkit.i18n.translation import tr
 from labkit.jobs import launch
-from labkit.presets import changed
+from labkit.presets import adjustment_notes
 from labkit.runs.store import RunStore
 from labkit.training import distributed
 
 
-def open_folder(config: RunConfig, runs: Path, name: str) -> Path:
+def create_run_folder(config: RunConfig, runs: Path, name: str) -> Path:
     """The run's new folder; the same one in every process that `accelerate launch` started."""
-    made = str(_new_folder(config, runs, name)) if distributed.is_main() else None
+    made = str(_create_folder(config, runs, name)) if distributed.is_main() else None
     return Path(distributed.told_by_main(made, "folder"))
 
 
-def train_here(config: RunConfig, folder: Path) -> RunFinished | None:
+def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
     """Trains in this process and returns how it ended here: of several processes any may fail, for a reason of its own.
 
     Ctrl-C once stops after the step, twice raises KeyboardInterrupt.
     """
-    os.environ.update(for_torch())  # read once, when torch is imported
+    os.environ.update(torch_environment())  # read once, when torch is imported
     from labkit.training.recorder import record
 
     last: dict[type, Any] = {}
     if not distributed.is_main():
-        with interrupts(lambda: None):
+        with on_interrupt(lambda: None):
             record(config, folder, lambda event: last.update({type(event): event}))
         return last.get(RunFinished)
-    with TrainingProgress(console(stderr=True)) as progress:
+    with TrainingProgress(make_console(stderr=True)) as progress:
 
         def take(event: Event) -> None:
-            progress.show(event)
+            progress.update(event)
             last[type(event)] = event
 
         def stop() -> None:
-            progress.say(tr("Stopping after this step, the model is kept; Ctrl-C again aborts."))
+            progress.print_note(tr("Stopping after this step, the model is kept; Ctrl-C again aborts."))
             launch.stop(folder)
 
-        for note in changed(config, longest_window=longest_window(config.encoder)):
-            progress.say(note)
-        with interrupts(stop):
+        for note in adjustment_notes(config, longest_window=longest_window(config.encoder)):
+            progress.print_note(note)
+        with on_interrupt(stop):
             record(config, folder, take)
     if config.profile:
-        _show_times(last.get(TimeSpent), last.get(OperatorsProfiled), folder)
+        _print_times(last.get(TimeBreakdown), last.get(OperatorsProfiled), folder)
     launch.start_next(folder.parent)  # what was queued in a notebook meanwhile
     return last.get(RunFinished)
 
 
-def _show_times(spent: TimeSpent | None, profiled: OperatorsProfiled | None, folder: Path) -> None:
+def _print_times(breakdown: TimeBreakdown | None, profiled: OperatorsProfiled | None, folder: Path) -> None:
     """Where the time went: the parts of the run, then the operators of the steps that were profiled."""
-    speaking = console(stderr=True)
-    if spent:
+    speaking = make_console(stderr=True)
+    if breakdown:
         speaking.print(f"\n{tr('Where the time went')}", highlight=False)
-        show(spent_table(spent), speaking)
+        print_table(time_table(breakdown), speaking)
     if profiled:
         steps = {"steps": profiled.steps, "step": profiled.step}
         speaking.print(f"\n{tr('Operators of {steps} steps up to step {step}', **steps)}", highlight=False)
-        show(operators_table(profiled), speaking)
+        print_table(operators_table(profiled), speaking)
         trace = tr("all of it, for ui.perfetto.dev or chrome://tracing: {file}", file=folder / profiled.trace)
         speaking.print(trace, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
-def interrupts(first: Callable[[], None]) -> Iterator[None]:
+def on_interrupt(first: Callable[[], None]) -> Iterator[None]:
     """Within, the first interrupt or termination calls `first`, and a further interrupt raises KeyboardInterrupt."""
     asked = False
 
@@ -96,7 +96,7 @@ def interrupts(first: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _new_folder(config: RunConfig, runs: Path, name: str) -> Path:
+def _create_folder(config: RunConfig, runs: Path, name: str) -> Path:
     folder = launch.create(config, runs)
     if name:
         store = RunStore(runs)

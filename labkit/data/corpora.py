@@ -57,7 +57,7 @@ def read_corpus(corpus: str | Path | Source, *, dev_share: float = 0.15, seed: i
     if not 0 < dev_share < 1:
         raise ValueError(f"dev_share must be above 0 and below 1, not {dev_share!r}")
     source = corpus if isinstance(corpus, Source) else find_corpus(corpus)
-    with gc_pause.put_off():  # all that is read stays: looking through it again and again took half of the time
+    with gc_pause.gc_paused():  # all that is read stays: looking through it again and again took half of the time
         return _read(source, dev_share, seed, repair or source.repair)
 
 

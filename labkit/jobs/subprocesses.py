@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from labkit.environment import for_torch
+from labkit.environment import torch_environment
 from labkit.jobs.fork_client import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
 from labkit.jobs.fork_server import Request, frame, read_frame
 
@@ -65,7 +65,7 @@ def current_folder() -> str:
 def _request(call: str, args: tuple[str, ...], cwd: str) -> Request:
     here = current_folder()
     path = [os.path.join(here, entry) for entry in sys.path]
-    return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": for_torch()}
+    return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": torch_environment()}
 
 
 def _connections(wait_s: float) -> Iterator[socket.socket]:

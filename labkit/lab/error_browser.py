@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import retold, tr
+from labkit.i18n.translation import tr, translate_message
 from labkit.lab import entity_html, run_html, type_scores_html
 from labkit.lab.page_widgets import line, set_shown, set_text
 from labkit.runs.entity_errors import ERRORS, Finding, findings
@@ -132,7 +132,7 @@ class Mistakes:
         try:
             rows = self._rows(known)
         except ValueError as problem:
-            return self._say(retold(str(problem)))
+            return self._say(translate_message(str(problem)))
         self._list(rows, list(known.values()), list(of))
 
     def _rows(self, known: dict[str, Predictions]) -> list[Row]:

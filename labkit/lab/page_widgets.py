@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import LANGUAGES, current
+from labkit.i18n.translation import LANGUAGES, get_language
 from labkit.lab import entity_html, time_bar_html
 
 
@@ -51,7 +51,7 @@ def style_sheet() -> widgets.HTML:
 def language_switch(chosen: Callable[[str], None]) -> widgets.ToggleButtons:
     """`English | 中文`; `chosen` hears which."""
     options = [(name, key) for key, name in LANGUAGES.items()]
-    switch = widgets.ToggleButtons(options=options, value=current(), style={"button_width": "auto"})
+    switch = widgets.ToggleButtons(options=options, value=get_language(), style={"button_width": "auto"})
     switch.add_class("labkit-language")
     switch.observe(lambda change: chosen(change.new), names="value")
     return switch

@@ -10,7 +10,7 @@ from labkit.data.corpora import find_corpus
 from labkit.data.encoders import longest_window
 from labkit.data.sentence_counts import Sentences, count_sentences
 from labkit.lab import run_html
-from labkit.presets import warnings
+from labkit.presets import config_warnings
 from labkit.runs.estimate import estimate
 from labkit.runs.run import Run
 
@@ -48,7 +48,7 @@ class Forecast:
         if asked != self._judged:
             train = min(counted.train, config.train_limit or counted.train)
             self._judged = asked
-            told = warnings(config, train, longest_window(config.encoder))
+            told = config_warnings(config, train, longest_window(config.encoder))
             self._told = run_html.plan(estimate(runs, config, *counted[:3]), told)
         return self._told
 

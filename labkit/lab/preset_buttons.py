@@ -5,11 +5,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.config import knobs
+from labkit.config import run_settings
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import classes
 from labkit.lab.setting_control import show
-from labkit.presets import PAIRS, PRESETS, changes, preset
+from labkit.presets import PRESETS, STARTER_PAIRS, preset_overrides, preset_values
 
 CUSTOM = "custom"
 
@@ -18,7 +18,7 @@ class Starting:
     """Two rows of buttons, `rows`; what holds is underlined, and `custom` is said where no preset does."""
 
     def __init__(self, apply_pair: Callable[[str], None], apply_preset: Callable[[str], None]):
-        self.pairs = {name: _button(f"pair-{name}", apply_pair, name) for name in PAIRS}
+        self.pairs = {name: _button(f"pair-{name}", apply_pair, name) for name in STARTER_PAIRS}
         self.presets = {name: _button(f"preset-{name.replace(' ', '-')}", apply_preset, name) for name in PRESETS}
         self.custom = widgets.Label(**classes("labkit-preset-custom", f"labkit-help-{CUSTOM}"))
         choices = [*self.pairs.values()], [*self.presets.values(), self.custom]
@@ -47,13 +47,13 @@ class Starting:
 def pair_in(values: Mapping[str, Any]) -> str:
     """The pair whose corpus and encoder these settings have, or `custom`."""
     chosen = values["corpus"], values["encoder"]
-    return next((name for name, pair in PAIRS.items() if (pair.corpus, pair.encoder) == chosen), CUSTOM)
+    return next((name for name, pair in STARTER_PAIRS.items() if (pair.corpus, pair.encoder) == chosen), CUSTOM)
 
 
 def preset_in(values: Mapping[str, Any]) -> str:
     """The preset whose values these settings have, or `custom`."""
     encoder = values["encoder"]
-    return next((name for name in PRESETS if preset(name, encoder).items() <= values.items()), CUSTOM)
+    return next((name for name in PRESETS if preset_values(name, encoder).items() <= values.items()), CUSTOM)
 
 
 def _button(kind: str, apply: Callable[[str], None], name: str) -> widgets.Button:
@@ -63,18 +63,22 @@ def _button(kind: str, apply: Callable[[str], None], name: str) -> widgets.Butto
 
 
 def _pair_words(name: str) -> str:
-    corpus = PAIRS[name].corpus
+    corpus = STARTER_PAIRS[name].corpus
     return tr("Chinese: {corpus}", corpus=corpus) if name == "chinese" else tr("English: {corpus}", corpus=corpus)
 
 
 def _pair_help(name: str) -> str:
     return tr(
-        "sets corpus, sentences, encoder ({encoder}), and both rates to what suits them", encoder=PAIRS[name].encoder
+        "sets corpus, sentences, encoder ({encoder}), and both rates to what suits them",
+        encoder=STARTER_PAIRS[name].encoder,
     )
 
 
 def _preset_help(name: str, encoder: str) -> str:
     """What a preset sets."""
-    known = knobs()
-    told = [f"{tr(known[key].label)} {tr(show(known[key], value))}" for key, value in changes(name, encoder).items()]
+    known = run_settings()
+    told = [
+        f"{tr(known[key].label)} {tr(show(known[key], value))}"
+        for key, value in preset_overrides(name, encoder).items()
+    ]
     return ", ".join(told) or tr("the defaults")

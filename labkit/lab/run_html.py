@@ -4,12 +4,12 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from labkit.events import CorpusRead, GroupAudit
-from labkit.formatting import entities
-from labkit.i18n.translation import retold, tr
+from labkit.events import CorpusRead, ParamGroupInfo
+from labkit.formatting import format_entity_count
+from labkit.i18n.translation import tr, translate_message
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
-from labkit.settings import show_rate
+from labkit.settings import format_rate
 
 STATES = {
     "queued": "waiting for its turn",
@@ -29,7 +29,7 @@ def muted(told: str) -> str:
 
 def complaint(problem: str) -> str:
     """What went wrong, in the language of the lab."""
-    return f'<div class="labkit-problem">{html.escape(retold(problem))}</div>'
+    return f'<div class="labkit-problem">{html.escape(translate_message(problem))}</div>'
 
 
 def duration(seconds: float) -> str:
@@ -60,11 +60,11 @@ def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") 
     else:
         steps = tr("about <b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
     if estimate.seconds is not None:
-        basis = html.escape(retold(estimate.basis or ""))
+        basis = html.escape(translate_message(estimate.basis or ""))
         time = tr("about <b>{time}</b>, judging {basis}", time=roughly(estimate.seconds), basis=basis)
     else:
         time = tr("time unknown until a first run on this machine")
-    told = "".join(f'<div class="labkit-warning">{html.escape(retold(each))}</div>' for each in warnings)
+    told = "".join(f'<div class="labkit-warning">{html.escape(translate_message(each))}</div>' for each in warnings)
     return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{told}"
 
 
@@ -72,7 +72,7 @@ def notes(told: Sequence[str]) -> str:
     """The notes on a corpus, in one line however many they are; unfolded, all of them."""
     if not told:
         return muted(tr("no notes on the corpus"))
-    each = [html.escape(retold(note)) for note in told]
+    each = [html.escape(translate_message(note)) for note in told]
     title = tr("1 note on the corpus:") if len(told) == 1 else tr("{count} notes on the corpus:", count=len(told))
     listed = "".join(f"<li>{note}</li>" for note in each)
     return f"<details><summary>{title} {each[0]}</summary><ul>{listed}</ul></details>"
@@ -115,7 +115,7 @@ def _figures(run: Run) -> str:
         tr("best F1"): _best(run),
         tr("took") if run.is_final else tr("left"): _time(run),
     }
-    told = {tr("best F1"): f' title="{entities(run.best.entities)}"'} if run.best else {}
+    told = {tr("best F1"): f' title="{format_entity_count(run.best.entities)}"'} if run.best else {}
     return "".join(
         f"<span>{name} <b{told.get(name, '')}>{html.escape(figure or '–')}</b></span>"
         for name, figure in figures.items()
@@ -146,7 +146,7 @@ def failure(run: Run | None) -> str:
     end = run.finished
     if end is None or not (end.reason or end.state == "failed"):
         return ""
-    line = f"<b>{html.escape(retold(end.reason))}</b> {html.escape(retold(end.hint))}"
+    line = f"<b>{html.escape(translate_message(end.reason))}</b> {html.escape(translate_message(end.hint))}"
     details = f"<details><summary>{tr('Details')}</summary><pre>{html.escape(end.details)}</pre></details>"
     details = details if end.details else ""
     kind = "problem" if end.state == "failed" else "warning"
@@ -182,7 +182,7 @@ def _about(run: Run) -> str:
     lines = []
     if corpus := run.corpus:
         lines.append(_parts(corpus))
-        lines += [retold(note) for note in corpus.notes]
+        lines += [translate_message(note) for note in corpus.notes]
     if plan := run.plan:
         device = f"{plan.device_name} ({plan.device})"
         lines.append(tr("{device}, computing in {precision}", device=device, precision=plan.precision))
@@ -208,21 +208,21 @@ def _groups(run: Run) -> str:
             tr(group.name),
             f"{group.tensors}",
             _parameters(group),
-            show_rate(group.rate),
+            format_rate(group.rate),
             tr(group.schedule),
             tr("{count} steps", count=f"{group.warmup_steps:,}"),
-            tr("{decay}, none for {count} tensors", decay=f"{group.weight_decay:g}", count=group.undecayed_tensors),
+            tr("{decay}, none for {count} tensors", decay=f"{group.weight_decay:g}", count=group.no_decay_tensors),
         )
         for group in run.groups
     ]
     return table([tr(head) for head in heads], rows) if rows else ""
 
 
-def _parameters(group: GroupAudit) -> str:
+def _parameters(group: ParamGroupInfo) -> str:
     trained = f"{group.parameters:,}"
-    if not group.resting:
+    if not group.frozen_parameters:
         return trained
-    return tr("{count} and {resting} that no sentence touches", count=trained, resting=f"{group.resting:,}")
+    return tr("{count} and {resting} that no sentence touches", count=trained, resting=f"{group.frozen_parameters:,}")
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

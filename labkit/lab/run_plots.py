@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import LANGUAGES, current, tr
+from labkit.i18n.translation import LANGUAGES, get_language, tr
 from labkit.lab.page_widgets import line, set_text
 from labkit.runs.run import Run
 
@@ -64,7 +64,7 @@ class RunPictures:
         """
         from labkit.plots.fonts import drawable
 
-        wanted = [LANGUAGES[current()], *names]
+        wanted = [LANGUAGES[get_language()], *names]
         if wanted != self._hinted:
             self._hinted = wanted
             missing = any(drawable(text) != text for text in wanted)

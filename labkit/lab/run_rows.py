@@ -4,9 +4,9 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit.config import knobs
+from labkit.config import run_settings
 from labkit.i18n import translation
-from labkit.i18n.translation import retold, tr
+from labkit.i18n.translation import tr, translate_message
 from labkit.lab.run_html import STATES
 from labkit.lab.runs_table import SAYS
 from labkit.plots.theme import colour_of
@@ -30,7 +30,7 @@ class Rows:
 
     def take(self, runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
         """Neither columns nor rows may be changed."""
-        shape = (translation.current(), split_names(runs), *((run.folder, run.config, run.name) for run in runs))
+        shape = (translation.get_language(), split_names(runs), *((run.folder, run.config, run.name) for run in runs))
         if shape != self._shape:
             self._shape, self._maker = shape, TableMaker(runs, tr)
             self._columns = _columns(self._maker.columns)
@@ -57,15 +57,15 @@ class Rows:
             "id": run.folder.name,
             "colour": [colour_of(run, "light"), colour_of(run, "dark")],
             "best": best,
-            "note": run.note or retold(run.problem or ""),
+            "note": run.note or translate_message(run.problem or ""),
         }
 
 
 def table_words() -> dict[str, str]:
     """What RunsTable says by itself and in its text columns, in the language of the lab; empty for English."""
-    if translation.current() == "en":
+    if translation.get_language() == "en":
         return {}
-    choices = {choice for knob in knobs().values() for choice in knob.choices}
+    choices = {choice for knob in run_settings().values() for choice in knob.choices}
     return {text: tr(text) for text in (*SAYS, *STATES, "true", "false", *sorted(choices))}
 
 
@@ -76,5 +76,5 @@ def _columns(fields: Sequence[Column]) -> list[Row]:
             "label": tr(field.label),
             "help": tr(field.help),
         }
-        for field in sorted(fields, key=lambda field: field.key in knobs())  # scores first: names tell settings
+        for field in sorted(fields, key=lambda field: field.key in run_settings())  # scores first: names tell settings
     ]

@@ -227,7 +227,7 @@ class Overview:
 
                 self._plot = ComparePlot()
             self._plot.theme = self.theme
-            drawn = called if spoken() == translation.current() else names(chosen, plot_tr)
+            drawn = called if spoken() == translation.get_language() else names(chosen, plot_tr)
             png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=drawn)
             if png is not None:
                 self.picture.value = png

@@ -12,10 +12,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.config import RunConfig, knobs
-from labkit.i18n.translation import retold, tr
+from labkit.config import RunConfig, run_settings
+from labkit.i18n.translation import tr, translate_message
 from labkit.lab.page_widgets import classes
-from labkit.settings import Knob, show_rate
+from labkit.settings import Setting, format_rate
 
 Settling = Callable[[], AbstractContextManager[None]]
 
@@ -29,7 +29,7 @@ class Control:
 
     def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
         self.name = name
-        self.knob: Knob = knobs()[name]
+        self.knob: Setting = run_settings()[name]
         self.observers: list[Callable[[Any], None]] = []
         self._value = value
         self._settling = settling
@@ -156,7 +156,7 @@ class Control:
 
     def _complain(self, problem: str) -> None:
         self._problem = problem
-        words = retold(problem.replace(self.name, tr(self.knob.label), 1))
+        words = translate_message(problem.replace(self.name, tr(self.knob.label), 1))
         told = tr("{problem}. Still {value}.", problem=words, value=show(self.knob, self._value))
         shown = f'<div class="labkit-error" role="alert">{html.escape(told)}</div>'
         if self._error is None:
@@ -166,18 +166,18 @@ class Control:
             self._error.value, self._error.layout.display = shown, ""
 
 
-def show(knob: Knob, value: Any) -> str:
+def show(knob: Setting, value: Any) -> str:
     """A value as people write it, exact: `5e-5` on a log scale, `0.05` or `16` elsewhere."""
     if value is None:
         return tr(knob.none_text)
     if value == 0 and knob.zero_text:
         return tr(knob.zero_text)
     if knob.scale == "log":
-        return show_rate(value)
+        return format_rate(value)
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-def stop_text(knob: Knob, value: Any) -> str:
+def stop_text(knob: Setting, value: Any) -> str:
     """What a slider says at one of its stops."""
     return tr("0 (frozen)") if knob.scale == "log" and value == 0 else show(knob, value)
 

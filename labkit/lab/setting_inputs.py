@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.config import RunConfig, field_types, knobs
+from labkit.config import RunConfig, field_types, run_settings
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import classes
 from labkit.lab.setting_control import Control, Settling, show, stop_text
@@ -222,7 +222,7 @@ class FlagControl(Control):
 def control_class(name: str, menu: bool) -> type[Control]:
     """Which control a field of RunConfig gets."""
     kind, _ = field_types()[name]
-    if knobs()[name].choices:
+    if run_settings()[name].choices:
         return ChoiceControl
     if menu:
         return MenuControl

@@ -11,15 +11,15 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from labkit.config import RunConfig, knobs
+from labkit.config import RunConfig, run_settings
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import classes, close_all, line
 from labkit.lab.preset_buttons import CUSTOM, Starting, pair_in, preset_in
 from labkit.lab.setting_control import Control
 from labkit.lab.setting_inputs import MenuControl, NumberControl, control_class
 from labkit.plots.text_width import cells
-from labkit.presets import PAIRS, preset, rates_for, usual_rates
-from labkit.settings import show_rate
+from labkit.presets import STARTER_PAIRS, preset_values, recommended_rate_range, recommended_rates
+from labkit.settings import format_rate
 
 # As many columns as fit, none narrower than 300 px unless the whole is.
 COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
@@ -85,7 +85,7 @@ class Controls:
 
         Raises ValueError for an unknown name.
         """
-        self._set(preset(name, self.encoder.value))
+        self._set(preset_values(name, self.encoder.value))
 
     def apply_pair(self, name: str) -> None:
         """Set corpus and encoder to those of that pair, and the preset's rates for them; callbacks hear of it once.
@@ -94,15 +94,15 @@ class Controls:
         """
         with self._settling(follow=False):
             chosen = self.preset
-            self._set(PAIRS[name].settings())
-            encoder = PAIRS[name].encoder
-            self._set(rates_for(encoder) if chosen == CUSTOM else preset(chosen, encoder))
+            self._set(STARTER_PAIRS[name].settings())
+            encoder = STARTER_PAIRS[name].encoder
+            self._set(recommended_rates(encoder) if chosen == CUSTOM else preset_values(chosen, encoder))
 
     def speak(self) -> None:
         """Says every label, help and choice in the language of the lab; settings and what was typed stay."""
         with self._settling():
             for name, control in self._fields.items():
-                control.speak(_width(knobs()[name].group))
+                control.speak(_width(run_settings()[name].group))
             self._say()
             self._show()
 
@@ -139,7 +139,7 @@ class Controls:
 
     def _make(self, config: RunConfig, menus: dict[str, Sequence[str]]) -> dict[str, Control]:
         fields = {}
-        for name, knob in knobs().items():
+        for name, knob in run_settings().items():
             assert not hasattr(type(self), name), f"the field {name} would hide a method of Controls"
             control = control_class(name, name in menus)(
                 name, getattr(config, name), self._settling, _width(knob.group)
@@ -181,7 +181,7 @@ class Controls:
         after = self._values()
         chosen = preset_in(before) if before else CUSTOM
         if chosen != CUSTOM and before | {"encoder": after["encoder"]} == after != before:
-            for name, value in preset(chosen, after["encoder"]).items():
+            for name, value in preset_values(chosen, after["encoder"]).items():
                 self._fields[name].value = value
 
     def _tell(self, changed: list[str], config: RunConfig) -> None:
@@ -199,7 +199,7 @@ class Controls:
         self._ratio.value = ratio_words(self.config())
         self._starting.show(self._values())
         if isinstance(rate := self._fields["encoder_rate"], NumberControl):
-            rate.mark(usual_rates(self.encoder.value))
+            rate.mark(recommended_rate_range(self.encoder.value))
         defaults = RunConfig()
         changed = [name for name in self._group("advanced") if self._fields[name].value != getattr(defaults, name)]
         title = tr("Advanced ({count} changed)", count=len(changed)) if changed else tr("Advanced")
@@ -225,7 +225,7 @@ class Controls:
         return folded
 
     def _group(self, group: str) -> list[str]:
-        return [name for name, knob in knobs().items() if knob.group == group]
+        return [name for name, knob in run_settings().items() if knob.group == group]
 
 
 def ratio_words(config: RunConfig) -> str:
@@ -233,7 +233,7 @@ def ratio_words(config: RunConfig) -> str:
     told, crf = _ratio_of_two(config), config.group_rates.get("crf")
     if crf is None:
         return told
-    return tr("{told}, CRF {rate}", told=told, rate=show_rate(crf)) if crf else tr("{told}, CRF frozen", told=told)
+    return tr("{told}, CRF {rate}", told=told, rate=format_rate(crf)) if crf else tr("{told}, CRF frozen", told=told)
 
 
 def _ratio_of_two(config: RunConfig) -> str:
@@ -255,4 +255,4 @@ def _grid() -> widgets.Layout:
 
 def _width(group: str) -> str:
     """Wide enough for the longest label of the group: a `ch` is the width of a 0, wider than most letters."""
-    return f"{max(cells(tr(knob.label)) for knob in knobs().values() if knob.group == group)}ch"
+    return f"{max(cells(tr(knob.label)) for knob in run_settings().values() if knob.group == group)}ch"

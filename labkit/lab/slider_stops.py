@@ -7,14 +7,14 @@ read once.
 import math
 from collections.abc import Sequence
 
-from labkit.settings import Knob
+from labkit.settings import Setting
 
 DIGITS = (1, 2, 3, 5)
 DECADES = 5  # how far a rate slider that starts at zero reaches down from its high end
 MOST_STOPS = 20  # of a linear slider; at about 130 px wide, more are hard to hit
 
 
-def slider_stops(knob: Knob, kind: type, default: float | None) -> tuple[float, ...]:
+def slider_stops(knob: Setting, kind: type, default: float | None) -> tuple[float, ...]:
     """Where a knob's slider stops, rising unless the knob says where; empty for a knob without a slider.
 
     Marks and the default are always in.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from IPython.display import DisplayHandle
 
-from labkit.i18n.translation import told_in
+from labkit.i18n.translation import translate
 from labkit.runs.run import Run
 
 NEWEST = 5  # runs that are listed
@@ -66,7 +66,7 @@ def static_view(runs: Sequence[Run], names: Mapping[Path, str]) -> dict[str, str
 def _row(run: Run, name: str) -> list[str]:
     score = "–" if run.best_f1 is None else f"{run.best_f1:.3f}"
     created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-    return [name, score, f"{run.state} {told_in('zh', run.state)}", created]
+    return [name, score, f"{run.state} {translate('zh', run.state)}", created]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

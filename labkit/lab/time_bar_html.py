@@ -93,7 +93,7 @@ def _figures(run: Run | None) -> str:
     if run is None or run.spent is None:
         return tr("not told by this run") if run and run.is_final else tr("known as soon as a run trains")
     summary = run.summary()
-    time = run_html.duration(sum(run.spent.spent.values()))
+    time = run_html.duration(sum(run.spent.totals.values()))
     spent = time if run.is_final else tr("{time} so far", time=time)
     if summary.step:
         took = f"{1000 * summary.all_steps_s / summary.step:,.0f}"
@@ -116,7 +116,7 @@ def _part(part: PartSpent) -> str:
 
 
 def _row(run: Run, name: str) -> str:
-    figures = f"{run_html.duration(sum(run.spent.spent.values()))}" if run.spent else "–"
+    figures = f"{run_html.duration(sum(run.spent.totals.values()))}" if run.spent else "–"
     bar = _bar(parts_of(run.spent) if run.spent else [])
     return f'<div class="labkit-time-name">{html.escape(name)}</div>{bar}<div>{figures}</div>'
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import retold, tr
+from labkit.i18n.translation import tr, translate_message
 from labkit.jobs import launch
 from labkit.lab import run_html
 from labkit.lab.page_widgets import set_shown
 from labkit.plots.theme import THEMES
-from labkit.presets import FIRST, PAIRS, pair_of
+from labkit.presets import DEFAULT_PAIR, STARTER_PAIRS, find_starter_pair
 from labkit.runs.store import Run
 
 
@@ -30,7 +30,9 @@ class TryIt:
         self.run = widgets.Dropdown(options=[], layout={"width": "min(100%, 420px)"})
         self.run.style.description_width = "52px"
         wide = {"width": "calc(100% - 6px)"}
-        self.text = widgets.Textarea(value=PAIRS[FIRST].example, rows=2, layout=wide, continuous_update=False)
+        self.text = widgets.Textarea(
+            value=STARTER_PAIRS[DEFAULT_PAIR].example, rows=2, layout=wide, continuous_update=False
+        )
         self.button = widgets.Button(icon="tags", layout={"width": "140px"})
         self.answer = widgets.HTML()
         for widget, name in ((self.run, "run"), (self.text, "text"), (self.button, "go"), (self.answer, "answer")):
@@ -69,8 +71,8 @@ class TryIt:
     def _exemplify(self) -> None:
         """Gives an example in the language of the run, unless somebody has typed something."""
         run = self._runs.get(self.run.value or "")
-        pair = pair_of(run.config) if run and run.config else None
-        if pair and self.text.value in {each.example for each in PAIRS.values()}:
+        pair = find_starter_pair(run.config) if run and run.config else None
+        if pair and self.text.value in {each.example for each in STARTER_PAIRS.values()}:
             self.text.value = pair.example
 
     def go(self) -> None:
@@ -111,7 +113,7 @@ def shown(text: str, found: dict[str, Any], run: Run) -> str:
     else:
         line = tr("{count} entities found by {run} in {time} s", **told)
     note = found.get("note", "")
-    warned = f'<div class="labkit-warning">{html.escape(retold(note))}</div>' if note else ""
+    warned = f'<div class="labkit-warning">{html.escape(translate_message(note))}</div>' if note else ""
     return run_html.marked(text, found["entities"], by_type) + run_html.muted(line) + warned
 
 

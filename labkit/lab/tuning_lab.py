@@ -15,7 +15,7 @@ from labkit.config import RunConfig
 from labkit.data.corpora import corpus_menu
 from labkit.data.downloads import encoder_menu
 from labkit.i18n import translation
-from labkit.i18n.translation import choose, tr
+from labkit.i18n.translation import set_language, tr
 from labkit.jobs import launch
 from labkit.lab import page_widgets, run_html, time_bar_html
 from labkit.lab.displayed_run import Shown
@@ -28,7 +28,7 @@ from labkit.lab.runs_panel import Overview
 from labkit.lab.settings_form import Controls
 from labkit.lab.static_view import StaticView
 from labkit.lab.try_it import TryIt
-from labkit.presets import defaults
+from labkit.presets import default_config
 from labkit.runs.compare import names
 from labkit.runs.store import Run, RunStore
 from labkit.runs.view_state import read_choices
@@ -70,7 +70,7 @@ class TuningLab:
             language: `en` or `zh`, from now on and for all that is open; as it is where not given, see i18n.
         """
         if language is not None:
-            choose(language)
+            set_language(language)
         self.store = RunStore(Path(runs) if runs is not None else None)
         self._lock = threading.RLock()
         self._forecast, self._shown = Forecast(lambda: self._refresher.poke()), Shown()
@@ -82,9 +82,9 @@ class TuningLab:
         self._pressing = threading.Lock()  # held from a press of Train until its run has a row
         self._pressed: tuple[RunConfig, float] | None = None  # what was trained by the last press, and until when
         self._stopped_at = -math.inf
-        with gc_pause.put_off():
+        with gc_pause.gc_paused():
             before = _OPEN.get(self.store.folder)
-            self._make(config or (before.controls.config() if before else defaults()))
+            self._make(config or (before.controls.config() if before else default_config()))
             self._refresher = Refresher(self._refresh)
             _OPEN[self.store.folder] = self
             self.overview.choose(before.overview.choices() if before else read_choices(self.store.folder))
@@ -124,7 +124,7 @@ class TuningLab:
             layout: `side by side` or `overlaid`; likewise.
         """
         chosen = self.store.get_all(runs)
-        with self._lock, gc_pause.put_off():
+        with self._lock, gc_pause.gc_paused():
             if x:
                 self.overview.choose_axis(x)
             self.overview.form.value = layout or self.overview.form.value
@@ -214,12 +214,12 @@ class TuningLab:
         return page_widgets.column("labkit-lab", page_widgets.style_sheet(), top, runs, errors, trying, self._footer)
 
     def _language_chosen(self, name: str) -> None:
-        choose(name)
+        set_language(name)
         self._refresher.poke()
 
     def _speak(self) -> None:
         """Says what stays on the page in the language of the lab; the rest is said anew with every look."""
-        self._spoken = self.language_switch.value = translation.current()
+        self._spoken = self.language_switch.value = translation.get_language()
         self.empty_button.description = tr("Empty the queue")
         for title, widget in self._titles_of_cards.items():
             widget.value = f'<div class="labkit-title">{tr(title)}</div>'
@@ -292,7 +292,7 @@ class TuningLab:
 
     def _look(self) -> bool:
         with self._lock:
-            if self._spoken != translation.current():
+            if self._spoken != translation.get_language():
                 self._speak_again()
             runs = self.store.runs()
             live = [run for run in runs if run.is_live]

@@ -28,7 +28,7 @@ def bars(scores: Mapping[str, tuple[Run, Evaluated | None]]) -> str:
 
 
 def _differing(known: Mapping[str, tuple[Run, Evaluated]]) -> str:
-    splits = {run.corpus.split(found.part) if run.corpus else None for run, found in known.values()}
+    splits = {run.corpus.split_id(found.split) if run.corpus else None for run, found in known.values()}
     if len(splits) < 2:
         return ""
     return muted(tr("These runs were scored on different sentences: their scores are not comparable."))

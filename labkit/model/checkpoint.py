@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from labkit import paths
 from labkit.data.featurize import Encoder
 from labkit.data.word_splitting import Splitting
-from labkit.events import TrainingPlanned, events_of
+from labkit.events import TrainingPlanned, open_event_log
 from labkit.model.inference import TrainedTagger
 from labkit.model.tagger import Tagger, new_tagger
 
@@ -31,7 +31,7 @@ def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[st
 
     Raises FileNotFoundError where the folder that is to hold it is gone.
     """
-    paths.check_there(folder.parent)
+    paths.require_dir(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
@@ -49,7 +49,7 @@ def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[st
 
 def link_tagger(source: Path, folder: Path) -> None:
     """The checkpoint `source` under another name as well, without a second copy where the disk has hard links."""
-    paths.check_there(folder.parent)
+    paths.require_dir(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -94,7 +94,9 @@ def precision_of(folder: Path) -> str:
         told = msgspec.json.decode((place / SETTINGS).read_bytes(), type=dict[str, Any]).get("precision", "auto")
     if told != "auto":
         return str(told)
-    planned = (event.precision for event in events_of(place.parent).each() if isinstance(event, TrainingPlanned))
+    planned = (
+        event.precision for event in open_event_log(place.parent).iter_events() if isinstance(event, TrainingPlanned)
+    )
     return next(planned, "float32")
 
 

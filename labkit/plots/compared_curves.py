@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.formatting import entities
+from labkit.formatting import format_entity_count
 from labkit.plots.axes import Area
 from labkit.plots.fonts import plot_tr
 from labkit.plots.series import Array, linear_ticks, smooth, smoothing_span, up
@@ -157,11 +157,13 @@ def scored_on(runs: Sequence[Run]) -> str:
     """The number of entities that all F1 rest on, or that these do not compare; empty where there is none."""
     if split_names(runs):
         return plot_tr("different dev sentences, not comparable")
-    return next((entities(run.best.entities, plot_tr) for run in runs if run.best and run.best.entities), "")
+    return next((format_entity_count(run.best.entities, plot_tr) for run in runs if run.best and run.best.entities), "")
 
 
 def best_of(run: Run) -> str:
     """`best 0.512 (1,234 entities)`."""
     if run.best is None or run.best.score is None:
         return ""
-    return plot_tr("best {f1} ({entities})", f1=f"{run.best.score:.3f}", entities=entities(run.best.entities, plot_tr))
+    return plot_tr(
+        "best {f1} ({entities})", f1=f"{run.best.score:.3f}", entities=format_entity_count(run.best.entities, plot_tr)
+    )

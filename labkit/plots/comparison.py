@@ -63,7 +63,7 @@ class ComparePlot(ThemedPlot):
             if state == self._drawn:
                 return None
             if shown != self._shown:
-                with gc_pause.put_off():
+                with gc_pause.gc_paused():
                     self._sheet = _sheet(self._theme, runs, called, x, layout)
                 self._canvas = Canvas(self._sheet.figure, self._theme)
             self._sheet.update()

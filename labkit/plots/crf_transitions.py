@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from labkit.data.tags import scheme_of
-from labkit.events import TransitionsLearnt
+from labkit.events import CrfTransitions
 from labkit.plots import fonts
 from labkit.plots.axes import Area, Box, put_marked, say
 from labkit.plots.cached_plot import ThemedPlot
@@ -46,7 +46,7 @@ class Grid:
     left_out: int  # types
 
 
-def grid_of(learnt: TransitionsLearnt, support: dict[str, int]) -> Grid:
+def grid_of(learnt: CrfTransitions, support: dict[str, int]) -> Grid:
     """All tags, or where they are too many those of the types with the most gold entities.
 
     Args:

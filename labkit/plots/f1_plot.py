@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.formatting import entities
+from labkit.formatting import format_entity_count
 from labkit.plots.axes import Area, Box, put_marked, say
 from labkit.plots.fonts import plot_tr
 from labkit.plots.step_axis import StepAxis, message
@@ -35,7 +35,7 @@ class ScorePlot:
         if len(f1):
             fit_score([self.area], np.nanmax(f1, initial=0.0))
         best = run.best if run else None
-        self.area.entitle(score_title(entities(best.entities, plot_tr) if best and best.entities else ""))
+        self.area.entitle(score_title(format_entity_count(best.entities, plot_tr) if best and best.entities else ""))
         for artist in (self.ring, self.value):
             artist.set_visible(best is not None and best.score is not None)
         if best and best.score is not None:

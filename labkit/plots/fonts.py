@@ -67,17 +67,17 @@ def _add_new_fonts() -> int:
 
 def plot_tr(text: str, **values: object) -> str:
     """What `language.tr` does, for words in a picture: they stay English where no font could draw them."""
-    return translation.told_in(spoken(), text, **values)
+    return translation.translate(spoken(), text, **values)
 
 
 def plot_retold(text: str) -> str:
     """What `language.retold` does, for words in a picture."""
-    return translation.retold(text) if spoken() == "zh" else text
+    return translation.translate_message(text) if spoken() == "zh" else text
 
 
 def spoken() -> str:
     """The language of pictures."""
-    return "zh" if translation.current() == "zh" and has_chinese() else "en"
+    return "zh" if translation.get_language() == "zh" and has_chinese() else "en"
 
 
 def drawable(text: str) -> str:

@@ -14,7 +14,7 @@ from labkit.plots.series import LOG_LADDER, down, log_ticks, positive, up
 from labkit.plots.step_axis import StepAxis
 from labkit.plots.theme import DASHES, Theme
 from labkit.runs.run import Run
-from labkit.settings import show_rate
+from labkit.settings import format_rate
 
 
 class RatesPlot:
@@ -72,7 +72,7 @@ def _rates_in_words(run: Run | None, peaks: dict[str, float]) -> str:
 
 def round_rate(rate: float, digits: int = 2) -> str:
     """A rate in so many digits at most: an exact one may have seventeen."""
-    return show_rate(float(f"{rate:.{digits - 1}e}"))
+    return format_rate(float(f"{rate:.{digits - 1}e}"))
 
 
 def peak_rates(run: Run | None) -> dict[str, float]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from labkit.formatting import show_loss
+from labkit.formatting import format_loss
 from labkit.plots.axes import WORDS, Area, Box, put, put_marked, say
 from labkit.plots.compared_curves import Curves, Drawn, best_of, fitted, highest, leaders, scored_on, standing
 from labkit.plots.f1_plot import fit_score, score_title
@@ -115,7 +115,7 @@ class _Column:
             put(line, drawn.x, drawn.shown_rates(group))
         say(self.standing, standing(self.run) + (" ★" if best else ""))
         latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
-        say(self.loss.note, f"{plot_tr('dev')} {show_loss(latest[0], 3)}" if len(latest) else "")
+        say(self.loss.note, f"{plot_tr('dev')} {format_loss(latest[0], 3)}" if len(latest) else "")
         say(self.score.note, best_of(self.run))
         peaks = ", ".join(f"{plot_tr(name)} {round_rate(peak, 3)}" for name, peak in peak_rates(self.run).items())
         say(self.rates.note, fitted(peaks, self.width, 1, WORDS))

@@ -9,18 +9,18 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from labkit.config import RunConfig, knobs
+from labkit.config import RunConfig, run_settings
 from labkit.runs.curves import Axis
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
-from labkit.settings import show_rate
+from labkit.settings import format_rate
 
 __all__ = ["Column", "Estimate", "Table", "TableMaker", "best_in", "differences", "differences_table", "estimate"]
 __all__ += ["markdown", "names", "rank", "shown", "split_names", "table", "top_scores", "usual_axis"]
 
 Value = str | int | float | bool | None
 Say = Callable[..., str]  # says a text, its {places} filled, in the language of whoever asks
-_KNOBS = knobs()
+_KNOBS = run_settings()
 MOST_PARTS = 4  # of a name; more would not be read
 BEST = "★"
 
@@ -113,7 +113,7 @@ def shown(field: str, value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return show_rate(value) if _is_rate(field) else f"{value:g}"
+        return format_rate(value) if _is_rate(field) else f"{value:g}"
     return str(value) or "none"
 
 
@@ -144,7 +144,7 @@ def rank(runs: Iterable[Run]) -> list[Run]:
         newest[run.dev_split] = max(run.created, newest.get(run.dev_split, -math.inf))
 
     def place(run: Run) -> tuple[bool, float, str, tuple[float, float]]:
-        merit = run.best.merit if run.best else (-math.inf, -math.inf)
+        merit = run.best.rank_key if run.best else (-math.inf, -math.inf)
         return run.best_f1 is not None, newest[run.dev_split], run.dev_split or "", merit
 
     return sorted(runs, key=place, reverse=True)
@@ -223,7 +223,7 @@ def split_names(runs: Iterable[Run]) -> dict[str, str]:
 
     Splits of one corpus and size are told apart by a number: the second one is `msra · 500 (2)`.
     """
-    splits = {run.corpus.split("dev"): run.corpus for run in runs if run.corpus and run.best}
+    splits = {run.corpus.split_id("dev"): run.corpus for run in runs if run.corpus and run.best}
     called: Counter[str] = Counter()
     named = {}
     for split, corpus in splits.items() if len(splits) > 1 else ():

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from labkit.events import DeviceSampled, Evaluated, Event, RateChanged, StepDone, TransitionsLearnt
+from labkit.events import CrfTransitions, DeviceSampled, Evaluated, Event, RateChanged, StepDone
 
 Array = npt.NDArray[np.float64]
 Axis = Literal["step", "epoch", "tokens", "seconds"]
@@ -118,7 +118,7 @@ class Curves:
         self.evaluations: list[Evaluated] = []  # on dev
         self.samples: list[DeviceSampled] = []
         self.rate_changes: list[RateChanged] = []
-        self.transitions: TransitionsLearnt | None = None  # the last ones
+        self.transitions: CrfTransitions | None = None  # the last ones
 
     def extend(self, events: Sequence[Event]) -> None:
         """The same as adding them one by one, in less time."""
@@ -133,11 +133,11 @@ class Curves:
         elif isinstance(event, DeviceSampled):
             self.samples.append(event)
         elif isinstance(event, Evaluated):
-            if event.part == "dev":
+            if event.split == "dev":
                 self.evaluations.append(event)
         elif isinstance(event, RateChanged):
             self.rate_changes.append(event)
-        elif isinstance(event, TransitionsLearnt):
+        elif isinstance(event, CrfTransitions):
             self.transitions = event
 
     def evaluation_axis(self, kind: Axis) -> Array:

@@ -56,7 +56,7 @@ def estimate(
         processes: on each of which a batch is taken.
         host: as in RunStarted; by default this machine.
     """
-    sentences = _limited(train_sentences, config.limit_of("train"))
+    sentences = _limited(train_sentences, config.sentence_limit("train"))
     runs = list(runs)
     batch = _batch(config, _pieces(runs, config) if config.token_budget else 0)
     windows = _windows(runs, config)
@@ -68,8 +68,8 @@ def estimate(
     if not like:
         return Estimate(per_epoch, steps, is_counted=counted)
     nearest = min(like, key=lambda run: (_distance(run, config, sentences), -run.created))
-    dev = None if dev_sentences is None else _limited(dev_sentences, config.limit_of("dev"))
-    test = None if test_sentences is None else _limited(test_sentences, config.limit_of("test"))
+    dev = None if dev_sentences is None else _limited(dev_sentences, config.sentence_limit("dev"))
+    test = None if test_sentences is None else _limited(test_sentences, config.sentence_limit("test"))
     seconds = _scaled(nearest, config, sentences, per_epoch, dev, test)
     return Estimate(per_epoch, steps, seconds, f"from run {nearest.title}", nearest, counted)
 

@@ -6,17 +6,17 @@ from typing import NamedTuple
 from labkit.config import RunConfig
 from labkit.events import (
     CorpusRead,
+    CrfTransitions,
     DeviceSampled,
     Evaluated,
     Event,
-    GroupAudit,
     OperatorsProfiled,
+    ParamGroupInfo,
     RateChanged,
     RunFinished,
     RunStarted,
-    TimeSpent,
+    TimeBreakdown,
     TrainingPlanned,
-    TransitionsLearnt,
 )
 from labkit.runs.curves import Array, Axis, Curves, Steps
 from labkit.runs.progress import Progress, seconds_left, tokens_per_s_lately
@@ -81,10 +81,10 @@ class Folded:
     @property
     def dev_split(self) -> str | None:
         """The identity of the dev sentences that it is scored on; None before its corpus is read."""
-        return self.corpus.split("dev") if self.corpus else None
+        return self.corpus.split_id("dev") if self.corpus else None
 
     @property
-    def groups(self) -> list[GroupAudit]:
+    def groups(self) -> list[ParamGroupInfo]:
         return self._summary.groups
 
     @property
@@ -116,7 +116,7 @@ class Folded:
         return self._summary.test
 
     @property
-    def spent(self) -> TimeSpent | None:
+    def spent(self) -> TimeBreakdown | None:
         """The last word on where its time went; None for a run that was too short, or of an older version."""
         return self._summary.spent
 
@@ -161,7 +161,7 @@ class Folded:
         return list(self._read_curves().rate_changes)
 
     @property
-    def transitions(self) -> TransitionsLearnt | None:
+    def transitions(self) -> CrfTransitions | None:
         """What the CRF had learnt at the last evaluation on dev; None before one, and for a run without a CRF."""
         return self._read_curves().transitions
 

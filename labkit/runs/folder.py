@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from labkit.config import RunConfig
-from labkit.events import EVENTS, UNREADABLE, Event, LineWriter, RunQueued, RunStarted, events_of
-from labkit.liveness import lives
+from labkit.events import EVENTS_FILE, READ_ERRORS, Event, LineWriter, RunQueued, RunStarted, open_event_log
+from labkit.liveness import is_running
 from labkit.runs.summary import FORMAT, Summary
 
 CONFIG = "config.json"
@@ -74,7 +74,7 @@ def read_config(folder: Path) -> Asked:
         return Asked(RunConfig.from_dict(document["config"]), created, versions, problem)
     except KeyError:
         problem = f"{CONFIG} of {folder.name} has no field 'config'"
-    except (TypeError, *UNREADABLE) as error:
+    except (TypeError, *READ_ERRORS) as error:
         problem = f"the settings of {folder.name} cannot be read: {error}"
     return Asked(None, created, versions, problem)
 
@@ -83,7 +83,7 @@ def is_run_folder(folder: Path) -> bool:
     """Whether a folder is a run's, be it damaged: an encoder's has a config.json as well."""
     if not os.path.isdir(folder):
         return False
-    return number_of(folder) > 0 or os.path.lexists(folder / EVENTS) or read_config(folder).config is not None
+    return number_of(folder) > 0 or os.path.lexists(folder / EVENTS_FILE) or read_config(folder).config is not None
 
 
 def time_of(value: object) -> float | None:
@@ -117,10 +117,10 @@ def read_summary(folder: Path) -> Summary | None:
 
 def write_summary(folder: Path) -> Summary:
     """Makes summary.json of the events in the folder; what a run does last."""
-    size, tail, summary = log_size(folder), events_of(folder), Summary()
-    for event in tail.each():
+    size, tail, summary = log_size(folder), open_event_log(folder), Summary()
+    for event in tail.iter_events():
         summary.add(event)
-    summary.skipped, summary.log_bytes = tail.skipped, size
+    summary.skipped, summary.log_bytes = tail.skipped_lines, size
     write_aside(folder / SUMMARY, msgspec.json.encode(summary))
     return summary
 
@@ -136,7 +136,7 @@ def keep_summary(folder: Path, summary: Summary) -> None:
 def log_size(folder: Path) -> int:
     """Bytes of the log. Take it before reading, so that a summary is never believed to hold more than it does."""
     try:
-        return os.stat(f"{folder}/{EVENTS}").st_size
+        return os.stat(f"{folder}/{EVENTS_FILE}").st_size
     except OSError:
         return 0
 
@@ -156,7 +156,7 @@ def _read(folder: Path, name: str, form: type[T]) -> T:
             return msgspec.json.decode(file.read(), type=form)
     except FileNotFoundError:
         raise
-    except UNREADABLE as error:
+    except READ_ERRORS as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ValueError(f"{name} of {folder.name} cannot be read: {why}") from error
 
@@ -199,10 +199,10 @@ def run_folders(runs: Path) -> list[Path]:
 
 
 def stage(folder: Path) -> Stage:
-    log = folder / EVENTS
+    log = folder / EVENTS_FILE
     head = _part(log, _HEAD_BYTES)
     if begun := _first(head, RunStarted):
-        if not lives(*begun.process):  # nor does a run of another machine keep this one busy
+        if not is_running(*begun.process_identity):  # nor does a run of another machine keep this one busy
             return "over"  # most are, of a thousand runs: their ends are not worth reading
         return "over" if _has_end(log) else "live"
     if _has_end(log):
@@ -215,16 +215,16 @@ def stage(folder: Path) -> Stage:
 def is_gone(folder: Path) -> bool:
     """Whether nobody writes to a run's folder any more, for certain: the process of another machine may yet."""
     begun = started(folder)
-    return _has_end(folder / EVENTS) or (begun is not None and lives(*begun.process) is False)
+    return _has_end(folder / EVENTS_FILE) or (begun is not None and is_running(*begun.process_identity) is False)
 
 
 def started(folder: Path) -> RunStarted | None:
     """The run's first own line, None if it never came."""
-    return _first(_part(folder / EVENTS, _HEAD_BYTES), RunStarted)
+    return _first(_part(folder / EVENTS_FILE, _HEAD_BYTES), RunStarted)
 
 
 def write(folder: Path, event: Event) -> None:
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     try:
         writer.write(event)
     finally:
@@ -246,7 +246,7 @@ def _part(log: Path, size: int) -> bytes:
 
 def _first(head: bytes, kind: type[E]) -> E | None:
     for line in head.splitlines():
-        with suppress(*UNREADABLE):
+        with suppress(*READ_ERRORS):
             event = _decoder.decode(line)
             if isinstance(event, kind):
                 return event

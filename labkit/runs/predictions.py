@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from labkit import paths
-from labkit.events import UNREADABLE, Whole
+from labkit.events import READ_ERRORS, Whole
 from labkit.runs.entity_errors import Entity
 
 MOST_SENTENCES, MOST_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a document of thousands of words
@@ -52,7 +52,7 @@ def predictions_path(folder: Path, part: str) -> Path:
 
 def write_predictions(folder: Path, about: About, sentences: Iterable[Sentence]) -> None:
     """Others see the file before or the new one, never half of it. Raises FileNotFoundError where the run is gone."""
-    paths.check_there(folder)
+    paths.require_dir(folder)
     path = predictions_path(folder, about.part)
     lines = [msgspec.json.encode(about), *(msgspec.json.encode(sentence) for sentence in sentences)]
     aside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -66,7 +66,7 @@ def read_predictions(folder: Path, part: str) -> Predictions | None:
         first, *lines = predictions_path(folder, part).read_bytes().splitlines()
         about = msgspec.json.decode(first, type=About)
         sentences = [_decoder.decode(line) for line in lines]
-    except UNREADABLE:
+    except READ_ERRORS:
         return None
     entities = ((each.words, entity) for each in sentences for entity in (*each.gold, *each.predicted))
     if not all(0 <= entity.start < entity.end <= len(words) for words, entity in entities):

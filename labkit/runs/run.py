@@ -9,7 +9,18 @@ from typing import Self
 
 from labkit import gc_pause, liveness
 from labkit.config import RunConfig
-from labkit.events import CONTROL, EVENTS, Control, Event, LineWriter, RateAsked, RunStarted, StopAsked, Tail, events_of
+from labkit.events import (
+    CONTROL_FILE,
+    EVENTS_FILE,
+    ControlRequest,
+    Event,
+    LineWriter,
+    LogReader,
+    RateRequested,
+    RunStarted,
+    StopRequested,
+    open_event_log,
+)
 from labkit.runs.curves import Curves
 from labkit.runs.folded import Folded
 from labkit.runs.folder import (
@@ -53,7 +64,7 @@ class Run(Folded):
         self.versions = asked.versions or {}
         self._problem = asked.problem
         self._lost = ""  # why no more can be read, in a sentence
-        self._tail: Tail[Event] | None = None  # None for a run that needs no reading on
+        self._tail: LogReader[Event] | None = None  # None for a run that needs no reading on
         self._asked_at = time.monotonic()
         if folder is not None:
             self._look()
@@ -98,7 +109,7 @@ class Run(Folded):
         if self._lost:
             return self._lost
         if skipped := self._summary.skipped:
-            return f"{skipped} lines of {EVENTS} of {self.folder.name} could not be understood"
+            return f"{skipped} lines of {EVENTS_FILE} of {self.folder.name} could not be understood"
         return self.label.problem or None
 
     def refresh(self) -> bool:
@@ -139,7 +150,7 @@ class Run(Folded):
 
     def stop(self) -> None:
         """Asks the run to end after its current step, keeping its model."""
-        self._ask(StopAsked())
+        self._ask(StopRequested())
 
     def set_rate(self, group: str, rate: float) -> None:
         """Asks for another peak rate of a group. Raises ValueError for an unknown group or an impossible rate."""
@@ -148,12 +159,12 @@ class Run(Folded):
             raise ValueError(f"group must be one of {', '.join(known)}, not {group!r}")
         if not (rate >= 0 and math.isfinite(rate)):
             raise ValueError(f"rate must be a number of at least 0, not {rate!r}")
-        self._ask(RateAsked(group, rate))
+        self._ask(RateRequested(group, rate))
 
-    def _ask(self, control: Control) -> None:
+    def _ask(self, control: ControlRequest) -> None:
         if not self.folder.name:
             raise ValueError("this run has no folder, and so no process to ask; run it with labkit.jobs.launch")
-        writer = LineWriter(self.folder / CONTROL)
+        writer = LineWriter(self.folder / CONTROL_FILE)
         writer.write(control)
         writer.close()
 
@@ -162,7 +173,7 @@ class Run(Folded):
         if stored := read_summary(self.folder):
             self._summary, self._curves = stored, None
             return
-        self._tail = events_of(self.folder)
+        self._tail = open_event_log(self.folder)
         self._read_on()
         if not self.is_final:
             self._notice_an_end()
@@ -178,10 +189,10 @@ class Run(Folded):
         size, before = log_size(self.folder), self._summary.events
         if 0 < size < self._tail.offset:  # another log has taken its place
             self._ends += before + 1
-            self._summary, self._curves, self._tail, before = Summary(), Curves(), events_of(self.folder), 0
-        for event in self._tail.each():
+            self._summary, self._curves, self._tail, before = Summary(), Curves(), open_event_log(self.folder), 0
+        for event in self._tail.iter_events():
             self.add(event)
-        self._summary.skipped, self._summary.log_bytes = self._tail.skipped, size
+        self._summary.skipped, self._summary.log_bytes = self._tail.skipped_lines, size
         has_grown = self._summary.events > before
         if has_grown:
             self._summary.vanished, self._lost = False, ""
@@ -203,10 +214,10 @@ class Run(Folded):
         if not self.is_live:
             return
         is_gone = self._tail.offset > 0 and log_size(self.folder) == 0
-        alive = None if is_gone else liveness.lives(*self.started.process)
+        alive = None if is_gone else liveness.is_running(*self.started.process_identity)
         if is_gone:
-            self._lost = f"{EVENTS} of {self.folder.name} is gone; it was deleted while the run went on"
-        elif (age_s(self.folder / EVENTS) < SILENT_S if alive is None else alive) or self._read_on():
+            self._lost = f"{EVENTS_FILE} of {self.folder.name} is gone; it was deleted while the run went on"
+        elif (age_s(self.folder / EVENTS_FILE) < SILENT_S if alive is None else alive) or self._read_on():
             return  # in the last case it ended between two looks
         self._summary.vanished = True
         self._ends += 1
@@ -236,8 +247,8 @@ class Run(Folded):
             self._asked_at = time.monotonic()
             if self._curves is None:
                 self._curves, started = Curves(), None
-                with gc_pause.put_off():
-                    for events in events_of(self.folder).some():
+                with gc_pause.gc_paused():
+                    for events in open_event_log(self.folder).iter_batches():
                         self._curves.extend(events)
                         started = next((event for event in reversed(events) if isinstance(event, RunStarted)), started)
                 if started != self.started:  # the folder is gone, or another run's by now

@@ -11,16 +11,16 @@ from labkit.events import (
     CorpusRead,
     Evaluated,
     Event,
-    GroupAudit,
-    GroupsAudited,
     OperatorsProfiled,
+    ParamGroupInfo,
+    ParamGroupsBuilt,
     PhaseEntered,
     Real,
     RunFinished,
     RunQueued,
     RunStarted,
     StepDone,
-    TimeSpent,
+    TimeBreakdown,
     TrainingPlanned,
     Whole,
 )
@@ -39,7 +39,7 @@ class Summary(msgspec.Struct):
     started: RunStarted | None = None
     phase: str = ""  # what the run is busy with, in words
     corpus: CorpusRead | None = None
-    groups: list[GroupAudit] = []
+    groups: list[ParamGroupInfo] = []
     plan: TrainingPlanned | None = None
     step: Whole = 0
     epoch: Real = 0.0
@@ -54,7 +54,7 @@ class Summary(msgspec.Struct):
     best: Evaluated | None = None  # on dev, by `Evaluated.merit` as the best weights are
     latest: Evaluated | None = None  # on dev
     test: Evaluated | None = None
-    spent: TimeSpent | None = None  # the last word on where the time went
+    spent: TimeBreakdown | None = None  # the last word on where the time went
     profiled: OperatorsProfiled | None = None
     finished: RunFinished | None = None
     begins: bool = False  # a process has it, or should have, that has not written its first line yet
@@ -119,7 +119,7 @@ def _corpus(summary: Summary, event: CorpusRead) -> None:
     summary.corpus = event
 
 
-def _groups(summary: Summary, event: GroupsAudited) -> None:
+def _groups(summary: Summary, event: ParamGroupsBuilt) -> None:
     summary.groups = event.groups
 
 
@@ -133,14 +133,14 @@ def _step(summary: Summary, event: StepDone) -> None:
 
 
 def _evaluated(summary: Summary, event: Evaluated) -> None:
-    if event.part != "dev":
+    if event.split != "dev":
         summary.closing_s += summary._took(event.seconds)
         summary.test = event
         return
     summary.evaluation_s += summary._took(event.seconds)
     summary.evaluations += 1
     summary.latest = event
-    if summary.best is None or event.merit > summary.best.merit:
+    if summary.best is None or event.rank_key > summary.best.rank_key:
         summary.best = event
 
 
@@ -151,14 +151,14 @@ def _saved(summary: Summary, event: CheckpointSaved) -> None:
         summary.closing_s += summary._took(event.seconds)
 
 
-def _time(summary: Summary, event: TimeSpent) -> None:
+def _time(summary: Summary, event: TimeBreakdown) -> None:
     summary.spent = event
 
 
 def _profiled(summary: Summary, event: OperatorsProfiled) -> None:
     """Its time stands among that of steps until now."""
     summary.training_s += summary._took(event.seconds)
-    summary.profiling_s = min(event.took, summary.training_s)
+    summary.profiling_s = min(event.duration_s, summary.training_s)
     summary.training_s -= summary.profiling_s
     summary.profiled = event
 
@@ -173,12 +173,12 @@ _FOLDS: dict[type, Callable[[Summary, Any], None]] = {
     RunStarted: _started,
     PhaseEntered: _phase,
     CorpusRead: _corpus,
-    GroupsAudited: _groups,
+    ParamGroupsBuilt: _groups,
     TrainingPlanned: _planned,
     StepDone: _step,
     Evaluated: _evaluated,
     CheckpointSaved: _saved,
-    TimeSpent: _time,
+    TimeBreakdown: _time,
     OperatorsProfiled: _profiled,
     RunFinished: _finished,
 }

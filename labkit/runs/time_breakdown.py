@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labkit.events import TimeSpent
+from labkit.events import TimeBreakdown
 
 # Each part, and what belongs to it; forward and backward count together.
 PARTS = {
@@ -30,9 +30,9 @@ class PartSpent:
     share: float  # of all parts together, from 0 to 1
 
 
-def parts_of(spent: TimeSpent | None) -> list[PartSpent]:
+def parts_of(spent: TimeBreakdown | None) -> list[PartSpent]:
     """All PARTS, also those without any time, but the rare ones; then what only another version of labkit knows."""
-    told = spent.spent if spent else {}
+    told = spent.totals if spent else {}
     total = sum(told.values()) or 1.0
     names = [name for name in PARTS if name not in RARE or name in told] + [name for name in told if name not in PARTS]
     return [PartSpent(name, PARTS.get(name, ""), told.get(name, 0.0), told.get(name, 0.0) / total) for name in names]

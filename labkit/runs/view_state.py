@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from labkit.events import UNREADABLE
+from labkit.events import READ_ERRORS
 from labkit.runs.folder import write_aside
 
 FILE = ".lab.json"
@@ -30,7 +30,7 @@ def read_choices(runs: Path) -> Choices:
     """Those of that folder of runs; what is missing or cannot be meant is as if nobody had chosen it."""
     try:
         told = msgspec.json.decode((runs / FILE).read_bytes(), type=dict[str, Any])
-    except UNREADABLE:
+    except READ_ERRORS:
         return Choices()
     meant = {}
     for field in msgspec.structs.fields(Choices):

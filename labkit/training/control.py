@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from labkit.events import Control, Event, RateAsked, RateChanged, StopAsked, controls_of
+from labkit.events import ControlRequest, Event, RateChanged, RateRequested, StopRequested, open_control_log
 from labkit.training.distributed import MEETING_STEPS
 from labkit.training.setup import Workshop, thaw
 
@@ -17,16 +17,16 @@ class Listener:
         """`seconds` tells how old the run is, for its events."""
         self.stopping = False
         self._shop = shop
-        self._controls = controls_of(folder) if folder else None
+        self._controls = open_control_log(folder) if folder else None
         self._seconds = seconds
         self._untold: list[Event] = []
 
     def obey(self, step: int) -> Iterator[Event]:
         """After a step: does what was asked since the last look, and tells what it changed."""
         for control in self._heard(step):
-            if isinstance(control, StopAsked):
+            if isinstance(control, StopRequested):
                 self.stopping = True
-            elif isinstance(control, RateAsked):
+            elif isinstance(control, RateRequested):
                 yield from self._set_rate(control, step)
 
     def stop_asked(self, step: int) -> bool:
@@ -40,7 +40,7 @@ class Listener:
         told, self._untold = self._untold, []
         return told
 
-    def _heard(self, step: int) -> list[Control]:
+    def _heard(self, step: int) -> list[ControlRequest]:
         accelerator = self._shop.accelerator
         if self._controls is None:
             return []
@@ -48,11 +48,11 @@ class Listener:
             return self._controls.read()
         if step % MEETING_STEPS:  # asking the others costs a transfer
             return []
-        told: list[list[Control]] = [self._controls.read() if accelerator.is_main_process else []]
+        told: list[list[ControlRequest]] = [self._controls.read() if accelerator.is_main_process else []]
         torch.distributed.broadcast_object_list(told, src=0)
         return told[0]
 
-    def _set_rate(self, asked: RateAsked, step: int) -> Iterator[RateChanged]:
+    def _set_rate(self, asked: RateRequested, step: int) -> Iterator[RateChanged]:
         for group in self._shop.groups:
             if group.name == asked.group:
                 group.peak = asked.rate

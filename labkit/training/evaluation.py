@@ -12,7 +12,7 @@ from labkit.data.batching import sorted_batches
 from labkit.data.corpora import spans
 from labkit.data.featurize import Batch, Encoder, Windows
 from labkit.data.windows import Array
-from labkit.events import TransitionsLearnt, TypeScore
+from labkit.events import CrfTransitions, TypeScore
 from labkit.model.crf import CRF
 from labkit.model.crf.constraints import Legal, legal_transitions
 from labkit.model.tagger import Tagger
@@ -119,13 +119,13 @@ def count_illegal(numbers: Array, starts: Array, legal: Legal) -> int:
     return sum(int(np.count_nonzero(~each)) for each in (allowed, begun, ended))
 
 
-def transitions_learnt(crf: CRF, tags: Sequence[str], seconds: float, step: int) -> TransitionsLearnt:
+def transitions_learnt(crf: CRF, tags: Sequence[str], seconds: float, step: int) -> CrfTransitions:
     """The CRF's scores as they are now, rounded to what a picture can show."""
     start, transitions, end = (
         scores.detach().cpu().double().numpy().round(3).tolist()
         for scores in (crf.start_transitions, crf.transitions, crf.end_transitions)
     )
-    return TransitionsLearnt(seconds, step, list(tags), start, transitions, end)
+    return CrfTransitions(seconds, step, list(tags), start, transitions, end)
 
 
 def _score(correct: int, predicted: int, gold: int) -> TypeScore:

@@ -7,10 +7,10 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labkit.config import RunConfig, knobs
+from labkit.config import RunConfig, run_settings
 from labkit.events import RunFinished
-from labkit.presets import HIGH_RATE, IDCNN_RATE, usual_rates
-from labkit.settings import show_rate
+from labkit.presets import HIGH_ENCODER_RATE, HIGH_IDCNN_RATE, recommended_rate_range
+from labkit.settings import format_rate
 
 # How libraries say that memory ran out, where they raise no MemoryError: torch's allocators, the loader of shared
 # libraries, oneDNN, CUDA's libraries.
@@ -36,7 +36,7 @@ class Diverged(Exception):
         self.was_untrained = step == 1 and not part
         what = "is not a number" if math.isnan(loss) else f"exploded to {loss:.3g} per word"
         over = f", the mean of the last {steps} steps," if steps > 1 else ""
-        told = ", ".join(f"{name} {show_rate(float(f'{rate:.2g}'))}" for name, rate in rates.items())
+        told = ", ".join(f"{name} {format_rate(float(f'{rate:.2g}'))}" for name, rate in rates.items())
         kind = "peak rates" if part else "rates"  # a score is not of one step, whose rates may have fallen to 0
         super().__init__(f"The {part} loss {what}{over} at step {step} ({kind}: {told}).".replace("  ", " "))
 
@@ -106,8 +106,8 @@ def disk_hint(folder: Path, error: BaseException) -> str:
 
 def rate_hint(config: RunConfig, rates: Mapping[str, float]) -> str:
     """The group whose rate to lower: that which is the most times what is high for it; empty where all are 0."""
-    head = IDCNN_RATE if config.downstream == "idcnn" else RunConfig().head_rate
-    high = {"encoder": max(HIGH_RATE, usual_rates(config.encoder)[1]), "head": head, "crf": head}
+    head = HIGH_IDCNN_RATE if config.downstream == "idcnn" else RunConfig().head_rate
+    high = {"encoder": max(HIGH_ENCODER_RATE, recommended_rate_range(config.encoder)[1]), "head": head, "crf": head}
     if not any(rates.values()):
         return ""
     group = max(rates, key=lambda name: rates[name] / high[name])
@@ -134,7 +134,7 @@ def _memory_reason(config: RunConfig, step: int, phase: str) -> str:
 
 def _memory_hint(config: RunConfig, phase: str, window: int) -> str:
     options, shorter = [], min(config.max_pieces, window) // 2
-    if phase in _COMPUTING and shorter >= (knobs()["max_pieces"].low or 1):
+    if phase in _COMPUTING and shorter >= (run_settings()["max_pieces"].low or 1):
         options.append(f"a shorter longest window (max_pieces {shorter} instead of {config.max_pieces})")
     if phase in (*_COMPUTING, "loading the encoder"):
         options.append("a smaller encoder")
@@ -145,7 +145,7 @@ def _memory_hint(config: RunConfig, phase: str, window: int) -> str:
     size, name = (budget, "token budget") if budget else (config.batch_size, "batch size")
     if size > (window if budget else 1):  # windows longer than a budget go alone, whatever it is
         twice = config.accumulate * 2
-        is_same = size % 2 == 0 and twice <= (knobs()["accumulate"].high or twice)
+        is_same = size % 2 == 0 and twice <= (run_settings()["accumulate"].high or twice)
         same = f" (with accumulate {twice} the step stays the same)" if is_same else ""
         options.insert(0, f"{name} {size // 2}{same}")
     return f"Try {_either(options)}."

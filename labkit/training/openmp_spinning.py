@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from labkit.devices import cgroups
-from labkit.environment import SPINS
+from labkit.environment import OMP_SPIN_COUNT
 
 INTERVAL_S = 0.5  # between two looks at the neighbours
 # Cores' worth of work of all others from which on waiting briefly is better, and below which it no longer is. Measured
@@ -137,5 +137,5 @@ def mind_neighbours() -> Any:
     import torch
 
     threads = torch.get_num_threads()
-    own = os.environ.get("GOMP_SPINCOUNT") == SPINS and not os.environ.get("OMP_WAIT_POLICY")
+    own = os.environ.get("GOMP_SPINCOUNT") == OMP_SPIN_COUNT and not os.environ.get("OMP_WAIT_POLICY")
     return _watched(threads) if sys.platform == "linux" and own and threads > 1 else nullcontext()

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from labkit.config import RunConfig
-from labkit.events import GroupAudit
+from labkit.events import ParamGroupInfo
 from labkit.model.fast.subset_embedding import LiveEmbedding
 
 _ROW = 4096  # values of a gradient whose norm is taken at once
@@ -66,9 +66,9 @@ class Group:
             return float(self.peak * self.staircase_factor ** (step // self.staircase_steps))
         return self.peak
 
-    def audit(self) -> GroupAudit:
+    def audit(self) -> ParamGroupInfo:
         parameters = self.parameters.values()
-        return GroupAudit(
+        return ParamGroupInfo(
             name=self.name,
             tensors=len(parameters),
             parameters=sum(parameter.numel() for parameter in parameters),
@@ -76,8 +76,8 @@ class Group:
             schedule=self.schedule,
             warmup_steps=self.warmup_steps,
             weight_decay=self.weight_decay,
-            undecayed_tensors=len(self.undecayed),
-            resting=self.table.resting if self.table else 0,
+            no_decay_tensors=len(self.undecayed),
+            frozen_parameters=self.table.resting if self.table else 0,
         )
 
     def decay_resting(self, rate: float) -> None:

@@ -91,7 +91,7 @@ class StepProfiler:
         assert self.is_on
         with self._watch.all_to("profiling"):
             self._profile.stop()
-            with gc_pause.put_off():  # of a hundred thousand objects made here it would find none to collect
+            with gc_pause.gc_paused():  # of a hundred thousand objects made here it would find none to collect
                 operators = operators_of(self._profile.key_averages(), on_device=self._device.type == "cuda")
             if self._folder:
                 self._write_trace(self._folder / TRACE)
@@ -101,7 +101,7 @@ class StepProfiler:
             step=steps,
             steps=self._done,
             tokens=tokens - self._tokens_before,
-            took=self._watch.told()["profiling"],
+            duration_s=self._watch.told()["profiling"],
             operators=operators,
             trace=TRACE if self._folder else "",
         )

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from labkit.config import RunConfig
-from labkit.events import EVENTS, Event, LineWriter, RunFinished, RunStarted
-from labkit.liveness import this_process
+from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
+from labkit.liveness import process_identity
 from labkit.training.failures import disk_hint, failure_of, is_disk_full
 from labkit.training.timing import seconds_since
 
@@ -28,7 +28,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     began = time.time()
     seconds = seconds_since(began)
     main = os.environ.get("RANK", "0") == "0"
-    writer = LineWriter(folder / EVENTS) if main else None
+    writer = LineWriter(folder / EVENTS_FILE) if main else None
 
     def tell(event: Event) -> None:
         if writer:
@@ -36,7 +36,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
         if on_event:
             on_event(event)
 
-    tell(RunStarted(began, *this_process()))
+    tell(RunStarted(began, *process_identity()))
     state = "failed"
     try:
         state = _drain(config, folder, began, tell, writer)

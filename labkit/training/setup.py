@@ -28,7 +28,7 @@ from labkit.model.fast.encoder import grain_of
 from labkit.model.fast.subset_embedding import keep_live
 from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.tagger import Tagger, new_tagger
-from labkit.presets import changed
+from labkit.presets import adjustment_notes
 from labkit.training.config_checks import check_trackers
 from labkit.training.param_groups import Group, make_groups, optimizer_groups
 from labkit.training.precision import choose_precision, notes_on_precision
@@ -167,8 +167,8 @@ def open_workshop(
     encoder: Encoder,
 ) -> Workshop:
     """Builds the model and all else around the corpus."""
-    train = limited(corpus.train, config.limit_of("train"), config.seed)
-    dev, test = (limited(getattr(corpus, part), config.limit_of(part), SCORED_SEED) for part in ("dev", "test"))
+    train = limited(corpus.train, config.sentence_limit("train"), config.seed)
+    dev, test = (limited(getattr(corpus, part), config.sentence_limit(part), SCORED_SEED) for part in ("dev", "test"))
     pieces = np.bincount(train.pieces, minlength=encoder.padding + 1)
     pieces[encoder.padding] = 1  # read beside every short sentence
     largest = max(int(part.pieces.max(initial=encoder.padding)) for part in (train, dev, test))
@@ -193,7 +193,7 @@ def open_workshop(
         (
             *corpus.notes,
             *notes_on(train, dev, test),
-            *changed(config, train.sentences, longest_window(pretrained.model)),
+            *adjustment_notes(config, train.sentences, longest_window(pretrained.model)),
             *_notes_on_budget(train, config.token_budget),
             *notes_on_precision(precision, accelerator.device),
         ),

@@ -26,11 +26,11 @@ from labkit.events import (
     CheckpointSaved,
     Evaluated,
     Event,
-    GroupsAudited,
+    ParamGroupsBuilt,
     PhaseEntered,
     RunFinished,
     StepDone,
-    TimeSpent,
+    TimeBreakdown,
 )
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
 from labkit.training.control import Listener
@@ -136,7 +136,7 @@ class _Training:
         traced = self.folder if accelerator.is_main_process else None
         self.profiler = StepProfiler(config.profile, steps, shop.device, self.watch, traced)
         yield shop.corpus_read(self.seconds())
-        yield GroupsAudited(self.seconds(), [group.audit() for group in shop.groups])
+        yield ParamGroupsBuilt(self.seconds(), [group.audit() for group in shop.groups])
         yield shop.planned(self.seconds(), steps)
 
     def _epoch(self, epoch: int, batches: list[Array]) -> Iterator[Event]:
@@ -229,7 +229,7 @@ class _Training:
         self._check_score(found.loss, "dev", EXPLODED * self._untrained)
         if self.shop.tagger.crf is not None:
             yield transitions_learnt(self.shop.tagger.crf, self.shop.corpus.tags, self.seconds(), self.step)
-        if self._best is None or event.merit > self._best.merit:
+        if self._best is None or event.rank_key > self._best.rank_key:
             self._best, self._best_step = event, self.step
             self._keep_predictions(found, "dev", self.step)
             if self.folder and "best" in self.config.keep:
@@ -286,7 +286,7 @@ class _Training:
             recall=overall.recall,
             f1=overall.f1,
             types=found.counts.by_type(),
-            part=part,
+            split=part,
             illegal=found.illegal,
             gold=overall.support,
             predicted=found.counts.predicted.total(),
@@ -322,10 +322,10 @@ class _Training:
             yield from self._report()
             yield self.profiler.end(self.step, self.tokens, self.seconds)
 
-    def _time_spent(self) -> TimeSpent:
+    def _time_spent(self) -> TimeBreakdown:
         self._timed = time.monotonic()
         spent = {part: round(seconds, 4) for part, seconds in self.watch.told().items()}
-        return TimeSpent(self.seconds(), self.step, spent)
+        return TimeBreakdown(self.seconds(), self.step, spent)
 
     def _phase(self, text: str) -> PhaseEntered:
         self.phase = text

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from labkit.cli.main import main
-from labkit.cli.output import show
+from labkit.cli.output import print_table
 from labkit.cli.progress import TrainingProgress
-from labkit.cli.time_tables import spent_table
+from labkit.cli.time_tables import time_table
 from labkit.config import RunConfig
 from labkit.devices.sampler import Sampler
 from labkit.events import (
@@ -24,11 +24,11 @@ from labkit.events import (
     RateChanged,
     RunFinished,
     StepDone,
-    TimeSpent,
+    TimeBreakdown,
     TrainingPlanned,
 )
 from labkit.i18n import translation
-from labkit.i18n.translation import retold
+from labkit.i18n.translation import translate_message
 from labkit.runs.store import RunStore
 from tests.devices.fake_nvml import install
 from tests.devices.test_sampler import SCENARIOS, Scenario
@@ -131,7 +131,7 @@ def test_a_run_as_it_goes_is_chinese() -> None:
         CheckpointSaved(0.9, 9, "last"),
         RunFinished(1.0, "completed", 9),
     ):
-        progress.show(event)
+        progress.update(event)
     lines = told.getvalue().splitlines()
     assert "best" in lines[1], "a corpus is called as it is called"
     assert english_in(told.getvalue().replace("best", "")) == []
@@ -139,7 +139,7 @@ def test_a_run_as_it_goes_is_chinese() -> None:
 
 
 def test_where_the_time_went_is_chinese(capsys: pytest.CaptureFixture[str]) -> None:
-    show(spent_table(TimeSpent(9.0, 3, {"loading": 3.0, "encoder": 2.0, "profiling": 1.0})))
+    print_table(time_table(TimeBreakdown(9.0, 3, {"loading": 3.0, "encoder": 2.0, "profiling": 1.0})))
     assert english_in(capsys.readouterr().out) == []
 
 
@@ -164,8 +164,8 @@ def test_why_a_device_cannot_be_read_is_chinese(scenario: Scenario, monkeypatch:
         "Error",
     ]
     for reason in sampler.sample(0.0)[0].missing.values():
-        assert retold(reason) != reason
-        assert [word for word in english_in(retold(reason)) if word not in names] == []
+        assert translate_message(reason) != reason
+        assert [word for word in english_in(translate_message(reason)) if word not in names] == []
 
 
 def test_devices_and_the_helps_of_settings_are_chinese(labkit: Call) -> None:

@@ -18,13 +18,13 @@ from rich.console import Console
 from labkit.cli import tables
 from labkit.cli import train as training
 from labkit.cli.main import main, train
-from labkit.cli.options import config_of
+from labkit.cli.options import config_from_options
 from labkit.cli.progress import TrainingProgress
-from labkit.cli.tables import duration
-from labkit.cli.train import interrupts
-from labkit.config import RunConfig, field_types, knobs
-from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, events_of
-from labkit.presets import PAIRS, defaults, preset
+from labkit.cli.tables import format_duration
+from labkit.cli.train import on_interrupt
+from labkit.config import RunConfig, field_types, run_settings
+from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, open_event_log
+from labkit.presets import STARTER_PAIRS, default_config, preset_values
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 
@@ -54,34 +54,34 @@ def _settings(**given: Any) -> RunConfig:
     words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     context = train.make_context("train", words)
     known = {name: value for name, value in context.params.items() if name in field_types()}
-    return config_of(context.params["pair"], context.params["preset"], known)
+    return config_from_options(context.params["pair"], context.params["preset"], known)
 
 
 # --- options
 
 
-@pytest.mark.parametrize("name", knobs())
+@pytest.mark.parametrize("name", run_settings())
 def test_every_setting_is_an_option(name: str) -> None:
     kind, _ = field_types()[name]
-    knob, default = knobs()[name], getattr(RunConfig(), name)
+    knob, default = run_settings()[name], getattr(RunConfig(), name)
     if kind is bool:
         flag = "--no-" if default else "--"
         context = train.make_context("train", [flag + name.replace("_", "-")])
         assert context.params[name] is (not default)
         return
-    text = "2,1" if knob.form else "elsewhere"
+    text = "2,1" if knob.pattern else "elsewhere"
     other = knob.choices[-1] if knob.choices else text if kind is str else kind(knob.low or 0)
     assert getattr(_settings(**{name: other}), name) == other
 
 
 def test_without_options_a_run_is_what_the_lab_starts_with() -> None:
-    assert _settings() == defaults()
+    assert _settings() == default_config()
 
 
 def test_options_are_put_over_pair_and_preset() -> None:
     config = _settings(pair="english", preset="article", head_rate=0.02)
-    assert config == RunConfig(**(preset("article") | {"head_rate": 0.02}))
-    assert (config.encoder, config.corpus) == (PAIRS["english"].encoder, PAIRS["english"].corpus)
+    assert config == RunConfig(**(preset_values("article") | {"head_rate": 0.02}))
+    assert (config.encoder, config.corpus) == (STARTER_PAIRS["english"].encoder, STARTER_PAIRS["english"].corpus)
 
 
 def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) -> None:
@@ -214,7 +214,7 @@ def test_the_best_of_each_dev_split_is_bold_and_the_split_is_told(runs_folder: P
 def test_a_line_of_progress_tells_what_a_score_rests_on(gold: int, said: str) -> None:
     console = Console(file=io.StringIO(), width=200)
     f1 = float(gold > 0)
-    TrainingProgress(console).show(Evaluated(9.0, 10, 1.0, 9, 0.5, f1, f1, f1, {}, "test", gold=gold))
+    TrainingProgress(console).update(Evaluated(9.0, 10, 1.0, 9, 0.5, f1, f1, f1, {}, "test", gold=gold))
     assert said in console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -323,7 +323,7 @@ def test_devices_names_the_cpu(labkit: Callable[..., Said]) -> None:
 
 @pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (41.6, "42 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")])
 def test_durations_read_well(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 # --- training
@@ -507,8 +507,8 @@ def test_a_wrong_setting_is_told_before_torch_is_loaded(runs_folder: Path) -> No
 def test_a_terminal_tells_no_loss_below_zero_and_what_is_odd_of_a_run_that_ended_well() -> None:
     said = io.StringIO()
     with TrainingProgress(Console(file=said, width=200)) as progress:
-        progress.show(Evaluated(1.0, 5, 1.0, 99, -1e-7, 1.0, 1.0, 1.0, {}))
-        progress.show(RunFinished(1.0, "completed", 5, "The dev loss is odd.", "Lower it."))
+        progress.update(Evaluated(1.0, 5, 1.0, 99, -1e-7, 1.0, 1.0, 1.0, {}))
+        progress.update(RunFinished(1.0, "completed", 5, "The dev loss is odd.", "Lower it."))
     assert "loss 0.0000" in said.getvalue()
     assert said.getvalue().splitlines()[-1] == "The dev loss is odd. Lower it."
 
@@ -562,7 +562,7 @@ def start(words: list[str], runs_folder: Path) -> Iterator[Callable[..., subproc
 
 
 def _events(runs_folder: Path) -> list[Any]:
-    return events_of(runs_folder / "run-0001").read()
+    return open_event_log(runs_folder / "run-0001").read()
 
 
 def _wait_for(happened: Callable[[], bool], process: subprocess.Popen[str], timeout_s: float = 90.0) -> None:
@@ -590,10 +590,10 @@ def test_ctrl_c_stops_after_the_step_and_keeps_the_model(
 
 def test_the_second_ctrl_c_aborts_and_a_termination_never_does() -> None:
     asked: list[str] = []
-    with pytest.raises(KeyboardInterrupt), interrupts(lambda: asked.append("stop")):
+    with pytest.raises(KeyboardInterrupt), on_interrupt(lambda: asked.append("stop")):
         _send(signal.SIGTERM, signal.SIGTERM, signal.SIGINT)
     assert asked == ["stop"]
-    with interrupts(lambda: asked.append("again")):
+    with on_interrupt(lambda: asked.append("again")):
         _send(signal.SIGINT, signal.SIGTERM)
     assert asked == ["stop", "again"]
 

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from labkit.cli import output
-from labkit.cli.output import LogFormatter, console, escape, say, show, visible, write_data
+from labkit.cli.output import (
+    LogFormatter,
+    escape_controls,
+    escape_markup,
+    make_console,
+    print_table,
+    write_data,
+    write_message,
+)
 from labkit.cli.tables import plain_table
 from labkit.config import RunConfig
 from labkit.i18n import translation
@@ -36,7 +44,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("text", OBEYED)
 def test_what_a_terminal_would_obey_is_written_out(text: str) -> None:
-    told = visible(f"a{text}z")
+    told = escape_controls(f"a{text}z")
     assert told.isprintable()
     assert told.startswith("a")
     assert told.endswith("z")
@@ -44,9 +52,9 @@ def test_what_a_terminal_would_obey_is_written_out(text: str) -> None:
 
 def test_lines_and_words_of_any_script_stay_as_they_are() -> None:
     text = "a\tb\n王小明 👨\u200d👩\u200d👧 می\u200cخواهم naïve"
-    assert visible(text) == text
-    assert visible("a\nb\tc", kept="") == r"a\nb\tc"
-    assert escape("[red]a\n[/]") == r"\[red]a\n\[/]"
+    assert escape_controls(text) == text
+    assert escape_controls("a\nb\tc", keep="") == r"a\nb\tc"
+    assert escape_markup("[red]a\n[/]") == r"\[red]a\n\[/]"
 
 
 @pytest.mark.parametrize("text", OBEYED)
@@ -55,11 +63,11 @@ def test_no_way_to_a_terminal_lets_through_what_it_would_obey(monkeypatch: pytes
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
     monkeypatch.setenv("NO_COLOR", "1")
-    say(text)
-    say(text, err=True)
+    write_message(text)
+    write_message(text, err=True)
     write_data(text)
-    show(plain_table(["name", text], [(text, "b")]))
-    console().print(text)
+    print_table(plain_table(["name", text], [(text, "b")]))
+    make_console().print(text)
     record = logging.LogRecord("labkit", logging.WARNING, "", 1, "%s", (text,), None)
     err.write(LogFormatter("%(message)s").format(record))
     try:
@@ -68,7 +76,7 @@ def test_no_way_to_a_terminal_lets_through_what_it_would_obey(monkeypatch: pytes
         output.write_traceback(type(error), error, error.__traceback__)
     for told in (out.getvalue(), err.getvalue()):
         assert text not in told
-        assert visible(text) in told
+        assert escape_controls(text) in told
 
 
 def test_data_goes_out_as_it_is_to_another_program(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +85,7 @@ def test_data_goes_out_as_it_is_to_another_program(capsys: pytest.CaptureFixture
 
 
 def test_names_like_emoji_or_markup_stay_names(capsys: pytest.CaptureFixture[str]) -> None:
-    show(plain_table(["name"], [(":red_circle:",), ("[red]x",), ("one\ntwo",)]))
+    print_table(plain_table(["name"], [(":red_circle:",), ("[red]x",), ("one\ntwo",)]))
     assert [line.strip() for line in capsys.readouterr().out.splitlines()][1:] == [
         ":red_circle:",
         "[red]x",

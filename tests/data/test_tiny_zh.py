@@ -8,7 +8,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from labkit import paths
 from labkit.data.encoders import encoder_menu, locate_encoder
-from labkit.presets import PAIRS
+from labkit.presets import STARTER_PAIRS
 
 FOLDER = paths.data() / "encoders" / "tiny-zh"
 POSITIONS = 128
@@ -22,7 +22,7 @@ def test_it_is_what_its_sums_say_and_no_more_than_12_mb() -> None:
 
 
 def test_it_is_in_the_menu_and_in_a_pair() -> None:
-    assert PAIRS["chinese"].encoder == FOLDER.name
+    assert STARTER_PAIRS["chinese"].encoder == FOLDER.name
     assert FOLDER.name in encoder_menu()
     assert locate_encoder(FOLDER.name) == FOLDER
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import labkit
 from labkit.cli.main import cli
-from labkit.config import RunConfig, knobs
+from labkit.config import RunConfig, run_settings
 from labkit.events import CorpusRead, Evaluated
-from labkit.i18n.zh import COMMANDS, RETOLD, TEXTS
-from labkit.i18n.zh.page import PAGE
-from labkit.i18n.zh.pictures import PICTURES
-from labkit.i18n.zh.settings import SETTINGS
-from labkit.i18n.zh.terminal import TERMINAL
+from labkit.i18n.zh import COMMAND_HELP, MESSAGES, UI_TEXTS
+from labkit.i18n.zh.page import PAGE_TEXTS
+from labkit.i18n.zh.pictures import PLOT_TEXTS
+from labkit.i18n.zh.settings import SETTING_TEXTS
+from labkit.i18n.zh.terminal import TERMINAL_TEXTS
 from labkit.lab import run_html
 from labkit.lab.runs_table import SAYS
 from labkit.presets import PRESETS
@@ -56,7 +56,7 @@ def scored(dev_sentences):
 
 def declared():
     """What is translated by a name: settings, parts of the time, columns and the like."""
-    for knob in knobs().values():
+    for knob in run_settings().values():
         yield from (knob.label, knob.help, knob.none_text, knob.zero_text, knob.unit)
         if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
             yield from knob.choices
@@ -69,17 +69,17 @@ def declared():
 
 
 def test_every_text_that_is_said_is_in_the_catalogue():
-    missing = {text: where for text, where in said_in_code() if text and text not in TEXTS}
+    missing = {text: where for text, where in said_in_code() if text and text not in UI_TEXTS}
     assert missing == {}, "add them to labkit/lab/chinese/"
 
 
 def test_every_setting_part_state_column_and_phase_is_in_the_catalogue():
-    assert [text for text in declared() if text and text not in TEXTS] == [], "add them to labkit/lab/chinese/"
+    assert [text for text in declared() if text and text not in UI_TEXTS] == [], "add them to labkit/lab/chinese/"
 
 
 def test_the_script_of_the_table_says_only_what_it_was_given():
     assert said_in_scripts() <= {*SAYS}
-    assert set(SAYS) <= TEXTS.keys()
+    assert set(SAYS) <= UI_TEXTS.keys()
 
 
 def test_nothing_in_the_catalogue_is_said_nowhere():
@@ -87,25 +87,25 @@ def test_nothing_in_the_catalogue_is_said_nowhere():
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     spoken = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     asked = {*declared(), "true", "false"}
-    assert [text for text in TEXTS if text not in spoken | asked] == []
+    assert [text for text in UI_TEXTS if text not in spoken | asked] == []
 
 
 def test_no_text_is_told_twice():
-    assert len(TEXTS) == len(SETTINGS) + len(PAGE) + len(PICTURES) + len(TERMINAL)
+    assert len(UI_TEXTS) == len(SETTING_TEXTS) + len(PAGE_TEXTS) + len(PLOT_TEXTS) + len(TERMINAL_TEXTS)
 
 
 def test_every_command_and_option_has_its_help_in_chinese():
-    settings = knobs()
+    settings = run_settings()
     for name, command in {"cli": cli, **cli.commands}.items():
         own = [option for option in command.params if option.name not in settings and getattr(option, "help", None)]
         options = {option.opts[-1] for option in own} - {"--version", "--help"}
         untold = {"--seed", "--layers", "--width", "--heads"}  # whose help is their name
-        assert set(COMMANDS[name]) - untold == {"", *options}, name
-    assert set(COMMANDS) == {"cli", *cli.commands}
+        assert set(COMMAND_HELP[name]) - untold == {"", *options}, name
+    assert set(COMMAND_HELP) == {"cli", *cli.commands}
 
 
 def test_both_languages_have_the_same_places_to_fill_and_the_same_markup():
-    for english, chinese in {**TEXTS, **RETOLD}.items():
+    for english, chinese in {**UI_TEXTS, **MESSAGES}.items():
         assert chinese, english
         for what in (_places, _tags):
             assert sorted(what(chinese)) == sorted(what(english)), english

@@ -10,7 +10,7 @@ from labkit.data.encoders import locate_encoder
 from labkit.data.featurize import Encoder
 from labkit.data.windows import notes_on
 from labkit.i18n import translation
-from labkit.i18n.translation import retold
+from labkit.i18n.translation import translate_message
 from labkit.training.failures import failure_of
 from labkit.training.setup import _check_pieces
 from tests.i18n.test_translation import english_in
@@ -45,7 +45,7 @@ def chinese(monkeypatch):
 
 
 def english_left(text):
-    told = retold(text)
+    told = translate_message(text)
     assert told != text
     return [word for word in english_in(told) if word.lower() not in KEPT]
 
@@ -148,7 +148,7 @@ def test_that_two_parts_share_sentences_is_told(tmp_path):
     for place, (dev, test) in enumerate(((other, other), (other, other + more), (GOOD, more))):
         (note,) = read_corpus(corpus(tmp_path / f"mine{place}", train_txt=GOOD, dev_txt=dev, test_txt=test)).notes
         assert english_left(note) == []
-        assert all(name in retold(note) for name in ("验证集", "测试集" if place < 2 else "训练集"))
+        assert all(name in translate_message(note) for name in ("验证集", "测试集" if place < 2 else "训练集"))
 
 
 def test_all_notes_on_tables_are_told(tmp_path):
@@ -160,7 +160,7 @@ def test_all_notes_on_tables_are_told(tmp_path):
     for kind in ("GB18030", "without text", "repeat", "do not occur", "not scored"):
         assert any(kind in note for note in notes), kind
     assert {note: english_left(note) for note in notes if english_left(note)} == {}
-    (lacking,) = [retold(note) for note in notes if "do not occur" in note]
+    (lacking,) = [translate_message(note) for note in notes if "do not occur" in note]
     assert "第 2 行的“乙”，第 2 行的“丙”，第 2 行的“丁”，…" in lacking
 
 
@@ -218,4 +218,4 @@ def test_an_encoder_that_is_nowhere_is_told(name, monkeypatch, tmp_path):
 
 def test_a_colon_alone_does_not_make_a_line_of_a_file():
     told = "the server said: nothing:at all: really"
-    assert retold(told) == told
+    assert translate_message(told) == told

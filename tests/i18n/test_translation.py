@@ -7,17 +7,17 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from labkit.config import RunConfig, knobs
+from labkit.config import RunConfig, run_settings
 from labkit.i18n import translation
-from labkit.i18n.translation import retold, tr
-from labkit.i18n.zh import TEXTS
+from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.zh import UI_TEXTS
 from labkit.lab import run_html, time_bar_html
 from labkit.lab.run_rows import Rows, table_words
 from labkit.lab.settings_form import Controls, ratio_words
 from labkit.lab.try_it import shown
 from labkit.plots import fonts
 from labkit.plots.live import LivePlot, compare_figure, figure_of
-from labkit.presets import warnings
+from labkit.presets import config_warnings
 from labkit.runs.compare import names
 from labkit.runs.curves import AXES
 from labkit.runs.estimate import Estimate
@@ -43,7 +43,7 @@ def english_again(monkeypatch):
 
 @pytest.fixture
 def chinese():
-    translation.choose("zh")
+    translation.set_language("zh")
 
 
 # Choosing.
@@ -51,41 +51,41 @@ def chinese():
 
 @pytest.mark.parametrize("name", ["zh", "zh-CN", "zh_CN.UTF-8", " ZH "])
 def test_the_environment_decides_where_nobody_has_chosen(monkeypatch, name):
-    assert translation.current() == "en"
+    assert translation.get_language() == "en"
     monkeypatch.setenv("LABKIT_LANGUAGE", name)
-    assert translation.current() == "zh"
-    translation.choose("en")
-    assert translation.current() == "en"
+    assert translation.get_language() == "zh"
+    translation.set_language("en")
+    assert translation.get_language() == "en"
 
 
 def test_a_language_that_the_lab_does_not_speak_is_an_error_that_names_those_it_does(monkeypatch):
     with pytest.raises(ValueError, match="language must be one of en, zh, not 'tlh'"):
-        translation.choose("tlh")
+        translation.set_language("tlh")
     monkeypatch.setenv("LABKIT_LANGUAGE", "xx")
     with pytest.raises(ValueError, match="LABKIT_LANGUAGE must be one of en, zh"):
-        translation.current()
+        translation.get_language()
 
 
 def test_what_is_in_no_catalogue_stays_as_it_is(chinese):
     assert tr("an {odd} text") == "an {odd} text"
     assert tr("an {odd} text", odd=1) == "an 1 text"
-    assert retold("a reason that nobody foresaw") == "a reason that nobody foresaw"
+    assert translate_message("a reason that nobody foresaw") == "a reason that nobody foresaw"
 
 
 @pytest.mark.parametrize("piece", ["x: both y and z may be the q part; ", "a:1: ", "'a' on line 1, ", "expected "])
 def test_a_reason_of_any_length_is_told_at_once(chinese, piece):
     """Trying all ways to cut a sentence into places took the third power of its length: hours for these."""
     long = piece * 10_000
-    assert retold(long + "!").endswith("!")
-    assert retold(f"{long}: cannot be read: no such file") != f"{long}: cannot be read: no such file"
+    assert translate_message(long + "!").endswith("!")
+    assert translate_message(f"{long}: cannot be read: no such file") != f"{long}: cannot be read: no such file"
 
 
 def test_places_are_as_short_as_can_be(chinese):
-    assert retold("a:b:12: one column") == "a:b 第 12 行：只有一列"
-    assert retold("1 illegal tag sequences mended, the first at a:2:3: one column.") == (
+    assert translate_message("a:b:12: one column") == "a:b 第 12 行：只有一列"
+    assert translate_message("1 illegal tag sequences mended, the first at a:2:3: one column.") == (
         "修正了 1 处不合法的标签序列，第一处在 a:2 第 3 行：只有一列。"
     )
-    assert retold("a: cannot be read: ") == "a: cannot be read: "
+    assert translate_message("a: cannot be read: ") == "a: cannot be read: "
 
 
 # Nothing stays English.
@@ -114,13 +114,22 @@ def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
 def test_all_that_is_said_before_training_is_chinese(chinese):
     frozen = [RunConfig(encoder_rate=0, head_rate=0, crf_rate=rate) for rate in (None, 0.0, 0.1)]
     for config in (RunConfig(epochs=1), *frozen, RunConfig(crf_rate=0.0), RunConfig(head_rate=1e-6, epochs=9)):
-        told = run_html.plan(Estimate(128, 384, 62.0, "from run #7"), warnings(config, 8))
+        told = run_html.plan(Estimate(128, 384, 62.0, "from run #7"), config_warnings(config, 8))
         assert english_in(told) == []
-    assert english_in(run_html.plan(Estimate(128, 384, is_counted=False), warnings(RunConfig(encoder_rate=1e-6)))) == []
+    assert (
+        english_in(run_html.plan(Estimate(128, 384, is_counted=False), config_warnings(RunConfig(encoder_rate=1e-6))))
+        == []
+    )
     assert english_in(run_html.plan(None, [])) == []
     for config in (RunConfig(max_pieces=512), RunConfig(batch_size=8, accumulate=2)):
-        assert english_in(run_html.plan(Estimate(128, 384), warnings(config, 8 + config.max_pieces // 512, 32))) == []
-    assert english_in(retold("3 windows are longer than the token budget (64); each is a batch of its own.")) == []
+        assert (
+            english_in(run_html.plan(Estimate(128, 384), config_warnings(config, 8 + config.max_pieces // 512, 32)))
+            == []
+        )
+    assert (
+        english_in(translate_message("3 windows are longer than the token budget (64); each is a batch of its own."))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,25 +150,27 @@ def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase)
     for batch, window, precision in ((1, 8, "auto"), (5, 99, "float32"), (16, 99, "auto")):
         config = RunConfig(token_budget=budget, batch_size=batch, precision=precision)
         end = failure_of(error, config, 1.0, 3, phase, window=window)
-        assert [word for word in english_in(retold(end.reason) + retold(end.hint)) if word not in kept] == []
+        assert [
+            word for word in english_in(translate_message(end.reason) + translate_message(end.hint)) if word not in kept
+        ] == []
 
 
 def test_lack_of_memory_before_a_run_reads_anything_is_told_in_chinese(chinese):
     for phase in ("importing packages", "reading the corpus"):
         end = failure_of(MemoryError(), RunConfig(), 1.0, 0, phase)
-        assert english_in(retold(end.reason) + retold(end.hint)) == []
+        assert english_in(translate_message(end.reason) + translate_message(end.hint)) == []
 
 
 def test_a_dev_loss_that_a_guess_would_beat_is_told_in_chinese(chinese):
-    assert english_in(retold(doubt_on(7.25, 0.123, 1.61))) == []
-    assert english_in(retold("Cancelled before it began.")) == []
+    assert english_in(translate_message(doubt_on(7.25, 0.123, 1.61))) == []
+    assert english_in(translate_message("Cancelled before it began.")) == []
 
 
 def test_a_reason_of_an_older_log_which_began_with_a_capital_letter_is_told_in_chinese(chinese):
     for reason in ("There is no CRF for a crf_rate of 0.1; leave the rate out, or choose the decoder crf",
                    "Device mps was asked for, but this machine has none"):  # fmt: skip
-        assert re.search("[\u4e00-\u9fff]{2}", retold(reason))
-        assert retold(reason) == retold(reason[0].lower() + reason[1:])
+        assert re.search("[\u4e00-\u9fff]{2}", translate_message(reason))
+        assert translate_message(reason) == translate_message(reason[0].lower() + reason[1:])
 
 
 def no_package(name):
@@ -174,7 +185,7 @@ def test_what_cannot_be_trained_with_is_told_in_chinese(chinese, monkeypatch, tm
     monkeypatch.setattr(config_checks, "version", no_package)
     with pytest.raises(ValueError, match=r"\w") as raised:
         setup.open_accelerator(RunConfig(**{"device": "cpu", **change}), tmp_path)
-    assert re.search("[\u4e00-\u9fff]{2}", retold(failure_of(raised.value, RunConfig(), 1.0, 0).reason))
+    assert re.search("[\u4e00-\u9fff]{2}", translate_message(failure_of(raised.value, RunConfig(), 1.0, 0).reason))
 
 
 @pytest.mark.parametrize("unfolded", [True, False])
@@ -186,11 +197,11 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls.encoder_rate.field.value = "fast"
     before, heard = controls.config(), []
     controls.on_change(heard.append)
-    translation.choose("zh")
+    translation.set_language("zh")
     controls.speak()
-    for name, knob in knobs().items():
+    for name, knob in run_settings().items():
         control = getattr(controls, name)
-        assert control.input.description == TEXTS[knob.label]
+        assert control.input.description == UI_TEXTS[knob.label]
         assert english_in(controls._frame.helps[name]) == [], name
     assert controls.config() == before
     assert heard == []
@@ -212,7 +223,7 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
 def test_an_open_menu_for_any_other_name_stays_open():
     controls = Controls()
     controls.corpus.input.value = "other…"
-    translation.choose("zh")
+    translation.set_language("zh")
     controls.speak()
     assert controls.corpus.input.value == "其他…"
     assert controls.corpus.other.layout.display == ""
@@ -235,7 +246,7 @@ def test_rows_are_made_anew_in_another_language(runs_folder):
         write_run(runs_folder, RunConfig(epochs=epochs))
     rows, runs = Rows(), RunStore(runs_folder).runs()
     assert rows.take(runs)[1][0]["name"] == "3 epochs"
-    translation.choose("zh")
+    translation.set_language("zh")
     assert rows.take(runs)[1][0]["name"] == "3 轮"
 
 
@@ -271,7 +282,7 @@ def test_a_live_picture_is_drawn_anew_in_another_language():
     plot, run = LivePlot(), run_of(events(steps=60))
     english = plot.draw(run)
     assert plot.draw(run) is None
-    translation.choose("zh")
+    translation.set_language("zh")
     assert plot.draw(run) not in (None, english)
 
 

@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from labkit.config import RunConfig
-from labkit.events import EVENTS, LineWriter, PhaseEntered, RunFinished, RunStarted, StopAsked, controls_of
-from labkit.liveness import started_at
+from labkit.events import (
+    EVENTS_FILE,
+    LineWriter,
+    PhaseEntered,
+    RunFinished,
+    RunStarted,
+    StopRequested,
+    open_control_log,
+)
+from labkit.liveness import process_start_time
 
 
 def record(config: RunConfig, folder: Path) -> str:
@@ -23,19 +31,19 @@ def record(config: RunConfig, folder: Path) -> str:
         os._exit(3)
     if config.corpus == "segfaults":
         ctypes.string_at(0)
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     began = time.time()
-    writer.write(RunStarted(began, os.getpid(), started_at(os.getpid()) or 0.0, socket.gethostname()))
+    writer.write(RunStarted(began, os.getpid(), process_start_time(os.getpid()) or 0.0, socket.gethostname()))
     print("spoken by the run")
     print("complained by the run", file=sys.stderr)
     if config.corpus == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if config.corpus == "raises":
         raise ArithmeticError("the sum does not add up")
-    controls = controls_of(folder)
+    controls = open_control_log(folder)
     while config.corpus == "patient" and time.time() < began + 60:
         writer.write(PhaseEntered(time.time() - began, "Waiting"))
-        if any(isinstance(line, StopAsked) for line in controls.read()):
+        if any(isinstance(line, StopRequested) for line in controls.read()):
             break
         time.sleep(0.02)
     time.sleep(0.2 if config.corpus == "short" else 0)

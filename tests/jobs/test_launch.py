@@ -19,18 +19,18 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.events import (
-    CONTROL,
-    EVENTS,
+    CONTROL_FILE,
+    EVENTS_FILE,
     PhaseEntered,
-    RateAsked,
+    RateRequested,
     RunFinished,
     RunQueued,
     RunStarted,
-    controls_of,
-    events_of,
+    open_control_log,
+    open_event_log,
 )
 from labkit.jobs import fork_client, launch, subprocesses, worker
-from labkit.liveness import is_alive
+from labkit.liveness import is_process_alive
 from labkit.runs.folder import OUTPUT, stage, started, write
 from labkit.runs.store import RunStore
 from tests.runs import damage
@@ -64,11 +64,11 @@ def until_over(folder: Path) -> None:
 
 
 def finish(folder: Path) -> RunFinished | None:
-    return next((event for event in events_of(folder).read() if isinstance(event, RunFinished)), None)
+    return next((event for event in open_event_log(folder).read() if isinstance(event, RunFinished)), None)
 
 
 def kinds(folder: Path) -> list[str]:
-    return [type(event).__name__ for event in events_of(folder).read() if not isinstance(event, PhaseEntered)]
+    return [type(event).__name__ for event in open_event_log(folder).read() if not isinstance(event, PhaseEntered)]
 
 
 def elsewhere(program: str, **how) -> subprocess.Popen:
@@ -125,9 +125,9 @@ def test_a_run_survives_a_signal_to_all_of_the_group_that_asked(
     begun = until_started(folder)
     os.killpg(asking.pid, sign)
     assert asking.wait(timeout=30) != 0
-    before = len(events_of(folder).read())
-    until(lambda: len(events_of(folder).read()) > before + 3, "a further line")
-    assert is_alive(begun.pid, begun.process_started)
+    before = len(open_event_log(folder).read())
+    until(lambda: len(open_event_log(folder).read()) > before + 3, "a further line")
+    assert is_process_alive(begun.pid, begun.process_started)
     launch.stop(folder)
     until_over(folder)
     assert finish(folder).state == "completed"
@@ -249,7 +249,7 @@ def test_a_stop_line_alone_keeps_a_queued_run_from_starting() -> None:
     live = launch.submit(config("patient"))
     until_started(live)
     waiting = launch.submit(config("quick"))
-    (waiting / CONTROL).write_text('{"kind":"stop asked"}\n')
+    (waiting / CONTROL_FILE).write_text('{"kind":"stop asked"}\n')
     launch.stop(live)
     until_over(waiting)
     assert kinds(waiting) == ["RunQueued", "RunFinished"]
@@ -258,7 +258,7 @@ def test_a_stop_line_alone_keeps_a_queued_run_from_starting() -> None:
 def test_a_rate_goes_into_the_control_file() -> None:
     folder = launch.create(config("quick"))
     launch.set_rate(folder, "head", 3e-4)
-    assert controls_of(folder).read() == [RateAsked("head", 3e-4)]
+    assert open_control_log(folder).read() == [RateRequested("head", 3e-4)]
     for rate in (-1e-3, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="rate of head must be a number of at least 0"):
             launch.set_rate(folder, "head", rate)
@@ -411,10 +411,10 @@ def test_a_run_whose_log_is_deleted_ends_and_the_queue_goes_on() -> None:
     first = launch.submit(config("patient"))
     begun = until_started(first)
     second = launch.submit(config("quick"))
-    (first / EVENTS).unlink()
+    (first / EVENTS_FILE).unlink()
     until_over(second)
-    until(lambda: not is_alive(begun.pid, begun.process_started), "the end of the run without a log")
-    assert not (first / EVENTS).exists()
+    until(lambda: not is_process_alive(begun.pid, begun.process_started), "the end of the run without a log")
+    assert not (first / EVENTS_FILE).exists()
     assert "is gone" in (first / OUTPUT).read_text()
 
 

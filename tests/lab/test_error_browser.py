@@ -128,7 +128,7 @@ def test_where_two_differ_a_second_run_is_asked_for(browser):
     browser.beside.value = ""
     browser.kind.value = DIFFERENT
     assert "Choose a second run" in browser.sentences.value
-    translation.choose("zh")
+    translation.set_language("zh")
     browser.speak()
     assert "再选一个实验" in browser.sentences.value
 
@@ -185,7 +185,7 @@ def test_gold_is_underlined_predicted_shaded_and_both_are_named():
 def test_the_language_changes_and_what_is_chosen_stays(browser):
     browser.kind.value, browser.type.value = "missed", "PER"
     before = listed(browser)
-    translation.choose("zh")
+    translation.set_language("zh")
     browser.speak()
     assert (browser.kind.value, browser.type.value) == ("missed", "PER")
     assert browser.kind.label == "漏识别"

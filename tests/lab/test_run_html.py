@@ -1,7 +1,7 @@
 import pytest
 
 from labkit.config import RunConfig
-from labkit.events import EVENTS, LineWriter, RunFinished
+from labkit.events import EVENTS_FILE, LineWriter, RunFinished
 from labkit.lab import run_html
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run
@@ -47,7 +47,7 @@ def test_a_run_that_is_taken_out_of_the_queue_does_not_wait_for_its_turn(runs_fo
 def test_a_reason_is_shown_whether_or_not_the_run_failed(runs_folder, state, kind):
     folder = write_run(runs_folder, RunConfig(), state="starting")
     assert run_html.failure(Run(folder)) == ""
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     writer.write(RunFinished(1.0, state, 9, "The dev loss ended at 7 <per> word.", "Lower the rate."))
     writer.close()
     told = run_html.failure(Run(folder))
@@ -72,7 +72,7 @@ def test_what_a_run_trains_on_has_its_place_before_it_is_known(runs_folder):
     begun = run_html.about(Run(folder))
     assert begun.startswith("<details>")
     assert "known as soon as its corpus is read" in begun
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     writer.write(RunFinished(0.2, "failed", 0, "there is no such file"))
     writer.close()
     assert "it ended before its corpus was read" in run_html.about(Run(folder))

@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from labkit.config import RunConfig, field_types, knobs
+from labkit.config import RunConfig, field_types, run_settings
 from labkit.lab.setting_inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
 from labkit.lab.settings_form import Controls, ratio_words
 from labkit.lab.slider_stops import nearest, rate_stops, read_number, slider_stops
-from labkit.presets import PRESETS, preset, start
-from labkit.settings import Knob
+from labkit.presets import PRESETS, make_config, preset_values
+from labkit.settings import Setting
 
 ODD = RunConfig(  # no field has its default
     corpus="my tweets",
@@ -75,7 +75,7 @@ def told(controls):
     return heard
 
 
-@pytest.mark.parametrize("name", knobs())
+@pytest.mark.parametrize("name", run_settings())
 def test_every_setting_has_a_control_on_one_of_the_two_cards(controls, name):
     control = getattr(controls, name)
     assert control.value == getattr(RunConfig(), name)
@@ -86,7 +86,7 @@ def test_every_setting_has_a_control_on_one_of_the_two_cards(controls, name):
     assert f"labkit-help-{name}" in control.widget._dom_classes
 
 
-@pytest.mark.parametrize("name", knobs())
+@pytest.mark.parametrize("name", run_settings())
 def test_every_setting_takes_a_value_and_gives_it_back_in_its_own_type(controls, name):
     value = getattr(ODD, name)
     assert value != getattr(RunConfig(), name)
@@ -253,7 +253,7 @@ def test_a_preset_sets_what_it_touches_leaves_the_rest_and_is_told_once(controls
     controls.load(ODD)
     heard = told(controls)
     controls.apply_preset(name)
-    assert controls.config() == ODD.replace(**preset(name))
+    assert controls.config() == ODD.replace(**preset_values(name))
     assert len(heard) == 1
     assert controls.preset == name
 
@@ -272,7 +272,7 @@ def test_preset_buttons_do_the_same_and_show_which_one_holds(controls):
 def test_a_pair_s_button_sets_corpus_encoder_and_rates_at_once(controls):
     heard = told(controls)
     controls._starting.pairs["chinese"].click()
-    assert controls.config() == start("chinese")
+    assert controls.config() == make_config("chinese")
     assert (controls.pair, controls.preset, len(heard)) == ("chinese", "labkit", 1)
     assert "labkit-chosen" in controls._starting.pairs["chinese"]._dom_classes
     assert "labkit-chosen" not in controls._starting.pairs["english"]._dom_classes
@@ -281,16 +281,16 @@ def test_a_pair_s_button_sets_corpus_encoder_and_rates_at_once(controls):
 
 
 def test_a_pair_keeps_the_preset_and_what_no_pair_touches(controls):
-    controls.load(start("english", "article IDCNN", {"epochs": 7}))
+    controls.load(make_config("english", "article IDCNN", {"epochs": 7}))
     controls.apply_pair("chinese")
-    assert controls.config() == start("chinese", "article IDCNN", {"epochs": 7})
+    assert controls.config() == make_config("chinese", "article IDCNN", {"epochs": 7})
 
 
 def test_a_preset_s_rates_follow_another_encoder_and_a_person_s_do_not(controls):
     controls.apply_pair("chinese")
     heard = told(controls)
     controls.encoder.value = "bert-base-chinese"
-    assert controls.config() == start("chinese", given={"encoder": "bert-base-chinese"})
+    assert controls.config() == make_config("chinese", overrides={"encoder": "bert-base-chinese"})
     assert len(heard) == 1
     controls.head_rate.value = 2e-3
     controls.encoder.value = "tiny-zh"
@@ -361,7 +361,9 @@ def test_what_is_folded_away_is_made_once_when_it_is_opened_and_shows_what_was_s
     folded.load(RunConfig(seed=7, crf_rate=1e-3, precision="float32", dev_limit=50, trackers="tensorboard"))
     folded.advanced.selected_index = 0
     made = rows.children
-    assert made == tuple(getattr(folded, name).widget for name, knob in knobs().items() if knob.group == "advanced")
+    assert made == tuple(
+        getattr(folded, name).widget for name, knob in run_settings().items() if knob.group == "advanced"
+    )
     shown = (folded.seed.field, folded.crf_rate.field, folded.precision.input, folded.dev_limit.field)
     assert [widget.value for widget in shown] == ["7", "1e-3", "float32", "50"]
     assert folded.crf_rate.slider.label == "1e-3"
@@ -436,7 +438,7 @@ def test_stops_of_a_rate_are_what_a_person_would_write():
 
 
 def test_a_slider_always_stops_at_marks_and_default():
-    knob = Knob("x", "y", low=0.0, high=1.0, scale="linear", marks=(0.33,))
+    knob = Setting("x", "y", low=0.0, high=1.0, scale="linear", marks=(0.33,))
     stops = slider_stops(knob, float, 0.01)
     assert {0.0, 0.01, 0.33, 0.35, 1.0} <= set(stops)
     assert list(stops) == sorted(stops)
@@ -444,7 +446,7 @@ def test_a_slider_always_stops_at_marks_and_default():
 
 
 def test_a_slider_over_a_long_range_of_integers_has_few_stops_and_both_ends():
-    stops = slider_stops(Knob("x", "y", low=5, high=1000, scale="linear"), int, 7)
+    stops = slider_stops(Setting("x", "y", low=5, high=1000, scale="linear"), int, 7)
     assert stops[:5] == (5, 6, 7, 8, 9)
     assert stops[-1] == 1000
     assert len(set(stops)) == len(stops) < 50

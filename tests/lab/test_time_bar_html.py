@@ -5,7 +5,7 @@ import re
 import pytest
 
 from labkit.config import RunConfig
-from labkit.events import EVENTS, LineWriter, OperatorsProfiled, OperatorTime, TimeSpent
+from labkit.events import EVENTS_FILE, LineWriter, OperatorsProfiled, OperatorTime, TimeBreakdown
 from labkit.lab import time_bar_html
 from labkit.runs.run import Run
 from labkit.runs.time_breakdown import PARTS
@@ -22,7 +22,7 @@ def plain(html):
 def live():
     """A run of which more can be told by adding events."""
     run = Run(config=RunConfig())
-    run.add(TimeSpent(10.0, 5, {"loading": 1.0, "encoder": 7.0, "CRF": 0.9, "data": 0.05, "other": 1.05}))
+    run.add(TimeBreakdown(10.0, 5, {"loading": 1.0, "encoder": 7.0, "CRF": 0.9, "data": 0.05, "other": 1.05}))
     return run
 
 
@@ -47,9 +47,9 @@ def test_the_legend_always_has_the_same_entries(live):
 def test_a_profiled_run_has_a_place_for_it_from_its_start():
     run = Run(config=RunConfig(profile=True))
     assert "</i>profiling <b>–" in time_bar_html.strip(run)
-    run.add(TimeSpent(1.0, 1, {"encoder": 1.0}))
+    run.add(TimeBreakdown(1.0, 1, {"encoder": 1.0}))
     assert "</i>profiling <b>0 %" in time_bar_html.strip(run)
-    run.add(TimeSpent(2.0, 1, {"encoder": 1.0, "profiling": 1.0}))
+    run.add(TimeBreakdown(2.0, 1, {"encoder": 1.0, "profiling": 1.0}))
     assert time_bar_html.strip(run).count("</i>profiling <b>50 %") == 1
 
 
@@ -78,7 +78,7 @@ def test_operators_are_folded_away_escaped_and_announced_before_they_are_known(r
     folder = write_run(runs_folder, RunConfig(profile=True), state="running")
     assert "will be recorded" in time_bar_html.operators(Run(folder))
     found = [OperatorTime("<addmm>", 1960, 0.5, 0.0051)]
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     writer.write(OperatorsProfiled(3.0, 1030, 10, 640, 1.5, found, "trace.json.gz"))
     writer.close()
     told = time_bar_html.operators(Run(folder))

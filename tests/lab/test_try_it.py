@@ -10,7 +10,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.i18n import translation
 from labkit.lab.try_it import TryIt
-from labkit.presets import FIRST, PAIRS, start
+from labkit.presets import DEFAULT_PAIR, STARTER_PAIRS, make_config
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 from tests.waiting import until
@@ -19,7 +19,7 @@ from tests.waiting import until
 @pytest.fixture
 def offered(runs_folder: Path) -> TryIt:
     """Offers an English run, 1, and a Chinese one, 2, which is the newest."""
-    for config in (start("english"), start("chinese")):
+    for config in (make_config("english"), make_config("chinese")):
         folder = write_run(runs_folder, config)
         (folder / "best").mkdir(exist_ok=True)
         (folder / "best" / "tagger.json").write_text("{}")
@@ -30,13 +30,13 @@ def offered(runs_folder: Path) -> TryIt:
 
 
 def test_without_a_run_it_is_that_of_what_the_lab_starts_with() -> None:
-    assert TryIt().text.value == PAIRS[FIRST].example
+    assert TryIt().text.value == STARTER_PAIRS[DEFAULT_PAIR].example
 
 
 def test_it_is_in_the_language_of_the_run(offered: TryIt) -> None:
-    assert offered.text.value == PAIRS["chinese"].example
+    assert offered.text.value == STARTER_PAIRS["chinese"].example
     offered.run.value = "#1"
-    assert offered.text.value == PAIRS["english"].example
+    assert offered.text.value == STARTER_PAIRS["english"].example
 
 
 def test_what_somebody_has_typed_stays(offered: TryIt) -> None:
@@ -86,7 +86,7 @@ def test_what_is_to_be_known_of_an_answer_is_told_below_it(offered: TryIt, monke
         offered._predict = lambda _, text, told=note + rest: {"entities": [], "seconds": 0.1, "note": told}
         offered.go()
         assert html.escape(note + rest) in offered.answer.value
-        translation.choose("zh")
+        translation.set_language("zh")
         offered.speak()
         assert chinese in offered.answer.value
-        translation.choose("en")
+        translation.set_language("en")

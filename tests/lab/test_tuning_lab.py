@@ -9,7 +9,7 @@ import pytest
 from ipywidgets.widgets.widget import _instances
 
 from labkit.config import RunConfig
-from labkit.events import StopAsked, controls_of
+from labkit.events import StopRequested, open_control_log
 from labkit.i18n import translation
 from labkit.jobs import launch
 from labkit.lab import plan_panel, run_plots, runs_panel, tuning_lab
@@ -217,7 +217,7 @@ def test_train_pressed_later_with_the_same_settings_is_another_run(still, asked,
 
 def test_stop_names_and_ends_the_run_that_is_shown_and_a_double_click_not_the_next_one(still, runs_folder, monkeypatch):
     def told(number):
-        return [type(line) for line in controls_of(runs_folder / f"run-000{number}").read()]
+        return [type(line) for line in open_control_log(runs_folder / f"run-000{number}").read()]
 
     assert still.stop_button.description == "Stop"
     write_run(runs_folder, state="running")
@@ -232,10 +232,10 @@ def test_stop_names_and_ends_the_run_that_is_shown_and_a_double_click_not_the_ne
     assert told(2) == []
     monkeypatch.setattr(tuning_lab, "SAME_PRESS_S", 0.0)
     still.stop_button.click()
-    assert told(2) == [StopAsked]
+    assert told(2) == [StopRequested]
     write_run(runs_folder, state="running", number=3)
     still.stop()
-    assert (told(2), told(3)) == ([StopAsked] * 2, [StopAsked])
+    assert (told(2), told(3)) == ([StopRequested] * 2, [StopRequested])
 
 
 def test_order_axis_layout_and_ticks_outlive_the_kernel(still, asked, config, runs_folder):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from labkit.config import RunConfig, knobs
+from labkit.config import RunConfig, run_settings
 from labkit.data.corpora import Sentence
 from labkit.data.featurize import Encoder
 from labkit.model.head_config import DECODERS, DOWNSTREAM, Structure
@@ -146,6 +146,6 @@ def test_what_does_not_exist_is_refused_with_what_does(name, known):
 
 def test_a_runs_settings_and_a_structure_have_the_same_defaults_and_choices():
     assert Structure.of(RunConfig().as_dict()) == Structure()
-    assert knobs()["downstream"].choices == DOWNSTREAM
-    assert knobs()["decoder"].choices == DECODERS
+    assert run_settings()["downstream"].choices == DOWNSTREAM
+    assert run_settings()["decoder"].choices == DECODERS
     assert Structure(idcnn_dilations="1,12,3").dilations == (1, 12, 3)

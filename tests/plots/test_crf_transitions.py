@@ -9,7 +9,7 @@ from matplotlib.collections import PatchCollection
 from PIL import Image
 
 from labkit.config import RunConfig
-from labkit.events import Evaluated, StepDone, TransitionsLearnt, TypeScore
+from labkit.events import CrfTransitions, Evaluated, StepDone, TypeScore
 from labkit.plots.crf_transitions import TransitionsPlot, grid_of, transitions_figure
 from labkit.runs.run import Run
 from tests.runs.samples import events
@@ -25,7 +25,7 @@ def learnt(types, forbidden=-1.0):
         return forbidden if after[0] == "I" and before[2:] != after[2:] else 0.5
 
     table = [[score(before, after) for after in tags] for before in tags]
-    return TransitionsLearnt(9.0, 100, tags, [score("", tag) for tag in tags], table, [0.5] * len(tags))
+    return CrfTransitions(9.0, 100, tags, [score("", tag) for tag in tags], table, [0.5] * len(tags))
 
 
 def a_run(types=("LOC", "PER"), forbidden=-1.0, illegal=(90, 7, 0)):

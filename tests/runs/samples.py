@@ -14,21 +14,21 @@ import psutil
 
 from labkit.config import RunConfig
 from labkit.events import (
-    EVENTS,
+    EVENTS_FILE,
     CheckpointSaved,
     CorpusRead,
     DeviceSampled,
     Evaluated,
     Event,
-    GroupAudit,
-    GroupsAudited,
     LineWriter,
+    ParamGroupInfo,
+    ParamGroupsBuilt,
     PhaseEntered,
     RunFinished,
     RunQueued,
     RunStarted,
     StepDone,
-    TimeSpent,
+    TimeBreakdown,
     TrainingPlanned,
     TypeScore,
 )
@@ -65,7 +65,7 @@ def write_run(
     number = number or 1 + max((int(path.name[4:]) for path in runs_folder.glob("run-*")), default=0)
     folder = runs_folder / f"run-{number:04d}"
     folder.mkdir()
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     more = {"step_s": step_s, "began": BEGAN + 1000 * number, "host": host, "dev_sha256": dev_sha256}
     writer.write(*events(config, steps, state, seed, epochs, **more))
     writer.close()
@@ -156,8 +156,8 @@ def _prepared(config: RunConfig, steps: int, dev_sha256: str) -> list[Event]:
     sentences = math.ceil(steps / config.epochs) * config.batch_size * config.accumulate
     tags = ["O", "B-LOC", "B-PER", "I-LOC", "I-PER"]
     groups = [
-        GroupAudit("encoder", 101, 22_565_376, config.encoder_rate, config.encoder_schedule, 5, 0.01, 66),
-        GroupAudit("head", 13, 533_541, config.head_rate, config.head_schedule, 5, 0.0, 7),
+        ParamGroupInfo("encoder", 101, 22_565_376, config.encoder_rate, config.encoder_schedule, 5, 0.01, 66),
+        ParamGroupInfo("head", 13, 533_541, config.head_rate, config.head_schedule, 5, 0.0, 7),
     ]
     return [
         CorpusRead(
@@ -172,7 +172,7 @@ def _prepared(config: RunConfig, steps: int, dev_sha256: str) -> list[Event]:
             ["2 tags repaired."],
             dev_sha256,
         ),
-        GroupsAudited(1.2, groups),
+        ParamGroupsBuilt(1.2, groups),
         TrainingPlanned(
             SETUP_S, steps, math.ceil(steps / config.epochs), "cpu", "Some CPU", "float32", 1, "decade" * 8
         ),
@@ -194,7 +194,7 @@ def _trained(config: RunConfig, steps: int, done: int, seed: int, step_s: float)
             now += 10 * step_s
             yield _evaluated(now, step, step / per_epoch, tokens, skill * step / steps, noise)
             yield CheckpointSaved(now, step, "best")
-            yield TimeSpent(now, step, _spent(now, step * step_s))
+            yield TimeBreakdown(now, step, _spent(now, step * step_s))
     yield from _samples(now, noise)
 
 

@@ -336,7 +336,7 @@ def test_scoring_fewer_test_sentences_takes_less():
             event = CorpusRead(0.3, CONFIG.corpus, "", 4800, 120, 1000, 0, [], [])
         earlier.add(event)
     last = log[-2].seconds
-    earlier.add(Evaluated(last + 10.0, 300, 3.0, 1, 0.5, 0.5, 0.5, 0.5, {}, part="test"))
+    earlier.add(Evaluated(last + 10.0, 300, 3.0, 1, 0.5, 0.5, 0.5, 0.5, {}, split="test"))
     earlier.add(RunFinished(last + 10.0, "completed", 300))
     whole = estimate([earlier], CONFIG, 4800, 120, 1000).seconds
     limited = estimate([earlier], CONFIG.replace(test_limit=100), 4800, 120, 1000).seconds

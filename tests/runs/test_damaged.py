@@ -7,9 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from labkit.cli import tables
-from labkit.cli.output import console
+from labkit.cli.output import make_console
 from labkit.config import RunConfig
-from labkit.i18n.translation import retold
+from labkit.i18n.translation import translate_message
 from labkit.lab import run_html, time_bar_html
 from labkit.lab.run_rows import Rows
 from labkit.runs.compare import names, table
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_read_is_told_in_either_language(damage: Damage, m
         way = damage.ways.get(run.folder.name)
         if way in UNREADABLE:
             assert run.folder.name in str(run.problem), way
-            assert retold(str(run.problem)) != run.problem, way
+            assert translate_message(str(run.problem)) != run.problem, way
 
 
 def test_tables_of_terminal_and_lab_show_all_runs(damage: Damage) -> None:
@@ -84,11 +84,11 @@ def test_tables_of_terminal_and_lab_show_all_runs(damage: Damage) -> None:
     json.dumps([row | {"best_f1": None} for row in rows])
     for row in rows:
         assert row["created"] < 253_402_300_800, "a page cannot show a later date"
-    on = console()
+    on = make_console()
     with on.capture() as said:
         on.print(tables.runs_table(runs))
     assert all(f"#{run.number} " in said.get() for run in runs)
-    json.dumps([tables.run_as_plain(run) for run in runs])
+    json.dumps([tables.run_to_dict(run) for run in runs])
 
 
 def test_the_page_can_say_all_that_it_says_of_a_run(damage: Damage) -> None:

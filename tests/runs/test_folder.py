@@ -8,15 +8,15 @@ import pytest
 from msgspec import structs
 
 from labkit.events import Event, PhaseEntered, RunFinished, RunQueued, RunStarted
-from labkit.liveness import started_at, this_process
+from labkit.liveness import process_identity, process_start_time
 from labkit.runs import folder as stages
 from labkit.runs.folder import OUTPUT, stage, write
 
-OWN_START = started_at(os.getpid()) or 0.0
+OWN_START = process_start_time(os.getpid()) or 0.0
 HERE = RunStarted(0.0, os.getpid(), OWN_START, socket.gethostname())
 GONE = RunStarted(0.0, os.getpid(), OWN_START - 100, socket.gethostname())  # another process had that pid
 ELSEWHERE = RunStarted(0.0, os.getpid(), OWN_START, "another machine")
-TOLD = RunStarted(0.0, *this_process())
+TOLD = RunStarted(0.0, *process_identity())
 SET = structs.replace(TOLD, process_started=TOLD.process_started - 3600, host="another name")
 ANOTHER = structs.replace(TOLD, started_ticks=1, process_started=0.0)  # had that pid in this boot
 END = RunFinished(1.0, "failed", 1, "It failed.", "", "a long traceback " * 1000)

@@ -12,16 +12,16 @@ from msgspec import structs
 from labkit import liveness
 from labkit.config import RunConfig
 from labkit.events import (
-    EVENTS,
+    EVENTS_FILE,
     DeviceSampled,
     Evaluated,
     LineWriter,
-    RateAsked,
+    RateRequested,
     RunFinished,
     RunStarted,
     StepDone,
-    StopAsked,
-    controls_of,
+    StopRequested,
+    open_control_log,
 )
 from labkit.runs import run as run_module
 from labkit.runs import store as store_module
@@ -32,7 +32,7 @@ STATES = ("queued", "starting", "running", "completed", "stopped", "failed", "in
 
 
 def _append(folder, *lines):
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     writer.write(*lines)
     writer.close()
 
@@ -58,7 +58,7 @@ def _facts(run):
 def count_reads(monkeypatch):
     """How often a run's events were opened."""
     reads = []
-    original = run_module.events_of
+    original = run_module.open_event_log
     monkeypatch.setattr(run_module, "events_of", lambda folder: reads.append(folder) or original(folder))
     return reads
 
@@ -92,11 +92,11 @@ def test_a_run_from_its_summary_equals_the_same_from_its_events(runs_folder, cou
 
 def test_reading_in_pieces_equals_reading_at_once(runs_folder):
     folder = write_run(runs_folder, steps=60)
-    whole = (folder / EVENTS).read_bytes()
-    (folder / EVENTS).write_bytes(b"")
+    whole = (folder / EVENTS_FILE).read_bytes()
+    (folder / EVENTS_FILE).write_bytes(b"")
     pieces = Run(folder)
     for start in range(0, len(whole), 777):  # lines are cut anywhere
-        with open(folder / EVENTS, "ab") as file:
+        with open(folder / EVENTS_FILE, "ab") as file:
             file.write(whole[start : start + 777])
         pieces.refresh()
     assert _facts(pieces) == _facts(Run(folder))
@@ -190,7 +190,7 @@ def test_the_best_evaluation_is_the_one_whose_weights_are_kept():
     run = Run(config=RunConfig())
     for epoch, (f1, loss) in enumerate([(0.5, 0.1), (0.7, 0.4), (0.7, 0.2), (0.7, None), (0.6, 0.1)], start=1):
         run.add(Evaluated(epoch, epoch, epoch, 100, loss, f1, f1, f1, {}))
-    run.add(Evaluated(9, 9, 9.0, 100, 0.1, 0.9, 0.9, 0.9, {}, part="test"))
+    run.add(Evaluated(9, 9, 9.0, 100, 0.1, 0.9, 0.9, 0.9, {}, split="test"))
     assert run.best == run.evaluations[2]
     assert run.test.f1 == 0.9
     assert len(run.evaluations) == 5
@@ -288,7 +288,7 @@ def test_a_half_written_last_line_waits_for_its_rest(runs_folder):
     folder = write_run(runs_folder, steps=100, state="running")
     run = Run(folder)
     line = b'{"kind":"run finished","seconds":9.0,"state":"stopped","step":50}\n'
-    with open(folder / EVENTS, "ab", buffering=0) as file:
+    with open(folder / EVENTS_FILE, "ab", buffering=0) as file:
         file.write(line[:30])
         assert not run.refresh()
         assert run.state == "running"
@@ -301,7 +301,7 @@ def test_a_half_written_last_line_waits_for_its_rest(runs_folder):
 
 def test_lines_that_make_no_sense_are_counted_and_told(runs_folder):
     folder = write_run(runs_folder, steps=20)
-    with open(folder / EVENTS, "ab") as file:
+    with open(folder / EVENTS_FILE, "ab") as file:
         file.write(b'{"kind":"from the future"}\n\xff\xfe\n')
     for _ in range(2):  # from the events, then from the summary
         run = Run(folder)
@@ -335,7 +335,7 @@ def test_stop_and_rates_are_lines_for_the_trainer(runs_folder):
     run = Run(write_run(runs_folder, state="running"))
     run.set_rate("head", 1e-3)
     run.stop()
-    assert controls_of(run.folder).read() == [RateAsked("head", 1e-3), StopAsked()]
+    assert open_control_log(run.folder).read() == [RateRequested("head", 1e-3), StopRequested()]
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_rates_that_make_no_sense_are_refused(runs_folder, group, rate, why):
     run = Run(write_run(runs_folder, state="running"))
     with pytest.raises(ValueError, match=why):
         run.set_rate(group, rate)
-    assert controls_of(run.folder).read() == []
+    assert open_control_log(run.folder).read() == []
 
 
 def test_a_run_without_a_folder_cannot_be_asked_anything():
@@ -406,21 +406,21 @@ def test_a_run_on_another_host_lives_while_its_log_grows(runs_folder):
     folder = write_run(runs_folder, state="running", host="elsewhere")
     assert Run(folder).state == "running"
     long_ago = time.time() - 2 * run_module.SILENT_S
-    os.utime(folder / EVENTS, (long_ago, long_ago))
+    os.utime(folder / EVENTS_FILE, (long_ago, long_ago))
     run = Run(folder)
     assert run.state == "interrupted"
     _append(folder, RunFinished(9.0, "completed", 300))
     assert Run(folder).state == "completed"
 
 
-@pytest.mark.skipif(not liveness.this_process()[3], reason="clocks and names are all that this system knows")
+@pytest.mark.skipif(not liveness.process_identity()[3], reason="clocks and names are all that this system knows")
 def test_a_run_goes_on_after_the_clock_was_set_and_the_host_renamed(runs_folder):
     folder = runs_folder / "run-0001"
     folder.mkdir(parents=True)
-    begun = RunStarted(time.time(), *liveness.this_process())
+    begun = RunStarted(time.time(), *liveness.process_identity())
     _append(folder, structs.replace(begun, process_started=begun.process_started - 3600, host="macbook.fritz.box"))
     long_ago = time.time() - 2 * run_module.SILENT_S
-    os.utime(folder / EVENTS, (long_ago, long_ago))
+    os.utime(folder / EVENTS_FILE, (long_ago, long_ago))
     run = Run(folder)
     assert run.state == "starting"
     with pytest.raises(ValueError, match="stop it"):
@@ -730,7 +730,7 @@ def test_a_folder_without_settings_is_listed_after_some_seconds_and_can_be_delet
 
 def test_a_run_that_nobody_begins_is_given_up_and_lives_when_it_begins_after_all(runs_folder):
     folder = write_run(runs_folder, state="queued")
-    (folder / EVENTS).unlink()  # as `create` leaves it, for a terminal that trains it by itself
+    (folder / EVENTS_FILE).unlink()  # as `create` leaves it, for a terminal that trains it by itself
     store = RunStore(runs_folder)
     assert [run.state for run in store.runs()] == ["starting"]
     _age(folder)
@@ -740,7 +740,7 @@ def test_a_run_that_nobody_begins_is_given_up_and_lives_when_it_begins_after_all
         f"nothing is known of {folder.name}: it never began, or its log is gone",
     )
     assert RunStore(runs_folder).get(1).state == "interrupted"
-    _append(folder, RunStarted(time.time(), *liveness.this_process()))
+    _append(folder, RunStarted(time.time(), *liveness.process_identity()))
     assert [(run.state, run.problem) for run in store.runs()] == [("starting", None)]
     assert RunStore(runs_folder).get(1).state == "starting"
 
@@ -767,7 +767,7 @@ def test_a_run_whose_log_is_gone_is_interrupted(runs_folder, state):
     folder = write_run(runs_folder, steps=20, state=state)
     store = RunStore(runs_folder)
     run = store.get(1)
-    (folder / EVENTS).unlink()
+    (folder / EVENTS_FILE).unlink()
     for _ in range(2):
         assert [run.state for run in store.runs()] == ["interrupted"]
         assert run.problem == "events.jsonl of run-0001 is gone; it was deleted while the run went on"
@@ -783,8 +783,8 @@ def test_a_run_whose_log_is_gone_is_interrupted(runs_folder, state):
 def test_a_log_that_has_become_shorter_is_read_from_its_start(runs_folder):
     folder = write_run(runs_folder, steps=40, state="running")
     run = Run(folder)
-    version, lines = run.version, (folder / EVENTS).read_bytes().splitlines(keepends=True)
-    (folder / EVENTS).write_bytes(b"".join(lines[:12]))
+    version, lines = run.version, (folder / EVENTS_FILE).read_bytes().splitlines(keepends=True)
+    (folder / EVENTS_FILE).write_bytes(b"".join(lines[:12]))
     assert run.refresh()
     assert run.version > version
     assert _facts(run)[:-3] == _facts(Run(folder))[:-3]

@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from labkit.events import EVENTS, LineWriter, OperatorsProfiled, OperatorTime, StepDone, TimeSpent, TrainingPlanned
+from labkit.events import (
+    EVENTS_FILE,
+    LineWriter,
+    OperatorsProfiled,
+    OperatorTime,
+    StepDone,
+    TimeBreakdown,
+    TrainingPlanned,
+)
 from labkit.runs.progress import seconds_left
 from labkit.runs.run import Run
 from labkit.runs.store import write_summary
@@ -14,14 +22,14 @@ from tests.runs.samples import events, write_run
 
 
 def test_shares_add_up_and_every_part_has_its_place():
-    parts = parts_of(TimeSpent(10.0, 5, {"encoder": 6.0, "other": 1.0, "loading": 3.0}))
+    parts = parts_of(TimeBreakdown(10.0, 5, {"encoder": 6.0, "other": 1.0, "loading": 3.0}))
     assert [part.name for part in parts] == [name for name in PARTS if name != "profiling"]
     assert sum(part.share for part in parts) == pytest.approx(1.0)
     assert {part.name: part.share for part in parts if part.share} == {"loading": 0.3, "encoder": 0.6, "other": 0.1}
 
 
 def test_a_part_of_a_later_version_is_told_as_well():
-    parts = parts_of(TimeSpent(4.0, 5, {"encoder": 3.0, "profiling": 0.5, "dreaming": 0.5}))
+    parts = parts_of(TimeBreakdown(4.0, 5, {"encoder": 3.0, "profiling": 0.5, "dreaming": 0.5}))
     assert [(part.name, part.share) for part in parts if part.share] == [
         ("encoder", 0.75), ("profiling", 0.125), ("dreaming", 0.125)
     ]  # fmt: skip
@@ -29,7 +37,7 @@ def test_a_part_of_a_later_version_is_told_as_well():
 
 def test_without_a_word_every_part_is_nothing():
     assert {part.share for part in parts_of(None)} == {0.0}
-    assert {part.share for part in parts_of(TimeSpent(0.0, 0, {}))} == {0.0}
+    assert {part.share for part in parts_of(TimeBreakdown(0.0, 0, {}))} == {0.0}
 
 
 def test_small_shares_are_told_as_small_and_none_as_none():
@@ -40,20 +48,20 @@ def test_small_shares_are_told_as_small_and_none_as_none():
 
 def test_a_run_keeps_the_last_word_and_so_does_its_summary(runs_folder):
     folder = write_run(runs_folder)
-    told = [event for event in events() if isinstance(event, TimeSpent)]
+    told = [event for event in events() if isinstance(event, TimeBreakdown)]
     assert len(told) == 3
     run = Run(folder)
     assert run.spent == told[-1]
     write_summary(folder)
     stored = json.loads((folder / "summary.json").read_text())
-    assert stored["spent"]["spent"] == told[-1].spent
+    assert stored["spent"]["spent"] == told[-1].totals
     assert Run(folder).spent == told[-1]
 
 
 def test_a_run_of_an_older_version_reads_as_before(runs_folder):
     folder = write_run(runs_folder)
-    lines = (folder / EVENTS).read_bytes().splitlines(keepends=True)
-    (folder / EVENTS).write_bytes(b"".join(line for line in lines if b'"time spent"' not in line))
+    lines = (folder / EVENTS_FILE).read_bytes().splitlines(keepends=True)
+    (folder / EVENTS_FILE).write_bytes(b"".join(line for line in lines if b'"time spent"' not in line))
     run = Run(folder)
     assert (run.spent, run.profiled, run.problem, run.state) == (None, None, None, "completed")
     stored = json.loads((folder / "summary.json").read_text())
@@ -83,7 +91,7 @@ def test_profiled_steps_are_left_out_of_speed_and_of_what_is_to_come(runs_folder
 def test_operators_are_kept_and_read_back(runs_folder):
     folder = write_run(runs_folder, state="running")
     found = OperatorsProfiled(3.0, 30, 10, 640, 1.5, [OperatorTime("addmm", 3, 0.5, 0.5)], "trace.json.gz")
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     writer.write(found)
     writer.close()
     assert Run(folder).profiled == found

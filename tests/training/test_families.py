@@ -13,7 +13,7 @@ from labkit.config import RunConfig
 from labkit.data.corpora import Sentence, read_corpus
 from labkit.data.featurize import Encoder
 from labkit.data.word_splitting import Splitting
-from labkit.events import Evaluated, GroupsAudited, RunFinished, StepDone
+from labkit.events import Evaluated, ParamGroupsBuilt, RunFinished, StepDone
 from labkit.model.checkpoint import load_tagger, save_tagger
 from labkit.model.pretrained import load_encoder, load_tokenizer
 from labkit.training.evaluation import evaluate
@@ -79,13 +79,13 @@ def test_it_learns_and_both_groups_do(trained):
 
 def test_every_weight_is_in_one_group_and_pieces_that_do_not_occur_are_at_rest(trained):
     *_, folder, events = trained
-    (audit,) = of_kind(events, GroupsAudited)
+    (audit,) = of_kind(events, ParamGroupsBuilt)
     by_name = {group.name: group for group in audit.groups}
     weights = load_file(folder / "best" / "model.safetensors")
     head = sum(value.numel() for name, value in weights.items() if not name.startswith("encoder."))
     whole = sum(value.numel() for value in weights.values())
-    assert by_name["encoder"].resting > 0
-    assert by_name["encoder"].parameters + by_name["encoder"].resting == whole - head
+    assert by_name["encoder"].frozen_parameters > 0
+    assert by_name["encoder"].parameters + by_name["encoder"].frozen_parameters == whole - head
     assert by_name["head"].parameters == head
 
 
@@ -94,7 +94,7 @@ def test_weights_are_scored_after_loading_as_they_were_in_training(trained):
     tagger = load_tagger(folder)
     dev = tagger.encoder.encode(read_corpus(corpus).dev)
     found = evaluate(tagger.model, tagger.encoder, dev, tagger.tags, torch.device("cpu"))
-    best = max((event for event in of_kind(events, Evaluated) if event.part == "dev"), key=lambda e: (e.f1, -e.loss))
+    best = max((event for event in of_kind(events, Evaluated) if event.split == "dev"), key=lambda e: (e.f1, -e.loss))
     assert found.counts.overall().f1 == best.f1
     assert found.loss == pytest.approx(best.loss, rel=1e-4)
 

@@ -6,7 +6,7 @@ import psutil
 import pytest
 import torch
 
-from labkit.environment import for_torch
+from labkit.environment import torch_environment
 from labkit.training import openmp_spinning
 from labkit.training.openmp_spinning import BEGIN, END, Crowd, Others, Spinning, mind_neighbours
 
@@ -104,7 +104,7 @@ def ours(monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in for_torch().items():
+    for name, value in torch_environment().items():
         monkeypatch.setenv(name, value)
 
 

@@ -8,7 +8,7 @@ from labkit.config import RunConfig
 from labkit.model.fast.subset_embedding import keep_live
 from labkit.model.head_config import Structure
 from labkit.model.tagger import Tagger
-from labkit.presets import preset
+from labkit.presets import preset_values
 from labkit.training.param_groups import (
     Group,
     check_partition,
@@ -117,7 +117,7 @@ def test_staircase_halves_at_each_step_count_and_constant_stays():
 
 
 def test_the_articles_preset_has_its_pair_of_schedules(tagger):
-    encoder, head = make_groups(tagger, RunConfig(**preset("article")), total_steps=20_000)
+    encoder, head = make_groups(tagger, RunConfig(**preset_values("article")), total_steps=20_000)
     assert (encoder.peak, encoder.schedule, encoder.warmup_steps, encoder.weight_decay) == (5e-5, "linear", 1000, 0.01)
     assert [head.rate_at(step) for step in (0, 4999, 5000, 15000)] == [1e-4, 1e-4, 5e-5, 1.25e-5]
 
@@ -176,8 +176,8 @@ def test_rows_of_the_table_that_no_sentence_touches_rest_and_only_decay(tiny_enc
     tagger = Tagger(encoder, 3)
     groups = make_groups(tagger, RunConfig(encoder_weight_decay=0.5), total_steps=10)
     audit = next(group.audit() for group in groups if group.name == "encoder")
-    assert audit.resting == (len(table) - 3) * 32
-    assert audit.parameters + audit.resting == sum(value.numel() for value in encoder.state_dict().values())
+    assert audit.frozen_parameters == (len(table) - 3) * 32
+    assert audit.parameters + audit.frozen_parameters == sum(value.numel() for value in encoder.state_dict().values())
     for group in groups:
         group.decay_resting(0.1)
     found = encoder.state_dict()["embeddings.word_embeddings.weight"]

@@ -10,7 +10,7 @@ import torch
 from labkit.config import RunConfig
 from labkit.data.corpora import Sentence, read_corpus, spans
 from labkit.data.formats.bdci import read_table
-from labkit.events import EVENTS, LineWriter, TrainingPlanned
+from labkit.events import EVENTS_FILE, LineWriter, TrainingPlanned
 from labkit.model.checkpoint import load_tagger
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import read_predictions
@@ -171,7 +171,7 @@ def run_in_bfloat16(request, tiny_encoder, tiny_corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     config = RunConfig(encoder=str(tiny_encoder), corpus=str(tiny_corpus), epochs=2, batch_size=8, encoder_rate=1e-3)
     config = config.replace(lstm_size=16, precision="bfloat16", device="cpu", legal_only=request.param, keep="best")
-    writer = LineWriter(folder / EVENTS)
+    writer = LineWriter(folder / EVENTS_FILE)
     writer.write(*train(config, folder))
     writer.close()
     return folder
@@ -221,7 +221,7 @@ def older(run, copy, **changes):
 def test_an_older_checkpoint_has_the_precision_of_its_runs_log(run_folder, tmp_path, told):
     run = older(run_folder, tmp_path / "run", precision=told)
     assert load_tagger(run).precision == "float32"
-    writer = LineWriter(run / EVENTS)
+    writer = LineWriter(run / EVENTS_FILE)
     writer.write(TrainingPlanned(1.0, 9, 3, "cpu", "cpu", "bfloat16", 1, ""))
     writer.close()
     assert load_tagger(run).precision == "bfloat16"

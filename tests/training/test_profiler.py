@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from labkit.config import RunConfig
-from labkit.events import Evaluated, OperatorsProfiled, StepDone, TimeSpent
+from labkit.events import Evaluated, OperatorsProfiled, StepDone, TimeBreakdown
 from labkit.runs.summary import Summary
 from labkit.training import profiler
 from labkit.training.trainer import train
@@ -56,13 +56,13 @@ def test_steps_are_recorded_in_mid_run_and_not_beyond_their_epoch(config, tmp_pa
 def test_recording_has_a_part_of_its_own_and_is_left_out_of_tokens_per_second(config, tmp_path):
     events = list(train(config, tmp_path))
     (found,) = only(OperatorsProfiled, events)
-    last = only(TimeSpent, events)[-1]
-    assert last.spent["profiling"] == pytest.approx(found.took, abs=1e-3)
-    assert sum(last.spent.values()) == pytest.approx(last.seconds, abs=0.05)
+    last = only(TimeBreakdown, events)[-1]
+    assert last.totals["profiling"] == pytest.approx(found.duration_s, abs=1e-3)
+    assert sum(last.totals.values()) == pytest.approx(last.seconds, abs=0.05)
     summary = Summary()
     for event in events:
         summary.add(event)
-    assert summary.profiling_s == found.took
+    assert summary.profiling_s == found.duration_s
     tokens = only(StepDone, events)[-1].tokens - found.tokens
     assert summary.tokens_per_s == pytest.approx(tokens / summary.training_s)
     assert 0 < found.tokens < only(StepDone, events)[-1].tokens

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from labkit.config import RunConfig
-from labkit.events import DeviceSampled, Evaluated, LineWriter, PhaseEntered, RunFinished, RunStarted, events_of
-from labkit.liveness import this_process
+from labkit.events import DeviceSampled, Evaluated, LineWriter, PhaseEntered, RunFinished, RunStarted, open_event_log
+from labkit.liveness import process_identity
 from labkit.runs.store import Run
 from labkit.training import recorder
 from labkit.training.recorder import record
@@ -38,14 +38,14 @@ def test_the_folder_tells_the_whole_story_with_samples_of_the_device(config, fol
     assert record(config, folder, heard.append) == "completed"
     lines = [json.loads(line)["kind"] for line in (folder / "events.jsonl").read_text().splitlines()]
     assert lines[0] == "run started"
-    assert events_of(folder).read()[0].process == this_process()
+    assert open_event_log(folder).read()[0].process_identity == process_identity()
     assert {"corpus read", "groups audited", "training planned", "step done", "evaluated", "device sampled"} <= set(
         lines
     )
     assert isinstance(heard[-1], RunFinished)
     run = Run(folder)
     assert run.state == "completed"
-    assert run.best.f1 == max(event.f1 for event in heard if isinstance(event, Evaluated) and event.part == "dev")
+    assert run.best.f1 == max(event.f1 for event in heard if isinstance(event, Evaluated) and event.split == "dev")
     assert {sample.device for sample in run.samples} == {"cpu"}
     assert (folder / "summary.json").exists()
 
@@ -78,7 +78,7 @@ def test_a_missing_package_is_a_failure_in_words(config, folder, monkeypatch):
 
     monkeypatch.setattr("labkit.training.trainer.train", broken)
     assert record(config, folder) == "failed"
-    last = events_of(folder).read()[-1]
+    last = open_event_log(folder).read()[-1]
     assert last.reason == "A package is missing: No module named 'torchcrf'."
     assert last.hint == "Run `make setup`."
 
@@ -94,7 +94,7 @@ def test_packages_that_find_no_memory_are_a_failure_in_words(config, folder, mon
 
     monkeypatch.setattr("labkit.training.trainer.train", broken)
     assert record(config, folder) == "failed"
-    last = events_of(folder).read()[-1]
+    last = open_event_log(folder).read()[-1]
     assert last.reason == "Out of memory while importing packages, step 0."
 
 
@@ -109,7 +109,7 @@ def test_a_library_that_the_system_cannot_load_is_not_taken_for_the_log(config, 
 
     monkeypatch.setattr(builtins, "__import__", broken)
     assert record(config, folder) == "failed"
-    assert events_of(folder).read()[-1].reason.startswith("A package is missing: libcudart.so.12: cannot open")
+    assert open_event_log(folder).read()[-1].reason.startswith("A package is missing: libcudart.so.12: cannot open")
 
 
 def fill_the_disk(monkeypatch, *kinds):
@@ -145,7 +145,7 @@ def test_a_disk_that_stays_full_hides_nothing_of_the_first_error(config, folder,
     monkeypatch.setattr("labkit.runs.store.write_summary", full)
     with pytest.raises(OSError, match="PhaseEntered"):
         record(config, folder)
-    assert not any(isinstance(event, RunFinished) for event in events_of(folder).read())
+    assert not any(isinstance(event, RunFinished) for event in open_event_log(folder).read())
 
 
 def test_a_sample_without_room_is_left_out_and_the_next_one_is_taken(config, folder, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 
 from labkit.config import RunConfig
-from labkit.events import Evaluated, GroupsAudited, RunFinished
+from labkit.events import Evaluated, ParamGroupsBuilt, RunFinished
 from labkit.model.checkpoint import load_tagger
 from labkit.training.trainer import train
 
@@ -50,7 +50,7 @@ def test_it_learns_a_small_corpus_by_heart_and_the_audit_shows_its_head(name, co
     assert isinstance(events[-1], RunFinished)
     assert events[-1].state == "completed", events[-1]
     assert max(event.f1 for event in events if isinstance(event, Evaluated)) >= 0.95
-    (audit,) = (event.groups for event in events if isinstance(event, GroupsAudited))
+    (audit,) = (event.groups for event in events if isinstance(event, ParamGroupsBuilt))
     assert [group.name for group in audit] == ["encoder", "head"]
     weights = load_tagger(tmp_path).model
     assert audit[1].parameters == sum(p.numel() for n, p in weights.named_parameters() if not n.startswith("encoder."))

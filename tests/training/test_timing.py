@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labkit.config import RunConfig
-from labkit.events import Evaluated, OperatorsProfiled, RunFinished, TimeSpent
+from labkit.events import Evaluated, OperatorsProfiled, RunFinished, TimeBreakdown
 from labkit.training.timing import EVERY, Stopwatch
 from labkit.training.trainer import train
 
@@ -205,18 +205,18 @@ def config(tiny_encoder, tiny_corpus) -> RunConfig:  # type: ignore[no-untyped-d
 
 def test_a_run_tells_where_its_time_went_until_its_end(config, tmp_path) -> None:  # type: ignore[no-untyped-def]
     events = list(train(config, tmp_path))
-    told = [event for event in events if isinstance(event, TimeSpent)]
-    assert set(told[-1].spent) == {
+    told = [event for event in events if isinstance(event, TimeBreakdown)]
+    assert set(told[-1].totals) == {
         "loading", "data", "encoder", "downstream", "CRF", "optimizer", "evaluation", "saving", "other"
     }  # fmt: skip
-    assert all(seconds > 0 for seconds in told[-1].spent.values())
-    assert sum(told[-1].spent.values()) == pytest.approx(told[-1].seconds, abs=0.05)  # of two clocks
+    assert all(seconds > 0 for seconds in told[-1].totals.values())
+    assert sum(told[-1].totals.values()) == pytest.approx(told[-1].seconds, abs=0.05)  # of two clocks
     assert isinstance(events[events.index(told[-1]) + 1], RunFinished)
     for earlier, later in pairwise(told):
-        assert all(later.spent[part] >= seconds for part, seconds in earlier.spent.items())
-    evaluated = [place for place, event in enumerate(events) if isinstance(event, Evaluated) and event.part == "dev"]
+        assert all(later.totals[part] >= seconds for part, seconds in earlier.totals.items())
+    evaluated = [place for place, event in enumerate(events) if isinstance(event, Evaluated) and event.split == "dev"]
     for place in evaluated:
-        assert any(isinstance(event, TimeSpent) for event in events[place : place + 4])
+        assert any(isinstance(event, TimeBreakdown) for event in events[place : place + 4])
 
 
 def test_the_stopwatch_changes_no_number_of_a_run(config, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -228,5 +228,5 @@ def test_the_stopwatch_changes_no_number_of_a_run(config, monkeypatch) -> None: 
 def test_only_a_profiled_run_has_operators_and_a_trace(config, tmp_path) -> None:  # type: ignore[no-untyped-def]
     plain = list(train(config, tmp_path))
     assert not [event for event in plain if isinstance(event, OperatorsProfiled)]
-    assert "profiling" not in [event for event in plain if isinstance(event, TimeSpent)][-1].spent
+    assert "profiling" not in [event for event in plain if isinstance(event, TimeBreakdown)][-1].totals
     assert not (tmp_path / "trace.json.gz").exists()

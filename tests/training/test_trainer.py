@@ -16,16 +16,16 @@ from labkit.data.batching import epoch_batches
 from labkit.events import (
     CheckpointSaved,
     CorpusRead,
+    CrfTransitions,
     Evaluated,
-    GroupsAudited,
     LineWriter,
-    RateAsked,
+    ParamGroupsBuilt,
     RateChanged,
+    RateRequested,
     RunFinished,
     StepDone,
-    StopAsked,
+    StopRequested,
     TrainingPlanned,
-    TransitionsLearnt,
 )
 from labkit.model.checkpoint import load_tagger
 from labkit.model.fast.encoder import Stack
@@ -71,12 +71,12 @@ def test_a_run_tells_its_story_in_order_and_ends(config, tmp_path):
     steps = only(StepDone, events)
     assert [event.step for event in steps] == list(range(1, 11))
     assert steps[-1].epoch == pytest.approx(2.0)
-    assert [(event.part, event.step) for event in only(Evaluated, events)] == [("dev", 5), ("dev", 10), ("test", 10)]
+    assert [(event.split, event.step) for event in only(Evaluated, events)] == [("dev", 5), ("dev", 10), ("test", 10)]
     assert isinstance(events[-1], RunFinished)
     assert events[-1].state == "completed"
     seconds = [event.seconds for event in events]
     assert all(value >= 0 for value in seconds)
-    assert [audit.name for audit in only(GroupsAudited, events)[0].groups] == ["encoder", "head"]
+    assert [audit.name for audit in only(ParamGroupsBuilt, events)[0].groups] == ["encoder", "head"]
 
 
 def test_a_small_corpus_can_be_memorised(config):
@@ -170,7 +170,7 @@ def test_stop_ends_the_run_after_the_step_and_keeps_a_usable_model(config, tmp_p
         events.append(event)
         if isinstance(event, StepDone) and event.step >= 7:
             writer = LineWriter(tmp_path / "control.jsonl")
-            writer.write(StopAsked())
+            writer.write(StopRequested())
             writer.close()
     assert events[-1].state == "stopped"
     assert events[-1].step < 50 * 5
@@ -200,7 +200,7 @@ def test_a_rate_asked_for_while_training_is_taken_from_the_next_step_on(config, 
         if isinstance(event, StepDone) and event.step == 3 and not asked:
             asked = True
             writer = LineWriter(tmp_path / "control.jsonl")
-            writer.write(RateAsked("head", 0.5e-2))
+            writer.write(RateRequested("head", 0.5e-2))
             writer.close()
     (change,) = only(RateChanged, events)
     for step in only(StepDone, events):
@@ -219,7 +219,7 @@ def scale_the_loss(monkeypatch, factor, from_step):
 def test_a_frozen_encoder_is_computed_again_only_once_its_own_rate_is_set(config, tmp_path, monkeypatch, group, thaws):
     monkeypatch.setattr(trainer, "REPORT_INTERVAL_S", 0.0)
     writer = LineWriter(tmp_path / "control.jsonl")
-    writer.write(RateAsked(group, 1e-3))
+    writer.write(RateRequested(group, 1e-3))
     writer.close()
     steps = only(StepDone, train(config.replace(encoder_rate=0.0, keep="none"), tmp_path))
     assert set(steps[0].gradient_norms) == {"head"}
@@ -281,7 +281,7 @@ def test_a_score_that_is_no_number_is_told_as_such(config, monkeypatch, part):
     forward = setup.Tagger.scores
     monkeypatch.setattr(setup.Tagger, "scores", scores)
     events = list(train(config.replace(epochs=1)))
-    assert [event.part for event in only(Evaluated, events)] == (["dev"] if part == "test" else [])
+    assert [event.split for event in only(Evaluated, events)] == (["dev"] if part == "test" else [])
     assert events[-1].state == "failed"
     assert events[-1].reason.startswith(f"The {part} loss is not a number at step 5 (peak rates: ")
 
@@ -414,7 +414,7 @@ def test_settings_that_are_changed_are_notes_of_the_run(config):
 
 def test_evaluating_every_few_steps_adds_dev_points_inside_the_epochs(config):
     events = list(train(config.replace(evaluate_every=2)))
-    assert [event.step for event in only(Evaluated, events) if event.part == "dev"] == [2, 4, 5, 6, 8, 10]
+    assert [event.step for event in only(Evaluated, events) if event.split == "dev"] == [2, 4, 5, 6, 8, 10]
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_the_log_tells_the_sentences_that_are_scored_by_their_words_and_tags(con
             (folder / f"{part}.txt").write_text(text.replace(old, new, 1))
         events = train(config.replace(corpus=str(folder), **settings))
         corpus = next(event for event in events if isinstance(event, CorpusRead))
-        return corpus.split("dev"), corpus.split("test")
+        return corpus.split_id("dev"), corpus.split_id("test")
 
     dev, test = split()
     train_only = [("train", "nothing\tO\n", "nothing\tO\nmuch\tB-ANY\n")]
@@ -474,8 +474,8 @@ def test_each_evaluation_tells_how_many_entities_there_are_and_were_predicted(co
 
 def test_each_evaluation_tells_the_crf_and_the_rules_that_decoding_broke(config):
     events = list(train(config))
-    learnt = only(TransitionsLearnt, events)
-    assert [event.step for event in learnt] == [event.step for event in only(Evaluated, events) if event.part == "dev"]
+    learnt = only(CrfTransitions, events)
+    assert [event.step for event in learnt] == [event.step for event in only(Evaluated, events) if event.split == "dev"]
     tags = only(CorpusRead, events)[0].tags
     assert learnt[0].tags == tags
     assert len(learnt[0].start) == len(learnt[0].end) == len(learnt[0].transitions) == len(tags)
@@ -486,7 +486,7 @@ def test_each_evaluation_tells_the_crf_and_the_rules_that_decoding_broke(config)
 @pytest.mark.parametrize("legal_only", [False, True])
 def test_without_a_crf_broken_rules_are_counted_and_no_transitions_told(config, legal_only):
     events = list(train(config.replace(decoder="softmax", epochs=1, legal_only=legal_only)))
-    assert only(TransitionsLearnt, events) == []
+    assert only(CrfTransitions, events) == []
     assert all(isinstance(event.illegal, int) for event in only(Evaluated, events))
     assert events[-1].state == "completed"
 
@@ -588,7 +588,7 @@ def test_every_process_gets_as_many_batches_and_every_batch_is_read(batches, pro
 def test_the_best_weights_predictions_are_kept_as_they_were_scored(config, tmp_path, monkeypatch):
     events = list(train(config.replace(epochs=3, dropout=0.0, train_limit=0, dev_limit=6), tmp_path))
     scored = only(Evaluated, events)
-    best = max((event for event in scored if event.part == "dev"), key=lambda event: (event.f1, -event.loss))
+    best = max((event for event in scored if event.split == "dev"), key=lambda event: (event.f1, -event.loss))
     for part, event in (("dev", best), ("test", scored[-1])):
         told = read_predictions(tmp_path, part)
         assert (told.about.step, told.about.scored, told.about.until) == (best.step, 6 if part == "dev" else 10, 10)

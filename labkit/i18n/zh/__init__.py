@@ -1,13 +1,13 @@
 """The lab in Chinese: what it says by itself, by the English text, and sentences of other rooms, by their pattern."""
 
-from labkit.i18n.zh.corpora import CORPORA
-from labkit.i18n.zh.page import PAGE
-from labkit.i18n.zh.pictures import PICTURES
-from labkit.i18n.zh.sentences import RETOLD as GENERAL
-from labkit.i18n.zh.settings import SETTINGS
-from labkit.i18n.zh.terminal import COMMANDS, LINES, TERMINAL
+from labkit.i18n.zh.corpora import CORPUS_MESSAGES
+from labkit.i18n.zh.page import PAGE_TEXTS
+from labkit.i18n.zh.pictures import PLOT_TEXTS
+from labkit.i18n.zh.sentences import GENERAL_MESSAGES as GENERAL
+from labkit.i18n.zh.settings import SETTING_TEXTS
+from labkit.i18n.zh.terminal import COMMAND_HELP, TERMINAL_MESSAGES, TERMINAL_TEXTS
 
-TEXTS = {**SETTINGS, **PAGE, **PICTURES, **TERMINAL}
-RETOLD = {**GENERAL, **CORPORA, **LINES}
+UI_TEXTS = {**SETTING_TEXTS, **PAGE_TEXTS, **PLOT_TEXTS, **TERMINAL_TEXTS}
+MESSAGES = {**GENERAL, **CORPUS_MESSAGES, **TERMINAL_MESSAGES}
 
-__all__ = ["COMMANDS", "RETOLD", "TEXTS"]
+__all__ = ["COMMAND_HELP", "MESSAGES", "UI_TEXTS"]

@@ -1,6 +1,6 @@
 """What labkit/data tells of corpora and encoders (notes, and why they cannot be read), in Chinese, by pattern."""
 
-CORPORA: dict[str, str] = {
+CORPUS_MESSAGES: dict[str, str] = {
     # first, as patterns below fit the whole of such a sentence, too
     "{count} illegal tag sequences mended, the first at {file}:{line}: {problem}.": (
         "修正了 {count} 处不合法的标签序列，第一处在 {file} 第 {line} 行：{problem}。"

@@ -1,6 +1,6 @@
 """The page of the lab in Chinese: cards, buttons, status, table, where the time goes, Try it."""
 
-PAGE: dict[str, str] = {
+PAGE_TEXTS: dict[str, str] = {
     # the frame
     "SETTINGS": "设置",
     "RUN": "当前实验",

@@ -1,6 +1,6 @@
 """The words in pictures in Chinese, as far as the page does not say them as well."""
 
-PICTURES: dict[str, str] = {
+PLOT_TEXTS: dict[str, str] = {
     "Loss per word (lower is better)": "每词损失（越低越好）",
     "each step": "每步",
     "smoothed": "平滑",

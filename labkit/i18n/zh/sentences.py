@@ -1,6 +1,6 @@
 """Sentences that other rooms finish (reasons, hints, warnings), in Chinese, by what stays the same of them."""
 
-RETOLD: dict[str, str] = {
+GENERAL_MESSAGES: dict[str, str] = {
     # before training: labkit/presets.py, labkit/runs/estimate.py
     "{epochs} epochs: 2 to 4 are usual for fine-tuning BERT.": "{epochs} 轮：微调 BERT 一般用 2 到 4 轮。",
     "{epochs} epoch: 2 to 4 are usual for fine-tuning BERT.": "{epochs} 轮：微调 BERT 一般用 2 到 4 轮。",

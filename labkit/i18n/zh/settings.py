@@ -1,6 +1,6 @@
 """The settings of a run in Chinese: labels, helps and choices of RunConfig's knobs, presets, the controls around."""
 
-SETTINGS: dict[str, str] = {
+SETTING_TEXTS: dict[str, str] = {
     # labels
     "Corpus": "语料",
     "Encoder": "编码器",

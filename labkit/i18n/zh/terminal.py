@@ -1,6 +1,6 @@
 """The terminal in Chinese: what it says by itself, sentences by their pattern, and helps by command and option."""
 
-TERMINAL: dict[str, str] = {
+TERMINAL_TEXTS: dict[str, str] = {
     # how long
     "{minutes} min {seconds} s": "{minutes} 分 {seconds} 秒",
     "{hours} h {minutes} min": "{hours} 小时 {minutes} 分",
@@ -46,7 +46,7 @@ TERMINAL: dict[str, str] = {
     "by default off": "默认关闭",
 }
 
-LINES: dict[str, str] = {
+TERMINAL_MESSAGES: dict[str, str] = {
     # heads of tables
     "what": "内容",
     "dev F1": "验证 F1",
@@ -166,10 +166,10 @@ LINES: dict[str, str] = {
     ),
 }
 
-_RUNS = "实验文件夹所在的文件夹。[默认为 LABKIT_RUNS，或代码目录下的 runs/]"
+_RUNS_HELP = "实验文件夹所在的文件夹。[默认为 LABKIT_RUNS，或代码目录下的 runs/]"
 
 # By command; "" is its own help, the others are those of its options. Settings of a run have theirs in settings.py.
-COMMANDS: dict[str, dict[str, str]] = {
+COMMAND_HELP: dict[str, dict[str, str]] = {
     "cli": {
         "": "在命名实体识别上一起调节 BERT 编码器和 BiLSTM-CRF 下游。",
         "--debug": "显示日志，出错时显示完整的调用栈。",
@@ -183,22 +183,22 @@ COMMANDS: dict[str, dict[str, str]] = {
         "--pair": "编码器与语料的组合。",
         "--preset": "其他选项在什么预设上修改。",
         "--name": "实验在表格中的名称。",
-        "--runs": _RUNS,
+        "--runs": _RUNS_HELP,
     },
     "runs": {
         "": "列出全部实验，最新的在最后。",
-        "--runs": _RUNS,
+        "--runs": _RUNS_HELP,
         "--json": "给其他程序：一个对象列表。",
         "--start": "没有实验在训练时，先启动排队中的实验：崩溃之后可能没有谁会启动它们。",
     },
     "compare": {
         "": "显示几个实验的不同之处和得分。\n\nRUN 是实验的编号、名称或文件夹。",
-        "--runs": _RUNS,
+        "--runs": _RUNS_HELP,
         "--png": "同时把曲线画到这个文件里。",
     },
     "stop": {
         "": "停止一个实验，保留模型。\n\n在当前这一步之后停止；还在排队的则移出队列。",
-        "--runs": _RUNS,
+        "--runs": _RUNS_HELP,
     },
     "predict": {
         "": "用一个实验的权重标出一段文本或一个表格中的实体。\n\n每行一个词，使用验证分数最高的权重。文本按该实验的语料"
@@ -207,7 +207,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "--csv": "改为标注一个含 id、title、text 列的表格。",
         "--type": "只要表格中的这些实体；可以给出多次。",
         "--out": "把 id 和实体写到这个文件。[默认为标准输出]",
-        "--runs": _RUNS,
+        "--runs": _RUNS_HELP,
     },
     "fetch": {
         "": "下载并校验固定版本的编码器和语料。\n\n不给出 NAME 时，下载 labkit 默认使用的那些。",
