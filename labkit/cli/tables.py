@@ -12,7 +12,7 @@ from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
 from labkit.formatting import format_loss
 from labkit.i18n.translation import tr, translate_message
-from labkit.runs.compare import best_in, names, split_names, table, top_scores
+from labkit.runs.compare import best_columns, best_f1_by_split, build_comparison_table, name_dev_splits, name_runs
 from labkit.runs.run import Run
 
 _FIGURE_LABELS = {
@@ -27,7 +27,7 @@ _FIGURE_LABELS = {
 
 def runs_table(runs: Sequence[Run]) -> Table:
     """One line a run; the best on each dev split is bold. Behind an F1 is the number of entities that it rests on."""
-    titles, splits, top = names(runs, tr), split_names(runs), top_scores(runs)
+    titles, splits, top = name_runs(runs, tr), name_dev_splits(runs), best_f1_by_split(runs)
     split = ["dev split"] if splits else []
     scores = ["dev F1 (entities)", "at epoch", "test F1 (entities)"]
     table = Table("run", "what", "state", *split, *scores, "loss", "took", "when", box=None, pad_edge=False)
@@ -44,7 +44,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
             format_duration(run.summary().seconds if run.started else None),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
         )
-        table.add_row(*map(escape_markup, row), style="bold" if best_in(run, top) else "")
+        table.add_row(*map(escape_markup, row), style="bold" if best_columns(run, top) else "")
     return table
 
 
@@ -64,7 +64,7 @@ def run_to_dict(run: Run) -> dict[str, Any]:
         "seconds": summary.seconds,
         "tokens_per_s": summary.tokens_per_s,
         "loss": summary.loss,
-        "time_spent_s": run.spent.totals if run.spent else None,
+        "time_spent_s": run.time_breakdown.totals if run.time_breakdown else None,
         "dev_split": run.dev_split,
         "dev_f1": run.best_f1,
         "dev_entities": run.best.entities if run.best else None,
@@ -78,7 +78,7 @@ def run_to_dict(run: Run) -> dict[str, Any]:
 
 def comparison_table(runs: Sequence[Run]) -> Table:
     """In what runs differ, and how they scored; names and settings that are words are translated."""
-    compared = table(runs, tr)
+    compared = build_comparison_table(runs, tr)
     chosen = {field for field, knob in run_settings().items() if knob.choices or knob.none_text or knob.zero_text}
     chosen |= {"state", "repair_tags", "legal_only", "mix_layers"}
     rows = [

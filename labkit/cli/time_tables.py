@@ -7,7 +7,7 @@ from labkit.cli.output import escape_markup
 from labkit.cli.tables import plain_table
 from labkit.events import OperatorsProfiled, TimeBreakdown
 from labkit.i18n.translation import tr
-from labkit.runs.time_breakdown import parts_of, percent
+from labkit.runs.time_breakdown import format_percent, list_time_parts
 
 _BAR_WIDTH = 30  # characters of a bar that stands for all of the time
 
@@ -15,20 +15,22 @@ _BAR_WIDTH = 30  # characters of a bar that stands for all of the time
 def time_table(breakdown: TimeBreakdown) -> Table:
     """Part, seconds, share, with a bar for the share; a sum below."""
     table = Table("part", "seconds", "share", "", "what", box=None, pad_edge=False, show_footer=True)
-    parts = parts_of(breakdown)
+    parts = list_time_parts(breakdown)
     table.columns[0].footer, table.columns[1].footer = tr("all"), f"{sum(part.seconds for part in parts):.1f}"
     for column in table.columns[1:3]:
         column.justify = "right"
     for part in parts:
         bar = Bar(1.0, 0.0, part.share, width=_BAR_WIDTH)
-        table.add_row(escape_markup(tr(part.name)), f"{part.seconds:.1f}", percent(part.share), bar, tr(part.about))
+        table.add_row(
+            escape_markup(tr(part.name)), f"{part.seconds:.1f}", format_percent(part.share), bar, tr(part.description)
+        )
     return table
 
 
 def operators_table(found: OperatorsProfiled) -> Table:
     """The longest operators of the profiled steps."""
     cells = [
-        (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", percent(each.share))
+        (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", format_percent(each.share))
         for each in found.operators
     ]
     table = plain_table(("operator", "calls", "own time", "share"), cells)

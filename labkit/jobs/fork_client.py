@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.environment import torch_environment
-from labkit.jobs.fork_server import ALREADY, frame
+from labkit.jobs.fork_server import EXIT_ALREADY_RUNNING, encode_frame
 from labkit.versions import installed_versions
 
 _log = logging.getLogger(__name__)
@@ -40,15 +40,15 @@ PRELOAD = (
 )
 IDLE_S = 600.0
 # Variables that count when a package is imported, not only when it is used.
-_VARIABLES = (
+_ENVIRONMENT_PREFIXES = (
     *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "TORCH", "PYTORCH_", "HF_", "TRANSFORMERS_"),
     *("ACCELERATE_", "LABKIT_PRELOAD", "GLIBC_", "LD_", "PYTHON", "HOME", "XDG_CACHE_HOME", "TMPDIR", "LANG", "LC_"),
 )
 _SET_BY_TORCH = ("TORCHINDUCTOR_CACHE_DIR",)  # once it is imported: a kernel that has done so needs no other server
 
 _SCRIPT = Path(__file__).with_name("fork_server.py")
-BOOT_S = 120.0  # torch may come from a slow network disk
-_BOOTS = 3  # starts before giving up
+BOOT_TIMEOUT_S = 120.0  # torch may come from a slow network disk
+_MAX_BOOTS = 3  # starts before giving up
 
 
 class NoServerError(OSError):
@@ -63,7 +63,7 @@ def can_fork() -> bool:
     return hasattr(os, "fork") and sys.platform != "darwin" and os.environ.get("LABKIT_FORK") != "0"
 
 
-def warm(idle_s: float = IDLE_S) -> None:
+def start_server(idle_s: float = IDLE_S) -> None:
     """Starts the server in the background where there is none; returns at once. It ends after `idle_s` without use."""
 
     def boot() -> None:
@@ -77,7 +77,7 @@ def warm(idle_s: float = IDLE_S) -> None:
     threading.Thread(target=boot, name="labkit-warm", daemon=True).start()
 
 
-def connect(idle_s: float = IDLE_S, wait_s: float = BOOT_S) -> socket.socket:
+def connect(idle_s: float = IDLE_S, wait_s: float = BOOT_TIMEOUT_S) -> socket.socket:
     """A connection to the server, which is started, and waited for, where there is none.
 
     Raises NoServerError where it cannot be had, or is not ready after `wait_s`.
@@ -85,10 +85,10 @@ def connect(idle_s: float = IDLE_S, wait_s: float = BOOT_S) -> socket.socket:
     path = _socket_path()
     deadline, boots = time.monotonic() + wait_s, 0
     while time.monotonic() < deadline:
-        if connection := _connected(path):
+        if connection := _try_connect(path):
             return connection
         if not _is_up(path):
-            if boots == _BOOTS:
+            if boots == _MAX_BOOTS:
                 raise NoServerError(f"it ends while starting, see {path}.log")
             boots += _boot(path, idle_s)
         time.sleep(0.005)
@@ -99,28 +99,28 @@ def shutdown() -> None:
     """Ends all warm servers of this user, and waits until they are gone; their runs go on."""
     if not can_fork():
         return
-    deadline = time.monotonic() + BOOT_S
+    deadline = time.monotonic() + BOOT_TIMEOUT_S
     for lock in _private_folder().glob("*.sock.lock"):
         path = str(lock).removesuffix(".lock")
         while _is_up(path) and time.monotonic() < deadline:
-            if connection := _connected(path):
+            if connection := _try_connect(path):
                 with connection, suppress(OSError):
-                    connection.sendall(frame({"stop": True}))
+                    connection.sendall(encode_frame({"stop": True}))
             time.sleep(0.01)
 
 
-def fresh_interpreter(arguments: list[str], **how: Any) -> subprocess.Popen[bytes]:
+def start_interpreter(arguments: list[str], **popen_options: Any) -> subprocess.Popen[bytes]:
     """Runs the server's script in a session of its own. `how` goes to Popen."""
-    how["env"] = torch_environment()
+    popen_options["env"] = torch_environment()
     if sys.platform == "win32":
-        how["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        popen_options["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
-        how["start_new_session"] = True
+        popen_options["start_new_session"] = True
     # -P: or the script's folder would come first on the path, and its names before those of the standard library
-    return subprocess.Popen([sys.executable, "-P", str(_SCRIPT), *arguments], **how)
+    return subprocess.Popen([sys.executable, "-P", str(_SCRIPT), *arguments], **popen_options)
 
 
-def _connected(path: str) -> socket.socket | None:
+def _try_connect(path: str) -> socket.socket | None:
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(path)
@@ -136,9 +136,9 @@ def _boot(path: str, idle_s: float) -> bool:
     arguments = ["serve", path, f"--idle-s={idle_s}", f"--preload={preload}"]
     with open(path + ".log", "ab") as log:
         folder = os.path.dirname(path)
-        process = fresh_interpreter(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+        process = start_interpreter(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
         status = process.wait()  # some 30 ms: it leaves a daemon behind
-    if status not in (0, ALREADY):
+    if status not in (0, EXIT_ALREADY_RUNNING):
         raise NoServerError(f"it ended at once with status {status}, see {path}.log")
     return status == 0
 
@@ -158,7 +158,9 @@ def _is_up(path: str) -> bool:
 def _socket_path() -> str:
     """Where the server for this interpreter, these packages and this environment listens."""
     known = torch_environment().items()  # in a run's process, which starts the next one, it is so already
-    variables = sorted(each for each in known if each[0].startswith(_VARIABLES) and each[0] not in _SET_BY_TORCH)
+    variables = sorted(
+        each for each in known if each[0].startswith(_ENVIRONMENT_PREFIXES) and each[0] not in _SET_BY_TORCH
+    )
     about = [
         sys.executable,
         sys.prefix,

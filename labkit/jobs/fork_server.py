@@ -27,26 +27,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
-ALREADY = 3  # exit status: another server holds the lock
-LARGEST = 64 * 2**20  # bytes of one message
-_TICK_S = 2.0
-_IMPATIENCE_S = 5.0  # a client that connects has its request ready
+EXIT_ALREADY_RUNNING = 3  # exit status: another server holds the lock
+MAX_MESSAGE_BYTES = 64 * 2**20  # bytes of one message
+_POLL_INTERVAL_S = 2.0
+_REQUEST_TIMEOUT_S = 5.0  # a client that connects has its request ready
 
 Request = dict[str, Any]
 
 
-def frame(message: Any) -> bytes:
+def encode_frame(message: Any) -> bytes:
     """A message as it goes over a socket or pipe: 4 bytes of length, then JSON."""
     data = json.dumps(message).encode()
-    if len(data) > LARGEST:
-        raise ValueError(f"a message of {len(data)} bytes is too long, at most {LARGEST} go through")
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ValueError(f"a message of {len(data)} bytes is too long, at most {MAX_MESSAGE_BYTES} go through")
     return struct.pack(">I", len(data)) + data
 
 
 def read_frame(read: Callable[[int], bytes]) -> Any:
     """The next message from `read(size)`, which may return less than asked for. Raises EOFError where it ends."""
 
-    def exactly(size: int) -> bytes:
+    def read_exactly(size: int) -> bytes:
         data = b""
         while len(data) < size:
             part = read(min(size - len(data), 2**20))
@@ -55,10 +55,10 @@ def read_frame(read: Callable[[int], bytes]) -> Any:
             data += part
         return data
 
-    (size,) = struct.unpack(">I", exactly(4))
-    if size > LARGEST:
-        raise EOFError(f"the other side announced {size} bytes, at most {LARGEST} are read")
-    return json.loads(exactly(size))
+    (size,) = struct.unpack(">I", read_exactly(4))
+    if size > MAX_MESSAGE_BYTES:
+        raise EOFError(f"the other side announced {size} bytes, at most {MAX_MESSAGE_BYTES} are read")
+    return json.loads(read_exactly(size))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,17 +70,17 @@ def main(arguments: list[str] | None = None) -> int:
     serving.add_argument("--preload", default="", help="modules, separated by commas")
     modes.add_parser("once")
     asked = parser.parse_args(arguments)
-    return _once() if asked.mode == "once" else _serve(asked.socket, asked.preload.split(","), asked.idle_s)
+    return _run_once() if asked.mode == "once" else _serve(asked.socket, asked.preload.split(","), asked.idle_s)
 
 
-def _once() -> int:
+def _run_once() -> int:
     """Detaches where it can, so that nobody has to wait for the child; who wants a reply waits anyway."""
     request = json.load(sys.stdin)
     answer = os.dup(1)
     os.dup2(2, 1)  # what libraries print must not get between the frames
     if hasattr(os, "fork") and not request.get("reply") and os.fork():
         return 0
-    _become(request, answer)
+    _run_child(request, answer)
 
 
 def _serve(path: str, preload: list[str], idle_s: float) -> int:
@@ -91,12 +91,12 @@ def _serve(path: str, preload: list[str], idle_s: float) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return ALREADY
+        return EXIT_ALREADY_RUNNING
     if os.fork():
         return 0
     try:
         _preload(preload)
-        Server(path, idle_s, lock).run()
+        ForkServer(path, idle_s, lock).run()
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -122,7 +122,7 @@ def _preload(modules: list[str]) -> None:
     gc.freeze()  # the collector then leaves the shared pages alone
 
 
-class Server:
+class ForkServer:
     """Forks a child for each request, and ends after `idle_s` without requests or children."""
 
     def __init__(self, path: str, idle_s: float, lock: int):
@@ -130,21 +130,23 @@ class Server:
         self.idle_s = idle_s
         self._lock = lock
         self.children: dict[int, Request] = {}
-        self._used = time.monotonic()
+        self._last_used = time.monotonic()
         self._stopping = False
-        self._bell, bell = socket.socketpair()  # rings when a child ends
-        bell.setblocking(False)
-        self._bell.setblocking(False)
+        self._wakeup_reader, wakeup_writer = socket.socketpair()  # rings when a child ends
+        wakeup_writer.setblocking(False)
+        self._wakeup_reader.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
-        self._ringer = bell
+        signal.set_wakeup_fd(wakeup_writer.fileno(), warn_on_full_buffer=False)
+        self._wakeup_writer = wakeup_writer
         self._listen()
 
     def run(self) -> None:
-        while not self._stopping and (self.children or time.monotonic() - self._used < self.idle_s):
-            ready, _, _ = select.select([self._listener, self._bell], [], [], min(_TICK_S, self.idle_s))
+        while not self._stopping and (self.children or time.monotonic() - self._last_used < self.idle_s):
+            ready, _, _ = select.select(
+                [self._listener, self._wakeup_reader], [], [], min(_POLL_INTERVAL_S, self.idle_s)
+            )
             with suppress(BlockingIOError):
-                self._bell.recv(4096)
+                self._wakeup_reader.recv(4096)
             if self._listener in ready:
                 self._accept()
             self._reap()
@@ -169,7 +171,7 @@ class Server:
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
         with connection:
-            connection.settimeout(_IMPATIENCE_S)
+            connection.settimeout(_REQUEST_TIMEOUT_S)
             try:
                 request = read_frame(connection.recv)
                 connection.setblocking(True)
@@ -183,15 +185,15 @@ class Server:
                 traceback.print_exc()
 
     def _fork(self, request: Request, connection: socket.socket) -> None:
-        self._used = time.monotonic()
+        self._last_used = time.monotonic()
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.close(self._lock)  # or it would stay taken for as long as the child lives
-            for end in (self._listener, self._bell, self._ringer):
+            for end in (self._listener, self._wakeup_reader, self._wakeup_writer):
                 end.close()
-            _become(request, connection.detach())
+            _run_child(request, connection.detach())
         self.children[pid] = request
 
     def _reap(self) -> None:
@@ -200,21 +202,21 @@ class Server:
             if not pid:
                 return
             request = self.children.pop(pid, {})
-            self._used = time.monotonic()
+            self._last_used = time.monotonic()
             if status and request.get("after"):
                 after = {**request, **request["after"], "output": None, "after": None}
                 with socket.socket(socket.AF_UNIX) as nobody:
                     self._fork(after, nobody)
 
 
-def _become(request: Request, answer: int) -> NoReturn:
+def _run_child(request: Request, reply_fd: int) -> NoReturn:
     """Turns this process into the request's own, calls its function and ends."""
     status = 1
     try:
-        settled = _outcome(_settle, request)
-        _tell(answer, settled | {"pid": os.getpid()})
+        settled = _capture_outcome(_enter_environment, request)
+        _send(reply_fd, settled | {"pid": os.getpid()})
         if "value" in settled:
-            status = _work(request, answer)
+            status = _execute(request, reply_fd)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -224,21 +226,21 @@ def _become(request: Request, answer: int) -> NoReturn:
         os._exit(status)  # no exit handlers: those of the preloaded packages belong to the server
 
 
-def _work(request: Request, answer: int) -> int:
+def _execute(request: Request, reply_fd: int) -> int:
     if request.get("reply"):
-        _tell(answer, _outcome(_call, request))
+        _send(reply_fd, _capture_outcome(_call, request))
     else:
-        os.close(answer)
+        os.close(reply_fd)
         _call(request)
     return 0
 
 
-def _settle(request: Request) -> None:
+def _enter_environment(request: Request) -> None:
     """Own session, so that signals to the kernel's group do not arrive; the asker's environment, folder and path."""
     if hasattr(os, "setsid"):
         with suppress(PermissionError):  # leads a session already
             os.setsid()
-    _redirect(request.get("output"))
+    _redirect_output(request.get("output"))
     os.environ.clear()
     os.environ.update(request["environment"])
     with suppress(OSError, TypeError):
@@ -247,7 +249,7 @@ def _settle(request: Request) -> None:
     importlib.invalidate_caches()
 
 
-def _redirect(output: str | None) -> None:
+def _redirect_output(output: str | None) -> None:
     """Standard output and error go to the file, which must be new: two processes never work on one run."""
     if not output:
         return
@@ -267,19 +269,19 @@ def _call(request: Request) -> Any:
     return getattr(importlib.import_module(module), function)(*request["args"])
 
 
-def _outcome(work: Callable[[Request], Any], request: Request) -> dict[str, Any]:
+def _capture_outcome(function: Callable[[Request], Any], request: Request) -> dict[str, Any]:
     try:
-        return {"value": json.loads(json.dumps(work(request)))}
+        return {"value": json.loads(json.dumps(function(request)))}
     except Exception as error:
         traceback.print_exc()
         return {"error": type(error).__name__, "text": str(error)}
 
 
-def _tell(file: int, message: dict[str, Any]) -> None:
-    data = frame(message)
+def _send(fd: int, message: dict[str, Any]) -> None:
+    data = encode_frame(message)
     with suppress(OSError):  # who asked may have been killed meanwhile: a run goes on
         while data:
-            data = data[os.write(file, data) :]
+            data = data[os.write(fd, data) :]
 
 
 if __name__ == "__main__":

@@ -19,10 +19,19 @@ from labkit.config import RunConfig
 from labkit.events import CONTROL_FILE, ControlRequest, LineWriter, RateRequested, RunQueued, StopRequested
 from labkit.jobs import subprocesses
 from labkit.jobs.fork_client import shutdown as shutdown_server
-from labkit.jobs.fork_client import warm
-from labkit.jobs.queue import cancel_queued, drop_unwanted, start_next
-from labkit.jobs.worker import TAG
-from labkit.runs.folder import CONFIG, highest_given, is_run_folder, note_given, number_of, run_folders, stage, write
+from labkit.jobs.fork_client import start_server
+from labkit.jobs.queue import cancel_queued, finish_cancelled, start_next
+from labkit.jobs.worker import PREDICT
+from labkit.runs.folder import (
+    CONFIG,
+    append_event,
+    is_run_folder,
+    parse_run_number,
+    read_highest_number,
+    read_queue_state,
+    record_number,
+    run_folders,
+)
 from labkit.versions import installed_versions
 
 __all__ = [
@@ -34,7 +43,7 @@ __all__ = [
     "start_next",
     "stop",
     "submit",
-    "warm",
+    "start_server",
 ]
 
 _log = logging.getLogger(__name__)
@@ -45,8 +54,8 @@ def submit(config: RunConfig, runs: Path | None = None) -> Path:
 
     Who ends right after this still waits for the start, so that the run is not left lying.
     """
-    folder = _make(config, runs, RunQueued(time.time()))
-    _in_background(start_next, folder.parent)
+    folder = _make_run_folder(config, runs, RunQueued(time.time()))
+    _run_in_background(start_next, folder.parent)
     return folder
 
 
@@ -55,21 +64,21 @@ def create(config: RunConfig, runs: Path | None = None) -> Path:
 
     It has the next number, taken by making the folder: of two callers at once, each gets its own.
     """
-    return _make(config, runs)
+    return _make_run_folder(config, runs)
 
 
 def stop(folder: Path) -> None:
     """Asks a run to end after its current step, keeping its model; a queued one will never start."""
-    _ask(folder, StopRequested())
-    if stage(folder) == "queued":
-        _in_background(drop_unwanted, folder.parent)
+    _write_control(folder, StopRequested())
+    if read_queue_state(folder) == "queued":
+        _run_in_background(finish_cancelled, folder.parent)
 
 
 def set_rate(folder: Path, group: str, rate: float) -> None:
     """Asks a run for another peak rate of a group from its next step on. Raises ValueError for an impossible one."""
     if not (math.isfinite(rate) and rate >= 0):
         raise ValueError(f"rate of {group} must be a number of at least 0, not {rate!r}")
-    _ask(folder, RateRequested(group, float(rate)))
+    _write_control(folder, RateRequested(group, float(rate)))
 
 
 def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
@@ -79,16 +88,16 @@ def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise ValueError(f"folder must be a run's, but there is no {folder}")
-    found: dict[str, Any] = subprocesses.ask(TAG, str(folder.resolve()), text, timeout_s=timeout_s)
+    found: dict[str, Any] = subprocesses.call_in_process(PREDICT, str(folder.resolve()), text, timeout_s=timeout_s)
     return found
 
 
-def _make(config: RunConfig, runs: Path | None, *first: RunQueued) -> Path:
+def _make_run_folder(config: RunConfig, runs: Path | None, *first_events: RunQueued) -> Path:
     """A run folder with these lines in its log, or none at all. Its settings come last: with them it is whole."""
-    folder = _take_number((runs or paths.runs()).resolve())
+    folder = _make_next_folder((runs or paths.runs()).resolve())
     try:
-        for event in first:
-            write(folder, event)
+        for event in first_events:
+            append_event(folder, event)
         here = subprocesses.current_folder()  # a relative corpus is looked for from here
         about = {"config": config.as_dict(), "created": time.time(), "versions": installed_versions(), "cwd": here}
         aside = folder / f".{CONFIG}.new"
@@ -97,13 +106,13 @@ def _make(config: RunConfig, runs: Path | None, *first: RunQueued) -> Path:
     except BaseException:  # a full disk, most likely
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    note_given(folder.parent, number_of(folder))
+    record_number(folder.parent, parse_run_number(folder))
     return folder
 
 
-def _take_number(runs: Path) -> Path:
+def _make_next_folder(runs: Path) -> Path:
     runs.mkdir(parents=True, exist_ok=True)
-    following = max(highest_given(runs), *map(number_of, run_folders(runs)), 0) + 1
+    following = max(read_highest_number(runs), *map(parse_run_number, run_folders(runs)), 0) + 1
     while True:
         folder = runs / f"run-{following:04d}"
         try:
@@ -113,7 +122,7 @@ def _take_number(runs: Path) -> Path:
             following += 1
 
 
-def _ask(folder: Path, control: ControlRequest) -> None:
+def _write_control(folder: Path, control: ControlRequest) -> None:
     if not is_run_folder(folder):
         raise ValueError(f"folder must be a run's, but there is no run in {folder}")
     writer = LineWriter(folder / CONTROL_FILE)
@@ -123,10 +132,10 @@ def _ask(folder: Path, control: ControlRequest) -> None:
         writer.close()
 
 
-def _in_background(work: Callable[[Path], object], runs: Path) -> None:
+def _run_in_background(function: Callable[[Path], object], runs: Path) -> None:
     def quietly() -> None:
         try:
-            work(runs)
+            function(runs)
         except Exception:
             _log.exception("the queue of %s is stuck", runs)
 

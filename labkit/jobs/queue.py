@@ -16,14 +16,23 @@ from pathlib import Path
 
 from labkit.events import READ_ERRORS, RunFinished, StopRequested, open_control_log
 from labkit.file_lock import hold_lock
-from labkit.jobs.subprocesses import spawn
-from labkit.jobs.worker import CARRY_ON, WORK, failure
+from labkit.jobs.subprocesses import start_process
+from labkit.jobs.worker import CONTINUE_QUEUE, RUN_TRAINING, build_failure
 from labkit.liveness import is_process_alive, process_start_time
-from labkit.runs.folder import CONFIG, OUTPUT, age_s, is_gone, run_folders, stage, started, write
-from labkit.runs.leftovers import clear_deleted, clear_leftovers, has_leftovers
+from labkit.runs.folder import (
+    CONFIG,
+    OUTPUT,
+    age_s,
+    append_event,
+    has_no_writer,
+    read_queue_state,
+    read_started_event,
+    run_folders,
+)
+from labkit.runs.leftovers import clear_deleted_runs, clear_leftovers, has_leftovers
 
-BEGIN_S = 60.0  # from a process to its first line on disk; a fresh interpreter on a busy machine takes seconds
-_LOST_S = 10.0  # the same, for a process whose starter was killed before it saw that line
+START_TIMEOUT_S = 60.0  # from a process to its first line on disk; a fresh interpreter on a busy machine takes seconds
+_ORPHAN_TIMEOUT_S = 10.0  # the same, for a process whose starter was killed before it saw that line
 
 _log = logging.getLogger(__name__)
 
@@ -33,58 +42,58 @@ def start_next(runs: Path) -> Path | None:
 
     None where nothing was to be started. A run that cannot be started ends as failed, and the next one gets its turn.
     """
-    with _alone(runs):
-        _drop_unwanted(runs)
-        _clear(runs)
+    with _queue_lock(runs):
+        _finish_cancelled(runs)
+        _clean_up(runs)
         if any(_is_busy(folder) for folder in run_folders(runs)):
             return None
-        return next((folder for folder in _queued(runs) if _start(folder)), None)
+        return next((folder for folder in _startable_folders(runs) if _start_run(folder)), None)
 
 
 def cancel_queued(runs: Path) -> int:
     """Deletes the folders of the runs that have never started; returns how many."""
-    with _alone(runs):
-        waiting = _queued(runs)
+    with _queue_lock(runs):
+        waiting = _startable_folders(runs)
         for folder in waiting:
             shutil.rmtree(folder, ignore_errors=True)  # one that cannot be deleted keeps none of the others
         return sum(not folder.exists() for folder in waiting)
 
 
-def drop_unwanted(runs: Path) -> None:
+def finish_cancelled(runs: Path) -> None:
     """Ends the queued runs that were asked to stop, without starting any."""
-    with _alone(runs):
-        _drop_unwanted(runs)
+    with _queue_lock(runs):
+        _finish_cancelled(runs)
 
 
 @contextmanager
-def _alone(runs: Path) -> Iterator[None]:
+def _queue_lock(runs: Path) -> Iterator[None]:
     runs.mkdir(parents=True, exist_ok=True)
     with hold_lock(runs / ".lock"):
         yield
 
 
-def _queued(runs: Path) -> list[Path]:
+def _startable_folders(runs: Path) -> list[Path]:
     """Those of them that may be started or ended from here: other users of a shared folder see to their own.
 
     A run has its settings last, so one without them is still being made, or was never made whole.
     """
-    waiting = (folder for folder in run_folders(runs) if stage(folder) == "queued")
+    waiting = (folder for folder in run_folders(runs) if read_queue_state(folder) == "queued")
     return [folder for folder in waiting if os.path.lexists(folder / CONFIG) and os.access(folder, os.W_OK)]
 
 
-def _clear(runs: Path) -> None:
+def _clean_up(runs: Path) -> None:
     """Removes what kills have left aside."""
-    clear_deleted(runs)
+    clear_deleted_runs(runs)
     for folder in run_folders(runs):
-        if has_leftovers(folder) and is_gone(folder):
+        if has_leftovers(folder) and has_no_writer(folder):
             clear_leftovers(folder)
 
 
-def _drop_unwanted(runs: Path) -> None:
-    for folder in _queued(runs):
+def _finish_cancelled(runs: Path) -> None:
+    for folder in _startable_folders(runs):
         if any(isinstance(line, StopRequested) for line in open_control_log(folder).read()):
             with suppress(OSError):  # a full disk; it is asked for again with the next look
-                write(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
+                append_event(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
 
 
 def _is_busy(folder: Path) -> bool:
@@ -93,54 +102,56 @@ def _is_busy(folder: Path) -> bool:
     That is counted from when its output began, but not waited for longer than it takes: the file may be from a clock
     that is ahead.
     """
-    deadline = time.monotonic() + _LOST_S
-    while (how := stage(folder)) == "claimed":
-        if age_s(folder / OUTPUT) > _LOST_S or time.monotonic() > deadline:
+    deadline = time.monotonic() + _ORPHAN_TIMEOUT_S
+    while (how := read_queue_state(folder)) == "claimed":
+        if age_s(folder / OUTPUT) > _ORPHAN_TIMEOUT_S or time.monotonic() > deadline:
             with suppress(OSError):  # another user's, in a shared folder; a full disk; a log that is no file
-                write(folder, _died(folder))
+                append_event(folder, _build_startup_failure(folder))
             return False
         time.sleep(0.01)
     return how == "live"
 
 
-def _start(folder: Path) -> bool:
+def _start_run(folder: Path) -> bool:
     """Whether the run's process came up; where not, the run ends as failed, with the reason."""
     try:
         about = json.loads((folder / CONFIG).read_bytes())
-        pid = spawn(WORK, str(folder), output=folder / OUTPUT, after=CARRY_ON, cwd=about.get("cwd", ""))
+        pid = start_process(
+            RUN_TRAINING, str(folder), output=folder / OUTPUT, after=CONTINUE_QUEUE, cwd=about.get("cwd", "")
+        )
     except (AttributeError, *READ_ERRORS) as error:
         _log.warning("%s could not be started: %s", folder.name, error)
         with suppress(OSError):  # the folder was deleted meanwhile, or its log is no file
-            write(folder, failure(folder, str(error)))
+            append_event(folder, build_failure(folder, str(error)))
         return False
-    return _begins(folder, pid)
+    return _wait_for_start(folder, pid)
 
 
-def _begins(folder: Path, pid: int) -> bool:
+def _wait_for_start(folder: Path, pid: int) -> bool:
     """Waits for the process's first line; ends the run as failed if the process ends without it."""
     born = process_start_time(pid)
-    deadline = time.monotonic() + BEGIN_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while born and is_process_alive(pid, born) and time.monotonic() < deadline:
-        if _waits_for_line(folder):
-            return started(folder) is not None
-    if stage(folder) == "claimed":
+        if _poll_first_event(folder):
+            return read_started_event(folder) is not None
+    if read_queue_state(folder) == "claimed":
         if born and is_process_alive(pid, born):
             os.kill(pid, signal.SIGTERM)
-        write(folder, _died(folder))
-    return started(folder) is not None
+        append_event(folder, _build_startup_failure(folder))
+    return read_started_event(folder) is not None
 
 
-def _waits_for_line(folder: Path, looks: int = 10) -> bool:
-    for _ in range(looks):
-        if stage(folder) != "claimed":
+def _poll_first_event(folder: Path, attempts: int = 10) -> bool:
+    for _ in range(attempts):
+        if read_queue_state(folder) != "claimed":
             return True
         time.sleep(0.001)
     return False
 
 
-def _died(folder: Path) -> RunFinished:
+def _build_startup_failure(folder: Path) -> RunFinished:
     output = ""
     with suppress(OSError):
         output = (folder / OUTPUT).read_bytes()[-8000:].decode("utf-8", "replace").strip()
     said = output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it was killed for want of memory"
-    return failure(folder, f"The run's process ended before it could begin: {said}", output)
+    return build_failure(folder, f"The run's process ended before it could begin: {said}", output)

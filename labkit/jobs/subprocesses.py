@@ -15,40 +15,40 @@ from pathlib import Path
 from typing import Any
 
 from labkit.environment import torch_environment
-from labkit.jobs.fork_client import BOOT_S, NoServerError, can_fork, connect, fresh_interpreter
-from labkit.jobs.fork_server import Request, frame, read_frame
+from labkit.jobs.fork_client import BOOT_TIMEOUT_S, NoServerError, can_fork, connect, start_interpreter
+from labkit.jobs.fork_server import Request, encode_frame, read_frame
 
 _log = logging.getLogger(__name__)
 
-_START_S = 30.0  # for a child to say that it is there
+_START_TIMEOUT_S = 30.0  # for a child to say that it is there
 
 
-def spawn(call: str, *args: str, output: Path, after: str = "", cwd: str = "") -> int:
+def start_process(target: str, *args: str, output: Path, after: str = "", cwd: str = "") -> int:
     """Starts `call` ("module:function") on its own, printing into `output`, a new file; returns its pid.
 
     `after` is called with the same arguments if the process was killed or raised; without the warm server it is not.
     Raises OSError where no process can be had.
     """
-    request = _request(call, args, cwd) | {"output": str(output)}
+    request = _build_request(target, args, cwd) | {"output": str(output)}
     if after:
         request["after"] = {"call": after, "args": args}
-    for connection in _connections(BOOT_S):
+    for connection in _connections(BOOT_TIMEOUT_S):
         with connection, suppress(EOFError, ConnectionError):  # it ended just now
-            connection.settimeout(_START_S)
-            connection.sendall(frame(request))
-            return _pid(read_frame(connection.recv))
-    return _spawn_fresh(request)
+            connection.settimeout(_START_TIMEOUT_S)
+            connection.sendall(encode_frame(request))
+            return _parse_pid(read_frame(connection.recv))
+    return _start_without_server(request)
 
 
-def ask(call: str, *args: str, timeout_s: float) -> Any:
+def call_in_process(target: str, *args: str, timeout_s: float) -> Any:
     """What `call` returns, run in a process of its own.
 
     Raises ValueError where it raised one; RuntimeError for its other exceptions, if it died, and if it took too long.
     """
-    request = _request(call, args, "") | {"reply": True}
+    request = _build_request(target, args, "") | {"reply": True}
     deadline = time.monotonic() + timeout_s
     try:
-        return _value(_ask(request, deadline))
+        return _unwrap(_send_and_wait(request, deadline))
     except TimeoutError:
         raise RuntimeError(f"no answer within {timeout_s:g} s; try again, or allow more time") from None
     except OSError as error:
@@ -62,10 +62,10 @@ def current_folder() -> str:
     return os.sep
 
 
-def _request(call: str, args: tuple[str, ...], cwd: str) -> Request:
+def _build_request(target: str, args: tuple[str, ...], cwd: str) -> Request:
     here = current_folder()
     path = [os.path.join(here, entry) for entry in sys.path]
-    return {"call": call, "args": args, "path": path, "cwd": cwd or here, "environment": torch_environment()}
+    return {"call": target, "args": args, "path": path, "cwd": cwd or here, "environment": torch_environment()}
 
 
 def _connections(wait_s: float) -> Iterator[socket.socket]:
@@ -78,18 +78,18 @@ def _connections(wait_s: float) -> Iterator[socket.socket]:
             return
 
 
-def _pid(answer: dict[str, Any]) -> int:
+def _parse_pid(answer: dict[str, Any]) -> int:
     if "error" in answer:
         raise OSError(f"its process could not begin: {answer['text']}")
     return int(answer["pid"])
 
 
-def _spawn_fresh(request: Request) -> int:
-    process = _once(request)
+def _start_without_server(request: Request) -> int:
+    process = _start_single_use(request)
     assert process.stdout
     try:
         with process.stdout:
-            return _pid(read_frame(process.stdout.read))
+            return _parse_pid(read_frame(process.stdout.read))
     except EOFError:
         raise OSError("a fresh interpreter ended before it could begin") from None
     finally:
@@ -97,30 +97,30 @@ def _spawn_fresh(request: Request) -> int:
             process.wait()  # at once: it leaves the one that works behind
 
 
-def _ask(request: Request, deadline: float) -> dict[str, Any]:
-    for connection in _connections(_left(deadline)):
+def _send_and_wait(request: Request, deadline: float) -> dict[str, Any]:
+    for connection in _connections(_remaining_s(deadline)):
         with connection, suppress(ConnectionError):
-            return _answer(connection, request, deadline)
-    process = _once(request)
+            return _wait_for_outcome(connection, request, deadline)
+    process = _start_single_use(request)
     try:
-        data, _ = process.communicate(timeout=_left(deadline))
+        data, _ = process.communicate(timeout=_remaining_s(deadline))
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         raise TimeoutError from None
-    return _last(data)
+    return _parse_outcome(data)
 
 
-def _answer(connection: socket.socket, request: Request, deadline: float) -> dict[str, Any]:
+def _wait_for_outcome(connection: socket.socket, request: Request, deadline: float) -> dict[str, Any]:
     """The child's outcome; empty if it died. Raises TimeoutError, and ConnectionError if the server had gone."""
-    connection.settimeout(_left(deadline))
-    connection.sendall(frame(request))
+    connection.settimeout(_remaining_s(deadline))
+    connection.sendall(encode_frame(request))
     try:
-        pid = _pid(read_frame(connection.recv))
+        pid = _parse_pid(read_frame(connection.recv))
     except EOFError as error:
         raise ConnectionResetError(str(error)) from None
     try:
-        connection.settimeout(_left(deadline))
+        connection.settimeout(_remaining_s(deadline))
         outcome: dict[str, Any] = read_frame(connection.recv)
         return outcome
     except TimeoutError:
@@ -131,10 +131,10 @@ def _answer(connection: socket.socket, request: Request, deadline: float) -> dic
         return {}
 
 
-def _once(request: Request) -> subprocess.Popen[bytes]:
+def _start_single_use(request: Request) -> subprocess.Popen[bytes]:
     """A fresh interpreter that has been given the request."""
     pipe = subprocess.PIPE
-    process = fresh_interpreter(["once"], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    process = start_interpreter(["once"], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
     assert process.stdin
     with suppress(BrokenPipeError), process.stdin:
         process.stdin.write(json.dumps(request).encode())
@@ -142,21 +142,21 @@ def _once(request: Request) -> subprocess.Popen[bytes]:
     return process
 
 
-def _last(data: bytes) -> dict[str, Any]:
+def _parse_outcome(data: bytes) -> dict[str, Any]:
     """The outcome in what a fresh interpreter wrote: its pid, then the outcome; empty if it died before that."""
     stream = BytesIO(data)
     with suppress(EOFError):
-        _pid(read_frame(stream.read))
+        _parse_pid(read_frame(stream.read))
         outcome: dict[str, Any] = read_frame(stream.read)
         return outcome
     return {}
 
 
-def _left(deadline: float) -> float:
+def _remaining_s(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.001)
 
 
-def _value(outcome: dict[str, Any]) -> Any:
+def _unwrap(outcome: dict[str, Any]) -> Any:
     if "value" in outcome:
         return outcome["value"]
     if "error" not in outcome:

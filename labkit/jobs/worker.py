@@ -15,51 +15,56 @@ from typing import Any
 
 from labkit.config import RunConfig
 from labkit.events import RunFinished
-from labkit.runs.folder import CONFIG, OUTPUT, stage, started, write
+from labkit.runs.folder import CONFIG, OUTPUT, append_event, read_queue_state, read_started_event
 
-WORK = f"{__name__}:work"
-CARRY_ON = f"{__name__}:carry_on"
-TAG = f"{__name__}:tag"
+RUN_TRAINING = f"{__name__}:work"
+CONTINUE_QUEUE = f"{__name__}:carry_on"
+PREDICT = f"{__name__}:tag"
 
 
-def work(folder: str) -> None:
+def run_training(folder: str) -> None:
     """A run's whole life: it trains, then lets the next one of the queue start."""
     run = Path(folder)
     try:
-        if stage(run) == "claimed":  # or its starter gave up on it
+        if read_queue_state(run) == "claimed":  # or its starter gave up on it
             config = RunConfig.from_dict(json.loads((run / CONFIG).read_bytes())["config"])
-            _named("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
+            _load_function("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
     except BaseException as error:
-        if stage(run) not in ("over", "new"):  # in a new log, as the old one was deleted, it would stand alone
+        if read_queue_state(run) not in (
+            "over",
+            "new",
+        ):  # in a new log, as the old one was deleted, it would stand alone
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             with suppress(OSError):  # a full disk hides nothing of what went wrong before
-                write(run, failure(run, reason, traceback.format_exc()))
+                append_event(run, build_failure(run, reason, traceback.format_exc()))
         raise
     finally:
-        carry_on(folder)
+        continue_queue(folder)
 
 
-def carry_on(folder: str) -> None:
+def continue_queue(folder: str) -> None:
     """Lets the next run start; the warm server does it as well, when a run's process was killed."""
     from labkit.jobs.queue import start_next
 
     start_next(Path(folder).parent)
 
 
-def tag(folder: str, text: str) -> dict[str, Any]:
+def predict(folder: str, text: str) -> dict[str, Any]:
     """The entities of a text by a run's model."""
-    found: dict[str, Any] = _named("LABKIT_PREDICTOR", "labkit.training.prediction:predict_text")(Path(folder), text)
+    found: dict[str, Any] = _load_function("LABKIT_PREDICTOR", "labkit.training.prediction:predict_text")(
+        Path(folder), text
+    )
     return found
 
 
-def failure(folder: Path, reason: str, details: str = "") -> RunFinished:
+def build_failure(folder: Path, reason: str, details: str = "") -> RunFinished:
     """The end of a run that could not say so itself."""
-    begun = started(folder)
+    begun = read_started_event(folder)
     seconds = time.time() - begun.time if begun else 0.0
     return RunFinished(seconds, "failed", 0, reason, f"All that it printed is in {OUTPUT} of its folder.", details)
 
 
-def _named(variable: str, default: str) -> Callable[..., Any]:
+def _load_function(variable: str, default: str) -> Callable[..., Any]:
     """The function that an environment variable names as "module:function"; tests put a stand-in there."""
     module, function = os.environ.get(variable, default).split(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), function)

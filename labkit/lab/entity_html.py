@@ -6,10 +6,10 @@ from itertools import pairwise
 
 from labkit.i18n.translation import tr
 from labkit.plots.theme import Theme, css_variables
-from labkit.runs.entity_errors import CORRECT, INVENTED, MISSED, WRONG_BOUNDARY, WRONG_TYPE, Entity, Finding
+from labkit.runs.entity_errors import CORRECT, MISSING, SPURIOUS, WRONG_BOUNDARY, WRONG_TYPE, Entity, EntityMatch
 
-KINDS = (CORRECT, MISSED, INVENTED, WRONG_TYPE, WRONG_BOUNDARY)
-_PLACES = {CORRECT: 2, MISSED: 1, INVENTED: 3, WRONG_TYPE: 0, WRONG_BOUNDARY: 4}  # among a theme's colours
+KINDS = (CORRECT, MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY)
+_PLACES = {CORRECT: 2, MISSING: 1, SPURIOUS: 3, WRONG_TYPE: 0, WRONG_BOUNDARY: 4}  # among a theme's colours
 
 
 def style() -> str:
@@ -28,7 +28,7 @@ def legend() -> str:
     return f'<div class="labkit-mark-legend">{how}{kinds}</div>'
 
 
-def sentence(words: Sequence[str], joiner: str, found: Sequence[Finding]) -> str:
+def sentence(words: Sequence[str], joiner: str, found: Sequence[EntityMatch]) -> str:
     """The text, each entity underlined where it is gold, shaded where it is predicted, and named behind.
 
     Args:
@@ -45,9 +45,9 @@ def sentence(words: Sequence[str], joiner: str, found: Sequence[Finding]) -> str
     return joiner.join(parts)
 
 
-def _overlapping(found: Sequence[Finding]) -> Iterator[list[Finding]]:
+def _overlapping(found: Sequence[EntityMatch]) -> Iterator[list[EntityMatch]]:
     """Findings that share words, together."""
-    together: list[Finding] = []
+    together: list[EntityMatch] = []
     for finding in found:
         if together and finding.start >= max(each.end for each in together):
             yield together
@@ -57,7 +57,7 @@ def _overlapping(found: Sequence[Finding]) -> Iterator[list[Finding]]:
         yield together
 
 
-def _marked(words: Sequence[str], joiner: str, found: Sequence[Finding], start: int, end: int) -> str:
+def _marked(words: Sequence[str], joiner: str, found: Sequence[EntityMatch], start: int, end: int) -> str:
     """Some words that belong together, cut where an entity begins or ends."""
     entities = [entity for finding in found for entity in (finding.gold, finding.predicted) if entity]
     cuts = sorted({start, end, *(entity.start for entity in entities), *(entity.end for entity in entities)})
@@ -66,7 +66,7 @@ def _marked(words: Sequence[str], joiner: str, found: Sequence[Finding], start: 
     return f'<span class="labkit-mark">{pieces}{labels}</span>'
 
 
-def _piece(words: Sequence[str], joiner: str, found: Sequence[Finding], start: int, end: int) -> str:
+def _piece(words: Sequence[str], joiner: str, found: Sequence[EntityMatch], start: int, end: int) -> str:
     over = [finding for finding in found if finding.start <= start and end <= finding.end]
     text = html.escape(joiner.join(words[start:end]))
     for tag, role in (("em", "predicted"), ("u", "gold")):
@@ -80,7 +80,7 @@ def _covers(entity: Entity | None, start: int, end: int) -> bool:
     return entity is not None and entity.start <= start and end <= entity.end
 
 
-def _label(words: Sequence[str], joiner: str, finding: Finding) -> str:
+def _label(words: Sequence[str], joiner: str, finding: EntityMatch) -> str:
     told = [
         f"{name}: {entity.type} {joiner.join(words[entity.start : entity.end])}"
         for name, entity in ((tr("corpus"), finding.gold), (tr("predicted"), finding.predicted))
@@ -90,7 +90,7 @@ def _label(words: Sequence[str], joiner: str, finding: Finding) -> str:
     return f'<small class="labkit-kind-{_name(finding.kind)}" title="{title}">{html.escape(_words(finding))}</small>'
 
 
-def _words(finding: Finding) -> str:
+def _words(finding: EntityMatch) -> str:
     kind = finding.kind
     if finding.gold and finding.predicted and kind == WRONG_TYPE:
         return tr("{gold} taken for {predicted}", gold=finding.gold.type, predicted=finding.predicted.type)

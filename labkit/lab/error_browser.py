@@ -11,15 +11,15 @@ import ipywidgets as widgets
 from labkit.i18n.translation import tr, translate_message
 from labkit.lab import entity_html, run_html, type_scores_html
 from labkit.lab.page_widgets import line, set_shown, set_text
-from labkit.runs.entity_errors import ERRORS, Finding, findings
-from labkit.runs.predictions import Predictions, Sentence, predictions_path, read_predictions, side_by_side
+from labkit.runs.entity_errors import ERROR_KINDS, EntityMatch, match_entities
+from labkit.runs.predictions import Predictions, ScoredSentence, align_predictions, predictions_path, read_predictions
 from labkit.runs.store import Run
 
 PAGE = 20  # sentences
 PARTS = ("dev", "test")
 ANY_ERROR, DIFFERENT, EVERYTHING = "any error", "where the two differ", "everything"
-KINDS = (ANY_ERROR, *ERRORS, DIFFERENT, EVERYTHING)
-Row = list[tuple[Sentence, list[Finding]]]  # one sentence, by run
+KINDS = (ANY_ERROR, *ERROR_KINDS, DIFFERENT, EVERYTHING)
+Row = list[tuple[ScoredSentence, list[EntityMatch]]]  # one sentence, by run
 
 
 class Mistakes:
@@ -137,7 +137,10 @@ class Mistakes:
 
     def _rows(self, known: dict[str, Predictions]) -> list[Row]:
         """The sentences that the menus ask for; offers the types that occur."""
-        every = [[(each, findings(each.gold, each.predicted)) for each in row.values()] for row in side_by_side(known)]
+        every = [
+            [(each, match_entities(each.gold, each.predicted)) for each in row.values()]
+            for row in align_predictions(known)
+        ]
         types = sorted({name for row in every for _, found in row for finding in found for name in finding.types})
         self._offer(self.type, [(tr("all types"), ""), *((name, name) for name in types)])
         return [row for row in every if self._asked_for(row)]
@@ -150,7 +153,7 @@ class Mistakes:
         kinds = {finding.kind for found in of_type for finding in found}
         if kind == EVERYTHING:
             return bool(kinds)
-        return bool(kinds & (set(ERRORS) if kind == ANY_ERROR else {kind}))
+        return bool(kinds & (set(ERROR_KINDS) if kind == ANY_ERROR else {kind}))
 
     def _list(self, rows: list[Row], known: list[Predictions], names: list[str]) -> None:
         last = max(0, (len(rows) - 1) // PAGE)
@@ -159,14 +162,14 @@ class Mistakes:
         shown = rows[first : first + PAGE]
         span = f"{first + 1}–{first + len(shown)}" if shown else "0"
         told = tr("{span} of {count} sentences", span=span, count=f"{len(rows):,}")
-        cut = [found.about for found in known if found.about.until < found.about.of]
+        cut = [found.header for found in known if found.header.truncated_at < found.header.total]
         if cut:
             told += " " + tr("(the first {count} kept)", count=f"{min(len(found.sentences) for found in known):,}")
         self.count.value = f'<span class="labkit-muted">{html.escape(told)}</span>'
         self.back.disabled, self.on.disabled = self._page == 0, self._page == last
         heads = "".join(f"<b>{html.escape(name)}</b>" for name in names) if len(names) > 1 else ""
         head = f'<div class="labkit-errors-row"><span></span>{heads}</div>' if heads else ""
-        body = "".join(_row(row, known[0].about.joiner) for row in shown)
+        body = "".join(_row(row, known[0].header.separator) for row in shown)
         body = body or run_html.muted(tr("No such sentence."))
         listed = f'<div class="labkit-errors-rows" style="--runs: {len(known)}">{head}{body}</div>'
         self.sentences.value = entity_html.legend() + listed

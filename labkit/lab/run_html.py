@@ -55,7 +55,7 @@ def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") 
     if estimate is None:
         return muted(tr("counting the corpus…"))
     counts = {"steps": f"{estimate.steps:,}", "per_epoch": f"{estimate.steps_per_epoch:,}"}
-    if estimate.is_counted:
+    if estimate.is_exact:
         steps = tr("<b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
     else:
         steps = tr("about <b>{steps} steps</b> ({per_epoch} an epoch)", **counts)

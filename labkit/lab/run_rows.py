@@ -10,7 +10,13 @@ from labkit.i18n.translation import tr, translate_message
 from labkit.lab.run_html import STATES
 from labkit.lab.runs_table import SAYS
 from labkit.plots.theme import colour_of
-from labkit.runs.compare import Column, TableMaker, best_in, split_names, top_scores
+from labkit.runs.compare import (
+    ComparisonColumn,
+    ComparisonTableBuilder,
+    best_columns,
+    best_f1_by_split,
+    name_dev_splits,
+)
 from labkit.runs.run import Run
 
 Row = dict[str, Any]
@@ -30,14 +36,18 @@ class Rows:
 
     def take(self, runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
         """Neither columns nor rows may be changed."""
-        shape = (translation.get_language(), split_names(runs), *((run.folder, run.config, run.name) for run in runs))
+        shape = (
+            translation.get_language(),
+            name_dev_splits(runs),
+            *((run.folder, run.config, run.name) for run in runs),
+        )
         if shape != self._shape:
-            self._shape, self._maker = shape, TableMaker(runs, tr)
+            self._shape, self._maker = shape, ComparisonTableBuilder(runs, tr)
             self._columns = _columns(self._maker.columns)
-        top = top_scores(runs)
+        top = best_f1_by_split(runs)
         self._made = {
-            run.folder: self._one(run, what, best_in(run, top))
-            for run, what in zip(runs, self._maker.whats, strict=True)
+            run.folder: self._one(run, what, best_columns(run, top))
+            for run, what in zip(runs, self._maker.short_names, strict=True)
         }
         return self._columns, [row for _, row in reversed(self._made.values())]
 
@@ -52,7 +62,8 @@ class Rows:
     def _row(self, run: Run, what: str, best: list[str]) -> Row:
         return {
             **{
-                column.key: value for column, value in zip(self._maker.columns, self._maker.row(run, what), strict=True)
+                column.key: value
+                for column, value in zip(self._maker.columns, self._maker.build_row(run, what), strict=True)
             },
             "id": run.folder.name,
             "colour": [colour_of(run, "light"), colour_of(run, "dark")],
@@ -69,7 +80,7 @@ def table_words() -> dict[str, str]:
     return {text: tr(text) for text in (*SAYS, *STATES, "true", "false", *sorted(choices))}
 
 
-def _columns(fields: Sequence[Column]) -> list[Row]:
+def _columns(fields: Sequence[ComparisonColumn]) -> list[Row]:
     return [
         {
             **{name: getattr(field, name) for name in ("key", "kind", "best", "within")},

@@ -14,10 +14,10 @@ from labkit.lab import run_html, time_bar_html
 from labkit.lab.page_widgets import button, set_on, set_shown
 from labkit.lab.run_rows import Rows, table_words
 from labkit.lab.runs_table import RunsTable
-from labkit.runs.compare import names, usual_axis
+from labkit.runs.compare import default_axis, name_runs
 from labkit.runs.curves import AXES, Axis
 from labkit.runs.store import Run, RunStore
-from labkit.runs.view_state import Choices, write_choices
+from labkit.runs.view_state import ViewState, write_view_state
 
 if TYPE_CHECKING:
     from labkit.plots.comparison import ComparePlot
@@ -55,7 +55,7 @@ class Overview:
         self._runs: Sequence[Run] = ()
         self._plot: ComparePlot | None = None  # made with the first picture
         self._rows = Rows()
-        self._kept: Choices | None = None  # on disk; nothing is kept before somebody's were taken over
+        self._kept: ViewState | None = None  # on disk; nothing is kept before somebody's were taken over
         self._chosen_axis: Axis | Literal[""] = ""  # by a user; empty where the axis goes by the runs
         self._usual_axis = AXES[0]
         self._saying = False
@@ -99,13 +99,13 @@ class Overview:
         self.hint.value = run_html.muted(tr(HINT))
         self._listed = None
 
-    def choices(self) -> Choices:
+    def choices(self) -> ViewState:
         """What a user has set, as it is now."""
         sort: dict[str, Any] = self.table.sort
         ticked = list(self.table.selected)
         there = {*ticked, *(row["id"] for row in self.table.rows)}
         is_untouched = [id for id in self._left if id in there] == ticked  # but for runs that were deleted
-        return Choices(
+        return ViewState(
             sort_key=sort.get("key", ""),
             ascending=sort.get("ascending", True),
             axis=self._chosen_axis,
@@ -114,7 +114,7 @@ class Overview:
             by_train=[id for id in self._by_train if id in ticked] if is_untouched else [],
         )
 
-    def choose(self, choices: Choices) -> None:
+    def choose(self, choices: ViewState) -> None:
         """Sets all of it, and from now on keeps what is changed beside the runs."""
         self.table.sort = {"key": choices.sort_key, "ascending": choices.ascending}
         self.form.value = choices.layout
@@ -138,7 +138,7 @@ class Overview:
     def _keep(self) -> None:
         if self._kept is not None and not self._saying and (choices := self.choices()) != self._kept:
             self._kept = choices
-            write_choices(self.store.folder, choices)
+            write_view_state(self.store.folder, choices)
 
     @property
     def theme(self) -> str:
@@ -203,12 +203,12 @@ class Overview:
         from labkit.plots.fonts import plot_tr
 
         self._go_along(chosen)
-        return compare_figure(chosen, x=self.axis.value, layout=self.form.value, names=names(chosen, plot_tr))
+        return compare_figure(chosen, x=self.axis.value, layout=self.form.value, names=name_runs(chosen, plot_tr))
 
     def _go_along(self, chosen: Sequence[Run]) -> None:
         """Lays these runs along what suits them, where nobody chose an axis."""
         if not self._chosen_axis:
-            self._usual_axis = usual_axis(chosen)
+            self._usual_axis = default_axis(chosen)
             self.axis.value = self._usual_axis
 
     def draw(self) -> None:
@@ -220,14 +220,14 @@ class Overview:
         if shown:
             from labkit.plots.fonts import plot_tr, spoken
 
-            called = names(chosen, tr)
+            called = name_runs(chosen, tr)
             self._go_along(chosen)
             if self._plot is None:
                 from labkit.plots.comparison import ComparePlot
 
                 self._plot = ComparePlot()
             self._plot.theme = self.theme
-            drawn = called if spoken() == translation.get_language() else names(chosen, plot_tr)
+            drawn = called if spoken() == translation.get_language() else name_runs(chosen, plot_tr)
             png = self._plot.draw(chosen, x=self.axis.value, layout=self.form.value, names=drawn)
             if png is not None:
                 self.picture.value = png

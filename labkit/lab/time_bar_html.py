@@ -8,7 +8,7 @@ from labkit.i18n.translation import tr
 from labkit.lab import run_html
 from labkit.plots.theme import Theme, css_variables
 from labkit.runs.run import Run
-from labkit.runs.time_breakdown import PARTS, PartSpent, parts_of, percent
+from labkit.runs.time_breakdown import TIME_PARTS, TimePart, format_percent, list_time_parts
 
 TITLE = "Where the time goes"
 NAMED, LABELLED = 0.13, 0.045  # shares of a bar that have room for the part's name and percent, or for the percent
@@ -27,7 +27,7 @@ def style() -> str:
 
 def _colours(theme: Theme) -> str:
     greys = {"loading": theme.runs[7], "profiling": theme.muted, "other": _OTHER[theme.name]}
-    colours = {part: greys.get(part) or theme.runs[_PLACES[part]] for part in PARTS}
+    colours = {part: greys.get(part) or theme.runs[_PLACES[part]] for part in TIME_PARTS}
     return " ".join(f"--part-{part}: {colour}; --ink-{part}: {ink_on(colour)};" for part, colour in colours.items())
 
 
@@ -41,10 +41,12 @@ def ink_on(colour: str) -> str:
 
 def strip(run: Run | None) -> str:
     """One run's bar, with a legend below it; of the same height whatever is known."""
-    parts = parts_of(run.spent if run else None)
+    parts = list_time_parts(run.time_breakdown if run else None)
     if run and run.config and run.config.profile and "profiling" not in [part.name for part in parts]:
-        parts.insert(-1, PartSpent("profiling", PARTS["profiling"], 0.0, 0.0))  # its place, before anything is known
-    known = bool(run and run.spent)
+        parts.insert(
+            -1, TimePart("profiling", TIME_PARTS["profiling"], 0.0, 0.0)
+        )  # its place, before anything is known
+    known = bool(run and run.time_breakdown)
     legend = "".join(_key(part, known) for part in parts)
     return (
         f'<div class="labkit-time"><div class="labkit-time-head"><b>{tr(TITLE)}</b><span>{_figures(run)}</span></div>'
@@ -55,10 +57,10 @@ def strip(run: Run | None) -> str:
 def rows(runs: Sequence[Run], names: Mapping[Path, str]) -> str:
     """A bar for each run, under one legend; empty where no run tells its times."""
     shown = runs[:MOST_ROWS]
-    if not any(run.spent for run in shown):
+    if not any(run.time_breakdown for run in shown):
         return ""
-    parts = {part.name for run in shown for part in parts_of(run.spent)}
-    legend = "".join(f"<span>{_mark(name)}{tr(name)}</span>" for name in PARTS if name in parts)
+    parts = {part.name for run in shown for part in list_time_parts(run.time_breakdown)}
+    legend = "".join(f"<span>{_mark(name)}{tr(name)}</span>" for name in TIME_PARTS if name in parts)
     bars = "".join(_row(run, names.get(run.folder, run.title)) for run in shown)
     left_out = len(runs) - len(shown)
     more = run_html.muted(tr("and {count} more runs", count=left_out)) if left_out else ""
@@ -77,7 +79,7 @@ def operators(run: Run | None) -> str:
         told = tr("no step was recorded") if run.is_final else tr("a few steps in mid-run will be recorded")
         return run_html.muted(f"{html.escape(tr('Operators of {run}', run=run.title))}: {told}")
     cells = [
-        (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", percent(each.share))
+        (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", format_percent(each.share))
         for each in found.operators
     ]
     trace = str(run.folder / found.trace) if found.trace else ""
@@ -90,10 +92,10 @@ def operators(run: Run | None) -> str:
 
 
 def _figures(run: Run | None) -> str:
-    if run is None or run.spent is None:
+    if run is None or run.time_breakdown is None:
         return tr("not told by this run") if run and run.is_final else tr("known as soon as a run trains")
     summary = run.summary()
-    time = run_html.duration(sum(run.spent.totals.values()))
+    time = run_html.duration(sum(run.time_breakdown.totals.values()))
     spent = time if run.is_final else tr("{time} so far", time=time)
     if summary.step:
         took = f"{1000 * summary.all_steps_s / summary.step:,.0f}"
@@ -101,29 +103,29 @@ def _figures(run: Run | None) -> str:
     return f"{html.escape(run.title)}: {spent}"
 
 
-def _bar(parts: Sequence[PartSpent]) -> str:
+def _bar(parts: Sequence[TimePart]) -> str:
     seen = [part for part in parts if part.share >= SMALLEST]
-    told = ", ".join(f"{tr(part.name)} {percent(part.share)}" for part in seen)
+    told = ", ".join(f"{tr(part.name)} {format_percent(part.share)}" for part in seen)
     inner = "".join(_part(part) for part in seen)
     return f'<div class="labkit-time-bar" role="img" aria-label="{html.escape(told)}">{inner}</div>'
 
 
-def _part(part: PartSpent) -> str:
-    label = percent(part.share) if part.share >= LABELLED else ""
+def _part(part: TimePart) -> str:
+    label = format_percent(part.share) if part.share >= LABELLED else ""
     label = f"{tr(part.name)} {label}" if part.share >= NAMED else label
     how = f"flex-grow: {part.share:.4f}; {_paint(part.name)}"
     return f'<div class="labkit-part" style="{how}"><span>{html.escape(label)}</span>{_told(part)}</div>'
 
 
 def _row(run: Run, name: str) -> str:
-    figures = f"{run_html.duration(sum(run.spent.totals.values()))}" if run.spent else "–"
-    bar = _bar(parts_of(run.spent) if run.spent else [])
+    figures = f"{run_html.duration(sum(run.time_breakdown.totals.values()))}" if run.time_breakdown else "–"
+    bar = _bar(list_time_parts(run.time_breakdown) if run.time_breakdown else [])
     return f'<div class="labkit-time-name">{html.escape(name)}</div>{bar}<div>{figures}</div>'
 
 
-def _key(part: PartSpent, known: bool) -> str:
+def _key(part: TimePart, known: bool) -> str:
     """A line of the legend: it always has its place, so that nothing jumps."""
-    share = percent(part.share) if known else "–"
+    share = format_percent(part.share) if known else "–"
     told = _told(part) if known else ""
     return f'<span class="labkit-part">{_mark(part.name)}{html.escape(tr(part.name))} <b>{share}</b>{told}</span>'
 
@@ -133,11 +135,11 @@ def _mark(name: str) -> str:
 
 
 def _paint(name: str) -> str:
-    part = name if name in PARTS else "other"
+    part = name if name in TIME_PARTS else "other"
     return f"background: var(--part-{part}); color: var(--ink-{part})"
 
 
-def _told(part: PartSpent) -> str:
+def _told(part: TimePart) -> str:
     """What is shown in the heading while the mouse is over a part."""
-    told = f"<b>{html.escape(tr(part.name))}</b> {part.seconds:,.1f} s, {percent(part.share)}"
-    return f'<div class="labkit-time-told">{told}{": " if part.about else ""}{html.escape(tr(part.about))}</div>'
+    told = f"<b>{html.escape(tr(part.name))}</b> {part.seconds:,.1f} s, {format_percent(part.share)}"
+    return f'<div class="labkit-time-told">{told}{": " if part.description else ""}{html.escape(tr(part.description))}</div>'

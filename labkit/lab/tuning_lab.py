@@ -29,15 +29,15 @@ from labkit.lab.settings_form import Controls
 from labkit.lab.static_view import StaticView
 from labkit.lab.try_it import TryIt
 from labkit.presets import default_config
-from labkit.runs.compare import names
+from labkit.runs.compare import name_runs
 from labkit.runs.store import Run, RunStore
-from labkit.runs.view_state import read_choices
+from labkit.runs.view_state import read_view_state
 from labkit.training.config_checks import check
 
 if TYPE_CHECKING:
     from labkit.plots.live import Picture
 
-launch.warm()  # takes seconds; by the time that somebody presses Train it is done
+launch.start_server()  # takes seconds; by the time that somebody presses Train it is done
 
 _OPEN: dict[Path, "TuningLab"] = {}
 SHARED_CORES = 1 / 75  # of a core for looking and drawing, while a run computes on the same cores
@@ -87,7 +87,7 @@ class TuningLab:
             self._make(config or (before.controls.config() if before else default_config()))
             self._refresher = Refresher(self._refresh)
             _OPEN[self.store.folder] = self
-            self.overview.choose(before.overview.choices() if before else read_choices(self.store.folder))
+            self.overview.choose(before.overview.choices() if before else read_view_state(self.store.folder))
             if before:
                 before.close()
             self._look()  # its pictures follow: importing matplotlib takes longer than listing a thousand runs
@@ -311,7 +311,7 @@ class TuningLab:
         """What depends on which runs there are and not on how they go on: with many of them that costs most."""
         listed = (self._spoken, *((run.folder, run.label, run.state, run.created) for run in runs))
         if listed != self._listed:
-            self._listed, self._titles = listed, names(runs, tr)
+            self._listed, self._titles = listed, name_runs(runs, tr)
             self._static.update(runs, self._titles)
             self.mistakes.refresh(runs, self._titles)
             self.tryit.refresh(runs, self._titles)

@@ -10,7 +10,7 @@ from labkit.plots.axes import Area
 from labkit.plots.fonts import plot_tr
 from labkit.plots.series import Array, linear_ticks, smooth, smoothing_span, up
 from labkit.plots.text_width import pieces, wide_letters
-from labkit.runs.compare import best_in, split_names, top_scores
+from labkit.runs.compare import best_columns, best_f1_by_split, name_dev_splits
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 
@@ -149,13 +149,13 @@ def standing(run: Run, counted: bool = False) -> str:
 
 def leaders(runs: Sequence[Run]) -> list[bool]:
     """For each run, if it has the highest F1 of those that were scored on the same dev sentences."""
-    top = top_scores(runs)
-    return [bool(best_in(run, top)) for run in runs]
+    top = best_f1_by_split(runs)
+    return [bool(best_columns(run, top)) for run in runs]
 
 
 def scored_on(runs: Sequence[Run]) -> str:
     """The number of entities that all F1 rest on, or that these do not compare; empty where there is none."""
-    if split_names(runs):
+    if name_dev_splits(runs):
         return plot_tr("different dev sentences, not comparable")
     return next((format_entity_count(run.best.entities, plot_tr) for run in runs if run.best and run.best.entities), "")
 

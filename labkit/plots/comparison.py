@@ -13,7 +13,7 @@ from labkit.plots.renderer import Canvas, Picture
 from labkit.plots.side_by_side import Columns
 from labkit.plots.theme import Theme, theme_named
 from labkit.runs import compare
-from labkit.runs.curves import Axis, checked_axis
+from labkit.runs.curves import Axis, check_axis
 from labkit.runs.run import Run
 
 
@@ -88,12 +88,12 @@ def compare_figure(
 
 
 def _sheet(theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis, layout: str) -> Sheet:
-    checked_axis(x)
+    check_axis(x)
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
     return LAYOUTS[layout](theme, runs, names, x)
 
 
 def _names(runs: Sequence[Run], names: Names | None) -> list[str]:
-    made = compare.names(runs, fonts.plot_tr)
+    made = compare.name_runs(runs, fonts.plot_tr)
     return [(names or made).get(run.folder, made[run.folder]) for run in runs]

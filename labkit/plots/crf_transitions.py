@@ -194,7 +194,7 @@ def _draw_counts(figure: Picture, theme: Theme, run: Run | None) -> Area:
     area.span_y(0, high, ticks, [f"{tick:,.0f}" for tick in ticks])
     put_marked(curve, x, y)
     if run and told:
-        say(area.note, _counted(*run.illegal_in(told[-1])))
+        say(area.note, _counted(*run.count_illegal(told[-1])))
     else:
         say(message(area), _nothing_counted(run), 0.5, 0.5)
     return area

@@ -13,7 +13,7 @@ from labkit.plots.loss_plot import fit_loss
 from labkit.plots.renderer import Picture
 from labkit.plots.step_axis import message
 from labkit.plots.theme import Theme, colour_of, dashes_of, mark_of
-from labkit.runs.compare import split_names
+from labkit.runs.compare import name_dev_splits
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 
@@ -102,7 +102,7 @@ class _List:
         return self.area.words(color=theme.muted, va="top", x=0.42, y=top + LINE * (1 + called.count("\n")) + 0.02)
 
     def update(self) -> None:
-        several = bool(split_names(self.runs))
+        several = bool(name_dev_splits(self.runs))
         for run, words, best in zip(self.runs, self.standings, leaders(self.runs), strict=False):
             score = "–" if run.best_f1 is None else f"{run.best_f1:.3f}"
             text = ("★ " if best else "") + (standing(run, several) if self.lines > 1 else score)

@@ -14,17 +14,17 @@ from labkit.events import CrfTransitions, DeviceSampled, Evaluated, Event, RateC
 Array = npt.NDArray[np.float64]
 Axis = Literal["step", "epoch", "tokens", "seconds"]
 AXES: tuple[Axis, ...] = ("step", "epoch", "tokens", "seconds")
-MOST_WAITING = 1024
-_NOTHING = np.empty(0)
+MAX_PENDING = 1024
+_EMPTY = np.empty(0)
 
 
-class Column:
+class GrowingArray:
     """Numbers in a doubling buffer; what was None reads as NaN."""
 
-    def __init__(self, absent: int = 0):
+    def __init__(self, num_missing: int = 0):
         """Starts with so many NaN, for a figure that was first told later than others."""
-        self._buffer = np.full(absent, np.nan) if absent else _NOTHING
-        self._size = absent
+        self._buffer = np.full(num_missing, np.nan) if num_missing else _EMPTY
+        self._size = num_missing
 
     def extend(self, numbers: list[float | None]) -> None:
         size = self._size + len(numbers)
@@ -59,10 +59,10 @@ class Steps:
 
     def axis(self, kind: Axis) -> Array:
         """Where the steps lie on that axis, (steps,). Raises ValueError for an unknown axis."""
-        return np.asarray(getattr(self, checked_axis(kind)))
+        return np.asarray(getattr(self, check_axis(kind)))
 
 
-class StepColumns:
+class StepBuffer:
     """Collects StepDone events into columns.
 
     Arrived events wait in a list, and are moved into the columns in one go when somebody looks: ten times cheaper than
@@ -70,51 +70,51 @@ class StepColumns:
     """
 
     def __init__(self) -> None:
-        self._plain = {name: Column() for name in ("step", "epoch", "loss", "tokens", "seconds")}
-        self._rates: dict[str, Column] = {}
-        self._norms: dict[str, Column] = {}
+        self._scalars = {name: GrowingArray() for name in ("step", "epoch", "loss", "tokens", "seconds")}
+        self._rates: dict[str, GrowingArray] = {}
+        self._norms: dict[str, GrowingArray] = {}
         self._size = 0  # of the columns
-        self._waiting: list[StepDone] = []
-        self._taken: Steps | None = None
+        self._pending: list[StepDone] = []
+        self._snapshot: Steps | None = None
 
     def extend(self, events: Iterable[StepDone]) -> None:
-        self._waiting.extend(events)
-        self._taken = None
-        if len(self._waiting) >= MOST_WAITING:
-            self._take_in()
+        self._pending.extend(events)
+        self._snapshot = None
+        if len(self._pending) >= MAX_PENDING:
+            self._flush()
 
-    def _take_in(self) -> None:
-        arrived, self._waiting = self._waiting, []
-        for name, column in self._plain.items():
+    def _flush(self) -> None:
+        arrived, self._pending = self._pending, []
+        for name, column in self._scalars.items():
             column.extend(list(map(attrgetter(name), arrived)))
-        self._extend(self._rates, [event.rates for event in arrived])
-        self._extend(self._norms, [event.gradient_norms for event in arrived])
+        self._extend_by_group(self._rates, [event.rates for event in arrived])
+        self._extend_by_group(self._norms, [event.gradient_norms for event in arrived])
         self._size += len(arrived)
 
-    def _extend(self, columns: dict[str, Column], figures: Sequence[Mapping[str, float | None]]) -> None:
+    def _extend_by_group(self, columns: dict[str, GrowingArray], figures: Sequence[Mapping[str, float | None]]) -> None:
         for name in dict.fromkeys(chain.from_iterable(figures)):
             if name not in columns:
-                columns[name] = Column(absent=self._size)
+                columns[name] = GrowingArray(num_missing=self._size)
         for name, column in columns.items():
             column.extend([told.get(name) for told in figures])
 
     def snapshot(self) -> Steps:
         """The columns as they are now; the same object until another step arrives."""
-        if self._taken is None:
-            self._take_in()
-            self._taken = Steps(
-                **{name: column.array() for name, column in self._plain.items()},
+        if self._snapshot is None:
+            self._flush()
+            self._snapshot = Steps(
+                **{name: column.array() for name, column in self._scalars.items()},
                 rates={name: column.array() for name, column in self._rates.items()},
                 gradient_norms={name: column.array() for name, column in self._norms.items()},
             )
-        return self._taken
+        return self._snapshot
 
 
-class Curves:
+class RunCurves:
     """All that a run's events tell beyond its summary."""
 
     def __init__(self) -> None:
-        self.steps = StepColumns()
+        self.steps = StepBuffer()
         self.evaluations: list[Evaluated] = []  # on dev
         self.samples: list[DeviceSampled] = []
         self.rate_changes: list[RateChanged] = []
@@ -142,12 +142,12 @@ class Curves:
 
     def evaluation_axis(self, kind: Axis) -> Array:
         """Where the evaluations lie, (evaluations,)."""
-        name = checked_axis(kind)
+        name = check_axis(kind)
         return np.array([getattr(evaluation, name) for evaluation in self.evaluations], dtype=float)
 
     def sample_axis(self, kind: Axis) -> Array:
         """Where the samples lie, (samples,), between the steps around them; NaN before the first step."""
-        name = checked_axis(kind)
+        name = check_axis(kind)
         seconds = np.array([sample.seconds for sample in self.samples], dtype=float)
         steps = self.steps.snapshot()
         if name == "seconds":
@@ -157,7 +157,7 @@ class Curves:
         return np.asarray(np.interp(seconds, steps.seconds, steps.axis(kind), left=np.nan))
 
 
-def checked_axis(kind: str) -> str:
+def check_axis(kind: str) -> str:
     if kind not in AXES:
         raise ValueError(f"axis must be one of {', '.join(AXES)}, not {kind!r}")
     return kind

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-CORRECT, MISSED, INVENTED, WRONG_TYPE, WRONG_BOUNDARY = (
+CORRECT, MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY = (
     "correct",
     "missed",
     "invented",
     "wrong type",
     "wrong boundary",
 )
-ERRORS = (MISSED, INVENTED, WRONG_TYPE, WRONG_BOUNDARY)
+ERROR_KINDS = (MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY)
 
 
 class Entity(NamedTuple):
@@ -22,10 +22,10 @@ class Entity(NamedTuple):
 
 
 # Of a gold and a predicted entity: 0 where they do not belong together, more the more they do.
-Likeness = Callable[[Entity, Entity], int]
+Similarity = Callable[[Entity, Entity], int]
 
 
-class Finding(NamedTuple):
+class EntityMatch(NamedTuple):
     """A gold entity, a predicted one, or both where they belong together, and what that is."""
 
     kind: str  # CORRECT, or one of ERRORS
@@ -45,7 +45,7 @@ class Finding(NamedTuple):
         return max(entity.end for entity in (self.gold, self.predicted) if entity)
 
 
-def findings(gold: Sequence[Entity], predicted: Sequence[Entity]) -> list[Finding]:
+def match_entities(gold: Sequence[Entity], predicted: Sequence[Entity]) -> list[EntityMatch]:
     """All entities of a sentence, each once, in the order of the text.
 
     Same words and type: correct. Same words, another type: wrong type. Other words of which some are the same, and the
@@ -54,34 +54,34 @@ def findings(gold: Sequence[Entity], predicted: Sequence[Entity]) -> list[Findin
     missed if it is gold and invented if it is predicted.
     """
     left, right = list(gold), list(predicted)
-    found = [*_paired(left, right, CORRECT, _alike), *_paired(left, right, WRONG_TYPE, _same_words)]
-    found += _paired(left, right, WRONG_BOUNDARY, _shared_words)
-    found += [Finding(MISSED, entity, None) for entity in left]
-    found += [Finding(INVENTED, None, entity) for entity in right]
+    found = [*_pop_pairs(left, right, CORRECT, _exact_match), *_pop_pairs(left, right, WRONG_TYPE, _same_span)]
+    found += _pop_pairs(left, right, WRONG_BOUNDARY, _span_overlap)
+    found += [EntityMatch(MISSING, entity, None) for entity in left]
+    found += [EntityMatch(SPURIOUS, None, entity) for entity in right]
     return sorted(found, key=lambda finding: (finding.start, finding.end))
 
 
-def _paired(gold: list[Entity], predicted: list[Entity], kind: str, likeness: Likeness) -> list[Finding]:
+def _pop_pairs(gold: list[Entity], predicted: list[Entity], kind: str, similarity: Similarity) -> list[EntityMatch]:
     """Takes pairs out of both lists, the most alike first."""
-    pairs = [(likeness(one, other), one, other) for one in gold for other in predicted]
+    pairs = [(similarity(one, other), one, other) for one in gold for other in predicted]
     found = []
     for _, one, other in sorted((pair for pair in pairs if pair[0]), key=lambda pair: (-pair[0], pair[1:])):
         if one in gold and other in predicted:
             gold.remove(one)
             predicted.remove(other)
-            found.append(Finding(kind, one, other))
+            found.append(EntityMatch(kind, one, other))
     return found
 
 
-def _alike(gold: Entity, predicted: Entity) -> int:
+def _exact_match(gold: Entity, predicted: Entity) -> int:
     return int(gold == predicted)
 
 
-def _same_words(gold: Entity, predicted: Entity) -> int:
+def _same_span(gold: Entity, predicted: Entity) -> int:
     return int(gold[1:] == predicted[1:])
 
 
-def _shared_words(gold: Entity, predicted: Entity) -> int:
+def _span_overlap(gold: Entity, predicted: Entity) -> int:
     if gold.type != predicted.type:
         return 0
     return max(0, min(gold.end, predicted.end) - max(gold.start, predicted.start))

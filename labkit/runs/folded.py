@@ -18,27 +18,27 @@ from labkit.events import (
     TimeBreakdown,
     TrainingPlanned,
 )
-from labkit.runs.curves import Array, Axis, Curves, Steps
-from labkit.runs.progress import Progress, seconds_left, tokens_per_s_lately
+from labkit.runs.curves import Array, Axis, RunCurves, Steps
+from labkit.runs.progress import Progress, recent_tokens_per_s, seconds_left
 from labkit.runs.summary import Summary
 
 
-class Illegal(NamedTuple):
+class IllegalCounts(NamedTuple):
     """Places of an evaluation where tags break their scheme; None where that says nothing."""
 
-    left: int | None  # in the predictions; None where there are none, as nothing cannot break a rule
+    remaining: int | None  # in the predictions; None where there are none, as nothing cannot break a rule
     mended: int | None  # by decoding; None for a run without `legal_only`
 
 
-class Folded:
+class EventAccumulator:
     """Events, added one by one, and what they amount to. Hold `lock` to read several things of one moment."""
 
     def __init__(self, config: RunConfig | None) -> None:
         self.lock = threading.RLock()
         self.config = config
         self._summary = Summary()
-        self._curves: Curves | None = Curves()
-        self._ends = 0  # times that it was found to be gone, which no event tells
+        self._curves: RunCurves | None = RunCurves()
+        self._unlogged_changes = 0  # times that it was found to be gone, which no event tells
 
     def add(self, event: Event) -> None:
         """Folds one more event in: the one way into a run, live or finished."""
@@ -50,7 +50,7 @@ class Folded:
     @property
     def version(self) -> int:
         """Grows with everything that becomes known."""
-        return self._summary.events + self._ends
+        return self._summary.events + self._unlogged_changes
 
     @property
     def state(self) -> str:
@@ -105,20 +105,22 @@ class Folded:
         """The highest F1 on dev; None before an evaluation, and where dev has no entity to find."""
         return self.best.score if self.best else None
 
-    def illegal_in(self, found: Evaluated) -> Illegal:
+    def count_illegal(self, evaluation: Evaluated) -> IllegalCounts:
         """Illegal places in one of its evaluations."""
         mends = self.config is not None and self.config.legal_only
-        left = 0 if mends and found.illegal is not None else found.illegal
-        return Illegal(None if found.predicted == 0 and not left else left, found.illegal if mends else None)
+        left = 0 if mends and evaluation.illegal is not None else evaluation.illegal
+        return IllegalCounts(
+            None if evaluation.predicted == 0 and not left else left, evaluation.illegal if mends else None
+        )
 
     @property
     def test(self) -> Evaluated | None:
         return self._summary.test
 
     @property
-    def spent(self) -> TimeBreakdown | None:
+    def time_breakdown(self) -> TimeBreakdown | None:
         """The last word on where its time went; None for a run that was too short, or of an older version."""
-        return self._summary.spent
+        return self._summary.time_breakdown
 
     @property
     def profiled(self) -> OperatorsProfiled | None:
@@ -137,33 +139,33 @@ class Folded:
             epochs=self.config.epochs if self.config else None,
             seconds=summary.seconds,
             seconds_left=seconds_left(summary),
-            tokens_per_s=tokens_per_s_lately(self.steps) if self.is_live else summary.tokens_per_s,
+            tokens_per_s=recent_tokens_per_s(self.steps) if self.is_live else summary.tokens_per_s,
         )
 
     @property
     def steps(self) -> Steps:
         """Columns of one moment: take this once and read all of it, rather than asking twice."""
         with self.lock:
-            return self._read_curves().steps.snapshot()
+            return self._load_curves().steps.snapshot()
 
     @property
     def evaluations(self) -> list[Evaluated]:
         """On dev, oldest first."""
-        return list(self._read_curves().evaluations)
+        return list(self._load_curves().evaluations)
 
     @property
     def samples(self) -> list[DeviceSampled]:
         """Of all devices, oldest first."""
-        return list(self._read_curves().samples)
+        return list(self._load_curves().samples)
 
     @property
     def rate_changes(self) -> list[RateChanged]:
-        return list(self._read_curves().rate_changes)
+        return list(self._load_curves().rate_changes)
 
     @property
     def transitions(self) -> CrfTransitions | None:
         """What the CRF had learnt at the last evaluation on dev; None before one, and for a run without a CRF."""
-        return self._read_curves().transitions
+        return self._load_curves().transitions
 
     def axis(self, kind: Axis) -> Array:
         """Where the steps lie, (steps,)."""
@@ -172,13 +174,13 @@ class Folded:
     def evaluation_axis(self, kind: Axis) -> Array:
         """Where the evaluations on dev lie, (evaluations,)."""
         with self.lock:
-            return self._read_curves().evaluation_axis(kind)
+            return self._load_curves().evaluation_axis(kind)
 
     def sample_axis(self, kind: Axis) -> Array:
         """Where the device samples lie, (samples,), between the steps around them; NaN before the first step."""
         with self.lock:
-            return self._read_curves().sample_axis(kind)
+            return self._load_curves().sample_axis(kind)
 
-    def _read_curves(self) -> Curves:
+    def _load_curves(self) -> RunCurves:
         assert self._curves is not None
         return self._curves

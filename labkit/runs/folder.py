@@ -16,19 +16,19 @@ import msgspec
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, READ_ERRORS, Event, LineWriter, RunQueued, RunStarted, open_event_log
 from labkit.liveness import is_running
-from labkit.runs.summary import FORMAT, Summary
+from labkit.runs.summary import FORMAT_VERSION, Summary
 
 CONFIG = "config.json"
 SUMMARY = "summary.json"
 LABEL = "label.json"
 OUTPUT = "output.log"  # whoever makes this file is the run's process
-NUMBERS = ".numbers"  # one a line, appended, so that several who submit need not wait for each other
+NUMBERS_FILE = ".numbers"  # one a line, appended, so that several who submit need not wait for each other
 
-LAST_YEAR_S = 253_402_300_800.0  # Unix seconds; nobody's calendar has later times than the year 9999
+MAX_UNIX_TIME = 253_402_300_800.0  # Unix seconds; nobody's calendar has later times than the year 9999
 
 # `new`: made, but not to be started by the queue. `claimed`: a process took it, and has not written its first line yet.
 # `over` has an end in its log, or a process that is gone.
-Stage = Literal["new", "queued", "claimed", "live", "over"]
+QueueState = Literal["new", "queued", "claimed", "live", "over"]
 
 _HEAD_BYTES = 4096  # holds the two first events
 _TAIL_BYTES = 2**18  # holds the last event, whatever its details
@@ -40,7 +40,7 @@ T = TypeVar("T")
 E = TypeVar("E")
 
 
-class Label(msgspec.Struct, frozen=True):
+class RunLabel(msgspec.Struct, frozen=True):
     """What a user wrote on a run. `problem` is a sentence where that cannot be read."""
 
     name: str = ""
@@ -49,7 +49,7 @@ class Label(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Asked:
+class StoredConfig:
     """What was asked for: the content of config.json. `problem` is a sentence where it cannot be read."""
 
     config: RunConfig | None = None
@@ -58,60 +58,62 @@ class Asked:
     problem: str | None = None
 
 
-def read_config(folder: Path) -> Asked:
+def read_config(folder: Path) -> StoredConfig:
     """Never raises; says in `problem` what is wrong with the file."""
     try:
-        document = _read(folder, CONFIG, dict[str, Any])
+        document = _read_json(folder, CONFIG, dict[str, Any])
     except FileNotFoundError:
-        return Asked(problem=f"{folder.name} has no {CONFIG}; it was not made whole, or has lost it")
+        return StoredConfig(problem=f"{folder.name} has no {CONFIG}; it was not made whole, or has lost it")
     except ValueError as error:
-        return Asked(problem=str(error))
-    created, versions, problem = time_of(document.get("created")), document.get("versions"), None
+        return StoredConfig(problem=str(error))
+    created, versions, problem = parse_time(document.get("created")), document.get("versions"), None
     versions = versions if isinstance(versions, dict) else {}
     if created is None and "created" in document:
         problem = f"{CONFIG} of {folder.name} has no time in its field 'created'"
     try:
-        return Asked(RunConfig.from_dict(document["config"]), created, versions, problem)
+        return StoredConfig(RunConfig.from_dict(document["config"]), created, versions, problem)
     except KeyError:
         problem = f"{CONFIG} of {folder.name} has no field 'config'"
     except (TypeError, *READ_ERRORS) as error:
         problem = f"the settings of {folder.name} cannot be read: {error}"
-    return Asked(None, created, versions, problem)
+    return StoredConfig(None, created, versions, problem)
 
 
 def is_run_folder(folder: Path) -> bool:
     """Whether a folder is a run's, be it damaged: an encoder's has a config.json as well."""
     if not os.path.isdir(folder):
         return False
-    return number_of(folder) > 0 or os.path.lexists(folder / EVENTS_FILE) or read_config(folder).config is not None
+    return (
+        parse_run_number(folder) > 0 or os.path.lexists(folder / EVENTS_FILE) or read_config(folder).config is not None
+    )
 
 
-def time_of(value: object) -> float | None:
+def parse_time(value: object) -> float | None:
     """Unix seconds that a calendar has, or None."""
-    return float(value) if isinstance(value, int | float) and 0 <= value < LAST_YEAR_S else None
+    return float(value) if isinstance(value, int | float) and 0 <= value < MAX_UNIX_TIME else None
 
 
-def read_label(folder: Path) -> Label:
+def read_label(folder: Path) -> RunLabel:
     """An empty one where there is none; of one that cannot be read it is told why."""
     try:
-        return _read(folder, LABEL, Label)
+        return _read_json(folder, LABEL, RunLabel)
     except FileNotFoundError:
-        return Label()
+        return RunLabel()
     except ValueError as error:
-        return Label(problem=str(error))
+        return RunLabel(problem=str(error))
 
 
-def write_label(folder: Path, label: Label) -> None:
-    write_aside(folder / LABEL, msgspec.json.encode({"name": label.name, "note": label.note}))
+def write_label(folder: Path, label: RunLabel) -> None:
+    write_atomically(folder / LABEL, msgspec.json.encode({"name": label.name, "note": label.note}))
 
 
 def read_summary(folder: Path) -> Summary | None:
     """The stored summary, or None where there is none, it is damaged, or the log has changed since."""
     try:
-        summary = _read(folder, SUMMARY, Summary)
+        summary = _read_json(folder, SUMMARY, Summary)
     except (FileNotFoundError, ValueError):
         return None
-    usable = summary.format == FORMAT and summary.is_final and summary.log_bytes == log_size(folder)
+    usable = summary.format == FORMAT_VERSION and summary.is_final and summary.log_bytes == log_size(folder)
     return summary if usable else None
 
 
@@ -121,14 +123,14 @@ def write_summary(folder: Path) -> Summary:
     for event in tail.iter_events():
         summary.add(event)
     summary.skipped, summary.log_bytes = tail.skipped_lines, size
-    write_aside(folder / SUMMARY, msgspec.json.encode(summary))
+    write_atomically(folder / SUMMARY, msgspec.json.encode(summary))
     return summary
 
 
-def keep_summary(folder: Path, summary: Summary) -> None:
+def store_summary(folder: Path, summary: Summary) -> None:
     """Stores what a reader folded itself; a folder that cannot be written to is no reason to fail."""
     try:
-        write_aside(folder / SUMMARY, msgspec.json.encode(summary))
+        write_atomically(folder / SUMMARY, msgspec.json.encode(summary))
     except OSError as error:
         log.debug("no %s in %s: %s", SUMMARY, folder, error)
 
@@ -149,7 +151,7 @@ def age_s(path: Path) -> float:
         return math.inf
 
 
-def _read(folder: Path, name: str, form: type[T]) -> T:
+def _read_json(folder: Path, name: str, form: type[T]) -> T:
     """The content of a file. Raises FileNotFoundError, or ValueError in words for whatever else it is damaged by."""
     try:
         with open(f"{folder}/{name}", "rb", buffering=0) as file:  # a Path and a buffer cost twice the reading
@@ -161,7 +163,7 @@ def _read(folder: Path, name: str, form: type[T]) -> T:
         raise ValueError(f"{name} of {folder.name} cannot be read: {why}") from error
 
 
-def write_aside(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Other processes see the old file or the new one, never half of it."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
@@ -172,58 +174,58 @@ def write_aside(path: Path, content: bytes) -> None:
         raise
 
 
-def number_of(folder: Path) -> int:
+def parse_run_number(folder: Path) -> int:
     """12 for `run-0012`; 0 for any other name."""
     match = re.fullmatch(r"run-(\d+)", folder.name)
     return int(match[1]) if match else 0
 
 
-def highest_given(runs: Path) -> int:
+def read_highest_number(runs: Path) -> int:
     """The highest number that was noted in a folder of runs; 0 where there is none."""
     with suppress(OSError):
-        return max(map(int, re.findall(rb"^\d{1,9}$", (runs / NUMBERS).read_bytes(), re.MULTILINE)), default=0)
+        return max(map(int, re.findall(rb"^\d{1,9}$", (runs / NUMBERS_FILE).read_bytes(), re.MULTILINE)), default=0)
     return 0
 
 
-def note_given(runs: Path, number: int) -> None:
+def record_number(runs: Path, number: int) -> None:
     """Remembers a number; where that cannot be written, only the folders that are there tell."""
-    with suppress(OSError), open(runs / NUMBERS, "ab", buffering=0) as file:
+    with suppress(OSError), open(runs / NUMBERS_FILE, "ab", buffering=0) as file:
         file.write(b"\n%d\n" % number)  # what a full disk has torn stands on a line of its own
 
 
 def run_folders(runs: Path) -> list[Path]:
     """Oldest first; empty where there is no such folder."""
     with suppress(FileNotFoundError):
-        return sorted((path for path in runs.iterdir() if number_of(path)), key=number_of)
+        return sorted((path for path in runs.iterdir() if parse_run_number(path)), key=parse_run_number)
     return []
 
 
-def stage(folder: Path) -> Stage:
+def read_queue_state(folder: Path) -> QueueState:
     log = folder / EVENTS_FILE
-    head = _part(log, _HEAD_BYTES)
-    if begun := _first(head, RunStarted):
+    head = _read_chunk(log, _HEAD_BYTES)
+    if begun := _find_event(head, RunStarted):
         if not is_running(*begun.process_identity):  # nor does a run of another machine keep this one busy
             return "over"  # most are, of a thousand runs: their ends are not worth reading
         return "over" if _has_end(log) else "live"
     if _has_end(log):
         return "over"
-    if not _first(head, RunQueued):
+    if not _find_event(head, RunQueued):
         return "new"
     return "claimed" if os.path.lexists(folder / OUTPUT) else "queued"
 
 
-def is_gone(folder: Path) -> bool:
+def has_no_writer(folder: Path) -> bool:
     """Whether nobody writes to a run's folder any more, for certain: the process of another machine may yet."""
-    begun = started(folder)
+    begun = read_started_event(folder)
     return _has_end(folder / EVENTS_FILE) or (begun is not None and is_running(*begun.process_identity) is False)
 
 
-def started(folder: Path) -> RunStarted | None:
+def read_started_event(folder: Path) -> RunStarted | None:
     """The run's first own line, None if it never came."""
-    return _first(_part(folder / EVENTS_FILE, _HEAD_BYTES), RunStarted)
+    return _find_event(_read_chunk(folder / EVENTS_FILE, _HEAD_BYTES), RunStarted)
 
 
-def write(folder: Path, event: Event) -> None:
+def append_event(folder: Path, event: Event) -> None:
     writer = LineWriter(folder / EVENTS_FILE)
     try:
         writer.write(event)
@@ -232,10 +234,10 @@ def write(folder: Path, event: Event) -> None:
 
 
 def _has_end(log: Path) -> bool:
-    return b'{"kind":"run finished"' in _part(log, -_TAIL_BYTES)
+    return b'{"kind":"run finished"' in _read_chunk(log, -_TAIL_BYTES)
 
 
-def _part(log: Path, size: int) -> bytes:
+def _read_chunk(log: Path, size: int) -> bytes:
     """So many bytes of a file from its start, or where negative from its end; none where it cannot be read."""
     with suppress(OSError), open(log, "rb") as file:
         if size < 0:
@@ -244,7 +246,7 @@ def _part(log: Path, size: int) -> bytes:
     return b""
 
 
-def _first(head: bytes, kind: type[E]) -> E | None:
+def _find_event(head: bytes, kind: type[E]) -> E | None:
     for line in head.splitlines():
         with suppress(*READ_ERRORS):
             event = _decoder.decode(line)

@@ -8,21 +8,21 @@ from pathlib import Path
 
 from labkit.runs.folder import age_s
 
-_CHECKPOINT = re.compile(r"\.(?P<name>best|last)-(?P<old>old-)?(?P<pid>\d+)")
-_FILE = re.compile(r"\.(predictions\.\w+\.jsonl|(summary|label|config)\.json)\.[\w.]+")
-_DELETED = re.compile(r"\..+\.deleted\.\d+")
-_WRITING_S = 60.0  # readers of any host write a summary aside, and label.json; it takes them milliseconds
+_PARTIAL_CHECKPOINT = re.compile(r"\.(?P<name>best|last)-(?P<old>old-)?(?P<pid>\d+)")
+_PARTIAL_FILE = re.compile(r"\.(predictions\.\w+\.jsonl|(summary|label|config)\.json)\.[\w.]+")
+_DELETED_RUN = re.compile(r"\..+\.deleted\.\d+")
+_WRITE_TIMEOUT_S = 60.0  # readers of any host write a summary aside, and label.json; it takes them milliseconds
 
 
 def has_leftovers(folder: Path) -> bool:
     """Whether there is anything to remove, perhaps: looking costs some microseconds."""
-    return bool(_hidden(folder))
+    return bool(_list_hidden(folder))
 
 
 def clear_leftovers(folder: Path) -> None:
     """Removes what was being written in the folder of a run whose process is gone for certain."""
-    hidden = _hidden(folder)
-    checkpoints = [(path, found) for path in hidden if (found := _CHECKPOINT.fullmatch(path.name))]
+    hidden = _list_hidden(folder)
+    checkpoints = [(path, found) for path in hidden if (found := _PARTIAL_CHECKPOINT.fullmatch(path.name))]
     for path, found in checkpoints:
         if found["old"] and not (place := folder / found["name"]).exists():  # killed amid exchanging them
             new = folder / f".{found['name']}-{found['pid']}"  # whole, or the old one would still be in place
@@ -31,19 +31,19 @@ def clear_leftovers(folder: Path) -> None:
     for path, _ in checkpoints:
         shutil.rmtree(path, ignore_errors=True)
     for path in hidden:
-        if _FILE.fullmatch(path.name) and age_s(path) > _WRITING_S:
+        if _PARTIAL_FILE.fullmatch(path.name) and age_s(path) > _WRITE_TIMEOUT_S:
             with suppress(OSError):
                 path.unlink()
 
 
-def clear_deleted(runs: Path) -> None:
+def clear_deleted_runs(runs: Path) -> None:
     """Removes what is left of run folders whose deletion was broken off."""
-    for path in _hidden(runs):
-        if _DELETED.fullmatch(path.name):
+    for path in _list_hidden(runs):
+        if _DELETED_RUN.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _hidden(folder: Path) -> list[Path]:
+def _list_hidden(folder: Path) -> list[Path]:
     with suppress(OSError):
         return [folder / name for name in os.listdir(folder) if name.startswith(".")]
     return []

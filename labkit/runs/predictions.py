@@ -15,22 +15,22 @@ from labkit import paths
 from labkit.events import READ_ERRORS, Whole
 from labkit.runs.entity_errors import Entity
 
-MOST_SENTENCES, MOST_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a document of thousands of words
+MAX_SENTENCES, MAX_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a document of thousands of words
 
 
-class About(msgspec.Struct, frozen=True):
+class PredictionsHeader(msgspec.Struct, frozen=True):
     """What the sentences of a file are a part of."""
 
-    part: str  # dev or test
+    split: str  # dev or test
     step: Whole  # of the weights
     corpus: str  # its SHA-256
-    of: Whole  # sentences of that part of the corpus
+    total: Whole  # sentences of that part of the corpus
     scored: Whole  # those of them that were scored; of a larger number they are the same ones and more
-    until: Whole  # the first sentence that had no room; `of` where all had
-    joiner: str = " "  # what stands between words in print
+    truncated_at: Whole  # the first sentence that had no room; `of` where all had
+    separator: str = " "  # what stands between words in print
 
 
-class Sentence(msgspec.Struct, frozen=True):
+class ScoredSentence(msgspec.Struct, frozen=True):
     """A scored sentence: its number in that part of the corpus, its words, and the entities, counted in words."""
 
     number: Whole
@@ -42,29 +42,29 @@ class Sentence(msgspec.Struct, frozen=True):
 class Predictions(msgspec.Struct, frozen=True):
     """A file, read."""
 
-    about: About
-    sentences: dict[int, Sentence]  # by number, in the order of the text
+    header: PredictionsHeader
+    sentences: dict[int, ScoredSentence]  # by number, in the order of the text
 
 
-def predictions_path(folder: Path, part: str) -> Path:
-    return folder / f"predictions.{part}.jsonl"
+def predictions_path(folder: Path, split: str) -> Path:
+    return folder / f"predictions.{split}.jsonl"
 
 
-def write_predictions(folder: Path, about: About, sentences: Iterable[Sentence]) -> None:
+def write_predictions(folder: Path, header: PredictionsHeader, sentences: Iterable[ScoredSentence]) -> None:
     """Others see the file before or the new one, never half of it. Raises FileNotFoundError where the run is gone."""
     paths.require_dir(folder)
-    path = predictions_path(folder, about.part)
-    lines = [msgspec.json.encode(about), *(msgspec.json.encode(sentence) for sentence in sentences)]
+    path = predictions_path(folder, header.split)
+    lines = [msgspec.json.encode(header), *(msgspec.json.encode(sentence) for sentence in sentences)]
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_bytes(b"".join(line + b"\n" for line in lines))
     os.replace(aside, path)
 
 
-def read_predictions(folder: Path, part: str) -> Predictions | None:
+def read_predictions(folder: Path, split: str) -> Predictions | None:
     """None where there are none, or none that can be read."""
     try:
-        first, *lines = predictions_path(folder, part).read_bytes().splitlines()
-        about = msgspec.json.decode(first, type=About)
+        first, *lines = predictions_path(folder, split).read_bytes().splitlines()
+        about = msgspec.json.decode(first, type=PredictionsHeader)
         sentences = [_decoder.decode(line) for line in lines]
     except READ_ERRORS:
         return None
@@ -74,10 +74,10 @@ def read_predictions(folder: Path, part: str) -> Predictions | None:
     return Predictions(about, {sentence.number: sentence for sentence in sentences})
 
 
-_decoder = msgspec.json.Decoder(Sentence)
+_decoder = msgspec.json.Decoder(ScoredSentence)
 
 
-def side_by_side(runs: Mapping[Any, Predictions]) -> list[dict[Any, Sentence]]:
+def align_predictions(runs: Mapping[Any, Predictions]) -> list[dict[Any, ScoredSentence]]:
     """The sentences that all of these runs have scored, each by run, in the order of the text.
 
     A sentence without gold entities stands in the files of those runs alone that predicted one in it: for the others it
@@ -85,21 +85,21 @@ def side_by_side(runs: Mapping[Any, Predictions]) -> list[dict[Any, Sentence]]:
 
     Raises ValueError for runs of different sentences.
     """
-    told = [run.about for run in runs.values()]
-    if len({(about.part, about.corpus, about.of) for about in told}) > 1:
+    told = [run.header for run in runs.values()]
+    if len({(about.split, about.corpus, about.total) for about in told}) > 1:
         raise ValueError("these runs were scored on different corpora, or on other parts of them")
-    until = min(about.until for about in told)
+    until = min(about.truncated_at for about in told)
     numbers = sorted({number for run in runs.values() for number in run.sentences if number < until})
-    rows = ({key: _of(run, number, runs.values()) for key, run in runs.items()} for number in numbers)
+    rows = ({key: _find_sentence(run, number, runs.values()) for key, run in runs.items()} for number in numbers)
     return [row for row in rows if None not in row.values()]  # type: ignore[misc]
 
 
-def _of(run: Predictions, number: int, others: Iterable[Predictions]) -> Sentence | None:
+def _find_sentence(run: Predictions, number: int, others: Iterable[Predictions]) -> ScoredSentence | None:
     """A sentence as this run has it; None where it is not known to have scored it."""
     if number in run.sentences:
         return run.sentences[number]
     for other in others:
         found = other.sentences.get(number)
-        if found and not found.gold and run.about.scored >= other.about.scored:
-            return Sentence(number, found.words, [], [])
+        if found and not found.gold and run.header.scored >= other.header.scored:
+            return ScoredSentence(number, found.words, [], [])
     return None

@@ -35,7 +35,7 @@ def seconds_left(summary: Summary) -> float | None:
     return (summary.plan.steps - summary.step) * (summary.all_steps_s + summary.evaluation_s) / summary.step
 
 
-def tokens_per_s_lately(steps: Steps) -> float | None:
+def recent_tokens_per_s(steps: Steps) -> float | None:
     """Over the last RECENT_S seconds of steps, or the last two steps where they are further apart."""
     if len(steps) < 2:
         return None

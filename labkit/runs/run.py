@@ -21,32 +21,34 @@ from labkit.events import (
     StopRequested,
     open_event_log,
 )
-from labkit.runs.curves import Curves
-from labkit.runs.folded import Folded
+from labkit.runs.curves import RunCurves
+from labkit.runs.folded import EventAccumulator
 from labkit.runs.folder import (
     CONFIG,
     SUMMARY,
-    Asked,
-    Label,
+    RunLabel,
+    StoredConfig,
     age_s,
-    keep_summary,
     log_size,
-    number_of,
+    parse_run_number,
+    parse_time,
     read_config,
     read_label,
     read_summary,
-    time_of,
+    store_summary,
 )
 from labkit.runs.leftovers import clear_leftovers
 from labkit.runs.summary import Summary
 
 OUTPUT = "output.log"  # what a run's process prints; made before its first line is
-COLOURS = 8  # colours to tell runs apart by; further runs repeat them with another line style
-SILENT_S = 600.0  # a run on another host, where nobody can look for its process, is given up after this long
-BEGIN_S = 60.0  # a run that has not begun this long after it was made, or taken out of the queue, is given up
+NUM_COLOURS = 8  # colours to tell runs apart by; further runs repeat them with another line style
+REMOTE_SILENCE_TIMEOUT_S = (
+    600.0  # a run on another host, where nobody can look for its process, is given up after this long
+)
+START_TIMEOUT_S = 60.0  # a run that has not begun this long after it was made, or taken out of the queue, is given up
 
 
-class Run(Folded):
+class Run(EventAccumulator):
     """A run folder, read; or, without a folder, events that are added one by one.
 
     A run that is over is read from its summary.json, and its events only when somebody asks for curves. One that is
@@ -55,20 +57,20 @@ class Run(Folded):
 
     def __init__(self, folder: Path | None = None, config: RunConfig | None = None) -> None:
         """Reads the folder; never raises for what is in it, see `problem`. `config` is for a run without a folder."""
-        asked = Asked(config, time.time()) if folder is None else read_config(Path(folder))
+        asked = StoredConfig(config, time.time()) if folder is None else read_config(Path(folder))
         super().__init__(asked.config)
         self.folder = Path() if folder is None else Path(folder)
-        self.number = number_of(self.folder)  # 0 for a folder that is not called run-N
+        self.number = parse_run_number(self.folder)  # 0 for a folder that is not called run-N
         self.deleted = False
-        self.label = Label() if folder is None else read_label(self.folder)
+        self.label = RunLabel() if folder is None else read_label(self.folder)
         self.versions = asked.versions or {}
         self._problem = asked.problem
-        self._lost = ""  # why no more can be read, in a sentence
-        self._tail: LogReader[Event] | None = None  # None for a run that needs no reading on
-        self._asked_at = time.monotonic()
+        self._lost_reason = ""  # why no more can be read, in a sentence
+        self._log_reader: LogReader[Event] | None = None  # None for a run that needs no reading on
+        self._curves_used_at = time.monotonic()
         if folder is not None:
-            self._look()
-        self.created = self._first_time(asked.created)  # Unix seconds
+            self._load()
+        self.created = self._earliest_time(asked.created)  # Unix seconds
 
     def __repr__(self) -> str:
         return f"Run({self.title}, {self.state}, step {self._summary.step})"
@@ -90,12 +92,12 @@ class Run(Folded):
     @property
     def colour(self) -> int:
         """Which of COLOURS, from 0: made of its number or name, so that it stays whatever becomes of others."""
-        return ((self.number or zlib.crc32(self.folder.name.encode())) - 1) % COLOURS
+        return ((self.number or zlib.crc32(self.folder.name.encode())) - 1) % NUM_COLOURS
 
     @property
     def line_style(self) -> int:
         """From 0; one more each time the colours start over."""
-        return max(self.number - 1, 0) // COLOURS
+        return max(self.number - 1, 0) // NUM_COLOURS
 
     @property
     def problem(self) -> str | None:
@@ -104,38 +106,38 @@ class Run(Folded):
             return self._problem
         if self.deleted:
             return f"the folder of {self.title} was deleted"
-        if self._tail and self._tail.problem:
-            return self._tail.problem
-        if self._lost:
-            return self._lost
+        if self._log_reader and self._log_reader.problem:
+            return self._log_reader.problem
+        if self._lost_reason:
+            return self._lost_reason
         if skipped := self._summary.skipped:
             return f"{skipped} lines of {EVENTS_FILE} of {self.folder.name} could not be understood"
         return self.label.problem or None
 
     def refresh(self) -> bool:
         """Reads what was appended since the last look, and notices a vanished process; says whether anything is new."""
-        if self._tail is None:
+        if self._log_reader is None:
             return False
         with self.lock:
-            if self._tail is None or self.deleted:
+            if self._log_reader is None or self.deleted:
                 return False
             before = self.version
-            if not self._read_on():
-                self._notice_an_end()
+            if not self._read_new_events():
+                self._check_folder()
             if self._summary.finished:
-                self._tail = None
+                self._log_reader = None
             return self.version != before
 
-    def let_curves_go(self) -> None:
+    def drop_curves(self) -> None:
         """Forgets what the log of a run that has ended tells again when somebody asks."""
         with self.lock:
             if self._summary.finished and self.folder.name:
                 self._curves = None
 
     @property
-    def curves_asked_at(self) -> float:
+    def curves_used_at(self) -> float:
         """When somebody last asked for curves that are in memory, by `time.monotonic`; infinitely long ago for none."""
-        return -math.inf if self._curves is None else self._asked_at
+        return -math.inf if self._curves is None else self._curves_used_at
 
     def wait(self, timeout_s: float | None = None, poll_s: float = 0.1) -> Self:
         """Returns when the run is over or its folder is gone. Raises TimeoutError when that takes longer."""
@@ -150,7 +152,7 @@ class Run(Folded):
 
     def stop(self) -> None:
         """Asks the run to end after its current step, keeping its model."""
-        self._ask(StopRequested())
+        self._write_control(StopRequested())
 
     def set_rate(self, group: str, rate: float) -> None:
         """Asks for another peak rate of a group. Raises ValueError for an unknown group or an impossible rate."""
@@ -159,103 +161,110 @@ class Run(Folded):
             raise ValueError(f"group must be one of {', '.join(known)}, not {group!r}")
         if not (rate >= 0 and math.isfinite(rate)):
             raise ValueError(f"rate must be a number of at least 0, not {rate!r}")
-        self._ask(RateRequested(group, rate))
+        self._write_control(RateRequested(group, rate))
 
-    def _ask(self, control: ControlRequest) -> None:
+    def _write_control(self, control: ControlRequest) -> None:
         if not self.folder.name:
             raise ValueError("this run has no folder, and so no process to ask; run it with labkit.jobs.launch")
         writer = LineWriter(self.folder / CONTROL_FILE)
         writer.write(control)
         writer.close()
 
-    def _look(self) -> None:
+    def _load(self) -> None:
         """The first look: at the summary, or where there is none, at the events; then the summary is made."""
         if stored := read_summary(self.folder):
             self._summary, self._curves = stored, None
             return
-        self._tail = open_event_log(self.folder)
-        self._read_on()
+        self._log_reader = open_event_log(self.folder)
+        self._read_new_events()
         if not self.is_final:
-            self._notice_an_end()
+            self._check_folder()
             self._ends = 0  # nobody has seen it otherwise
         if self.finished:
             clear_leftovers(self.folder)
         if self.is_final and (self.finished or self.started):  # else somebody may be about to begin it
-            keep_summary(self.folder, self._summary)
-            self._tail, self._curves = None, None  # a thousand runs are listed, few are looked at
+            store_summary(self.folder, self._summary)
+            self._log_reader, self._curves = None, None  # a thousand runs are listed, few are looked at
 
-    def _read_on(self) -> bool:
-        assert self._tail
+    def _read_new_events(self) -> bool:
+        assert self._log_reader
         size, before = log_size(self.folder), self._summary.events
-        if 0 < size < self._tail.offset:  # another log has taken its place
+        if 0 < size < self._log_reader.offset:  # another log has taken its place
             self._ends += before + 1
-            self._summary, self._curves, self._tail, before = Summary(), Curves(), open_event_log(self.folder), 0
-        for event in self._tail.iter_events():
+            self._summary, self._curves, self._log_reader, before = (
+                Summary(),
+                RunCurves(),
+                open_event_log(self.folder),
+                0,
+            )
+        for event in self._log_reader.iter_events():
             self.add(event)
-        self._summary.skipped, self._summary.log_bytes = self._tail.skipped_lines, size
+        self._summary.skipped, self._summary.log_bytes = self._log_reader.skipped_lines, size
         has_grown = self._summary.events > before
         if has_grown:
-            self._summary.vanished, self._lost = False, ""
+            self._summary.vanished, self._lost_reason = False, ""
         return has_grown
 
-    def _notice_an_end(self) -> None:
+    def _check_folder(self) -> None:
         """Nothing new in the log: is the folder still there, and whoever is to go on with the log?"""
         if not os.path.isdir(self.folder):
             self.deleted, self._summary.vanished = True, self.is_live
             self._ends += 1
         elif self.started:
-            self._notice_a_lost_process()
+            self._check_process()
         else:
-            self._notice_a_beginning()
+            self._check_start()
 
-    def _notice_a_lost_process(self) -> None:
-        assert self._tail
+    def _check_process(self) -> None:
+        assert self._log_reader
         assert self.started
         if not self.is_live:
             return
-        is_gone = self._tail.offset > 0 and log_size(self.folder) == 0
+        is_gone = self._log_reader.offset > 0 and log_size(self.folder) == 0
         alive = None if is_gone else liveness.is_running(*self.started.process_identity)
         if is_gone:
-            self._lost = f"{EVENTS_FILE} of {self.folder.name} is gone; it was deleted while the run went on"
-        elif (age_s(self.folder / EVENTS_FILE) < SILENT_S if alive is None else alive) or self._read_on():
+            self._lost_reason = f"{EVENTS_FILE} of {self.folder.name} is gone; it was deleted while the run went on"
+        elif (
+            age_s(self.folder / EVENTS_FILE) < REMOTE_SILENCE_TIMEOUT_S if alive is None else alive
+        ) or self._read_new_events():
             return  # in the last case it ended between two looks
         self._summary.vanished = True
         self._ends += 1
         if alive is False:
             clear_leftovers(self.folder)
         if not is_gone:
-            keep_summary(self.folder, self._summary)
+            store_summary(self.folder, self._summary)
 
-    def _notice_a_beginning(self) -> None:
+    def _check_start(self) -> None:
         """Of a run without a first line: does it wait for its turn, is it about to begin, or is that long ago?"""
         config, output = self.folder / CONFIG, self.folder / OUTPUT
         is_whole, is_taken = os.path.lexists(config), os.path.lexists(output)
         begins = is_taken or not (is_whole and self._summary.queued is not None)
-        is_young = abs(age_s(output if is_taken else config)) < BEGIN_S
+        is_young = abs(age_s(output if is_taken else config)) < START_TIMEOUT_S
         is_over = os.path.lexists(self.folder / SUMMARY)  # a run writes it last, even if its log is gone
         is_lost = begins and (is_over or not (is_whole and is_young))
         why = f"its process was never heard of, see {OUTPUT}"
         if is_over or not is_taken:
             why = "it never began, or its log is gone"
-        self._lost = f"nothing is known of {self.folder.name}: {why}" if is_lost else ""
+        self._lost_reason = f"nothing is known of {self.folder.name}: {why}" if is_lost else ""
         if (begins, is_lost) != (self._summary.begins, self._summary.vanished):
             self._summary.begins, self._summary.vanished = begins, is_lost
             self._ends += 1
 
-    def _read_curves(self) -> Curves:
+    def _load_curves(self) -> RunCurves:
         with self.lock:
-            self._asked_at = time.monotonic()
+            self._curves_used_at = time.monotonic()
             if self._curves is None:
-                self._curves, started = Curves(), None
+                self._curves, started = RunCurves(), None
                 with gc_pause.gc_paused():
                     for events in open_event_log(self.folder).iter_batches():
                         self._curves.extend(events)
                         started = next((event for event in reversed(events) if isinstance(event, RunStarted)), started)
                 if started != self.started:  # the folder is gone, or another run's by now
-                    self._curves, self.deleted = Curves(), True
+                    self._curves, self.deleted = RunCurves(), True
             return self._curves
 
-    def _first_time(self, created: float | None) -> float:
+    def _earliest_time(self, created: float | None) -> float:
         """Unix seconds, as far back as anything tells."""
         told = (created, self._summary.queued, self.started and self.started.time, time.time() - age_s(self.folder))
-        return next((at for at in map(time_of, told) if at is not None), time.time())
+        return next((at for at in map(parse_time, told) if at is not None), time.time())

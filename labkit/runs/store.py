@@ -16,33 +16,37 @@ from labkit import paths
 from labkit.runs.folder import (
     CONFIG,
     LABEL,
-    Label,
+    RunLabel,
     age_s,
     is_run_folder,
-    note_given,
     read_label,
+    record_number,
     write_label,
     write_summary,
 )
-from labkit.runs.run import COLOURS, Run
+from labkit.runs.run import NUM_COLOURS, Run
 
-__all__ = ["COLOURS", "Run", "RunStore", "write_summary"]
+__all__ = ["NUM_COLOURS", "Run", "RunStore", "write_summary"]
 
-HALF_MADE_S = 10.0  # a run folder without settings is listed when it is this old: until then somebody may be making it
-SETTLED_S = 2.0  # after which a further change of a folder is sure to show in its time, whatever the file system
+INCOMPLETE_GRACE_S = (
+    10.0  # a run folder without settings is listed when it is this old: until then somebody may be making it
+)
+MTIME_GRACE_S = 2.0  # after which a further change of a folder is sure to show in its time, whatever the file system
 
-CURVES_KEPT = 16  # runs that have ended whose curves stay in memory, however long ago somebody asked for them
-ASKED_S = 60.0  # and those of any run that somebody asked for this lately, as a picture of many asks again and again
+MAX_CACHED_CURVES = 16  # runs that have ended whose curves stay in memory, however long ago somebody asked for them
+CURVES_USED_WITHIN_S = (
+    60.0  # and those of any run that somebody asked for this lately, as a picture of many asks again and again
+)
 
-_Stamp = tuple[int, int] | None  # tells one file of a name from the next: inode and time in ns
+_FileStamp = tuple[int, int] | None  # tells one file of a name from the next: inode and time in ns
 
 
 @dataclass
-class _Known:
+class _CachedRun:
     run: Run
-    folder: _Stamp  # None while it may change without another stamp
-    config: _Stamp
-    label: _Stamp
+    folder_stamp: _FileStamp  # None while it may change without another stamp
+    config_stamp: _FileStamp
+    label_stamp: _FileStamp
 
 
 class RunStore:
@@ -51,16 +55,16 @@ class RunStore:
     def __init__(self, folder: Path | None = None) -> None:
         """By default the folder that `labkit.paths.runs` names. It need not exist yet."""
         self.folder = paths.runs() if folder is None else Path(folder)
-        self._known: dict[str, _Known] = {}
+        self._cached: dict[str, _CachedRun] = {}
         self._lock = threading.RLock()
 
     def runs(self) -> list[Run]:
         """Newest last, each as it is now. Folders that have no settings yet are left out for some seconds."""
         with self._lock:
-            known = {name: self._look(name) for name in self._names()}
-            self._known = {name: entry for name, entry in known.items() if entry}
-            runs = sorted((entry.run for entry in self._known.values()), key=_age)
-            _let_old_curves_go(runs)
+            known = {name: self._load(name) for name in self._list_names()}
+            self._cached = {name: entry for name, entry in known.items() if entry}
+            runs = sorted((entry.run for entry in self._cached.values()), key=_creation_key)
+            _drop_old_curves(runs)
             return runs
 
     def get(self, which: int | str | Path) -> Run:
@@ -75,11 +79,11 @@ class RunStore:
     def get_all(self, which: Iterable[int | str | Path | Run]) -> list[Run]:
         """Several runs as `get` finds them, in the order asked for; runs stay what they are. Errors as there."""
         runs = self.runs()  # one look for all of them: a thousand folders take 10 ms
-        return [one if isinstance(one, Run) else self._found(one, runs) for one in which]
+        return [one if isinstance(one, Run) else self._resolve(one, runs) for one in which]
 
-    def _found(self, which: int | str | Path, runs: list[Run]) -> Run:
+    def _resolve(self, which: int | str | Path, runs: list[Run]) -> Run:
         numbered = [run for run in runs if run.number and str(run.number) == str(which).removeprefix("#")]
-        found = numbered or [run for run in runs if _is(run, which)]
+        found = numbered or [run for run in runs if _matches(run, which)]
         if len(found) > 1:  # a link and what it leads to
             found = [run for run in found if run.folder.absolute() == Path(str(which)).absolute()] or found
         if len(found) > 1:
@@ -121,7 +125,7 @@ class RunStore:
             raise ValueError(f"run {run.title} is {run.state}; stop it before deleting it")
         if not confirm:
             raise ValueError(f"deleting {run.title} cannot be undone; pass confirm=True")
-        note_given(self.folder, run.number)
+        record_number(self.folder, run.number)
         aside = run.folder.with_name(f".{run.folder.name}.deleted.{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):  # somebody else was first
             os.rename(run.folder, aside)  # gone at once for every reader, never seen half deleted
@@ -131,62 +135,62 @@ class RunStore:
                 shutil.rmtree(aside)
         run.deleted = True
 
-    def _write_label(self, run: Run, label: Label) -> None:
+    def _write_label(self, run: Run, label: RunLabel) -> None:
         write_label(run.folder, label)
         run.label = msgspec.structs.replace(label, problem="")
 
-    def _names(self) -> list[str]:
+    def _list_names(self) -> list[str]:
         try:
             names = [name for name in os.listdir(self.folder) if not name.startswith(".")]
             return [name for name in names if name == name.encode(errors="replace").decode()]  # others cannot be shown
         except FileNotFoundError:
             return []
 
-    def _look(self, name: str) -> _Known | None:
+    def _load(self, name: str) -> _CachedRun | None:
         """The run of that folder, brought up to date; None where there is none (yet, or any more)."""
         folder = f"{self.folder}/{name}"  # a Path costs more than the look itself, a thousand times over
-        known, stamp = self._known.get(name), _stamp(folder)
+        known, stamp = self._cached.get(name), _read_stamp(folder)
         if stamp is None:
             return None
-        if known is None or known.folder is None or known.folder != stamp:
-            known = self._look_inside(name, folder, known)
+        if known is None or known.folder_stamp is None or known.folder_stamp != stamp:
+            known = self._reload(name, folder, known)
             if known:
-                known.folder = stamp if _is_settled(stamp) else None
+                known.folder_stamp = stamp if _is_stable(stamp) else None
         if known:
             known.run.refresh()
         return known
 
-    def _look_inside(self, name: str, folder: str, known: _Known | None) -> _Known | None:
+    def _reload(self, name: str, folder: str, known: _CachedRun | None) -> _CachedRun | None:
         """Reads settings and label where they changed. Both are put in place whole, so their folder changes too."""
-        config, label = _stamp(f"{folder}/{CONFIG}"), _stamp(f"{folder}/{LABEL}")
-        if known is None and not (is_run_folder(Path(folder)) if config else _is_half_made(folder)):
+        config, label = _read_stamp(f"{folder}/{CONFIG}"), _read_stamp(f"{folder}/{LABEL}")
+        if known is None and not (is_run_folder(Path(folder)) if config else _is_incomplete(folder)):
             return None
-        if known is None or known.config != config:
-            return _Known(Run(self.folder / name), None, config, label)
-        if known.label != label:
-            known.run.label, known.label = read_label(known.run.folder), label
+        if known is None or known.config_stamp != config:
+            return _CachedRun(Run(self.folder / name), None, config, label)
+        if known.label_stamp != label:
+            known.run.label, known.label_stamp = read_label(known.run.folder), label
         return known
 
 
-def _let_old_curves_go(runs: list[Run]) -> None:
+def _drop_old_curves(runs: list[Run]) -> None:
     """Or a kernel that trains again and again would keep the curves of all runs that it followed."""
-    kept = [run for run in runs if run.finished and run.curves_asked_at > -math.inf]
-    kept.sort(key=lambda run: run.curves_asked_at)
-    for run in kept[:-CURVES_KEPT]:
-        if run.curves_asked_at < time.monotonic() - ASKED_S:
-            run.let_curves_go()
+    kept = [run for run in runs if run.finished and run.curves_used_at > -math.inf]
+    kept.sort(key=lambda run: run.curves_used_at)
+    for run in kept[:-MAX_CACHED_CURVES]:
+        if run.curves_used_at < time.monotonic() - CURVES_USED_WITHIN_S:
+            run.drop_curves()
 
 
-def _age(run: Run) -> tuple[float, int, str]:
+def _creation_key(run: Run) -> tuple[float, int, str]:
     return run.created, run.number, run.folder.name
 
 
-def _is_half_made(folder: str) -> bool:
+def _is_incomplete(folder: str) -> bool:
     """Whether a folder without settings is a run's, and has been left so."""
-    return is_run_folder(Path(folder)) and age_s(Path(folder)) > HALF_MADE_S
+    return is_run_folder(Path(folder)) and age_s(Path(folder)) > INCOMPLETE_GRACE_S
 
 
-def _is(run: Run, which: int | str | Path) -> bool:
+def _matches(run: Run, which: int | str | Path) -> bool:
     if isinstance(which, int):
         return run.number == which
     if not str(which).strip():  # a run without a name, and the current folder, are not meant by nothing
@@ -195,7 +199,7 @@ def _is(run: Run, which: int | str | Path) -> bool:
     return str(which) in names or Path(which).resolve() == run.folder.resolve()
 
 
-def _stamp(path: str) -> _Stamp:
+def _read_stamp(path: str) -> _FileStamp:
     try:
         status = os.stat(path)
     except OSError:  # not there, or no more than a link to itself
@@ -203,5 +207,5 @@ def _stamp(path: str) -> _Stamp:
     return status.st_ino, status.st_mtime_ns
 
 
-def _is_settled(stamp: _Stamp) -> bool:
-    return stamp is not None and stamp[1] < (time.time() - SETTLED_S) * 1e9
+def _is_stable(stamp: _FileStamp) -> bool:
+    return stamp is not None and stamp[1] < (time.time() - MTIME_GRACE_S) * 1e9

@@ -25,13 +25,13 @@ from labkit.events import (
     Whole,
 )
 
-FORMAT = 1  # a summary of another format is made anew from the events
+FORMAT_VERSION = 1  # a summary of another format is made anew from the events
 
 
 class Summary(msgspec.Struct):
     """A run without its curves. `add` folds one more event in; every figure is None until it is known."""
 
-    format: Whole = FORMAT
+    format: Whole = FORMAT_VERSION
     events: Whole = 0  # folded so far
     skipped: Whole = 0  # lines of the log that could not be understood
     log_bytes: Whole = 0  # size of the log that this was made from, when stored
@@ -54,7 +54,7 @@ class Summary(msgspec.Struct):
     best: Evaluated | None = None  # on dev, by `Evaluated.merit` as the best weights are
     latest: Evaluated | None = None  # on dev
     test: Evaluated | None = None
-    spent: TimeBreakdown | None = None  # the last word on where the time went
+    time_breakdown: TimeBreakdown | None = None  # the last word on where the time went
     profiled: OperatorsProfiled | None = None
     finished: RunFinished | None = None
     begins: bool = False  # a process has it, or should have, that has not written its first line yet
@@ -65,7 +65,7 @@ class Summary(msgspec.Struct):
         seconds = getattr(event, "seconds", None)
         if seconds is not None and seconds > self.seconds:
             self.seconds = seconds
-        if fold := _FOLDS.get(type(event)):
+        if fold := _HANDLERS.get(type(event)):
             fold(self, event)
 
     @property
@@ -94,7 +94,7 @@ class Summary(msgspec.Struct):
         counted = self.tokens - (self.profiled.tokens if self.profiled else 0)
         return self.training_s * self.tokens / counted if counted > 0 else 0.0
 
-    def _took(self, seconds: float) -> float:
+    def _seconds_since_last(self, seconds: float) -> float:
         """Time since the last thing that took time; all of it is spent on one thing or another."""
         if not self.plan:
             return 0.0
@@ -102,83 +102,83 @@ class Summary(msgspec.Struct):
         return max(seconds - self.plan.seconds - known, 0.0)
 
 
-def _queued(summary: Summary, event: RunQueued) -> None:
+def _on_queued(summary: Summary, event: RunQueued) -> None:
     summary.queued = event.time
 
 
-def _started(summary: Summary, event: RunStarted) -> None:
+def _on_started(summary: Summary, event: RunStarted) -> None:
     summary.started, summary.finished, summary.vanished = event, None, False
 
 
-def _phase(summary: Summary, event: PhaseEntered) -> None:
+def _on_phase(summary: Summary, event: PhaseEntered) -> None:
     summary.phase = event.text
-    summary.training_s += summary._took(event.seconds)  # until now the device still worked on steps
+    summary.training_s += summary._seconds_since_last(event.seconds)  # until now the device still worked on steps
 
 
-def _corpus(summary: Summary, event: CorpusRead) -> None:
+def _on_corpus(summary: Summary, event: CorpusRead) -> None:
     summary.corpus = event
 
 
-def _groups(summary: Summary, event: ParamGroupsBuilt) -> None:
+def _on_groups(summary: Summary, event: ParamGroupsBuilt) -> None:
     summary.groups = event.groups
 
 
-def _planned(summary: Summary, event: TrainingPlanned) -> None:
+def _on_planned(summary: Summary, event: TrainingPlanned) -> None:
     summary.plan = event
 
 
-def _step(summary: Summary, event: StepDone) -> None:
-    summary.training_s += summary._took(event.seconds)
+def _on_step(summary: Summary, event: StepDone) -> None:
+    summary.training_s += summary._seconds_since_last(event.seconds)
     summary.step, summary.epoch, summary.tokens, summary.loss = event.step, event.epoch, event.tokens, event.loss
 
 
-def _evaluated(summary: Summary, event: Evaluated) -> None:
+def _on_evaluated(summary: Summary, event: Evaluated) -> None:
     if event.split != "dev":
-        summary.closing_s += summary._took(event.seconds)
+        summary.closing_s += summary._seconds_since_last(event.seconds)
         summary.test = event
         return
-    summary.evaluation_s += summary._took(event.seconds)
+    summary.evaluation_s += summary._seconds_since_last(event.seconds)
     summary.evaluations += 1
     summary.latest = event
     if summary.best is None or event.rank_key > summary.best.rank_key:
         summary.best = event
 
 
-def _saved(summary: Summary, event: CheckpointSaved) -> None:
+def _on_saved(summary: Summary, event: CheckpointSaved) -> None:
     if event.name == "best":
-        summary.evaluation_s += summary._took(event.seconds)
+        summary.evaluation_s += summary._seconds_since_last(event.seconds)
     else:
-        summary.closing_s += summary._took(event.seconds)
+        summary.closing_s += summary._seconds_since_last(event.seconds)
 
 
-def _time(summary: Summary, event: TimeBreakdown) -> None:
-    summary.spent = event
+def _on_time_breakdown(summary: Summary, event: TimeBreakdown) -> None:
+    summary.time_breakdown = event
 
 
-def _profiled(summary: Summary, event: OperatorsProfiled) -> None:
+def _on_profiled(summary: Summary, event: OperatorsProfiled) -> None:
     """Its time stands among that of steps until now."""
-    summary.training_s += summary._took(event.seconds)
+    summary.training_s += summary._seconds_since_last(event.seconds)
     summary.profiling_s = min(event.duration_s, summary.training_s)
     summary.training_s -= summary.profiling_s
     summary.profiled = event
 
 
-def _finished(summary: Summary, event: RunFinished) -> None:
-    summary.closing_s += summary._took(event.seconds)
+def _on_finished(summary: Summary, event: RunFinished) -> None:
+    summary.closing_s += summary._seconds_since_last(event.seconds)
     summary.finished = event
 
 
-_FOLDS: dict[type, Callable[[Summary, Any], None]] = {
-    RunQueued: _queued,
-    RunStarted: _started,
-    PhaseEntered: _phase,
-    CorpusRead: _corpus,
-    ParamGroupsBuilt: _groups,
-    TrainingPlanned: _planned,
-    StepDone: _step,
-    Evaluated: _evaluated,
-    CheckpointSaved: _saved,
-    TimeBreakdown: _time,
-    OperatorsProfiled: _profiled,
-    RunFinished: _finished,
+_HANDLERS: dict[type, Callable[[Summary, Any], None]] = {
+    RunQueued: _on_queued,
+    RunStarted: _on_started,
+    PhaseEntered: _on_phase,
+    CorpusRead: _on_corpus,
+    ParamGroupsBuilt: _on_groups,
+    TrainingPlanned: _on_planned,
+    StepDone: _on_step,
+    Evaluated: _on_evaluated,
+    CheckpointSaved: _on_saved,
+    TimeBreakdown: _on_time_breakdown,
+    OperatorsProfiled: _on_profiled,
+    RunFinished: _on_finished,
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from labkit.events import TimeBreakdown
 
 # Each part, and what belongs to it; forward and backward count together.
-PARTS = {
+TIME_PARTS = {
     "loading": "imports, reading the corpus and loading the encoder, before the first step",
     "data": "putting sentences into batches, and copying them to the device",
     "encoder": "the pretrained encoder, forward and backward",
@@ -17,27 +17,31 @@ PARTS = {
     "profiling": "the steps recorded operator by operator, and recording them",
     "other": "reading what the lab asks for, reporting, and whatever belongs to no other part",
 }
-RARE = ("profiling",)  # shown only where there is any
+RARE_PARTS = ("profiling",)  # shown only where there is any
 
 
 @dataclass(frozen=True)
-class PartSpent:
+class TimePart:
     """One part of a run's time."""
 
     name: str
-    about: str
+    description: str
     seconds: float
     share: float  # of all parts together, from 0 to 1
 
 
-def parts_of(spent: TimeBreakdown | None) -> list[PartSpent]:
+def list_time_parts(breakdown: TimeBreakdown | None) -> list[TimePart]:
     """All PARTS, also those without any time, but the rare ones; then what only another version of labkit knows."""
-    told = spent.totals if spent else {}
+    told = breakdown.totals if breakdown else {}
     total = sum(told.values()) or 1.0
-    names = [name for name in PARTS if name not in RARE or name in told] + [name for name in told if name not in PARTS]
-    return [PartSpent(name, PARTS.get(name, ""), told.get(name, 0.0), told.get(name, 0.0) / total) for name in names]
+    names = [name for name in TIME_PARTS if name not in RARE_PARTS or name in told] + [
+        name for name in told if name not in TIME_PARTS
+    ]
+    return [
+        TimePart(name, TIME_PARTS.get(name, ""), told.get(name, 0.0), told.get(name, 0.0) / total) for name in names
+    ]
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """`62 %`, `0.4 %`, `0 %`; a share from 0 to 1."""
     return f"{100 * share:.1f} %" if 0.0005 <= share < 0.0095 else f"{100 * share:.0f} %"

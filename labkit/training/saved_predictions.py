@@ -11,7 +11,7 @@ from labkit.data.encoded_corpus import EncodedCorpus
 from labkit.data.windows import Texts, Windows
 from labkit.data.word_splitting import Splitting
 from labkit.runs.entity_errors import Entity
-from labkit.runs.predictions import MOST_SENTENCES, MOST_WORDS, About, Sentence, write_predictions
+from labkit.runs.predictions import MAX_SENTENCES, MAX_WORDS, PredictionsHeader, ScoredSentence, write_predictions
 from labkit.training.evaluation import Evaluation
 
 
@@ -25,31 +25,31 @@ def keep_predictions(
     """
     texts = corpus.texts[part]
     kept, beyond = _fitting(_sentences(texts, windows, found, corpus.tags))
-    about = About(
-        part=part,
+    about = PredictionsHeader(
+        split=part,
         step=step,
         corpus=corpus.sha256,
-        of=len(texts),
+        total=len(texts),
         scored=windows.sentences,
-        until=beyond.number if beyond else len(texts),
-        joiner=" " if corpus.splitting is Splitting.WORDS else "",
+        truncated_at=beyond.number if beyond else len(texts),
+        separator=" " if corpus.splitting is Splitting.WORDS else "",
     )
     write_predictions(folder, about, kept)
 
 
-def _fitting(sentences: Iterator[Sentence]) -> tuple[list[Sentence], Sentence | None]:
+def _fitting(sentences: Iterator[ScoredSentence]) -> tuple[list[ScoredSentence], ScoredSentence | None]:
     """The first ones, and the one that has no room any more."""
-    kept: list[Sentence] = []
+    kept: list[ScoredSentence] = []
     words = 0
     for sentence in sentences:
         words += len(sentence.words)
-        if kept and (words > MOST_WORDS or len(kept) == MOST_SENTENCES):
+        if kept and (words > MAX_WORDS or len(kept) == MAX_SENTENCES):
             return kept, sentence
         kept.append(sentence)
     return kept, None
 
 
-def _sentences(texts: Texts, windows: Windows, found: Evaluation, tags: Sequence[str]) -> Iterator[Sentence]:
+def _sentences(texts: Texts, windows: Windows, found: Evaluation, tags: Sequence[str]) -> Iterator[ScoredSentence]:
     """Those that hold an entity."""
     numbers = np.unique(windows.sentence).tolist()
     for number, (start, end) in zip(numbers, pairwise(windows.sentence_starts.tolist()), strict=True):
@@ -58,4 +58,4 @@ def _sentences(texts: Texts, windows: Windows, found: Evaluation, tags: Sequence
             for row in (windows.tags, found.predicted)
         )
         if gold or predicted:
-            yield Sentence(number, texts.words(number), gold, predicted)
+            yield ScoredSentence(number, texts.words(number), gold, predicted)

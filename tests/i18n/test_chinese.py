@@ -17,10 +17,10 @@ from labkit.i18n.zh.terminal import TERMINAL_TEXTS
 from labkit.lab import run_html
 from labkit.lab.runs_table import SAYS
 from labkit.presets import PRESETS
-from labkit.runs.compare import _SHORT, TableMaker
+from labkit.runs.compare import _SHORT_LABELS, ComparisonTableBuilder
 from labkit.runs.curves import AXES
 from labkit.runs.run import Run
-from labkit.runs.time_breakdown import PARTS
+from labkit.runs.time_breakdown import TIME_PARTS
 
 PACKAGE = Path(labkit.__file__).parent
 SAYING = {"tr", "plot_tr", "say"}
@@ -60,8 +60,16 @@ def declared():
         yield from (knob.label, knob.help, knob.none_text, knob.zero_text, knob.unit)
         if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
             yield from knob.choices
-    yield from (*PRESETS, *PARTS, *PARTS.values(), *run_html.STATES, *run_html.STATES.values(), *AXES, *_SHORT.values())
-    for column in TableMaker([scored(1), scored(2)]).columns:
+    yield from (
+        *PRESETS,
+        *TIME_PARTS,
+        *TIME_PARTS.values(),
+        *run_html.STATES,
+        *run_html.STATES.values(),
+        *AXES,
+        *_SHORT_LABELS.values(),
+    )
+    for column in ComparisonTableBuilder([scored(1), scored(2)]).columns:
         yield from (column.label, column.help)
     for node in ast.walk(ast.parse((PACKAGE / "training" / "trainer.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "_phase":

@@ -18,7 +18,7 @@ from labkit.lab.try_it import shown
 from labkit.plots import fonts
 from labkit.plots.live import LivePlot, compare_figure, figure_of
 from labkit.presets import config_warnings
-from labkit.runs.compare import names
+from labkit.runs.compare import name_runs
 from labkit.runs.curves import AXES
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
@@ -117,7 +117,7 @@ def test_all_that_is_said_before_training_is_chinese(chinese):
         told = run_html.plan(Estimate(128, 384, 62.0, "from run #7"), config_warnings(config, 8))
         assert english_in(told) == []
     assert (
-        english_in(run_html.plan(Estimate(128, 384, is_counted=False), config_warnings(RunConfig(encoder_rate=1e-6))))
+        english_in(run_html.plan(Estimate(128, 384, is_exact=False), config_warnings(RunConfig(encoder_rate=1e-6))))
         == []
     )
     assert english_in(run_html.plan(None, [])) == []
@@ -297,7 +297,7 @@ def test_without_a_chinese_font_pictures_stay_english_and_chinese_names_are_left
     assert "#1 … x" in found
     assert "#2 3 epochs" in found
     assert not [text for text in found if fonts.HAN.search(text)]
-    assert names(store.runs(), tr)[store.runs()[1].folder] == "#2 3 轮"
+    assert name_runs(store.runs(), tr)[store.runs()[1].folder] == "#2 3 轮"
 
 
 def test_a_font_that_was_installed_since_is_found(monkeypatch, tmp_path):

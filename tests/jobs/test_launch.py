@@ -31,7 +31,7 @@ from labkit.events import (
 )
 from labkit.jobs import fork_client, launch, subprocesses, worker
 from labkit.liveness import is_process_alive
-from labkit.runs.folder import OUTPUT, stage, started, write
+from labkit.runs.folder import OUTPUT, append_event, read_queue_state, read_started_event
 from labkit.runs.store import RunStore
 from tests.runs import damage
 from tests.runs.samples import write_run
@@ -56,11 +56,11 @@ def until(happened, what: str, timeout_s: float = 30):
 
 
 def until_started(folder: Path) -> RunStarted:
-    return until(lambda: started(folder), f"the start of {folder.name}")
+    return until(lambda: read_started_event(folder), f"the start of {folder.name}")
 
 
 def until_over(folder: Path) -> None:
-    until(lambda: stage(folder) == "over", f"the end of {folder.name}")
+    until(lambda: read_queue_state(folder) == "over", f"the end of {folder.name}")
 
 
 def finish(folder: Path) -> RunFinished | None:
@@ -140,11 +140,11 @@ def test_a_second_run_waits_and_starts_when_the_first_ends(fork: str, monkeypatc
     until_started(first)
     second = launch.submit(config("quick"))
     time.sleep(0.3)
-    assert stage(second) == "queued"
+    assert read_queue_state(second) == "queued"
     assert launch.start_next(first.parent) is None
     launch.stop(first)
     until_over(second)
-    assert started(second).time >= started(first).time + finish(first).seconds
+    assert read_started_event(second).time >= read_started_event(first).time + finish(first).seconds
 
 
 @pytest.mark.parametrize("fork", WAYS)
@@ -160,7 +160,7 @@ def test_the_queue_goes_on_after_who_asked_has_gone(
 
 def test_who_ends_right_after_submitting_leaves_a_started_run(runs_folder: Path) -> None:
     assert elsewhere("launch.submit(RunConfig(corpus='quick'))").wait(timeout=60) == 0
-    assert started(runs_folder / "run-0001")
+    assert read_started_event(runs_folder / "run-0001")
 
 
 @needs_fork
@@ -179,7 +179,7 @@ def test_the_queue_goes_on_with_the_next_look_after_run_and_server_were_killed_t
     for pid in (psutil.Process(begun.pid).ppid(), begun.pid):
         os.kill(pid, signal.SIGKILL)
     until_over(first)
-    assert stage(second) == "queued", "nobody is left who could start it"
+    assert read_queue_state(second) == "queued", "nobody is left who could start it"
     assert launch.start_next(first.parent) == second
     until_over(second)
     assert [run.state for run in RunStore(first.parent).runs()] == ["interrupted", "completed"]
@@ -209,7 +209,7 @@ def test_two_who_submit_at_once_get_their_own_numbers_and_one_run_is_live(runs_f
     spans = []
     for name in sorted(names):
         until_over(runs_folder / name)
-        begun = started(runs_folder / name)
+        begun = read_started_event(runs_folder / name)
         spans.append((begun.time, begun.time + finish(runs_folder / name).seconds))
     spans.sort()  # of two who ask at the same moment, either may come first
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans)), spans
@@ -314,7 +314,7 @@ def test_an_exception_that_the_recorder_lets_through_ends_the_run() -> None:
 
 def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = launch.create(config("raises"))
-    write(folder, RunQueued(time.time()))
+    append_event(folder, RunQueued(time.time()))
     (folder / OUTPUT).touch()
 
     def full(*_: object) -> None:
@@ -324,7 +324,7 @@ def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(worker, "stage", lambda _: "claimed")  # this process is no run's: it would go on living
     monkeypatch.setattr(worker, "carry_on", lambda _: None)
     with pytest.raises(ArithmeticError):
-        worker.work(str(folder))
+        worker.run_training(str(folder))
 
 
 def test_a_run_that_cannot_be_started_lets_the_next_one_pass(runs_folder: Path) -> None:
@@ -364,7 +364,7 @@ def test_a_run_that_was_never_made_whole_is_neither_started_nor_in_the_way(runs_
     alone, halves = launch.create(config("quick")), [launch.create(config("quick")) for _ in range(2)]
     for folder in halves:  # killed before its settings were there, with and without a line
         (folder / "config.json").unlink()
-    write(halves[0], RunQueued(time.time()))
+    append_event(halves[0], RunQueued(time.time()))
     launch.stop(halves[0])
     for folder in (alone, *halves):
         for path in (*folder.iterdir(), folder):
@@ -396,7 +396,7 @@ def test_wherever_submitting_is_killed_the_run_waits_or_can_be_deleted(kill_afte
     assert elsewhere(program).wait(timeout=60) == 9
     folder = runs_folder / "run-0001"
     if kill_after == "config":
-        assert stage(folder) == "queued"
+        assert read_queue_state(folder) == "queued"
         launch.start_next(runs_folder)
         until_over(folder)
         return
@@ -475,9 +475,9 @@ def test_damaged_runs_do_not_hold_the_queue(runs_folder: Path) -> None:
 def test_a_run_whose_starter_was_killed_half_way_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("labkit.jobs.queue._LOST_S", 0.2)
     lost = launch.create(config("quick"))
-    write(lost, RunQueued(time.time()))
+    append_event(lost, RunQueued(time.time()))
     (lost / OUTPUT).write_text("Killed\n")  # taken by a process, and never heard of again
-    assert stage(lost) == "claimed"
+    assert read_queue_state(lost) == "claimed"
     following = launch.submit(config("quick"))
     until_over(following)
     assert finish(lost).reason.endswith("Killed")
@@ -489,7 +489,7 @@ def test_no_process_takes_a_run_that_another_has_taken() -> None:
     until_started(live)
     server_log = (live / OUTPUT).read_text()
     with pytest.raises(OSError, match="exists"):
-        subprocesses.spawn(worker.WORK, str(live), output=live / OUTPUT)
+        subprocesses.start_process(worker.RUN_TRAINING, str(live), output=live / OUTPUT)
     assert kinds(live) == ["RunQueued", "RunStarted"]
     assert (live / OUTPUT).read_text() == server_log
     launch.stop(live)
@@ -565,7 +565,7 @@ def test_a_real_run_trains_in_a_child_of_the_real_server(
     fork_client.connect().close()
     real = RunConfig(corpus=str(tiny_corpus), encoder=str(tiny_encoder), epochs=1, device="cpu", lstm_size=8)
     folder = launch.submit(real)
-    until(lambda: stage(folder) == "over", "the end", timeout_s=120)
+    until(lambda: read_queue_state(folder) == "over", "the end", timeout_s=120)
     assert finish(folder).state == "completed", finish(folder)
     assert launch.predict(folder, "anna lives in berlin .")["words"] == ["anna", "lives", "in", "berlin", "."]
     assert Path(fork_client._socket_path() + ".log").read_text() == "", "something of the preload could not be imported"

@@ -9,13 +9,13 @@ import pytest
 from labkit.config import RunConfig
 from labkit.events import RunQueued
 from labkit.jobs import launch, queue
-from labkit.runs.folder import OUTPUT, stage, write
+from labkit.runs.folder import OUTPUT, append_event, read_queue_state
 
 
 @pytest.fixture
 def queued(runs_folder: Path) -> Path:
     folder = launch.create(RunConfig(), runs_folder)
-    write(folder, RunQueued(time.time()))
+    append_event(folder, RunQueued(time.time()))
     return folder
 
 
@@ -28,13 +28,13 @@ def test_an_output_of_a_clock_that_is_ahead_does_not_hold_the_queue(
     began = time.monotonic()
     assert not queue._is_busy(queued)
     assert time.monotonic() - began < 4
-    assert stage(queued) == "over"
+    assert read_queue_state(queued) == "over"
 
 
 def test_a_queued_run_of_another_user_is_left_to_them(queued: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     launch.stop(queued)
-    queue.drop_unwanted(queued.parent)
+    queue.finish_cancelled(queued.parent)
     assert launch.start_next(queued.parent) is None
     assert launch.cancel_queued(queued.parent) == 0
-    assert stage(queued) == "queued"
+    assert read_queue_state(queued) == "queued"

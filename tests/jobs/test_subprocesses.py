@@ -16,7 +16,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.jobs import fork_client, launch, subprocesses
-from labkit.runs.folder import stage
+from labkit.runs.folder import read_queue_state
 
 from .conftest import STANDIN
 
@@ -27,7 +27,7 @@ pytestmark = [
 
 
 def ask_surroundings(variable: str = "HOME") -> dict:
-    return subprocesses.ask(f"{STANDIN}:surroundings", variable, timeout_s=60)
+    return subprocesses.call_in_process(f"{STANDIN}:surroundings", variable, timeout_s=60)
 
 
 def server_pid() -> int:
@@ -106,7 +106,7 @@ def sockets(folder: Path) -> list[Path]:
 def test_runs_that_follow_each_other_share_one_server(alone: Path) -> None:
     for _ in range(2):
         folder = launch.submit(RunConfig(corpus="short"))  # the second one is started by the first
-    until(lambda: stage(folder) == "over", "the end of the second run")
+    until(lambda: read_queue_state(folder) == "over", "the end of the second run")
     assert len(sockets(alone)) == 1
 
 
@@ -132,7 +132,7 @@ def test_edited_code_is_never_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     module = tmp_path / "edited_between.py"
     for version in ("first", "second, and longer"):
         module.write_text(f"def say():\n    return {version!r}\n")
-        assert subprocesses.ask("edited_between:say", timeout_s=60) == version
+        assert subprocesses.call_in_process("edited_between:say", timeout_s=60) == version
 
 
 def test_many_who_start_a_server_at_once_get_the_same_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_a_killed_server_is_replaced_though_its_socket_lies_there() -> None:
 
 def test_a_killed_server_is_replaced_while_its_children_live_on(tmp_path: Path) -> None:
     killed = server_pid()
-    child = subprocesses.spawn(f"{STANDIN}:sleep", "60", output=tmp_path / "output.log")
+    child = subprocesses.start_process(f"{STANDIN}:sleep", "60", output=tmp_path / "output.log")
     os.kill(killed, signal.SIGKILL)
     assert ask_surroundings()["server"] != killed
     os.kill(child, signal.SIGKILL)  # raises if it was gone

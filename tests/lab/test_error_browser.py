@@ -9,8 +9,8 @@ from labkit.i18n import translation
 from labkit.lab import entity_html
 from labkit.lab.error_browser import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE, Mistakes
 from labkit.lab.type_scores_html import bars
-from labkit.runs.compare import names
-from labkit.runs.entity_errors import ERRORS, Entity, findings
+from labkit.runs.compare import name_runs
+from labkit.runs.entity_errors import ERROR_KINDS, Entity, match_entities
 from labkit.runs.store import RunStore
 from tests.runs.samples import scored, write_mistakes, write_run
 
@@ -33,7 +33,7 @@ def browser(made, runs_folder):
 
 def refreshed(browser, folder):
     runs = RunStore(folder).runs()
-    browser.refresh(runs, names(runs))
+    browser.refresh(runs, name_runs(runs))
     return browser
 
 
@@ -49,7 +49,7 @@ def of(sentences, wanted, types=None):
         for number, told in sentences.items()
         if any(
             wanted(finding.kind) and (types is None or finding.types & types)
-            for finding in findings(told.gold, told.predicted)
+            for finding in match_entities(told.gold, told.predicted)
         )
     ]
 
@@ -99,7 +99,7 @@ def test_without_a_gold_entity_there_is_no_score_of_a_type_or_of_all():
     assert "0.000" not in told
 
 
-@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("kind", ERROR_KINDS)
 @pytest.mark.parametrize("name", ["", "PER"])
 def test_errors_are_filtered_by_kind_and_by_type(browser, made, kind, name):
     browser.type.value, browser.kind.value = name, kind
@@ -108,7 +108,9 @@ def test_errors_are_filtered_by_kind_and_by_type(browser, made, kind, name):
 
 def test_two_runs_are_shown_on_the_same_sentences_and_where_they_differ(browser, made):
     browser.beside.value = "run-0001"
-    assert every_page(browser) == sorted({*of(made[0], ERRORS.__contains__), *of(made[1], ERRORS.__contains__)})
+    assert every_page(browser) == sorted(
+        {*of(made[0], ERROR_KINDS.__contains__), *of(made[1], ERROR_KINDS.__contains__)}
+    )
     browser.kind.value = DIFFERENT
     both = sorted({*made[0], *made[1]})
     differ = [n for n in both if predicted(made[0], n) != predicted(made[1], n)]
@@ -172,7 +174,7 @@ def test_what_comes_from_data_is_escaped_and_chinese_is_written_without_spaces(r
 def test_gold_is_underlined_predicted_shaded_and_both_are_named():
     words = ["王", "小", "明", "在", "京"]
     gold, told = [Entity("PER", 0, 3), Entity("LOC", 4, 5)], [Entity("PER", 1, 3), Entity("ORG", 4, 5)]
-    shown = entity_html.sentence(words, "", findings(gold, told))
+    shown = entity_html.sentence(words, "", match_entities(gold, told))
     boundary, kind = "labkit-kind-wrong-boundary", "labkit-kind-wrong-type"
     assert f'<u class="{boundary}">王</u><u class="{boundary}"><em class="{boundary}">小明</em></u>' in shown
     assert f'<u class="{kind}"><em class="{kind}">京</em></u>' in shown

@@ -6,7 +6,7 @@ from labkit.config import RunConfig
 from labkit.events import Evaluated, LineWriter, StepDone
 from labkit.lab import run_rows as module
 from labkit.lab.run_rows import Rows
-from labkit.runs.compare import TableMaker
+from labkit.runs.compare import ComparisonTableBuilder
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 
@@ -24,9 +24,9 @@ def store(runs_folder):
 def made(monkeypatch):
     """The numbers of the runs whose rows are made."""
     numbers = []
-    original = TableMaker.row
+    original = ComparisonTableBuilder.build_row
     monkeypatch.setattr(
-        TableMaker, "row", lambda self, run, what: numbers.append(run.number) or original(self, run, what)
+        ComparisonTableBuilder, "row", lambda self, run, what: numbers.append(run.number) or original(self, run, what)
     )
     return numbers
 
@@ -73,7 +73,9 @@ def test_nothing_is_made_where_nothing_moved(store, made):
 
 def test_settings_are_compared_again_only_for_other_runs_or_names(store, monkeypatch):
     makers = []
-    monkeypatch.setattr(module, "TableMaker", lambda runs, say: makers.append(len(runs)) or TableMaker(runs, say))
+    monkeypatch.setattr(
+        module, "TableMaker", lambda runs, say: makers.append(len(runs)) or ComparisonTableBuilder(runs, say)
+    )
     rows = Rows()
     for _ in range(2):
         rows.take(store.runs())

@@ -8,7 +8,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.lab import static_view as module
 from labkit.lab.static_view import StaticView, static_view
-from labkit.runs.compare import names
+from labkit.runs.compare import name_runs
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 
@@ -31,7 +31,7 @@ def store(runs_folder):
 
 def view(store):
     runs = store.runs()
-    return static_view(runs, names(runs))
+    return static_view(runs, name_runs(runs))
 
 
 def test_it_says_in_both_languages_how_to_have_the_lab_back_and_lists_the_newest_runs(store):

@@ -8,7 +8,7 @@ from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, LineWriter, OperatorsProfiled, OperatorTime, TimeBreakdown
 from labkit.lab import time_bar_html
 from labkit.runs.run import Run
-from labkit.runs.time_breakdown import PARTS
+from labkit.runs.time_breakdown import TIME_PARTS
 from tests.runs.samples import write_run
 
 TAGS = re.compile(r"<[^>]+>")
@@ -36,7 +36,7 @@ def test_a_bar_names_its_large_parts_numbers_the_next_and_leaves_the_smallest_ba
 
 def test_the_legend_always_has_the_same_entries(live):
     nothing, known = time_bar_html.strip(None), time_bar_html.strip(live)
-    names = [name for name in PARTS if name != "profiling"]
+    names = [name for name in TIME_PARTS if name != "profiling"]
     for told in (nothing, time_bar_html.strip(Run(config=RunConfig())), known):
         legend = told[told.index("labkit-time-legend") :]
         assert re.findall(r"</i>(\w+) <b>", legend) == names
@@ -87,7 +87,7 @@ def test_operators_are_folded_away_escaped_and_announced_before_they_are_known(r
     assert f"{folder}/trace.json.gz" in told
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", TIME_PARTS)
 def test_every_part_has_a_colour_on_both_themes_that_words_can_be_read_on(part):
     light, dark = time_bar_html.style().strip().splitlines()
     for css in (light, dark):
@@ -99,7 +99,7 @@ def test_every_part_has_a_colour_on_both_themes_that_words_can_be_read_on(part):
 def test_no_two_parts_share_a_colour():
     for css in time_bar_html.style().strip().splitlines():
         colours = re.findall(r"--part-\w+: (#[0-9a-f]{6});", css)
-        assert len(set(colours)) == len(PARTS)
+        assert len(set(colours)) == len(TIME_PARTS)
 
 
 def _contrast(one, other):

@@ -33,7 +33,7 @@ from labkit.events import (
     TypeScore,
 )
 from labkit.runs.entity_errors import Entity
-from labkit.runs.predictions import About, Sentence, write_predictions
+from labkit.runs.predictions import PredictionsHeader, ScoredSentence, write_predictions
 from labkit.runs.run import Run
 
 BEGAN = 1_700_000_000.0  # Unix seconds
@@ -84,7 +84,7 @@ _GOLD = (
 
 def write_mistakes(
     folder: Path, seed: int = 0, sentences: int = 90, part: str = "dev", chinese: bool = False
-) -> dict[int, Sentence]:
+) -> dict[int, ScoredSentence]:
     """Predictions in a run folder: three sentences again and again, each entity right or wrong in some way."""
     rng, told = random.Random(seed), {}
     texts = [list(text) if chinese else text.split() for text in (CHINESE if chinese else ENGLISH)]
@@ -93,8 +93,8 @@ def write_mistakes(
         predicted = [changed for entity in gold if (changed := _changed(entity, rng))]
         predicted += [Entity("PER", 1, 2)] if not gold and rng.random() < 0.3 else []
         if gold or predicted:
-            told[number] = Sentence(number, words, gold, predicted)
-    about = About(part, 100, "c0ffee", sentences, sentences, sentences, "" if chinese else " ")
+            told[number] = ScoredSentence(number, words, gold, predicted)
+    about = PredictionsHeader(part, 100, "c0ffee", sentences, sentences, sentences, "" if chinese else " ")
     write_predictions(folder, about, told.values())
     return told
 

@@ -8,17 +8,17 @@ from labkit.config import RunConfig
 from labkit.events import CorpusRead, Evaluated, OperatorsProfiled, RunFinished, RunStarted, TrainingPlanned
 from labkit.runs import compare
 from labkit.runs.compare import (
-    differences,
+    build_comparison_table,
+    default_axis,
     differences_table,
     estimate,
-    markdown,
-    names,
+    find_differences,
+    format_value,
+    name_runs,
     rank,
-    shown,
-    table,
-    usual_axis,
+    to_markdown,
 )
-from labkit.runs.estimate import TYPICAL_PIECES
+from labkit.runs.estimate import TYPICAL_TOKENS_PER_SENTENCE
 from labkit.runs.run import Run
 from labkit.runs.store import RunStore
 from tests.runs.samples import events, scored, write_run
@@ -32,7 +32,7 @@ def _runs(folder, *configs, **how):
 
 def test_differences_are_the_fields_that_differ_as_declared(runs_folder):
     runs = _runs(runs_folder, CONFIG.replace(seed=1, head_rate=1e-3), CONFIG.replace(batch_size=8))
-    assert list(differences(runs).items()) == [
+    assert list(find_differences(runs).items()) == [
         ("batch_size", [16, 8]),
         ("head_rate", [1e-3, 5e-3]),
         ("seed", [1, 0]),
@@ -41,65 +41,65 @@ def test_differences_are_the_fields_that_differ_as_declared(runs_folder):
 
 def test_equal_runs_and_one_run_do_not_differ(runs_folder):
     runs = _runs(runs_folder, CONFIG, CONFIG)
-    assert differences(runs) == {}
-    assert differences(runs[:1]) == {}
-    assert differences([]) == {}
+    assert find_differences(runs) == {}
+    assert find_differences(runs[:1]) == {}
+    assert find_differences([]) == {}
 
 
 def test_an_unreadable_run_makes_no_difference_but_keeps_its_place(runs_folder):
     runs = _runs(runs_folder, CONFIG, CONFIG, CONFIG.replace(seed=3))
     (runs[1].folder / "config.json").write_text("{")
     runs[1] = Run(runs[1].folder)
-    assert differences(runs[:2]) == {}
-    assert differences(runs) == {"seed": [0, None, 3]}
-    assert names(runs)[runs[1].folder] == "#2"
+    assert find_differences(runs[:2]) == {}
+    assert find_differences(runs) == {"seed": [0, None, 3]}
+    assert name_runs(runs)[runs[1].folder] == "#2"
 
 
 def test_names_are_made_of_what_differs(runs_folder):
     runs = _runs(runs_folder, CONFIG.replace(head_rate=1e-3, batch_size=8), CONFIG, CONFIG.replace(epochs=1))
-    assert list(names(runs).values()) == [
+    assert list(name_runs(runs).values()) == [
         "#1 3 epochs · batch 8 · head 1e-3",
         "#2 3 epochs · batch 16 · head 5e-3",
         "#3 1 epoch · batch 16 · head 5e-3",
     ]
-    assert names(runs[1:2]) == {runs[1].folder: "#2"}
+    assert name_runs(runs[1:2]) == {runs[1].folder: "#2"}
 
 
 def test_being_profiled_is_no_difference(runs_folder):
     runs = _runs(runs_folder, CONFIG, CONFIG.replace(profile=True))
-    assert differences(runs) == {}
+    assert find_differences(runs) == {}
 
 
 def test_a_name_that_a_user_gave_wins(runs_folder):
     runs = _runs(runs_folder, CONFIG, CONFIG.replace(seed=1))
     RunStore(runs_folder).rename(runs[0], "my name")
-    assert list(names(runs).values()) == ["#1 my name", "#2 seed 1"]
+    assert list(name_runs(runs).values()) == ["#1 my name", "#2 seed 1"]
 
 
 def test_what_differs_most_comes_first_in_every_name(runs_folder):
     rates = (5e-5, 1e-3, 5e-3)
     runs = _runs(runs_folder, *(CONFIG.replace(epochs=3, head_rate=rate) for rate in rates), CONFIG.replace(epochs=1))
-    assert [name.split(" · ")[0] for name in names(runs[:3]).values()] == [
+    assert [name.split(" · ")[0] for name in name_runs(runs[:3]).values()] == [
         "#1 head 5e-5",
         "#2 head 1e-3",
         "#3 head 5e-3",
     ]
-    assert list(names(runs).values())[:2] == ["#1 head 5e-5 · 3 epochs", "#2 head 1e-3 · 3 epochs"]
+    assert list(name_runs(runs).values())[:2] == ["#1 head 5e-5 · 3 epochs", "#2 head 1e-3 · 3 epochs"]
 
 
 def test_long_names_are_cut(runs_folder):
     other = CONFIG.replace(corpus="/data/of/mine", downstream="none", epochs=1, batch_size=8, dropout=0.5, lstm_size=64)
-    first, second = names(_runs(runs_folder, CONFIG, other)).values()
+    first, second = name_runs(_runs(runs_folder, CONFIG, other)).values()
     assert first == "#1 wnut16 · BiLSTM · 3 epochs · batch 16 · …"
     assert second == "#2 mine · no BiLSTM · 1 epoch · batch 8 · …"
 
 
 def test_settings_are_shown_as_people_write_them():
-    assert shown("head_rate", 2.5e-4) == "2.5e-4"
-    assert shown("crf_rate", None) == "as the head"
-    assert shown("dropout", 0.5) == "0.5"
-    assert shown("repair_tags", True) == "yes"
-    assert shown("encoder", "minilm") == "minilm"
+    assert format_value("head_rate", 2.5e-4) == "2.5e-4"
+    assert format_value("crf_rate", None) == "as the head"
+    assert format_value("dropout", 0.5) == "0.5"
+    assert format_value("repair_tags", True) == "yes"
+    assert format_value("encoder", "minilm") == "minilm"
 
 
 @pytest.mark.parametrize(
@@ -124,15 +124,15 @@ def test_a_part_of_a_name_tells_its_setting(change, part):
     one, other = Run(config=CONFIG), Run(config=CONFIG.replace(**change))
     one.folder, other.folder = Path("run-0001"), Path("run-0002")
     one.number, other.number = 1, 2
-    assert names([one, other])[other.folder] == f"#2 {part}"
+    assert name_runs([one, other])[other.folder] == f"#2 {part}"
 
 
 def test_every_setting_can_be_shown_and_named():
     for field, value in CONFIG.as_dict().items():
-        assert shown(field, value)
+        assert format_value(field, value)
     unlike = CONFIG.replace(train_limit=1, trackers="tensorboard")
     for field in CONFIG.as_dict():
-        assert "  " not in f" {compare._part(field, getattr(unlike, field), compare.plainly)}"
+        assert "  " not in f" {compare._format_name_part(field, getattr(unlike, field), compare.format_english)}"
 
 
 def test_rank_puts_the_best_f1_first_and_runs_without_a_score_last():
@@ -143,7 +143,7 @@ def test_rank_puts_the_best_f1_first_and_runs_without_a_score_last():
 def test_the_table_holds_what_differs_and_marks_the_best(runs_folder):
     runs = _runs(runs_folder, CONFIG.replace(head_rate=1e-1), CONFIG)
     runs += _runs(runs_folder, CONFIG, state="queued")
-    made = table(runs)
+    made = build_comparison_table(runs)
     keys = [column.key for column in made.fields]
     assert keys[:3] == ["number", "name", "head_rate"]
     assert keys[3:7] == ["best_f1", "best_epoch", "entities", "dev_loss"]
@@ -164,7 +164,7 @@ def test_the_table_holds_what_differs_and_marks_the_best(runs_folder):
 
 
 def test_the_only_score_is_not_the_best(runs_folder):
-    assert table(_runs(runs_folder, CONFIG)).best == [[]]
+    assert build_comparison_table(_runs(runs_folder, CONFIG)).best == [[]]
 
 
 def column(made, key):
@@ -180,7 +180,7 @@ def test_runs_on_other_dev_sentences_are_told_apart_and_ranked_and_starred_apart
     runs = [low, toy[0], edited, high, waiting, toy[1]]
     for age, run in enumerate(runs):
         run.created = float(age)
-    made = table(runs)
+    made = build_comparison_table(runs)
     assert column(made, "dev_split") == ["mine · 120", "mine · 4", "mine · 120 (2)", "mine · 120", None, "mine · 4"]
     assert [row == ["best_f1"] for row in made.best] == [False, True, False, True, False, True]
     assert column(made, "entities") == [180, 1, 180, 180, None, 1]
@@ -190,7 +190,7 @@ def test_runs_on_other_dev_sentences_are_told_apart_and_ranked_and_starred_apart
 
 def test_runs_that_differ_in_training_sentences_alone_are_compared():
     runs = [scored(f1, sha256=sha256, dev_sha256="a") for f1, sha256 in ((0.5, "one"), (0.6, "two"))]
-    made = table(runs)
+    made = build_comparison_table(runs)
     assert "dev_split" not in {field.key for field in made.fields}
     assert made.best == [[], ["best_f1"]]
 
@@ -198,12 +198,12 @@ def test_runs_that_differ_in_training_sentences_alone_are_compared():
 def test_a_split_is_told_of_runs_with_a_score_only():
     failed = Run(config=CONFIG)
     failed.add(CorpusRead(0.1, "other", "beef", 10, 20, 0, 99, ["O"], []))
-    assert "dev_split" not in {field.key for field in table([scored(), failed]).fields}
+    assert "dev_split" not in {field.key for field in build_comparison_table([scored(), failed]).fields}
 
 
 def test_without_an_entity_on_dev_there_is_no_f1_and_nothing_is_best():
     runs = [scored(0.0, loss, gold=0, predicted=3) for loss in (0.4, 0.2)]
-    made = table(runs)
+    made = build_comparison_table(runs)
     assert column(made, "best_f1") == column(made, "best_epoch") == [None, None]
     assert column(made, "entities") == [0, 0]
     assert made.best == [[], []]
@@ -215,9 +215,9 @@ def test_without_an_entity_on_dev_there_is_no_f1_and_nothing_is_best():
 def test_the_table_tells_the_epoch_of_the_best_f1_and_no_star_for_nothing_found():
     runs = [scored(0.5, epoch=2 / 3), scored(0.0), scored(0.0)]
     runs[0].add(Evaluated(1.0, 20, 2.0, 10, 0.1, 0.4, 0.4, 0.4, {}, gold=180))
-    made = table(runs)
+    made = build_comparison_table(runs)
     assert made.text_rows()[0][made.columns.index("at epoch")] == "0.667"
-    assert table(runs[1:]).best == [[], []]
+    assert build_comparison_table(runs[1:]).best == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -235,15 +235,15 @@ def test_illegal_places_are_those_of_the_predictions_beside_those_that_were_mend
     legal_only, predicted, told, left, mended
 ):
     run = scored(config=CONFIG.replace(legal_only=legal_only), illegal=told, predicted=predicted)
-    made = table([run, scored(config=CONFIG.replace(legal_only=True), illegal=7)])
+    made = build_comparison_table([run, scored(config=CONFIG.replace(legal_only=True), illegal=7)])
     assert column(made, "illegal") == [left, 0]
     assert column(made, "mended") == [mended, 7]
-    assert "mended" not in {field.key for field in table([scored()]).fields}
+    assert "mended" not in {field.key for field in build_comparison_table([scored()]).fields}
 
 
 def test_the_table_reads_well_as_text(runs_folder):
     runs = _runs(runs_folder, CONFIG.replace(crf_rate=0.1), CONFIG, seed=0)
-    made = table(runs)
+    made = build_comparison_table(runs)
     columns = [column.key for column in made.fields]
     rows = [dict(zip(columns, row, strict=True)) for row in made.text_rows()]
     assert [row["crf_rate"] for row in rows] == ["1e-1", "as the head"]
@@ -253,7 +253,7 @@ def test_the_table_reads_well_as_text(runs_folder):
 
 
 def test_an_empty_table_is_a_table():
-    assert table([]).rows == []
+    assert build_comparison_table([]).rows == []
 
 
 def test_the_table_of_differences_has_a_row_a_setting(runs_folder):
@@ -261,7 +261,7 @@ def test_the_table_of_differences_has_a_row_a_setting(runs_folder):
     columns, rows = differences_table(runs)
     assert columns == ["setting", "#1", "#2"]
     assert rows == [["Head rate", "1e-3", "5e-3"], ["Dropout", "0.3", "0.5"]]
-    assert markdown(columns, rows).splitlines() == [
+    assert to_markdown(columns, rows).splitlines() == [
         "| setting | #1 | #2 |",
         "| --- | --- | --- |",
         "| Head rate | 1e-3 | 5e-3 |",
@@ -271,11 +271,11 @@ def test_the_table_of_differences_has_a_row_a_setting(runs_folder):
 
 def test_a_run_is_not_named_after_scoring_in_proportion(runs_folder):
     runs = _runs(runs_folder, CONFIG.replace(train_limit=500), CONFIG.replace(train_limit=500, dev_limit=40))
-    assert list(names(runs).values()) == ["#1", "#2 dev sentences 40"]
+    assert list(name_runs(runs).values()) == ["#1", "#2 dev sentences 40"]
 
 
 def test_markdown_keeps_pipes_and_line_breaks_inside_their_cell():
-    assert markdown(["a|b"], [["c\nd"]]).splitlines()[::2] == ["| a\\|b |", "| c d |"]
+    assert to_markdown(["a|b"], [["c\nd"]]).splitlines()[::2] == ["| a\\|b |", "| c d |"]
 
 
 def _earlier(config=CONFIG, *, sentences=4800, seconds_per_step=0.05, steps=300, state="completed", **started):
@@ -302,13 +302,13 @@ def test_steps_are_counted_as_the_trainer_counts_them():
 def test_steps_by_a_token_budget_are_told_as_a_guess_by_the_pieces_of_earlier_runs_on_the_corpus():
     config = CONFIG.replace(token_budget=600, epochs=2)
     plan = estimate([], config, 4800)
-    assert (plan.steps_per_epoch, plan.is_counted) == (4800 * TYPICAL_PIECES // 600, False)
+    assert (plan.steps_per_epoch, plan.is_exact) == (4800 * TYPICAL_TOKENS_PER_SENTENCE // 600, False)
     earlier = _earlier()
     pieces = earlier.summary().tokens / (earlier.summary().epoch * 4800)
     plan = estimate([earlier], config, 4800)
     assert plan.steps_per_epoch == math.ceil(4800 * pieces / 600)
     assert plan.steps == 2 * plan.steps_per_epoch
-    assert estimate([], CONFIG, 4800).is_counted
+    assert estimate([], CONFIG, 4800).is_exact
 
 
 def test_a_run_like_an_earlier_one_is_expected_to_take_as_long():
@@ -377,8 +377,8 @@ def test_runs_that_do_other_work_tell_nothing(change):
 
 def test_compared_runs_of_other_steps_an_epoch_lie_along_epochs():
     small, large, longer = (_earlier(CONFIG.replace(epochs=epochs)) for epochs in (1, 3, 3))
-    assert usual_axis([small, large]) == "epoch"
-    assert usual_axis([large, longer]) == usual_axis([large, Run(config=CONFIG)]) == usual_axis([]) == "step"
+    assert default_axis([small, large]) == "epoch"
+    assert default_axis([large, longer]) == default_axis([large, Run(config=CONFIG)]) == default_axis([]) == "step"
 
 
 def test_runs_on_another_host_or_that_failed_tell_nothing():
@@ -453,21 +453,21 @@ def cut(steps_per_epoch, **settings):
 def test_steps_of_cut_sentences_are_told_by_the_newest_run_that_cut_alike():
     config = CONFIG.replace(batch_size=16, train_limit=0, epochs=1, max_pieces=8)
     first = estimate([], config, 100)
-    assert (first.steps, first.is_counted) == (7, False), "a short window may cut, and nobody has tried"
+    assert (first.steps, first.is_exact) == (7, False), "a short window may cut, and nobody has tried"
     told = estimate([cut(49, max_pieces=8)], config, 100)
-    assert (told.steps, told.is_counted) == (49, False)
+    assert (told.steps, told.is_exact) == (49, False)
     assert estimate([cut(49, max_pieces=8)], config.replace(batch_size=32), 100).steps == 25
     assert estimate([cut(49, max_pieces=8)], config.replace(train_limit=50), 100).steps == 25
     for other in (cut(49, max_pieces=8, token_budget=64), cut(49, max_pieces=9)):
         assert estimate([other], config, 100).steps == 7
     whole = estimate([cut(7, max_pieces=8)], config, 100)
-    assert (whole.steps, whole.is_counted) == (7, True), "nothing was cut"
+    assert (whole.steps, whole.is_exact) == (7, True), "nothing was cut"
 
 
 def test_of_many_differences_a_name_tells_those_that_fewest_runs_share(runs_folder):
     alike = CONFIG.replace(corpus="mine", encoder="other", downstream="none", epochs=5, batch_size=8)
     odd = [alike.replace(trackers="wandb"), alike.replace(max_pieces=8)]
-    called = list(names(_runs(runs_folder, CONFIG, alike, alike, *odd)).values())
+    called = list(name_runs(_runs(runs_folder, CONFIG, alike, alike, *odd)).values())
     assert "trackers wandb" in called[3]
     assert "longest window 8" in called[4].lower()
     assert called[0] == "#1 wnut16 · minilm · BiLSTM · 3 epochs · …"

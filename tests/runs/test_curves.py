@@ -8,7 +8,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.events import StepDone
 from labkit.runs import curves
-from labkit.runs.curves import AXES, Curves, StepColumns
+from labkit.runs.curves import AXES, RunCurves, StepBuffer
 from tests.runs.samples import events
 
 
@@ -34,7 +34,7 @@ def same(column, numbers):
 @pytest.mark.parametrize("most_waiting", [1, 16, 1024])
 def test_columns_say_what_the_events_said_however_often_somebody_looks(monkeypatch, most_waiting, looks_every):
     monkeypatch.setattr(curves, "MOST_WAITING", most_waiting)
-    columns, steps = StepColumns(), list(told(700))
+    columns, steps = StepBuffer(), list(told(700))
     for step in steps:
         columns.extend([step])
         if step.step % looks_every == 0:
@@ -50,7 +50,7 @@ def test_columns_say_what_the_events_said_however_often_somebody_looks(monkeypat
 @pytest.mark.parametrize("at_once", [1, 3, 10_000])
 def test_events_folded_together_amount_to_what_they_do_one_by_one(at_once):
     log = events(RunConfig(), 300, "completed")
-    one_by_one, together = Curves(), Curves()
+    one_by_one, together = RunCurves(), RunCurves()
     for event in log:
         one_by_one.add(event)
     for start in range(0, len(log), at_once):
@@ -64,21 +64,21 @@ def test_events_folded_together_amount_to_what_they_do_one_by_one(at_once):
 
 
 def test_a_group_that_was_never_told_of_has_no_column():
-    columns = StepColumns()
+    columns = StepBuffer()
     for step in told(30):
         columns.extend([step])
     assert set(columns.snapshot().rates) == {"encoder", "head"}
 
 
 def test_few_events_are_kept_whole():
-    columns = StepColumns()
-    for step in told(3 * curves.MOST_WAITING + 5):
+    columns = StepBuffer()
+    for step in told(3 * curves.MAX_PENDING + 5):
         columns.extend([step])
-    assert len(columns._waiting) == 5
+    assert len(columns._pending) == 5
 
 
 def test_the_same_columns_are_given_out_until_another_step_arrives():
-    columns = StepColumns()
+    columns = StepBuffer()
     first, second = told(2)
     columns.extend([first])
     once = columns.snapshot()

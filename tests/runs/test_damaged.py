@@ -12,7 +12,7 @@ from labkit.config import RunConfig
 from labkit.i18n.translation import translate_message
 from labkit.lab import run_html, time_bar_html
 from labkit.lab.run_rows import Rows
-from labkit.runs.compare import names, table
+from labkit.runs.compare import build_comparison_table, name_runs
 from labkit.runs.curves import AXES
 from labkit.runs.estimate import estimate
 from labkit.runs.predictions import read_predictions
@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_read_is_told_in_either_language(damage: Damage, m
 
 def test_tables_of_terminal_and_lab_show_all_runs(damage: Damage) -> None:
     runs = RunStore(damage.runs).runs()
-    assert len(table(runs).text_rows()) == len(runs)
+    assert len(build_comparison_table(runs).text_rows()) == len(runs)
     _, rows = Rows().take(runs)
     json.dumps([row | {"best_f1": None} for row in rows])
     for row in rows:
@@ -93,7 +93,7 @@ def test_tables_of_terminal_and_lab_show_all_runs(damage: Damage) -> None:
 
 def test_the_page_can_say_all_that_it_says_of_a_run(damage: Damage) -> None:
     runs = RunStore(damage.runs).runs()
-    called = names(runs)
+    called = name_runs(runs)
     for run in runs:
         assert run_html.status(run, called[run.folder])
         (

@@ -10,7 +10,7 @@ from msgspec import structs
 from labkit.events import Event, PhaseEntered, RunFinished, RunQueued, RunStarted
 from labkit.liveness import process_identity, process_start_time
 from labkit.runs import folder as stages
-from labkit.runs.folder import OUTPUT, stage, write
+from labkit.runs.folder import OUTPUT, append_event, read_queue_state
 
 OWN_START = process_start_time(os.getpid()) or 0.0
 HERE = RunStarted(0.0, os.getpid(), OWN_START, socket.gethostname())
@@ -41,21 +41,21 @@ needs_boot_id = pytest.mark.skipif(not TOLD.boot, reason="clocks and names are a
 )
 def test_a_log_tells_how_far_its_run_is(events: list[Event], expected: str, tmp_path: Path) -> None:
     for event in events:
-        write(tmp_path, event)
-    assert stage(tmp_path) == expected
+        append_event(tmp_path, event)
+    assert read_queue_state(tmp_path) == expected
 
 
 def test_a_queued_run_whose_output_exists_is_claimed(tmp_path: Path) -> None:
-    write(tmp_path, RunQueued(0.0))
+    append_event(tmp_path, RunQueued(0.0))
     (tmp_path / OUTPUT).touch()
-    assert stage(tmp_path) == "claimed"
+    assert read_queue_state(tmp_path) == "claimed"
 
 
 def test_of_a_run_whose_process_is_gone_only_the_head_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for event in (RunQueued(0.0), GONE, END):
-        write(tmp_path, event)
+        append_event(tmp_path, event)
     read: list[int] = []
-    part = stages._part
+    part = stages._read_chunk
     monkeypatch.setattr(stages, "_part", lambda log, size: read.append(size) or part(log, size))
-    assert stage(tmp_path) == "over"
+    assert read_queue_state(tmp_path) == "over"
     assert read == [stages._HEAD_BYTES], "a thousand runs would take a second at every start"

@@ -4,12 +4,12 @@ import pytest
 
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import (
-    About,
     Predictions,
-    Sentence,
+    PredictionsHeader,
+    ScoredSentence,
+    align_predictions,
     predictions_path,
     read_predictions,
-    side_by_side,
     write_predictions,
 )
 
@@ -17,17 +17,17 @@ PER = Entity("PER", 0, 1)
 
 
 def predictions(*sentences, of=100, scored=100, until=100, corpus="c0ffee"):
-    about = About("dev", 10, corpus, of, scored, until)
+    about = PredictionsHeader("dev", 10, corpus, of, scored, until)
     return Predictions(about, {sentence.number: sentence for sentence in sentences})
 
 
 def sentence(number, gold=(), predicted=()):
-    return Sentence(number, ["王", "<b>", "went"], list(gold), list(predicted))
+    return ScoredSentence(number, ["王", "<b>", "went"], list(gold), list(predicted))
 
 
 def test_what_was_written_is_read_back(tmp_path):
     wanted = predictions(sentence(3, [PER], []), sentence(7, [], [PER]))
-    write_predictions(tmp_path, wanted.about, wanted.sentences.values())
+    write_predictions(tmp_path, wanted.header, wanted.sentences.values())
     assert read_predictions(tmp_path, "dev") == wanted
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.dev.jsonl"]
 
@@ -40,14 +40,14 @@ def test_a_file_that_is_not_there_or_damaged_is_none(tmp_path, content):
 
 
 def numbers(**runs):
-    return [next(iter(row.values())).number for row in side_by_side(runs)]
+    return [next(iter(row.values())).number for row in align_predictions(runs)]
 
 
 def test_runs_are_beside_each_other_on_the_sentences_that_all_have_scored():
     large = predictions(sentence(1, [PER]), sentence(2, [PER]), sentence(5, [PER]))
     small = predictions(sentence(2, [PER], [PER]), scored=50)
     assert numbers(large=large, small=small) == [2]
-    rows = side_by_side({"large": large, "small": small})
+    rows = align_predictions({"large": large, "small": small})
     assert (rows[0]["large"].predicted, rows[0]["small"].predicted) == ([], [PER])
 
 
@@ -56,7 +56,7 @@ def test_a_run_that_predicted_nothing_in_a_sentence_without_entities_is_shown_so
     assert numbers(large=large, small=small) == [], "nobody knows whether the smaller part holds it"
     small, large = predictions(sentence(1, [], [PER]), scored=50), predictions()
     assert numbers(large=large, small=small) == [1]
-    assert side_by_side({"large": large, "small": small})[0]["large"].predicted == []
+    assert align_predictions({"large": large, "small": small})[0]["large"].predicted == []
 
 
 def test_what_one_file_had_no_room_for_is_left_out():
@@ -67,4 +67,4 @@ def test_what_one_file_had_no_room_for_is_left_out():
 def test_runs_of_different_sentences_are_not_put_beside_each_other():
     for other in ({"corpus": "decade"}, {"of": 99}):
         with pytest.raises(ValueError, match="different corpora"):
-            side_by_side({"one": predictions(), "other": predictions(**other)})
+            align_predictions({"one": predictions(), "other": predictions(**other)})

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from labkit.runs.folder import Label, read_label, write_label
+from labkit.runs.folder import RunLabel, read_label, write_label
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_label(tmp_path, Label("before"))
+    write_label(tmp_path, RunLabel("before"))
 
     def half(path: Path, content: bytes) -> int:
         with open(path, "wb") as file:
@@ -18,6 +18,6 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="No space left"):
-        write_label(tmp_path, Label("after"))
+        write_label(tmp_path, RunLabel("after"))
     assert [path.name for path in tmp_path.iterdir()] == ["label.json"]
-    assert read_label(tmp_path) == Label("before")
+    assert read_label(tmp_path) == RunLabel("before")

@@ -25,7 +25,7 @@ from labkit.events import (
 )
 from labkit.runs import run as run_module
 from labkit.runs import store as store_module
-from labkit.runs.store import COLOURS, Run, RunStore, write_summary
+from labkit.runs.store import NUM_COLOURS, Run, RunStore, write_summary
 from tests.runs.samples import NO_PROCESS, events, write_run
 
 STATES = ("queued", "starting", "running", "completed", "stopped", "failed", "interrupted")
@@ -119,10 +119,10 @@ def test_curves_that_nobody_asks_for_are_let_go_once_their_run_is_over_and_read_
     facts = [_facts(run)[:-2] for run in (Run(run.folder) for run in runs)]
     assert runs[0].wait(timeout_s=1).steps  # the one asked for last
     assert [run.state for run in store.runs()] == ["completed"] * 4 + ["running"]
-    kept = [run.curves_asked_at > -math.inf for run in runs]
+    kept = [run.curves_used_at > -math.inf for run in runs]
     assert (kept[0], sum(kept[:4]), kept[4]) == (True, 2, True)
     assert [_facts(run)[:-2] for run in runs] == facts
-    assert [run.curves_asked_at > -math.inf for run in runs] == [True] * 5
+    assert [run.curves_used_at > -math.inf for run in runs] == [True] * 5
     _append(runs[4].folder, StepDone(9.0, 21, 1.0, 0.1, {}, {}, 5))
     assert len(store.runs()[4].steps) == len(runs[3].steps) + 1
 
@@ -141,7 +141,7 @@ def test_a_run_without_a_folder_keeps_its_curves():
     run = Run(config=RunConfig())
     for event in events(state="completed"):
         run.add(event)
-    run.let_curves_go()
+    run.drop_curves()
     assert len(run.steps) == 300
 
 
@@ -405,7 +405,7 @@ def test_finished_runs_are_never_looked_for(runs_folder, monkeypatch):
 def test_a_run_on_another_host_lives_while_its_log_grows(runs_folder):
     folder = write_run(runs_folder, state="running", host="elsewhere")
     assert Run(folder).state == "running"
-    long_ago = time.time() - 2 * run_module.SILENT_S
+    long_ago = time.time() - 2 * run_module.REMOTE_SILENCE_TIMEOUT_S
     os.utime(folder / EVENTS_FILE, (long_ago, long_ago))
     run = Run(folder)
     assert run.state == "interrupted"
@@ -419,7 +419,7 @@ def test_a_run_goes_on_after_the_clock_was_set_and_the_host_renamed(runs_folder)
     folder.mkdir(parents=True)
     begun = RunStarted(time.time(), *liveness.process_identity())
     _append(folder, structs.replace(begun, process_started=begun.process_started - 3600, host="macbook.fritz.box"))
-    long_ago = time.time() - 2 * run_module.SILENT_S
+    long_ago = time.time() - 2 * run_module.REMOTE_SILENCE_TIMEOUT_S
     os.utime(folder / EVENTS_FILE, (long_ago, long_ago))
     run = Run(folder)
     assert run.state == "starting"
@@ -550,7 +550,7 @@ def test_a_folder_that_has_not_changed_is_not_looked_into(runs_folder, monkeypat
         os.utime(folder, (1e9, 1e9))  # long since settled
     store.runs()
     looks = []
-    original = store_module._stamp
+    original = store_module._read_stamp
     monkeypatch.setattr(store_module, "_stamp", lambda path: looks.append(path) or original(path))
     assert len(store.runs()) == 3
     assert sorted(looks) == [str(folder) for folder in folders]
@@ -857,7 +857,7 @@ def test_a_colour_stays_with_its_run_when_others_go(runs_folder):
     store = RunStore(runs_folder)
     colours = {run.number: (run.colour, run.line_style) for run in store.runs()}
     assert len(set(colours.values())) == 10
-    assert {colour for colour, _ in colours.values()} == set(range(COLOURS))
+    assert {colour for colour, _ in colours.values()} == set(range(NUM_COLOURS))
     for number in (1, 4, 9):
         store.delete(store.get(number), confirm=True)
     for reader in (store, RunStore(runs_folder)):
@@ -869,7 +869,7 @@ def test_a_folder_of_any_name_is_a_run(runs_folder):
     folder.rename(runs_folder / "from-a-colleague")
     (run,) = RunStore(runs_folder).runs()
     assert (run.number, run.title) == (0, "from-a-colleague")
-    assert 0 <= run.colour < COLOURS
+    assert 0 <= run.colour < NUM_COLOURS
     assert run.line_style == 0
     assert RunStore(runs_folder).get("from-a-colleague").title == run.title
 

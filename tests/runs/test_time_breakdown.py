@@ -17,31 +17,31 @@ from labkit.runs.progress import seconds_left
 from labkit.runs.run import Run
 from labkit.runs.store import write_summary
 from labkit.runs.summary import Summary
-from labkit.runs.time_breakdown import PARTS, parts_of, percent
+from labkit.runs.time_breakdown import TIME_PARTS, format_percent, list_time_parts
 from tests.runs.samples import events, write_run
 
 
 def test_shares_add_up_and_every_part_has_its_place():
-    parts = parts_of(TimeBreakdown(10.0, 5, {"encoder": 6.0, "other": 1.0, "loading": 3.0}))
-    assert [part.name for part in parts] == [name for name in PARTS if name != "profiling"]
+    parts = list_time_parts(TimeBreakdown(10.0, 5, {"encoder": 6.0, "other": 1.0, "loading": 3.0}))
+    assert [part.name for part in parts] == [name for name in TIME_PARTS if name != "profiling"]
     assert sum(part.share for part in parts) == pytest.approx(1.0)
     assert {part.name: part.share for part in parts if part.share} == {"loading": 0.3, "encoder": 0.6, "other": 0.1}
 
 
 def test_a_part_of_a_later_version_is_told_as_well():
-    parts = parts_of(TimeBreakdown(4.0, 5, {"encoder": 3.0, "profiling": 0.5, "dreaming": 0.5}))
+    parts = list_time_parts(TimeBreakdown(4.0, 5, {"encoder": 3.0, "profiling": 0.5, "dreaming": 0.5}))
     assert [(part.name, part.share) for part in parts if part.share] == [
         ("encoder", 0.75), ("profiling", 0.125), ("dreaming", 0.125)
     ]  # fmt: skip
 
 
 def test_without_a_word_every_part_is_nothing():
-    assert {part.share for part in parts_of(None)} == {0.0}
-    assert {part.share for part in parts_of(TimeBreakdown(0.0, 0, {}))} == {0.0}
+    assert {part.share for part in list_time_parts(None)} == {0.0}
+    assert {part.share for part in list_time_parts(TimeBreakdown(0.0, 0, {}))} == {0.0}
 
 
 def test_small_shares_are_told_as_small_and_none_as_none():
-    assert [percent(share) for share in (0, 0.0004, 0.0041, 0.0094, 0.0096, 0.624, 1)] == [
+    assert [format_percent(share) for share in (0, 0.0004, 0.0041, 0.0094, 0.0096, 0.624, 1)] == [
         "0 %", "0 %", "0.4 %", "0.9 %", "1 %", "62 %", "100 %"
     ]  # fmt: skip
 
@@ -51,11 +51,11 @@ def test_a_run_keeps_the_last_word_and_so_does_its_summary(runs_folder):
     told = [event for event in events() if isinstance(event, TimeBreakdown)]
     assert len(told) == 3
     run = Run(folder)
-    assert run.spent == told[-1]
+    assert run.time_breakdown == told[-1]
     write_summary(folder)
     stored = json.loads((folder / "summary.json").read_text())
     assert stored["spent"]["spent"] == told[-1].totals
-    assert Run(folder).spent == told[-1]
+    assert Run(folder).time_breakdown == told[-1]
 
 
 def test_a_run_of_an_older_version_reads_as_before(runs_folder):
@@ -63,7 +63,7 @@ def test_a_run_of_an_older_version_reads_as_before(runs_folder):
     lines = (folder / EVENTS_FILE).read_bytes().splitlines(keepends=True)
     (folder / EVENTS_FILE).write_bytes(b"".join(line for line in lines if b'"time spent"' not in line))
     run = Run(folder)
-    assert (run.spent, run.profiled, run.problem, run.state) == (None, None, None, "completed")
+    assert (run.time_breakdown, run.profiled, run.problem, run.state) == (None, None, None, "completed")
     stored = json.loads((folder / "summary.json").read_text())
     for field in ("spent", "profiled", "profiling_s"):  # as an older version wrote it
         del stored[field]

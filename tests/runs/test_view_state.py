@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from labkit.runs.view_state import FILE, Choices, read_choices, write_choices
+from labkit.runs.view_state import VIEW_STATE_FILE, ViewState, read_view_state, write_view_state
 
-CHOICES = Choices(sort_key="best_f1", ascending=False, axis="epoch", layout="overlaid", ticked=["run-0002"])
+CHOICES = ViewState(sort_key="best_f1", ascending=False, axis="epoch", layout="overlaid", ticked=["run-0002"])
 
 
 def test_what_is_written_is_read_back_and_nothing_else_is_left(tmp_path):
-    write_choices(tmp_path, CHOICES)
-    assert read_choices(tmp_path) == CHOICES
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    write_view_state(tmp_path, CHOICES)
+    assert read_view_state(tmp_path) == CHOICES
+    assert [path.name for path in tmp_path.iterdir()] == [VIEW_STATE_FILE]
 
 
 DAMAGED = [
@@ -28,17 +28,17 @@ DAMAGED = [
 
 @pytest.mark.parametrize("content", DAMAGED)
 def test_what_is_damaged_or_missing_is_as_if_nobody_had_chosen(tmp_path, content):
-    assert read_choices(tmp_path) == Choices()
-    (tmp_path / FILE).write_bytes(content)
-    assert read_choices(tmp_path) == Choices()
+    assert read_view_state(tmp_path) == ViewState()
+    (tmp_path / VIEW_STATE_FILE).write_bytes(content)
+    assert read_view_state(tmp_path) == ViewState()
 
 
 def test_a_value_that_is_not_known_leaves_the_others(tmp_path):
     told = {"sort_key": "best_f1", "ascending": False, "axis": "epoch", "layout": "heap", "later": [1]}
-    (tmp_path / FILE).write_text(json.dumps(told))
-    assert read_choices(tmp_path) == Choices(sort_key="best_f1", ascending=False, axis="epoch")
+    (tmp_path / VIEW_STATE_FILE).write_text(json.dumps(told))
+    assert read_view_state(tmp_path) == ViewState(sort_key="best_f1", ascending=False, axis="epoch")
 
 
 def test_a_folder_that_is_not_there_is_not_made_for_them(tmp_path):
-    write_choices(tmp_path / "runs", CHOICES)
+    write_view_state(tmp_path / "runs", CHOICES)
     assert not (tmp_path / "runs").exists()

@@ -30,7 +30,7 @@ from labkit.events import (
 from labkit.model.checkpoint import load_tagger
 from labkit.model.fast.encoder import Stack
 from labkit.plots.live import figure_of
-from labkit.runs.entity_errors import findings
+from labkit.runs.entity_errors import match_entities
 from labkit.runs.predictions import read_predictions
 from labkit.runs.run import Run
 from labkit.training import config_checks, saved_predictions, setup, trainer
@@ -591,10 +591,14 @@ def test_the_best_weights_predictions_are_kept_as_they_were_scored(config, tmp_p
     best = max((event for event in scored if event.split == "dev"), key=lambda event: (event.f1, -event.loss))
     for part, event in (("dev", best), ("test", scored[-1])):
         told = read_predictions(tmp_path, part)
-        assert (told.about.step, told.about.scored, told.about.until) == (best.step, 6 if part == "dev" else 10, 10)
+        assert (told.header.step, told.header.scored, told.header.truncated_at) == (
+            best.step,
+            6 if part == "dev" else 10,
+            10,
+        )
         counts = EntityCounts()
         for sentence in told.sentences.values():
-            found = findings(sentence.gold, sentence.predicted)
+            found = match_entities(sentence.gold, sentence.predicted)
             counts.gold.update(each.gold.type for each in found if each.gold)
             counts.predicted.update(each.predicted.type for each in found if each.predicted)
             counts.correct.update(each.gold.type for each in found if each.kind == "correct")
@@ -617,7 +621,7 @@ def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_pa
     for event in events:
         run.add(event)
     assert [event.step for event in only(CheckpointSaved, events) if event.name == "best"] == [1, 2, 3]
-    assert run.best.step == read_predictions(tmp_path, "dev").about.step == 3
+    assert run.best.step == read_predictions(tmp_path, "dev").header.step == 3
     score = next(axes for axes in figure_of(run).axes if any("F1" in text.get_text() for text in axes.texts))
     (ring,) = [line for line in score.lines if line.get_markerfacecolor() == "none" and line.get_visible()]
     assert list(ring.get_xdata()) == [3]
@@ -629,4 +633,4 @@ def test_no_more_predictions_are_kept_than_can_be_read_quickly(config, tmp_path,
     list(train(config.replace(epochs=1), tmp_path))
     told = read_predictions(tmp_path, "dev")
     assert len(told.sentences) == 2
-    assert max(told.sentences) < told.about.until < told.about.of
+    assert max(told.sentences) < told.header.truncated_at < told.header.total
