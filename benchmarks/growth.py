@@ -132,12 +132,12 @@ def in_fresh_process(work: Any, config: RunConfig) -> dict[str, Any]:
 
 def read(config: RunConfig, told: Connection) -> None:
     from labkit.data.corpora import find_corpus
-    from labkit.training.setup import load_pretrained, read_for
+    from labkit.training.setup import load_corpus, load_pretrained
 
     pretrained = load_pretrained(config)
     pretrained.tokenizer(["warm"])
     begin = time.perf_counter()
-    corpus, _ = read_for(config, find_corpus(config.corpus), pretrained)
+    corpus, _ = load_corpus(config, find_corpus(config.corpus), pretrained)
     seconds = time.perf_counter() - begin
     parts = (corpus.train, corpus.dev)
     words, pieces = sum(part.words for part in parts), sum(len(part.pieces) for part in parts)

@@ -64,17 +64,17 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     Ctrl-C stops after the step and keeps the model; a second one aborts. Several processes:
     accelerate launch -m labkit train …
     """
-    from labkit.training.config_checks import check
+    from labkit.training.config_checks import check_config
 
     config = config_from_options(pair, preset, given)
-    check(config)  # before there is a folder, and before seconds of loading
+    check_config(config)  # before there is a folder, and before seconds of loading
     reexec_for_torch()
     from labkit.cli import train
     from labkit.training import distributed
 
     folder = train.create_run_folder(config, runs_folder or paths.runs(), name)
     finished = train.train_in_terminal(config, folder)
-    if distributed.is_main():
+    if distributed.is_main_process():
         write_data(f"{folder}\n")
     if finished and finished.state == "failed":
         _log.debug("%s", finished.details)
@@ -245,9 +245,9 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
 def devices() -> None:
     """Show this machine's GPUs and CPU, what can be read from them, and why the rest cannot."""
     from labkit.cli import tables
-    from labkit.devices.sampler import describe
+    from labkit.devices.sampler import list_devices
 
-    for line in tables.device_lines(describe()):
+    for line in tables.device_lines(list_devices()):
         write_message(line)
 
 

@@ -24,7 +24,7 @@ from labkit.pretraining.folder_lock import claimed
 from labkit.pretraining.pretrainer import pretrain
 from labkit.pretraining.texts import read_plain, sources
 from labkit.pretraining.training_data import PINNED, Reading, Told, pinned_texts, read
-from labkit.training.openmp_spinning import mind_neighbours
+from labkit.training.openmp_spinning import tune_spinning
 
 _RECENT_STEPS = 50  # steps that loss and speed are the mean of
 _LINE_INTERVAL_S = 30.0  # between two lines where no bar is drawn
@@ -55,7 +55,7 @@ def pretrain_in_terminal(
             progress.print_line("Saving after this step; the same command goes on. Ctrl-C again aborts.")
 
         command = shlex.join(["python", "-m", "labkit", *command_line])
-        with on_interrupt(ask_stop), mind_neighbours():
+        with on_interrupt(ask_stop), tune_spinning():
             for event in pretrain(config, reading, folder, command, lambda: stopping):
                 progress.update(event)
     assert isinstance(event, Finished)

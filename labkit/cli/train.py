@@ -24,8 +24,8 @@ from labkit.training import distributed
 
 def create_run_folder(config: RunConfig, runs: Path, name: str) -> Path:
     """The run's new folder; the same one in every process that `accelerate launch` started."""
-    made = str(_create_folder(config, runs, name)) if distributed.is_main() else None
-    return Path(distributed.told_by_main(made, "folder"))
+    made = str(_create_folder(config, runs, name)) if distributed.is_main_process() else None
+    return Path(distributed.broadcast_text(made, "folder"))
 
 
 def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
@@ -37,7 +37,7 @@ def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
     from labkit.training.recorder import record
 
     last: dict[type, Any] = {}
-    if not distributed.is_main():
+    if not distributed.is_main_process():
         with on_interrupt(lambda: None):
             record(config, folder, lambda event: last.update({type(event): event}))
         return last.get(RunFinished)

@@ -32,7 +32,7 @@ class MemoryLimit:
         return max(0, used - _entry(self.group / "memory.stat", dropped))
 
 
-def cores(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> float:
+def count_usable_cores(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> float:
     """How many cores the process may keep busy: its affinity, or its quota of time where that is less."""
     try:
         usable = float(len(os.sched_getaffinity(pid)))
@@ -42,7 +42,7 @@ def cores(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> float:
     return min([usable, *(quota for quota in quotas if quota)])
 
 
-def memory(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> MemoryLimit | None:
+def find_memory_limit(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> MemoryLimit | None:
     """The tightest memory limit set for the process; None where there is none. It may exceed the machine's memory."""
     limits = []
     for group in _groups("memory", pid, groups, proc):

@@ -9,7 +9,7 @@ import psutil
 from labkit.devices import cgroups
 from labkit.events import DeviceSampled
 
-CPU_FIGURES = ("utilization", "memory_run_mib", "memory_others_mib", "memory_total_mib")
+CPU_METRICS = ("utilization", "memory_run_mib", "memory_others_mib", "memory_total_mib")
 
 _MIB = 2**20
 _CHILDREN_S = 10.0  # between two searches for child processes: each reads every process of the machine
@@ -25,8 +25,8 @@ class ProcessSampler:
         self._primed = False
         with contextlib.suppress(psutil.Error):
             self._main = psutil.Process(pid)
-        self.cores = cgroups.cores(pid) if self._main else 1.0
-        limit = cgroups.memory(pid)
+        self.cores = cgroups.count_usable_cores(pid) if self._main else 1.0
+        limit = cgroups.find_memory_limit(pid)
         self._limit = limit if limit and limit.total_bytes < psutil.virtual_memory().total else None
 
     def sample(self, seconds: float) -> DeviceSampled:
@@ -34,7 +34,7 @@ class ProcessSampler:
         try:
             percent, own = self._family(seconds)
         except psutil.Error:
-            missing = dict.fromkeys(CPU_FIGURES[:3], "the run's process has ended or may not be looked at")
+            missing = dict.fromkeys(CPU_METRICS[:3], "the run's process has ended or may not be looked at")
             return DeviceSampled(seconds, "cpu", None, None, None, total, missing=missing)
         utilization = min(100.0, percent / self.cores) if self._primed else None  # psutil compares with the call before
         self._primed = True

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from labkit.devices import nvml
-from labkit.devices.cpu import CPU_FIGURES, ProcessSampler, cpu_name
+from labkit.devices.cpu import CPU_METRICS, ProcessSampler, cpu_name
 from labkit.events import DeviceSampled
 
-FIGURES = (*CPU_FIGURES, "power_w", "temperature_c")
+METRICS = (*CPU_METRICS, "power_w", "temperature_c")
 
-OwnMemory = Callable[[int], float | None]
+AllocatedMibReader = Callable[[int], float | None]
 
 _MIB = 2**20
 _RETRY_S = 5.0  # between two attempts to find a lost GPU again: starting NVML anew may take a second
@@ -49,15 +49,15 @@ class Sampler:
     def __init__(
         self,
         device: str,
-        own_gpu_memory: OwnMemory | None = None,
+        get_allocated_mib: AllocatedMibReader | None = None,
         gpu_uuids: Sequence[str] = (),
     ):
         pid = os.getpid()
         kind, _, number = device.partition(":")
         self._process = ProcessSampler(pid)
-        self._gpus = _Gpus(pid, int(number or 0), own_gpu_memory, gpu_uuids) if kind == "cuda" else None
-        self._mps = _Mps(own_gpu_memory) if kind == "mps" else None
-        self._told: dict[str, dict[str, str]] = {}
+        self._gpus = _Gpus(pid, int(number or 0), get_allocated_mib, gpu_uuids) if kind == "cuda" else None
+        self._mps = _Mps(get_allocated_mib) if kind == "mps" else None
+        self._last_missing: dict[str, dict[str, str]] = {}
 
     def sample(self, seconds: float) -> list[DeviceSampled]:
         """What each device does now, GPUs first; `seconds` is the time to write into the samples.
@@ -68,17 +68,17 @@ class Sampler:
         samples = [self._process.sample(seconds)]
         if gpus := self._gpus or self._mps:
             samples = gpus.sample(seconds) + samples
-        return [self._news(sample) for sample in samples]
+        return [self._without_repeated_reasons(sample) for sample in samples]
 
     def close(self) -> None:
         """Let go of NVML."""
         if self._gpus:
             self._gpus.stop()
 
-    def _news(self, sample: DeviceSampled) -> DeviceSampled:
-        if self._told.get(sample.device, {}) == sample.missing:
+    def _without_repeated_reasons(self, sample: DeviceSampled) -> DeviceSampled:
+        if self._last_missing.get(sample.device, {}) == sample.missing:
             return msgspec.structs.replace(sample, missing={})
-        self._told[sample.device] = sample.missing
+        self._last_missing[sample.device] = sample.missing
         return sample
 
 
@@ -96,9 +96,9 @@ class DeviceInfo:
     problem: str = ""  # why nothing at all can be read, in one sentence
 
 
-def describe() -> list[DeviceInfo]:
+def list_devices() -> list[DeviceInfo]:
     """The devices of this machine: its NVIDIA GPUs, or one line on why none can be seen, and then the CPU."""
-    gpus = _Gpus(os.getpid(), own_memory=lambda number: 0.0)  # what a run holds is known to its own allocator
+    gpus = _Gpus(os.getpid(), get_allocated_mib=lambda number: 0.0)  # what a run holds is known to its own allocator
     process = ProcessSampler(os.getpid())
     try:
         found = [gpus.info(sample) for sample in gpus.sample(0.0)]
@@ -107,16 +107,18 @@ def describe() -> list[DeviceInfo]:
     if gpus.problem:
         found = [DeviceInfo("gpu", "", problem=gpus.problem)]
     total = process.sample(0.0).memory_total_mib
-    return [*found, DeviceInfo("cpu", cpu_name(), process.cores, total, readable=CPU_FIGURES)]
+    return [*found, DeviceInfo("cpu", cpu_name(), process.cores, total, readable=CPU_METRICS)]
 
 
 class _Gpus:
     """The GPUs that CUDA shows to this process, asked through NVML, each call guarded on its own."""
 
-    def __init__(self, pid: int, number: int = 0, own_memory: OwnMemory | None = None, uuids: Sequence[str] = ()):
+    def __init__(
+        self, pid: int, number: int = 0, get_allocated_mib: AllocatedMibReader | None = None, uuids: Sequence[str] = ()
+    ):
         self.problem = ""  # why NVML cannot be used at all; it is tried once
         self._pid = pid
-        self._own_memory = own_memory
+        self._get_allocated_mib = get_allocated_mib
         self._uuids = uuids
         self._nvml: Any = None
         self._gpus = [nvml.Gpu(number, str(number))]  # without NVML the one that trains is still worth a line
@@ -126,7 +128,7 @@ class _Gpus:
         if self._nvml is None and not self.problem:
             self.problem = self._start()
         if seconds >= self._retry_at:
-            self._find_again()
+            self._reconnect()
         samples = [self._sample(gpu, seconds) for gpu in self._gpus]
         if self._retry_at == float("inf") and any(gpu.problem for gpu in self._gpus):
             self._retry_at = seconds + _RETRY_S
@@ -134,10 +136,10 @@ class _Gpus:
 
     def info(self, sample: DeviceSampled) -> DeviceInfo:
         gpu = next(gpu for gpu in self._gpus if _label(gpu) == sample.device)
-        readable = tuple(name for name in FIGURES if getattr(sample, name) is not None)
+        readable = tuple(name for name in METRICS if getattr(sample, name) is not None)
         name = driver = None
         if self._nvml and not gpu.problem:
-            ask = functools.partial(nvml.ask, self._nvml, gpu, {})
+            ask = functools.partial(nvml.query, self._nvml, gpu, {})
             name = ask("name", lambda: str(self._nvml.nvmlDeviceGetName(gpu.handle)))
             driver = ask("driver", lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
         total = sample.memory_total_mib
@@ -157,13 +159,13 @@ class _Gpus:
         if problem := nvml.start(pynvml):
             return problem
         self._nvml = pynvml
-        gpus = list(nvml.visible(pynvml, self._uuids))
+        gpus = list(nvml.iter_visible_gpus(pynvml, self._uuids))
         self._gpus = gpus or self._gpus
         if gpus:
             return ""
-        return "CUDA_VISIBLE_DEVICES hides every GPU" if nvml.count(pynvml) else "NVML shows no NVIDIA GPU"
+        return "CUDA_VISIBLE_DEVICES hides every GPU" if nvml.count_gpus(pynvml) else "NVML shows no NVIDIA GPU"
 
-    def _find_again(self) -> None:
+    def _reconnect(self) -> None:
         """Start NVML anew, without which a lost GPU stays lost to it, and look for every GPU by its UUID."""
         self._retry_at = float("inf")
         nvml.stop(self._nvml)
@@ -172,55 +174,55 @@ class _Gpus:
             if problem:
                 gpu.problem = problem
                 continue
-            nvml.find(self._nvml, gpu)
+            nvml.resolve_handle(self._nvml, gpu)
             if gpu.handle is None:
-                gpu.problem = gpu.problem or nvml.LOST
+                gpu.problem = gpu.problem or nvml.GPU_LOST
 
     def _sample(self, gpu: nvml.Gpu, seconds: float) -> DeviceSampled:
         if self.problem or gpu.problem:
             return self._blank(gpu, seconds)
         lib, missing = self._nvml, dict[str, str]()
-        ask = functools.partial(nvml.ask, lib, gpu, missing)
+        ask = functools.partial(nvml.query, lib, gpu, missing)
         utilization = None
-        if gpu.mig:  # some drivers answer 0 here
+        if gpu.is_mig:  # some drivers answer 0 here
             missing["utilization"] = "NVML gives no utilisation for a MIG slice"
         else:
             utilization = ask("utilization", lambda: float(lib.nvmlDeviceGetUtilizationRates(gpu.handle).gpu))
         if utilization is not None and not 0 <= utilization <= 100:
             utilization, missing["utilization"] = None, _NO_PERCENTAGE
-        total, used = ask("memory_total_mib", lambda: nvml.total_and_used(lib, gpu.handle)) or (None, None)
+        total, used = ask("memory_total_mib", lambda: nvml.read_total_and_used_mib(lib, gpu.handle)) or (None, None)
         if total is not None and used is not None and used > total:
             total, used, missing["memory_total_mib"] = None, None, _OVERFULL
         most = None if used is None or total is None else min(total, used + _SLACK_MIB)
-        run = self._run_memory(gpu, most, missing)
+        run = self._read_run_memory_mib(gpu, most, missing)
         others = None
         if used is not None and run is not None:
             others = max(0.0, used - run)
         else:
             missing["memory_others_mib"] = missing.get("memory_total_mib") or missing["memory_run_mib"]
         power = ask("power_w", lambda: float(lib.nvmlDeviceGetPowerUsage(gpu.handle) / 1000))
-        temperature = ask("temperature_c", lambda: nvml.temperature(lib, gpu.handle))
+        temperature = ask("temperature_c", lambda: nvml.read_temperature_c(lib, gpu.handle))
         if gpu.problem:  # lost on the way: no half samples
             return self._blank(gpu, seconds)
         return DeviceSampled(seconds, _label(gpu), utilization, run, others, total, power, temperature, missing)
 
     def _blank(self, gpu: nvml.Gpu, seconds: float) -> DeviceSampled:
-        run = _allocated(self._own_memory, gpu.number)
-        missing = dict.fromkeys(FIGURES, self.problem or gpu.problem)
+        run = _read_allocated_mib(self._get_allocated_mib, gpu.number)
+        missing = dict.fromkeys(METRICS, self.problem or gpu.problem)
         if run is not None:
             del missing["memory_run_mib"]
         return DeviceSampled(seconds, _label(gpu), None, run, None, None, missing=missing)
 
-    def _run_memory(self, gpu: nvml.Gpu, most: float | None, missing: dict[str, str]) -> float | None:
+    def _read_run_memory_mib(self, gpu: nvml.Gpu, most: float | None, missing: dict[str, str]) -> float | None:
         """MiB of the run on a GPU; the larger of what torch's allocator and NVML say, where they say anything.
 
         A container may have given the run a process number that is another process's on the machine: what NVML lists
         is believed only where it agrees with the allocator, and with `most`, what can be in use.
         """
         reasons = {"memory_run_mib": _UNLISTED}
-        processes = nvml.ask(self._nvml, gpu, reasons, "memory_run_mib", lambda: self._listed(gpu)) or []
+        processes = nvml.query(self._nvml, gpu, reasons, "memory_run_mib", lambda: self._list_processes(gpu)) or []
         listed = [entry.usedGpuMemory / _MIB for entry in processes if entry.pid == self._pid and entry.usedGpuMemory]
-        allocated = _allocated(self._own_memory, gpu.number)
+        allocated = _read_allocated_mib(self._get_allocated_mib, gpu.number)
         if allocated is not None:
             known = [allocated, *(each for each in listed if each <= allocated + _SLACK_MIB)]
         else:
@@ -232,19 +234,19 @@ class _Gpus:
             missing.update(reasons)
         return run
 
-    def _listed(self, gpu: nvml.Gpu) -> list[Any]:
+    def _list_processes(self, gpu: nvml.Gpu) -> list[Any]:
         return list(self._nvml.nvmlDeviceGetComputeRunningProcesses(gpu.handle))
 
 
 class _Mps:
     """Apple's GPU, of which macOS tells little."""
 
-    def __init__(self, own_memory: OwnMemory | None):
-        self._own_memory = own_memory
+    def __init__(self, get_allocated_mib: AllocatedMibReader | None):
+        self._get_allocated_mib = get_allocated_mib
 
     def sample(self, seconds: float) -> list[DeviceSampled]:
-        run = _allocated(self._own_memory, 0)
-        missing = dict.fromkeys(FIGURES, "macOS tells a GPU's figures to administrators only")
+        run = _read_allocated_mib(self._get_allocated_mib, 0)
+        missing = dict.fromkeys(METRICS, "macOS tells a GPU's figures to administrators only")
         missing["memory_others_mib"] = missing["memory_total_mib"] = "the GPU shares the memory of the CPU"
         if run is not None:
             del missing["memory_run_mib"]
@@ -255,8 +257,8 @@ def _label(gpu: nvml.Gpu) -> str:
     return f"gpu {gpu.number}"
 
 
-def _allocated(own_memory: OwnMemory | None, number: int) -> float | None:
+def _read_allocated_mib(get_allocated_mib: AllocatedMibReader | None, number: int) -> float | None:
     try:
-        return own_memory(number) if own_memory else None
+        return get_allocated_mib(number) if get_allocated_mib else None
     except RuntimeError:  # torch's, of a GPU that is gone
         return None

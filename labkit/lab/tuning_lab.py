@@ -32,7 +32,7 @@ from labkit.presets import default_config
 from labkit.runs.compare import name_runs
 from labkit.runs.store import Run, RunStore
 from labkit.runs.view_state import read_view_state
-from labkit.training.config_checks import check
+from labkit.training.config_checks import check_config
 
 if TYPE_CHECKING:
     from labkit.plots.live import Picture
@@ -98,7 +98,7 @@ class TuningLab:
     def start(self, config: RunConfig | None = None) -> Run:
         """Trains with the settings as they stand, or with `config`; returns at once. Queued while another trains."""
         config = config or self.controls.config()
-        check(config)
+        check_config(config)
         folder = launch.submit(config, self.store.folder)
         run = self.store.get(folder)
         with self._lock:  # or a look that began before would untick what it does not know yet

@@ -25,7 +25,7 @@ TRACKERS = {
 }
 
 
-def check(config: RunConfig) -> None:
+def check_config(config: RunConfig) -> None:
     """Raises ValueError, in the words that the run would fail with, where it is sure to fail. Takes milliseconds."""
     _check_corpus(config)
     check_encoder(config.encoder)

@@ -57,11 +57,11 @@ class Evaluation:
 @torch.inference_mode()
 def evaluate(
     model: Tagger,
-    encoder: Encoder,
+    featurizer: Encoder,
     windows: Windows,
     tags: Sequence[str],
     device: torch.device,
-    stopped: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Evaluation | None:
     """Scores a part of the corpus; None where `stopped` said so between two batches.
 
@@ -75,9 +75,9 @@ def evaluate(
     freely = predicted if model.legal is None else predicted.copy()
     try:
         for chosen in sorted_batches(windows.lengths):
-            if stopped():
+            if should_stop():
                 return None
-            batch = encoder.collate(windows[chosen]).to(device)
+            batch = featurizer.collate(windows[chosen]).to(device)
             scores = model.scores(batch)
             loss += model.negative_log_likelihood(scores, batch)
             if not bool(loss.isfinite()):  # there is no best sequence then; decoding waits for the device anyway
@@ -86,7 +86,7 @@ def evaluate(
             places = windows.word_places(chosen)
             predicted[places] = list(chain.from_iterable(model.decode(scores, batch)))
             if freely is not predicted:
-                freely[places] = list(chain.from_iterable(_decoded_freely(model, scores, batch)))
+                freely[places] = list(chain.from_iterable(_decode_unconstrained(model, scores, batch)))
     finally:
         model.train(was_training)
     counts = EntityCounts()
@@ -97,7 +97,7 @@ def evaluate(
     return Evaluation(loss.item() / max(1, words), counts, illegal, predicted)
 
 
-def _decoded_freely(model: Tagger, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
+def _decode_unconstrained(model: Tagger, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
     """What would be decoded if nothing was forbidden."""
     legal, model.legal = model.legal, None
     try:
@@ -106,20 +106,23 @@ def _decoded_freely(model: Tagger, scores: torch.Tensor, batch: Batch) -> list[l
         model.legal = legal
 
 
-def count_illegal(numbers: Array, starts: Array, legal: Legal) -> int:
+def count_illegal(tag_ids: Array, sentence_starts: Array, constraints: Legal) -> int:
     """In how many places of some sentences a tag follows another, or begins or ends a sentence, that must not.
 
     Args:
         numbers: tag numbers, sentence after sentence, (words,).
         starts: the first word of each sentence, none of them empty, and the number of all words, (sentences + 1,).
     """
-    allowed = legal.transitions.numpy()[numbers[:-1], numbers[1:]]
-    allowed[starts[1:-1] - 1] = True  # from one sentence to the next
-    begun, ended = legal.start.numpy()[numbers[starts[:-1]]], legal.end.numpy()[numbers[starts[1:] - 1]]
+    allowed = constraints.transitions.numpy()[tag_ids[:-1], tag_ids[1:]]
+    allowed[sentence_starts[1:-1] - 1] = True  # from one sentence to the next
+    begun, ended = (
+        constraints.start.numpy()[tag_ids[sentence_starts[:-1]]],
+        constraints.end.numpy()[tag_ids[sentence_starts[1:] - 1]],
+    )
     return sum(int(np.count_nonzero(~each)) for each in (allowed, begun, ended))
 
 
-def transitions_learnt(crf: CRF, tags: Sequence[str], seconds: float, step: int) -> CrfTransitions:
+def build_crf_transitions(crf: CRF, tags: Sequence[str], seconds: float, step: int) -> CrfTransitions:
     """The CRF's scores as they are now, rounded to what a picture can show."""
     start, transitions, end = (
         scores.detach().cpu().double().numpy().round(3).tolist()

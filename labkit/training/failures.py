@@ -26,29 +26,29 @@ _DISK = ("no space left on device", "disk quota exceeded")
 _COMPUTING = ("training", "evaluating", "scoring the test part")  # phases that memory depends on the window in
 
 
-class Diverged(Exception):
+class DivergenceError(Exception):
     """A loss is no number any more, or has exploded."""
 
-    def __init__(self, step: int, loss: float, rates: dict[str, float], part: str = "", steps: int = 1):
+    def __init__(self, step: int, loss: float, rates: dict[str, float], split: str = "", steps: int = 1):
         """`part` is what was scored, empty for training, whose loss is the mean of the last `steps`."""
         self.step = step
         self.rates = rates
-        self.was_untrained = step == 1 and not part
+        self.was_untrained = step == 1 and not split
         what = "is not a number" if math.isnan(loss) else f"exploded to {loss:.3g} per word"
         over = f", the mean of the last {steps} steps," if steps > 1 else ""
         told = ", ".join(f"{name} {format_rate(float(f'{rate:.2g}'))}" for name, rate in rates.items())
-        kind = "peak rates" if part else "rates"  # a score is not of one step, whose rates may have fallen to 0
-        super().__init__(f"The {part} loss {what}{over} at step {step} ({kind}: {told}).".replace("  ", " "))
+        kind = "peak rates" if split else "rates"  # a score is not of one step, whose rates may have fallen to 0
+        super().__init__(f"The {split} loss {what}{over} at step {step} ({kind}: {told}).".replace("  ", " "))
 
 
-def failure_of(
+def describe_failure(
     error: Exception,
     config: RunConfig,
     seconds: float,
     step: int,
     phase: str = "training",
     *,
-    window: int | None = None,
+    longest_window: int | None = None,
     folder: Path | None = None,
 ) -> RunFinished:
     """The last event of a run that raised: reason, hint and, folded away, the traceback.
@@ -58,14 +58,16 @@ def failure_of(
         window: word pieces of the longest window that there is; None where that is not known yet.
         folder: what the run writes into.
     """
-    if isinstance(error, Diverged):
+    if isinstance(error, DivergenceError):
         hint = _untrained_hint(config) if error.was_untrained else rate_hint(config, error.rates)
         return RunFinished(seconds, "failed", error.step, str(error), hint)
-    reason, hint = _told(error, config, step, phase, window or config.max_pieces, folder or Path())
+    reason, hint = _explain_error(error, config, step, phase, longest_window or config.max_pieces, folder or Path())
     return RunFinished(seconds, "failed", step, reason, hint, "".join(traceback.format_exception(error)))
 
 
-def _told(error: Exception, config: RunConfig, step: int, phase: str, window: int, folder: Path) -> tuple[str, str]:
+def _explain_error(
+    error: Exception, config: RunConfig, step: int, phase: str, window: int, folder: Path
+) -> tuple[str, str]:
     """Reason and hint. A reason keeps its case: it may begin with a path or a name."""
     if is_out_of_memory(error):
         return _memory_reason(config, step, phase), _memory_hint(config, phase, window)
@@ -119,10 +121,10 @@ def _untrained_hint(config: RunConfig) -> str:
     return f"{begun} another encoder." if config.precision == "float32" else f"{begun} precision float32."
 
 
-def doubt_on(loss: float, f1: float, untrained: float) -> str:
+def describe_poor_loss(loss: float, f1: float, uniform_loss: float) -> str:
     """What is told of a run that ended well, but with a dev loss that a guess would beat."""
     what = f"The dev loss ended at {loss:.3g} per word (F1 {f1:.3f})"
-    return f"{what}, where a tagger that guesses evenly has {untrained:.3g}."
+    return f"{what}, where a tagger that guesses evenly has {uniform_loss:.3g}."
 
 
 def _memory_reason(config: RunConfig, step: int, phase: str) -> str:
@@ -140,7 +142,7 @@ def _memory_hint(config: RunConfig, phase: str, window: int) -> str:
         options.append("a smaller encoder")
     if phase != "training":
         begun = "The batch size plays no part here: close other programs"
-        return f"{begun}, or try {_either(options)}." if options else f"{begun}."
+        return f"{begun}, or try {_join_options(options)}." if options else f"{begun}."
     budget = config.token_budget
     size, name = (budget, "token budget") if budget else (config.batch_size, "batch size")
     if size > (window if budget else 1):  # windows longer than a budget go alone, whatever it is
@@ -148,9 +150,9 @@ def _memory_hint(config: RunConfig, phase: str, window: int) -> str:
         is_same = size % 2 == 0 and twice <= (run_settings()["accumulate"].high or twice)
         same = f" (with accumulate {twice} the step stays the same)" if is_same else ""
         options.insert(0, f"{name} {size // 2}{same}")
-    return f"Try {_either(options)}."
+    return f"Try {_join_options(options)}."
 
 
-def _either(options: Sequence[str]) -> str:
+def _join_options(options: Sequence[str]) -> str:
     *others, last = options
     return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last

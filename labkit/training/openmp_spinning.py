@@ -27,7 +27,7 @@ INTERVAL_S = 0.5  # between two looks at the neighbours
 BEGIN, END = 0.5, 0.35
 
 
-class Spinning:
+class SpinController:
     """Decides, look by look, whether threads are to wait briefly.
 
     Args:
@@ -42,7 +42,7 @@ class Spinning:
         self._others, self._crowd = others, crowd
         self.briefly = False
 
-    def look(self) -> None:
+    def update(self) -> None:
         others = self._others()
         crowded = self._threads + (others if others > (END if self.briefly else BEGIN) else 0) > self._cores
         if crowded != self.briefly:
@@ -55,7 +55,7 @@ class Spinning:
             self.briefly = False
 
 
-class Crowd:
+class IdleThreads:
     """Threads that libgomp counts beside those of this process, and that sleep.
 
     Args:
@@ -87,7 +87,7 @@ class Crowd:
         self._leave.wait()
 
 
-class Others:
+class OtherProcessesLoad:
     """What all other processes compute, by the system's count of CPU time; called, it tells cores' worth since then."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
@@ -109,15 +109,17 @@ class Others:
 
 
 @contextmanager
-def _watched(threads: int) -> Iterator[None]:
+def _run_watcher(threads: int) -> Iterator[None]:
     cores = len(os.sched_getaffinity(0))
-    spinning = Spinning(threads, cgroups.cores(os.getpid()), Others(), Crowd(threads, cores))
+    spinning = SpinController(
+        threads, cgroups.count_usable_cores(os.getpid()), OtherProcessesLoad(), IdleThreads(threads, cores)
+    )
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(INTERVAL_S):
             with suppress(psutil.Error, OSError):
-                spinning.look()
+                spinning.update()
 
     watcher = threading.Thread(target=watch, name="labkit-spinning", daemon=True)
     watcher.start()
@@ -129,7 +131,7 @@ def _watched(threads: int) -> Iterator[None]:
         spinning.close()
 
 
-def mind_neighbours() -> Any:
+def tune_spinning() -> Any:
     """A context in which torch's threads wait for each other as suits what else the machine does.
 
     Nothing is done on systems other than Linux, for a single thread, or where a user has set how threads wait.
@@ -138,4 +140,4 @@ def mind_neighbours() -> Any:
 
     threads = torch.get_num_threads()
     own = os.environ.get("GOMP_SPINCOUNT") == OMP_SPIN_COUNT and not os.environ.get("OMP_WAIT_POLICY")
-    return _watched(threads) if sys.platform == "linux" and own and threads > 1 else nullcontext()
+    return _run_watcher(threads) if sys.platform == "linux" and own and threads > 1 else nullcontext()

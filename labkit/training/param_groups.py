@@ -19,35 +19,35 @@ _MANY = 1 << 16  # below, one go is fine
 
 
 @dataclass
-class Group:
+class ParamGroup:
     """Parameters that share a peak rate and a schedule. `peak` may be changed while training."""
 
     name: str
-    peak: float
+    peak_rate: float
     schedule: str
     warmup_steps: int
     weight_decay: float
     total_steps: int
     staircase_steps: int = 5000
     staircase_factor: float = 0.5
-    decayed: dict[str, nn.Parameter] = field(default_factory=dict)
-    undecayed: dict[str, nn.Parameter] = field(default_factory=dict)
-    table: LiveEmbedding | None = None  # whose live rows are among these, and whose other rows only decay
-    joined: Mapping[nn.Parameter, nn.Parameter] = field(default_factory=dict)  # to the one they are stepped as
+    decay_parameters: dict[str, nn.Parameter] = field(default_factory=dict)
+    no_decay_parameters: dict[str, nn.Parameter] = field(default_factory=dict)
+    embedding: LiveEmbedding | None = None  # whose live rows are among these, and whose other rows only decay
+    fused_into: Mapping[nn.Parameter, nn.Parameter] = field(default_factory=dict)  # to the one they are stepped as
 
-    def stepped(self, parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
+    def resolve_fused(self, parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
         """What an optimizer steps in the place of these, and whose gradients are theirs."""
-        return list(dict.fromkeys(self.joined.get(parameter, parameter) for parameter in parameters.values()))
+        return list(dict.fromkeys(self.fused_into.get(parameter, parameter) for parameter in parameters.values()))
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
-        return {**self.decayed, **self.undecayed}
+        return {**self.decay_parameters, **self.no_decay_parameters}
 
-    def gradients(self) -> list[torch.Tensor]:
+    def collect_gradients(self) -> list[torch.Tensor]:
         """All values of the parameters' gradients that may not be 0."""
         found = [
-            self.table.gradients() if self.table and parameter is self.table.weight else parameter.grad
-            for parameter in self.stepped(self.parameters)
+            self.embedding.gradients() if self.embedding and parameter is self.embedding.weight else parameter.grad
+            for parameter in self.resolve_fused(self.parameters)
         ]
         return [gradient for gradient in found if gradient is not None]
 
@@ -59,34 +59,34 @@ class Group:
         `staircase_steps` steps, counted from the start, as tf.train.exponential_decay does with its staircase.
         """
         if step < self.warmup_steps:
-            return self.peak * (step + 1) / self.warmup_steps
+            return self.peak_rate * (step + 1) / self.warmup_steps
         if self.schedule == "linear":
-            return self.peak * max(0.0, (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps))
+            return self.peak_rate * max(0.0, (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps))
         if self.schedule == "staircase":
-            return float(self.peak * self.staircase_factor ** (step // self.staircase_steps))
-        return self.peak
+            return float(self.peak_rate * self.staircase_factor ** (step // self.staircase_steps))
+        return self.peak_rate
 
-    def audit(self) -> ParamGroupInfo:
+    def describe(self) -> ParamGroupInfo:
         parameters = self.parameters.values()
         return ParamGroupInfo(
             name=self.name,
             tensors=len(parameters),
             parameters=sum(parameter.numel() for parameter in parameters),
-            rate=self.peak,
+            rate=self.peak_rate,
             schedule=self.schedule,
             warmup_steps=self.warmup_steps,
             weight_decay=self.weight_decay,
-            no_decay_tensors=len(self.undecayed),
-            frozen_parameters=self.table.resting if self.table else 0,
+            no_decay_tensors=len(self.no_decay_parameters),
+            frozen_parameters=self.embedding.resting if self.embedding else 0,
         )
 
-    def decay_resting(self, rate: float) -> None:
+    def decay_frozen_rows(self, rate: float) -> None:
         """What a step of AdamW does to weights that no gradient reaches."""
-        if self.table:
-            self.table.decay(1 - rate * self.weight_decay)
+        if self.embedding:
+            self.embedding.decay(1 - rate * self.weight_decay)
 
 
-def make_groups(model: Any, config: RunConfig, total_steps: int) -> list[Group]:
+def build_param_groups(model: Any, config: RunConfig, total_steps: int) -> list[ParamGroup]:
     """The groups `encoder` and `head`, and `crf` where it has a rate of its own.
 
     Args:
@@ -106,17 +106,17 @@ def make_groups(model: Any, config: RunConfig, total_steps: int) -> list[Group]:
     groups = [_empty_group(name, config, total_steps) for name in ("encoder", "head", "crf")]
     by_name = {group.name: group for group in groups}
     homes = {id(parameter): name for name, module in modules.items() for parameter in module.parameters()}
-    undecayed = _undecayed(model)
+    undecayed = _find_no_decay_ids(model)
     for name, parameter in model.named_parameters():
         group = by_name[homes.get(id(parameter), "head")]
-        (group.undecayed if id(parameter) in undecayed else group.decayed)[name] = parameter
-    by_name["encoder"].table = next((each for each in model.modules() if isinstance(each, LiveEmbedding)), None)
+        (group.no_decay_parameters if id(parameter) in undecayed else group.decay_parameters)[name] = parameter
+    by_name["encoder"].embedding = next((each for each in model.modules() if isinstance(each, LiveEmbedding)), None)
     filled = [group for group in groups if group.parameters]
     check_partition(model, filled)
     return filled
 
 
-def check_partition(model: nn.Module, groups: Sequence[Group]) -> None:
+def check_partition(model: nn.Module, groups: Sequence[ParamGroup]) -> None:
     """Raises ValueError naming the parameters of the model that are in no group, or in more than one."""
     seen: dict[int, str] = {}
     for group in groups:
@@ -129,18 +129,18 @@ def check_partition(model: nn.Module, groups: Sequence[Group]) -> None:
         raise ValueError(f"parameters in no group would never be trained: {', '.join(missing)}")
 
 
-def optimizer_groups(groups: Sequence[Group]) -> list[dict[str, Any]]:
+def build_optimizer_groups(groups: Sequence[ParamGroup]) -> list[dict[str, Any]]:
     """What torch's optimizers take: two entries a group, with and without weight decay, named by their group."""
     entries = []
     for group in groups:
-        for parameters, decay in ((group.decayed, group.weight_decay), (group.undecayed, 0.0)):
+        for parameters, decay in ((group.decay_parameters, group.weight_decay), (group.no_decay_parameters, 0.0)):
             if parameters:
-                entry = {"params": group.stepped(parameters), "lr": group.rate_at(0), "weight_decay": decay}
+                entry = {"params": group.resolve_fused(parameters), "lr": group.rate_at(0), "weight_decay": decay}
                 entries.append({**entry, "group": group.name})
     return entries
 
 
-def set_rates(optimizer: torch.optim.Optimizer, groups: Sequence[Group], step: int) -> dict[str, float]:
+def set_rates(optimizer: torch.optim.Optimizer, groups: Sequence[ParamGroup], step: int) -> dict[str, float]:
     """Gives every group its rate for a step (from 0); the only place that does. Returns the rates by name."""
     rates = {group.name: group.rate_at(step) for group in groups}
     for entry in optimizer.param_groups:
@@ -149,7 +149,7 @@ def set_rates(optimizer: torch.optim.Optimizer, groups: Sequence[Group], step: i
 
 
 def clip_gradients(
-    groups: Sequence[Group], largest: float, optimizer: torch.optim.Optimizer | None = None
+    groups: Sequence[ParamGroup], max_norm: float, optimizer: torch.optim.Optimizer | None = None
 ) -> dict[str, torch.Tensor]:
     """Scales all gradients so that their norm together is at most `largest` (0 does not); without waiting.
 
@@ -159,23 +159,23 @@ def clip_gradients(
 
     Returns each group's norm before clipping, scalars on the device. Equals torch's `clip_grad_norm_`.
     """
-    norms = {group.name: _norm(own) for group in groups if (own := group.gradients())}
+    norms = {group.name: _norm(own) for group in groups if (own := group.collect_gradients())}
     if not norms:
         return norms
     total = torch.linalg.vector_norm(torch.stack(list(norms.values())))
     on_cpu = total.device.type == "cpu"
-    divisor = torch.clamp((total + 1e-6) / largest, min=1.0).float() if largest > 0 else None
+    divisor = torch.clamp((total + 1e-6) / max_norm, min=1.0).float() if max_norm > 0 else None
     if on_cpu and divisor is not None and divisor == 1:  # asking a GPU would wait for it, dividing by 1 costs less
         divisor = None
     if on_cpu and optimizer is not None:
         optimizer.grad_scale = divisor  # type: ignore[attr-defined]
     elif divisor is not None:
-        torch._foreach_div_(_stepped_gradients(groups), divisor)
+        torch._foreach_div_(_optimizer_gradients(groups), divisor)
     return norms
 
 
-def _stepped_gradients(groups: Sequence[Group]) -> list[torch.Tensor]:
-    stepped = (parameter for group in groups for parameter in group.stepped(group.parameters))
+def _optimizer_gradients(groups: Sequence[ParamGroup]) -> list[torch.Tensor]:
+    stepped = (parameter for group in groups for parameter in group.resolve_fused(group.parameters))
     return [parameter.grad for parameter in stepped if parameter.grad is not None]
 
 
@@ -193,12 +193,12 @@ def _norm(gradients: Sequence[torch.Tensor]) -> torch.Tensor:
     return together
 
 
-def _empty_group(name: str, config: RunConfig, total_steps: int) -> Group:
+def _empty_group(name: str, config: RunConfig, total_steps: int) -> ParamGroup:
     kind = "encoder" if name == "encoder" else "head"  # the CRF goes by the head's plan, at its own rate
     peak = config.crf_rate if name == "crf" else getattr(config, f"{kind}_rate")
-    return Group(
+    return ParamGroup(
         name=name,
-        peak=0.0 if peak is None else peak,
+        peak_rate=0.0 if peak is None else peak,
         schedule=getattr(config, f"{kind}_schedule"),
         warmup_steps=round(getattr(config, f"{kind}_warmup") * total_steps),
         weight_decay=getattr(config, f"{kind}_weight_decay"),
@@ -208,7 +208,7 @@ def _empty_group(name: str, config: RunConfig, total_steps: int) -> Group:
     )
 
 
-def _undecayed(model: nn.Module) -> set[int]:
+def _find_no_decay_ids(model: nn.Module) -> set[int]:
     """Biases and the weights of normalisation layers: of one dimension, all of them (Devlin et al., optimization.py).
 
     The CRF's start and end scores are of one dimension too, and act as biases.

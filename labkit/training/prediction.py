@@ -12,9 +12,9 @@ from labkit.model.checkpoint import checkpoint_of, load_tagger, precision_of
 from labkit.model.inference import TrainedTagger
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import read_predictions
-from labkit.training.precision import notes_on_precision
+from labkit.training.precision import precision_notes
 
-COMPARED = 200  # dev sentences that are predicted again where the run's precision is not to be had
+MAX_COMPARED_SENTENCES = 200  # dev sentences that are predicted again where the run's precision is not to be had
 _ROWS = 256  # of a table, tagged together: batches are of similar length then, and something is written early
 
 
@@ -44,12 +44,12 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
         words += line
         tags += tagged.tags
     seconds = time.perf_counter() - begin
-    note = note_on_precision(folder, tagger)
+    note = describe_precision(folder, tagger)
     told = {"words": [word for word, _, _ in words], "tags": tags, "entities": entities}
     return {**told, "seconds": seconds, "note": note}
 
 
-def note_on_precision(folder: str | Path, tagger: TrainedTagger) -> str:
+def describe_precision(folder: str | Path, tagger: TrainedTagger) -> str:
     """What a run's precision means for its predictions here, in a sentence; empty where nothing is to be told.
 
     Where the device has no such precision, how many come out otherwise of the dev sentences whose predictions the run
@@ -58,12 +58,12 @@ def note_on_precision(folder: str | Path, tagger: TrainedTagger) -> str:
     place = checkpoint_of(Path(folder))
     asked = precision_of(place)
     if asked == tagger.precision:
-        return " ".join(notes_on_precision(asked, tagger.model.linear.weight.device))
+        return " ".join(precision_notes(asked, tagger.model.linear.weight.device))
     what = f"this run computed in {asked}, which this device cannot: its tags are computed in {tagger.precision} here"
     kept = read_predictions(place.parent, "dev") if place.name == "best" else None
     if kept is None:
         return f"{what} and may differ."
-    looked_at = list(kept.sentences.values())[:COMPARED]
+    looked_at = list(kept.sentences.values())[:MAX_COMPARED_SENTENCES]
     found = tagger.predict([sentence.words for sentence in looked_at])
     pairs = zip(found, looked_at, strict=True)
     differ = sum([Entity(*span) for span in spans(tags)] != sentence.predicted for tags, sentence in pairs)
@@ -74,7 +74,7 @@ def predict_table(
     folder: str | Path,
     table: bdci.Table,
     types: Sequence[str] = (),
-    tell: Callable[[str], object] = lambda note: None,
+    on_note: Callable[[str], object] = lambda note: None,
 ) -> Iterator[tuple[str, str]]:
     """The id of each row, in the order of the file, and its entities as BDCI writes them: joined by `;`.
 
@@ -90,22 +90,22 @@ def predict_table(
     known = sorted({tag[2:] for tag in tagger.tags} - {""})
     if unknown := [each for each in types if each not in known]:
         raise ValueError(f"type must be one of {', '.join(known)}, which the run was trained on, not {unknown[0]!r}")
-    if note := note_on_precision(folder, tagger):
-        tell(note)
-    return _cells(tagger, table, set(types or known))
+    if note := describe_precision(folder, tagger):
+        on_note(note)
+    return _predict_cells(tagger, table, set(types or known))
 
 
-def _cells(tagger: TrainedTagger, table: bdci.Table, types: set[str]) -> Iterator[tuple[str, str]]:
+def _predict_cells(tagger: TrainedTagger, table: bdci.Table, types: set[str]) -> Iterator[tuple[str, str]]:
     for start in range(0, len(table.rows), _ROWS):
         rows = table.rows[start : start + _ROWS]
         documents = [row.document() for row in rows]
         lines = [split(document.text, tagger.encoder.splitting) for document in documents]
         tagged = iter(tagger.predict([[word for word, _, _ in line] for each in lines for line in each]))
         for row, document, own in zip(rows, documents, lines, strict=True):
-            found = [span for line in own for span in _placed(line, next(tagged)) if span.type in types]
+            found = [span for line in own for span in _to_text_spans(line, next(tagged)) if span.type in types]
             yield row.id, bdci.as_cell(document, found)
 
 
-def _placed(line: Sequence[Placed], tags: Sequence[str]) -> list[Span]:
+def _to_text_spans(line: Sequence[Placed], tags: Sequence[str]) -> list[Span]:
     """The entities of a line in characters of its text."""
     return [Span(kind, line[start].start, line[end - 1].end) for kind, start, end in spans(tags)]

@@ -13,13 +13,13 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from labkit import gc_pause
 from labkit.events import OperatorsProfiled, OperatorTime
-from labkit.training.timing import Stopwatch
+from labkit.training.timing import PhaseTimer
 
-FIRST = 20  # steps before, or half of a shorter run: by then all is warm
-STEPS = 10  # recorded; fewer where an epoch ends
-MOST_OPERATORS = 15
-TRACE = "trace.json.gz"
-STEP = "a step of training"  # what each recorded step is called in the trace
+SKIPPED_STEPS = 20  # steps before, or half of a shorter run: by then all is warm
+RECORDED_STEPS = 10  # recorded; fewer where an epoch ends
+MAX_OPERATORS = 15
+TRACE_FILENAME = "trace.json.gz"
+STEP_LABEL = "a step of training"  # what each recorded step is called in the trace
 PYTHON = "Python, between operators"
 
 
@@ -34,39 +34,39 @@ class StepProfiler:
     All the time from the first recorded step until `end` returns goes to `profiling` on the stopwatch.
     """
 
-    def __init__(self, wanted: bool, steps: int, device: torch.device, watch: Stopwatch, folder: Path | None):
+    def __init__(self, wanted: bool, steps: int, device: torch.device, timer: PhaseTimer, folder: Path | None):
         """
         Args:
             steps: of the whole run.
             folder: what gets the trace; None for no trace.
         """
         self._wanted = wanted
-        self._first = min(FIRST, steps // 2)
+        self._first = min(SKIPPED_STEPS, steps // 2)
         self._device = device
-        self._watch = watch
+        self._timer = timer
         self._folder = folder
         self._profile: Any = None
         self._done = 0
         self._tokens_before = 0
 
     @property
-    def is_on(self) -> bool:
+    def is_recording(self) -> bool:
         """Whether steps have been recorded that `end` was not called for."""
         return self._profile is not None
 
     @property
     def is_full(self) -> bool:
-        return self._done == STEPS
+        return self._done == RECORDED_STEPS
 
     @contextmanager
     def step(self, steps: int, tokens: int) -> Iterator[None]:
         """Around a step; `steps` steps and `tokens` word pieces were done before it."""
-        if self._wanted and not self.is_on and steps >= self._first:
+        if self._wanted and not self.is_recording and steps >= self._first:
             self._begin(tokens)
-        if not self.is_on:
+        if not self.is_recording:
             yield
             return
-        with self._watch.all_to("profiling"), record_function(STEP):
+        with self._timer.attributed_to("profiling"), record_function(STEP_LABEL):
             yield
         self._done += 1
 
@@ -75,7 +75,7 @@ class StepProfiler:
         activities = [ProfilerActivity.CPU]
         if self._device.type == "cuda":
             activities.append(ProfilerActivity.CUDA)
-        with self._watch.all_to("profiling"):
+        with self._timer.attributed_to("profiling"):
             self._tokens_before = tokens
             self._profile = profile(activities=activities)
             self._profile.start()
@@ -88,22 +88,22 @@ class StepProfiler:
             tokens: word pieces seen by now.
             seconds: tells those since the run began; asked when all is done.
         """
-        assert self.is_on
-        with self._watch.all_to("profiling"):
+        assert self.is_recording
+        with self._timer.attributed_to("profiling"):
             self._profile.stop()
             with gc_pause.gc_paused():  # of a hundred thousand objects made here it would find none to collect
-                operators = operators_of(self._profile.key_averages(), on_device=self._device.type == "cuda")
+                operators = rank_operators(self._profile.key_averages(), on_device=self._device.type == "cuda")
             if self._folder:
-                self._write_trace(self._folder / TRACE)
+                self._write_trace(self._folder / TRACE_FILENAME)
         self._profile, self._wanted = None, False
         return OperatorsProfiled(
             seconds=seconds(),
             step=steps,
             steps=self._done,
             tokens=tokens - self._tokens_before,
-            duration_s=self._watch.told()["profiling"],
+            duration_s=self._timer.totals()["profiling"],
             operators=operators,
-            trace=TRACE if self._folder else "",
+            trace=TRACE_FILENAME if self._folder else "",
         )
 
     def _write_trace(self, path: Path) -> None:
@@ -121,7 +121,7 @@ class StepProfiler:
             self._profile, self._wanted = None, False
 
 
-def operators_of(averages: Any, on_device: bool) -> list[OperatorTime]:
+def rank_operators(averages: Any, on_device: bool) -> list[OperatorTime]:
     """The operators of the longest own time, the longest first.
 
     Args:
@@ -133,12 +133,14 @@ def operators_of(averages: Any, on_device: bool) -> list[OperatorTime]:
         if each.device_type.name != "CPU":
             continue  # a kernel by itself, which counts for its operator already
         seconds = (each.self_device_time_total if on_device else each.self_cpu_time_total) / 1e6
-        calls, before = times.get(_plain(each.key), (0, 0.0))
-        times[_plain(each.key)] = (max(calls, each.count), before + seconds)
+        calls, before = times.get(_operator_name(each.key), (0, 0.0))
+        times[_operator_name(each.key)] = (max(calls, each.count), before + seconds)
     total = sum(seconds for _, seconds in times.values()) or 1.0
-    longest = sorted(times.items(), key=lambda each: -each[1][1])[:MOST_OPERATORS]
+    longest = sorted(times.items(), key=lambda each: -each[1][1])[:MAX_OPERATORS]
     return [OperatorTime(name, calls, round(took, 6), round(took / total, 4)) for name, (calls, took) in longest]
 
 
-def _plain(key: str) -> str:
-    return PYTHON if key == STEP else key.removeprefix("aten::").replace("autograd::engine::evaluate_function: ", "")
+def _operator_name(key: str) -> str:
+    return (
+        PYTHON if key == STEP_LABEL else key.removeprefix("aten::").replace("autograd::engine::evaluate_function: ", "")
+    )

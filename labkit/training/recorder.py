@@ -11,7 +11,7 @@ from pathlib import Path
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
 from labkit.liveness import process_identity
-from labkit.training.failures import disk_hint, failure_of, is_disk_full
+from labkit.training.failures import describe_failure, disk_hint, is_disk_full
 from labkit.training.timing import seconds_since
 
 SAMPLE_INTERVAL_S = 0.5
@@ -41,7 +41,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     try:
         state = _drain(config, folder, began, tell, writer)
     except (ImportError, MemoryError) as error:
-        tell(failure_of(error, config, seconds(), 0, "importing packages"))
+        tell(describe_failure(error, config, seconds(), 0, "importing packages"))
     except OSError as error:  # not of training, which tells its own: the log could not be written, but perhaps now
         with suppress(OSError):
             why = f"The run's log could not be written: {error.strerror or error}."
@@ -55,10 +55,10 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
 
 
 def _drain(
-    config: RunConfig, folder: Path, began: float, tell: Callable[[Event], None], writer: LineWriter | None
+    config: RunConfig, folder: Path, began: float, emit: Callable[[Event], None], writer: LineWriter | None
 ) -> str:
     try:
-        from labkit.training.openmp_spinning import mind_neighbours
+        from labkit.training.openmp_spinning import tune_spinning
         from labkit.training.trainer import train
     except OSError as error:  # a shared library that cannot be loaded, and not the log
         raise ImportError(str(error)) from error
@@ -69,9 +69,9 @@ def _drain(
         sampling.start()
     state = "failed"
     try:
-        with mind_neighbours():
+        with tune_spinning():
             for event in train(config, folder, began):
-                tell(event)
+                emit(event)
                 if isinstance(event, RunFinished):
                     state = event.state
     finally:
@@ -91,7 +91,7 @@ def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threadin
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     waits = kind == "cuda"
-    sampler = Sampler("cpu") if waits else Sampler(kind, own_gpu_memory=_mps_mib)
+    sampler = Sampler("cpu") if waits else Sampler(kind, get_allocated_mib=_mps_mib)
     seconds = seconds_since(began)
     try:
         while not ended.wait(SAMPLE_INTERVAL_S):
@@ -99,7 +99,7 @@ def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threadin
                 waits = False
                 gpus = range(torch.cuda.device_count())
                 uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in gpus]
-                sampler = Sampler("cuda", own_gpu_memory=_cuda_mib, gpu_uuids=uuids)
+                sampler = Sampler("cuda", get_allocated_mib=_cuda_mib, gpu_uuids=uuids)
             with suppress(OSError):  # a full disk: a gap in the plot, the run itself tells of it
                 writer.write(*sampler.sample(seconds()))
     finally:

@@ -15,18 +15,18 @@ from labkit.runs.predictions import MAX_SENTENCES, MAX_WORDS, PredictionsHeader,
 from labkit.training.evaluation import Evaluation
 
 
-def keep_predictions(
-    folder: Path, corpus: EncodedCorpus, part: str, windows: Windows, found: Evaluation, step: int
+def save_predictions(
+    folder: Path, corpus: EncodedCorpus, split: str, windows: Windows, evaluation: Evaluation, step: int
 ) -> None:
     """Writes the first sentences that hold an entity, gold or predicted, as many as there is room for.
 
     Args:
         windows: those of the part that were scored, in the order of the text.
     """
-    texts = corpus.texts[part]
-    kept, beyond = _fitting(_sentences(texts, windows, found, corpus.tags))
+    texts = corpus.texts[split]
+    kept, beyond = _limit_sentences(_sentences(texts, windows, evaluation, corpus.tags))
     about = PredictionsHeader(
-        split=part,
+        split=split,
         step=step,
         corpus=corpus.sha256,
         total=len(texts),
@@ -37,7 +37,7 @@ def keep_predictions(
     write_predictions(folder, about, kept)
 
 
-def _fitting(sentences: Iterator[ScoredSentence]) -> tuple[list[ScoredSentence], ScoredSentence | None]:
+def _limit_sentences(sentences: Iterator[ScoredSentence]) -> tuple[list[ScoredSentence], ScoredSentence | None]:
     """The first ones, and the one that has no room any more."""
     kept: list[ScoredSentence] = []
     words = 0

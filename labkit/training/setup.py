@@ -30,19 +30,19 @@ from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
 from labkit.model.tagger import Tagger, new_tagger
 from labkit.presets import adjustment_notes
 from labkit.training.config_checks import check_trackers
-from labkit.training.param_groups import Group, make_groups, optimizer_groups
-from labkit.training.precision import choose_precision, notes_on_precision
+from labkit.training.param_groups import ParamGroup, build_optimizer_groups, build_param_groups
+from labkit.training.precision import choose_precision, precision_notes
 
-SCORED_SEED = 0  # draws the sentences that are scored: runs of two seeds are compared on the same ones
+EVAL_SEED = 0  # draws the sentences that are scored: runs of two seeds are compared on the same ones
 
 
 @dataclass
-class Workshop:
+class TrainingSetup:
     """What the training loop works with."""
 
     accelerator: Any
     corpus: EncodedCorpus
-    encoder: Encoder
+    featurizer: Encoder
     encoder_sha256: str
     precision: str
     train: Windows
@@ -50,7 +50,7 @@ class Workshop:
     test: Windows
     model: Any  # as accelerate wrapped it
     tagger: Tagger  # the same model, bare
-    groups: list[Group]
+    param_groups: list[ParamGroup]
     optimizer: Any
     steps_per_epoch: int
     notes: tuple[str, ...]
@@ -61,7 +61,7 @@ class Workshop:
         return device
 
     @property
-    def grain(self) -> int:
+    def row_multiple(self) -> int:
         """What a batch's pieces, and one more, are filled up to a multiple of where the encoder computes on them alone.
 
         1 where it computes on padded windows.
@@ -69,7 +69,7 @@ class Workshop:
         by_rows = self.tagger.stack is not None and self.device.type == "cpu"
         return grain_of(getattr(torch, self.precision)) if by_rows else 1
 
-    def corpus_read(self, seconds: float) -> CorpusRead:
+    def build_corpus_read(self, seconds: float) -> CorpusRead:
         """What is trained on, as the log tells it."""
         return CorpusRead(
             seconds=seconds,
@@ -85,7 +85,7 @@ class Workshop:
             test_sha256=fingerprint(self.corpus.texts["test"], self.test, self.corpus.tags),
         )
 
-    def planned(self, seconds: float, steps: int) -> TrainingPlanned:
+    def build_training_planned(self, seconds: float, steps: int) -> TrainingPlanned:
         """What is going to happen, and on what, as the log tells it."""
         device = self.device
         return TrainingPlanned(
@@ -135,7 +135,7 @@ def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
 
 
 @dataclass(frozen=True)
-class Pretrained:
+class PretrainedEncoder:
     """An encoder as it was loaded."""
 
     place: Path
@@ -144,58 +144,60 @@ class Pretrained:
     max_pieces: int  # longest window, by the config and by the encoder itself
 
 
-def load_pretrained(config: RunConfig) -> Pretrained:
+def load_pretrained(config: RunConfig) -> PretrainedEncoder:
     """The config's encoder, downloaded where it is not here yet."""
     place = locate_encoder(config.encoder)
     model = load_encoder(place)
-    return Pretrained(place, model, load_tokenizer(place), min(config.max_pieces, longest_window(model)))
+    return PretrainedEncoder(place, model, load_tokenizer(place), min(config.max_pieces, longest_window(model)))
 
 
-def read_for(config: RunConfig, source: Source, pretrained: Pretrained) -> tuple[EncodedCorpus, Encoder]:
+def load_corpus(config: RunConfig, source: Source, pretrained: PretrainedEncoder) -> tuple[EncodedCorpus, Encoder]:
     """The config's corpus. Its split has a seed of its own: runs of two seeds are scored on the same sentences."""
     return read_encoded(
         source, pretrained.tokenizer, pretrained.max_pieces, dev_share=config.dev_share, repair=config.repair_tags
     )
 
 
-def open_workshop(
+def build_setup(
     config: RunConfig,
     accelerator: Any,
     precision: str,
-    pretrained: Pretrained,
+    pretrained: PretrainedEncoder,
     corpus: EncodedCorpus,
-    encoder: Encoder,
-) -> Workshop:
+    featurizer: Encoder,
+) -> TrainingSetup:
     """Builds the model and all else around the corpus."""
-    train = limited(corpus.train, config.sentence_limit("train"), config.seed)
-    dev, test = (limited(getattr(corpus, part), config.sentence_limit(part), SCORED_SEED) for part in ("dev", "test"))
-    pieces = np.bincount(train.pieces, minlength=encoder.padding + 1)
-    pieces[encoder.padding] = 1  # read beside every short sentence
-    largest = max(int(part.pieces.max(initial=encoder.padding)) for part in (train, dev, test))
-    _check_pieces(config.encoder, largest, len(pretrained.model.get_input_embeddings().weight))
+    train = subsample(corpus.train, config.sentence_limit("train"), config.seed)
+    dev, test = (subsample(getattr(corpus, part), config.sentence_limit(part), EVAL_SEED) for part in ("dev", "test"))
+    pieces = np.bincount(train.pieces, minlength=featurizer.padding + 1)
+    pieces[featurizer.padding] = 1  # read beside every short sentence
+    largest = max(int(part.pieces.max(initial=featurizer.padding)) for part in (train, dev, test))
+    _check_vocab_size(config.encoder, largest, len(pretrained.model.get_input_embeddings().weight))
     keep_live(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
     torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
     tagger = new_tagger(pretrained.model, corpus.tags, config.as_dict())
     batches = count_batches(train.lengths, config.batch_size, config.token_budget)
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
-    groups = make_groups(tagger, config, steps_per_epoch * config.epochs)
+    groups = build_param_groups(tagger, config, steps_per_epoch * config.epochs)
     alone = accelerator.num_processes == 1
     if alone:
-        freeze(tagger, groups)
-    join(tagger, groups, accelerator)
+        freeze_encoder(tagger, groups)
+    fuse_encoder(tagger, groups, accelerator)
     model = accelerator.prepare_model(tagger)
     if not alone:  # only what trains when several processes come together is averaged, should it thaw
-        freeze(tagger, groups)
-    optimizer = torch.optim.AdamW(optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps"))
-    return Workshop(
-        accelerator, corpus, encoder, encoder_sha256(pretrained.place), precision, train, dev, test, model,
+        freeze_encoder(tagger, groups)
+    optimizer = torch.optim.AdamW(
+        build_optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps")
+    )
+    return TrainingSetup(
+        accelerator, corpus, featurizer, encoder_sha256(pretrained.place), precision, train, dev, test, model,
         tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
         (
             *corpus.notes,
             *notes_on(train, dev, test),
             *adjustment_notes(config, train.sentences, longest_window(pretrained.model)),
             *_notes_on_budget(train, config.token_budget),
-            *notes_on_precision(precision, accelerator.device),
+            *precision_notes(precision, accelerator.device),
         ),
     )  # fmt: skip
 
@@ -207,7 +209,7 @@ def _notes_on_budget(train: Windows, budget: int) -> list[str]:
     return [f"{beyond:,} windows are longer than the token budget ({budget}); each is a batch of its own."]
 
 
-def _check_pieces(encoder: str, largest: int, rows: int) -> None:
+def _check_vocab_size(encoder: str, largest: int, rows: int) -> None:
     if largest >= rows:
         raise ValueError(
             f"the tokenizer of {encoder!r} has pieces that the encoder has no vector for"
@@ -215,7 +217,7 @@ def _check_pieces(encoder: str, largest: int, rows: int) -> None:
         )
 
 
-def limited(windows: Windows, limit: int, seed: int) -> Windows:
+def subsample(windows: Windows, limit: int, seed: int) -> Windows:
     """Those of `limit` sentences drawn by the seed, in the order of the text; all of them where the limit is 0.
 
     By the same seed a larger limit draws the same sentences and more.
@@ -245,30 +247,30 @@ def fingerprint(texts: Texts, windows: Windows, tags: Sequence[str]) -> str:
     return found.hexdigest()
 
 
-def freeze(tagger: Tagger, groups: Sequence[Group]) -> None:
+def freeze_encoder(tagger: Tagger, groups: Sequence[ParamGroup]) -> None:
     """Takes an encoder of rate 0 out of the backward pass, which saves most of a step; `thaw` brings it back."""
-    rates = {group.name: group.peak for group in groups}
+    rates = {group.name: group.peak_rate for group in groups}
     if rates.get("encoder") == 0 and any(rates.values()):
         tagger.encoder.requires_grad_(False)
 
 
-def join(tagger: Tagger, groups: Sequence[Group], accelerator: Any) -> None:
+def fuse_encoder(tagger: Tagger, groups: Sequence[ParamGroup], accelerator: Any) -> None:
     """Has an encoder's layers stepped as one, and its table keep its gradient, where nobody else needs a look at each
     gradient on its way."""
     alone = accelerator.device.type == "cpu" and accelerator.num_processes == 1
     if alone and tagger.stack and all(parameter.requires_grad for parameter in tagger.encoder.parameters()):
         joined = tagger.stack.own_gradients()
         for group in groups:
-            group.joined = joined
-            if group.table:
-                group.table.own_gradient()
+            group.fused_into = joined
+            if group.embedding:
+                group.embedding.own_gradient()
 
 
-def thaw(tagger: Tagger) -> None:
+def unfreeze_encoder(tagger: Tagger) -> None:
     tagger.encoder.requires_grad_(True)
 
 
-def batches_of(epoch_batches: Sequence[Array], rank: int, processes: int) -> Iterator[Array]:
+def shard_batches(epoch_batches: Sequence[Array], rank: int, processes: int) -> Iterator[Array]:
     """This process's share of an epoch's batches; the first ones come again so that all have equally many."""
     each = -(-len(epoch_batches) // processes)
     return islice(cycle(epoch_batches), rank, each * processes, processes)

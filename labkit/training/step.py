@@ -8,49 +8,51 @@ import torch
 
 from labkit.data.windows import Array
 from labkit.training.param_groups import clip_gradients, set_rates
-from labkit.training.setup import Workshop
-from labkit.training.timing import Stopwatch
+from labkit.training.setup import TrainingSetup
+from labkit.training.timing import PhaseTimer
 
 
 @dataclass(frozen=True)
-class Step:
+class StepResult:
     """What a step gave; loss (per word) and norms by group are scalars that are still on the device."""
 
     rates: dict[str, float]
     loss: torch.Tensor
-    norms: dict[str, torch.Tensor]
+    gradient_norms: dict[str, torch.Tensor]
     tokens: int  # word pieces of this process's batches, padding not counted
 
 
-def take_step(shop: Workshop, watch: Stopwatch, parts: Sequence[Array], step: int, clip_norm: float) -> Step:
+def train_step(
+    setup: TrainingSetup, timer: PhaseTimer, micro_batches: Sequence[Array], step: int, clip_norm: float
+) -> StepResult:
     """Adds up the gradients of all parts, each a batch of windows by number, clips them and moves the weights.
 
     Args:
         step: which one, from 0; schedules go by it.
         clip_norm: largest norm of all gradients together; 0 does not clip.
     """
-    accelerator = shop.accelerator
-    watch.begin_step()
-    batches = [shop.encoder.collate(shop.train[chosen]) for chosen in parts]
+    accelerator = setup.accelerator
+    timer.begin_step()
+    batches = [setup.featurizer.collate(setup.train[chosen]) for chosen in micro_batches]
     words = sum(batch.words for batch in batches)
-    rates = set_rates(shop.optimizer, shop.groups, step)
-    total = torch.zeros((), device=shop.device)
+    rates = set_rates(setup.optimizer, setup.param_groups, step)
+    total = torch.zeros((), device=setup.device)
     for number, batch in enumerate(batches, start=1):
-        with accelerator.no_sync(shop.model) if number < len(batches) else nullcontext():
-            moved = batch.to(shop.device)
-            watch.spent("data")
-            loss = shop.model(moved) * (batch.words / words)
+        with accelerator.no_sync(setup.model) if number < len(batches) else nullcontext():
+            moved = batch.to(setup.device)
+            timer.lap("data")
+            loss = setup.model(moved) * (batch.words / words)
             accelerator.backward(loss)
-            watch.backward_over()
+            timer.end_backward()
         total += loss.detach()
-    accelerator.unscale_gradients(shop.optimizer)
-    norms = clip_gradients(shop.groups, clip_norm, shop.optimizer.optimizer)
+    accelerator.unscale_gradients(setup.optimizer)
+    norms = clip_gradients(setup.param_groups, clip_norm, setup.optimizer.optimizer)
     # accelerate's optimizer looks for packages on disk at every step, and has something to do only for a GradScaler
-    optimizer = shop.optimizer if accelerator.scaler else shop.optimizer.optimizer
+    optimizer = setup.optimizer if accelerator.scaler else setup.optimizer.optimizer
     optimizer.step()
     if not accelerator.optimizer_step_was_skipped:
-        for group in shop.groups:
-            group.decay_resting(rates[group.name])
+        for group in setup.param_groups:
+            group.decay_frozen_rows(rates[group.name])
     optimizer.zero_grad()
-    watch.spent("optimizer")
-    return Step(rates, total, norms, sum(batch.tokens for batch in batches))
+    timer.lap("optimizer")
+    return StepResult(rates, total, norms, sum(batch.tokens for batch in batches))

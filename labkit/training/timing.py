@@ -17,11 +17,11 @@ import torch
 from labkit.model.timer import Watch
 
 # Parts of a step, which a device other than the CPU works on while this process is already somewhere else.
-STEP_PARTS = frozenset(("data", "encoder", "downstream", "CRF", "optimizer", "other"))
-EVERY = 10  # of how many steps one is timed on the device
+STEP_PHASES = frozenset(("data", "encoder", "downstream", "CRF", "optimizer", "other"))
+TIMED_STEP_INTERVAL = 10  # of how many steps one is timed on the device
 
 
-class Stopwatch(Watch):
+class PhaseTimer(Watch):
     """Seconds by part: `loading`, the parts of a step, `evaluation`, `saving`, `profiling`."""
 
     def __init__(
@@ -41,52 +41,52 @@ class Stopwatch(Watch):
         self._clock = clock
         self._seconds: defaultdict[str, float] = defaultdict(float, loading=loading)
         self._last = clock()
-        self._instead: str | None = None
-        self._rest = ""  # what a backward pass comes to after its last boundary
-        self._timeline = None if device.type == "cpu" else Timeline(event or _events_of(device))
+        self._forced_phase: str | None = None
+        self._backward_phase = ""  # what a backward pass comes to after its last boundary
+        self._timeline = None if device.type == "cpu" else DeviceTimeline(event or _events_of(device))
 
     def begin_step(self) -> None:
         """What passed between two steps is `other`."""
-        self.spent("other")
-        self._rest = ""
-        if self._timeline and not self._instead:
+        self.lap("other")
+        self._backward_phase = ""
+        if self._timeline and not self._forced_phase:
             self._timeline.begin()
 
-    def spent(self, part: str) -> None:
-        part = self._instead or part
-        if self._timeline and part in STEP_PARTS:
-            self._timeline.mark(part)
-            part = "steps"
+    def lap(self, phase: str) -> None:
+        phase = self._forced_phase or phase
+        if self._timeline and phase in STEP_PHASES:
+            self._timeline.mark(phase)
+            phase = "steps"
         now = self._clock()
-        self._seconds[part] += now - self._last
+        self._seconds[phase] += now - self._last
         self._last = now
 
-    def boundary(self, before: str, after: str, values: torch.Tensor) -> None:
-        self.spent(before)
+    def mark(self, before: str, after: str, values: torch.Tensor) -> None:
+        self.lap(before)
         if not values.requires_grad:  # what is frozen has no backward pass
-            self._rest = after
+            self._backward_phase = after
             return
-        self._rest = self._rest or before
-        values.register_hook(lambda _: self.spent(after))
+        self._backward_phase = self._backward_phase or before
+        values.register_hook(lambda _: self.lap(after))
 
-    def backward_over(self) -> None:
+    def end_backward(self) -> None:
         """What passed since the last boundary of the backward pass went to the first part that is trained."""
-        self.spent(self._rest or "other")
+        self.lap(self._backward_phase or "other")
 
     @contextmanager
-    def all_to(self, part: str) -> Iterator[None]:
+    def attributed_to(self, phase: str) -> Iterator[None]:
         """Within, everything goes to this part, whatever else is said."""
-        self.spent("other")
-        self._instead = part
+        self.lap("other")
+        self._forced_phase = phase
         try:
             yield
         finally:
-            self.spent(part)
-            self._instead = None
+            self.lap(phase)
+            self._forced_phase = None
 
-    def told(self) -> dict[str, float]:
+    def totals(self) -> dict[str, float]:
         """Seconds by part until now. Never waits for the device: steps that it has not finished do not count yet."""
-        self.spent("other")
+        self.lap("other")
         if not self._timeline:
             return dict(self._seconds)
         spent = dict(self._seconds)
@@ -96,7 +96,7 @@ class Stopwatch(Watch):
         return spent
 
 
-class Timeline:
+class DeviceTimeline:
     """One step of each EVERY, timed by events that the device passes when it gets there, and read later.
 
     Of one step's marks the time between two is the device's own, its idle moments included: collating a batch counts
@@ -113,18 +113,18 @@ class Timeline:
     def begin(self) -> None:
         """A step begins; the first one also sets the device up, and would stand for no other."""
         self._steps += 1
-        if self._steps % EVERY == 2:
+        if self._steps % TIMED_STEP_INTERVAL == 2:
             self._marks = []
             self.mark("begin")
 
-    def mark(self, part: str) -> None:
+    def mark(self, phase: str) -> None:
         """The step's part ends here, `other` being its last: what passes until the next step begins."""
         if self._marks is None:
             return
         event = self._event()
         event.record()
-        self._marks.append((part, event))
-        if part == "other":
+        self._marks.append((phase, event))
+        if phase == "other":
             self._waiting.append(self._marks)
             self._marks = None
 

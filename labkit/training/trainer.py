@@ -33,20 +33,27 @@ from labkit.events import (
     TimeBreakdown,
 )
 from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
-from labkit.training.control import Listener
-from labkit.training.distributed import MEETING_STEPS
-from labkit.training.evaluation import Evaluation, evaluate, transitions_learnt
-from labkit.training.failures import Diverged, doubt_on, failure_of, rate_hint
+from labkit.training.control import ControlReader
+from labkit.training.distributed import SYNC_STEPS
+from labkit.training.evaluation import Evaluation, build_crf_transitions, evaluate
+from labkit.training.failures import DivergenceError, describe_failure, describe_poor_loss, rate_hint
 from labkit.training.profiler import StepProfiler
-from labkit.training.saved_predictions import keep_predictions
-from labkit.training.setup import Workshop, batches_of, load_pretrained, open_accelerator, open_workshop, read_for
-from labkit.training.step import Step, take_step
-from labkit.training.timing import Stopwatch, seconds_since
+from labkit.training.saved_predictions import save_predictions
+from labkit.training.setup import (
+    TrainingSetup,
+    build_setup,
+    load_corpus,
+    load_pretrained,
+    open_accelerator,
+    shard_batches,
+)
+from labkit.training.step import StepResult, train_step
+from labkit.training.timing import PhaseTimer, seconds_since
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went
-EXPLODED = 10.0  # times the untrained tagger's loss, over the last few steps or on dev
-DOUBTFUL = 2.0  # times the same: a dev loss of which a run that ended well tells
+DIVERGED_LOSS_RATIO = 10.0  # times the untrained tagger's loss, over the last few steps or on dev
+POOR_LOSS_RATIO = 2.0  # times the same: a dev loss of which a run that ended well tells
 
 
 def train(config: RunConfig, folder: Path | None = None, began: float | None = None) -> Iterator[Event]:
@@ -56,28 +63,28 @@ def train(config: RunConfig, folder: Path | None = None, began: float | None = N
         folder: the run folder, which is read for controls and gets the weights; None keeps no weights.
         began: Unix seconds that `seconds` in the events count from; now, where not given.
     """
-    training = _Training(config, folder, time.time() if began is None else began)
+    training = _Trainer(config, folder, time.time() if began is None else began)
     try:
         yield from training.events()
     except Exception as error:  # a failure is an event, not a crash
         at = training.seconds(), training.step, training.phase
-        yield failure_of(error, config, *at, window=training.longest, folder=folder)
+        yield describe_failure(error, config, *at, longest_window=training.longest_window, folder=folder)
     finally:
         training.close()
 
 
 @dataclass(frozen=True)
-class _Pending:
+class _PendingStep:
     """A step whose numbers are still on the device."""
 
     step: int
     epoch: float
     seconds: float
     tokens: int  # of all steps and processes so far
-    taken: Step
+    result: StepResult
 
 
-class _Training:
+class _Trainer:
     def __init__(self, config: RunConfig, folder: Path | None, began: float):
         self.config = config
         self.folder = folder
@@ -85,108 +92,108 @@ class _Training:
         self.phase = ""
         self.step = 0
         self.tokens = 0
-        self.shop: Workshop
-        self.watch: Stopwatch
+        self.setup: TrainingSetup
+        self.timer: PhaseTimer
         self.profiler: StepProfiler
-        self.listener: Listener
-        self._pending: list[_Pending] = []
+        self.control_reader: ControlReader
+        self._pending: list[_PendingStep] = []
         self._reported = self._timed = 0.0
         self._recent: deque[float] = deque(maxlen=5)
         self._best: Evaluated | None = None
         self._best_step = -1
         self._latest: Evaluated | None = None
-        self.longest: int | None = None  # word pieces of the longest window, as soon as that is known
+        self.longest_window: int | None = None  # word pieces of the longest window, as soon as that is known
 
     def close(self) -> None:
         if hasattr(self, "profiler"):
             self.profiler.close()
         if self.config.trackers and hasattr(self, "shop"):
-            self.shop.accelerator.end_training()
+            self.setup.accelerator.end_training()
 
     # --- the run, from end to end
 
     def events(self) -> Iterator[Event]:
         yield from self._prepare()
         order = np.random.default_rng(self.config.seed)
-        config, train, grain = self.config, self.shop.train, self.shop.grain
+        config, train, grain = self.config, self.setup.train, self.setup.row_multiple
         size, budget = config.batch_size, config.token_budget
         for epoch in range(config.epochs):
             batches = epoch_batches(train.lengths, train.word_counts, size, budget, order, grain)
             yield from self._epoch(epoch, batches)
-            if not self.listener.stopping:
-                yield from self._evaluate(epoch + 1)
-            if self.listener.stopping:
+            if not self.control_reader.is_stopping:
+                yield from self._evaluate_dev(epoch + 1)
+            if self.control_reader.is_stopping:
                 break
         yield from self._finish()
 
     def _prepare(self) -> Iterator[Event]:
         config = self.config
-        yield self._phase("loading the encoder")
+        yield self._enter_phase("loading the encoder")
         source = find_corpus(config.corpus)  # first, as it takes no time to tell that there is none
         accelerator, precision = open_accelerator(config, self.folder)
         pretrained = load_pretrained(config)
-        yield self._phase("reading the corpus")
-        corpus, encoder = read_for(config, source, pretrained)
-        self.shop = shop = open_workshop(config, accelerator, precision, pretrained, corpus, encoder)
-        self.listener = Listener(shop, self.folder, self.seconds)
-        shop.tagger.watch = self.watch = Stopwatch(shop.device, loading=self.seconds())
-        self.longest = max(int(part.lengths.max(initial=0)) for part in (shop.train, shop.dev, shop.test))
+        yield self._enter_phase("reading the corpus")
+        corpus, encoder = load_corpus(config, source, pretrained)
+        self.setup = shop = build_setup(config, accelerator, precision, pretrained, corpus, encoder)
+        self.control_reader = ControlReader(shop, self.folder, self.seconds)
+        shop.tagger.watch = self.timer = PhaseTimer(shop.device, loading=self.seconds())
+        self.longest_window = max(int(part.lengths.max(initial=0)) for part in (shop.train, shop.dev, shop.test))
         self._steps = steps = shop.steps_per_epoch * config.epochs
-        self._untrained = math.log(max(2, len(corpus.tags)))  # nats per word of a tagger that guesses evenly
+        self._uniform_loss = math.log(max(2, len(corpus.tags)))  # nats per word of a tagger that guesses evenly
         traced = self.folder if accelerator.is_main_process else None
-        self.profiler = StepProfiler(config.profile, steps, shop.device, self.watch, traced)
-        yield shop.corpus_read(self.seconds())
-        yield ParamGroupsBuilt(self.seconds(), [group.audit() for group in shop.groups])
-        yield shop.planned(self.seconds(), steps)
+        self.profiler = StepProfiler(config.profile, steps, shop.device, self.timer, traced)
+        yield shop.build_corpus_read(self.seconds())
+        yield ParamGroupsBuilt(self.seconds(), [group.describe() for group in shop.param_groups])
+        yield shop.build_training_planned(self.seconds(), steps)
 
     def _epoch(self, epoch: int, batches: list[Array]) -> Iterator[Event]:
-        yield self._phase("training")
-        accelerator = self.shop.accelerator
-        own = batches_of(batches, accelerator.process_index, accelerator.num_processes)
-        self.shop.model.train()
-        for done in range(1, self.shop.steps_per_epoch + 1):
+        yield self._enter_phase("training")
+        accelerator = self.setup.accelerator
+        own = shard_batches(batches, accelerator.process_index, accelerator.num_processes)
+        self.setup.model.train()
+        for done in range(1, self.setup.steps_per_epoch + 1):
             parts = [part for _, part in zip(range(self.config.accumulate), own, strict=False)]
             with self.profiler.step(self.step, self.tokens):
-                self._pending.append(self._one_step(parts, epoch + done / self.shop.steps_per_epoch))
+                self._pending.append(self._run_step(parts, epoch + done / self.setup.steps_per_epoch))
             if self.profiler.is_full:
-                yield from self._profiled()
-            yield from self.listener.obey(self.step)
-            if self._report_is_due():
+                yield from self._finish_profiling()
+            yield from self.control_reader.apply(self.step)
+            if self._is_report_due():
                 yield from self._report()
                 if time.monotonic() - self._timed >= TIME_INTERVAL_S:
-                    yield self._time_spent()
-            if self.listener.stopping:
+                    yield self._build_time_breakdown()
+            if self.control_reader.is_stopping:
                 break
             every = self.config.evaluate_every
-            if every and self.step % every == 0 and done < self.shop.steps_per_epoch:
-                yield from self._evaluate(epoch + done / self.shop.steps_per_epoch)
-                yield self._phase("training")
-        yield from self._profiled()
+            if every and self.step % every == 0 and done < self.setup.steps_per_epoch:
+                yield from self._evaluate_dev(epoch + done / self.setup.steps_per_epoch)
+                yield self._enter_phase("training")
+        yield from self._finish_profiling()
         yield from self._report()
-        yield self._time_spent()
+        yield self._build_time_breakdown()
 
     def _finish(self) -> Iterator[Event]:
-        if not self.listener.stopping and self.shop.test.sentences:
-            yield from self._test()
+        if not self.control_reader.is_stopping and self.setup.test.sentences:
+            yield from self._evaluate_test()
         if self.folder and "last" in self.config.keep and self.step:
-            yield self._phase("saving the weights")
+            yield self._enter_phase("saving the weights")
             yield from self._save("last")
-        yield self._time_spent()
-        state = "stopped" if self.listener.stopping else "completed"
-        yield RunFinished(self.seconds(), state, self.step, *self._doubt())
+        yield self._build_time_breakdown()
+        state = "stopped" if self.control_reader.is_stopping else "completed"
+        yield RunFinished(self.seconds(), state, self.step, *self._explain_poor_loss())
 
     # --- one step
 
-    def _one_step(self, parts: list[Array], epoch: float) -> _Pending:
-        taken = take_step(self.shop, self.watch, parts, self.step, self.config.clip_norm)
+    def _run_step(self, micro_batches: list[Array], epoch: float) -> _PendingStep:
+        taken = train_step(self.setup, self.timer, micro_batches, self.step, self.config.clip_norm)
         self.step += 1
-        self.tokens += taken.tokens * self.shop.accelerator.num_processes
-        return _Pending(self.step, epoch, self.seconds(), self.tokens, taken)
+        self.tokens += taken.tokens * self.setup.accelerator.num_processes
+        return _PendingStep(self.step, epoch, self.seconds(), self.tokens, taken)
 
-    def _report_is_due(self) -> bool:
-        if self.shop.accelerator.num_processes > 1:
-            return self.step % MEETING_STEPS == 0
-        return self.listener.stopping or time.monotonic() - self._reported >= REPORT_INTERVAL_S
+    def _is_report_due(self) -> bool:
+        if self.setup.accelerator.num_processes > 1:
+            return self.step % SYNC_STEPS == 0
+        return self.control_reader.is_stopping or time.monotonic() - self._reported >= REPORT_INTERVAL_S
 
     def _report(self) -> Iterator[Event]:
         """Reads all pending numbers in one transfer; raises Diverged at the first that is no number or too large."""
@@ -194,148 +201,150 @@ class _Training:
         self._reported = time.monotonic()
         if not pending:
             return
-        losses = self.shop.accelerator.reduce(torch.stack([step.taken.loss for step in pending]), "mean").tolist()
-        norms = torch.stack([norm for step in pending for norm in step.taken.norms.values()]).tolist()
+        losses = self.setup.accelerator.reduce(torch.stack([step.result.loss for step in pending]), "mean").tolist()
+        norms = torch.stack([norm for step in pending for norm in step.result.gradient_norms.values()]).tolist()
         told = iter(norms)
         for step, loss in zip(pending, losses, strict=True):
-            rates = step.taken.rates
-            by_group = {name: _finite(next(told)) for name in step.taken.norms}
+            rates = step.result.rates
+            by_group = {name: _finite_or_none(next(told)) for name in step.result.gradient_norms}
             self._track({"loss": loss, **{f"rate/{name}": rate for name, rate in rates.items()}}, step.step)
-            yield StepDone(step.seconds, step.step, step.epoch, _finite(loss), rates, by_group, step.tokens)
-            self._check(step, loss)
+            yield StepDone(step.seconds, step.step, step.epoch, _finite_or_none(loss), rates, by_group, step.tokens)
+            self._check_divergence(step, loss)
 
-    def _check(self, step: _Pending, loss: float) -> None:
+    def _check_divergence(self, step: _PendingStep, loss: float) -> None:
         self._recent.append(loss)
         if not math.isfinite(loss):
-            raise Diverged(step.step, loss, step.taken.rates)
+            raise DivergenceError(step.step, loss, step.result.rates)
         mean, steps = statistics.fmean(self._recent), len(self._recent)
-        if (steps == self._recent.maxlen or step.step == self._steps) and mean > EXPLODED * self._untrained:
-            raise Diverged(step.step, mean, step.taken.rates, steps=steps)
+        if (
+            steps == self._recent.maxlen or step.step == self._steps
+        ) and mean > DIVERGED_LOSS_RATIO * self._uniform_loss:
+            raise DivergenceError(step.step, mean, step.result.rates, steps=steps)
 
     # --- evaluation and weights
 
-    def _evaluate(self, epoch: float) -> Iterator[Event]:
-        yield from self._profiled()
+    def _evaluate_dev(self, epoch: float) -> Iterator[Event]:
+        yield from self._finish_profiling()
         yield from self._report()
-        yield self._phase("evaluating")
-        found = self._score(self.shop.dev)
-        yield from self.listener.untold()
+        yield self._enter_phase("evaluating")
+        found = self._evaluate_windows(self.setup.dev)
+        yield from self.control_reader.pop_pending_events()
         if found is None:
             return
-        self._check_score(found.loss, "dev", math.inf)
-        self._latest = event = self._evaluated(found, epoch, "dev")
+        self._check_eval_loss(found.loss, "dev", math.inf)
+        self._latest = event = self._build_evaluated(found, epoch, "dev")
         self._track({"dev loss": found.loss, "dev f1": event.score}, self.step)
         yield event
-        self._check_score(found.loss, "dev", EXPLODED * self._untrained)
-        if self.shop.tagger.crf is not None:
-            yield transitions_learnt(self.shop.tagger.crf, self.shop.corpus.tags, self.seconds(), self.step)
+        self._check_eval_loss(found.loss, "dev", DIVERGED_LOSS_RATIO * self._uniform_loss)
+        if self.setup.tagger.crf is not None:
+            yield build_crf_transitions(self.setup.tagger.crf, self.setup.corpus.tags, self.seconds(), self.step)
         if self._best is None or event.rank_key > self._best.rank_key:
             self._best, self._best_step = event, self.step
-            self._keep_predictions(found, "dev", self.step)
+            self._save_predictions(found, "dev", self.step)
             if self.folder and "best" in self.config.keep:
                 yield from self._save("best")
-        yield self._time_spent()
+        yield self._build_time_breakdown()
 
-    def _test(self) -> Iterator[Event]:
+    def _evaluate_test(self) -> Iterator[Event]:
         """The test part, scored once, by the weights that were best on dev where they were kept."""
-        yield self._phase("scoring the test part")
+        yield self._enter_phase("scoring the test part")
         kept = self._best_step if self.folder and "best" in self.config.keep else None
         if self.folder and kept not in (None, self.step):
             best = load_tagger(self.folder / "best").model.state_dict()
-            now = {name: value.clone() for name, value in self.shop.tagger.state_dict().items()}
-            self.shop.tagger.load_state_dict(best)
-            found = self._score(self.shop.test)
-            self.shop.tagger.load_state_dict(now)
+            now = {name: value.clone() for name, value in self.setup.tagger.state_dict().items()}
+            self.setup.tagger.load_state_dict(best)
+            found = self._evaluate_windows(self.setup.test)
+            self.setup.tagger.load_state_dict(now)
         else:
-            found = self._score(self.shop.test)
+            found = self._evaluate_windows(self.setup.test)
         if found is not None:
-            self._check_score(found.loss, "test", math.inf)
-            yield self._evaluated(found, float(self.config.epochs), "test")
-            self._keep_predictions(found, "test", kept if kept is not None else self.step)
+            self._check_eval_loss(found.loss, "test", math.inf)
+            yield self._build_evaluated(found, float(self.config.epochs), "test")
+            self._save_predictions(found, "test", kept if kept is not None else self.step)
 
-    def _check_score(self, loss: float, part: str, most: float) -> None:
+    def _check_eval_loss(self, loss: float, split: str, max_loss: float) -> None:
         """Raises Diverged for a part's loss that is no number or above `most`."""
-        if not math.isfinite(loss) or loss > most:
-            raise Diverged(self.step, loss, self._peaks(), part)
+        if not math.isfinite(loss) or loss > max_loss:
+            raise DivergenceError(self.step, loss, self._peak_rates(), split)
 
-    def _doubt(self) -> tuple[str, str]:
+    def _explain_poor_loss(self) -> tuple[str, str]:
         """Reason and hint of a run that ends well, but with a dev loss that a guess would beat; else empty."""
         last = self._latest
-        if last is None or last.loss is None or last.loss <= DOUBTFUL * self._untrained:
+        if last is None or last.loss is None or last.loss <= POOR_LOSS_RATIO * self._uniform_loss:
             return "", ""
-        return doubt_on(last.loss, last.f1, self._untrained), rate_hint(self.config, self._peaks())
+        return describe_poor_loss(last.loss, last.f1, self._uniform_loss), rate_hint(self.config, self._peak_rates())
 
-    def _peaks(self) -> dict[str, float]:
-        return {group.name: group.peak for group in self.shop.groups}
+    def _peak_rates(self) -> dict[str, float]:
+        return {group.name: group.peak_rate for group in self.setup.param_groups}
 
-    def _score(self, part: Windows) -> Evaluation | None:
-        shop = self.shop
-        stopped = functools.partial(self.listener.stop_asked, self.step)
-        with self.watch.all_to("evaluation"), shop.accelerator.autocast():
-            return evaluate(shop.tagger, shop.encoder, part, shop.corpus.tags, shop.device, stopped)
+    def _evaluate_windows(self, windows: Windows) -> Evaluation | None:
+        shop = self.setup
+        stopped = functools.partial(self.control_reader.should_stop, self.step)
+        with self.timer.attributed_to("evaluation"), shop.accelerator.autocast():
+            return evaluate(shop.tagger, shop.featurizer, windows, shop.corpus.tags, shop.device, stopped)
 
-    def _evaluated(self, found: Evaluation, epoch: float, part: str) -> Evaluated:
-        overall = found.counts.overall()
+    def _build_evaluated(self, evaluation: Evaluation, epoch: float, split: str) -> Evaluated:
+        overall = evaluation.counts.overall()
         return Evaluated(
             seconds=self.seconds(),
             step=self.step,
             epoch=epoch,
             tokens=self.tokens,
-            loss=_finite(found.loss),
+            loss=_finite_or_none(evaluation.loss),
             precision=overall.precision,
             recall=overall.recall,
             f1=overall.f1,
-            types=found.counts.by_type(),
-            split=part,
-            illegal=found.illegal,
+            types=evaluation.counts.by_type(),
+            split=split,
+            illegal=evaluation.illegal,
             gold=overall.support,
-            predicted=found.counts.predicted.total(),
+            predicted=evaluation.counts.predicted.total(),
         )
 
-    def _keep_predictions(self, found: Evaluation, part: str, step: int) -> None:
-        if self.folder and self.shop.accelerator.is_main_process:
-            with self.watch.all_to("saving"):
-                keep_predictions(self.folder, self.shop.corpus, part, getattr(self.shop, part), found, step)
+    def _save_predictions(self, evaluation: Evaluation, split: str, step: int) -> None:
+        if self.folder and self.setup.accelerator.is_main_process:
+            with self.timer.attributed_to("saving"):
+                save_predictions(self.folder, self.setup.corpus, split, getattr(self.setup, split), evaluation, step)
 
     def _save(self, name: str) -> Iterator[Event]:
         assert self.folder is not None
-        with self.watch.all_to("saving"):
+        with self.timer.attributed_to("saving"):
             self._write_weights(self.folder, name)
         yield CheckpointSaved(self.seconds(), self.step, name)
 
     def _write_weights(self, folder: Path, name: str) -> None:
-        if self.shop.accelerator.is_main_process:
+        if self.setup.accelerator.is_main_process:
             if name == "last" and self._best_step == self.step and "best" in self.config.keep:
                 link_tagger(folder / "best", folder / "last")
             else:
-                shop = self.shop
-                chosen = {"max_pieces": shop.encoder.max_pieces, "precision": shop.precision}
+                shop = self.setup
+                chosen = {"max_pieces": shop.featurizer.max_pieces, "precision": shop.precision}
                 settings = {**self.config.as_dict(), **chosen}
-                save_tagger(folder / name, shop.tagger, shop.encoder, shop.corpus.tags, settings)
-        self.shop.accelerator.wait_for_everyone()
+                save_tagger(folder / name, shop.tagger, shop.featurizer, shop.corpus.tags, settings)
+        self.setup.accelerator.wait_for_everyone()
 
     # --- small things
 
-    def _profiled(self) -> Iterator[Event]:
+    def _finish_profiling(self) -> Iterator[Event]:
         """What the profiled steps spent their time on, once: as soon as there are enough, or anything else begins."""
-        if self.profiler.is_on:
+        if self.profiler.is_recording:
             yield from self._report()
             yield self.profiler.end(self.step, self.tokens, self.seconds)
 
-    def _time_spent(self) -> TimeBreakdown:
+    def _build_time_breakdown(self) -> TimeBreakdown:
         self._timed = time.monotonic()
-        spent = {part: round(seconds, 4) for part, seconds in self.watch.told().items()}
+        spent = {part: round(seconds, 4) for part, seconds in self.timer.totals().items()}
         return TimeBreakdown(self.seconds(), self.step, spent)
 
-    def _phase(self, text: str) -> PhaseEntered:
+    def _enter_phase(self, text: str) -> PhaseEntered:
         self.phase = text
         return PhaseEntered(self.seconds(), text)
 
     def _track(self, values: dict[str, float | None], step: int) -> None:
         if self.config.trackers:
-            self.shop.accelerator.log({name: value for name, value in values.items() if value is not None}, step=step)
+            self.setup.accelerator.log({name: value for name, value in values.items() if value is not None}, step=step)
 
 
-def _finite(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     """A loss or a norm; None where it is no number. Rounding puts a loss that is as good as none below zero."""
     return max(0.0, value) if math.isfinite(value) else None

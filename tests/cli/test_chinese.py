@@ -150,7 +150,7 @@ def test_why_a_device_cannot_be_read_is_chinese(scenario: Scenario, monkeypatch:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     for name, value in scenario.environment.items():
         monkeypatch.setenv(name, value)
-    sampler = Sampler("cuda", own_gpu_memory=lambda number: scenario.own)
+    sampler = Sampler("cuda", get_allocated_mib=lambda number: scenario.own)
     names = [
         "NVIDIA",
         "utilities",

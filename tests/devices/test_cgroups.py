@@ -8,7 +8,7 @@ import pytest
 from labkit.devices import cgroups
 
 PID = os.getpid()
-OWN_CORES = cgroups.cores(PID, Path("/nowhere"), Path("/nowhere"))
+OWN_CORES = cgroups.count_usable_cores(PID, Path("/nowhere"), Path("/nowhere"))
 MIB = 2**20
 
 
@@ -48,14 +48,14 @@ def test_the_tightest_limit_above_a_process_counts(
     membership: str, files: dict[str, str], cores: float | None, memory_mib: int | None, tmp_path: Path
 ) -> None:
     groups, proc = tree(tmp_path, membership, files)
-    assert cgroups.cores(PID, groups, proc) == (OWN_CORES if cores is None else cores)
-    limit = cgroups.memory(PID, groups, proc)
+    assert cgroups.count_usable_cores(PID, groups, proc) == (OWN_CORES if cores is None else cores)
+    limit = cgroups.find_memory_limit(PID, groups, proc)
     assert (limit and limit.total_bytes // MIB) == memory_mib
 
 
 def test_a_quota_above_the_affinity_changes_nothing(tmp_path: Path) -> None:
     groups, proc = tree(tmp_path, "0::/\n", {"cpu.max": f"{100_000 * 1000} 100000"})
-    assert cgroups.cores(PID, groups, proc) == OWN_CORES
+    assert cgroups.count_usable_cores(PID, groups, proc) == OWN_CORES
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from labkit.devices.sampler import FIGURES, Sampler, describe
+from labkit.devices.sampler import METRICS, Sampler, list_devices
 from labkit.events import DeviceSampled
 from tests.devices.fake_nvml import MIB, UNKNOWN_MEMORY, FakeGpu, FakeLibrary, install
 
@@ -51,7 +51,7 @@ def failing(code: int) -> Callable[[], FakeLibrary]:
 
 
 NONE_BUT_OWN = (None, 900.0, None, None, None, None)
-ALL_BUT_OWN = [name for name in FIGURES if name != "memory_run_mib"]
+ALL_BUT_OWN = [name for name in METRICS if name != "memory_run_mib"]
 
 SCENARIOS = [
     Scenario("healthy", one(), (73.0, 1400.0, 10_600.0, 40_960.0, 251.3, 61.0)),
@@ -219,10 +219,10 @@ def test_figures_that_can_be_read_are_there_and_the_others_say_why_not(
         monkeypatch.setattr(platform, "release", lambda: scenario.release)
     for name, value in scenario.environment.items():
         monkeypatch.setenv(name, value)
-    gpu, cpu = Sampler("cuda", own_gpu_memory=lambda number: scenario.own).sample(2.5)
+    gpu, cpu = Sampler("cuda", get_allocated_mib=lambda number: scenario.own).sample(2.5)
     assert (gpu.device, gpu.seconds, cpu.device) == ("gpu 0", 2.5, "cpu")
     assert figures(gpu) == pytest.approx(scenario.figures)
-    assert set(gpu.missing) == {name for name in FIGURES if getattr(gpu, name) is None} == set(scenario.reasons)
+    assert set(gpu.missing) == {name for name in METRICS if getattr(gpu, name) is None} == set(scenario.reasons)
     assert [name for name, part in scenario.reasons.items() if part not in gpu.missing[name]] == []
 
 
@@ -231,7 +231,7 @@ def test_reasons_are_told_once_and_figures_again_and_again(scenario: Scenario, m
     install(monkeypatch, scenario.library())
     for name, value in scenario.environment.items():
         monkeypatch.setenv(name, value)
-    sampler = Sampler("cuda", own_gpu_memory=lambda number: 900.0)
+    sampler = Sampler("cuda", get_allocated_mib=lambda number: 900.0)
     first, second = sampler.sample(0.0)[0], sampler.sample(0.5)[0]
     assert second.missing == {}
     assert figures(first) == figures(second)
@@ -250,7 +250,7 @@ def test_a_gpu_lost_in_the_middle_leaves_a_gap_with_its_reason_and_comes_back(mo
     lost, well = FakeGpu(uuid=UUIDS[0]), FakeGpu(uuid=UUIDS[1], utilization=20)
     library = FakeLibrary(lost, well)
     install(monkeypatch, library)
-    sampler = Sampler("cuda", own_gpu_memory=lambda number: 900.0)
+    sampler = Sampler("cuda", get_allocated_mib=lambda number: 900.0)
     before = sampler.sample(0.0)
     lost.errors["*"] = pynvml.NVML_ERROR_GPU_IS_LOST
     gone = [sampler.sample(tick * 0.5) for tick in range(1, 31)]
@@ -361,7 +361,7 @@ def test_a_mig_slice_named_in_the_environment_shows_its_own_memory(monkeypatch: 
 
 def test_each_gpu_has_its_own_memory_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, FakeLibrary(FakeGpu(uuid=UUIDS[0]), FakeGpu(uuid=UUIDS[1])))
-    *gpus, _ = Sampler("cuda", own_gpu_memory=lambda number: 100.0 * (number + 1)).sample(0.0)
+    *gpus, _ = Sampler("cuda", get_allocated_mib=lambda number: 100.0 * (number + 1)).sample(0.0)
     assert [gpu.memory_run_mib for gpu in gpus] == [100, 200]
 
 
@@ -370,7 +370,7 @@ def test_an_allocator_that_fails_costs_its_own_figure_only(monkeypatch: pytest.M
         raise RuntimeError("CUDA error: unspecified launch failure")
 
     install(monkeypatch, FakeLibrary(FakeGpu()))
-    gpu, _ = Sampler("cuda", own_gpu_memory=broken).sample(0.0)
+    gpu, _ = Sampler("cuda", get_allocated_mib=broken).sample(0.0)
     assert (gpu.memory_run_mib, gpu.utilization) == (None, 73)
 
 
@@ -394,7 +394,7 @@ def test_a_run_on_the_cpu_never_touches_nvml(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_apple_gpu_says_why_it_has_no_figures_and_still_shows_the_runs_memory() -> None:
-    gpu, cpu = Sampler("mps", own_gpu_memory=lambda number: 300.0).sample(0.0)
+    gpu, cpu = Sampler("mps", get_allocated_mib=lambda number: 300.0).sample(0.0)
     assert figures(gpu) == (None, 300.0, None, None, None, None)
     assert set(gpu.missing) == set(ALL_BUT_OWN)
     assert cpu.device == "cpu"
@@ -404,20 +404,20 @@ def test_whatever_this_machine_has_every_gap_has_its_reason() -> None:
     sampler = Sampler("cuda")
     gpu = sampler.sample(0.0)[0]
     sampler.close()
-    assert {name for name in FIGURES if getattr(gpu, name) is None} == set(gpu.missing)
+    assert {name for name in METRICS if getattr(gpu, name) is None} == set(gpu.missing)
 
 
 def test_devices_are_described_with_what_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     library = FakeLibrary(FakeGpu(errors={"GetPowerUsage": pynvml.NVML_ERROR_NOT_SUPPORTED}))
     install(monkeypatch, library)
-    gpu, cpu = describe()
+    gpu, cpu = list_devices()
     assert (gpu.device, gpu.name, gpu.driver, gpu.memory_total_mib) == (
         "gpu 0",
         "NVIDIA Fake 40GB",
         "570.86.15",
         40_960,
     )
-    assert gpu.readable == tuple(name for name in FIGURES if name != "power_w")
+    assert gpu.readable == tuple(name for name in METRICS if name != "power_w")
     assert list(gpu.missing) == ["power_w"]
     assert (cpu.device, bool(cpu.name)) == ("cpu", True)
     assert cpu.cores
@@ -427,7 +427,7 @@ def test_devices_are_described_with_what_can_be_read(monkeypatch: pytest.MonkeyP
 
 def test_a_machine_without_a_driver_is_described_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, None)
-    gpu, cpu = describe()
+    gpu, cpu = list_devices()
     assert (gpu.device, gpu.name, gpu.missing, gpu.readable) == ("gpu", "", {}, ())
     assert "no NVIDIA driver" in gpu.problem
     assert cpu.device == "cpu"
@@ -440,4 +440,4 @@ def test_importing_devices_brings_in_neither_nvml_nor_torch() -> None:
 
 
 def figures(sample: DeviceSampled) -> tuple[float | None, ...]:
-    return tuple(getattr(sample, name) for name in FIGURES)
+    return tuple(getattr(sample, name) for name in METRICS)

@@ -11,8 +11,8 @@ from labkit.data.featurize import Encoder
 from labkit.data.windows import notes_on
 from labkit.i18n import translation
 from labkit.i18n.translation import translate_message
-from labkit.training.failures import failure_of
-from labkit.training.setup import _check_pieces
+from labkit.training.failures import describe_failure
+from labkit.training.setup import _check_vocab_size
 from tests.i18n.test_translation import english_in
 
 GOOD = "Anna\tB-PER\nSmith\tI-PER\nwent\tO\n\nBen\tB-PER\nLee\tI-PER\nran\tO\n\n" * 9
@@ -91,7 +91,7 @@ def test_why_a_file_cannot_be_read_is_told(tmp_path, content):
     with pytest.raises(ValueError, match="train") as raised:
         read_corpus(corpus(tmp_path / "mine", train_txt=content))
     assert english_left(str(raised.value)) == []
-    as_reason = failure_of(raised.value, RunConfig(), 1.0, 0).reason
+    as_reason = describe_failure(raised.value, RunConfig(), 1.0, 0).reason
     assert english_left(as_reason) == []
 
 
@@ -202,7 +202,7 @@ def test_what_cannot_be_read_of_an_encoder_is_told(problem):
 
 def test_that_a_tokenizer_is_of_another_model_is_told(tiny_encoder):
     with pytest.raises(ValueError, match="no vector") as raised:
-        _check_pieces(str(tiny_encoder), 12, 12)
+        _check_vocab_size(str(tiny_encoder), 12, 12)
     assert english_left(str(raised.value)) == []
     what = "the encoder has no vector for the piece '甲' (number 12 of 12); its tokenizer is that of another model"
     assert english_left(what) == []

@@ -23,7 +23,7 @@ from labkit.runs.curves import AXES
 from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
 from labkit.training import config_checks, setup
-from labkit.training.failures import Diverged, doubt_on, failure_of
+from labkit.training.failures import DivergenceError, describe_failure, describe_poor_loss
 from tests.plots.test_plots import run_of
 from tests.plots.test_plots import words as words_of
 from tests.runs.samples import events, write_run
@@ -135,9 +135,12 @@ def test_all_that_is_said_before_training_is_chinese(chinese):
 @pytest.mark.parametrize(
     "error",
     [
-        *(Diverged(step, loss, {"head": 1e-1}) for step, loss in ((3, float("nan")), (1, float("nan")), (3, 1e9))),
-        *(Diverged(3, loss, {"head": 1e-1}, "dev") for loss in (float("nan"), 1e9)),
-        Diverged(3, 1e9, {"head": 1e-1}, steps=5),
+        *(
+            DivergenceError(step, loss, {"head": 1e-1})
+            for step, loss in ((3, float("nan")), (1, float("nan")), (3, 1e9))
+        ),
+        *(DivergenceError(3, loss, {"head": 1e-1}, "dev") for loss in (float("nan"), 1e9)),
+        DivergenceError(3, 1e9, {"head": 1e-1}, steps=5),
         MemoryError(),
         OSError(errno.ENOSPC, "full"),
         ImportError("No module named '甲'"),
@@ -149,7 +152,7 @@ def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase)
     kept = {"head", "make", "setup", "module", "named"}
     for batch, window, precision in ((1, 8, "auto"), (5, 99, "float32"), (16, 99, "auto")):
         config = RunConfig(token_budget=budget, batch_size=batch, precision=precision)
-        end = failure_of(error, config, 1.0, 3, phase, window=window)
+        end = describe_failure(error, config, 1.0, 3, phase, longest_window=window)
         assert [
             word for word in english_in(translate_message(end.reason) + translate_message(end.hint)) if word not in kept
         ] == []
@@ -157,12 +160,12 @@ def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase)
 
 def test_lack_of_memory_before_a_run_reads_anything_is_told_in_chinese(chinese):
     for phase in ("importing packages", "reading the corpus"):
-        end = failure_of(MemoryError(), RunConfig(), 1.0, 0, phase)
+        end = describe_failure(MemoryError(), RunConfig(), 1.0, 0, phase)
         assert english_in(translate_message(end.reason) + translate_message(end.hint)) == []
 
 
 def test_a_dev_loss_that_a_guess_would_beat_is_told_in_chinese(chinese):
-    assert english_in(translate_message(doubt_on(7.25, 0.123, 1.61))) == []
+    assert english_in(translate_message(describe_poor_loss(7.25, 0.123, 1.61))) == []
     assert english_in(translate_message("Cancelled before it began.")) == []
 
 
@@ -185,7 +188,9 @@ def test_what_cannot_be_trained_with_is_told_in_chinese(chinese, monkeypatch, tm
     monkeypatch.setattr(config_checks, "version", no_package)
     with pytest.raises(ValueError, match=r"\w") as raised:
         setup.open_accelerator(RunConfig(**{"device": "cpu", **change}), tmp_path)
-    assert re.search("[\u4e00-\u9fff]{2}", translate_message(failure_of(raised.value, RunConfig(), 1.0, 0).reason))
+    assert re.search(
+        "[\u4e00-\u9fff]{2}", translate_message(describe_failure(raised.value, RunConfig(), 1.0, 0).reason)
+    )
 
 
 @pytest.mark.parametrize("unfolded", [True, False])

@@ -10,7 +10,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.events import RunFinished
 from labkit.training import config_checks
-from labkit.training.config_checks import TRACKERS, check
+from labkit.training.config_checks import TRACKERS, check_config
 from labkit.training.trainer import train
 
 
@@ -20,8 +20,8 @@ def config(tiny_encoder: Path, tiny_corpus: Path) -> RunConfig:
 
 
 def test_what_can_be_trained_passes(config: RunConfig) -> None:
-    check(config)
-    check(config.replace(crf_rate=1e-2))
+    check_config(config)
+    check_config(config.replace(crf_rate=1e-2))
 
 
 def empty(place: Path, name: str) -> str:
@@ -67,7 +67,7 @@ def test_what_is_sure_to_fail_is_told_in_the_words_of_the_run(
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
     wrong = config.replace(**change(tmp_path))
     with pytest.raises(ValueError, match=told) as raised:
-        check(wrong)
+        check_config(wrong)
     *_, last = train(wrong)
     assert isinstance(last, RunFinished)
     assert last.state == "failed"
@@ -82,13 +82,13 @@ def only_torch(name: str) -> str:
 
 def test_a_name_that_the_hub_may_have_is_left_to_the_run(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.is_offline_mode", lambda: False)
-    check(config.replace(encoder="somebody/some-encoder"))  # without a network, which tests do not have
+    check_config(config.replace(encoder="somebody/some-encoder"))  # without a network, which tests do not have
 
 
 def test_a_gpu_that_torch_may_find_is_left_to_the_run(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(config_checks, "version", lambda name: "2.13.0")
-    check(config.replace(device="cuda", precision="float16"))
+    check_config(config.replace(device="cuda", precision="float16"))
 
 
 def test_trackers_are_those_of_accelerate() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from labkit.events import CONTROL_FILE, LineWriter, RateChanged, RateRequested, StopRequested
-from labkit.training.control import Listener
-from labkit.training.distributed import MEETING_STEPS
+from labkit.training.control import ControlReader
+from labkit.training.distributed import SYNC_STEPS
 
 
 def shop_of(processes=1, main=True):
@@ -25,57 +25,57 @@ def ask(folder, *controls):
 
 def test_what_is_asked_is_done_and_told_once(tmp_path):
     shop = shop_of()
-    listener = Listener(shop, tmp_path, lambda: 7.0)
-    assert list(listener.obey(1)) == []
+    listener = ControlReader(shop, tmp_path, lambda: 7.0)
+    assert list(listener.apply(1)) == []
     ask(tmp_path, RateRequested("head", 1e-3), RateRequested("crf", 1e-3), StopRequested())
-    assert list(listener.obey(2)) == [RateChanged(7.0, 2, "head", 1e-3)]
-    assert (shop.groups[1].peak, listener.stopping) == (1e-3, True)
-    assert list(listener.obey(3)) == []
+    assert list(listener.apply(2)) == [RateChanged(7.0, 2, "head", 1e-3)]
+    assert (shop.groups[1].peak, listener.is_stopping) == (1e-3, True)
+    assert list(listener.apply(3)) == []
 
 
 @pytest.mark.parametrize(("rate", "thawed"), [(1e-5, True), (0.0, False)])
 def test_an_encoder_thaws_with_a_rate_of_its_own(tmp_path, rate, thawed):
     shop = shop_of()
     ask(tmp_path, RateRequested("encoder", rate))
-    list(Listener(shop, tmp_path, lambda: 0.0).obey(1))
+    list(ControlReader(shop, tmp_path, lambda: 0.0).apply(1))
     assert all(parameter.requires_grad == thawed for parameter in shop.tagger.encoder.parameters())
 
 
 def test_a_rate_asked_for_during_an_evaluation_is_set_at_once_and_told_after_it(tmp_path):
     shop = shop_of()
-    listener = Listener(shop, tmp_path, lambda: 7.0)
+    listener = ControlReader(shop, tmp_path, lambda: 7.0)
     ask(tmp_path, RateRequested("head", 1e-3))
-    assert not listener.stop_asked(5)
+    assert not listener.should_stop(5)
     assert shop.groups[1].peak == 1e-3
     ask(tmp_path, StopRequested())
-    assert listener.stop_asked(5)
-    assert listener.untold() == [RateChanged(7.0, 5, "head", 1e-3)]
-    assert listener.untold() == []
+    assert listener.should_stop(5)
+    assert listener.pop_pending_events() == [RateChanged(7.0, 5, "head", 1e-3)]
+    assert listener.pop_pending_events() == []
 
 
 def test_without_a_folder_nothing_is_asked():
-    listener = Listener(shop_of(), None, lambda: 0.0)
-    assert list(listener.obey(1)) == []
-    assert not listener.stop_asked(1)
+    listener = ControlReader(shop_of(), None, lambda: 0.0)
+    assert list(listener.apply(1)) == []
+    assert not listener.should_stop(1)
 
 
 def test_several_processes_hear_the_main_one_at_the_steps_at_which_they_meet(tmp_path, monkeypatch):
     sent = []
     monkeypatch.setattr(torch.distributed, "broadcast_object_list", lambda told, src: sent.append((told[0], src)))
     ask(tmp_path, StopRequested())
-    main = Listener(shop_of(processes=2), tmp_path, lambda: 0.0)
-    for step in range(1, MEETING_STEPS):
-        assert list(main.obey(step)) == []
-        assert not main.stop_asked(step)
+    main = ControlReader(shop_of(processes=2), tmp_path, lambda: 0.0)
+    for step in range(1, SYNC_STEPS):
+        assert list(main.apply(step)) == []
+        assert not main.should_stop(step)
     assert sent == []
-    list(main.obey(MEETING_STEPS))
-    assert (sent, main.stopping) == ([([StopRequested()], 0)], True)
+    list(main.apply(SYNC_STEPS))
+    assert (sent, main.is_stopping) == ([([StopRequested()], 0)], True)
 
     def receive(told, src):
         assert told == [[]]  # only the main process reads
         told[0] = [StopRequested()]
 
     monkeypatch.setattr(torch.distributed, "broadcast_object_list", receive)
-    other = Listener(shop_of(processes=2, main=False), tmp_path, lambda: 0.0)
-    list(other.obey(MEETING_STEPS))
-    assert other.stopping
+    other = ControlReader(shop_of(processes=2, main=False), tmp_path, lambda: 0.0)
+    list(other.apply(SYNC_STEPS))
+    assert other.is_stopping

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from labkit.config import RunConfig
-from labkit.training.failures import Diverged, failure_of
+from labkit.training.failures import DivergenceError, describe_failure
 
 CONFIG = RunConfig(batch_size=16, max_pieces=128)
 PRIMITIVE = RuntimeError("could not execute a primitive")
@@ -19,7 +19,7 @@ class SafetensorError(Exception):
 
 
 def told(error, config=CONFIG, phase="training", **known):
-    return failure_of(error, config, 1.0, 5, phase, **known)
+    return describe_failure(error, config, 1.0, 5, phase, **known)
 
 
 @pytest.mark.parametrize(
@@ -134,22 +134,22 @@ def test_a_reason_keeps_its_case(reason):
     ],
 )
 def test_the_rate_to_lower_is_that_which_is_furthest_above_the_usual(rates, changes, group):
-    assert told(Diverged(3, 99.0, rates), CONFIG.replace(**changes)).hint.startswith(f"Lower the {group} rate")
+    assert told(DivergenceError(3, 99.0, rates), CONFIG.replace(**changes)).hint.startswith(f"Lower the {group} rate")
 
 
 def test_no_rate_is_blamed_where_none_has_moved_anything():
-    first = Diverged(1, float("nan"), {"encoder": 1e-2, "head": 1e-2})
+    first = DivergenceError(1, float("nan"), {"encoder": 1e-2, "head": 1e-2})
     assert told(first).hint == "Nothing was learnt yet, so no rate is to blame: try precision float32."
     assert told(first, CONFIG.replace(precision="float32")).hint.endswith("no rate is to blame: try another encoder.")
-    assert told(Diverged(3, 99.0, {"encoder": 0.0, "head": 0.0})).hint == ""
+    assert told(DivergenceError(3, 99.0, {"encoder": 0.0, "head": 0.0})).hint == ""
 
 
 def test_a_loss_is_told_as_it_was_judged():
     rates = {"encoder": 5e-5, "head": 0.1}
     judged = [
-        told(Diverged(12, 31.0, rates, steps=5)).reason,
-        told(Diverged(3, 1639894.0, rates, "dev")).reason,
-        told(Diverged(3, float("nan"), rates, "dev")).reason,
+        told(DivergenceError(12, 31.0, rates, steps=5)).reason,
+        told(DivergenceError(3, 1639894.0, rates, "dev")).reason,
+        told(DivergenceError(3, float("nan"), rates, "dev")).reason,
     ]
     assert judged == [
         "The loss exploded to 31 per word, the mean of the last 5 steps, at step 12 (rates: encoder 5e-5, head 1e-1).",

@@ -8,7 +8,7 @@ import torch
 
 from labkit.environment import torch_environment
 from labkit.training import openmp_spinning
-from labkit.training.openmp_spinning import BEGIN, END, Crowd, Others, Spinning, mind_neighbours
+from labkit.training.openmp_spinning import BEGIN, END, IdleThreads, OtherProcessesLoad, SpinController, tune_spinning
 
 
 class Noted:
@@ -27,10 +27,10 @@ class Noted:
 def looks(others, threads=2, cores=2.0):
     """Whether threads wait briefly after each look, and what the crowd was asked for."""
     told, crowd = iter(others), Noted()
-    minded = Spinning(threads, cores, lambda: next(told), crowd)
+    minded = SpinController(threads, cores, lambda: next(told), crowd)
     found = []
     for _ in others:
-        minded.look()
+        minded.update()
         found.append(minded.briefly)
     return found, crowd.asked
 
@@ -55,8 +55,8 @@ def test_with_less_time_than_threads_they_always_wait_briefly():
 
 def test_the_crowd_leaves_when_all_is_over():
     crowd = Noted()
-    minded = Spinning(2, 2.0, lambda: 1.0, crowd)
-    minded.look()
+    minded = SpinController(2, 2.0, lambda: 1.0, crowd)
+    minded.update()
     minded.close()
     minded.close()
     assert crowd.asked == ["gather", "leave"]
@@ -72,14 +72,14 @@ def test_others_are_all_work_but_this_process_own(monkeypatch):
     own = iter([Own(10, 1), Own(11.5, 1.5)] * 2)
     monkeypatch.setattr(psutil, "cpu_times", lambda: next(system))
     monkeypatch.setattr(psutil.Process, "cpu_times", lambda self: next(own))
-    others = Others(lambda: next(now))
+    others = OtherProcessesLoad(lambda: next(now))
     assert others() == pytest.approx((4.0 - 2.0) / 2)
     assert others() == 0.0  # no time has passed
 
 
 def test_a_crowd_is_larger_than_the_cores_and_goes_when_it_is_told():
     before = threading.active_count()
-    crowd = Crowd(threads=2, cores=3)
+    crowd = IdleThreads(threads=2, cores=3)
     for _ in range(2):
         crowd.gather()
         assert threading.active_count() == before + 3
@@ -89,7 +89,7 @@ def test_a_crowd_is_larger_than_the_cores_and_goes_when_it_is_told():
 
 def test_results_are_the_same_to_the_last_bit():
     torch.manual_seed(0)
-    values, crowd = torch.randn(500, 700), Crowd(2, 2)
+    values, crowd = torch.randn(500, 700), IdleThreads(2, 2)
     alone = values @ values.t()
     crowd.gather()
     beside = values @ values.t()
@@ -117,7 +117,7 @@ def test_neighbours_are_minded_while_a_run_goes_on(ours, monkeypatch):
     asked = []
     monkeypatch.setattr(openmp_spinning, "INTERVAL_S", 0.001)
     monkeypatch.setattr(openmp_spinning, "Others", lambda: lambda: asked.append(1) or 0.0)
-    with mind_neighbours():
+    with tune_spinning():
         assert len(watchers()) == 1
         while len(asked) < 3:
             pass
@@ -134,5 +134,5 @@ def test_nothing_is_done_where_it_would_not_help_or_is_not_wanted(ours, monkeypa
         monkeypatch.setenv("GOMP_SPINCOUNT", "5")
     if how == "the user's own policy":
         monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
-    with mind_neighbours():
+    with tune_spinning():
         assert watchers() == []

@@ -10,11 +10,11 @@ from labkit.model.head_config import Structure
 from labkit.model.tagger import Tagger
 from labkit.presets import preset_values
 from labkit.training.param_groups import (
-    Group,
+    ParamGroup,
+    build_optimizer_groups,
+    build_param_groups,
     check_partition,
     clip_gradients,
-    make_groups,
-    optimizer_groups,
     set_rates,
 )
 from tests.model.structures import STRUCTURES
@@ -33,18 +33,18 @@ def fill_gradients(model):
 
 
 def test_every_parameter_is_in_exactly_one_group_and_the_audit_adds_up(tagger):
-    groups = make_groups(tagger, RunConfig(crf_rate=0.05), total_steps=100)
+    groups = build_param_groups(tagger, RunConfig(crf_rate=0.05), total_steps=100)
     assert [group.name for group in groups] == ["encoder", "head", "crf"]
     names = [name for group in groups for name in group.parameters]
     assert sorted(names) == sorted(name for name, _ in tagger.named_parameters())
-    audits = [group.audit() for group in groups]
+    audits = [group.describe() for group in groups]
     assert sum(audit.parameters for audit in audits) == sum(p.numel() for p in tagger.parameters())
     assert audits[0].parameters == sum(p.numel() for p in tagger.encoder.parameters())
     assert audits[2].parameters == 5 * 5 + 5 + 5
 
 
 def test_without_a_rate_of_its_own_the_crf_belongs_to_the_head(tagger):
-    head = make_groups(tagger, RunConfig(), 100)[1]
+    head = build_param_groups(tagger, RunConfig(), 100)[1]
     assert {"crf.transitions", "crf.start_transitions", "linear.weight"} <= set(head.parameters)
 
 
@@ -52,7 +52,7 @@ def test_without_a_rate_of_its_own_the_crf_belongs_to_the_head(tagger):
 def test_of_every_structure_all_but_the_encoder_is_head(name, tiny_encoder):
     structure = STRUCTURES[name]
     tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 5, structure)
-    encoder, head = make_groups(tagger, RunConfig(), 100)
+    encoder, head = build_param_groups(tagger, RunConfig(), 100)
     assert {name.partition(".")[0] for name in encoder.parameters} == {"encoder"}
     parts = {
         "mix": structure.mix_layers,
@@ -64,20 +64,25 @@ def test_of_every_structure_all_but_the_encoder_is_head(name, tiny_encoder):
         "crf": structure.decoder == "crf",
     }
     assert {name.partition(".")[0] for name in head.parameters} == {part for part, there in parts.items() if there}
-    assert head.audit().parameters == sum(len(p.flatten()) for n, p in tagger.named_parameters() if n[:8] != "encoder.")
+    assert head.describe().parameters == sum(
+        len(p.flatten()) for n, p in tagger.named_parameters() if n[:8] != "encoder."
+    )
 
 
 def test_a_crf_rate_without_a_crf_is_refused_in_words(tiny_encoder):
     tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 5, Structure(decoder="softmax"))
     with pytest.raises(ValueError, match=r"no CRF for a crf_rate of 0\.02; leave the rate out, or choose"):
-        make_groups(tagger, RunConfig(decoder="softmax", crf_rate=0.02), 100)
-    assert [group.name for group in make_groups(tagger, RunConfig(decoder="softmax"), 100)] == ["encoder", "head"]
+        build_param_groups(tagger, RunConfig(decoder="softmax", crf_rate=0.02), 100)
+    assert [group.name for group in build_param_groups(tagger, RunConfig(decoder="softmax"), 100)] == [
+        "encoder",
+        "head",
+    ]
 
 
 def test_a_parameter_in_two_groups_or_in_none_is_an_error_that_names_it(tagger):
-    encoder, head = make_groups(tagger, RunConfig(), 100)
+    encoder, head = build_param_groups(tagger, RunConfig(), 100)
     short = copy.copy(head)
-    short.decayed = {name: p for name, p in head.decayed.items() if name != "linear.weight"}
+    short.decay_parameters = {name: p for name, p in head.decay_parameters.items() if name != "linear.weight"}
     with pytest.raises(ValueError, match=r"in no group would never be trained: linear\.weight"):
         check_partition(tagger, [encoder, short])
     with pytest.raises(ValueError, match="is in the groups encoder and encoder"):
@@ -85,13 +90,13 @@ def test_a_parameter_in_two_groups_or_in_none_is_an_error_that_names_it(tagger):
 
 
 def test_biases_and_layer_norms_are_never_decayed(tagger):
-    for entry in optimizer_groups(make_groups(tagger, RunConfig(head_weight_decay=0.1), 100)):
+    for entry in build_optimizer_groups(build_param_groups(tagger, RunConfig(head_weight_decay=0.1), 100)):
         dimensions = {parameter.dim() >= 2 for parameter in entry["params"]}
         assert dimensions == {entry["weight_decay"] > 0}
 
 
 def group(schedule, warmup=0, total=100, **more):
-    return Group("head", 1.0, schedule, warmup, 0.0, total, **more)
+    return ParamGroup("head", 1.0, schedule, warmup, 0.0, total, **more)
 
 
 def test_linear_climbs_to_its_peak_then_falls_as_transformers_own_does():
@@ -117,14 +122,19 @@ def test_staircase_halves_at_each_step_count_and_constant_stays():
 
 
 def test_the_articles_preset_has_its_pair_of_schedules(tagger):
-    encoder, head = make_groups(tagger, RunConfig(**preset_values("article")), total_steps=20_000)
-    assert (encoder.peak, encoder.schedule, encoder.warmup_steps, encoder.weight_decay) == (5e-5, "linear", 1000, 0.01)
+    encoder, head = build_param_groups(tagger, RunConfig(**preset_values("article")), total_steps=20_000)
+    assert (encoder.peak_rate, encoder.schedule, encoder.warmup_steps, encoder.weight_decay) == (
+        5e-5,
+        "linear",
+        1000,
+        0.01,
+    )
     assert [head.rate_at(step) for step in (0, 4999, 5000, 15000)] == [1e-4, 1e-4, 5e-5, 1.25e-5]
 
 
 def test_set_rates_gives_each_entry_the_rate_of_its_group(tagger):
-    groups = make_groups(tagger, RunConfig(encoder_rate=1e-5, head_rate=1e-2), 100)
-    optimizer = torch.optim.AdamW(optimizer_groups(groups))
+    groups = build_param_groups(tagger, RunConfig(encoder_rate=1e-5, head_rate=1e-2), 100)
+    optimizer = torch.optim.AdamW(build_optimizer_groups(groups))
     rates = set_rates(optimizer, groups, 50)
     assert rates["head"] == pytest.approx(1000 * rates["encoder"])
     for entry in optimizer.param_groups:
@@ -136,7 +146,7 @@ def test_clipping_equals_torchs_own_and_tells_each_groups_norm(tagger, largest):
     fill_gradients(tagger)
     twin = copy.deepcopy(tagger)
     fill_gradients(twin)
-    groups = make_groups(tagger, RunConfig(), 100)
+    groups = build_param_groups(tagger, RunConfig(), 100)
     norms = clip_gradients(groups, largest)
     total = torch.nn.utils.clip_grad_norm_(twin.parameters(), largest)
     assert sum(norm**2 for norm in norms.values()).sqrt().item() == pytest.approx(total.item(), rel=1e-5)
@@ -146,7 +156,7 @@ def test_clipping_equals_torchs_own_and_tells_each_groups_norm(tagger, largest):
 
 def test_an_optimizer_that_scales_on_its_way_moves_weights_as_after_clipping(tagger):
     twin = copy.deepcopy(tagger)
-    groups = make_groups(tagger, RunConfig(), 100)
+    groups = build_param_groups(tagger, RunConfig(), 100)
     ours = torch.optim.AdamW(tagger.parameters(), lr=0.1, fused=True)
     theirs = torch.optim.AdamW(twin.parameters(), lr=0.1, fused=True)
     for largest in (0.5, 1e9, 0.25, 0):  # after a step that is clipped, one that is not
@@ -164,7 +174,7 @@ def test_an_optimizer_that_scales_on_its_way_moves_weights_as_after_clipping(tag
 def test_a_clip_of_zero_leaves_gradients_alone(tagger):
     fill_gradients(tagger)
     before = [parameter.grad.clone() for parameter in tagger.parameters()]
-    clip_gradients(make_groups(tagger, RunConfig(), 100), 0)
+    clip_gradients(build_param_groups(tagger, RunConfig(), 100), 0)
     for parameter, gradient in zip(tagger.parameters(), before, strict=True):
         torch.testing.assert_close(parameter.grad, gradient)
 
@@ -174,12 +184,12 @@ def test_rows_of_the_table_that_no_sentence_touches_rest_and_only_decay(tiny_enc
     table = encoder.get_input_embeddings().weight.detach().clone()
     keep_live(encoder, torch.tensor([0, 2, 3]))
     tagger = Tagger(encoder, 3)
-    groups = make_groups(tagger, RunConfig(encoder_weight_decay=0.5), total_steps=10)
-    audit = next(group.audit() for group in groups if group.name == "encoder")
+    groups = build_param_groups(tagger, RunConfig(encoder_weight_decay=0.5), total_steps=10)
+    audit = next(group.describe() for group in groups if group.name == "encoder")
     assert audit.frozen_parameters == (len(table) - 3) * 32
     assert audit.parameters + audit.frozen_parameters == sum(value.numel() for value in encoder.state_dict().values())
     for group in groups:
-        group.decay_resting(0.1)
+        group.decay_frozen_rows(0.1)
     found = encoder.state_dict()["embeddings.word_embeddings.weight"]
     torch.testing.assert_close(found[5], table[5] * 0.95)
     assert torch.equal(found[2], table[2])
@@ -188,6 +198,6 @@ def test_rows_of_the_table_that_no_sentence_touches_rest_and_only_decay(tiny_enc
 def test_the_norm_of_many_values_is_as_exact_as_that_of_few():
     parameter = torch.nn.Parameter(torch.zeros(3_000_017))
     parameter.grad = torch.randn(3_000_017, generator=torch.Generator().manual_seed(0)) * 1e-3
-    group = Group("head", 1e-3, "constant", 0, 0.0, 10, decayed={"weight": parameter})
+    group = ParamGroup("head", 1e-3, "constant", 0, 0.0, 10, decay_parameters={"weight": parameter})
     exact = parameter.grad.double().norm().item()
     assert clip_gradients([group], 0)["head"].item() == pytest.approx(exact, rel=2e-6)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from labkit.training import precision
-from labkit.training.precision import choose_precision, notes_on_precision
+from labkit.training.precision import choose_precision, precision_notes
 from tests.several import in_two_processes
 
 CPU = torch.device("cpu")
@@ -24,13 +24,13 @@ def machine(cache, monkeypatch):
 
     def have(flags, *gains):
         coming = iter(gains)
-        precision._machine.cache_clear()
+        precision._describe_machine.cache_clear()
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
         monkeypatch.setattr(precision, "bfloat16_gain", lambda: asked.append(1) or next(coming))
         return asked
 
     yield have
-    precision._machine.cache_clear()
+    precision._describe_machine.cache_clear()
 
 
 @pytest.mark.parametrize(("flags", "gain", "chosen"), [(HAS_IT, 4.0, "bfloat16"), (HAS_IT_NOT, 0.6, "float32")])
@@ -55,7 +55,7 @@ def test_a_busy_first_start_is_not_believed_for_ever(machine):
 def test_measurements_that_contradict_the_flags_again_and_again_are_believed(machine):
     asked = machine(HAS_IT_NOT, *[3.0] * 20)
     assert [choose_precision("auto", CPU) for _ in range(5)] == ["bfloat16"] * 5
-    assert len(asked) == precision.TRIES
+    assert len(asked) == precision.MAX_TRIALS
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[0.0]", "[NaN]", '["4"]', '{"gains": [4.0]}', "\0\0"])
@@ -95,7 +95,7 @@ def test_what_is_asked_for_is_not_measured(machine):
 
 
 def test_the_real_measurement_gives_a_plausible_ratio(cache):
-    assert 0.01 < precision.bfloat16_gain() < 100
+    assert 0.01 < precision.measure_bfloat16_speedup() < 100
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_real_measurement_gives_a_plausible_ratio(cache):
 )
 def test_a_cpu_that_emulates_bfloat16_is_told_of_where_it_was_asked_for(machine, flags, chosen, device, told):
     machine(flags)
-    assert len(notes_on_precision(chosen, torch.device(device))) == told
+    assert len(precision_notes(chosen, torch.device(device))) == told
 
 
 MEASURING = """

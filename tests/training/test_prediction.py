@@ -16,7 +16,7 @@ from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import read_predictions
 from labkit.runs.run import Run
 from labkit.training.evaluation import evaluate
-from labkit.training.precision import notes_on_precision
+from labkit.training.precision import precision_notes
 from labkit.training.prediction import predict_table, predict_text
 from labkit.training.trainer import train
 
@@ -192,7 +192,7 @@ def test_a_run_predicts_in_the_precision_it_was_trained_and_evaluated_in(run_in_
     together, alone, count = predicted_in(run_in_bfloat16, tagger)
     assert count > 0
     assert (together, alone) == (True, True)
-    slow = notes_on_precision("bfloat16", torch.device("cpu"))
+    slow = precision_notes("bfloat16", torch.device("cpu"))
     assert predict_text(run_in_bfloat16, "anna lives in berlin .")["note"] == " ".join(slow)
     scores = {}
     for precision in ("float32", "bfloat16"):
@@ -238,7 +238,7 @@ def test_what_a_precision_that_is_not_to_be_had_changes_is_measured_and_told(run
     other = {**json.loads(second), "predicted": [["LOC", 0, 1], ["LOC", 1, 2]]}
     path.write_text("\n".join([first, json.dumps(other), *rest]))
     told = []
-    list(predict_table(run, read_table(table(tmp_path / "t.csv", ("a", "", "anna", "")), "t.csv"), tell=told.append))
+    list(predict_table(run, read_table(table(tmp_path / "t.csv", ("a", "", "anna", "")), "t.csv"), on_note=told.append))
     assert told == [f"{what}, and differ in 1 of {sentences} dev sentences."]
     path.unlink()
     assert predict_text(run, "anna")["note"] == f"{what} and may differ."

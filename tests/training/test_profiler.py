@@ -28,7 +28,7 @@ def only(kind, events):
 def test_a_profiled_run_tells_its_longest_operators_and_writes_a_trace(config, tmp_path):
     events = list(train(config.replace(epochs=3), tmp_path))
     (found,) = only(OperatorsProfiled, events)
-    assert 1 <= len(found.operators) <= profiler.MOST_OPERATORS
+    assert 1 <= len(found.operators) <= profiler.MAX_OPERATORS
     names = [operator.name for operator in found.operators]
     assert "LayersBackward" in names
     assert profiler.PYTHON in names
@@ -37,7 +37,7 @@ def test_a_profiled_run_tells_its_longest_operators_and_writes_a_trace(config, t
     assert seconds == sorted(seconds, reverse=True)
     assert 0 < sum(operator.share for operator in found.operators) <= 1.001
     trace = json.loads(gzip.decompress((tmp_path / found.trace).read_bytes()))
-    steps = [each for each in trace["traceEvents"] if each.get("name") == profiler.STEP and each.get("ph") == "X"]
+    steps = [each for each in trace["traceEvents"] if each.get("name") == profiler.STEP_LABEL and each.get("ph") == "X"]
     assert len(steps) == found.steps > 0
 
 
@@ -94,12 +94,12 @@ def test_on_a_gpu_its_own_time_counts_once_for_the_operator_that_asked_for_it():
         averaged("aten::mm", 10, 500, 8000),
         averaged("sm90_xmma_gemm_bf16", 10, 0, 8000, "CUDA"),  # the same time, told by its kernel
         averaged("aten::add", 20, 9000, 2000),
-        averaged(profiler.STEP, 2, 4000, 0),
+        averaged(profiler.STEP_LABEL, 2, 4000, 0),
     ]
-    on_device = profiler.operators_of(averages, on_device=True)
+    on_device = profiler.rank_operators(averages, on_device=True)
     assert [(each.name, each.seconds, each.share) for each in on_device[:2]] == [
         ("mm", 0.008, 0.8),
         ("add", 0.002, 0.2),
     ]
-    on_cpu = profiler.operators_of(averages, on_device=False)
+    on_cpu = profiler.rank_operators(averages, on_device=False)
     assert [(each.name, each.calls) for each in on_cpu] == [("add", 20), (profiler.PYTHON, 2), ("mm", 10)]

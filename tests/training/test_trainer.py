@@ -247,13 +247,13 @@ def test_a_run_of_fewer_steps_than_are_judged_together_is_judged_at_its_end(conf
 
 def scored(monkeypatch, **losses):
     """Each part's loss is told as it stands here, whatever comes out."""
-    score = trainer._Training._score
+    score = trainer._Trainer._evaluate_windows
 
     def changed(self, part):
         name = next(name for name in ("train", "dev", "test") if getattr(self.shop, name) is part)
         return dataclasses.replace(score(self, part), **({"loss": losses[name]} if name in losses else {}))
 
-    monkeypatch.setattr(trainer._Training, "_score", changed)
+    monkeypatch.setattr(trainer._Trainer, "_score", changed)
 
 
 def test_a_dev_loss_that_explodes_fails_the_run_after_its_evaluation_is_told(config, monkeypatch, tmp_path):
@@ -580,7 +580,7 @@ def test_two_processes_stay_one_model_when_a_frozen_encoder_thaws(config, tmp_pa
 @pytest.mark.parametrize("processes", range(1, 8))
 @pytest.mark.parametrize("batches", [1, 2, 3, 7])
 def test_every_process_gets_as_many_batches_and_every_batch_is_read(batches, processes):
-    shares = [[*setup.batches_of(range(batches), rank, processes)] for rank in range(processes)]
+    shares = [[*setup.shard_batches(range(batches), rank, processes)] for rank in range(processes)]
     assert {len(share) for share in shares} == {-(-batches // processes)}
     assert {batch for share in shares for batch in share} == set(range(batches))
 

@@ -10,7 +10,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 
 from labkit.config import RunConfig
 from labkit.training import setup, trainer
-from labkit.training.param_groups import make_groups, optimizer_groups
+from labkit.training.param_groups import build_optimizer_groups, build_param_groups
 from tests.model.structures import STRUCTURES
 
 META = torch.device("meta")
@@ -27,14 +27,14 @@ def training(request, tiny_encoder, tiny_corpus, monkeypatch):
         device="cpu",
         **asdict(STRUCTURES[request.param]),
     )
-    begun = trainer._Training(config, None, time.time())
+    begun = trainer._Trainer(config, None, time.time())
     list(begun._prepare())
-    shop = begun.shop
+    shop = begun.setup
     shop.tagger.to(META)
-    groups = make_groups(shop.tagger, config, shop.steps_per_epoch)
-    optimizer = AcceleratedOptimizer(torch.optim.AdamW(optimizer_groups(groups)), device_placement=False)
-    begun.shop = replace(shop, model=shop.tagger, groups=groups, optimizer=optimizer)
-    monkeypatch.setattr(setup.Workshop, "device", META)
+    groups = build_param_groups(shop.tagger, config, shop.steps_per_epoch)
+    optimizer = AcceleratedOptimizer(torch.optim.AdamW(build_optimizer_groups(groups)), device_placement=False)
+    begun.setup = replace(shop, model=shop.tagger, groups=groups, optimizer=optimizer)
+    monkeypatch.setattr(setup.TrainingSetup, "device", META)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
     return begun
 
