@@ -21,7 +21,7 @@ from labkit.config import RunConfig
 from labkit.data.downloads import locate_encoder
 from labkit.events import RunFinished, StepDone
 from labkit.model.pretrained import load_encoder
-from labkit.model.tagger import new_tagger
+from labkit.model.tagger import build_tagger
 from labkit.training.trainer import train
 
 TOLERANCE = 1e-4
@@ -55,7 +55,7 @@ def compare(config: RunConfig) -> dict[str, float]:
     peer = new_peer(config, len(data.corpus.tags))
     pretrained = load_encoder(locate_encoder(config.encoder))
     torch.manual_seed(config.seed)
-    tagger = new_tagger(pretrained, data.corpus.tags, config.as_dict())
+    tagger = build_tagger(pretrained, data.corpus.tags, config.as_dict())
     weights = largest_difference(weights_of(tagger), weights_of(peer))
     theirs = peer.train()(**Collator(data.encoder.padding)(rows_of(data.train)))["loss"]
     theirs.backward()

@@ -27,7 +27,7 @@ class BiLSTM(nn.LSTM):
             lengths: words of each row, (batch,), on the CPU, each at least 1.
         """
         if words.device.type != "cpu":
-            return self._packed(words, lengths)
+            return self._forward_packed(words, lengths)
         batch, count, _ = words.shape
         places = torch.arange(count)
         real = places < lengths[:, None]
@@ -36,12 +36,12 @@ class BiLSTM(nn.LSTM):
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 words = nn.functional.dropout(words, self.dropout, self.training)
-            there = self._one_way(words, 2 * layer)
-            back = _turned(self._one_way(_turned(words, turned), 2 * layer + 1), turned)
+            there = self._forward_direction(words, 2 * layer)
+            back = _reverse_words(self._forward_direction(_reverse_words(words, turned), 2 * layer + 1), turned)
             words = torch.cat((there, back), dim=-1)
         return words * real[:, :, None]
 
-    def _packed(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def _forward_packed(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """torch's own way, by cuDNN. Sorted here: torch sorts on the device, and waits for it to sort back."""
         order = lengths.argsort(descending=True, stable=True)
         cuda = words.device.type == "cuda"  # elsewhere it would have to wait for the copies (pytorch issue 189690)
@@ -50,35 +50,35 @@ class BiLSTM(nn.LSTM):
         out = pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=words.shape[1])[0]
         return out.index_select(0, back)
 
-    def _one_way(self, words: torch.Tensor, direction: int) -> torch.Tensor:
+    def _forward_direction(self, words: torch.Tensor, direction: int) -> torch.Tensor:
         """One direction of one layer. In float32 where oneDNN has no LSTM of what autocast would have it compute in."""
         if torch.is_autocast_enabled("cpu") and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             with torch.autocast("cpu", enabled=False):
-                return self._one_way(words.float(), direction).to(torch.get_autocast_dtype("cpu"))
+                return self._forward_direction(words.float(), direction).to(torch.get_autocast_dtype("cpu"))
         weights: Any = self.all_weights[direction]
         start = words.new_zeros(1, len(words), self.hidden_size)
         return torch._VF.lstm(words, (start, start), weights, True, 1, 0.0, self.training, False, True)[0]
 
 
-class _Turned(torch.autograd.Function):
+class _Reversal(torch.autograd.Function):
     """Words in another order that is its own inverse; so the gradient is turned the same way."""
 
     @staticmethod
     def forward(ctx: Any, words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
         ctx.order = order
-        return _take(words, order)
+        return _gather_words(words, order)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return _take(gradient, ctx.order), None
+        return _gather_words(gradient, ctx.order), None
 
 
-def _turned(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+def _reverse_words(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
     """(batch, words, width), its rows in that order, (batch x words,)."""
-    turned: torch.Tensor = _Turned.apply(words, order)  # type: ignore[no-untyped-call]
+    turned: torch.Tensor = _Reversal.apply(words, order)  # type: ignore[no-untyped-call]
     return turned
 
 
-def _take(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+def _gather_words(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
     return words.reshape(-1, words.shape[-1]).index_select(0, order).view(words.shape)

@@ -18,7 +18,7 @@ from labkit.data.featurize import Encoder
 from labkit.data.word_splitting import Splitting
 from labkit.events import TrainingPlanned, open_event_log
 from labkit.model.inference import TrainedTagger
-from labkit.model.tagger import Tagger, new_tagger
+from labkit.model.tagger import Tagger, build_tagger
 
 WEIGHTS = "model.safetensors"
 SETTINGS = "tagger.json"
@@ -26,7 +26,9 @@ CONFIG = "config.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 
-def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[str], settings: dict[str, Any]) -> None:
+def save_tagger(
+    folder: Path, model: Tagger, featurizer: Encoder, tags: Sequence[str], settings: dict[str, Any]
+) -> None:
     """Writes a checkpoint folder; readers see the old one or the new one, never half of either.
 
     Raises FileNotFoundError where the folder that is to hold it is gone.
@@ -39,15 +41,15 @@ def save_tagger(folder: Path, model: Tagger, encoder: Encoder, tags: Sequence[st
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, aside / WEIGHTS, metadata={"format": "pt"})
         model.encoder.config.save_pretrained(aside)
-        encoder.tokenizer.save_pretrained(aside)
-        facts = {"tags": list(tags), "splitting": str(encoder.splitting)}
+        featurizer.tokenizer.save_pretrained(aside)
+        facts = {"tags": list(tags), "splitting": str(featurizer.splitting)}
         (aside / SETTINGS).write_bytes(msgspec.json.encode({**facts, **settings}))
         _swap(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def link_tagger(source: Path, folder: Path) -> None:
+def link_checkpoint(source: Path, folder: Path) -> None:
     """The checkpoint `source` under another name as well, without a second copy where the disk has hard links."""
     paths.require_dir(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
@@ -65,15 +67,15 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
     It computes in its run's precision where the device can, as `precision_of` tells it; else in float32.
     Raises ValueError where there is no checkpoint, and with the name of the file that is missing or damaged.
     """
-    place = checkpoint_of(Path(folder))
-    with _reading(place, SETTINGS):
+    place = find_checkpoint(Path(folder))
+    with _explain_errors(place, SETTINGS):
         settings = msgspec.json.decode((place / SETTINGS).read_bytes(), type=dict[str, Any])
-    with _reading(place, CONFIG):
+    with _explain_errors(place, CONFIG):
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-    with _reading(place, *TOKENIZER):  # where one is missing, transformers makes up another tokenizer
+    with _explain_errors(place, *TOKENIZER):  # where one is missing, transformers makes up another tokenizer
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-    model = new_tagger(AutoModel.from_config(config), settings["tags"], settings)
-    with _reading(place, WEIGHTS):
+    model = build_tagger(AutoModel.from_config(config), settings["tags"], settings)
+    with _explain_errors(place, WEIGHTS):
         weights = load_file(place / WEIGHTS, device="cpu")
         if broken := [name for name, weight in weights.items() if not bool(weight.isfinite().all())]:
             raise ValueError(f"{broken[0]} holds values that are not numbers")
@@ -81,16 +83,16 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
     tags = tuple(settings["tags"])
     splitting = Splitting(settings.get("splitting", Splitting.WORDS))  # older checkpoints do not tell
     encoder = Encoder(tokenizer, tags, settings["max_pieces"], splitting)
-    precision = precision_of(place)
+    precision = read_precision(place)
     return TrainedTagger(
-        model.eval().to(device), encoder, tags, precision if computes_in(precision, device) else "float32"
+        model.eval().to(device), encoder, tags, precision if is_precision_supported(precision, device) else "float32"
     )
 
 
-def precision_of(folder: Path) -> str:
+def read_precision(folder: Path) -> str:
     """The precision that the run of a checkpoint computed in; older ones tell it in the log alone, if at all."""
-    place = checkpoint_of(folder)
-    with _reading(place, SETTINGS):
+    place = find_checkpoint(folder)
+    with _explain_errors(place, SETTINGS):
         told = msgspec.json.decode((place / SETTINGS).read_bytes(), type=dict[str, Any]).get("precision", "auto")
     if told != "auto":
         return str(told)
@@ -100,12 +102,12 @@ def precision_of(folder: Path) -> str:
     return next(planned, "float32")
 
 
-def computes_in(precision: str, device: str) -> bool:
+def is_precision_supported(precision: str, device: str) -> bool:
     """Whether a device has that precision: all of them but float16 on a CPU."""
     return precision != "float16" or torch.device(device).type != "cpu"
 
 
-def checkpoint_of(folder: Path) -> Path:
+def find_checkpoint(folder: Path) -> Path:
     """Where a run's weights lie: `best`, else `last`. Raises ValueError where there are none."""
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
@@ -116,7 +118,7 @@ def checkpoint_of(folder: Path) -> Path:
 
 
 @contextmanager
-def _reading(place: Path, *names: str) -> Iterator[None]:
+def _explain_errors(place: Path, *names: str) -> Iterator[None]:
     """Whatever goes wrong within becomes a ValueError that names file and run: each library has errors of its own."""
     run = "/".join(place.absolute().parts[-2:])
     for name in names:

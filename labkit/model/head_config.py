@@ -9,7 +9,7 @@ DECODERS = ("crf", "softmax")
 
 
 @dataclass(frozen=True)
-class Structure:
+class HeadConfig:
     """encoder's last layer, or a mix of all → projection → BiLSTM, IDCNN or nothing → tanh layer → linear → decoder.
 
     Args:
@@ -45,7 +45,7 @@ class Structure:
         return tuple(int(number) for number in self.idcnn_dilations.split(","))
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
         """From settings of which some are its fields. A checkpoint lacks those that are newer than it: their defaults
         are what it was made with."""
         return cls(**{field.name: settings[field.name] for field in fields(cls) if field.name in settings})

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-WIDTH = 3  # words that a filter sees
+KERNEL_SIZE = 3  # words that a filter sees
 
 
 class IDCNN(nn.Module):
@@ -26,8 +26,8 @@ class IDCNN(nn.Module):
 
     def __init__(self, input_size: int, filters: int = 256, dilations: Sequence[int] = (1, 1, 2), repeats: int = 4):
         super().__init__()
-        self.first = nn.Linear(WIDTH * input_size, filters)
-        layers = [nn.Linear(WIDTH * filters, filters) for _ in dilations]
+        self.first = nn.Linear(KERNEL_SIZE * input_size, filters)
+        layers = [nn.Linear(KERNEL_SIZE * filters, filters) for _ in dilations]
         self.block = nn.ModuleList(layers)
         self.dilations = tuple(dilations)
         self.repeats = repeats
@@ -46,16 +46,16 @@ class IDCNN(nn.Module):
             mask: (batch, words) bool, true for a word.
         """
         real = mask[:, :, None]
-        rows = self.first(_beside(words * real, 1))
+        rows = self.first(_concat_neighbours(words * real, 1))
         found = []
         for _ in range(self.repeats):
             for dilation, layer in zip(self.dilations, self.block, strict=True):
-                rows = layer(_beside(rows * real, dilation)).relu()
+                rows = layer(_concat_neighbours(rows * real, dilation)).relu()
             found.append(rows)
         return torch.cat(found, dim=-1) * real
 
 
-def _beside(words: torch.Tensor, dilation: int) -> torch.Tensor:
+def _concat_neighbours(words: torch.Tensor, dilation: int) -> torch.Tensor:
     """Each word between those so many words before and after it, 0 where there is none: (batch, words, 3 x size)."""
     count = words.shape[1]
     padded = F.pad(words, (0, 0, dilation, dilation))

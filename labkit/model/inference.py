@@ -19,8 +19,8 @@ class TaggedSentence(NamedTuple):
     """A sentence's tags, with the probability of each alone, and of each after the one before (both (words,))."""
 
     tags: list[str]
-    alone: NDArray[np.float64]
-    onward: NDArray[np.float64]
+    marginals: NDArray[np.float64]
+    conditionals: NDArray[np.float64]
 
     def confidence(self, start: int, end: int) -> float:
         """The probability that exactly these tags stand from word `start` to the word before `end`.
@@ -29,7 +29,9 @@ class TaggedSentence(NamedTuple):
         called sure because each of its words is. Between the windows of a long sentence, which are tagged one by one,
         words count as independent.
         """
-        return min(1.0, float(self.alone[start] * self.onward[start + 1 : end].prod()))  # rounding may be above
+        return min(
+            1.0, float(self.marginals[start] * self.conditionals[start + 1 : end].prod())
+        )  # rounding may be above
 
 
 @dataclass(frozen=True)
@@ -42,50 +44,50 @@ class TrainedTagger:
     """
 
     model: Tagger
-    encoder: Encoder
+    featurizer: Encoder
     tags: tuple[str, ...]
     precision: str = "float32"
 
     @torch.inference_mode()
     def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """A tag for every word of every sentence. Sentences may be of any length; none may be empty."""
-        windows = self._windows(sentences)
+        windows = self._build_windows(sentences)
         found = np.empty(windows.words, object)  # tags, in the order of the text
-        for places, _, _, numbers in self._decoded(windows):
+        for places, _, _, numbers in self._decode_batches(windows):
             found[places] = [self.tags[number] for number in numbers]
         return [found[start:end].tolist() for start, end in pairwise(windows.sentence_starts.tolist())]
 
     @torch.inference_mode()
     def predict_with_confidence(self, sentences: Sequence[Sequence[str]]) -> list[TaggedSentence]:
         """As `predict`, and how sure the tagger is of any span of its tags."""
-        windows = self._windows(sentences)
+        windows = self._build_windows(sentences)
         tags = np.empty(windows.words, object)
         sure = np.empty((2, windows.words))
-        for places, batch, scores, numbers in self._decoded(windows):
+        for places, batch, scores, numbers in self._decode_batches(windows):
             tags[places] = [self.tags[number] for number in numbers]
             given = torch.zeros_like(batch.tags)
             given[batch.mask] = torch.tensor(numbers, device=given.device)
-            both = torch.stack(self.model.decoder.conditionals(scores.float(), given, batch.mask))
+            both = torch.stack(self.model.decoder.tag_probabilities(scores.float(), given, batch.mask))
             sure[:, places] = both[:, batch.mask].cpu().numpy()
         bounds = pairwise(windows.sentence_starts.tolist())
         return [TaggedSentence(tags[start:end].tolist(), *sure[:, start:end]) for start, end in bounds]
 
-    def _windows(self, sentences: Sequence[Sequence[str]]) -> Windows:
+    def _build_windows(self, sentences: Sequence[Sequence[str]]) -> Windows:
         if any(not words for words in sentences):
             raise ValueError("a sentence without words cannot be tagged; leave it out")
-        windows = self.encoder.encode([Sentence(tuple(words), ()) for words in sentences])
+        windows = self.featurizer.encode([Sentence(tuple(words), ()) for words in sentences])
         rows = self.model.encoder.get_input_embeddings().num_embeddings
         if (largest := int(windows.pieces.max(initial=0))) >= rows:
-            piece = self.encoder.tokenizer.convert_ids_to_tokens(largest)
+            piece = self.featurizer.tokenizer.convert_ids_to_tokens(largest)
             what = f"the encoder has no vector for the piece {piece!r} (number {largest} of {rows})"
             raise ValueError(f"{what}; its tokenizer is that of another model")
         return windows
 
-    def _decoded(self, windows: Windows) -> Iterator[tuple[Any, Batch, torch.Tensor, list[int]]]:
+    def _decode_batches(self, windows: Windows) -> Iterator[tuple[Any, Batch, torch.Tensor, list[int]]]:
         """Batch by batch: its words' places in the text, the batch, its scores, and its words' tag numbers."""
         for chosen in sorted_batches(windows.lengths):
             device = self.model.linear.weight.device
-            batch = self.encoder.collate(windows[chosen]).to(device)
+            batch = self.featurizer.collate(windows[chosen]).to(device)
             dtype = getattr(torch, self.precision)
             with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):  # as an evaluation does
                 scores = self.model.scores(batch)

@@ -20,7 +20,7 @@ def load_encoder(place: Path) -> Any:
     another model: what they lack would be random, and nobody would see.
     """
     safe = any(place.glob("model.safetensors*"))
-    _config(place)
+    _load_config(place)
     try:
         encoder, told = AutoModel.from_pretrained(
             place,
@@ -35,9 +35,9 @@ def load_encoder(place: Path) -> Any:
         what = "pytorch_model.bin holds more than tensors, or is damaged, and is not loaded"
         raise ValueError(f"encoder folder {str(place)!r}: its {what}; look for the encoder as safetensors") from None
     except ValueError as error:  # of the model's own checks of its config
-        raise _unreadable(place, "config.json", error) from error
+        raise _describe_load_error(place, "config.json", error) from error
     except (SafetensorError, OSError, EOFError, RuntimeError) as error:
-        raise _unreadable(place, "model.safetensors" if safe else "pytorch_model.bin", error) from error
+        raise _describe_load_error(place, "model.safetensors" if safe else "pytorch_model.bin", error) from error
     for name, found, expected in sorted(told["mismatched_keys"]):
         sizes = f"{name} has the shape {tuple(found)}, and {tuple(expected)} by its config.json"
         raise ValueError(f"encoder folder {str(place)!r}: {sizes}; do both belong to one model?")
@@ -69,22 +69,22 @@ def load_tokenizer(place: Path) -> Any:
 
     Raises ValueError where it cannot be read.
     """
-    kind = _config(place).model_type
+    kind = _load_config(place).model_type
     spaced = {"add_prefix_space": True} if kind in ("roberta", "longformer", "bart", "deberta", "gpt2") else {}
     try:
         return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **spaced)
     except Exception as error:  # KeyError, ImportError, or a bare Exception of the Rust library
-        raise _unreadable(place, "tokenizer", error) from error
+        raise _describe_load_error(place, "tokenizer", error) from error
 
 
-def _config(place: Path) -> Any:
+def _load_config(place: Path) -> Any:
     try:
         return AutoConfig.from_pretrained(place, trust_remote_code=False)
     except Exception as error:  # of the kinds that check a value there are many
-        raise _unreadable(place, "config.json", error) from error
+        raise _describe_load_error(place, "config.json", error) from error
 
 
-def _unreadable(place: Path, what: str, error: Exception) -> ValueError:
+def _describe_load_error(place: Path, what: str, error: Exception) -> ValueError:
     """Raises the error itself where memory ran out: nothing is damaged then."""
     if isinstance(error, MemoryError) or "memory" in str(error) or "failed to map segment" in str(error):
         raise error
@@ -93,7 +93,7 @@ def _unreadable(place: Path, what: str, error: Exception) -> ValueError:
     return ValueError(f"encoder folder {str(place)!r}: its {what} cannot be read ({reason}); is it damaged?")
 
 
-def longest_window(pretrained: Any) -> int:
+def max_sequence_length(pretrained: Any) -> int:
     """How many pieces this encoder's position embeddings allow; sys.maxsize where they set no limit."""
     positions: int | None = getattr(pretrained.config, "max_position_embeddings", None)
     if not positions or positions < 0:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 
-class LayerMix(nn.Module):
+class ScalarMix(nn.Module):
     """gain x the weighted mean of the layers, the weights a softmax of as many scores. (Peters et al. 2018, equation 1)
 
     Begins as the plain mean. The embeddings, which are no layer, have no part in it.

@@ -3,11 +3,11 @@
 import torch
 from torch.nn import functional as F
 
-from labkit.model.crf.constraints import Legal
-from labkit.model.crf.viterbi import best_tags
+from labkit.model.crf.constraints import Constraints
+from labkit.model.crf.viterbi import viterbi_decode
 
 
-class Softmax:
+class SoftmaxDecoder:
     """Each word's tag from its own scores alone; asked in the words of labkit.model.crf.CRF, batch first.
 
     It has no weights. Every tensor below is (batch, words, …); masks are bool, and on at the first word.
@@ -23,16 +23,18 @@ class Softmax:
         likelihood = -(losses * mask).sum(1)
         return likelihood.sum() if reduction == "sum" else likelihood
 
-    def decode(self, emissions: torch.Tensor, mask: torch.Tensor, legal: Legal | None = None) -> list[list[int]]:
+    def decode(
+        self, emissions: torch.Tensor, mask: torch.Tensor, constraints: Constraints | None = None
+    ) -> list[list[int]]:
         """The best tag of each word; the best of the sequences that are allowed, where `legal` is given."""
         count = emissions.shape[2]
-        if legal is None:
+        if constraints is None:
             best = emissions.argmax(2).masked_fill(~mask, count)
             rows = torch.cat((best, best.new_full((len(best), 1), count)), dim=1)
         else:
-            allowed = legal.to(emissions.device)
+            allowed = constraints.to(emissions.device)
             scores = [torch.zeros_like(each, dtype=emissions.dtype).masked_fill(~each, -torch.inf) for each in allowed]
-            rows = best_tags(emissions.detach().transpose(0, 1), mask.transpose(0, 1), *scores)
+            rows = viterbi_decode(emissions.detach().transpose(0, 1), mask.transpose(0, 1), *scores)
         listed: list[list[int]] = rows.tolist()  # the only transfer
         return [row[: row.index(count)] for row in listed]
 
@@ -42,7 +44,7 @@ class Softmax:
         return emissions.softmax(2) * mask[:, :, None]
 
     @torch.no_grad()
-    def conditionals(
+    def tag_probabilities(
         self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """How probable given tags are: alone, and after the one before, which is the same here; 0 where masked."""

@@ -3,13 +3,13 @@
 import torch
 
 
-class Watch:
+class Timer:
     """Takes no notice; the training loop puts one in its place that does."""
 
-    def spent(self, part: str) -> None:
+    def lap(self, part: str) -> None:
         """What passed since the last call went to this part."""
 
-    def boundary(self, before: str, after: str, values: torch.Tensor) -> None:
+    def mark(self, before: str, after: str, values: torch.Tensor) -> None:
         """`values` are what the part `before` made, and the part `after` goes on with.
 
         Forward, what passed since the last call went to `before`; backward, once the gradient of the values is there,

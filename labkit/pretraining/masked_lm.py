@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM
 
-from labkit.model.fast.dropout import Masks
-from labkit.model.fast.encoder import Stack
+from labkit.model.fast.dropout import DropoutMasks
+from labkit.model.fast.encoder import FastEncoder
 from labkit.pretraining.masking import Masked
 
 _UNCOUNTED = -100  # what torch's cross entropy leaves out
@@ -34,7 +34,7 @@ class MaskedLM(nn.Module):
         super().__init__()
         self.bert: Any = BertForMaskedLM(config)
         self.dtype = dtype
-        self._stack = Stack(self.bert.bert, Masks())
+        self._stack = FastEncoder(self.bert.bert, DropoutMasks())
 
     def forward(self, masked: Masked) -> torch.Tensor:
         """The mean negative log likelihood of the hidden tokens, a scalar in float32."""

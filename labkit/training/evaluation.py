@@ -14,7 +14,7 @@ from labkit.data.featurize import Batch, Encoder, Windows
 from labkit.data.windows import Array
 from labkit.events import CrfTransitions, TypeScore
 from labkit.model.crf import CRF
-from labkit.model.crf.constraints import Legal, legal_transitions
+from labkit.model.crf.constraints import Constraints, allowed_transitions
 from labkit.model.tagger import Tagger
 
 
@@ -72,7 +72,7 @@ def evaluate(
     model.eval()
     loss, words = torch.zeros((), device=device), 0
     predicted = np.zeros(windows.words, np.int64)
-    freely = predicted if model.legal is None else predicted.copy()
+    freely = predicted if model.constraints is None else predicted.copy()
     try:
         for chosen in sorted_batches(windows.lengths):
             if should_stop():
@@ -93,20 +93,20 @@ def evaluate(
     for start, end in pairwise(windows.sentence_starts.tolist()):
         gold = [tags[number] for number in windows.tags[start:end].tolist()]
         counts.add(gold, [tags[number] for number in predicted[start:end].tolist()])
-    illegal = count_illegal(freely, windows.sentence_starts, legal_transitions(tags))
+    illegal = count_illegal(freely, windows.sentence_starts, allowed_transitions(tags))
     return Evaluation(loss.item() / max(1, words), counts, illegal, predicted)
 
 
 def _decode_unconstrained(model: Tagger, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
     """What would be decoded if nothing was forbidden."""
-    legal, model.legal = model.legal, None
+    legal, model.constraints = model.constraints, None
     try:
         return model.decode(scores, batch)
     finally:
-        model.legal = legal
+        model.constraints = legal
 
 
-def count_illegal(tag_ids: Array, sentence_starts: Array, constraints: Legal) -> int:
+def count_illegal(tag_ids: Array, sentence_starts: Array, constraints: Constraints) -> int:
     """In how many places of some sentences a tag follows another, or begins or ends a sentence, that must not.
 
     Args:

@@ -12,7 +12,7 @@ from torch import nn
 
 from labkit.config import RunConfig
 from labkit.events import ParamGroupInfo
-from labkit.model.fast.subset_embedding import LiveEmbedding
+from labkit.model.fast.subset_embedding import SubsetEmbedding
 
 _ROW = 4096  # values of a gradient whose norm is taken at once
 _MANY = 1 << 16  # below, one go is fine
@@ -32,7 +32,7 @@ class ParamGroup:
     staircase_factor: float = 0.5
     decay_parameters: dict[str, nn.Parameter] = field(default_factory=dict)
     no_decay_parameters: dict[str, nn.Parameter] = field(default_factory=dict)
-    embedding: LiveEmbedding | None = None  # whose live rows are among these, and whose other rows only decay
+    embedding: SubsetEmbedding | None = None  # whose live rows are among these, and whose other rows only decay
     fused_into: Mapping[nn.Parameter, nn.Parameter] = field(default_factory=dict)  # to the one they are stepped as
 
     def resolve_fused(self, parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
@@ -46,7 +46,9 @@ class ParamGroup:
     def collect_gradients(self) -> list[torch.Tensor]:
         """All values of the parameters' gradients that may not be 0."""
         found = [
-            self.embedding.gradients() if self.embedding and parameter is self.embedding.weight else parameter.grad
+            self.embedding.nonzero_gradient()
+            if self.embedding and parameter is self.embedding.weight
+            else parameter.grad
             for parameter in self.resolve_fused(self.parameters)
         ]
         return [gradient for gradient in found if gradient is not None]
@@ -77,13 +79,13 @@ class ParamGroup:
             warmup_steps=self.warmup_steps,
             weight_decay=self.weight_decay,
             no_decay_tensors=len(self.no_decay_parameters),
-            frozen_parameters=self.embedding.resting if self.embedding else 0,
+            frozen_parameters=self.embedding.num_frozen_weights if self.embedding else 0,
         )
 
     def decay_frozen_rows(self, rate: float) -> None:
         """What a step of AdamW does to weights that no gradient reaches."""
         if self.embedding:
-            self.embedding.decay(1 - rate * self.weight_decay)
+            self.embedding.decay_frozen_rows(1 - rate * self.weight_decay)
 
 
 def build_param_groups(model: Any, config: RunConfig, total_steps: int) -> list[ParamGroup]:
@@ -110,7 +112,7 @@ def build_param_groups(model: Any, config: RunConfig, total_steps: int) -> list[
     for name, parameter in model.named_parameters():
         group = by_name[homes.get(id(parameter), "head")]
         (group.no_decay_parameters if id(parameter) in undecayed else group.decay_parameters)[name] = parameter
-    by_name["encoder"].embedding = next((each for each in model.modules() if isinstance(each, LiveEmbedding)), None)
+    by_name["encoder"].embedding = next((each for each in model.modules() if isinstance(each, SubsetEmbedding)), None)
     filled = [group for group in groups if group.parameters]
     check_partition(model, filled)
     return filled

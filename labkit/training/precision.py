@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from labkit.data.json_cache import note, noted
-from labkit.model.checkpoint import computes_in
+from labkit.model.checkpoint import is_precision_supported
 from labkit.training.distributed import broadcast_text, is_main_process
 
 # Faster than this many times float32, or it is not worth its rounding; well away from 1 so that two measurements on
@@ -27,7 +27,7 @@ def choose_precision(requested: str, device: torch.device) -> str:
 
     Raises ValueError where the device cannot compute in what was asked for.
     """
-    if not computes_in(requested, device.type):
+    if not is_precision_supported(requested, device.type):
         raise ValueError("precision float16 is not possible on a CPU; choose auto, bfloat16 or float32")
     if requested != "auto":
         return requested

@@ -8,7 +8,7 @@ from typing import Any
 from labkit.data.corpora import Span, spans
 from labkit.data.formats import bdci
 from labkit.data.word_splitting import Placed, split
-from labkit.model.checkpoint import checkpoint_of, load_tagger, precision_of
+from labkit.model.checkpoint import find_checkpoint, load_tagger, read_precision
 from labkit.model.inference import TrainedTagger
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import read_predictions
@@ -35,7 +35,7 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
     words: list[Placed] = []
     tags: list[str] = []
     entities: list[dict[str, Any]] = []
-    lines = split(text, tagger.encoder.splitting)
+    lines = split(text, tagger.featurizer.splitting)
     found = tagger.predict_with_confidence([[word for word, _, _ in line] for line in lines])
     for line, tagged in zip(lines, found, strict=True):
         for kind, start, end in spans(tagged.tags):
@@ -55,8 +55,8 @@ def describe_precision(folder: str | Path, tagger: TrainedTagger) -> str:
     Where the device has no such precision, how many come out otherwise of the dev sentences whose predictions the run
     kept, if these are the weights that it kept them of.
     """
-    place = checkpoint_of(Path(folder))
-    asked = precision_of(place)
+    place = find_checkpoint(Path(folder))
+    asked = read_precision(place)
     if asked == tagger.precision:
         return " ".join(precision_notes(asked, tagger.model.linear.weight.device))
     what = f"this run computed in {asked}, which this device cannot: its tags are computed in {tagger.precision} here"
@@ -99,7 +99,7 @@ def _predict_cells(tagger: TrainedTagger, table: bdci.Table, types: set[str]) ->
     for start in range(0, len(table.rows), _ROWS):
         rows = table.rows[start : start + _ROWS]
         documents = [row.document() for row in rows]
-        lines = [split(document.text, tagger.encoder.splitting) for document in documents]
+        lines = [split(document.text, tagger.featurizer.splitting) for document in documents]
         tagged = iter(tagger.predict([[word for word, _, _ in line] for each in lines for line in each]))
         for row, document, own in zip(rows, documents, lines, strict=True):
             found = [span for line in own for span in _to_text_spans(line, next(tagged)) if span.type in types]

@@ -24,10 +24,10 @@ from labkit.data.encoded_corpus import EncodedCorpus, read_encoded
 from labkit.data.featurize import Encoder
 from labkit.data.windows import Array, Texts, Windows, notes_on
 from labkit.events import CorpusRead, TrainingPlanned
-from labkit.model.fast.encoder import grain_of
-from labkit.model.fast.subset_embedding import keep_live
-from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
-from labkit.model.tagger import Tagger, new_tagger
+from labkit.model.fast.encoder import row_multiple_for
+from labkit.model.fast.subset_embedding import replace_embedding
+from labkit.model.pretrained import load_encoder, load_tokenizer, max_sequence_length
+from labkit.model.tagger import Tagger, build_tagger
 from labkit.presets import adjustment_notes
 from labkit.training.config_checks import check_trackers
 from labkit.training.param_groups import ParamGroup, build_optimizer_groups, build_param_groups
@@ -66,8 +66,8 @@ class TrainingSetup:
 
         1 where it computes on padded windows.
         """
-        by_rows = self.tagger.stack is not None and self.device.type == "cpu"
-        return grain_of(getattr(torch, self.precision)) if by_rows else 1
+        by_rows = self.tagger.fast_encoder is not None and self.device.type == "cpu"
+        return row_multiple_for(getattr(torch, self.precision)) if by_rows else 1
 
     def build_corpus_read(self, seconds: float) -> CorpusRead:
         """What is trained on, as the log tells it."""
@@ -148,7 +148,7 @@ def load_pretrained(config: RunConfig) -> PretrainedEncoder:
     """The config's encoder, downloaded where it is not here yet."""
     place = locate_encoder(config.encoder)
     model = load_encoder(place)
-    return PretrainedEncoder(place, model, load_tokenizer(place), min(config.max_pieces, longest_window(model)))
+    return PretrainedEncoder(place, model, load_tokenizer(place), min(config.max_pieces, max_sequence_length(model)))
 
 
 def load_corpus(config: RunConfig, source: Source, pretrained: PretrainedEncoder) -> tuple[EncodedCorpus, Encoder]:
@@ -173,9 +173,9 @@ def build_setup(
     pieces[featurizer.padding] = 1  # read beside every short sentence
     largest = max(int(part.pieces.max(initial=featurizer.padding)) for part in (train, dev, test))
     _check_vocab_size(config.encoder, largest, len(pretrained.model.get_input_embeddings().weight))
-    keep_live(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
+    replace_embedding(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
     torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
-    tagger = new_tagger(pretrained.model, corpus.tags, config.as_dict())
+    tagger = build_tagger(pretrained.model, corpus.tags, config.as_dict())
     batches = count_batches(train.lengths, config.batch_size, config.token_budget)
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
     groups = build_param_groups(tagger, config, steps_per_epoch * config.epochs)
@@ -195,7 +195,7 @@ def build_setup(
         (
             *corpus.notes,
             *notes_on(train, dev, test),
-            *adjustment_notes(config, train.sentences, longest_window(pretrained.model)),
+            *adjustment_notes(config, train.sentences, max_sequence_length(pretrained.model)),
             *_notes_on_budget(train, config.token_budget),
             *precision_notes(precision, accelerator.device),
         ),
@@ -258,12 +258,12 @@ def fuse_encoder(tagger: Tagger, groups: Sequence[ParamGroup], accelerator: Any)
     """Has an encoder's layers stepped as one, and its table keep its gradient, where nobody else needs a look at each
     gradient on its way."""
     alone = accelerator.device.type == "cpu" and accelerator.num_processes == 1
-    if alone and tagger.stack and all(parameter.requires_grad for parameter in tagger.encoder.parameters()):
-        joined = tagger.stack.own_gradients()
+    if alone and tagger.fast_encoder and all(parameter.requires_grad for parameter in tagger.encoder.parameters()):
+        joined = tagger.fast_encoder.enable_inplace_gradients()
         for group in groups:
             group.fused_into = joined
             if group.embedding:
-                group.embedding.own_gradient()
+                group.embedding.enable_inplace_gradients()
 
 
 def unfreeze_encoder(tagger: Tagger) -> None:

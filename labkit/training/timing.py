@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 
-from labkit.model.timer import Watch
+from labkit.model.timer import Timer
 
 # Parts of a step, which a device other than the CPU works on while this process is already somewhere else.
 STEP_PHASES = frozenset(("data", "encoder", "downstream", "CRF", "optimizer", "other"))
 TIMED_STEP_INTERVAL = 10  # of how many steps one is timed on the device
 
 
-class PhaseTimer(Watch):
+class PhaseTimer(Timer):
     """Seconds by part: `loading`, the parts of a step, `evaluation`, `saving`, `profiling`."""
 
     def __init__(

@@ -32,7 +32,7 @@ from labkit.events import (
     StepDone,
     TimeBreakdown,
 )
-from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
+from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
 from labkit.training.control import ControlReader
 from labkit.training.distributed import SYNC_STEPS
 from labkit.training.evaluation import Evaluation, build_crf_transitions, evaluate
@@ -136,7 +136,7 @@ class _Trainer:
         corpus, encoder = load_corpus(config, source, pretrained)
         self.setup = shop = build_setup(config, accelerator, precision, pretrained, corpus, encoder)
         self.control_reader = ControlReader(shop, self.folder, self.seconds)
-        shop.tagger.watch = self.timer = PhaseTimer(shop.device, loading=self.seconds())
+        shop.tagger.timer = self.timer = PhaseTimer(shop.device, loading=self.seconds())
         self.longest_window = max(int(part.lengths.max(initial=0)) for part in (shop.train, shop.dev, shop.test))
         self._steps = steps = shop.steps_per_epoch * config.epochs
         self._uniform_loss = math.log(max(2, len(corpus.tags)))  # nats per word of a tagger that guesses evenly
@@ -315,7 +315,7 @@ class _Trainer:
     def _write_weights(self, folder: Path, name: str) -> None:
         if self.setup.accelerator.is_main_process:
             if name == "last" and self._best_step == self.step and "best" in self.config.keep:
-                link_tagger(folder / "best", folder / "last")
+                link_checkpoint(folder / "best", folder / "last")
             else:
                 shop = self.setup
                 chosen = {"max_pieces": shop.featurizer.max_pieces, "precision": shop.precision}

@@ -1,15 +1,15 @@
 """What can follow an encoder: every choice at least once, small."""
 
-from labkit.model.head_config import Structure
+from labkit.model.head_config import HeadConfig
 
 STRUCTURES = {
-    "BiLSTM": Structure(lstm_size=8),
-    "IDCNN": Structure(downstream="idcnn", idcnn_filters=12),
-    "nothing": Structure(downstream="none"),
-    "BiLSTM and softmax": Structure(lstm_size=8, decoder="softmax"),
-    "nothing and softmax": Structure(downstream="none", decoder="softmax"),
-    "a mix of layers and a tanh layer": Structure(lstm_size=8, mix_layers=True, tanh_size=7),
-    "a projection, a mix and IDCNN": Structure(
+    "BiLSTM": HeadConfig(lstm_size=8),
+    "IDCNN": HeadConfig(downstream="idcnn", idcnn_filters=12),
+    "nothing": HeadConfig(downstream="none"),
+    "BiLSTM and softmax": HeadConfig(lstm_size=8, decoder="softmax"),
+    "nothing and softmax": HeadConfig(downstream="none", decoder="softmax"),
+    "a mix of layers and a tanh layer": HeadConfig(lstm_size=8, mix_layers=True, tanh_size=7),
+    "a projection, a mix and IDCNN": HeadConfig(
         downstream="idcnn",
         decoder="softmax",
         idcnn_filters=12,

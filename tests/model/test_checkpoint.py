@@ -11,8 +11,8 @@ from transformers import AutoModel, AutoTokenizer
 from labkit.config import RunConfig
 from labkit.data.featurize import Encoder
 from labkit.model import checkpoint
-from labkit.model.checkpoint import link_tagger, load_tagger, save_tagger
-from labkit.model.tagger import new_tagger
+from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
+from labkit.model.tagger import build_tagger
 from tests.model.structures import STRUCTURES
 
 TAGS = ("O", "B-PER", "I-PER")
@@ -22,7 +22,7 @@ SENTENCES = [["anna", "went", "home"], ["ben"], ["the"] * 100]
 @pytest.fixture(params=STRUCTURES)
 def saved(request, tiny_encoder, tmp_path):
     settings = RunConfig(**asdict(STRUCTURES[request.param])).as_dict()
-    model = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()
+    model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()
     encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     save_tagger(tmp_path / "best", model, encoder, TAGS, {**settings, "max_pieces": 32})
     return model, tmp_path
@@ -34,7 +34,7 @@ def test_what_is_loaded_is_what_was_saved(saved):
     for name, value in model.state_dict().items():
         torch.testing.assert_close(loaded.model.state_dict()[name], value, rtol=0, atol=0)
     assert loaded.tags == TAGS
-    assert loaded.encoder.max_pieces == 32
+    assert loaded.featurizer.max_pieces == 32
 
 
 def test_a_loaded_tagger_tags_every_word_of_sentences_of_any_length(saved):
@@ -49,7 +49,7 @@ def test_a_loaded_tagger_tags_every_word_of_sentences_of_any_length(saved):
 def test_a_piece_without_a_vector_is_told_in_words(saved):
     _, folder = saved
     tagger = load_tagger(folder)
-    tagger.encoder.tokenizer.add_tokens(["zurich"])
+    tagger.featurizer.tokenizer.add_tokens(["zurich"])
     rows = tagger.model.encoder.config.vocab_size
     for predict in (tagger.predict, tagger.predict_with_confidence):
         with pytest.raises(ValueError, match=rf"no vector for the piece 'zurich' \(number {rows} of {rows}\)"):
@@ -63,9 +63,9 @@ def test_tags_with_confidence_are_the_same_tags_and_every_word_has_its_probabili
     found = tagger.predict_with_confidence(SENTENCES)
     assert [tagged.tags for tagged in found] == tagger.predict(SENTENCES)
     for tagged, words in zip(found, SENTENCES, strict=True):
-        assert len(tagged.alone) == len(tagged.onward) == len(words)
+        assert len(tagged.marginals) == len(tagged.conditionals) == len(words)
         assert 0 < tagged.confidence(0, len(words)) <= tagged.confidence(0, 1) <= 1
-    assert found[1].alone[0] == found[1].onward[0] == found[1].confidence(0, 1)
+    assert found[1].marginals[0] == found[1].conditionals[0] == found[1].confidence(0, 1)
 
 
 def test_a_checkpoint_older_than_legal_tags_loads_and_a_newer_one_keeps_to_them(saved):
@@ -74,15 +74,15 @@ def test_a_checkpoint_older_than_legal_tags_loads_and_a_newer_one_keeps_to_them(
     written = json.loads(settings.read_text())
     assert written["legal_only"] is False
     settings.write_text(json.dumps({**written, "legal_only": True}))
-    assert load_tagger(folder).model.legal is not None
+    assert load_tagger(folder).model.constraints is not None
     del written["legal_only"]
     settings.write_text(json.dumps(written))
-    assert load_tagger(folder).model.legal is None
+    assert load_tagger(folder).model.constraints is None
 
 
 def test_a_checkpoint_older_than_the_choice_of_structures_loads_as_it_was_made(tiny_encoder, tmp_path):
     settings = {"downstream": "bilstm", "lstm_size": 8, "lstm_layers": 1, "dropout": 0.3, "max_pieces": 32}
-    model = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict()).eval()
+    model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict()).eval()
     encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     save_tagger(tmp_path, model, encoder, TAGS, settings)
     assert {name.partition(".")[0] for name in model.state_dict()} == {"encoder", "lstm", "linear", "crf"}
@@ -109,14 +109,14 @@ def test_a_save_that_fails_leaves_the_old_checkpoint_and_nothing_else(saved, mon
     monkeypatch.setattr(checkpoint, "save_file", full)
     tagger = load_tagger(folder)
     with pytest.raises(OSError, match="no space"):
-        save_tagger(folder / "best", model, tagger.encoder, TAGS, {})
+        save_tagger(folder / "best", model, tagger.featurizer, TAGS, {})
     assert (folder / "best" / "model.safetensors").read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == ["best"]
 
 
 def test_a_checkpoint_that_cannot_take_its_place_leaves_the_old_one_there(saved, monkeypatch):
     _, folder = saved
-    link_tagger(folder / "best", folder / "last")
+    link_checkpoint(folder / "best", folder / "last")
     rename = Path.rename
 
     def refused(path, target):
@@ -126,15 +126,15 @@ def test_a_checkpoint_that_cannot_take_its_place_leaves_the_old_one_there(saved,
 
     monkeypatch.setattr(Path, "rename", refused)
     with pytest.raises(OSError, match="did not answer"):
-        link_tagger(folder / "best", folder / "last")
+        link_checkpoint(folder / "best", folder / "last")
     assert load_tagger(folder / "last").tags == TAGS
     assert sorted(path.name for path in folder.iterdir()) == ["best", "last"]
 
 
 def test_a_linked_checkpoint_takes_no_second_copy_and_replaces_an_old_one(saved):
     _, folder = saved
-    link_tagger(folder / "best", folder / "last")
-    link_tagger(folder / "best", folder / "last")
+    link_checkpoint(folder / "best", folder / "last")
+    link_checkpoint(folder / "best", folder / "last")
     assert (
         os.stat(folder / "last" / "model.safetensors").st_ino == os.stat(folder / "best" / "model.safetensors").st_ino
     )
@@ -167,7 +167,7 @@ FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "config
 @pytest.fixture
 def simple(tiny_encoder, tmp_path):
     """The folder of a checkpoint that is complete."""
-    model = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict())
+    model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict())
     encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     folder = tmp_path / "run-0001" / "best"
     folder.parent.mkdir()

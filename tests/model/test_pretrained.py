@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from labkit.data import encoders
-from labkit.model.pretrained import load_encoder, load_tokenizer, longest_window
+from labkit.model.pretrained import load_encoder, load_tokenizer, max_sequence_length
 
 SIZES = {"vocab_size": 12, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 DISTIL = {"vocab_size": 12, "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
@@ -74,7 +74,7 @@ def test_tables_of_sines_that_are_not_there_are_computed(tmp_path, config, part)
 )
 def test_the_longest_window_is_as_long_as_an_encoder_has_positions(config, longest, tmp_path):
     encoder = AutoModel.from_config(config)
-    assert longest_window(encoder) == longest
+    assert max_sequence_length(encoder) == longest
     encoder.save_pretrained(tmp_path)
     assert encoders.longest_window(str(tmp_path)) == longest, "as it is told before anything is loaded"
     assert encoder(torch.full((1, longest), 7)).last_hidden_state.shape == (1, longest, 8)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from labkit.model.scalar_mix import LayerMix
+from labkit.model.scalar_mix import ScalarMix
 
 
 @pytest.fixture
@@ -11,11 +11,11 @@ def layers():
 
 
 def test_it_begins_as_the_mean_of_all_layers(layers):
-    torch.testing.assert_close(LayerMix(3)(layers), sum(layers) / 3)
+    torch.testing.assert_close(ScalarMix(3)(layers), sum(layers) / 3)
 
 
 def test_it_is_the_weighted_sum_written_out(layers):
-    mix = LayerMix(3)
+    mix = ScalarMix(3)
     scores, gain = [0.5, -1.0, 2.0], 1.5
     with torch.no_grad():
         mix.scores.copy_(torch.tensor(scores))
@@ -29,7 +29,7 @@ def test_it_is_the_weighted_sum_written_out(layers):
 
 
 def test_both_of_its_weights_learn_and_it_stays_in_the_layers_own_type(layers):
-    mix = LayerMix(3)
+    mix = ScalarMix(3)
     mixed = mix([layer.bfloat16() for layer in layers])
     assert mixed.dtype == torch.bfloat16
     mixed.float().square().sum().backward()

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from labkit.model.crf import CRF
-from labkit.model.crf.constraints import legal_transitions
-from labkit.model.softmax import Softmax
+from labkit.model.crf.constraints import allowed_transitions
+from labkit.model.softmax import SoftmaxDecoder
 
 TAGS = ("O", "B-PER", "I-PER")
 LENGTHS = torch.tensor([4, 1, 3])
@@ -35,9 +35,9 @@ def crf():
 
 def test_the_likelihood_and_its_gradient_are_those_of_a_crf_without_transitions(scores, gold, crf):
     for reduction in ("none", "sum"):
-        torch.testing.assert_close(Softmax()(scores, gold, MASK, reduction), crf(scores, gold, MASK, reduction))
+        torch.testing.assert_close(SoftmaxDecoder()(scores, gold, MASK, reduction), crf(scores, gold, MASK, reduction))
     ours, known = scores.clone().requires_grad_(), scores.clone().requires_grad_()
-    Softmax()(ours, gold, MASK).backward()
+    SoftmaxDecoder()(ours, gold, MASK).backward()
     crf(known, gold, MASK).backward()
     torch.testing.assert_close(ours.grad, known.grad)
     assert not ours.grad[~MASK].any()
@@ -48,11 +48,11 @@ def test_the_likelihood_is_minus_the_cross_entropy_of_each_word(scores, gold):
     for row, count in enumerate(LENGTHS.tolist()):
         for word in range(count):
             total += (scores[row, word, gold[row, word]] - scores[row, word].exp().sum().log()).item()
-    assert Softmax()(scores, gold, MASK).item() == pytest.approx(total)
+    assert SoftmaxDecoder()(scores, gold, MASK).item() == pytest.approx(total)
 
 
 def test_decoding_takes_each_words_best_tag(scores):
-    found = Softmax().decode(scores, MASK)
+    found = SoftmaxDecoder().decode(scores, MASK)
     assert [len(row) for row in found] == LENGTHS.tolist()
     for row, tags in enumerate(found):
         for word, tag in enumerate(tags):
@@ -65,22 +65,22 @@ def is_legal(path):
 
 def test_legal_decoding_finds_the_best_of_all_legal_sequences(scores):
     scores[:, :, 2] += 3  # or few would begin with what may not
-    found = Softmax().decode(scores, MASK, legal_transitions(TAGS))
+    found = SoftmaxDecoder().decode(scores, MASK, allowed_transitions(TAGS))
     for row, count in enumerate(LENGTHS.tolist()):
         paths = [path for path in itertools.product(range(3), repeat=count) if is_legal(path)]
         best = max(paths, key=lambda path: sum(scores[row, word, tag] for word, tag in enumerate(path)))
         assert found[row] == list(best)
-    assert found != Softmax().decode(scores, MASK)
+    assert found != SoftmaxDecoder().decode(scores, MASK)
 
 
 def test_probabilities_are_those_of_a_crf_without_transitions(scores, gold, crf):
-    torch.testing.assert_close(Softmax().marginals(scores, MASK), crf.marginals(scores, MASK))
+    torch.testing.assert_close(SoftmaxDecoder().marginals(scores, MASK), crf.marginals(scores, MASK))
     for ours, known in zip(
-        Softmax().conditionals(scores, gold, MASK), crf.conditionals(scores, gold, MASK), strict=True
+        SoftmaxDecoder().tag_probabilities(scores, gold, MASK), crf.conditionals(scores, gold, MASK), strict=True
     ):
         torch.testing.assert_close(ours, known)
 
 
 def test_another_reduction_is_refused(scores, gold):
     with pytest.raises(ValueError, match="reduction must be none or sum, not 'mean'"):
-        Softmax()(scores, gold, MASK, "mean")
+        SoftmaxDecoder()(scores, gold, MASK, "mean")

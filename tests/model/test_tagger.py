@@ -7,8 +7,8 @@ from transformers import AutoModel, AutoTokenizer
 from labkit.config import RunConfig, run_settings
 from labkit.data.corpora import Sentence
 from labkit.data.featurize import Encoder
-from labkit.model.head_config import DECODERS, DOWNSTREAM, Structure
-from labkit.model.tagger import Tagger, new_tagger
+from labkit.model.head_config import DECODERS, DOWNSTREAM, HeadConfig
+from labkit.model.tagger import Tagger, build_tagger
 from tests.model.structures import STRUCTURES
 
 TAGS = ("O", "B-PER", "I-PER")
@@ -66,8 +66,8 @@ def test_decoding_finds_the_best_of_all_enumerated_paths(tagger, encoder):
 def test_legal_tags_only_is_a_matter_of_decoding_and_not_of_the_loss(tiny_encoder, encoder):
     settings = {"downstream": "none", "lstm_size": 8, "lstm_layers": 1, "dropout": 0.0}
     torch.manual_seed(0)
-    free = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()  # a checkpoint older than it
-    held = new_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, {**settings, "legal_only": True}).eval()
+    free = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()  # a checkpoint older than it
+    held = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, {**settings, "legal_only": True}).eval()
     held.load_state_dict(free.state_dict())
     batch = batch_of(encoder, ANNA, (["ben"], ["B-PER"]))
     inside = torch.tensor([0.0, 1.0, 5.0]).expand(*batch.mask.shape, 3)
@@ -107,13 +107,13 @@ def test_every_parameter_gets_a_gradient(tagger, encoder):
 
 
 def test_the_mix_of_all_layers_is_that_of_hugging_faces_hidden_states(tiny_encoder, encoder):
-    tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 3, Structure(downstream="none", mix_layers=True)).eval()
+    tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 3, HeadConfig(downstream="none", mix_layers=True)).eval()
     batch = batch_of(encoder, ANNA, LONG)
     with torch.no_grad():
         tagger.mix.scores.copy_(torch.tensor([0.3, -0.7]))
         tagger.mix.gain.fill_(1.3)
         found = tagger._encode(batch)
-        tagger.stack = None
+        tagger.fast_encoder = None
         by_hugging_face = tagger._encode(batch)
         torch.testing.assert_close(by_hugging_face[batch.mask], found[batch.mask], rtol=1e-4, atol=1e-5)
         first, second = tagger.encoder(batch.pieces, batch.attention, output_hidden_states=True).hidden_states[1:]
@@ -126,7 +126,7 @@ def test_the_mix_of_all_layers_is_that_of_hugging_faces_hidden_states(tiny_encod
 
 
 def test_projection_and_tanh_layer_are_where_they_are_said_to_be(tiny_encoder, encoder):
-    structure = Structure(downstream="none", projection_size=10, tanh_size=7)
+    structure = HeadConfig(downstream="none", projection_size=10, tanh_size=7)
     tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 3, structure).eval()
     batch = batch_of(encoder, ANNA)
     with torch.no_grad():
@@ -141,11 +141,11 @@ def test_projection_and_tanh_layer_are_where_they_are_said_to_be(tiny_encoder, e
 @pytest.mark.parametrize(("name", "known"), [("downstream", "bilstm, idcnn, none"), ("decoder", "crf, softmax")])
 def test_what_does_not_exist_is_refused_with_what_does(name, known):
     with pytest.raises(ValueError, match=f"{name} must be one of {known}, not 'gru'"):
-        Structure(**{name: "gru"})
+        HeadConfig(**{name: "gru"})
 
 
 def test_a_runs_settings_and_a_structure_have_the_same_defaults_and_choices():
-    assert Structure.of(RunConfig().as_dict()) == Structure()
+    assert HeadConfig.from_settings(RunConfig().as_dict()) == HeadConfig()
     assert run_settings()["downstream"].choices == DOWNSTREAM
     assert run_settings()["decoder"].choices == DECODERS
-    assert Structure(idcnn_dilations="1,12,3").dilations == (1, 12, 3)
+    assert HeadConfig(idcnn_dilations="1,12,3").dilations == (1, 12, 3)

@@ -5,7 +5,7 @@ import pytest
 import seqeval.metrics
 
 from labkit.data.tags import BIO, pairs
-from labkit.model.crf.constraints import legal_transitions
+from labkit.model.crf.constraints import allowed_transitions
 from labkit.training.evaluation import EntityCounts, count_illegal
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -46,4 +46,4 @@ def test_illegal_transitions_are_those_that_reading_tag_by_tag_finds(seed):
     numbers = np.array([number for row in rows for number in row])
     starts = np.cumsum([0, *map(len, rows)])
     slow = sum(bool(BIO.problem(*pair)) for row in rows for pair in pairs([TAGS[number] for number in row]))
-    assert count_illegal(numbers, starts, legal_transitions(TAGS)) == slow
+    assert count_illegal(numbers, starts, allowed_transitions(TAGS)) == slow

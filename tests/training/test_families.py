@@ -92,8 +92,8 @@ def test_every_weight_is_in_one_group_and_pieces_that_do_not_occur_are_at_rest(t
 def test_weights_are_scored_after_loading_as_they_were_in_training(trained):
     *_, corpus, folder, events = trained
     tagger = load_tagger(folder)
-    dev = tagger.encoder.encode(read_corpus(corpus).dev)
-    found = evaluate(tagger.model, tagger.encoder, dev, tagger.tags, torch.device("cpu"))
+    dev = tagger.featurizer.encode(read_corpus(corpus).dev)
+    found = evaluate(tagger.model, tagger.featurizer, dev, tagger.tags, torch.device("cpu"))
     best = max((event for event in of_kind(events, Evaluated) if event.split == "dev"), key=lambda e: (e.f1, -e.loss))
     assert found.counts.overall().f1 == best.f1
     assert found.loss == pytest.approx(best.loss, rel=1e-4)
@@ -103,12 +103,12 @@ def test_a_second_round_trip_changes_nothing(trained, tmp_path):
     _, language, _, folder, _ = trained
     first = load_tagger(folder)
     settings = json.loads((folder / "best" / "tagger.json").read_text())
-    save_tagger(tmp_path / "again", first.model, first.encoder, first.tags, settings)
+    save_tagger(tmp_path / "again", first.model, first.featurizer, first.tags, settings)
     second = load_tagger(tmp_path / "again")
     sentences = [list(WORDS[language]), list(WORDS[language]) * 30]
     assert second.predict(sentences) == first.predict(sentences)
-    assert first.encoder.splitting == second.encoder.splitting
-    assert first.encoder.splitting == (Splitting.CHARACTERS if language == "chinese" else Splitting.WORDS)
+    assert first.featurizer.splitting == second.featurizer.splitting
+    assert first.featurizer.splitting == (Splitting.CHARACTERS if language == "chinese" else Splitting.WORDS)
 
 
 def test_a_new_text_gets_its_entities(trained):

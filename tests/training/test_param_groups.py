@@ -5,8 +5,8 @@ import torch
 from transformers import AutoModel
 
 from labkit.config import RunConfig
-from labkit.model.fast.subset_embedding import keep_live
-from labkit.model.head_config import Structure
+from labkit.model.fast.subset_embedding import replace_embedding
+from labkit.model.head_config import HeadConfig
 from labkit.model.tagger import Tagger
 from labkit.presets import preset_values
 from labkit.training.param_groups import (
@@ -23,7 +23,7 @@ from tests.model.structures import STRUCTURES
 @pytest.fixture
 def tagger(tiny_encoder):
     torch.manual_seed(0)
-    return Tagger(AutoModel.from_pretrained(tiny_encoder), 5, Structure(lstm_size=8))
+    return Tagger(AutoModel.from_pretrained(tiny_encoder), 5, HeadConfig(lstm_size=8))
 
 
 def fill_gradients(model):
@@ -70,7 +70,7 @@ def test_of_every_structure_all_but_the_encoder_is_head(name, tiny_encoder):
 
 
 def test_a_crf_rate_without_a_crf_is_refused_in_words(tiny_encoder):
-    tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 5, Structure(decoder="softmax"))
+    tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 5, HeadConfig(decoder="softmax"))
     with pytest.raises(ValueError, match=r"no CRF for a crf_rate of 0\.02; leave the rate out, or choose"):
         build_param_groups(tagger, RunConfig(decoder="softmax", crf_rate=0.02), 100)
     assert [group.name for group in build_param_groups(tagger, RunConfig(decoder="softmax"), 100)] == [
@@ -182,7 +182,7 @@ def test_a_clip_of_zero_leaves_gradients_alone(tagger):
 def test_rows_of_the_table_that_no_sentence_touches_rest_and_only_decay(tiny_encoder):
     encoder = AutoModel.from_pretrained(tiny_encoder)
     table = encoder.get_input_embeddings().weight.detach().clone()
-    keep_live(encoder, torch.tensor([0, 2, 3]))
+    replace_embedding(encoder, torch.tensor([0, 2, 3]))
     tagger = Tagger(encoder, 3)
     groups = build_param_groups(tagger, RunConfig(encoder_weight_decay=0.5), total_steps=10)
     audit = next(group.describe() for group in groups if group.name == "encoder")

@@ -51,7 +51,7 @@ def test_an_entity_is_as_sure_as_all_tag_sequences_that_hold_it_together(run_fol
     text = "yesterday ben smith went"
     tagger = load_tagger(run_folder)
     (entity,) = predict_text(run_folder, text)["entities"]
-    batch = tagger.encoder.collate(tagger.encoder.encode([Sentence(tuple(text.split()), ())]))
+    batch = tagger.featurizer.collate(tagger.featurizer.encode([Sentence(tuple(text.split()), ())]))
     with torch.inference_mode():
         scores = tagger.model.scores(batch)
         paths = list(itertools.product(range(len(tagger.tags)), repeat=4))
@@ -180,9 +180,9 @@ def run_in_bfloat16(request, tiny_encoder, tiny_corpus, tmp_path_factory):
 def test_the_dev_loss_of_a_run_in_bfloat16_is_that_of_the_weights_it_kept(run_in_bfloat16, tiny_corpus):
     """Which a run that evaluates by stale copies of its weights does not have; in exact numbers, unlike tags."""
     tagger, best = load_tagger(run_in_bfloat16), Run(run_in_bfloat16).best
-    windows = tagger.encoder.encode(read_corpus(tiny_corpus).dev)
+    windows = tagger.featurizer.encode(read_corpus(tiny_corpus).dev)
     with torch.autocast("cpu", torch.bfloat16):
-        again = evaluate(tagger.model, tagger.encoder, windows, tagger.tags, torch.device("cpu"))
+        again = evaluate(tagger.model, tagger.featurizer, windows, tagger.tags, torch.device("cpu"))
     assert again.loss == pytest.approx(best.loss, rel=1e-4)
 
 
@@ -197,9 +197,11 @@ def test_a_run_predicts_in_the_precision_it_was_trained_and_evaluated_in(run_in_
     scores = {}
     for precision in ("float32", "bfloat16"):
         again = dataclasses.replace(tagger, precision=precision)
-        scores[precision] = again.predict_with_confidence([["anna", "lives", "in", "berlin"]])[0].alone
+        scores[precision] = again.predict_with_confidence([["anna", "lives", "in", "berlin"]])[0].marginals
     assert (scores["float32"] != scores["bfloat16"]).any()
-    assert (tagger.predict_with_confidence([["anna", "lives", "in", "berlin"]])[0].alone == scores["bfloat16"]).all()
+    assert (
+        tagger.predict_with_confidence([["anna", "lives", "in", "berlin"]])[0].marginals == scores["bfloat16"]
+    ).all()
 
 
 def test_a_checkpoint_tells_the_precision_that_auto_became(run_folder):

@@ -28,7 +28,7 @@ from labkit.events import (
     TrainingPlanned,
 )
 from labkit.model.checkpoint import load_tagger
-from labkit.model.fast.encoder import Stack
+from labkit.model.fast.encoder import FastEncoder
 from labkit.plots.live import figure_of
 from labkit.runs.entity_errors import match_entities
 from labkit.runs.predictions import read_predictions
@@ -147,7 +147,7 @@ def test_batches_fill_the_rows_that_the_encoder_computes(config, monkeypatch, pr
 
     monkeypatch.setattr(trainer, "epoch_batches", batches)
     if not by_rows:
-        monkeypatch.setattr(Stack, "fits", staticmethod(lambda encoder: False))
+        monkeypatch.setattr(FastEncoder, "fits", staticmethod(lambda encoder: False))
     steps = only(StepDone, train(config.replace(precision=precision, train_limit=16)))
     assert steps
     assert asked == [grain] * config.epochs

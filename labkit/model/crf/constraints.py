@@ -8,7 +8,7 @@ import torch
 from labkit.data.tags import scheme_of
 
 
-class Legal(NamedTuple):
+class Constraints(NamedTuple):
     """What is allowed, as bool: (tags,), (tags, tags) from row to column, (tags,)."""
 
     start: torch.Tensor
@@ -20,7 +20,7 @@ class Legal(NamedTuple):
         return type(self)(*(allowed.to(device, non_blocking=cuda) for allowed in self))
 
 
-def legal_transitions(tags: Sequence[str]) -> Legal:
+def allowed_transitions(tags: Sequence[str]) -> Constraints:
     """What the scheme that the tags are written in allows: BIO, or one that marks an entity's end, such as BIOES.
 
     >>> legal_transitions(["O", "B-PER", "I-PER"]).start
@@ -29,7 +29,7 @@ def legal_transitions(tags: Sequence[str]) -> Legal:
     Raises ValueError where the tags' letters belong to no scheme.
     """
     scheme = scheme_of(tags)
-    return Legal(
+    return Constraints(
         torch.tensor([not scheme.problem("", tag) for tag in tags]),
         torch.tensor([[not scheme.problem(before, tag) for tag in tags] for before in tags]),
         torch.tensor([not scheme.problem(tag, "") for tag in tags]),

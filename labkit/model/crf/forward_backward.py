@@ -17,7 +17,7 @@ import torch
 LOWEST = -300.0
 
 
-class Order(NamedTuple):
+class Positions(NamedTuple):
     """Where the words that count stand. Masked steps are skipped, wherever they are: padding at the end, or holes.
 
     Nothing here asks the device for a value, which is why no row is cut: the slots after a row's last word read its
@@ -30,7 +30,7 @@ class Order(NamedTuple):
     column: torch.Tensor  # (batch,) int64, 0, 1, 2…
 
 
-def order_of(mask: torch.Tensor) -> Order:
+def compute_positions(mask: torch.Tensor) -> Positions:
     """The order of a mask (words, batch) of bool."""
     words, batch = mask.shape
     rank = mask.cumsum(0).sub_(1).clamp_(min=0)
@@ -39,10 +39,10 @@ def order_of(mask: torch.Tensor) -> Order:
     slots = rank.new_zeros(words + 1, batch)  # the last one takes what is masked
     front = slots.scatter_(0, torch.where(mask, rank, words), steps.expand(words, batch))[:words]
     back = front.gather(0, (last - steps).clamp_(min=0))
-    return Order(rank, last, torch.stack((front, back), 1), torch.arange(batch, device=mask.device))
+    return Positions(rank, last, torch.stack((front, back), 1), torch.arange(batch, device=mask.device))
 
 
-class Sweeps(NamedTuple):
+class Messages(NamedTuple):
     """What both sweeps leave, all in float64.
 
     `states[n, 0]` is, for the row's n-th word, the weight of all beginnings that end in a tag, this word's own weight
@@ -50,23 +50,23 @@ class Sweeps(NamedTuple):
     the one before it.
     """
 
-    weights: torch.Tensor  # (words, batch, tags), emission scores less the word's highest, as factors
-    tops: torch.Tensor  # (words, batch, 1), that highest
-    turns: torch.Tensor  # (tags, tags), transition scores less `top`, as factors
-    ends: torch.Tensor  # (tags,), end scores likewise
-    top: torch.Tensor  # (), the highest of transition, start and end scores
+    emission_factors: torch.Tensor  # (words, batch, tags), emission scores less the word's highest, as factors
+    emission_max: torch.Tensor  # (words, batch, 1), that highest
+    transition_factors: torch.Tensor  # (tags, tags), transition scores less `top`, as factors
+    end_factors: torch.Tensor  # (tags,), end scores likewise
+    score_max: torch.Tensor  # (), the highest of transition, start and end scores
     states: torch.Tensor  # (words, directions, tags, batch)
     sums: torch.Tensor  # (words, directions, batch), the states' sums
 
 
-def sweep(
+def forward_backward(
     emissions: torch.Tensor,
-    order: Order,
+    positions: Positions,
     start: torch.Tensor,
     transitions: torch.Tensor,
     end: torch.Tensor,
     directions: int = 2,
-) -> Sweeps:
+) -> Messages:
     """Sweeps over emission scores (words, batch, tags); from the front only where `directions` is 1."""
     words, batch, tags = emissions.shape
     scores = torch.cat((torch.stack((start, end)), transitions)).double()
@@ -76,22 +76,22 @@ def sweep(
     tops = emitted.amax(2, keepdim=True)
     weights = (emitted - tops).to(torch.float64, memory_format=torch.contiguous_format).contiguous()
     weights.clamp_(min=LOWEST).exp_()
-    places = (order.step[:, :directions] * batch + order.column).flatten()
+    places = (positions.step[:, :directions] * batch + positions.column).flatten()
     ordered = weights.view(-1, tags).index_select(0, places).view(words, directions, batch, tags)
     states = ordered.transpose(2, 3).contiguous()
     states[0].mul_(factors[:directions].unsqueeze(2))
-    _walk(states, factors[2:])
-    return Sweeps(weights, tops, factors[2:], factors[1], top, states, states.sum(2))
+    _recurse(states, factors[2:])
+    return Messages(weights, tops, factors[2:], factors[1], top, states, states.sum(2))
 
 
-def _walk(states: torch.Tensor, turns: torch.Tensor) -> None:
+def _recurse(states: torch.Tensor, transition_factors: torch.Tensor) -> None:
     """Turns the weights in `states` (words, directions, tags, batch) into states; three operators a word.
 
     The batch comes last, so that sums over tags and the shared matrix's products run over whole rows of memory.
     """
     _, directions, tags, batch = states.shape
-    steps = turns.new_ones(directions, tags + 1, tags)  # the row of ones gives the sum to divide by
-    steps[:, :tags] = torch.stack((turns.t(), turns))[:directions]
+    steps = transition_factors.new_ones(directions, tags + 1, tags)  # the row of ones gives the sum to divide by
+    steps[:, :tags] = torch.stack((transition_factors.t(), transition_factors))[:directions]
     reached = states.new_empty(directions, tags + 1, batch)
     arriving, total = reached[:, :tags], reached[:, tags:]
     before, *after = states.unbind()  # one operator, where indexing would be one a word
@@ -101,34 +101,38 @@ def _walk(states: torch.Tensor, turns: torch.Tensor) -> None:
         before = state.mul_(arriving)
 
 
-def log_partition(sweeps: Sweeps, order: Order, mask: torch.Tensor) -> torch.Tensor:
+def log_partition(messages: Messages, positions: Positions, mask: torch.Tensor) -> torch.Tensor:
     """The logarithm of the summed exponentials of all sequences' scores, (batch,) in float64."""
     words = mask.shape[0]
-    divided = torch.arange(words, device=mask.device).unsqueeze(1) < order.last
-    final = (sweeps.states[:, 0][order.last, :, order.column] * sweeps.ends).sum(1)
-    logs = final.log() + (sweeps.sums[:, 0].log() * divided).sum(0)
-    return logs + (sweeps.tops.squeeze(2) * mask).sum(0) + (order.last + 2) * sweeps.top
+    divided = torch.arange(words, device=mask.device).unsqueeze(1) < positions.last
+    final = (messages.states[:, 0][positions.last, :, positions.column] * messages.end_factors).sum(1)
+    logs = final.log() + (messages.sums[:, 0].log() * divided).sum(0)
+    return logs + (messages.emission_max.squeeze(2) * mask).sum(0) + (positions.last + 2) * messages.score_max
 
 
 class Posteriors(NamedTuple):
     """What is known of each word from both sides; by step of the input, and of no meaning where it is masked."""
 
-    tags: torch.Tensor  # (words, batch, tags), each tag's probability
-    onward: torch.Tensor  # (words, batch, tags), the weight of all endings that begin with a tag at this word
-    before: torch.Tensor  # (words - 1, batch, tags), the weight of all beginnings up to the word before, from word 2 on
-    joint: torch.Tensor  # (words - 1, batch, 1): before(i) × turns(i, j) × onward(j) × joint is a pair's probability
+    marginals: torch.Tensor  # (words, batch, tags), each tag's probability
+    backward: torch.Tensor  # (words, batch, tags), the weight of all endings that begin with a tag at this word
+    forward: (
+        torch.Tensor
+    )  # (words - 1, batch, tags), the weight of all beginnings up to the word before, from word 2 on
+    pair_scale: (
+        torch.Tensor
+    )  # (words - 1, batch, 1): before(i) × turns(i, j) × onward(j) × joint is a pair's probability
 
 
-def posteriors(sweeps: Sweeps, order: Order) -> Posteriors:
+def compute_posteriors(messages: Messages, positions: Positions) -> Posteriors:
     """Marginals by the two sweeps. (Sutton and McCallum 2012, arXiv 1011.4088, section 4.1)"""
-    words, _, tags, batch = sweeps.states.shape
-    rows = sweeps.states.transpose(2, 3).reshape(-1, tags)
-    here = order.rank * (2 * batch) + order.column
-    mirrored = (order.last - order.rank) * (2 * batch) + (order.column + batch)
-    previous = ((order.rank[1:] - 1).clamp_(min=0) * (2 * batch) + order.column).flatten()
+    words, _, tags, batch = messages.states.shape
+    rows = messages.states.transpose(2, 3).reshape(-1, tags)
+    here = positions.rank * (2 * batch) + positions.column
+    mirrored = (positions.last - positions.rank) * (2 * batch) + (positions.column + batch)
+    previous = ((positions.rank[1:] - 1).clamp_(min=0) * (2 * batch) + positions.column).flatten()
     onward = rows.index_select(0, mirrored.flatten()).view(words, batch, tags)
     probabilities = rows.index_select(0, here.flatten()).view(words, batch, tags)
-    probabilities.div_(sweeps.weights).mul_(onward)  # a word's own weight is in both sweeps
+    probabilities.div_(messages.emission_factors).mul_(onward)  # a word's own weight is in both sweeps
     total = probabilities.sum(2, keepdim=True)
-    joint = (total[1:] * sweeps.sums.view(-1)[previous].view(-1, batch, 1)).reciprocal_()
+    joint = (total[1:] * messages.sums.view(-1)[previous].view(-1, batch, 1)).reciprocal_()
     return Posteriors(probabilities.div_(total), onward, rows.index_select(0, previous).view(-1, batch, tags), joint)

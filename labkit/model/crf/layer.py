@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from labkit.model.crf.constraints import Legal
-from labkit.model.crf.forward_backward import order_of, posteriors, sweep
+from labkit.model.crf.constraints import Constraints
+from labkit.model.crf.forward_backward import compute_positions, compute_posteriors, forward_backward
 from labkit.model.crf.likelihood import log_likelihood
-from labkit.model.crf.viterbi import best_tags
+from labkit.model.crf.viterbi import viterbi_decode
 
 REDUCTIONS = ("none", "sum", "mean", "token_mean")
 
@@ -66,7 +66,7 @@ class CRF(nn.Module):
         self._validate(emissions, tags, mask)
         if reduction not in REDUCTIONS:
             raise ValueError(f"invalid reduction: {reduction}")
-        emissions, counted = self._inner(emissions, mask)
+        emissions, counted = self._prepare_inputs(emissions, mask)
         tags = self._words_first(tags)
         likelihood = log_likelihood(emissions, tags.to(emissions.device), counted, *self._scores(emissions))
         if mask is not None and mask.device.type != "cpu":
@@ -80,7 +80,7 @@ class CRF(nn.Module):
         return total if reduction == "sum" else total / counted.to(total.device).sum()
 
     def decode(
-        self, emissions: torch.Tensor, mask: torch.Tensor | None = None, legal: Legal | None = None
+        self, emissions: torch.Tensor, mask: torch.Tensor | None = None, constraints: Constraints | None = None
     ) -> list[list[int]]:
         """The best tag sequence of each row.
 
@@ -91,28 +91,28 @@ class CRF(nn.Module):
                 it. Where no sequence of a row's length is allowed, the row's answer is arbitrary.
         """
         self._validate(emissions, mask=mask)
-        emissions, counted = self._inner(emissions.detach(), mask)
+        emissions, counted = self._prepare_inputs(emissions.detach(), mask)
         start, transitions, end = (scores.detach() for scores in self._scores(emissions))
-        if legal is not None:
-            allowed = legal.to(emissions.device)
+        if constraints is not None:
+            allowed = constraints.to(emissions.device)
             start = start.masked_fill(~allowed.start, -torch.inf)
             transitions = transitions.masked_fill(~allowed.transitions, -torch.inf)
             end = end.masked_fill(~allowed.end, -torch.inf)
-        rows = best_tags(emissions, counted, start, transitions, end).tolist()  # the only transfer
+        rows = viterbi_decode(emissions, counted, start, transitions, end).tolist()  # the only transfer
         return [row[: row.index(self.num_tags)] for row in rows]
 
     @torch.no_grad()
     def marginals(self, emissions: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Each tag's probability at each word, shaped as the emissions; 0 where masked."""
         self._validate(emissions, mask=mask)
-        inner, counted = self._inner(emissions, mask)
-        order = order_of(counted)
-        known = posteriors(sweep(inner, order, *self._scores(inner)), order)
-        probabilities = known.tags.masked_fill_(~counted.unsqueeze(2), 0).to(emissions.dtype)
+        inner, counted = self._prepare_inputs(emissions, mask)
+        order = compute_positions(counted)
+        known = compute_posteriors(forward_backward(inner, order, *self._scores(inner)), order)
+        probabilities = known.marginals.masked_fill_(~counted.unsqueeze(2), 0).to(emissions.dtype)
         return self._words_first(probabilities).to(emissions.device)
 
     @torch.no_grad()
-    def conditionals(
+    def tag_probabilities(
         self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """How probable given tags are: each alone, and each after the one before; both (batch, words), 0 where masked.
@@ -122,14 +122,14 @@ class CRF(nn.Module):
         `alone[a] * onward[a + 1 : b + 1].prod()`. At the first word `onward` equals `alone`.
         """
         self._validate(emissions, tags, mask)
-        inner, counted = self._inner(emissions, mask)
+        inner, counted = self._prepare_inputs(emissions, mask)
         tags = self._words_first(tags).to(inner.device)
-        order = order_of(counted)
-        sweeps = sweep(inner, order, *self._scores(inner))
-        known = posteriors(sweeps, order)
-        alone = known.tags.gather(2, tags.unsqueeze(2)).squeeze(2)
+        order = compute_positions(counted)
+        sweeps = forward_backward(inner, order, *self._scores(inner))
+        known = compute_posteriors(sweeps, order)
+        alone = known.marginals.gather(2, tags.unsqueeze(2)).squeeze(2)
         before = order.step[:, 0].gather(0, (order.rank[1:] - 1).clamp_(min=0))
-        weights = sweeps.turns[tags.gather(0, before)] * known.onward[1:]  # (words - 1, batch, tags)
+        weights = sweeps.transition_factors[tags.gather(0, before)] * known.backward[1:]  # (words - 1, batch, tags)
         onward = weights.gather(2, tags[1:].unsqueeze(2)).squeeze(2) / weights.sum(2)
         both = torch.stack((alone, torch.cat((alone[:1], onward)))).masked_fill_(~counted, 0)
         first, second = both.to(emissions.device, emissions.dtype).unbind()
@@ -139,7 +139,7 @@ class CRF(nn.Module):
         """From the caller's order of dimensions to (words, batch, …), or back."""
         return tensor.transpose(0, 1) if self.batch_first else tensor
 
-    def _inner(self, emissions: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    def _prepare_inputs(self, emissions: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Emissions and bool mask as (words, batch, …), on a device that has float64: Apple's GPU has none."""
         emissions = self._words_first(emissions)
         if emissions.device.type == "mps":

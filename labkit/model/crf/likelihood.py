@@ -10,7 +10,14 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from labkit.model.crf.forward_backward import Order, Sweeps, log_partition, order_of, posteriors, sweep
+from labkit.model.crf.forward_backward import (
+    Messages,
+    Positions,
+    compute_positions,
+    compute_posteriors,
+    forward_backward,
+    log_partition,
+)
 
 
 def log_likelihood(
@@ -36,8 +43,8 @@ def log_likelihood(
         given = (emissions, tags, mask, start, transitions, end)
         likelihood: torch.Tensor = _LogLikelihood.apply(*given)  # type: ignore[no-untyped-call]
     else:
-        order = order_of(mask)
-        sweeps = sweep(emissions, order, start, transitions, end, directions=1)
+        order = compute_positions(mask)
+        sweeps = forward_backward(emissions, order, start, transitions, end, directions=1)
         likelihood = _score(emissions, tags, mask, start, transitions, end, order) - log_partition(sweeps, order, mask)
     return likelihood.to(torch.promote_types(emissions.dtype, transitions.dtype))
 
@@ -59,8 +66,8 @@ class _LogLikelihood(torch.autograd.Function):
         end: torch.Tensor,
     ) -> torch.Tensor:
         with torch.inference_mode():
-            order = order_of(mask)
-            sweeps = sweep(emissions, order, start, transitions, end)
+            order = compute_positions(mask)
+            sweeps = forward_backward(emissions, order, start, transitions, end)
             score = _score(emissions, tags, mask, start, transitions, end, order)
             likelihood = score - log_partition(sweeps, order, mask)
         ctx.save_for_backward(tags, mask)
@@ -73,7 +80,7 @@ class _LogLikelihood(torch.autograd.Function):
     def backward(ctx: Any, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         tags, mask = ctx.saved_tensors
         with torch.inference_mode():
-            gradients = _seen_less_expected(slope * mask, tags, ctx.order, ctx.sweeps)
+            gradients = _observed_minus_expected(slope * mask, tags, ctx.order, ctx.sweeps)
         both = zip(gradients, ctx.types, strict=True)
         return tuple(None if each is None else each.to(kind, copy=True) for each, kind in both)
 
@@ -85,17 +92,17 @@ def _score(
     start: torch.Tensor,
     transitions: torch.Tensor,
     end: torch.Tensor,
-    order: Order,
+    positions: Positions,
 ) -> torch.Tensor:
     """The scores of the given tags, (batch,) in float64, as pytorch-crf adds them up, holes in the mask included."""
     steps = torch.arange(len(tags), device=tags.device).unsqueeze(1)
-    emitted = (emissions[steps, order.column, tags].double() * mask).sum(0)
+    emitted = (emissions[steps, positions.column, tags].double() * mask).sum(0)
     moved = (transitions[tags[:-1], tags[1:]].double() * mask[1:]).sum(0)
-    return emitted + moved + start[tags[0]] + end[tags[order.last, order.column]]
+    return emitted + moved + start[tags[0]] + end[tags[positions.last, positions.column]]
 
 
-def _seen_less_expected(
-    slope: torch.Tensor, tags: torch.Tensor, order: Order, sweeps: Sweeps
+def _observed_minus_expected(
+    slope: torch.Tensor, tags: torch.Tensor, positions: Positions, messages: Messages
 ) -> tuple[torch.Tensor | None, ...]:
     """The gradients, in float64 and in the order of `_LogLikelihood.forward`.
 
@@ -103,14 +110,14 @@ def _seen_less_expected(
         slope: (words, batch), each row's gradient where a word counts, 0 where it is masked.
     """
     steps = torch.arange(len(tags), device=tags.device).unsqueeze(1)
-    known = posteriors(sweeps, order)
-    emissions = known.tags.mul_(slope.neg().unsqueeze(2))
+    known = compute_posteriors(messages, positions)
+    emissions = known.marginals.mul_(slope.neg().unsqueeze(2))
     start = emissions[0].sum(0)
-    end = emissions[order.step[0, 1], order.column].sum(0)  # the first from the back is the row's last word
-    weighed = known.onward[1:].mul_(known.joint).mul_(slope[1:].unsqueeze(2)).flatten(0, 1)
-    transitions = (known.before.flatten(0, 1).t() @ weighed).mul_(sweeps.turns).neg_()
-    emissions.index_put_((steps, order.column, tags), slope, accumulate=True)
+    end = emissions[positions.step[0, 1], positions.column].sum(0)  # the first from the back is the row's last word
+    weighed = known.backward[1:].mul_(known.pair_scale).mul_(slope[1:].unsqueeze(2)).flatten(0, 1)
+    transitions = (known.forward.flatten(0, 1).t() @ weighed).mul_(messages.transition_factors).neg_()
+    emissions.index_put_((steps, positions.column, tags), slope, accumulate=True)
     start.index_put_((tags[0],), slope[0], accumulate=True)
-    end.index_put_((tags[order.last, order.column],), slope[0], accumulate=True)
+    end.index_put_((tags[positions.last, positions.column],), slope[0], accumulate=True)
     transitions.index_put_((tags[:-1], tags[1:]), slope[1:], accumulate=True)
     return emissions, None, None, start, transitions, end

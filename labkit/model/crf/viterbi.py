@@ -2,11 +2,11 @@
 
 import torch
 
-from labkit.model.crf.forward_backward import order_of
+from labkit.model.crf.forward_backward import compute_positions
 
 
 @torch.inference_mode()
-def best_tags(
+def viterbi_decode(
     emissions: torch.Tensor, mask: torch.Tensor, start: torch.Tensor, transitions: torch.Tensor, end: torch.Tensor
 ) -> torch.Tensor:
     """The Viterbi algorithm (Viterbi 1967; Forney 1973), from both ends to the middle at once.
@@ -24,20 +24,20 @@ def best_tags(
         (batch, slots) int64, slots > words: a row's tags in order, then the number "ended", which is `tags`.
     """
     tags = emissions.shape[2]
-    states = _folded(emissions, mask, start)
+    states = _stack_halves(emissions, mask, start)
     links = states.new_full((tags + 1, tags + 1), -torch.inf)  # from row to column; nothing follows on "ended" but it
     links[:tags, :tags] = transitions
     links[:tags, tags] = end
     links[tags, tags] = 0
-    _walk(states, torch.stack((links.t(), links)))
-    best = _followed(states.transpose(2, 3).contiguous(), links)
+    _recurse(states, torch.stack((links.t(), links)))
+    best = _backtrack(states.transpose(2, 3).contiguous(), links)
     return torch.cat((best[:, 0], best[:, 1].flip(0))).t()
 
 
-def _folded(emissions: torch.Tensor, mask: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+def _stack_halves(emissions: torch.Tensor, mask: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
     """(half, 2, tags + 1, batch): the scores of the first half, and of the second half from its end."""
     words, batch, tags = emissions.shape
-    order = order_of(mask)
+    order = compute_positions(mask)
     places = order.step[:, 0] * batch + order.column
     emitted = emissions.to(torch.promote_types(emissions.dtype, start.dtype)).reshape(-1, tags)
     emitted = emitted.index_select(0, places.flatten()).view(words, batch, tags)
@@ -51,7 +51,7 @@ def _folded(emissions: torch.Tensor, mask: torch.Tensor, start: torch.Tensor) ->
     return torch.stack((first, second.flip(0)), 1)
 
 
-def _walk(states: torch.Tensor, links: torch.Tensor) -> None:
+def _recurse(states: torch.Tensor, links: torch.Tensor) -> None:
     """Adds to each score in `states` that of the best way there from its end; three operators for two words.
 
     Which tag that way came from is not noted: finding the largest sum alone is several times faster.
@@ -73,7 +73,7 @@ def _walk(states: torch.Tensor, links: torch.Tensor) -> None:
         state.add_(largest)
 
 
-def _followed(states: torch.Tensor, links: torch.Tensor) -> torch.Tensor:
+def _backtrack(states: torch.Tensor, links: torch.Tensor) -> torch.Tensor:
     """(half, 2, batch): the best tags, from the middle outwards, looked up for the best sequence's tags alone.
 
     Args:

@@ -16,13 +16,13 @@ _BYTES = 256  # values that a byte can take
 _BLOCK = 256  # values that are compared with the same threshold
 
 
-class Masks:
+class DropoutMasks:
     """Draws dropout masks; the same ones for the same torch seed. Seeded when first used."""
 
     def __init__(self) -> None:
         self._generator: np.random.Generator | None = None
 
-    def draw(self, probability: float, shapes: Sequence[tuple[int, ...]], dtype: torch.dtype) -> list[torch.Tensor]:
+    def sample(self, probability: float, shapes: Sequence[tuple[int, ...]], dtype: torch.dtype) -> list[torch.Tensor]:
         """A mask a shape, to multiply with: 0 with the probability, else 1 / (1 - probability).
 
         Drawn together, as many small masks cost more to start than to draw. A probability of 1 drops everything; any
@@ -59,17 +59,17 @@ class Masks:
 class Dropout(nn.Dropout):
     """torch's dropout, with masks of its own on a CPU."""
 
-    def __init__(self, p: float, masks: Masks):
+    def __init__(self, p: float, masks: DropoutMasks):
         super().__init__(p)
         self.masks = masks
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         if values.device.type != "cpu" or not self.training or self.p == 0:
             return super().forward(values)
-        return values * self.masks.draw(self.p, [tuple(values.shape)], values.dtype)[0]
+        return values * self.masks.sample(self.p, [tuple(values.shape)], values.dtype)[0]
 
 
-def replace_dropout(model: nn.Module, masks: Masks) -> None:
+def replace_dropout(model: nn.Module, masks: DropoutMasks) -> None:
     """Puts Dropout in the place of every torch dropout inside a model, whatever its architecture."""
     for module in list(model.modules()):
         for name, child in module.named_children():

@@ -7,51 +7,51 @@ from typing import Any
 import torch
 from torch import nn
 
-from labkit.model.fast.dropout import Masks
-from labkit.model.fast.flat_parameters import Flat, Gradient, Run, multiplied
-from labkit.model.fast.layers import Attention, FeedForward, Half, Layers, run
-from labkit.model.fast.packing import Rows
+from labkit.model.fast.dropout import DropoutMasks
+from labkit.model.fast.flat_parameters import FlatParameters, Gradient, ParameterBlock, materialize_grad
+from labkit.model.fast.layers import Attention, FeedForward, FusedLayers, HalfLayer, forward_layers
+from labkit.model.fast.packing import PackedBatch
 
 # Those of Hugging Face's families whose layers are BERT's, by other names of classes.
 FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
 # Rows of a batch are filled up to a multiple of this. In bfloat16 oneDNN generates code for every new number of rows,
 # which takes 20 ms or so each time.
-GRAIN, GRAINS = 8, {torch.bfloat16: 32}
-HIDDEN = -1e9  # added to a score of padding; far from bfloat16's range, and no weight is left of it
+ROW_MULTIPLE, ROW_MULTIPLES = 8, {torch.bfloat16: 32}
+PADDING_BIAS = -1e9  # added to a score of padding; far from bfloat16's range, and no weight is left of it
 
 
-def grain_of(dtype: torch.dtype) -> int:
+def row_multiple_for(dtype: torch.dtype) -> int:
     """What a batch's pieces, and a spare row, are filled up to a multiple of, to compute in that type."""
-    return GRAINS.get(dtype, GRAIN)
+    return ROW_MULTIPLES.get(dtype, ROW_MULTIPLE)
 
 
-class _Weights:
+class _FlatWeights:
     """The weights of half a layer, as `layers.Weights` wants them: six runs, some matrices and some vectors."""
 
-    def __init__(self, runs: Sequence[Run]):
-        self.runs = runs
-        self.parameters = tuple(parameter for run in runs for parameter in run)
-        self.slots: list[tuple[Flat, int]] = []  # which run of which memory each is
-        self.work: list[torch.Tensor] = []
-        self.owned = False
+    def __init__(self, blocks: Sequence[ParameterBlock]):
+        self.blocks = blocks
+        self.parameters = tuple(parameter for run in blocks for parameter in run)
+        self.locations: list[tuple[FlatParameters, int]] = []  # which run of which memory each is
+        self.tensors: list[torch.Tensor] = []
+        self.inplace_gradients = False
 
     @property
-    def inputs(self) -> tuple[nn.Parameter, ...]:
+    def autograd_inputs(self) -> tuple[nn.Parameter, ...]:
         """What autograd is to see as inputs; it is quicker with none."""
-        return () if self.owned else self.parameters
+        return () if self.inplace_gradients else self.parameters
 
-    def give(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
+    def accumulate_grads(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
         """Takes the gradients of these runs, from the first on; returns those of their parameters, if not kept."""
         given = slice(first, first + len(gradients))
-        if self.owned:
-            for (flat, run), gradient in zip(self.slots[given], gradients, strict=True):
-                flat.receive(run, gradient)
+        if self.inplace_gradients:
+            for (flat, run), gradient in zip(self.locations[given], gradients, strict=True):
+                flat.accumulate_grad(run, gradient)
             return ()
-        pairs = zip(self.runs[given], gradients, strict=True)
-        return tuple(part for run, each in pairs for part in multiplied(each).split([len(one) for one in run]))
+        pairs = zip(self.blocks[given], gradients, strict=True)
+        return tuple(part for run, each in pairs for part in materialize_grad(each).split([len(one) for one in run]))
 
 
-class Stack:
+class FastEncoder:
     """Runs a Hugging Face encoder's layers, on its own parameters; gradients and results are theirs up to rounding.
 
     Weights are copied into the type that is computed in where they have changed; for that they lie end to end in two
@@ -59,16 +59,20 @@ class Stack:
     autocast's copies cost it nothing.
     """
 
-    def __init__(self, encoder: Any, masks: Masks):
+    def __init__(self, encoder: Any, masks: DropoutMasks):
         self._config = encoder.config
         self._layers = list(encoder.encoder.layer)
         self._masks = masks
-        self._weights = [_Weights(runs) for layer in self._layers for runs in (_attention(layer), _feed_forward(layer))]
-        self._flats: tuple[Flat, ...] = ()
-        self._owned = False
+        self._weights = [
+            _FlatWeights(runs)
+            for layer in self._layers
+            for runs in (_attention_blocks(layer), _feed_forward_blocks(layer))
+        ]
+        self._flat_parameters: tuple[FlatParameters, ...] = ()
+        self._inplace_gradients = False
 
     @staticmethod
-    def fits(encoder: Any) -> bool:
+    def is_supported(encoder: Any) -> bool:
         """Whether this encoder's layers are of the kind that is written out here."""
         config = encoder.config
         return (
@@ -80,7 +84,7 @@ class Stack:
         )
 
     def __call__(
-        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, words: torch.Tensor, training: bool,
+        self, x: torch.Tensor, attention_mask: torch.Tensor, first_token: torch.Tensor, word_mask: torch.Tensor, training: bool,
         dtype: torch.dtype,
     ) -> torch.Tensor:  # fmt: skip
         """The last layer's output at each word's first piece, (batch, words, width), of that dtype.
@@ -95,113 +99,123 @@ class Stack:
             words: true where there is a word, (batch, words).
             dtype: what to compute in; sums, normalisation and softmax are in float32 inside whatever it is.
         """
-        return self._run(x, attention, first, words, training, dtype, every=False)[-1]
+        return self._forward(x, attention_mask, first_token, word_mask, training, dtype, all_layers=False)[-1]
 
-    def every_layer(
-        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, words: torch.Tensor, training: bool,
+    def encode_all_layers(
+        self, x: torch.Tensor, attention_mask: torch.Tensor, first_token: torch.Tensor, word_mask: torch.Tensor, training: bool,
         dtype: torch.dtype,
     ) -> list[torch.Tensor]:  # fmt: skip
         """As calling it, but each layer's output at each word's first piece, from the first layer to the last."""
-        return self._run(x, attention, first, words, training, dtype, every=True)
+        return self._forward(x, attention_mask, first_token, word_mask, training, dtype, all_layers=True)
 
-    def _run(
-        self, x: torch.Tensor, attention: torch.Tensor, first: torch.Tensor, words: torch.Tensor, training: bool,
-        dtype: torch.dtype, every: bool,
+    def _forward(
+        self, x: torch.Tensor, attention_mask: torch.Tensor, first_token: torch.Tensor, word_mask: torch.Tensor, training: bool,
+        dtype: torch.dtype, all_layers: bool,
     ) -> list[torch.Tensor]:  # fmt: skip
         """The outputs of every layer, or of the last alone, each (batch, words, width)."""
         heads, eps = self._config.num_attention_heads, self._config.layer_norm_eps
-        pieces, asked = (Rows(real.bool(), grain_of(dtype), heads) for real in (attention, words))
-        places = pieces.sources.view(len(x), -1).gather(1, first).flatten()[asked.slots]
-        places[asked.count :] = pieces.count
-        self._refresh(dtype)
+        pieces, asked = (
+            PackedBatch(real.bool(), row_multiple_for(dtype), heads) for real in (attention_mask, word_mask)
+        )
+        places = pieces.row_indices.view(len(x), -1).gather(1, first_token).flatten()[asked.padded_indices]
+        places[asked.num_real_rows :] = pieces.num_real_rows
+        self._refresh_weights(dtype)
         with torch.autocast("cpu", enabled=False):
             rows = pieces.pack(x).to(dtype)
-            if self._owned and torch.is_grad_enabled() and not rows.requires_grad:
+            if self._inplace_gradients and torch.is_grad_enabled() and not rows.requires_grad:
                 rows.requires_grad_()  # or no backward pass would come by here
-            bias = _bias(attention, heads, dtype)
-            halves: list[Half] = []
+            bias = _build_attention_bias(attention_mask, heads, dtype)
+            halves: list[HalfLayer] = []
             weights = iter(self._weights)
-            drawn = self._draw(pieces, asked, training, dtype)
+            drawn = self._sample_masks(pieces, asked, training, dtype)
             for number, (by_weights, by_attention, by_output) in enumerate(drawn, start=1):
                 wanted, at = (asked, places) if number == len(drawn) else (pieces, None)
                 halves.append(Attention(next(weights), eps, pieces, wanted, at, bias, by_weights, by_attention))
                 halves.append(FeedForward(next(weights), eps, by_output))
-            found = self._through(rows, halves, places if every else None)
+            found = self._apply_layers(rows, halves, places if all_layers else None)
             return [asked.unpack(each) for each in found]
 
-    def _through(
-        self, rows: torch.Tensor, halves: Sequence[Half], places: torch.Tensor | None
+    def _apply_layers(
+        self, rows: torch.Tensor, halves: Sequence[HalfLayer], places: torch.Tensor | None
     ) -> Sequence[torch.Tensor]:
         """Through all layers, by autograd only where it has something to record: what it records is kept."""
-        inputs = [parameter for half in self._weights for parameter in half.inputs]
+        inputs = [parameter for half in self._weights for parameter in half.autograd_inputs]
         if not torch.is_grad_enabled() or not any(each.requires_grad for each in (rows, *inputs)):
-            return run(rows, halves, places)
-        outputs: tuple[torch.Tensor, ...] = Layers.apply(rows, halves, places, *inputs)  # type: ignore[no-untyped-call]
+            return forward_layers(rows, halves, places)
+        outputs: tuple[torch.Tensor, ...] = FusedLayers.apply(rows, halves, places, *inputs)  # type: ignore[no-untyped-call]
         return outputs
 
-    def _draw(self, pieces: Rows, asked: Rows, training: bool, dtype: torch.dtype) -> list[list[torch.Tensor | None]]:
+    def _sample_masks(
+        self, tokens: PackedBatch, queries: PackedBatch, training: bool, dtype: torch.dtype
+    ) -> list[list[torch.Tensor | None]]:
         """Three masks a layer: of attention's weights, and of the outputs of both halves; None where none is due."""
-        width, layers = self._config.hidden_size, [pieces] * (len(self._layers) - 1) + [asked]
-        planes = pieces.batch * pieces.heads
+        width, layers = self._config.hidden_size, [tokens] * (len(self._layers) - 1) + [queries]
+        planes = tokens.batch * tokens.heads
         wanted = (
-            (self._config.attention_probs_dropout_prob, [(planes, each.columns, pieces.columns) for each in layers]),
-            (self._config.hidden_dropout_prob, [(each.size, width) for each in layers for _ in range(2)]),
+            (
+                self._config.attention_probs_dropout_prob,
+                [(planes, each.padded_length, tokens.padded_length) for each in layers],
+            ),
+            (self._config.hidden_dropout_prob, [(each.num_rows, width) for each in layers for _ in range(2)]),
         )
         weights, outputs = (
-            [*self._masks.draw(share, shapes, dtype)] if training and share > 0 else [None] * len(shapes)
+            [*self._masks.sample(share, shapes, dtype)] if training and share > 0 else [None] * len(shapes)
             for share, shapes in wanted
         )
         return [[each, *outputs[2 * place : 2 * place + 2]] for place, each in enumerate(weights)]
 
-    def own_gradients(self) -> dict[nn.Parameter, nn.Parameter]:
+    def enable_inplace_gradients(self) -> dict[nn.Parameter, nn.Parameter]:
         """Lets the backward pass write gradients where they stay, not through autograd; in one process only.
 
         Returns, for each of the layers' parameters, the one that an optimizer is to step in the place of all of them.
         """
-        self._lay_out()
-        for flat in self._flats:
-            flat.own_gradients()
+        self._flatten_weights()
+        for flat in self._flat_parameters:
+            flat.allocate_gradients()
         for half in self._weights:
-            half.owned = True
-        self._owned = True
-        return {parameter: flat.whole for flat in self._flats for parameter in flat.parameters}
+            half.inplace_gradients = True
+        self._inplace_gradients = True
+        return {parameter: flat.flat_parameter for flat in self._flat_parameters for parameter in flat.parameters}
 
-    def _lay_out(self) -> None:
+    def _flatten_weights(self) -> None:
         """Matrices and vectors each end to end; these are the same groups as those with and without weight decay."""
-        self._flats = tuple(
-            Flat([run for half in self._weights for run in half.runs if (run[0].dim() > 1) == wide])
+        self._flat_parameters = tuple(
+            FlatParameters([run for half in self._weights for run in half.blocks if (run[0].dim() > 1) == wide])
             for wide in (True, False)
         )
         counts = [itertools.count(), itertools.count()]
         for half in self._weights:
-            kinds = [0 if run[0].dim() > 1 else 1 for run in half.runs]
-            half.slots = [(self._flats[kind], next(counts[kind])) for kind in kinds]
+            kinds = [0 if run[0].dim() > 1 else 1 for run in half.blocks]
+            half.locations = [(self._flat_parameters[kind], next(counts[kind])) for kind in kinds]
 
-    def _refresh(self, dtype: torch.dtype) -> None:
+    def _refresh_weights(self, dtype: torch.dtype) -> None:
         """Lets every half compute with its weights of the moment, which an optimizer moves."""
-        if not self._flats or self._flats[0].whole.dtype != self._weights[0].parameters[0].dtype:
-            self._lay_out()
-        copies = {id(flat): flat.copies(dtype) for flat in self._flats}
+        if (
+            not self._flat_parameters
+            or self._flat_parameters[0].flat_parameter.dtype != self._weights[0].parameters[0].dtype
+        ):
+            self._flatten_weights()
+        copies = {id(flat): flat.cast(dtype) for flat in self._flat_parameters}
         for half in self._weights:
-            copied, kept = half.slots[:4], half.slots[4:]  # a normalisation computes in float32 anyway
-            half.work = [*(copies[id(flat)][run] for flat, run in copied), *(flat.values[run] for flat, run in kept)]
+            copied, kept = half.locations[:4], half.locations[4:]  # a normalisation computes in float32 anyway
+            half.tensors = [*(copies[id(flat)][run] for flat, run in copied), *(flat.values[run] for flat, run in kept)]
 
 
-def _bias(attention: torch.Tensor, heads: int, dtype: torch.dtype) -> torch.Tensor | None:
+def _build_attention_bias(attention_mask: torch.Tensor, heads: int, dtype: torch.dtype) -> torch.Tensor | None:
     """What hides padding from attention, (batch x heads, 1, pieces); None where nothing is padded."""
-    if bool(attention.all()):
+    if bool(attention_mask.all()):
         return None
-    hidden = torch.zeros(attention.shape, dtype=dtype).masked_fill_(attention == 0, HIDDEN)
+    hidden = torch.zeros(attention_mask.shape, dtype=dtype).masked_fill_(attention_mask == 0, PADDING_BIAS)
     return hidden.repeat_interleave(heads, dim=0)[:, None]
 
 
-def _attention(layer: Any) -> list[Run]:
+def _attention_blocks(layer: Any) -> list[ParameterBlock]:
     inner, outer, norm = layer.attention.self, layer.attention.output.dense, layer.attention.output.LayerNorm
     linear = [inner.query, inner.key, inner.value]
     together = [[each.weight for each in linear], [each.bias for each in linear]]
     return [*together, [outer.weight], [outer.bias], [norm.weight], [norm.bias]]
 
 
-def _feed_forward(layer: Any) -> list[Run]:
+def _feed_forward_blocks(layer: Any) -> list[ParameterBlock]:
     parts = (layer.intermediate.dense, layer.output.dense, layer.output.LayerNorm)
     return [[each] for part in parts for each in (part.weight, part.bias)]

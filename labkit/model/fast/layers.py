@@ -18,34 +18,34 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from labkit.model.fast.flat_parameters import Gradient
-from labkit.model.fast.packing import Rows
+from labkit.model.fast.packing import PackedBatch
 
 _norm = torch.ops.aten.native_layer_norm
 _norm_backward = torch.ops.aten.native_layer_norm_backward
 _softmax_backward = torch.ops.aten._softmax_backward_data
 
 
-class Weights(Protocol):
+class HalfLayerWeights(Protocol):
     """The weights of half a layer."""
 
     @property
-    def work(self) -> Sequence[torch.Tensor]:
+    def tensors(self) -> Sequence[torch.Tensor]:
         """What to compute with: matrices and biases in the type of the rows, a normalisation's as they are."""
 
-    def give(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
+    def accumulate_grads(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
         """Takes the gradients of `work` from this place on; returns what autograd is to get of them."""
 
 
-Saved = tuple[torch.Tensor, ...]  # what a backward pass needs of its forward pass
+SavedTensors = tuple[torch.Tensor, ...]  # what a backward pass needs of its forward pass
 
 
-class Half(Protocol):
+class HalfLayer(Protocol):
     """Half a layer, at one batch."""
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, Saved]:
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, SavedTensors]:
         """(rows, width) → (rows, width)."""
 
-    def backward(self, saved: Saved, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    def backward(self, saved: SavedTensors, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """The gradient of `x`, and what autograd is to get of those of the weights."""
 
 
@@ -61,24 +61,24 @@ class Attention:
         keep_weights, keep_output: as `Masks` draws them; None keeps everything.
     """
 
-    weights: Weights
+    weights: HalfLayerWeights
     eps: float
-    pieces: Rows
-    asked: Rows
-    places: torch.Tensor | None
+    tokens: PackedBatch
+    queries: PackedBatch
+    query_rows: torch.Tensor | None
     bias: torch.Tensor | None
-    keep_weights: torch.Tensor | None
-    keep_output: torch.Tensor | None
+    attention_dropout_mask: torch.Tensor | None
+    output_dropout_mask: torch.Tensor | None
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, Saved]:
-        projection, projection_bias, output, output_bias, gain, shift = self.weights.work
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, SavedTensors]:
+        projection, projection_bias, output, output_bias, gain, shift = self.weights.tensors
         width = x.shape[1]
         projected = F.linear(x, projection, projection_bias)
-        query, key, value = self.pieces.split(projected, 3).unbind()
+        query, key, value = self.tokens.to_heads(projected, 3).unbind()
         before = x
-        if self.places is not None:
-            before = x.index_select(0, self.places)
-            query = self.asked.split(projected[:, :width].index_select(0, self.places), 1)[0]
+        if self.query_rows is not None:
+            before = x.index_select(0, self.query_rows)
+            query = self.queries.to_heads(projected[:, :width].index_select(0, self.query_rows), 1)[0]
         scale = query.shape[2] ** -0.5
         if self.bias is None:
             scores = torch.bmm(query, key.transpose(1, 2)).mul_(scale)
@@ -87,42 +87,46 @@ class Attention:
         wide = torch.promote_types(x.dtype, torch.float32)  # in bfloat16 a softmax is slower, at odd lengths thrice
         shares = torch.softmax(scores, -1, dtype=wide)
         kept = shares.to(x.dtype)  # masks are of x's type, and of two types a product costs a copy more
-        if self.keep_weights is not None:
-            kept = kept * self.keep_weights if kept is shares else kept.mul_(self.keep_weights)
-        seen = self.asked.join(torch.bmm(kept, value)[None])
+        if self.attention_dropout_mask is not None:
+            kept = kept * self.attention_dropout_mask if kept is shares else kept.mul_(self.attention_dropout_mask)
+        seen = self.queries.from_heads(torch.bmm(kept, value)[None])
         out = F.linear(seen, output, output_bias)
-        summed = before + out if self.keep_output is None else torch.addcmul(before, out, self.keep_output)
+        summed = (
+            before + out if self.output_dropout_mask is None else torch.addcmul(before, out, self.output_dropout_mask)
+        )
         normed, mean, deviation = _norm(summed, (width,), gain, shift, self.eps)
         return normed, (x, query, key, value, shares, kept, seen, summed, mean, deviation)
 
-    def backward(self, saved: Saved, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    def backward(self, saved: SavedTensors, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """A name with a line at its end is the gradient of what has that name in `forward`."""
         x, query, key, value, shares, kept, seen, summed, mean, deviation = saved
-        projection, _, output, _, gain, shift = self.weights.work
+        projection, _, output, _, gain, shift = self.weights.tensors
         summed_, gain_, shift_ = _norm_backward(
             gradient, summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
-        out_ = summed_ if self.keep_output is None else summed_ * self.keep_output
-        outer = self.weights.give(2, (out_.t(), seen), out_.sum(0), gain_, shift_)  # before x_ takes summed_'s place
-        seen_ = self.asked.split(out_ @ output, 1)[0]
+        out_ = summed_ if self.output_dropout_mask is None else summed_ * self.output_dropout_mask
+        outer = self.weights.accumulate_grads(
+            2, (out_.t(), seen), out_.sum(0), gain_, shift_
+        )  # before x_ takes summed_'s place
+        seen_ = self.queries.to_heads(out_ @ output, 1)[0]
         shares_ = torch.bmm(seen_, value.transpose(1, 2))
-        if self.keep_weights is not None:
-            shares_ *= self.keep_weights
+        if self.attention_dropout_mask is not None:
+            shares_ *= self.attention_dropout_mask
         scores_ = _softmax_backward(shares_.to(shares.dtype), shares, -1, shares.dtype)
         scores_ = scores_.mul_(query.shape[2] ** -0.5).to(x.dtype)
         planes_ = key.new_empty(3, *key.shape)
         torch.bmm(scores_.transpose(1, 2), query, out=planes_[1])
         torch.bmm(kept.transpose(1, 2), seen_, out=planes_[2])
-        if self.places is None:
+        if self.query_rows is None:
             torch.bmm(scores_, key, out=planes_[0])
-            projected_ = self.pieces.join(planes_)
+            projected_ = self.tokens.from_heads(planes_)
             x_ = summed_.addmm_(projected_, projection)
         else:
-            query_ = self.asked.join(torch.bmm(scores_, key)[None])
-            whole = torch.zeros_like(x).index_add_(0, self.places, query_)
-            projected_ = torch.cat((whole, self.pieces.join(planes_[1:])), dim=1)
-            x_ = (projected_ @ projection).index_add_(0, self.places, summed_)
-        inner = self.weights.give(0, (projected_.t(), x), projected_.sum(0))
+            query_ = self.queries.from_heads(torch.bmm(scores_, key)[None])
+            whole = torch.zeros_like(x).index_add_(0, self.query_rows, query_)
+            projected_ = torch.cat((whole, self.tokens.from_heads(planes_[1:])), dim=1)
+            x_ = (projected_ @ projection).index_add_(0, self.query_rows, summed_)
+        inner = self.weights.accumulate_grads(0, (projected_.t(), x), projected_.sum(0))
         return x_, (*inner, *outer)
 
 
@@ -135,37 +139,39 @@ class FeedForward:
         keep_output: as `Masks` draws it; None keeps everything.
     """
 
-    weights: Weights
+    weights: HalfLayerWeights
     eps: float
-    keep_output: torch.Tensor | None
+    output_dropout_mask: torch.Tensor | None
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, Saved]:
-        expand, expand_bias, contract, contract_bias, gain, shift = self.weights.work
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, SavedTensors]:
+        expand, expand_bias, contract, contract_bias, gain, shift = self.weights.tensors
         inner = F.linear(x, expand, expand_bias)
         active = F.gelu(inner)
         out = F.linear(active, contract, contract_bias)
-        summed = x + out if self.keep_output is None else torch.addcmul(x, out, self.keep_output)
+        summed = x + out if self.output_dropout_mask is None else torch.addcmul(x, out, self.output_dropout_mask)
         normed, mean, deviation = _norm(summed, (x.shape[1],), gain, shift, self.eps)
         return normed, (x, inner, active, summed, mean, deviation)
 
-    def backward(self, saved: Saved, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    def backward(self, saved: SavedTensors, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         x, inner, active, summed, mean, deviation = saved
-        expand, _, contract, _, gain, shift = self.weights.work
+        expand, _, contract, _, gain, shift = self.weights.tensors
         summed_, gain_, shift_ = _norm_backward(
             gradient, summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
-        out_ = summed_ if self.keep_output is None else summed_ * self.keep_output
+        out_ = summed_ if self.output_dropout_mask is None else summed_ * self.output_dropout_mask
         inner_ = torch.ops.aten.gelu_backward(out_ @ contract, inner)
-        own = self.weights.give(0, (inner_.t(), x), inner_.sum(0), (out_.t(), active), out_.sum(0), gain_, shift_)
+        own = self.weights.accumulate_grads(
+            0, (inner_.t(), x), inner_.sum(0), (out_.t(), active), out_.sum(0), gain_, shift_
+        )
         return summed_.addmm_(inner_, expand), own  # last, as out_ may be summed_
 
 
-class Layers(torch.autograd.Function):
+class FusedLayers(torch.autograd.Function):
     """Halves of layers one after another, as one operator: each of its own would cost autograd some 50 µs a step."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, halves: Sequence[Half], places: torch.Tensor | None, *parameters: torch.Tensor
+        ctx: Any, x: torch.Tensor, halves: Sequence[HalfLayer], places: torch.Tensor | None, *parameters: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
         """The last half's output; where `places` are given, before it those rows of the output of every earlier layer.
 
@@ -173,8 +179,8 @@ class Layers(torch.autograd.Function):
             halves: two a layer.
             parameters: those of all halves, of which autograd is to get gradients.
         """
-        saved: list[Saved] = []
-        outputs = run(x, halves, places, saved)
+        saved: list[SavedTensors] = []
+        outputs = forward_layers(x, halves, places, saved)
         ctx.halves, ctx.places, ctx.counts = halves, places, [len(each) for each in saved]
         ctx.save_for_backward(*(tensor for each in saved for tensor in each))
         return tuple(outputs)
@@ -196,8 +202,8 @@ class Layers(torch.autograd.Function):
         return (gradient, None, None, *(each for own in reversed(given) for each in own))
 
 
-def run(
-    x: torch.Tensor, halves: Sequence[Half], places: torch.Tensor | None, saved: list[Saved] | None = None
+def forward_layers(
+    x: torch.Tensor, halves: Sequence[HalfLayer], places: torch.Tensor | None, saved: list[SavedTensors] | None = None
 ) -> list[torch.Tensor]:
     """What `Layers` gives, without autograd; appends what each half's backward pass needs, if asked to."""
     earlier = []

@@ -11,7 +11,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 
-class Rows:
+class PackedBatch:
     """Where each piece of a batch stands: as a row, and in the planes.
 
     There is at least one spare row behind the real ones. Padding reads the first of them, so that what is there must be
@@ -29,16 +29,16 @@ class Rows:
         sources: the row of each place in (batch, columns), (batch x columns,).
     """
 
-    def __init__(self, real: torch.Tensor, grain: int, heads: int):
-        found = real.flatten().nonzero()[:, 0]
-        self.batch, self.columns = real.shape
+    def __init__(self, mask: torch.Tensor, row_multiple: int, heads: int):
+        found = mask.flatten().nonzero()[:, 0]
+        self.batch, self.padded_length = mask.shape
         self.heads = heads
-        self.count = len(found)
-        self.size = (self.count // grain + 1) * grain
-        self.slots = found.new_zeros(self.size)
-        self.slots[: self.count] = found
-        self.sources = found.new_full((real.numel(),), self.count)
-        self.sources[found] = torch.arange(self.count)
+        self.num_real_rows = len(found)
+        self.num_rows = (self.num_real_rows // row_multiple + 1) * row_multiple
+        self.padded_indices = found.new_zeros(self.num_rows)
+        self.padded_indices[: self.num_real_rows] = found
+        self.row_indices = found.new_full((mask.numel(),), self.num_real_rows)
+        self.row_indices[found] = torch.arange(self.num_real_rows)
         self._places: dict[tuple[str, int], torch.Tensor] = {}  # of all that was split and joined, for the next layer
 
     def pack(self, values: torch.Tensor) -> torch.Tensor:
@@ -51,63 +51,63 @@ class Rows:
         unpacked: torch.Tensor = _Unpack.apply(rows, self)  # type: ignore[no-untyped-call]
         return unpacked
 
-    def split(self, rows: torch.Tensor, parts: int) -> torch.Tensor:
+    def to_heads(self, rows: torch.Tensor, num_projections: int) -> torch.Tensor:
         """(rows, parts x width) → (parts, planes, columns, depth)."""
-        depth = rows.shape[1] // (parts * self.heads)
-        if ("split", parts) not in self._places:
-            self._places["split", parts] = self._find_split(parts)
-        planes = rows.view(-1, depth).index_select(0, self._places["split", parts])
-        return planes.view(parts, self.batch * self.heads, self.columns, depth)
+        depth = rows.shape[1] // (num_projections * self.heads)
+        if ("split", num_projections) not in self._places:
+            self._places["split", num_projections] = self._index_to_heads(num_projections)
+        planes = rows.view(-1, depth).index_select(0, self._places["split", num_projections])
+        return planes.view(num_projections, self.batch * self.heads, self.padded_length, depth)
 
-    def join(self, planes: torch.Tensor) -> torch.Tensor:
+    def from_heads(self, per_head: torch.Tensor) -> torch.Tensor:
         """(parts, planes, columns, depth) → (rows, parts x width), 0 in spare rows."""
-        parts, depth = planes.shape[0], planes.shape[3]
+        parts, depth = per_head.shape[0], per_head.shape[3]
         if ("join", parts) not in self._places:
-            self._places["join", parts] = self._find_join(parts)
-        rows = planes.view(-1, depth).index_select(0, self._places["join", parts]).view(self.size, -1)
-        rows[self.count :] = 0
+            self._places["join", parts] = self._index_from_heads(parts)
+        rows = per_head.view(-1, depth).index_select(0, self._places["join", parts]).view(self.num_rows, -1)
+        rows[self.num_real_rows :] = 0
         return rows
 
-    def _find_split(self, parts: int) -> torch.Tensor:
+    def _index_to_heads(self, num_projections: int) -> torch.Tensor:
         """Which depth of (rows, parts, heads) each of (parts, batch, heads, columns) is; int32 is quicker to go by."""
-        lanes = torch.arange(parts * self.heads).view(parts, 1, self.heads, 1)
-        places = self.sources.view(1, self.batch, 1, self.columns) * (parts * self.heads) + lanes
+        lanes = torch.arange(num_projections * self.heads).view(num_projections, 1, self.heads, 1)
+        places = self.row_indices.view(1, self.batch, 1, self.padded_length) * (num_projections * self.heads) + lanes
         return places.flatten().int()
 
-    def _find_join(self, parts: int) -> torch.Tensor:
+    def _index_from_heads(self, num_projections: int) -> torch.Tensor:
         """Which depth of (parts, batch, heads, columns) each of (rows, parts, heads) is."""
-        sentence, column = self.slots // self.columns, self.slots % self.columns
-        plane = (torch.arange(parts)[:, None] * self.batch + sentence[:, None, None]) * self.heads
-        places = (plane + torch.arange(self.heads)) * self.columns + column[:, None, None]
+        sentence, column = self.padded_indices // self.padded_length, self.padded_indices % self.padded_length
+        plane = (torch.arange(num_projections)[:, None] * self.batch + sentence[:, None, None]) * self.heads
+        places = (plane + torch.arange(self.heads)) * self.padded_length + column[:, None, None]
         return places.flatten().int()
 
 
 class _Pack(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: torch.Tensor, rows: Rows) -> torch.Tensor:
+    def forward(ctx: Any, values: torch.Tensor, rows: PackedBatch) -> torch.Tensor:
         ctx.rows = rows
-        return _take(values, rows.slots)
+        return _gather_rows(values, rows.padded_indices)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         rows = ctx.rows
-        return _take(gradient, rows.sources).view(rows.batch, rows.columns, -1), None
+        return _gather_rows(gradient, rows.sources).view(rows.batch, rows.columns, -1), None
 
 
 class _Unpack(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: torch.Tensor, rows: Rows) -> torch.Tensor:
+    def forward(ctx: Any, values: torch.Tensor, rows: PackedBatch) -> torch.Tensor:
         ctx.rows = rows
-        return _take(values, rows.sources).view(rows.batch, rows.columns, -1)
+        return _gather_rows(values, rows.row_indices).view(rows.batch, rows.padded_length, -1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        packed = _take(gradient, ctx.rows.slots)
+        packed = _gather_rows(gradient, ctx.rows.slots)
         packed[ctx.rows.count :] = 0
         return packed, None
 
 
-def _take(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+def _gather_rows(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return values.reshape(-1, values.shape[-1]).index_select(0, places)

@@ -5,7 +5,7 @@ import torch
 
 from labkit.data.tags import SCHEMES, pairs
 from labkit.model.crf import CRF
-from labkit.model.crf.constraints import legal_transitions
+from labkit.model.crf.constraints import allowed_transitions
 
 TAGS = {
     "BIO": ("O", "B-PER", "I-PER", "B-LOC", "I-LOC"),
@@ -16,7 +16,7 @@ TAGS = {
 
 
 def test_bio_allows_an_inside_only_after_its_own_type():
-    legal = legal_transitions(["O", "B-PER", "I-PER", "I-LOC"])
+    legal = allowed_transitions(["O", "B-PER", "I-PER", "I-LOC"])
     assert legal.start.tolist() == [True, True, False, False]
     assert legal.transitions.tolist() == [
         [True, True, False, False],
@@ -28,7 +28,7 @@ def test_bio_allows_an_inside_only_after_its_own_type():
 
 
 def test_bioes_wants_what_is_begun_to_be_ended():
-    legal = legal_transitions(["O", "B-PER", "I-PER", "E-PER", "S-PER"])
+    legal = allowed_transitions(["O", "B-PER", "I-PER", "E-PER", "S-PER"])
     assert legal.start.tolist() == [True, True, False, False, True]
     assert legal.end.tolist() == [True, False, False, True, True]
     assert legal.transitions[1].tolist() == legal.transitions[2].tolist() == [False, False, True, True, False]
@@ -42,7 +42,7 @@ def test_decoding_with_legal_tags_only_never_breaks_the_scheme(scheme):
     crf = CRF(len(tags), batch_first=True)
     scores, lengths = 3 * torch.randn(60, 12, len(tags)), torch.randint(1, 13, (60,))
     mask = torch.arange(12) < lengths[:, None]
-    problems = dict.fromkeys((None, legal_transitions(tags)), 0)
+    problems = dict.fromkeys((None, allowed_transitions(tags)), 0)
     for legal in problems:
         rows = [[tags[number] for number in row] for row in crf.decode(scores, mask, legal)]
         assert [len(row) for row in rows] == lengths.tolist()
@@ -58,7 +58,7 @@ def test_the_legal_answer_is_the_best_of_all_legal_sequences():
     torch.manual_seed(1)
     crf = CRF(len(tags), batch_first=True)
     scores = 2 * torch.randn(10, 4, len(tags))
-    for row, found in zip(scores, crf.decode(scores, legal=legal_transitions(tags)), strict=True):
+    for row, found in zip(scores, crf.decode(scores, constraints=allowed_transitions(tags)), strict=True):
         legal = [
             path
             for path in itertools.product(range(len(tags)), repeat=4)
@@ -70,4 +70,4 @@ def test_the_legal_answer_is_the_best_of_all_legal_sequences():
 
 def test_tags_of_no_scheme_are_refused():
     with pytest.raises(ValueError, match=r"tags must belong to one scheme of BIO, .* not begin with B, E, L"):
-        legal_transitions(["O", "B-PER", "E-PER", "L-PER"])
+        allowed_transitions(["O", "B-PER", "E-PER", "L-PER"])

@@ -11,7 +11,7 @@ from torchcrf import CRF as TorchCRF
 
 from labkit.model.crf import CRF
 from labkit.model.crf.likelihood import log_likelihood
-from labkit.model.crf.viterbi import best_tags
+from labkit.model.crf.viterbi import viterbi_decode
 
 SCORES = ("start_transitions", "end_transitions", "transitions")
 
@@ -109,7 +109,7 @@ def test_marginals_are_the_enumerated_probabilities(spread):
 def test_a_span_is_as_probable_as_all_sequences_that_hold_it_together(spread):
     crf = random_crf(3, spread).double()
     scores, tags, mask = ragged(5, 5, 3, spread)
-    alone, onward = crf.conditionals(scores.double(), tags, mask)
+    alone, onward = crf.tag_probabilities(scores.double(), tags, mask)
     assert not alone[~mask].any()
     assert not onward[~mask].any()
     for row, length in enumerate(mask.sum(1).tolist()):
@@ -192,7 +192,7 @@ def test_decoding_and_probabilities_over_holes_are_those_of_the_words_that_count
     assert crf.decode(scores.double(), mask) == crf.decode(kept)
     torch.testing.assert_close(crf.marginals(scores.double(), mask)[mask].unsqueeze(0), crf.marginals(kept))
     for found, expected in zip(
-        crf.conditionals(scores.double(), tags, mask), crf.conditionals(kept, kept_tags), strict=True
+        crf.tag_probabilities(scores.double(), tags, mask), crf.tag_probabilities(kept, kept_tags), strict=True
     ):
         torch.testing.assert_close(found[mask].unsqueeze(0), expected)
 
@@ -329,7 +329,7 @@ def test_neither_loss_nor_decoding_asks_the_device_for_a_value():
     assert scores.grad is not None
     assert crf.marginals(scores, mask).shape == scores.shape
     inner = (scores.detach().transpose(0, 1), mask.t())
-    assert best_tags(*inner, *crf._scores(scores)).shape == (3, 8)
+    assert viterbi_decode(*inner, *crf._scores(scores)).shape == (3, 8)
 
 
 def test_a_likelihood_is_differentiable_once_only():

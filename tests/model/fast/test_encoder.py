@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from labkit.model.fast.dropout import Masks
-from labkit.model.fast.encoder import FAMILIES, Stack
+from labkit.model.fast.dropout import DropoutMasks
+from labkit.model.fast.encoder import FAMILIES, FastEncoder
 
 SMALL = {
     "vocab_size": 60,
@@ -63,9 +63,9 @@ def test_results_and_gradients_are_those_of_hugging_face(family, owned, pieces, 
     (encoder_output * weights).sum().backward()
     expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
-    stack = Stack(encoder, Masks())
+    stack = FastEncoder(encoder, DropoutMasks())
     if owned:
-        stack.own_gradients()
+        stack.enable_inplace_gradients()
     output = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float64)
     (output * REAL * weights).sum().backward()
     torch.testing.assert_close(output * REAL, encoder_output)
@@ -83,10 +83,10 @@ def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(fa
     (known * weights).sum().backward()
     expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
-    stack = Stack(encoder, Masks())
+    stack = FastEncoder(encoder, DropoutMasks())
     if owned:
-        stack.own_gradients()
-    layers = stack.every_layer(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float64)
+        stack.enable_inplace_gradients()
+    layers = stack.encode_all_layers(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float64)
     found = torch.stack(layers) * REAL
     (found * weights).sum().backward()
     torch.testing.assert_close(found, known)
@@ -96,7 +96,7 @@ def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(fa
 
 def test_gradients_are_those_of_finite_differences(pieces, attention):
     encoder = encoder_of("bert", num_hidden_layers=1, hidden_size=8, intermediate_size=6).double()
-    stack = Stack(encoder, Masks())
+    stack = FastEncoder(encoder, DropoutMasks())
     start = torch.randn(2, 4, 8, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
         lambda x: stack(x, attention[:2, :4], FIRST[:2, :2], WORDS[:2, :2], False, torch.float64), (start,)
@@ -114,9 +114,9 @@ def test_dropout_is_where_hugging_face_has_it(pieces, monkeypatch):
         drawn.append(masks)
         return masks
 
-    monkeypatch.setattr(Masks, "draw", draw)
+    monkeypatch.setattr(DropoutMasks, "draw", draw)
     x = embedded(encoder, pieces).detach().requires_grad_()
-    output = Stack(encoder, Masks())(x, attention, FIRST, WORDS, True, torch.float32)
+    output = FastEncoder(encoder, DropoutMasks())(x, attention, FIRST, WORDS, True, torch.float32)
     (output * REAL).square().sum().backward()
     twin = x.detach().clone().requires_grad_()
     expected = _by_hand(encoder, twin, *drawn)
@@ -157,7 +157,7 @@ def _padded(by_rows, real):
 
 def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces, attention):
     encoder = encoder_of("bert")
-    stack = Stack(encoder, Masks())
+    stack = FastEncoder(encoder, DropoutMasks())
     exact = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
     rough = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.bfloat16)
     assert rough.dtype == torch.bfloat16
@@ -170,7 +170,7 @@ def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces
 
 def test_it_computes_with_the_weights_of_the_moment(pieces, attention):
     encoder = encoder_of("bert")
-    stack = Stack(encoder, Masks())
+    stack = FastEncoder(encoder, DropoutMasks())
     before = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
     with torch.no_grad():
         for layer in encoder.encoder.layer:
@@ -184,7 +184,9 @@ def test_it_computes_with_the_weights_of_the_moment(pieces, attention):
 
 def test_a_frozen_encoder_gets_no_gradients(pieces, attention):
     encoder = encoder_of("bert").requires_grad_(False)
-    output = Stack(encoder, Masks())(embedded(encoder, pieces), attention, FIRST, WORDS, True, torch.float32)
+    output = FastEncoder(encoder, DropoutMasks())(
+        embedded(encoder, pieces), attention, FIRST, WORDS, True, torch.float32
+    )
     assert not output.requires_grad
 
 
@@ -199,7 +201,7 @@ def test_other_layers_are_left_to_hugging_face(family, changes):
 
     encoder = Encoder()
     encoder.config = config
-    assert not Stack.fits(encoder)
+    assert not FastEncoder.is_supported(encoder)
 
 
 def test_stepping_the_joined_parameters_is_stepping_each(pieces, attention):
@@ -208,8 +210,8 @@ def test_stepping_the_joined_parameters_is_stepping_each(pieces, attention):
     found = []
     for owned in (False, True):
         encoder = encoder_of("bert")
-        stack = Stack(encoder, Masks())
-        joined = stack.own_gradients() if owned else {}
+        stack = FastEncoder(encoder, DropoutMasks())
+        joined = stack.enable_inplace_gradients() if owned else {}
         stepped = list(dict.fromkeys(joined.get(parameter, parameter) for parameter in encoder.parameters()))
         assert not owned or len(stepped) == 7  # matrices, vectors, and five of the embeddings
         optimizer = torch.optim.AdamW(stepped, lr=1e-2)
@@ -229,15 +231,15 @@ def test_stepping_the_joined_parameters_is_stepping_each(pieces, attention):
 def test_layers_learn_where_nothing_before_them_does(pieces, attention):
     encoder = encoder_of("bert")
     encoder.embeddings.requires_grad_(False)
-    stack = Stack(encoder, Masks())
-    stack.own_gradients()
+    stack = FastEncoder(encoder, DropoutMasks())
+    stack.enable_inplace_gradients()
     stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32).sum().backward()
     assert encoder.encoder.layer[0].attention.self.query.weight.grad.any()
 
 
 def test_weights_put_in_by_hand_are_computed_with(pieces, attention):
     encoder = encoder_of("bert")
-    stack = Stack(encoder, Masks())
+    stack = FastEncoder(encoder, DropoutMasks())
     given = (embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
     before = stack(*given)
     dense = encoder.encoder.layer[2].output.dense

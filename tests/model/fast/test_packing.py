@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from labkit.model.fast.packing import Rows
+from labkit.model.fast.packing import PackedBatch
 
 LENGTHS = [4, 1, 6]
 COLUMNS, HEADS, DEPTH = 6, 2, 3
@@ -21,7 +21,7 @@ def real(request):
 
 @pytest.fixture
 def rows(real):
-    return Rows(real, 4, HEADS)
+    return PackedBatch(real, 4, HEADS)
 
 
 def every_piece(real):
@@ -31,10 +31,10 @@ def every_piece(real):
 
 @pytest.mark.parametrize("grain", [1, 4, 8, 32])
 def test_rows_are_filled_up_to_a_grain_and_one_at_least_is_spare(real, grain):
-    rows = Rows(real, grain, HEADS)
-    assert rows.count == real.sum()
-    assert rows.size % grain == 0
-    assert rows.count < rows.size <= rows.count + grain
+    rows = PackedBatch(real, grain, HEADS)
+    assert rows.num_real_rows == real.sum()
+    assert rows.num_rows % grain == 0
+    assert rows.num_real_rows < rows.num_rows <= rows.num_real_rows + grain
 
 
 def test_packing_puts_pieces_end_to_end_and_unpacking_puts_them_back(rows, real):
