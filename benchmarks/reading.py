@@ -20,7 +20,7 @@ from pathlib import Path
 from growth import Size, measure_reading
 
 from labkit.config import RunConfig
-from labkit.data.corpora import Sentence, read_corpus, spans
+from labkit.data.corpora import Sentence, bio_tags_to_spans, read_corpus
 
 LONG = 1_500  # characters of a text
 PARAGRAPH = 300
@@ -70,7 +70,7 @@ def row(number: int, sentences: list[Sentence]) -> tuple[str, str, str, str]:
         text += words
         if len(text) % PARAGRAPH < len(words):
             text += "</p><p>"
-        entities |= dict.fromkeys(words[start:end] for _, start, end in spans(sentence.tags))
+        entities |= dict.fromkeys(words[start:end] for _, start, end in bio_tags_to_spans(sentence.tags))
     return str(number), text[:20], f"<p>{text}</p>", ";".join(entities)
 
 

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from labkit.config import RunConfig, run_settings
-from labkit.data.corpora import corpus_menu
-from labkit.data.downloads import encoder_menu
+from labkit.data.corpora import list_corpora
+from labkit.data.downloads import list_encoders
 from labkit.lab.slider_stops import slider_stops
 from labkit.presets import (
     DEFAULT_PAIR,
@@ -26,8 +26,8 @@ from labkit.presets import (
 @pytest.mark.parametrize("name", STARTER_PAIRS)
 def test_a_pair_is_of_the_menus_and_draws_no_warning(name: str) -> None:
     config = make_config(name)
-    assert config.encoder in encoder_menu()
-    assert config.corpus in corpus_menu()
+    assert config.encoder in list_encoders()
+    assert config.corpus in list_corpora()
     assert config_warnings(config, train_sentences=2000) == []
 
 

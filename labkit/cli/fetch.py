@@ -15,7 +15,7 @@ from labkit.i18n.translation import tr, translate_message
 def fetch_assets(names: Sequence[str]) -> None:
     """Fetches what is not here yet, by default what the lab starts with, and verifies all; raises AssetError."""
     speaking = make_console(stderr=True)
-    for name in names or downloads.DEFAULTS:
+    for name in names or downloads.DEFAULT_ASSETS:
         with _download_progress() as progress:
             place = downloads.fetch(name, progress)
         speaking.print(
@@ -36,7 +36,7 @@ def assets_table() -> Table:
         for kind, registry in (
             ("encoder", downloads.ENCODERS),
             ("corpus", downloads.CORPORA),
-            ("text", downloads.TEXTS),
+            ("text", downloads.PRETRAINING_TEXTS),
         )
         for asset in registry.values()
     ]

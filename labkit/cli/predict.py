@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from labkit.cli.output import write_data, write_message
-from labkit.data.formats.bdci import LABELS, read_table
+from labkit.data.formats.bdci import ENTITIES_COLUMN, read_table
 
 
 def iter_tagged_lines(folder: Path, text: str) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _write_csv(path: Path, rows: Iterator[tuple[str, str]]) -> None:
 
 def _csv_lines(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
     """The records of a CSV file, its header first."""
-    for row in chain([("id", LABELS)], rows):
+    for row in chain([("id", ENTITIES_COLUMN)], rows):
         record = io.StringIO()
         csv.writer(record, lineterminator="\n").writerow(row)
         yield record.getvalue()

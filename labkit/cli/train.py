@@ -12,7 +12,7 @@ from labkit.cli.output import make_console, print_table
 from labkit.cli.progress import TrainingProgress
 from labkit.cli.time_tables import operators_table, time_table
 from labkit.config import RunConfig
-from labkit.data.encoders import longest_window
+from labkit.data.encoders import read_max_sequence_length
 from labkit.environment import torch_environment
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeBreakdown
 from labkit.i18n.translation import tr
@@ -51,7 +51,7 @@ def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
             progress.print_note(tr("Stopping after this step, the model is kept; Ctrl-C again aborts."))
             launch.stop(folder)
 
-        for note in adjustment_notes(config, longest_window=longest_window(config.encoder)):
+        for note in adjustment_notes(config, longest_window=read_max_sequence_length(config.encoder)):
             progress.print_note(note)
         with on_interrupt(stop):
             record(config, folder, take)

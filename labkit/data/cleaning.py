@@ -9,7 +9,7 @@ import numpy as np
 
 from labkit.data.windows import Array
 
-_ENTITY = re.compile(r"&(?:amp;)*(?:(#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|[a-zA-Z][a-zA-Z0-9]{1,31};)|nbsp)")
+_CHARACTER_REFERENCE = re.compile(r"&(?:amp;)*(?:(#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|[a-zA-Z][a-zA-Z0-9]{1,31};)|nbsp)")
 _INLINE = (
     "a|abbr|acronym|b|bdo|big|cite|code|del|em|font|i|img|ins|kbd|label|mark|nobr|o:p|q|s|small|span|strike|strong"
 )
@@ -34,7 +34,7 @@ _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, eq=False)
-class Cleaned:
+class CleanedText:
     """A text to be read, each character of which knows where it came from."""
 
     text: str
@@ -42,12 +42,12 @@ class Cleaned:
     starts: Array  # (characters,) int64: character i is source[starts[i]:ends[i]]
     ends: Array
 
-    def original(self, start: int, end: int) -> str:
+    def slice_source(self, start: int, end: int) -> str:
         """What stands in the source from character `start` to the one before `end`, with all that was taken out."""
         return self.source[int(self.starts[start]) : int(self.ends[end - 1])] if start < end else ""
 
 
-def clean(source: str) -> Cleaned:
+def clean_html(source: str) -> CleanedText:
     """Takes out HTML tags and comments, web addresses (http only) and invisible characters.
 
     Character references such as `&nbsp;` are resolved first, also where they were escaped twice. A tag that is not of
@@ -58,32 +58,34 @@ def clean(source: str) -> Cleaned:
     '甲 & 乙'
     """
     places = np.arange(len(source))
-    found = Cleaned(source, source, places, places + 1)
-    found = _replaced(found, _ENTITY, _resolved)
-    found = _replaced(found, _MARKUP, lambda match: "\n" if match["block"] else "")
-    found = _replaced(found, _INVISIBLE, lambda match: "")
-    found = _replaced(found, _SPACE, lambda match: "\n" if _LINE_END.search(match[0]) else " ")
+    found = CleanedText(source, source, places, places + 1)
+    found = _replace_all(found, _CHARACTER_REFERENCE, _unescape)
+    found = _replace_all(found, _MARKUP, lambda match: "\n" if match["block"] else "")
+    found = _replace_all(found, _INVISIBLE, lambda match: "")
+    found = _replace_all(found, _SPACE, lambda match: "\n" if _LINE_END.search(match[0]) else " ")
     first, last = len(found.text) - len(found.text.lstrip()), len(found.text.rstrip())
-    return Cleaned(found.text[first:last], source, found.starts[first:last], found.ends[first:last])
+    return CleanedText(found.text[first:last], source, found.starts[first:last], found.ends[first:last])
 
 
-def _resolved(match: re.Match[str]) -> str:
+def _unescape(match: re.Match[str]) -> str:
     return html.unescape(f"&{match[1]}") if match[1] else " "
 
 
-def _replaced(found: Cleaned, pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str]) -> Cleaned:
+def _replace_all(
+    cleaned: CleanedText, pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str]
+) -> CleanedText:
     """Every match replaced; each character of a replacement came from the whole of what was matched."""
     texts, starts, ends, done = [], [], [], 0
-    for match in pattern.finditer(found.text):
+    for match in pattern.finditer(cleaned.text):
         start, end = match.span()
         new = replacement(match)
-        texts += [found.text[done:start], new]
-        starts += [found.starts[done:start], np.repeat(found.starts[start], len(new))]
-        ends += [found.ends[done:start], np.repeat(found.ends[end - 1], len(new))]
+        texts += [cleaned.text[done:start], new]
+        starts += [cleaned.starts[done:start], np.repeat(cleaned.starts[start], len(new))]
+        ends += [cleaned.ends[done:start], np.repeat(cleaned.ends[end - 1], len(new))]
         done = end
     if not texts:
-        return found
-    texts.append(found.text[done:])
-    starts.append(found.starts[done:])
-    ends.append(found.ends[done:])
-    return Cleaned("".join(texts), found.source, np.concatenate(starts), np.concatenate(ends))
+        return cleaned
+    texts.append(cleaned.text[done:])
+    starts.append(cleaned.starts[done:])
+    ends.append(cleaned.ends[done:])
+    return CleanedText("".join(texts), cleaned.source, np.concatenate(starts), np.concatenate(ends))

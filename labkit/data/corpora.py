@@ -12,12 +12,21 @@ from itertools import combinations
 from pathlib import Path
 
 from labkit import gc_pause
-from labkit.data.corpus_files import Source, corpus_menu, find_corpus, together
+from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, list_corpora
 from labkit.data.formats import bdci, conll
-from labkit.data.formats.conll import Part
-from labkit.data.tags import BIO, Pair, Scheme, Span, pairs, recognise, spans, to_bio
+from labkit.data.formats.conll import ParsedFile
+from labkit.data.tags import BIO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 
-__all__ = ["Corpus", "Sentence", "Source", "Span", "corpus_menu", "find_corpus", "read_corpus", "spans"]
+__all__ = [
+    "Corpus",
+    "Sentence",
+    "CorpusFiles",
+    "Span",
+    "list_corpora",
+    "find_corpus",
+    "read_corpus",
+    "bio_tags_to_spans",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,9 @@ class Corpus:
     notes: tuple[str, ...]  # what was mended, skipped or split, one sentence each
 
 
-def read_corpus(corpus: str | Path | Source, *, dev_share: float = 0.15, seed: int = 0, repair: bool = False) -> Corpus:
+def read_corpus(
+    corpus: str | Path | CorpusFiles, *, dev_share: float = 0.15, seed: int = 0, repair: bool = False
+) -> Corpus:
     """Reads a corpus by its name in the menu, by the path of a file or folder, or as `find_corpus` found it.
 
     Args:
@@ -56,23 +67,23 @@ def read_corpus(corpus: str | Path | Source, *, dev_share: float = 0.15, seed: i
     """
     if not 0 < dev_share < 1:
         raise ValueError(f"dev_share must be above 0 and below 1, not {dev_share!r}")
-    source = corpus if isinstance(corpus, Source) else find_corpus(corpus)
+    source = corpus if isinstance(corpus, CorpusFiles) else find_corpus(corpus)
     with gc_pause.gc_paused():  # all that is read stays: looking through it again and again took half of the time
-        return _read(source, dev_share, seed, repair or source.repair)
+        return _build_corpus(source, dev_share, seed, repair or source.repair)
 
 
-def _read(source: Source, dev_share: float, seed: int, repair: bool) -> Corpus:
-    found = {role: _reader(path)(path, shown) for role, (path, shown) in source.files.items()}
+def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool) -> Corpus:
+    found = {role: _choose_reader(path)(path, shown) for role, (path, shown) in source.files.items()}
     notes = [*source.notes, *(note for part in found.values() for note in part.notes)]
     parts = {role: part for role, part in found.items() if part.sentences}
     if "train" not in parts:
-        raise found["train"].error(1, f"no column {bdci.LABELS}; without it there is nothing to learn from")
-    scheme, sentences, mended = _normalise(parts, repair)
+        raise found["train"].error(1, f"no column {bdci.ENTITIES_COLUMN}; without it there is nothing to learn from")
+    scheme, sentences, mended = _convert_to_bio(parts, repair)
     notes += mended
     _check_tags_known(parts, sentences)
     tags = sorted({tag for sentence in sentences["train"] for tag in sentence.tags} - {"O"})
     if "dev" not in sentences:
-        sentences["train"], sentences["dev"], note = _split(sentences["train"], dev_share, seed, parts["train"])
+        sentences["train"], sentences["dev"], note = _split_off_dev(sentences["train"], dev_share, seed, parts["train"])
         notes.append(note)
     return Corpus(
         name=source.name,
@@ -82,68 +93,72 @@ def _read(source: Source, dev_share: float, seed: int, repair: bool) -> Corpus:
         types=tuple(sorted({tag[2:] for tag in tags})),
         tags=("O", *tags),
         scheme=scheme.name,
-        sha256=together({role: part.sha256 for role, part in found.items()}),
+        sha256=combine_sha256({role: part.sha256 for role, part in found.items()}),
         notes=(*notes, *_content_notes(sentences)),
     )
 
 
-def _reader(path: Path) -> Callable[[Path, str], Part]:
-    return bdci.read if path.suffix.lower() == ".csv" else conll.read
+def _choose_reader(path: Path) -> Callable[[Path, str], ParsedFile]:
+    return bdci.read_bdci if path.suffix.lower() == ".csv" else conll.read_conll
 
 
-def _normalise(parts: Mapping[str, Part], repair: bool) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[str]]:
+def _convert_to_bio(
+    files: Mapping[str, ParsedFile], repair: bool
+) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[str]]:
     """Recognises the scheme over all parts together and turns every sentence into BIO."""
-    alike = Counter(raw.tags for part in parts.values() for raw in part.sentences)
-    counts: Counter[Pair] = Counter()
+    alike = Counter(raw.tags for part in files.values() for raw in part.sentences)
+    counts: Counter[TagBigram] = Counter()
     for tags, often in alike.items():
         if often == 1:
-            counts.update(pairs(tags))  # 2.5 times as fast as one by one
+            counts.update(bigrams(tags))  # 2.5 times as fast as one by one
         else:
-            for pair in pairs(tags):
+            for pair in bigrams(tags):
                 counts[pair] += often
-    scheme, problems = recognise(counts) if counts else (BIO, {})
+    scheme, problems = detect_scheme(counts) if counts else (BIO, {})
     notes = []
     if problems:
-        part, line, problem = _first_problem(parts.values(), problems)
+        part, line, problem = _find_first_violation(files.values(), problems)
         if not repair:
             remedy = "correct it, or turn on “Repair tags” (--repair-tags), which mends and counts such places"
             raise part.error(line, f"illegal tag sequence: {problem}; {remedy}")
         number = sum(counts[pair] for pair in problems)
-        notes.append(f"{number:,} illegal tag sequences mended, the first at {part.shown}:{line}: {problem}.")
+        notes.append(f"{number:,} illegal tag sequences mended, the first at {part.display_path}:{line}: {problem}.")
     bio = {pair: to_bio(*pair) for pair in counts}
-    return scheme, {role: _in_bio(part, bio) for role, part in parts.items()}, notes
+    return scheme, {role: _retag_sentences(part, bio) for role, part in files.items()}, notes
 
 
-def _in_bio(part: Part, bio: Mapping[Pair, str]) -> tuple[Sentence, ...]:
+def _retag_sentences(file: ParsedFile, bio: Mapping[TagBigram, str]) -> tuple[Sentence, ...]:
     done: dict[tuple[str, ...], tuple[str, ...]] = {}  # many sentences are tagged alike
-    for raw in part.sentences:
+    for raw in file.sentences:
         if raw.tags not in done:
-            done[raw.tags] = tuple(map(bio.__getitem__, pairs(raw.tags)))[:-1]
-    return tuple(Sentence(raw.words, done[raw.tags]) for raw in part.sentences)
+            done[raw.tags] = tuple(map(bio.__getitem__, bigrams(raw.tags)))[:-1]
+    return tuple(Sentence(raw.words, done[raw.tags]) for raw in file.sentences)
 
 
-def _first_problem(parts: Iterable[Part], problems: Mapping[Pair, str]) -> tuple[Part, int, str]:
-    for part in parts:
+def _find_first_violation(
+    files: Iterable[ParsedFile], problems: Mapping[TagBigram, str]
+) -> tuple[ParsedFile, int, str]:
+    for part in files:
         for raw in part.sentences:
-            for index, pair in enumerate(pairs(raw.tags)):
+            for index, pair in enumerate(bigrams(raw.tags)):
                 if pair in problems:
-                    return part, part.line_of(raw, min(index, len(raw.tags) - 1)), problems[pair]
+                    return part, part.find_line(raw, min(index, len(raw.tags) - 1)), problems[pair]
     raise AssertionError("a pair that was counted is in some sentence")
 
 
-def _check_tags_known(parts: Mapping[str, Part], sentences: Mapping[str, tuple[Sentence, ...]]) -> None:
+def _check_tags_known(files: Mapping[str, ParsedFile], sentences: Mapping[str, tuple[Sentence, ...]]) -> None:
     known = {tag for sentence in sentences["train"] for tag in sentence.tags} | {"O"}
-    for role, part in parts.items():
+    for role, part in files.items():
         for raw, sentence in zip(part.sentences, sentences[role], strict=True):
             if not known.issuperset(sentence.tags):
                 index, tag = next((i, tag) for i, tag in enumerate(sentence.tags) if tag not in known)
-                train = parts["train"].shown
+                train = files["train"].display_path
                 what = f"{tag} (in BIO) occurs here, but nowhere in {train}, so it could not be learnt"
-                raise part.error(part.line_of(raw, index), f"{what}; expected one of {', '.join(sorted(known))}")
+                raise part.error(part.find_line(raw, index), f"{what}; expected one of {', '.join(sorted(known))}")
 
 
-def _split(
-    sentences: tuple[Sentence, ...], share: float, seed: int, part: Part
+def _split_off_dev(
+    sentences: tuple[Sentence, ...], share: float, seed: int, file: ParsedFile
 ) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...], str]:
     """Train and dev drawn from one part, both in the order of the file.
 
@@ -165,8 +180,8 @@ def _split(
         left.subtract(tags)
         chosen.add(index)
     if not chosen:
-        raise part.error(1, "no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
-    note = f"{len(chosen):,} of {len(sentences):,} sentences of {part.shown} split off for dev, drawn by seed {seed}"
+        raise file.error(1, "no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
+    note = f"{len(chosen):,} of {len(sentences):,} sentences of {file.display_path} split off for dev, drawn by seed {seed}"
     note += f"; {kept:,} drawn ones stayed in train, which else would lack one of their tags." if kept else "."
     train = tuple(sentence for index, sentence in enumerate(sentences) if index not in chosen)
     return train, tuple(sentences[index] for index in sorted(chosen)), note

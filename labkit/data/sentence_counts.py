@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import NamedTuple
 
-from labkit.data.corpora import Source, find_corpus, read_corpus
+from labkit.data.corpora import CorpusFiles, find_corpus, read_corpus
 from labkit.data.json_cache import note, noted
 from labkit.data.source_hash import own_code
 
@@ -24,7 +24,7 @@ def count_sentences(corpus: str, dev_share: float, repair: bool) -> Sentences:
     Raises ValueError as `read_corpus` does.
     """
     source, asked = find_corpus(corpus), (dev_share, repair)
-    if (told := _sentences(noted(_name(source, source.sha256(), *asked)))) is not None:
+    if (told := _sentences(noted(_name(source, source.compute_sha256(), *asked)))) is not None:
         return told
     read = read_corpus(source, dev_share=dev_share, repair=repair)
     counted = Sentences(len(read.train), len(read.dev), len(read.test), read.notes)
@@ -32,7 +32,7 @@ def count_sentences(corpus: str, dev_share: float, repair: bool) -> Sentences:
     return counted
 
 
-def _name(source: Source, sha256: str, dev_share: float, repair: bool) -> str:
+def _name(source: CorpusFiles, sha256: str, dev_share: float, repair: bool) -> str:
     """Of the note; the ways to read that depend on a file's name or on a pin are part of it."""
     files = {role: (path.suffix, shown) for role, (path, shown) in source.files.items()}  # notes tell how it is shown
     parts = [files, source.notes, source.repair, sha256, dev_share, repair, own_code()]

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-Pair = tuple[str, str]
+TagBigram = tuple[str, str]
 
-TAG = re.compile(r"O|[BIMELSUW]-\S+")
+TAG_PATTERN = re.compile(r"O|[BIMELSUW]-\S+")
 TAG_HELP = "O, or a letter of the scheme, a hyphen and a type, such as B-PER"
 
 # What a letter means, whichever scheme it comes from: Begin, Inside, End, Single.
-_ROLES = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
+_CANONICAL_LETTERS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
 
 
 class Span(NamedTuple):
@@ -34,23 +34,23 @@ class Scheme:
     name: str
     letters: str
 
-    def problem(self, previous: str, tag: str) -> str:
+    def find_violation(self, previous: str, tag: str) -> str:
         """Why `tag` may not follow `previous`, in words; empty where it may."""
         if _letter(tag) not in self.letters:
             return f"{tag} does not belong to {self.name}, which the rest of the corpus is written in"
         if _letter(previous) not in self.letters:
             return ""  # already told, at the tag before
         if self.name == "BIO":
-            return _bio_problem(previous, tag)
+            return _find_bio_violation(previous, tag)
         if self.name == "IOB1":
-            return _iob1_problem(previous, tag)
-        return self._closed_problem(previous, tag)
+            return _find_iob1_violation(previous, tag)
+        return self._find_closed_violation(previous, tag)
 
-    def _closed_problem(self, previous: str, tag: str) -> str:
+    def _find_closed_violation(self, previous: str, tag: str) -> str:
         """The rule of schemes that mark an entity's end: what is begun must be ended, and only that."""
         inside, end = self.letters[1], self.letters[2]
-        is_open = _role(previous) in ("B", "I")
-        goes_on = _role(tag) in ("I", "E")
+        is_open = _canonical_letter(previous) in ("B", "I")
+        goes_on = _canonical_letter(tag) in ("I", "E")
         if is_open and not (goes_on and _type(previous) == _type(tag)):
             wanted = f"{inside}-{_type(previous)} or {end}-{_type(previous)}"
             return f"{tag or 'the end of the sentence'} after {previous}, where {self.name} expects {wanted}"
@@ -71,7 +71,7 @@ SCHEMES = (
 )
 
 
-def scheme_of(tags: Sequence[str]) -> Scheme:
+def match_scheme(tags: Sequence[str]) -> Scheme:
     """The first scheme that has all letters of these tags; IOB1 has BIO's letters, and a corpus in it is read as BIO.
 
     Raises ValueError where the letters belong to no scheme.
@@ -84,22 +84,22 @@ def scheme_of(tags: Sequence[str]) -> Scheme:
     raise ValueError(f"tags must belong to one scheme of {named}, not begin with {', '.join(sorted(letters))}")
 
 
-def pairs(tags: Sequence[str]) -> "zip[Pair]":
+def bigrams(tags: Sequence[str]) -> "zip[TagBigram]":
     """Every tag with the one before it, both edges of the sentence included: one pair more than tags."""
     return zip(["", *tags], [*tags, ""], strict=True)
 
 
-def recognise(counts: Mapping[Pair, int]) -> tuple[Scheme, dict[Pair, str]]:
+def detect_scheme(counts: Mapping[TagBigram, int]) -> tuple[Scheme, dict[TagBigram, str]]:
     """The scheme with the fewest broken rules over a whole corpus, and what breaks it, by pair.
 
     Args:
         counts: how often each pair of `pairs` occurs; every tag has the form of `TAG`.
     """
-    best, problems = BIO, _problems(BIO, counts)
-    fewest = _weight(problems, counts)
+    best, problems = BIO, _find_violations(BIO, counts)
+    fewest = _count_violations(problems, counts)
     for scheme in SCHEMES[1:]:
-        found = _problems(scheme, counts)
-        if (weight := _weight(found, counts)) < fewest:
+        found = _find_violations(scheme, counts)
+        if (weight := _count_violations(found, counts)) < fewest:
             best, problems, fewest = scheme, found, weight
     return best, problems
 
@@ -108,11 +108,15 @@ def to_bio(previous: str, tag: str) -> str:
     """The tag in BIO. Illegal pairs read as conlleval reads them: whatever cannot go on an entity begins one."""
     if tag in ("", "O"):
         return tag
-    goes_on = _role(tag) in ("I", "E") and _role(previous) in ("B", "I") and _type(previous) == _type(tag)
+    goes_on = (
+        _canonical_letter(tag) in ("I", "E")
+        and _canonical_letter(previous) in ("B", "I")
+        and _type(previous) == _type(tag)
+    )
     return ("I-" if goes_on else "B-") + _type(tag)
 
 
-def spans(tags: Sequence[str]) -> list[Span]:
+def bio_tags_to_spans(tags: Sequence[str]) -> list[Span]:
     """The entities of a sentence in BIO, first to last.
 
     Lenient, as conlleval and seqeval's default mode are: an `I-` that follows `O` or another type begins an entity.
@@ -128,22 +132,22 @@ def spans(tags: Sequence[str]) -> list[Span]:
     return found
 
 
-def _problems(scheme: Scheme, counts: Mapping[Pair, int]) -> dict[Pair, str]:
-    return {pair: problem for pair in counts if (problem := scheme.problem(*pair))}
+def _find_violations(scheme: Scheme, counts: Mapping[TagBigram, int]) -> dict[TagBigram, str]:
+    return {pair: problem for pair in counts if (problem := scheme.find_violation(*pair))}
 
 
-def _weight(problems: Mapping[Pair, str], counts: Mapping[Pair, int]) -> int:
+def _count_violations(problems: Mapping[TagBigram, str], counts: Mapping[TagBigram, int]) -> int:
     return Counter({pair: counts[pair] for pair in problems}).total()
 
 
-def _bio_problem(previous: str, tag: str) -> str:
-    if _role(tag) != "I" or _type(previous) == _type(tag):
+def _find_bio_violation(previous: str, tag: str) -> str:
+    if _canonical_letter(tag) != "I" or _type(previous) == _type(tag):
         return ""
     return f"{tag} {_after(previous)}, where BIO expects an entity to begin with B-{_type(tag)}"
 
 
-def _iob1_problem(previous: str, tag: str) -> str:
-    if _role(tag) != "B" or _type(previous) == _type(tag):
+def _find_iob1_violation(previous: str, tag: str) -> str:
+    if _canonical_letter(tag) != "B" or _type(previous) == _type(tag):
         return ""
     return f"{tag} {_after(previous)}, where IOB1 expects I-{_type(tag)} (B- only between two of one type)"
 
@@ -152,8 +156,8 @@ def _letter(tag: str) -> str:
     return "" if tag in ("", "O") else tag[0]
 
 
-def _role(tag: str) -> str:
-    return _ROLES.get(_letter(tag), "O")
+def _canonical_letter(tag: str) -> str:
+    return _CANONICAL_LETTERS.get(_letter(tag), "O")
 
 
 def _type(tag: str) -> str:

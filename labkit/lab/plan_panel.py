@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from labkit.config import RunConfig
 from labkit.data.corpora import find_corpus
-from labkit.data.encoders import longest_window
+from labkit.data.encoders import read_max_sequence_length
 from labkit.data.sentence_counts import Sentences, count_sentences
 from labkit.lab import run_html
 from labkit.presets import config_warnings
@@ -48,7 +48,7 @@ class Forecast:
         if asked != self._judged:
             train = min(counted.train, config.train_limit or counted.train)
             self._judged = asked
-            told = config_warnings(config, train, longest_window(config.encoder))
+            told = config_warnings(config, train, read_max_sequence_length(config.encoder))
             self._told = run_html.plan(estimate(runs, config, *counted[:3]), told)
         return self._told
 

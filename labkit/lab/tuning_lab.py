@@ -12,8 +12,8 @@ from IPython.display import display
 
 from labkit import gc_pause
 from labkit.config import RunConfig
-from labkit.data.corpora import corpus_menu
-from labkit.data.downloads import encoder_menu
+from labkit.data.corpora import list_corpora
+from labkit.data.downloads import list_encoders
 from labkit.i18n import translation
 from labkit.i18n.translation import set_language, tr
 from labkit.jobs import launch
@@ -168,7 +168,7 @@ class TuningLab:
     # --- the page
 
     def _make(self, config: RunConfig) -> None:
-        self.controls = Controls(config, corpora=corpus_menu(), encoders=encoder_menu())
+        self.controls = Controls(config, corpora=list_corpora(), encoders=list_encoders())
         self.controls.on_change(self._settings_changed)
         self.train_button = page_widgets.button("play", "labkit-train", self._train_pressed, "primary")
         self.stop_button = page_widgets.button("stop", "labkit-stop", self._stop_pressed, width=STOP_WIDTH)

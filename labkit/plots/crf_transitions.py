@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from labkit.data.tags import scheme_of
+from labkit.data.tags import match_scheme
 from labkit.events import CrfTransitions
 from labkit.plots import fonts
 from labkit.plots.axes import Area, Box, put_marked, say
@@ -57,12 +57,12 @@ def grid_of(learnt: CrfTransitions, support: dict[str, int]) -> Grid:
     ordered = [tag for tag in learnt.tags if tag == "O"]
     ordered += [tag for name in types if name in shown for tag in learnt.tags if tag != "O" and tag[2:] == name]
     places = [learnt.tags.index(tag) for tag in ordered]
-    scheme = scheme_of(learnt.tags)
+    scheme = match_scheme(learnt.tags)
     scores = np.full((len(places) + 1, len(places) + 1), np.nan)
     scores[0, :-1], scores[1:, -1] = np.array(learnt.start)[places], np.array(learnt.end)[places]
     scores[1:, :-1] = np.array(learnt.transitions)[np.ix_(places, places)]
     edges = [["", *ordered], [*ordered, ""]]
-    allowed = np.array([[not scheme.problem(before, after) for after in edges[1]] for before in edges[0]])
+    allowed = np.array([[not scheme.find_violation(before, after) for after in edges[1]] for before in edges[0]])
     return Grid(tuple(ordered), scores, allowed, len(types) - len(shown))
 
 

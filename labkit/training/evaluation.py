@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from labkit.data.batching import sorted_batches
-from labkit.data.corpora import spans
+from labkit.data.corpora import bio_tags_to_spans
 from labkit.data.featurize import Batch, Encoder, Windows
 from labkit.data.windows import Array
 from labkit.events import CrfTransitions, TypeScore
@@ -31,7 +31,7 @@ class EntityCounts:
 
     def add(self, gold: Sequence[str], predicted: Sequence[str]) -> None:
         """Counts one sentence, given the tags of its words."""
-        gold_spans, predicted_spans = set(spans(gold)), set(spans(predicted))
+        gold_spans, predicted_spans = set(bio_tags_to_spans(gold)), set(bio_tags_to_spans(predicted))
         self.gold.update(span.type for span in gold_spans)
         self.predicted.update(span.type for span in predicted_spans)
         self.correct.update(span.type for span in gold_spans & predicted_spans)

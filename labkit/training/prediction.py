@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit.data.corpora import Span, spans
+from labkit.data.corpora import Span, bio_tags_to_spans
 from labkit.data.formats import bdci
 from labkit.data.word_splitting import Placed, split
 from labkit.model.checkpoint import find_checkpoint, load_tagger, read_precision
@@ -38,7 +38,7 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
     lines = split(text, tagger.featurizer.splitting)
     found = tagger.predict_with_confidence([[word for word, _, _ in line] for line in lines])
     for line, tagged in zip(lines, found, strict=True):
-        for kind, start, end in spans(tagged.tags):
+        for kind, start, end in bio_tags_to_spans(tagged.tags):
             place = {"type": kind, "start": line[start].start, "end": line[end - 1].end, "first": len(words) + start}
             entities.append({**place, "confidence": tagged.confidence(start, end)})
         words += line
@@ -66,13 +66,13 @@ def describe_precision(folder: str | Path, tagger: TrainedTagger) -> str:
     looked_at = list(kept.sentences.values())[:MAX_COMPARED_SENTENCES]
     found = tagger.predict([sentence.words for sentence in looked_at])
     pairs = zip(found, looked_at, strict=True)
-    differ = sum([Entity(*span) for span in spans(tags)] != sentence.predicted for tags, sentence in pairs)
+    differ = sum([Entity(*span) for span in bio_tags_to_spans(tags)] != sentence.predicted for tags, sentence in pairs)
     return f"{what}, and differ in {differ} of {len(looked_at)} dev sentences."
 
 
 def predict_table(
     folder: str | Path,
-    table: bdci.Table,
+    table: bdci.BdciTable,
     types: Sequence[str] = (),
     on_note: Callable[[str], object] = lambda note: None,
 ) -> Iterator[tuple[str, str]]:
@@ -95,17 +95,17 @@ def predict_table(
     return _predict_cells(tagger, table, set(types or known))
 
 
-def _predict_cells(tagger: TrainedTagger, table: bdci.Table, types: set[str]) -> Iterator[tuple[str, str]]:
+def _predict_cells(tagger: TrainedTagger, table: bdci.BdciTable, types: set[str]) -> Iterator[tuple[str, str]]:
     for start in range(0, len(table.rows), _ROWS):
         rows = table.rows[start : start + _ROWS]
-        documents = [row.document() for row in rows]
+        documents = [row.build_document() for row in rows]
         lines = [split(document.text, tagger.featurizer.splitting) for document in documents]
         tagged = iter(tagger.predict([[word for word, _, _ in line] for each in lines for line in each]))
         for row, document, own in zip(rows, documents, lines, strict=True):
             found = [span for line in own for span in _to_text_spans(line, next(tagged)) if span.type in types]
-            yield row.id, bdci.as_cell(document, found)
+            yield row.id, bdci.format_cell(document, found)
 
 
 def _to_text_spans(line: Sequence[Placed], tags: Sequence[str]) -> list[Span]:
     """The entities of a line in characters of its text."""
-    return [Span(kind, line[start].start, line[end - 1].end) for kind, start, end in spans(tags)]
+    return [Span(kind, line[start].start, line[end - 1].end) for kind, start, end in bio_tags_to_spans(tags)]

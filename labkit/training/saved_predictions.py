@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.data.corpora import spans
+from labkit.data.corpora import bio_tags_to_spans
 from labkit.data.encoded_corpus import EncodedCorpus
 from labkit.data.windows import Texts, Windows
 from labkit.data.word_splitting import Splitting
@@ -54,7 +54,7 @@ def _sentences(texts: Texts, windows: Windows, found: Evaluation, tags: Sequence
     numbers = np.unique(windows.sentence).tolist()
     for number, (start, end) in zip(numbers, pairwise(windows.sentence_starts.tolist()), strict=True):
         gold, predicted = (
-            [Entity(*span) for span in spans([tags[tag] for tag in row[start:end].tolist()])]
+            [Entity(*span) for span in bio_tags_to_spans([tags[tag] for tag in row[start:end].tolist()])]
             for row in (windows.tags, found.predicted)
         )
         if gold or predicted:

@@ -18,8 +18,8 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from labkit.config import RunConfig
 from labkit.data.batching import count_batches
-from labkit.data.corpora import Source
-from labkit.data.downloads import encoder_sha256, locate_encoder
+from labkit.data.corpora import CorpusFiles
+from labkit.data.downloads import hash_encoder, locate_encoder
 from labkit.data.encoded_corpus import EncodedCorpus, read_encoded
 from labkit.data.featurize import Encoder
 from labkit.data.windows import Array, Texts, Windows, notes_on
@@ -151,7 +151,7 @@ def load_pretrained(config: RunConfig) -> PretrainedEncoder:
     return PretrainedEncoder(place, model, load_tokenizer(place), min(config.max_pieces, max_sequence_length(model)))
 
 
-def load_corpus(config: RunConfig, source: Source, pretrained: PretrainedEncoder) -> tuple[EncodedCorpus, Encoder]:
+def load_corpus(config: RunConfig, source: CorpusFiles, pretrained: PretrainedEncoder) -> tuple[EncodedCorpus, Encoder]:
     """The config's corpus. Its split has a seed of its own: runs of two seeds are scored on the same sentences."""
     return read_encoded(
         source, pretrained.tokenizer, pretrained.max_pieces, dev_share=config.dev_share, repair=config.repair_tags
@@ -190,7 +190,7 @@ def build_setup(
         build_optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps")
     )
     return TrainingSetup(
-        accelerator, corpus, featurizer, encoder_sha256(pretrained.place), precision, train, dev, test, model,
+        accelerator, corpus, featurizer, hash_encoder(pretrained.place), precision, train, dev, test, model,
         tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
         (
             *corpus.notes,

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from labkit.data.cleaning import clean
+from labkit.data.cleaning import clean_html
 
 PARTS = [
     *"币安网今天 \n\t3.14&;<>-!A",
@@ -61,21 +61,21 @@ PARTS = [
     ],
 )
 def test_what_is_read_of_a_text(source, text):
-    assert clean(source).text == text
+    assert clean_html(source).text == text
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_every_character_comes_from_its_own_place_in_order(seed):
     source = "".join(random.Random(seed).choices(PARTS, k=40))
-    found = clean(source)
+    found = clean_html(source)
     assert len(found.text) == len(found.starts) == len(found.ends)
     spans = list(zip(found.starts.tolist(), found.ends.tolist(), strict=True))
     assert all(0 <= start < end <= len(source) for start, end in spans)
     assert all(one == other or one[1] <= other[0] for one, other in pairwise(spans))
     for place, character in enumerate(found.text):
-        original = found.original(place, place + 1)
+        original = found.slice_source(place, place + 1)
         assert original == character or original[0] == "&" or character in " \n", (original, character)
-    assert clean(found.text).text == found.text or "&" in found.text or "<" in found.text
+    assert clean_html(found.text).text == found.text or "&" in found.text or "<" in found.text
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_every_character_comes_from_its_own_place_in_order(seed):
     ],
 )
 def test_a_name_is_given_back_as_it_stood(source, wanted, original):
-    found = clean(source)
+    found = clean_html(source)
     start = found.text.index(wanted)
-    assert found.original(start, start + len(wanted)) == original
+    assert found.slice_source(start, start + len(wanted)) == original
     assert original in source
 
 
 def test_an_empty_span_is_nothing():
-    assert clean("甲").original(0, 0) == ""
+    assert clean_html("甲").slice_source(0, 0) == ""

@@ -10,7 +10,7 @@ import pytest
 
 from labkit import paths
 from labkit.data import downloads
-from labkit.data.corpora import Corpus, Sentence, Span, corpus_menu, find_corpus, read_corpus, spans
+from labkit.data.corpora import Corpus, Sentence, Span, bio_tags_to_spans, find_corpus, list_corpora, read_corpus
 
 BIO = "EU\tB-ORG\nrejects\tO\n\nPeter\tB-PER\nBlackburn\tI-PER\n\nin\tO\nUtrecht\tB-LOC\n\n"
 
@@ -395,7 +395,7 @@ def test_a_folder_dropped_into_data_is_in_the_menu_and_read_by_its_name(home: Pa
     (home / "data" / "conll2003" / "eng.train").write_text(BIO)
     folder(home / "mine", train="unlike the menu's\tO\n")
     (home / "data" / "loose.txt").write_text(BIO)
-    assert corpus_menu() == ["wnut16", "msra", "conll2003", "mine"]
+    assert list_corpora() == ["wnut16", "msra", "conll2003", "mine"]
     corpus = read_corpus("mine")
     assert (corpus.name, len(corpus.train)) == ("mine", 3)
 
@@ -408,7 +408,7 @@ def test_messages_about_a_corpus_of_the_menu_name_its_file_below_data(home: Path
 
 def test_the_menu_is_there_before_anything_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "nothing"))
-    assert corpus_menu() == ["wnut16", "msra"]
+    assert list_corpora() == ["wnut16", "msra"]
 
 
 def test_a_pinned_corpus_that_is_not_fetched_says_how_to_fetch_it(home: Path) -> None:
@@ -540,7 +540,7 @@ def test_a_folder_without_permission_is_told(tmp_path: Path, monkeypatch: pytest
 
     place = folder(tmp_path, train=BIO)
     monkeypatch.setattr(Path, "open", refused)
-    for read in (read_corpus, lambda corpus: find_corpus(corpus).sha256()):
+    for read in (read_corpus, lambda corpus: find_corpus(corpus).compute_sha256()):
         with pytest.raises(ValueError, match=r"train\.txt: cannot be read: Permission denied"):
             read(place)
 
@@ -549,7 +549,7 @@ def test_a_linked_corpus_is_called_as_it_was_linked(home: Path) -> None:
     target = folder(home / "elsewhere" / "v2-final", train=BIO, dev="so\tO\n")
     (home / "data" / "a01").symlink_to(target)
     (home / "b01.txt").symlink_to(target / "train.txt")
-    assert "a01" in corpus_menu()
+    assert "a01" in list_corpora()
     for given in ("a01", home / "data" / "a01", "data/a01/", "data/../data/a01"):
         assert find_corpus(given).name == read_corpus(given).name == "a01"
     assert find_corpus(home / "b01.txt").name == "b01"
@@ -617,13 +617,13 @@ def test_the_default_corpus_has_the_known_counts(wnut16: Corpus) -> None:
     assert sum(len(sentence.words) for sentence in everything) == 46_469
     assert len(wnut16.tags) == 21
     assert wnut16.scheme == "BIO"
-    assert sum(len(spans(sentence.tags)) for sentence in everything) == 1_496
+    assert sum(len(bio_tags_to_spans(sentence.tags)) for sentence in everything) == 1_496
     assert wnut16.sha256 == downloads.CORPORA["wnut16"].members[0].sha256
 
 
 def test_the_first_tweet_reads_as_it_stands(wnut16: Corpus) -> None:
     tweet, *_ = [s for s in (*wnut16.train, *wnut16.dev) if s.words[:3] == ("@paulwalk", "It", "'s")]
-    assert spans(tweet.tags) == [Span("facility", 14, 17), Span("facility", 18, 19)]
+    assert bio_tags_to_spans(tweet.tags) == [Span("facility", 14, 17), Span("facility", 18, 19)]
     assert tweet.words[14:17] == ("Empire", "State", "Building")
 
 
@@ -641,7 +641,10 @@ def test_the_chinese_corpus_has_the_known_counts(msra: Corpus) -> None:
     own = [*msra.train, *msra.dev]
     assert (len(msra.train), len(msra.dev), len(msra.test)) == (42_746, 7_543, 5_000)
     assert [sum(len(sentence.words) for sentence in part) for part in (own, msra.test)] == [2_153_462, 189_018]
-    assert [sum(len(spans(sentence.tags)) for sentence in part) for part in (own, msra.test)] == [74_444, 6_457]
+    assert [sum(len(bio_tags_to_spans(sentence.tags)) for sentence in part) for part in (own, msra.test)] == [
+        74_444,
+        6_457,
+    ]
     assert (msra.scheme, msra.types) == ("BMES", ("LOC", "ORG", "PER"))
     assert all(len(word) == 1 for sentence in msra.test for word in sentence.words)
 

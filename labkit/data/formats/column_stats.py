@@ -5,44 +5,44 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-NUMBERED = 0.9  # of the sentences
+MIN_NUMBERED_SHARE = 0.9  # of the sentences
 
 _BESIDE = re.compile(r"\d+[-.]\d+")  # CoNLL-U's `3-4` before two words that are written as one, and `8.1` for none
 
 
-class Columns:
+class ColumnStats:
     """How many columns the lines of a file have; lines repeat, and each is seen once."""
 
     def __init__(self) -> None:
         self.widths: Counter[int] = Counter()
         self.first: dict[tuple[int, str], int] = {}  # line, by the number of its columns and its tag
 
-    def see(self, line: str, tag: str, number: int) -> None:
+    def add_line(self, line: str, tag: str, number: int) -> None:
         width = _width(line)
         self.widths[width] += 1
         self.first.setdefault((width, tag), number)
 
     @property
-    def usual(self) -> int:
+    def most_common_width(self) -> int:
         return self.widths.most_common(1)[0][0]
 
-    def number_words(self, sentences: Sequence[Sequence[str]]) -> bool:
+    def has_number_column(self, sentences: Sequence[Sequence[str]]) -> bool:
         """Whether 0, 1, 2… or 1, 2, 3… was read for the words of nearly every sentence.
 
         Where there are but two columns there is no other word.
         """
-        if self.usual < 3:
+        if self.most_common_width < 3:
             return False
-        numbered = [words for words in sentences if _counts_up(words)]
-        return len(numbered) >= NUMBERED * len(sentences) and sum(len(words) > 1 for words in numbered) > 1
+        numbered = [words for words in sentences if _is_numbering(words)]
+        return len(numbered) >= MIN_NUMBERED_SHARE * len(sentences) and sum(len(words) > 1 for words in numbered) > 1
 
-    def lacking(self) -> tuple[int, str] | None:
+    def find_missing_tag_column(self) -> tuple[int, str] | None:
         """The first line whose tag is that of another column, as its own column is missing, and this in words.
 
         The line is shorter than most, and its type is none of theirs. That a line is shorter is not enough: a file put
         together of several has such lines, too.
         """
-        usual = self.usual
+        usual = self.most_common_width
         types = {tag[2:] for width, tag in self.first if width >= usual} | {""}
         for (width, tag), line in self.first.items():
             if width < usual and tag[2:] not in types:
@@ -50,9 +50,9 @@ class Columns:
                 return line, f"{what}; is the column of the tags missing?"
         return None
 
-    def uneven(self) -> str | None:
+    def describe_uneven_lines(self) -> str | None:
         """Which lines have another number of columns than most, in words."""
-        usual = self.usual
+        usual = self.most_common_width
         others = [(line, width) for (width, _), line in self.first.items() if width != usual]
         if not others:
             return None
@@ -68,7 +68,7 @@ def _width(line: str) -> int:
     return sum(map(bool, text.split(" ")))
 
 
-def _counts_up(words: Sequence[str]) -> bool:
+def _is_numbering(words: Sequence[str]) -> bool:
     if words[0][0] not in "01":
         return False
     whole = [word for word in words if not _BESIDE.fullmatch(word)]

@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import torch
 
-from labkit.data.tags import scheme_of
+from labkit.data.tags import match_scheme
 
 
 class Constraints(NamedTuple):
@@ -28,9 +28,9 @@ def allowed_transitions(tags: Sequence[str]) -> Constraints:
 
     Raises ValueError where the tags' letters belong to no scheme.
     """
-    scheme = scheme_of(tags)
+    scheme = match_scheme(tags)
     return Constraints(
-        torch.tensor([not scheme.problem("", tag) for tag in tags]),
-        torch.tensor([[not scheme.problem(before, tag) for tag in tags] for before in tags]),
-        torch.tensor([not scheme.problem(tag, "") for tag in tags]),
+        torch.tensor([not scheme.find_violation("", tag) for tag in tags]),
+        torch.tensor([[not scheme.find_violation(before, tag) for tag in tags] for before in tags]),
+        torch.tensor([not scheme.find_violation(tag, "") for tag in tags]),
     )

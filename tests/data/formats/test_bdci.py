@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.data.cleaning import clean
-from labkit.data.corpora import Corpus, corpus_menu, find_corpus, read_corpus, spans
-from labkit.data.formats.bdci import as_cell, labels_of, places_of, read, read_table
+from labkit.data.cleaning import clean_html
+from labkit.data.corpora import Corpus, bio_tags_to_spans, find_corpus, list_corpora, read_corpus
+from labkit.data.formats.bdci import format_cell, locate_labels, parse_labels, read_bdci, read_table
 from labkit.data.tags import Span
 
 SAMPLE = Path(__file__).parents[3] / "data" / "samples" / "bdci"
@@ -30,7 +30,7 @@ def entities(corpus: Corpus) -> dict[str, list[str]]:
     found = {}
     for sentence in every:
         text = "".join(sentence.words)
-        found[text[:6]] = [text[start:end] for _, start, end in spans(sentence.tags)]
+        found[text[:6]] = [text[start:end] for _, start, end in bio_tags_to_spans(sentence.tags)]
     return found
 
 
@@ -68,9 +68,9 @@ def test_what_is_odd_in_the_sample_is_told(sample: Corpus) -> None:
 
 
 def test_the_sample_is_not_in_the_menu_and_is_a_corpus_by_its_path() -> None:
-    assert "bdci" not in corpus_menu()
-    assert "samples" not in corpus_menu()
-    assert read_corpus(SAMPLE / "train.csv").sha256 == find_corpus(SAMPLE).sha256()
+    assert "bdci" not in list_corpora()
+    assert "samples" not in list_corpora()
+    assert read_corpus(SAMPLE / "train.csv").sha256 == find_corpus(SAMPLE).compute_sha256()
 
 
 # --- a user's own
@@ -81,7 +81,7 @@ def test_a_folder_of_tables_is_a_corpus_like_any_other(tmp_path: Path) -> None:
         table(tmp_path / f"{name}.csv", ("1", "甲公司", f"{name}乙", "甲公司"), ("2", "无", "无", ""))
     corpus = read_corpus(tmp_path)
     assert [len(part) for part in (corpus.train, corpus.dev, corpus.test)] == [2, 2, 2]
-    assert corpus.sha256 == find_corpus(tmp_path).sha256()
+    assert corpus.sha256 == find_corpus(tmp_path).compute_sha256()
 
 
 def test_a_test_table_without_entities_is_left_to_predicting(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_test_table_without_entities_is_left_to_predicting(tmp_path: Path) -> 
     corpus = read_corpus(tmp_path)
     assert corpus.test == ()
     assert any("test.csv has no column unknownEntities: it is not scored" in note for note in corpus.notes)
-    assert corpus.sha256 == find_corpus(tmp_path).sha256(), "so that its encoding is found again"
+    assert corpus.sha256 == find_corpus(tmp_path).compute_sha256(), "so that its encoding is found again"
 
 
 def test_a_train_table_without_entities_is_an_error(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_columns_come_in_any_order_with_others_beside_them(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 def test_encodings_that_can_be_told_apart_are_read(tmp_path: Path, encoding: str) -> None:
-    part = read(table(tmp_path / "t.csv", ("1", "甲公司", "乙", "甲公司"), encoding=encoding), "t.csv")
+    part = read_bdci(table(tmp_path / "t.csv", ("1", "甲公司", "乙", "甲公司"), encoding=encoding), "t.csv")
     assert "".join(part.sentences[0].words) == "甲公司\n乙"
     assert part.notes == (["t.csv: read as GB18030, as it is not UTF-8."] if encoding == "gb18030" else [])
 
@@ -136,7 +136,7 @@ def test_encodings_that_can_be_told_apart_are_read(tmp_path: Path, encoding: str
 def test_what_cannot_be_meant_names_file_and_line(tmp_path: Path, data: bytes, told: str) -> None:
     (tmp_path / "t.csv").write_bytes(data)
     with pytest.raises(ValueError, match=told):
-        read(tmp_path / "t.csv", "t.csv")
+        read_bdci(tmp_path / "t.csv", "t.csv")
 
 
 def test_a_text_may_be_longer_than_csv_takes_by_default(tmp_path: Path) -> None:
@@ -152,13 +152,13 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_rows_of_equal_text_are_read_once_with_the_entities_of_all(tmp_path: Path) -> None:
     rows = [("1", "", "甲公司与乙公司", "甲公司"), ("2", "", "<p>甲公司与乙公司</p>", "乙公司"), ("3", "", " ", "")]
-    part = read(table(tmp_path / "t.csv", *rows), "t.csv")
-    assert [spans(raw.tags) for raw in part.sentences] == [[Span("ENTITY", 0, 3), Span("ENTITY", 4, 7)]]
+    part = read_bdci(table(tmp_path / "t.csv", *rows), "t.csv")
+    assert [bio_tags_to_spans(raw.tags) for raw in part.sentences] == [[Span("ENTITY", 0, 3), Span("ENTITY", 4, 7)]]
     assert [note.split(":")[1][:9] for note in part.notes] == [" 1 rows w", " 1 rows r"]
 
 
 def test_many_entities_that_do_not_occur_are_counted_and_the_first_shown(tmp_path: Path) -> None:
-    part = read(table(tmp_path / "t.csv", ("1", "甲", "乙", "丁;甲;戊;己;庚")), "t.csv")
+    part = read_bdci(table(tmp_path / "t.csv", ("1", "甲", "乙", "丁;甲;戊;己;庚")), "t.csv")
     assert part.notes == [
         "t.csv: 4 entities do not occur in their text and are not learnt: "
         "'丁' on line 2, '戊' on line 2, '己' on line 2, …."
@@ -185,7 +185,7 @@ def test_labels_are_found_wherever_they_occur_the_longest_first(seed: int) -> No
     rng = random.Random(seed)
     text = "".join(rng.choices("甲乙丙", k=30))
     labels = list({"".join(rng.choices("甲乙丙", k=rng.randint(1, 4))) for _ in range(4)})
-    found, absent = places_of(text, labels)
+    found, absent = locate_labels(text, labels)
     assert [(start, end) for _, start, end in found] == slow_places(text, labels)
     assert absent == [label for label in labels if label not in text]
 
@@ -202,21 +202,21 @@ def test_labels_are_found_wherever_they_occur_the_longest_first(seed: int) -> No
     ],
 )
 def test_latin_labels_are_not_found_inside_longer_words(text: str, label: str, starts: list[int]) -> None:
-    assert [start for _, start, _ in places_of(text, [label])[0]] == starts
+    assert [start for _, start, _ in locate_labels(text, [label])[0]] == starts
 
 
 def test_a_cell_is_cleaned_before_it_is_divided() -> None:
-    assert labels_of("A&amp;M资本; 乙<b>公司</b>；\u200b丙;;") == ["A&M资本", "乙公司", "丙"]
-    assert labels_of("") == []
+    assert parse_labels("A&amp;M资本; 乙<b>公司</b>；\u200b丙;;") == ["A&M资本", "乙公司", "丙"]
+    assert parse_labels("") == []
 
 
 def test_entities_are_given_back_once_each_as_in_the_original() -> None:
-    document = clean("<p>趣帆\u200b钱包、A&amp;M资本、Coin&nbsp;&nbsp;Base和趣帆\u200b钱包</p>")
-    found, _ = places_of(document.text, ["趣帆钱包", "A&M资本", "Coin Base"])
-    assert as_cell(document, found) == "趣帆\u200b钱包;A&M资本;Coin Base"
-    assert as_cell(document, []) == ""
+    document = clean_html("<p>趣帆\u200b钱包、A&amp;M资本、Coin&nbsp;&nbsp;Base和趣帆\u200b钱包</p>")
+    found, _ = locate_labels(document.text, ["趣帆钱包", "A&M资本", "Coin Base"])
+    assert format_cell(document, found) == "趣帆\u200b钱包;A&M资本;Coin Base"
+    assert format_cell(document, []) == ""
 
 
 def test_an_entity_over_a_line_end_is_given_back_in_its_parts() -> None:
-    document = clean("甲公司\n乙公司")
-    assert as_cell(document, [Span("ENTITY", 0, 7)]) == "甲公司;乙公司"
+    document = clean_html("甲公司\n乙公司")
+    assert format_cell(document, [Span("ENTITY", 0, 7)]) == "甲公司;乙公司"

@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from labkit.data.tags import SCHEMES, pairs
+from labkit.data.tags import SCHEMES, bigrams
 from labkit.model.crf import CRF
 from labkit.model.crf.constraints import allowed_transitions
 
@@ -46,7 +46,7 @@ def test_decoding_with_legal_tags_only_never_breaks_the_scheme(scheme):
     for legal in problems:
         rows = [[tags[number] for number in row] for row in crf.decode(scores, mask, legal)]
         assert [len(row) for row in rows] == lengths.tolist()
-        problems[legal] = sum(bool(rules.problem(*pair)) for row in rows for pair in pairs(row))
+        problems[legal] = sum(bool(rules.find_violation(*pair)) for row in rows for pair in bigrams(row))
     free, held = problems.values()
     assert free > 60
     assert held == 0
@@ -62,7 +62,7 @@ def test_the_legal_answer_is_the_best_of_all_legal_sequences():
         legal = [
             path
             for path in itertools.product(range(len(tags)), repeat=4)
-            if not any(bio.problem(*pair) for pair in pairs([tags[number] for number in path]))
+            if not any(bio.find_violation(*pair) for pair in bigrams([tags[number] for number in path]))
         ]
         likelihood = crf(row.expand(len(legal), -1, -1), torch.tensor(legal), reduction="none")
         assert tuple(found) == legal[int(likelihood.argmax())]
