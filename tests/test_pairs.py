@@ -8,7 +8,7 @@ import pytest
 from labkit.config import RunConfig, run_settings
 from labkit.data.corpora import list_corpora
 from labkit.data.downloads import list_encoders
-from labkit.lab.slider_stops import slider_stops
+from labkit.lab.slider_stops import make_slider_stops
 from labkit.presets import (
     DEFAULT_PAIR,
     PRESETS,
@@ -33,7 +33,7 @@ def test_a_pair_is_of_the_menus_and_draws_no_warning(name: str) -> None:
 
 @pytest.mark.parametrize("pair", STARTER_PAIRS.values(), ids=lambda pair: pair.encoder)
 def test_a_pair_s_rate_is_a_usual_one_and_both_are_stops_of_the_slider(pair: StarterPair) -> None:
-    stops = slider_stops(run_settings()["encoder_rate"], float, RunConfig().encoder_rate)
+    stops = make_slider_stops(run_settings()["encoder_rate"], float, RunConfig().encoder_rate)
     low, high = pair.encoder_rate_range
     assert low <= pair.encoder_rate <= high
     assert {low, high, pair.encoder_rate} <= set(stops)

@@ -12,7 +12,7 @@ KINDS = (CORRECT, MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY)
 _PLACES = {CORRECT: 2, MISSING: 1, SPURIOUS: 3, WRONG_TYPE: 0, WRONG_BOUNDARY: 4}  # among a theme's colours
 
 
-def style() -> str:
+def build_css() -> str:
     """The colours of the kinds of error, as CSS variables."""
     return css_variables(_colours)
 
@@ -21,14 +21,14 @@ def _colours(theme: Theme) -> str:
     return " ".join(f"--kind-{_name(kind)}: {theme.runs[place]};" for kind, place in _PLACES.items())
 
 
-def legend() -> str:
+def render_legend() -> str:
     """How to read a sentence, and the colours of the kinds."""
     how = f"<span><u>{tr('underlined: in the corpus')}</u></span><span><em>{tr('shaded: found by the run')}</em></span>"
     kinds = "".join(f'<span class="labkit-kind-{_name(kind)}"><i></i>{tr(kind)}</span>' for kind in KINDS)
     return f'<div class="labkit-mark-legend">{how}{kinds}</div>'
 
 
-def sentence(words: Sequence[str], joiner: str, found: Sequence[EntityMatch]) -> str:
+def render_sentence(words: Sequence[str], separator: str, matches: Sequence[EntityMatch]) -> str:
     """The text, each entity underlined where it is gold, shaded where it is predicted, and named behind.
 
     Args:
@@ -36,16 +36,16 @@ def sentence(words: Sequence[str], joiner: str, found: Sequence[EntityMatch]) ->
         found: in the order of the text.
     """
     parts, done = [], 0
-    for together in _overlapping(found):
+    for together in _group_overlapping(matches):
         start, end = together[0].start, max(finding.end for finding in together)
-        parts += [html.escape(joiner.join(words[done:start]))] if start > done else []
-        parts.append(_marked(words, joiner, together, start, end))
+        parts += [html.escape(separator.join(words[done:start]))] if start > done else []
+        parts.append(_render_group(words, separator, together, start, end))
         done = end
-    parts += [html.escape(joiner.join(words[done:]))] if done < len(words) else []
-    return joiner.join(parts)
+    parts += [html.escape(separator.join(words[done:]))] if done < len(words) else []
+    return separator.join(parts)
 
 
-def _overlapping(found: Sequence[EntityMatch]) -> Iterator[list[EntityMatch]]:
+def _group_overlapping(found: Sequence[EntityMatch]) -> Iterator[list[EntityMatch]]:
     """Findings that share words, together."""
     together: list[EntityMatch] = []
     for finding in found:
@@ -57,16 +57,16 @@ def _overlapping(found: Sequence[EntityMatch]) -> Iterator[list[EntityMatch]]:
         yield together
 
 
-def _marked(words: Sequence[str], joiner: str, found: Sequence[EntityMatch], start: int, end: int) -> str:
+def _render_group(words: Sequence[str], joiner: str, found: Sequence[EntityMatch], start: int, end: int) -> str:
     """Some words that belong together, cut where an entity begins or ends."""
     entities = [entity for finding in found for entity in (finding.gold, finding.predicted) if entity]
     cuts = sorted({start, end, *(entity.start for entity in entities), *(entity.end for entity in entities)})
-    pieces = joiner.join(_piece(words, joiner, found, *cut) for cut in pairwise(cuts))
+    pieces = joiner.join(_render_span(words, joiner, found, *cut) for cut in pairwise(cuts))
     labels = "".join(_label(words, joiner, finding) for finding in found)
     return f'<span class="labkit-mark">{pieces}{labels}</span>'
 
 
-def _piece(words: Sequence[str], joiner: str, found: Sequence[EntityMatch], start: int, end: int) -> str:
+def _render_span(words: Sequence[str], joiner: str, found: Sequence[EntityMatch], start: int, end: int) -> str:
     over = [finding for finding in found if finding.start <= start and end <= finding.end]
     text = html.escape(joiner.join(words[start:end]))
     for tag, role in (("em", "predicted"), ("u", "gold")):
@@ -87,10 +87,12 @@ def _label(words: Sequence[str], joiner: str, finding: EntityMatch) -> str:
         if entity
     ]
     title = html.escape("; ".join(told), quote=True)
-    return f'<small class="labkit-kind-{_name(finding.kind)}" title="{title}">{html.escape(_words(finding))}</small>'
+    return (
+        f'<small class="labkit-kind-{_name(finding.kind)}" title="{title}">{html.escape(_label_text(finding))}</small>'
+    )
 
 
-def _words(finding: EntityMatch) -> str:
+def _label_text(finding: EntityMatch) -> str:
     kind = finding.kind
     if finding.gold and finding.predicted and kind == WRONG_TYPE:
         return tr("{gold} taken for {predicted}", gold=finding.gold.type, predicted=finding.predicted.type)

@@ -20,21 +20,21 @@ PATIENCE_S = 0.3  # for a corpus that is soon counted: then nothing else is said
 _Key = tuple[str, float, bool, Hashable]  # corpus, dev_share, repair_tags, and what tells its files from edited ones
 
 
-class Forecast:
+class PlanPanel:
     """Counts a corpus once, and judges the time only for other settings or runs: with many that costs like drawing."""
 
-    def __init__(self, counted: Callable[[], None]) -> None:
+    def __init__(self, on_counted: Callable[[], None]) -> None:
         """`counted` hears, in another thread, that what was still counted is now known."""
-        self._hear = counted
+        self._on_counted = on_counted
         self._counts: dict[_Key, Sentences | str] = {}
-        self._read_again_at: dict[_Key, float] = {}
+        self._retry_at: dict[_Key, float] = {}
         self._counting: dict[_Key, threading.Thread] = {}
-        self._judged: Hashable = None
-        self._told = ""
-        self._compared: Hashable = None
-        self._repeated: Run | None = None
+        self._plan_key: Hashable = None
+        self._plan_html = ""
+        self._same_settings_key: Hashable = None
+        self._same_settings_run: Run | None = None
 
-    def told(self, config: RunConfig, runs: Sequence[Run], listed: Hashable) -> str:
+    def describe(self, config: RunConfig, runs: Sequence[Run], runs_key: Hashable) -> str:
         """As HTML.
 
         Args:
@@ -43,51 +43,55 @@ class Forecast:
         """
         counted = self._count(_key(config))
         if not isinstance(counted, Sentences):
-            return run_html.plan(None, [], counted or "")
-        asked = (listed, config, counted)
-        if asked != self._judged:
+            return run_html.render_plan(None, [], counted or "")
+        asked = (runs_key, config, counted)
+        if asked != self._plan_key:
             train = min(counted.train, config.train_limit or counted.train)
-            self._judged = asked
+            self._plan_key = asked
             told = config_warnings(config, train, read_max_sequence_length(config.encoder))
-            self._told = run_html.plan(estimate(runs, config, *counted[:3]), told)
-        return self._told
+            self._plan_html = run_html.render_plan(estimate(runs, config, *counted[:3]), told)
+        return self._plan_html
 
-    def notes(self, config: RunConfig) -> str:
+    def describe_notes(self, config: RunConfig) -> str:
         """What reading the corpus mended, left out or warned about, as HTML; a line that is never missing."""
         counted = self._counts.get(_key(config))
-        return run_html.notes(counted.notes) if isinstance(counted, Sentences) else run_html.muted("&nbsp;")
+        return (
+            run_html.render_corpus_notes(counted.notes)
+            if isinstance(counted, Sentences)
+            else run_html.render_muted("&nbsp;")
+        )
 
-    def repeats(self, config: RunConfig, runs: Sequence[Run], listed: Hashable) -> Run | None:
+    def find_same_settings(self, config: RunConfig, runs: Sequence[Run], runs_key: Hashable) -> Run | None:
         """The latest run of the very same settings, seed included. Arguments as of `told`."""
-        asked = (listed, config)
-        if asked != self._compared:
-            self._compared = asked
-            self._repeated = next((run for run in reversed(runs) if run.config == config), None)
-        return self._repeated
+        asked = (runs_key, config)
+        if asked != self._same_settings_key:
+            self._same_settings_key = asked
+            self._same_settings_run = next((run for run in reversed(runs) if run.config == config), None)
+        return self._same_settings_run
 
     def _count(self, key: _Key) -> Sentences | str | None:
         """The sentences of the corpus; why there are none; or None while they are counted."""
         unreadable = isinstance(self._counts.get(key), str)
-        if key not in self._counts or (unreadable and time.monotonic() > self._read_again_at[key]):
+        if key not in self._counts or (unreadable and time.monotonic() > self._retry_at[key]):
             counting = self._counting.get(key)
             if counting is None or not counting.is_alive():  # aside: a large corpus takes seconds
-                counting = threading.Thread(target=self._find_out, args=(key,), name="labkit-count", daemon=True)
+                counting = threading.Thread(target=self._count_in_thread, args=(key,), name="labkit-count", daemon=True)
                 self._counting[key] = counting
                 counting.start()
                 counting.join(PATIENCE_S)
         return self._counts.get(key)
 
-    def _find_out(self, key: _Key) -> None:
+    def _count_in_thread(self, key: _Key) -> None:
         began = time.monotonic()
         try:
             found: Sentences | str = count_sentences(*key[:3])
         except (ValueError, OSError) as problem:
             found = str(problem)
         took = time.monotonic() - began
-        self._read_again_at[key] = began + took + max(REREAD_S, 10 * took)  # it may have been mended meanwhile
+        self._retry_at[key] = began + took + max(REREAD_S, 10 * took)  # it may have been mended meanwhile
         self._counts[key] = found
         if took > PATIENCE_S:
-            self._hear()
+            self._on_counted()
 
 
 def _key(config: RunConfig) -> _Key:

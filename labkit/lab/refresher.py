@@ -20,9 +20,9 @@ class Refresher:
     it may take.
     """
 
-    def __init__(self, work: Callable[[], bool]):
-        self._work = work
-        self.share = 1 / 8
+    def __init__(self, refresh: Callable[[], bool]):
+        self._refresh = refresh
+        self.cpu_share = 1 / 8
         self._wanted = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="labkit-refresher", daemon=True)
@@ -30,7 +30,7 @@ class Refresher:
     def start(self) -> None:
         self._thread.start()
 
-    def poke(self) -> None:
+    def request_refresh(self) -> None:
         """Look again as soon as allowed: somebody pressed or chose something."""
         self._wanted.set()
 
@@ -43,16 +43,16 @@ class Refresher:
     def _loop(self) -> None:
         while not self._ended.is_set():
             begin = time.thread_time()
-            busy = self._once()
+            busy = self._refresh_once()
             spent = time.thread_time() - begin
-            pause = min(max(FASTEST_S, spent / self.share), SLOWEST_S) if busy else IDLE_S
+            pause = min(max(FASTEST_S, spent / self.cpu_share), SLOWEST_S) if busy else IDLE_S
             self._ended.wait(FASTEST_S)
             self._wanted.wait(max(0.0, pause - FASTEST_S))
             self._wanted.clear()
 
-    def _once(self) -> bool:
+    def _refresh_once(self) -> bool:
         try:
-            return self._work()
+            return self._refresh()
         except Exception:  # one bad look must not end all further ones
             _log.exception("the lab could not be refreshed")
             return False

@@ -11,7 +11,7 @@ from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
 from labkit.settings import format_rate
 
-STATES = {
+STATE_TEXTS = {
     "queued": "waiting for its turn",
     "starting": "starting",
     "running": "running",
@@ -22,24 +22,24 @@ STATES = {
 }
 
 
-def muted(told: str) -> str:
+def render_muted(content: str) -> str:
     """What is only by the way; `told` is HTML."""
-    return f'<div class="labkit-muted">{told}</div>'
+    return f'<div class="labkit-muted">{content}</div>'
 
 
-def complaint(problem: str) -> str:
+def render_error(problem: str) -> str:
     """What went wrong, in the language of the lab."""
     return f'<div class="labkit-problem">{html.escape(translate_message(problem))}</div>'
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`0:07`, `12:05` or `1:02:05`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def roughly(seconds: float) -> str:
+def format_rough_duration(seconds: float) -> str:
     """A time as one would say it: `20 s`, `3 min`, `1.5 h`."""
     if seconds < 90:
         return tr("{number} s", number=max(1, round(seconds)))
@@ -48,12 +48,12 @@ def roughly(seconds: float) -> str:
     return tr("{number} h", number=f"{seconds / 3600:.1f}")
 
 
-def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") -> str:
+def render_plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") -> str:
     """What pressing Train will do."""
     if problem:
-        return complaint(problem)
+        return render_error(problem)
     if estimate is None:
-        return muted(tr("counting the corpus…"))
+        return render_muted(tr("counting the corpus…"))
     counts = {"steps": f"{estimate.steps:,}", "per_epoch": f"{estimate.steps_per_epoch:,}"}
     if estimate.is_exact:
         steps = tr("<b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
@@ -61,34 +61,36 @@ def plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") 
         steps = tr("about <b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
     if estimate.seconds is not None:
         basis = html.escape(translate_message(estimate.basis or ""))
-        time = tr("about <b>{time}</b>, judging {basis}", time=roughly(estimate.seconds), basis=basis)
+        time = tr("about <b>{time}</b>, judging {basis}", time=format_rough_duration(estimate.seconds), basis=basis)
     else:
         time = tr("time unknown until a first run on this machine")
     told = "".join(f'<div class="labkit-warning">{html.escape(translate_message(each))}</div>' for each in warnings)
     return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{told}"
 
 
-def notes(told: Sequence[str]) -> str:
+def render_corpus_notes(messages: Sequence[str]) -> str:
     """The notes on a corpus, in one line however many they are; unfolded, all of them."""
-    if not told:
-        return muted(tr("no notes on the corpus"))
-    each = [html.escape(translate_message(note)) for note in told]
-    title = tr("1 note on the corpus:") if len(told) == 1 else tr("{count} notes on the corpus:", count=len(told))
+    if not messages:
+        return render_muted(tr("no notes on the corpus"))
+    each = [html.escape(translate_message(note)) for note in messages]
+    title = (
+        tr("1 note on the corpus:") if len(messages) == 1 else tr("{count} notes on the corpus:", count=len(messages))
+    )
     listed = "".join(f"<li>{note}</li>" for note in each)
     return f"<details><summary>{title} {each[0]}</summary><ul>{listed}</ul></details>"
 
 
-def same(run: Run | None) -> str:
+def render_same_settings(run: Run | None) -> str:
     """Whose settings these are; empty where no run had them yet."""
     if run is None:
         return ""
-    return muted(html.escape(tr("as in {run}", run=f"{run.title} {run.name}".strip())))
+    return render_muted(html.escape(tr("as in {run}", run=f"{run.title} {run.name}".strip())))
 
 
-def status(run: Run | None, name: str) -> str:
+def render_status(run: Run | None, name: str) -> str:
     """A run's state in words, and its progress."""
     if run is None:
-        return muted(tr("No run yet: choose settings and press Train."))
+        return render_muted(tr("No run yet: choose settings and press Train."))
     head = f"<b>{html.escape(name)}</b> · {html.escape(_state(run))}"
     return f"<div>{head}</div>{_bar(run)}<div class='labkit-figures'>{_figures(run)}</div>"
 
@@ -96,7 +98,7 @@ def status(run: Run | None, name: str) -> str:
 def _state(run: Run) -> str:
     if run.state in ("starting", "running") and run.phase:
         return tr(run.phase)
-    return tr(STATES.get(run.state, run.state))
+    return tr(STATE_TEXTS.get(run.state, run.state))
 
 
 def _bar(run: Run) -> str:
@@ -109,10 +111,10 @@ def _figures(run: Run) -> str:
     """Always the same five, in the same places: what is not known yet is a dash, so that nothing jumps."""
     progress = run.progress()
     figures = {
-        tr("epoch"): _of(f"{progress.epoch:.1f}", progress.epochs),
-        tr("step"): _of(f"{progress.step:,}", progress.steps),
+        tr("epoch"): _format_progress(f"{progress.epoch:.1f}", progress.epochs),
+        tr("step"): _format_progress(f"{progress.step:,}", progress.steps),
         tr("tokens/s"): f"{progress.tokens_per_s:,.0f}" if progress.tokens_per_s else "",
-        tr("best F1"): _best(run),
+        tr("best F1"): _format_best_score(run),
         tr("took") if run.is_final else tr("left"): _time(run),
     }
     told = {tr("best F1"): f' title="{format_entity_count(run.best.entities)}"'} if run.best else {}
@@ -122,27 +124,27 @@ def _figures(run: Run) -> str:
     )
 
 
-def _best(run: Run) -> str:
+def _format_best_score(run: Run) -> str:
     return f"{run.best.score:.3f} ({run.best.entities:,})" if run.best and run.best.score is not None else ""
 
 
-def _of(done: str, planned: int | None) -> str:
+def _format_progress(done: str, planned: int | None) -> str:
     return tr("{done} of {all}", done=done, all=f"{planned:,}") if planned else ""
 
 
 def _time(run: Run) -> str:
     progress = run.progress()
     if run.is_final:
-        return duration(progress.seconds) if progress.seconds else ""
-    return "" if progress.seconds_left is None else duration(progress.seconds_left)
+        return format_duration(progress.seconds) if progress.seconds else ""
+    return "" if progress.seconds_left is None else format_duration(progress.seconds_left)
 
 
-def failure(run: Run | None) -> str:
+def render_failure(run: Run | None) -> str:
     """Why a run failed, or what is odd of one that did not, in a line; details folded. Empty where nothing is."""
     if run is None:
         return ""
     if run.problem:
-        return complaint(run.problem)
+        return render_error(run.problem)
     end = run.finished
     if end is None or not (end.reason or end.state == "failed"):
         return ""
@@ -153,7 +155,7 @@ def failure(run: Run | None) -> str:
     return f'<div class="labkit-{kind}" role="alert">{line}{details}</div>'
 
 
-def queue(runs: Sequence[Run], names: dict[Any, str]) -> str:
+def render_queue(runs: Sequence[Run], names: dict[Any, str]) -> str:
     """The runs that wait for their turn; empty where none does."""
     if not runs:
         return ""
@@ -161,27 +163,31 @@ def queue(runs: Sequence[Run], names: dict[Any, str]) -> str:
     return f"<b>{tr('{count} waiting:', count=len(runs))}</b> {listed}"
 
 
-def about(run: Run | None) -> str:
+def render_details(run: Run | None) -> str:
     """What a run trains, on what, and with which groups: folded away.
 
     There from a run's start, so that nothing below moves when all of that becomes known seconds later.
     """
     if run is None:
         return ""
-    return _folded(tr("Corpus, device and learning-rate groups of {run}", run=run.title), _about(run))
+    return _render_collapsible(
+        tr("Corpus, device and learning-rate groups of {run}", run=run.title), _render_details_body(run)
+    )
 
 
-def _folded(title: str, content: str) -> str:
+def _render_collapsible(title: str, content: str) -> str:
     return f"<details><summary>{html.escape(title)}</summary>{content}</details>"
 
 
-def _about(run: Run) -> str:
+def _render_details_body(run: Run) -> str:
     if not (run.corpus or run.groups):
         ended = run.is_final
-        return muted(tr("it ended before its corpus was read" if ended else "known as soon as its corpus is read"))
+        return render_muted(
+            tr("it ended before its corpus was read" if ended else "known as soon as its corpus is read")
+        )
     lines = []
     if corpus := run.corpus:
-        lines.append(_parts(corpus))
+        lines.append(_describe_splits(corpus))
         lines += [translate_message(note) for note in corpus.notes]
     if plan := run.plan:
         device = f"{plan.device_name} ({plan.device})"
@@ -190,7 +196,7 @@ def _about(run: Run) -> str:
     return f"<ul>{told}</ul>{_groups(run)}"
 
 
-def _parts(corpus: CorpusRead) -> str:
+def _describe_splits(corpus: CorpusRead) -> str:
     return tr(
         "{corpus}: {train} training, {dev} dev, {test} test sentences, {tags} tags",
         corpus=corpus.name,
@@ -215,7 +221,7 @@ def _groups(run: Run) -> str:
         )
         for group in run.groups
     ]
-    return table([tr(head) for head in heads], rows) if rows else ""
+    return render_table([tr(head) for head in heads], rows) if rows else ""
 
 
 def _parameters(group: ParamGroupInfo) -> str:
@@ -225,14 +231,14 @@ def _parameters(group: ParamGroupInfo) -> str:
     return tr("{count} and {resting} that no sentence touches", count=trained, resting=f"{group.frozen_parameters:,}")
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def render_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A plain table; every cell is escaped."""
     head = "".join(f"<th>{html.escape(cell)}</th>" for cell in heads)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<table class="labkit-plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def marked(text: str, entities: Sequence[dict[str, Any]], colours: dict[str, str]) -> str:
+def render_entities(text: str, entities: Sequence[dict[str, Any]], colours: dict[str, str]) -> str:
     """A text with its entities marked, each with its type; line breaks kept.
 
     Args:
@@ -245,14 +251,14 @@ def marked(text: str, entities: Sequence[dict[str, Any]], colours: dict[str, str
         parts.append(html.escape(text[done : entity["start"]]))
         colour = colours.get(entity["type"], "#777777")
         inner = html.escape(text[entity["start"] : entity["end"]])
-        inner += f"<small>{html.escape(entity['type'])}{_sure(entity)}</small>"
+        inner += f"<small>{html.escape(entity['type'])}{_render_confidence(entity)}</small>"
         parts.append(f'<mark class="labkit-entity" style="--entity:{colour}"{_title(entity)}>{inner}</mark>')
         done = entity["end"]
     parts.append(html.escape(text[done:]))
     return f'<div class="labkit-text">{"".join(parts)}</div>'
 
 
-def confidence(share: float) -> str:
+def format_confidence(share: float) -> str:
     """A probability in percent; only certainty is 100 %.
 
     >>> confidence(0.8349), confidence(0.9999), confidence(0.002)
@@ -263,14 +269,14 @@ def confidence(share: float) -> str:
     return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
-def _sure(entity: dict[str, Any]) -> str:
+def _render_confidence(entity: dict[str, Any]) -> str:
     share = entity.get("confidence")
-    return "" if share is None else f" <i>{html.escape(confidence(share))}</i>"
+    return "" if share is None else f" <i>{html.escape(format_confidence(share))}</i>"
 
 
 def _title(entity: dict[str, Any]) -> str:
     share = entity.get("confidence")
     if share is None:
         return ""
-    told = tr("{type}: tagged so with a probability of {share}", type=entity["type"], share=confidence(share))
+    told = tr("{type}: tagged so with a probability of {share}", type=entity["type"], share=format_confidence(share))
     return f' title="{html.escape(told)}"'

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from labkit.i18n.translation import LANGUAGES, get_language, tr
-from labkit.lab.page_widgets import line, set_text
+from labkit.lab.page_widgets import make_html, set_text
 from labkit.runs.run import Run
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FONT_HINT = (
 )
 
 
-class RunPictures:
+class RunPlots:
     """`curves` and `transitions` are images on the page, `hint` is a line for what they cannot be written with.
 
     Nothing here imports matplotlib before the first draw: that takes longer than listing a thousand runs.
@@ -32,13 +32,13 @@ class RunPictures:
 
     def __init__(self) -> None:
         self.curves, self.transitions = _image("labkit-live-picture"), _image("labkit-transitions")
-        self.hint = line("labkit-font-hint")
+        self.font_hint = make_html("labkit-font-hint")
         self._plots: list[tuple[widgets.Image, LivePlot | TransitionsPlot]] = []
-        self._hinted: list[str] = []
+        self._checked_texts: list[str] = []
 
     def draw(self, run: Run | None, theme: str) -> None:
         """Draws what is new."""
-        for image, plot in self._made():
+        for image, plot in self._load_plots():
             plot.theme = theme
             png = plot.draw(run)
             if png is not None:
@@ -48,7 +48,7 @@ class RunPictures:
         """Lets its figures go: they are most of what a closed lab would still hold."""
         self._plots = []
 
-    def _made(self) -> "list[tuple[widgets.Image, LivePlot | TransitionsPlot]]":
+    def _load_plots(self) -> "list[tuple[widgets.Image, LivePlot | TransitionsPlot]]":
         if not self._plots:
             from labkit.plots.crf_transitions import TransitionsPlot
             from labkit.plots.live import LivePlot
@@ -56,7 +56,7 @@ class RunPictures:
             self._plots = [(self.curves, LivePlot()), (self.transitions, TransitionsPlot())]
         return self._plots
 
-    def hint_at_fonts(self, names: Sequence[str]) -> None:
+    def update_font_hint(self, names: Sequence[str]) -> None:
         """Tells what is missing where a picture would have Chinese in it, and no font to draw it with.
 
         Args:
@@ -65,10 +65,10 @@ class RunPictures:
         from labkit.plots.fonts import drawable
 
         wanted = [LANGUAGES[get_language()], *names]
-        if wanted != self._hinted:
-            self._hinted = wanted
+        if wanted != self._checked_texts:
+            self._checked_texts = wanted
             missing = any(drawable(text) != text for text in wanted)
-            set_text(self.hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
+            set_text(self.font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
 
 
 def _image(name: str) -> widgets.Image:

@@ -7,8 +7,8 @@ from typing import Any
 from labkit.config import run_settings
 from labkit.i18n import translation
 from labkit.i18n.translation import tr, translate_message
-from labkit.lab.run_html import STATES
-from labkit.lab.runs_table import SAYS
+from labkit.lab.run_html import STATE_TEXTS
+from labkit.lab.runs_table import SCRIPT_TEXTS
 from labkit.plots.theme import colour_of
 from labkit.runs.compare import (
     ComparisonColumn,
@@ -19,10 +19,10 @@ from labkit.runs.compare import (
 )
 from labkit.runs.run import Run
 
-Row = dict[str, Any]
+RowDict = dict[str, Any]
 
 
-class Rows:
+class RunRows:
     """Columns and rows as RunsTable takes them, the newest run on top.
 
     A run that is as it was keeps its row, the very same dict: of a thousand runs mostly one moves on, and making,
@@ -31,10 +31,10 @@ class Rows:
 
     def __init__(self) -> None:
         self._shape: tuple[Any, ...] | None = None
-        self._columns: list[Row] = []
-        self._made: dict[Path, tuple[Hashable, Row]] = {}
+        self._columns: list[RowDict] = []
+        self._cache: dict[Path, tuple[Hashable, RowDict]] = {}
 
-    def take(self, runs: Sequence[Run]) -> tuple[list[Row], list[Row]]:
+    def build(self, runs: Sequence[Run]) -> tuple[list[RowDict], list[RowDict]]:
         """Neither columns nor rows may be changed."""
         shape = (
             translation.get_language(),
@@ -45,25 +45,25 @@ class Rows:
             self._shape, self._maker = shape, ComparisonTableBuilder(runs, tr)
             self._columns = _columns(self._maker.columns)
         top = best_f1_by_split(runs)
-        self._made = {
-            run.folder: self._one(run, what, best_columns(run, top))
+        self._cache = {
+            run.folder: self._build_or_reuse(run, what, best_columns(run, top))
             for run, what in zip(runs, self._maker.short_names, strict=True)
         }
-        return self._columns, [row for _, row in reversed(self._made.values())]
+        return self._columns, [row for _, row in reversed(self._cache.values())]
 
-    def _one(self, run: Run, what: str, best: list[str]) -> tuple[Hashable, Row]:
+    def _build_or_reuse(self, run: Run, short_name: str, best: list[str]) -> tuple[Hashable, RowDict]:
         key = (self._maker, run, run.version, run.label, run.problem, *best)
-        known, old = self._made.get(run.folder, (None, None))
+        known, old = self._cache.get(run.folder, (None, None))
         if old is not None and known == key:
             return known, old
-        row = self._row(run, what, best)
+        row = self._row(run, short_name, best)
         return key, old if old == row else row
 
-    def _row(self, run: Run, what: str, best: list[str]) -> Row:
+    def _row(self, run: Run, short_name: str, best: list[str]) -> RowDict:
         return {
             **{
                 column.key: value
-                for column, value in zip(self._maker.columns, self._maker.build_row(run, what), strict=True)
+                for column, value in zip(self._maker.columns, self._maker.build_row(run, short_name), strict=True)
             },
             "id": run.folder.name,
             "colour": [colour_of(run, "light"), colour_of(run, "dark")],
@@ -72,15 +72,15 @@ class Rows:
         }
 
 
-def table_words() -> dict[str, str]:
+def collect_table_texts() -> dict[str, str]:
     """What RunsTable says by itself and in its text columns, in the language of the lab; empty for English."""
     if translation.get_language() == "en":
         return {}
     choices = {choice for knob in run_settings().values() for choice in knob.choices}
-    return {text: tr(text) for text in (*SAYS, *STATES, "true", "false", *sorted(choices))}
+    return {text: tr(text) for text in (*SCRIPT_TEXTS, *STATE_TEXTS, "true", "false", *sorted(choices))}
 
 
-def _columns(fields: Sequence[ComparisonColumn]) -> list[Row]:
+def _columns(fields: Sequence[ComparisonColumn]) -> list[RowDict]:
     return [
         {
             **{name: getattr(field, name) for name in ("key", "kind", "best", "within")},

@@ -9,7 +9,7 @@ import anywidget
 import traitlets
 
 ACTIONS = ("use", "rename", "note", "delete")
-SAYS = (  # what runs_table.js says by itself
+SCRIPT_TEXTS = (  # what runs_table.js says by itself
     "No runs yet. Set the sliders and press Train.",
     "select all runs",
     "select",
@@ -60,7 +60,7 @@ class RunsTable(anywidget.AnyWidget):
         self._callbacks: list[OnAction] = []
         self._checked: list[dict[str, Any]] = []  # rows as they last were; held, so that the id() of one stays its own
         super().__init__(**traits)
-        self.on_msg(self._heard)
+        self.on_msg(self._on_message)
 
     def on_action(self, callback: OnAction) -> None:
         """Call back with (kind, id, text): `rename` and `note` with the new text, `use` and `delete` with none."""
@@ -68,16 +68,16 @@ class RunsTable(anywidget.AnyWidget):
 
     def notify_change(self, change: Any) -> None:
         """Send what changed; of rows only those that differ: not a thousand runs four times a second."""
-        if change["name"] != "rows" or not self._is_shown() or not isinstance(change["old"], list):
+        if change["name"] != "rows" or not self._has_comm() or not isinstance(change["old"], list):
             super().notify_change(change)
             return
-        self.send(patch(change["old"], change["new"]))
+        self.send(make_patch(change["old"], change["new"]))
         traitlets.HasTraits.notify_change(self, change)
 
     @traitlets.validate("rows")
     def _check_rows(self, proposal: Any) -> list[dict[str, Any]]:
         known = {id(row) for row in self._checked}
-        rows = [row if id(row) in known else _plain(row) for row in proposal["value"]]
+        rows = [row if id(row) in known else _replace_non_finite(row) for row in proposal["value"]]
         ids = [row.get("id") for row in rows]
         if len(set(ids)) < len(ids) or not all(isinstance(id, str) for id in ids):
             raise ValueError(f"rows must each have an id of their own, a str; got {ids}")
@@ -90,10 +90,10 @@ class RunsTable(anywidget.AnyWidget):
         if not ids.issuperset(self.selected):
             self.selected = [id for id in self.selected if id in ids]
 
-    def _is_shown(self) -> bool:
+    def _has_comm(self) -> bool:
         return getattr(self, "comm", None) is not None
 
-    def _heard(self, _widget: Any, message: Any, _buffers: Any) -> None:
+    def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
         kind = message.get("kind")
         if kind == "ready":
             self.send_state("rows")  # a patch sent while the page was still loading has been missed
@@ -102,7 +102,7 @@ class RunsTable(anywidget.AnyWidget):
                 callback(kind, message["id"], str(message.get("text", "")))
 
 
-def patch(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any]:
+def make_patch(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any]:
     """What turns the old rows into the new ones: the rows that differ, and the order where that changed."""
     known = {row["id"]: row for row in old}
     changed = [row for row in new if (before := known.get(row["id"])) is not row and before != row]
@@ -110,7 +110,7 @@ def patch(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any
     return {"kind": "patch", "changed": changed, "order": None if order == [row["id"] for row in old] else order}
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def _replace_non_finite(row: dict[str, Any]) -> dict[str, Any]:
     """JSON has no NaN and no infinity; a browser refuses the whole message for one of them."""
     if not any(isinstance(value, float) and not math.isfinite(value) for value in row.values()):
         return row

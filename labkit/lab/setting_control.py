@@ -14,44 +14,44 @@ import ipywidgets as widgets
 
 from labkit.config import RunConfig, run_settings
 from labkit.i18n.translation import tr, translate_message
-from labkit.lab.page_widgets import classes
+from labkit.lab.page_widgets import css_classes
 from labkit.settings import Setting, format_rate
 
-Settling = Callable[[], AbstractContextManager[None]]
+Transaction = Callable[[], AbstractContextManager[None]]
 
 
-class Control:
+class SettingControl:
     """One field of RunConfig on the screen: `value` is the setting, `widget` the row to display.
 
     `input` is the widget a person moves; it has the CSS class `labkit-<field>`. Widgets are made when one of the two is
     first asked for: all settings together are 400 of them, and most are folded away.
     """
 
-    def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
+    def __init__(self, name: str, value: Any, transaction: Transaction, label_width: str):
         self.name = name
-        self.knob: Setting = run_settings()[name]
+        self.setting: Setting = run_settings()[name]
         self.observers: list[Callable[[Any], None]] = []
         self._value = value
-        self._settling = settling
-        self._drawing = False
+        self._transaction = transaction
+        self._is_redrawing = False
         self._label_width = label_width
-        self._problem = ""
-        self._made: widgets.VBox | None = None
+        self._error_text = ""
+        self._widget: widgets.VBox | None = None
         self._error: widgets.HTML | None = None  # as long as nobody entered what cannot be
 
     @property
     def widget(self) -> widgets.VBox:
-        if self._made is None:
-            with self._settling():
-                if self._made is None:
-                    self._made = self._make()
+        if self._widget is None:
+            with self._transaction():
+                if self._widget is None:
+                    self._widget = self._make()
                     self._redraw()
-        return self._made
+        return self._widget
 
     @property
-    def is_made(self) -> bool:
+    def has_widget(self) -> bool:
         """Whether there are widgets yet."""
-        return self._made is not None
+        return self._widget is not None
 
     @property
     def input(self) -> widgets.Widget:
@@ -59,9 +59,11 @@ class Control:
         return self._input
 
     def _make(self) -> widgets.VBox:
-        self._input: widgets.Widget = self._build()
+        self._input: widgets.Widget = self._make_input()
         layout = widgets.Layout(min_width="0", overflow="visible")
-        return widgets.VBox(self._rows(), layout=layout, **classes("labkit-control", f"labkit-help-{self.name}"))
+        return widgets.VBox(
+            self._make_rows(), layout=layout, **css_classes("labkit-control", f"labkit-help-{self.name}")
+        )
 
     @property
     def value(self) -> Any:
@@ -74,14 +76,14 @@ class Control:
     @value.setter
     def value(self, value: Any) -> None:
         value = getattr(RunConfig(**{self.name: value}), self.name)
-        with self._settling():
+        with self._transaction():
             self._value = value
             self._redraw()
 
     @property
     def help(self) -> str:
         """What the setting means, its range, unit and source, in the language of the lab."""
-        knob = self.knob
+        knob = self.setting
         text = tr(knob.help)
         if knob.low is not None and knob.high is not None:
             unit = f" {tr(knob.unit)}" if knob.unit else ""
@@ -92,72 +94,72 @@ class Control:
         """Call back with the new value after each settled change of this setting."""
         self.observers.append(callback)
 
-    def speak(self, label_width: str) -> None:
+    def retranslate(self, label_width: str) -> None:
         """Says label, help and choices in the language of the lab; the label gets so much room."""
-        with self._settling():
+        with self._transaction():
             self._label_width = label_width
-            if self._made is None:
+            if self._widget is None:
                 return
-            self._drawing = True
+            self._is_redrawing = True
             try:
-                self._say()
+                self._update_texts()
             finally:
-                self._drawing = False
+                self._is_redrawing = False
             if self._error:
                 self._error.layout.margin = self._error_margin()
-            if self._problem:
-                self._complain(self._problem)
+            if self._error_text:
+                self._show_error(self._error_text)
 
-    def _named(self) -> dict[str, Any]:
+    def _label_traits(self) -> dict[str, Any]:
         """The label in the language of the lab, and the class of what a person moves."""
         return {
-            **classes(f"labkit-{self.name}"),
-            "description": tr(self.knob.label),
+            **css_classes(f"labkit-{self.name}"),
+            "description": tr(self.setting.label),
             "style": {"description_width": self._label_width},
         }
 
     def _error_margin(self) -> str:
         return f"0 4px 4px calc({self._label_width} + 14px)"
 
-    def _say(self) -> None:
+    def _update_texts(self) -> None:
         """Says again what `_build` said first."""
-        _rename(self._input, self._named())
+        _rename(self._input, self._label_traits())
 
-    def _build(self) -> widgets.Widget:
+    def _make_input(self) -> widgets.Widget:
         raise NotImplementedError
 
-    def _draw(self) -> None:
+    def _show_value(self) -> None:
         raise NotImplementedError
 
-    def _rows(self) -> list[widgets.Widget]:
+    def _make_rows(self) -> list[widgets.Widget]:
         return [self._input]
 
     def _redraw(self) -> None:
-        if self._made is None:
+        if self._widget is None:
             return
-        self._drawing = True
+        self._is_redrawing = True
         try:
-            self._draw()
-            self._problem = ""
+            self._show_value()
+            self._error_text = ""
             if self._error:
                 self._error.layout.display = "none"
         finally:
-            self._drawing = False
+            self._is_redrawing = False
 
-    def _picked(self, read: Callable[[], Any]) -> None:
+    def _on_input(self, read: Callable[[], Any]) -> None:
         """Take what a person entered; when it is no good, say so and keep the last value."""
-        with self._settling():
-            if self._drawing:
+        with self._transaction():
+            if self._is_redrawing:
                 return  # our own redraw, not a person
             try:
                 self.value = read()
             except ValueError as problem:
-                self._complain(str(problem))
+                self._show_error(str(problem))
 
-    def _complain(self, problem: str) -> None:
-        self._problem = problem
-        words = translate_message(problem.replace(self.name, tr(self.knob.label), 1))
-        told = tr("{problem}. Still {value}.", problem=words, value=show(self.knob, self._value))
+    def _show_error(self, problem: str) -> None:
+        self._error_text = problem
+        words = translate_message(problem.replace(self.name, tr(self.setting.label), 1))
+        told = tr("{problem}. Still {value}.", problem=words, value=format_setting(self.setting, self._value))
         shown = f'<div class="labkit-error" role="alert">{html.escape(told)}</div>'
         if self._error is None:
             self._error = widgets.HTML(shown, layout={"margin": self._error_margin()})
@@ -166,20 +168,20 @@ class Control:
             self._error.value, self._error.layout.display = shown, ""
 
 
-def show(knob: Setting, value: Any) -> str:
+def format_setting(setting: Setting, value: Any) -> str:
     """A value as people write it, exact: `5e-5` on a log scale, `0.05` or `16` elsewhere."""
     if value is None:
-        return tr(knob.none_text)
-    if value == 0 and knob.zero_text:
-        return tr(knob.zero_text)
-    if knob.scale == "log":
+        return tr(setting.none_text)
+    if value == 0 and setting.zero_text:
+        return tr(setting.zero_text)
+    if setting.scale == "log":
         return format_rate(value)
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
-def stop_text(knob: Setting, value: Any) -> str:
+def format_stop(setting: Setting, value: Any) -> str:
     """What a slider says at one of its stops."""
-    return tr("0 (frozen)") if knob.scale == "log" and value == 0 else show(knob, value)
+    return tr("0 (frozen)") if setting.scale == "log" and value == 0 else format_setting(setting, value)
 
 
 def _rename(widget: widgets.Widget, named: dict[str, Any]) -> None:

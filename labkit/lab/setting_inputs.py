@@ -8,168 +8,172 @@ import ipywidgets as widgets
 
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.i18n.translation import tr
-from labkit.lab.page_widgets import classes
-from labkit.lab.setting_control import Control, Settling, show, stop_text
-from labkit.lab.slider_stops import nearest, read_number, slider_stops
+from labkit.lab.page_widgets import css_classes
+from labkit.lab.setting_control import SettingControl, Transaction, format_setting, format_stop
+from labkit.lab.slider_stops import find_nearest_stop, make_slider_stops, parse_number
 from labkit.plots.text_width import cells
 
 OTHER = "other…"
 
 
-class NumberControl(Control):
+class NumberControl(SettingControl):
     """A field that takes any exact value, and, where the knob has a scale, a slider over the usual ones."""
 
-    def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
-        super().__init__(name, value, settling, label_width)
+    def __init__(self, name: str, value: Any, transaction: Transaction, label_width: str):
+        super().__init__(name, value, transaction, label_width)
         kind, optional = field_types()[self.name]
-        self._usual: widgets.HTML | None = None
-        self._marks: Sequence[float] = self.knob.marks
-        self.stops = slider_stops(self.knob, kind, getattr(RunConfig(), self.name))
-        self._offered = ((None,) if optional else ()) + self.stops
+        self._recommended_bar: widgets.HTML | None = None
+        self._recommended_values: Sequence[float] = self.setting.marks
+        self.stops = make_slider_stops(self.setting, kind, getattr(RunConfig(), self.name))
+        self._options = ((None,) if optional else ()) + self.stops
         self._whole = kind is int
 
-    def _build(self) -> widgets.Widget:
+    def _make_input(self) -> widgets.Widget:
         self.field = self._make_field()
         if not self.stops:
             return self.field
         self.slider = widgets.SelectionSlider(
-            options=[stop_text(self.knob, stop) for stop in self._offered],
-            index=self._stop(),
+            options=[format_stop(self.setting, stop) for stop in self._options],
+            index=self._slider_index(),
             continuous_update=False,
             layout=widgets.Layout(width="auto", flex="1 1 auto", min_width="0"),
-            **self._named(),
+            **self._label_traits(),
         )
-        self.slider.observe(lambda change: self._picked(lambda: self._offered[change.new]), names="index")
+        self.slider.observe(lambda change: self._on_input(lambda: self._options[change.new]), names="index")
         return self.slider
 
     def _make_field(self) -> widgets.Widget:
         # An IntText swallows a dot, and after `2.5` was pasted shows 25 where 2 holds; the page adds its arrow keys.
-        named: dict[str, Any] = {} if self.stops else self._named()
+        named: dict[str, Any] = {} if self.stops else self._label_traits()
         kind = ("labkit-whole",) if self._whole else ()
-        named |= classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact", *kind)
+        named |= css_classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact", *kind)
         layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
-        field = widgets.Text(show(self.knob, self._value), continuous_update=False, layout=layout, **named)
-        field.observe(lambda change: self._picked(lambda: self._read(change.new)), names="value")
+        field = widgets.Text(format_setting(self.setting, self._value), continuous_update=False, layout=layout, **named)
+        field.observe(lambda change: self._on_input(lambda: self._read(change.new)), names="value")
         return field
 
     def _field_width(self) -> str:
         """Room for `2.55e-5`, and for what None reads as."""
-        return f"calc({max(8, cells(tr(self.knob.none_text)))}ch + 24px)"
+        return f"calc({max(8, cells(tr(self.setting.none_text)))}ch + 24px)"
 
-    def _rows(self) -> list[widgets.Widget]:
+    def _make_rows(self) -> list[widgets.Widget]:
         if not self.stops:
             return [self.field]
         layout = widgets.Layout(align_items="center", overflow="visible")
-        row = widgets.HBox([self.slider, self.field], layout=layout, **classes("labkit-number"))
-        if not self.knob.marks or set(self.knob.marks) >= set(self.stops):
+        row = widgets.HBox([self.slider, self.field], layout=layout, **css_classes("labkit-number"))
+        if not self.setting.marks or set(self.setting.marks) >= set(self.stops):
             return [row]
-        self._usual = widgets.HTML()
-        self._say_usual(self._usual)
-        return [row, self._usual]
+        self._recommended_bar = widgets.HTML()
+        self._update_recommended_bar(self._recommended_bar)
+        return [row, self._recommended_bar]
 
-    def _say(self) -> None:
+    def _update_texts(self) -> None:
         if self.stops:
-            self.slider.options = [stop_text(self.knob, stop) for stop in self._offered]
-            self.slider.index = self._stop()
+            self.slider.options = [format_stop(self.setting, stop) for stop in self._options]
+            self.slider.index = self._slider_index()
             self.field.layout.width = self._field_width()
-        if not self._value and not self._problem:
-            self.field.value = show(self.knob, self._value)
-        if self._usual:
-            self._say_usual(self._usual)
-        super()._say()
+        if not self._value and not self._error_text:
+            self.field.value = format_setting(self.setting, self._value)
+        if self._recommended_bar:
+            self._update_recommended_bar(self._recommended_bar)
+        super()._update_texts()
 
-    def mark(self, values: Sequence[float]) -> None:
+    def set_recommended(self, values: Sequence[float]) -> None:
         """Says that other values are the usual ones; they must be stops of the slider, and the knob must have marks."""
-        if self._marks and self._marks != tuple(values):
-            self._marks = tuple(values)
-            if self._usual:
-                self._say_usual(self._usual)
+        if self._recommended_values and self._recommended_values != tuple(values):
+            self._recommended_values = tuple(values)
+            if self._recommended_bar:
+                self._update_recommended_bar(self._recommended_bar)
 
-    def _say_usual(self, usual: widgets.HTML) -> None:
+    def _update_recommended_bar(self, usual: widgets.HTML) -> None:
         """A bar under the part of the slider where the usual values lie."""
-        ends = min(self._marks), max(self._marks)
-        first, last = (self._offered.index(end) / (len(self._offered) - 1) * 100 for end in ends)
-        text = tr("{low} to {high} usual", low=show(self.knob, ends[0]), high=show(self.knob, ends[1]))
+        ends = min(self._recommended_values), max(self._recommended_values)
+        first, last = (self._options.index(end) / (len(self._options) - 1) * 100 for end in ends)
+        text = tr(
+            "{low} to {high} usual",
+            low=format_setting(self.setting, ends[0]),
+            high=format_setting(self.setting, ends[1]),
+        )
         bar = f'<div class="labkit-bar" style="left:{first:.2f}%;width:{last - first:.2f}%"></div>'
         words = f'<div class="labkit-words" style="left:{(first + last) / 2:.2f}%">{html.escape(text)}</div>'
         margin = f"-6px calc({self._field_width()} + 12px) 0 calc({self._label_width} + 14px)"
         usual.value = f'<div class="labkit-usual">{bar}{words}</div>'
         usual.layout.margin = margin
 
-    def _draw(self) -> None:
-        self.field.value = show(self.knob, self._value)
+    def _show_value(self) -> None:
+        self.field.value = format_setting(self.setting, self._value)
         if self.stops:
-            self.slider.index = self._stop()
+            self.slider.index = self._slider_index()
 
-    def _stop(self) -> int:
+    def _slider_index(self) -> int:
         """Where the slider stands."""
-        skipped = len(self._offered) - len(self.stops)
-        return 0 if self._value is None else skipped + nearest(self.stops, self._value)
+        skipped = len(self._options) - len(self.stops)
+        return 0 if self._value is None else skipped + find_nearest_stop(self.stops, self._value)
 
     def _read(self, entered: str) -> Any:
-        if self.knob.none_text and entered.strip() in ("", self.knob.none_text, tr(self.knob.none_text)):
+        if self.setting.none_text and entered.strip() in ("", self.setting.none_text, tr(self.setting.none_text)):
             return None
-        if self.knob.zero_text and entered.strip() in (self.knob.zero_text, tr(self.knob.zero_text)):
+        if self.setting.zero_text and entered.strip() in (self.setting.zero_text, tr(self.setting.zero_text)):
             return 0
-        return read_number(entered, self._whole)
+        return parse_number(entered, self._whole)
 
 
-class ChoiceControl(Control):
+class ChoiceControl(SettingControl):
     """A drop-down of the only possible values."""
 
-    def _build(self) -> widgets.Widget:
-        choices = widgets.Dropdown(options=self._choices(), layout=widgets.Layout(width="auto"), **self._named())
-        choices.observe(lambda change: self._picked(lambda: change.new), names="value")
+    def _make_input(self) -> widgets.Widget:
+        choices = widgets.Dropdown(options=self._choices(), layout=widgets.Layout(width="auto"), **self._label_traits())
+        choices.observe(lambda change: self._on_input(lambda: change.new), names="value")
         return choices
 
     def _choices(self) -> list[tuple[str, str]]:
-        return [(tr(choice), choice) for choice in self.knob.choices]
+        return [(tr(choice), choice) for choice in self.setting.choices]
 
-    def _say(self) -> None:
-        super()._say()
+    def _update_texts(self) -> None:
+        super()._update_texts()
         self._input.options = self._choices()
-        self._draw()
+        self._show_value()
 
-    def _draw(self) -> None:
+    def _show_value(self) -> None:
         self._input.value = self._value
 
 
-class MenuControl(Control):
+class MenuControl(SettingControl):
     """A drop-down of known names; its last line opens a field for any other name or path.
 
     A Combobox would do with one widget, but browsers filter its list by the name already in it, so that a filled-in
     menu shows nothing but itself.
     """
 
-    def __init__(self, name: str, value: Any, settling: Settling, label_width: str):
-        super().__init__(name, value, settling, label_width)
+    def __init__(self, name: str, value: Any, transaction: Transaction, label_width: str):
+        super().__init__(name, value, transaction, label_width)
         self._names: tuple[str, ...] = ()
 
-    def _build(self) -> widgets.Widget:
+    def _make_input(self) -> widgets.Widget:
         self.other = widgets.Text(
             placeholder=tr("a name or path, then Enter"),
             continuous_update=False,
             style={"description_width": self._label_width},
             description=" ",
             layout=widgets.Layout(width="auto", display="none"),
-            **classes(f"labkit-{self.name}-exact"),
+            **css_classes(f"labkit-{self.name}-exact"),
         )
-        self.other.observe(lambda change: self._picked(lambda: change.new.strip() or self._value), names="value")
-        menu = widgets.Dropdown(options=[tr(OTHER)], layout=widgets.Layout(width="auto"), **self._named())
-        menu.observe(lambda change: self._chosen(change.new), names="value")
+        self.other.observe(lambda change: self._on_input(lambda: change.new.strip() or self._value), names="value")
+        menu = widgets.Dropdown(options=[tr(OTHER)], layout=widgets.Layout(width="auto"), **self._label_traits())
+        menu.observe(lambda change: self._on_choice(change.new), names="value")
         return menu
 
-    def offer(self, names: Sequence[str]) -> None:
+    def set_options(self, names: Sequence[str]) -> None:
         """Put these names into the menu, in place of those before; the value stays."""
-        with self._settling():
+        with self._transaction():
             self._names = tuple(names)
             self._redraw()
 
-    def _rows(self) -> list[widgets.Widget]:
+    def _make_rows(self) -> list[widgets.Widget]:
         return [self._input, self.other]
 
-    def _say(self) -> None:
-        super()._say()
+    def _update_texts(self) -> None:
+        super()._update_texts()
         self._fill()
         self.other.placeholder = tr("a name or path, then Enter")
         self.other.style.description_width = self._label_width
@@ -180,50 +184,50 @@ class MenuControl(Control):
             self._input.options = (*known, tr(OTHER))
             self._input.value = self._value if self.other.layout.display == "none" else tr(OTHER)
 
-    def _draw(self) -> None:
+    def _show_value(self) -> None:
         self._fill()
         self._input.value = self._value
         self.other.value = ""
         self.other.layout.display = "none"
 
-    def _chosen(self, name: str) -> None:
-        with self._settling():
-            if self._drawing or name != tr(OTHER):
-                self._picked(lambda: name)
+    def _on_choice(self, name: str) -> None:
+        with self._transaction():
+            if self._is_redrawing or name != tr(OTHER):
+                self._on_input(lambda: name)
             else:
                 self.other.layout.display = ""
                 self.other.focus()
 
 
-class TextControl(Control):
+class TextControl(SettingControl):
     """A line of any text."""
 
-    def _build(self) -> widgets.Widget:
-        text = widgets.Text(continuous_update=False, layout=widgets.Layout(width="auto"), **self._named())
-        text.observe(lambda change: self._picked(lambda: change.new.strip()), names="value")
+    def _make_input(self) -> widgets.Widget:
+        text = widgets.Text(continuous_update=False, layout=widgets.Layout(width="auto"), **self._label_traits())
+        text.observe(lambda change: self._on_input(lambda: change.new.strip()), names="value")
         return text
 
-    def _draw(self) -> None:
+    def _show_value(self) -> None:
         self._input.value = self._value
 
 
-class FlagControl(Control):
+class FlagControl(SettingControl):
     """Yes or no."""
 
-    def _build(self) -> widgets.Widget:
-        flag = widgets.Checkbox(layout=widgets.Layout(width="auto"), **self._named())
-        flag.observe(lambda change: self._picked(lambda: change.new), names="value")
+    def _make_input(self) -> widgets.Widget:
+        flag = widgets.Checkbox(layout=widgets.Layout(width="auto"), **self._label_traits())
+        flag.observe(lambda change: self._on_input(lambda: change.new), names="value")
         return flag
 
-    def _draw(self) -> None:
+    def _show_value(self) -> None:
         self._input.value = self._value
 
 
-def control_class(name: str, menu: bool) -> type[Control]:
+def pick_control_class(name: str, has_menu: bool) -> type[SettingControl]:
     """Which control a field of RunConfig gets."""
     kind, _ = field_types()[name]
     if run_settings()[name].choices:
         return ChoiceControl
-    if menu:
+    if has_menu:
         return MenuControl
     return {bool: FlagControl, str: TextControl}.get(kind, NumberControl)

@@ -13,19 +13,19 @@ import traitlets
 
 from labkit.config import RunConfig, run_settings
 from labkit.i18n.translation import tr
-from labkit.lab.page_widgets import classes, close_all, line
-from labkit.lab.preset_buttons import CUSTOM, Starting, pair_in, preset_in
-from labkit.lab.setting_control import Control
-from labkit.lab.setting_inputs import MenuControl, NumberControl, control_class
+from labkit.lab.page_widgets import close_all, css_classes, make_html
+from labkit.lab.preset_buttons import CUSTOM, PresetButtons, match_pair, match_preset
+from labkit.lab.setting_control import SettingControl
+from labkit.lab.setting_inputs import MenuControl, NumberControl, pick_control_class
 from labkit.plots.text_width import cells
 from labkit.presets import STARTER_PAIRS, preset_values, recommended_rate_range, recommended_rates
 from labkit.settings import format_rate
 
 # As many columns as fit, none narrower than 300 px unless the whole is.
-COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
+GRID_COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
 
 
-class Frame(anywidget.AnyWidget):
+class FormAssets(anywidget.AnyWidget):
     """Shows nothing: brings the style of the controls to the page, and keeps JupyterLab's shortcuts off their keys.
 
     `helps` are shown where the mouse rests on what has the CSS class `labkit-help-<key>`.
@@ -38,7 +38,7 @@ class Frame(anywidget.AnyWidget):
     helps = traitlets.Dict().tag(sync=True)
 
 
-class Controls:
+class SettingsForm:
     """Every setting of a run as a control: `controls.<field>.value` reads and sets, `config()` is all of them.
 
     `main` and `advanced` are the widgets to show. Safe to use from several threads.
@@ -53,17 +53,17 @@ class Controls:
         self._lock = threading.RLock()
         self._depth = 0
         self._callbacks: list[Callable[[RunConfig], None]] = []
-        self._fields = self._make(config or RunConfig(), {"corpus": corpora, "encoder": encoders})
-        self._ratio = line("labkit-ratio", "labkit-help-ratio")
-        self._frame = Frame(layout=widgets.Layout(display="none"))
-        self._starting = Starting(self.apply_pair, self.apply_preset)
+        self._fields = self._make_controls(config or RunConfig(), {"corpus": corpora, "encoder": encoders})
+        self._ratio = make_html("labkit-ratio", "labkit-help-ratio")
+        self._assets = FormAssets(layout=widgets.Layout(display="none"))
+        self._preset_buttons = PresetButtons(self.apply_pair, self.apply_preset)
         self.main: widgets.Widget = self._main()
         self.advanced: widgets.Accordion = self._advanced()
-        self._say()
-        self._show()
+        self._update_texts()
+        self._update_derived()
 
-    def __getattr__(self, name: str) -> Control:
-        fields: dict[str, Control] = self.__dict__.get("_fields", {})
+    def __getattr__(self, name: str) -> SettingControl:
+        fields: dict[str, SettingControl] = self.__dict__.get("_fields", {})
         if name not in fields:
             raise AttributeError(f"no setting {name!r}; there are {', '.join(fields)}")
         return fields[name]
@@ -92,70 +92,70 @@ class Controls:
 
         Raises KeyError for an unknown name.
         """
-        with self._settling(follow=False):
+        with self._transaction(follow=False):
             chosen = self.preset
             self._set(STARTER_PAIRS[name].settings())
             encoder = STARTER_PAIRS[name].encoder
             self._set(recommended_rates(encoder) if chosen == CUSTOM else preset_values(chosen, encoder))
 
-    def speak(self) -> None:
+    def retranslate(self) -> None:
         """Says every label, help and choice in the language of the lab; settings and what was typed stay."""
-        with self._settling():
+        with self._transaction():
             for name, control in self._fields.items():
-                control.speak(_width(run_settings()[name].group))
-            self._say()
-            self._show()
+                control.retranslate(_width(run_settings()[name].group))
+            self._update_texts()
+            self._update_derived()
 
-    def _say(self) -> None:
-        self._frame.helps = {
+    def _update_texts(self) -> None:
+        self._assets.helps = {
             **{name: control.help for name, control in self._fields.items()},
             "ratio": tr("head rate over encoder rate; 5 to 1000 are usual with a fresh head"),
             CUSTOM: tr("the settings are those of no preset"),
         }
         self._ratio.layout.margin = f"0 0 0 calc({_width('main')} + 14px)"
-        self._starting.speak()
+        self._preset_buttons.retranslate()
 
     @property
     def preset(self) -> str:
         """The name of the preset whose values these are, or `custom`."""
         with self._lock:
-            return preset_in(self._values())
+            return match_preset(self._values())
 
     @property
     def pair(self) -> str:
         """The name of the pair whose encoder and corpus these are, or `custom`."""
         with self._lock:
-            return pair_in(self._values())
+            return match_pair(self._values())
 
     def close(self) -> None:
         """Closes the widgets of all controls, those that were never on a page among them."""
         for control in self._fields.values():
-            if control.is_made:
+            if control.has_widget:
                 close_all(control.widget)
 
     def on_change(self, callback: Callable[[RunConfig], None]) -> None:
         """Call back with the new settings, once for each settled change: a preset or `load` counts as one."""
         self._callbacks.append(callback)
 
-    def _make(self, config: RunConfig, menus: dict[str, Sequence[str]]) -> dict[str, Control]:
+    def _make_controls(self, config: RunConfig, menus: dict[str, Sequence[str]]) -> dict[str, SettingControl]:
         fields = {}
         for name, knob in run_settings().items():
             assert not hasattr(type(self), name), f"the field {name} would hide a method of Controls"
-            control = control_class(name, name in menus)(
-                name, getattr(config, name), self._settling, _width(knob.group)
+            control = pick_control_class(name, name in menus)(
+                name, getattr(config, name), self._transaction, _width(knob.group)
             )
             if isinstance(control, MenuControl):
-                control.offer(menus[name])
+                control.set_options(menus[name])
             fields[name] = control
         return fields
 
     def _set(self, values: dict[str, Any]) -> None:
-        with self._settling(follow=False):
+        with self._transaction(follow=False):
             for name, value in values.items():
                 self._fields[name].value = value
 
     @contextmanager
-    def _settling(self, follow: bool = True) -> Iterator[None]:
+    def _transaction(self, adapt_rates: bool = True) -> Iterator[None]:
         """Holds the lock; changes made inside, however nested, are told once, after the lock is let go.
 
         Where the encoder alone is changed and `follow`, a preset's rates become those for the new one.
@@ -165,26 +165,26 @@ class Controls:
             self._depth += 1
             try:
                 yield
-                if follow and self._depth == 1:
-                    self._follow(before)
+                if adapt_rates and self._depth == 1:
+                    self._adapt_rates(before)
             finally:
                 self._depth -= 1
             after = self._values() if self._depth == 0 else {}
             changed = [name for name in after if after[name] != before[name]]
             if changed:
-                self._show()
+                self._update_derived()
         if changed:
-            self._tell(changed, RunConfig(**after))
+            self._notify(changed, RunConfig(**after))
 
-    def _follow(self, before: dict[str, Any]) -> None:
+    def _adapt_rates(self, before: dict[str, Any]) -> None:
         """Before is what settings were, or empty where they are only being made."""
         after = self._values()
-        chosen = preset_in(before) if before else CUSTOM
+        chosen = match_preset(before) if before else CUSTOM
         if chosen != CUSTOM and before | {"encoder": after["encoder"]} == after != before:
             for name, value in preset_values(chosen, after["encoder"]).items():
                 self._fields[name].value = value
 
-    def _tell(self, changed: list[str], config: RunConfig) -> None:
+    def _notify(self, changed: list[str], config: RunConfig) -> None:
         for name in changed:
             for observer in self._fields[name].observers:
                 observer(getattr(config, name))
@@ -194,12 +194,12 @@ class Controls:
     def _values(self) -> dict[str, Any]:
         return {name: control.value for name, control in self.__dict__.get("_fields", {}).items()}
 
-    def _show(self) -> None:
+    def _update_derived(self) -> None:
         """What follows from all settings together: the ratio, the preset, how many are changed under Advanced."""
-        self._ratio.value = ratio_words(self.config())
-        self._starting.show(self._values())
+        self._ratio.value = describe_rate_ratio(self.config())
+        self._preset_buttons.update(self._values())
         if isinstance(rate := self._fields["encoder_rate"], NumberControl):
-            rate.mark(recommended_rate_range(self.encoder.value))
+            rate.set_recommended(recommended_rate_range(self.encoder.value))
         defaults = RunConfig()
         changed = [name for name in self._group("advanced") if self._fields[name].value != getattr(defaults, name)]
         title = tr("Advanced ({count} changed)", count=len(changed)) if changed else tr("Advanced")
@@ -210,13 +210,15 @@ class Controls:
         rows = [self._fields[name].widget for name in self._group("main")]
         grid = widgets.Box([*rows, self._ratio], layout=_grid())
         layout = widgets.Layout(min_width="0", overflow="visible")
-        return widgets.VBox([self._frame, *self._starting.rows, grid], layout=layout, **classes("labkit-controls"))
+        return widgets.VBox(
+            [self._assets, *self._preset_buttons.rows, grid], layout=layout, **css_classes("labkit-controls")
+        )
 
     def _advanced(self) -> widgets.Accordion:
         """Its controls are made when it is first opened: with them the lab takes half as long again to come up."""
         rows = widgets.Box(layout=_grid())
         titles = (tr("Advanced"),)
-        folded = widgets.Accordion([rows], titles=titles, selected_index=None, **classes("labkit-advanced"))
+        folded = widgets.Accordion([rows], titles=titles, selected_index=None, **css_classes("labkit-advanced"))
 
         def fill(_: Any) -> None:
             rows.children = rows.children or [self._fields[name].widget for name in self._group("advanced")]
@@ -228,15 +230,15 @@ class Controls:
         return [name for name, knob in run_settings().items() if knob.group == group]
 
 
-def ratio_words(config: RunConfig) -> str:
+def describe_rate_ratio(config: RunConfig) -> str:
     """How the rates stand to each other, in words; that of the CRF where it has one of its own."""
-    told, crf = _ratio_of_two(config), config.group_rates.get("crf")
+    told, crf = _describe_two_rates(config), config.group_rates.get("crf")
     if crf is None:
         return told
     return tr("{told}, CRF {rate}", told=told, rate=format_rate(crf)) if crf else tr("{told}, CRF frozen", told=told)
 
 
-def _ratio_of_two(config: RunConfig) -> str:
+def _describe_two_rates(config: RunConfig) -> str:
     if config.encoder_rate == 0 or config.head_rate == 0:
         if config.encoder_rate == config.head_rate:
             return tr("encoder and head frozen")
@@ -249,7 +251,11 @@ def _ratio_of_two(config: RunConfig) -> str:
 
 def _grid() -> widgets.Layout:
     return widgets.Layout(
-        display="grid", grid_template_columns=COLUMNS, grid_gap="2px 24px", align_items="flex-start", overflow="visible"
+        display="grid",
+        grid_template_columns=GRID_COLUMNS,
+        grid_gap="2px 24px",
+        align_items="flex-start",
+        overflow="visible",
     )
 
 

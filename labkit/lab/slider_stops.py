@@ -11,28 +11,30 @@ from labkit.settings import Setting
 
 DIGITS = (1, 2, 3, 5)
 DECADES = 5  # how far a rate slider that starts at zero reaches down from its high end
-MOST_STOPS = 20  # of a linear slider; at about 130 px wide, more are hard to hit
+MAX_STOPS = 20  # of a linear slider; at about 130 px wide, more are hard to hit
 
 
-def slider_stops(knob: Setting, kind: type, default: float | None) -> tuple[float, ...]:
+def make_slider_stops(setting: Setting, kind: type, default: float | None) -> tuple[float, ...]:
     """Where a knob's slider stops, rising unless the knob says where; empty for a knob without a slider.
 
     Marks and the default are always in.
     """
-    if knob.scale == "none" or knob.low is None or knob.high is None:
+    if setting.scale == "none" or setting.low is None or setting.high is None:
         return ()
-    wanted = set(knob.marks) | ({default} if default is not None else set())
-    if knob.stops:
-        return knob.stops
-    if {knob.low, knob.high} <= set(knob.marks):
+    wanted = set(setting.marks) | ({default} if default is not None else set())
+    if setting.stops:
+        return setting.stops
+    if {setting.low, setting.high} <= set(setting.marks):
         return tuple(sorted(wanted))
-    if knob.scale == "log":
-        return tuple(sorted(wanted | set(rate_stops(knob.low, knob.high))))
-    walk = _whole_stops(int(knob.low), int(knob.high)) if kind is int else _decimal_stops(knob.low, knob.high)
+    if setting.scale == "log":
+        return tuple(sorted(wanted | set(make_rate_stops(setting.low, setting.high))))
+    walk = (
+        _whole_stops(int(setting.low), int(setting.high)) if kind is int else _decimal_stops(setting.low, setting.high)
+    )
     return tuple(sorted(wanted | set(walk)))
 
 
-def rate_stops(low: float, high: float) -> tuple[float, ...]:
+def make_rate_stops(low: float, high: float) -> tuple[float, ...]:
     """Every 1, 2, 3 and 5 × 10^k from low to high, both inclusive; zero comes first where low is 0.
 
     >>> rate_stops(0, 1e-4)[-4:]
@@ -45,7 +47,7 @@ def rate_stops(low: float, high: float) -> tuple[float, ...]:
     return zero + tuple(stop for stop in written if low <= stop <= high)
 
 
-def nearest(stops: Sequence[float], value: float) -> int:
+def find_nearest_stop(stops: Sequence[float], value: float) -> int:
     """The index of the stop next to a value: by ratio where both are positive, and 0 only stands for 0."""
 
     def distance(stop: float) -> float:
@@ -56,7 +58,7 @@ def nearest(stops: Sequence[float], value: float) -> int:
     return min(range(len(stops)), key=lambda index: distance(stops[index]))
 
 
-def read_number(text: str, whole: bool = False) -> float:
+def parse_number(text: str, whole: bool = False) -> float:
     """A number as typed: `5e-5`, `0.00005`, ` 2.5E-5 `.
 
     Raises ValueError in words, with an example of a whole number where one is wanted.
@@ -70,7 +72,7 @@ def read_number(text: str, whole: bool = False) -> float:
 
 def _whole_stops(low: int, high: int) -> list[int]:
     """Every integer of a short range; of a long one up to 10, then 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, …"""
-    if high - low < MOST_STOPS:
+    if high - low < MAX_STOPS:
         return list(range(low, high + 1))
     powers = [10**k for k in range(len(str(high)))]
     written = [*range(1, 11), *(n * power for power in powers for n in (12, 15, 20, 25, 30, 40, 50, 60, 80, 100))]
@@ -81,7 +83,7 @@ def _decimal_stops(low: float, high: float) -> list[float]:
     """Multiples of a round step, at most about twenty of them, and both ends."""
     power = math.floor(math.log10(high - low)) - 2
     written = [(digit, exponent) for exponent in range(power, power + 4) for digit in (1, 2, 5)]
-    digit, exponent = next(step for step in written if (high - low) / float(f"{step[0]}e{step[1]}") <= MOST_STOPS)
+    digit, exponent = next(step for step in written if (high - low) / float(f"{step[0]}e{step[1]}") <= MAX_STOPS)
     count = math.floor(high / float(f"{digit}e{exponent}") + 1e-9)
     walk = [float(f"{n * digit}e{exponent}") for n in range(count + 1)]
     return [low, *(stop for stop in walk if low < stop < high), high]

@@ -35,21 +35,21 @@ class StaticView:
 
     def __init__(self) -> None:
         self._handle: DisplayHandle | None = None
-        self._shown: dict[str, str] = {}
+        self._last_bundle: dict[str, str] = {}
 
     def show(self, runs: Sequence[Run], names: Mapping[Path, str]) -> None:
         """Displays it in the cell that is running."""
-        self._handle, self._shown = DisplayHandle(), static_view(runs, names)  # type: ignore[no-untyped-call]
-        self._handle.display(self._shown, raw=True)  # type: ignore[no-untyped-call]
+        self._handle, self._last_bundle = DisplayHandle(), render_static_view(runs, names)  # type: ignore[no-untyped-call]
+        self._handle.display(self._last_bundle, raw=True)  # type: ignore[no-untyped-call]
 
     def update(self, runs: Sequence[Run], names: Mapping[Path, str]) -> None:
         """Lists the runs that there are now, where it was shown."""
-        if self._handle and (view := static_view(runs, names)) != self._shown:
-            self._shown = view
+        if self._handle and (view := render_static_view(runs, names)) != self._last_bundle:
+            self._last_bundle = view
             self._handle.update(view, raw=True)  # type: ignore[no-untyped-call]
 
 
-def static_view(runs: Sequence[Run], names: Mapping[Path, str]) -> dict[str, str]:
+def render_static_view(runs: Sequence[Run], names: Mapping[Path, str]) -> dict[str, str]:
     """Text by MIME type: how to have the lab back, in both languages, and in HTML the newest runs.
 
     Args:

@@ -12,94 +12,96 @@ import ipywidgets as widgets
 from labkit.i18n.translation import tr, translate_message
 from labkit.jobs import launch
 from labkit.lab import run_html
-from labkit.lab.page_widgets import set_shown
+from labkit.lab.page_widgets import set_visible
 from labkit.plots.theme import THEMES
 from labkit.presets import DEFAULT_PAIR, STARTER_PAIRS, find_starter_pair
 from labkit.runs.store import Run
 
 
-class TryIt:
+class TryItPanel:
     """Run menu, text, and the text with its entities marked. Tagging runs in a process of its own."""
 
     def __init__(self, predict: Callable[[Path, str], dict[str, Any]] = launch.predict):
         self._predict = predict
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
-        self._asked = 0
-        self._offered: Path | None = None
-        self.run = widgets.Dropdown(options=[], layout={"width": "min(100%, 420px)"})
-        self.run.style.description_width = "52px"
+        self._request_number = 0
+        self._newest_folder: Path | None = None
+        self.run_menu = widgets.Dropdown(options=[], layout={"width": "min(100%, 420px)"})
+        self.run_menu.style.description_width = "52px"
         wide = {"width": "calc(100% - 6px)"}
         self.text = widgets.Textarea(
             value=STARTER_PAIRS[DEFAULT_PAIR].example, rows=2, layout=wide, continuous_update=False
         )
         self.button = widgets.Button(icon="tags", layout={"width": "140px"})
         self.answer = widgets.HTML()
-        for widget, name in ((self.run, "run"), (self.text, "text"), (self.button, "go"), (self.answer, "answer")):
+        for widget, name in ((self.run_menu, "run"), (self.text, "text"), (self.button, "go"), (self.answer, "answer")):
             widget.add_class(f"labkit-try-{name}")
-        self.run.observe(lambda _: self._exemplify(), names="value")
-        self.button.on_click(lambda _: threading.Thread(target=self.go, daemon=True).start())
-        self._tools = widgets.HBox([self.run, self.button], layout={"flex_flow": "row wrap"})
+        self.run_menu.observe(lambda _: self._set_example(), names="value")
+        self.button.on_click(lambda _: threading.Thread(target=self.tag_text, daemon=True).start())
+        self._tools = widgets.HBox([self.run_menu, self.button], layout={"flex_flow": "row wrap"})
         self._hint = widgets.HTML()
         self.widget = widgets.VBox([self._hint, self.text, self._tools, self.answer])
-        self._answered: Callable[[], str] = str
-        self.speak()
+        self._render_answer: Callable[[], str] = str
+        self.retranslate()
         self.refresh([], {})
 
-    def speak(self) -> None:
+    def retranslate(self) -> None:
         """Says what it says in the language of the lab."""
-        self.run.description = tr("by run")
+        self.run_menu.description = tr("by run")
         self.button.description = tr("Mark entities")
-        self._hint.value = run_html.muted(tr("As soon as a run has kept its weights, try it here."))
-        self.answer.value = self._answered()
+        self._hint.value = run_html.render_muted(tr("As soon as a run has kept its weights, try it here."))
+        self.answer.value = self._render_answer()
 
     def refresh(self, runs: Sequence[Run], names: dict[Path, str]) -> None:
         """Offers the runs that have weights, the newest first, which is offered until somebody chooses another."""
         usable = [run for run in reversed(runs) if run.is_final and has_weights(run)]
-        before = self._runs.get(self.run.value or "")
+        before = self._runs.get(self.run_menu.value or "")
         self._runs = {names[run.folder]: run for run in usable}
-        if tuple(self.run.options) != tuple(self._runs):
+        if tuple(self.run_menu.options) != tuple(self._runs):
             chosen = names.get(before.folder) if before else None  # it may have another name by now
-            self.run.options = list(self._runs)
+            self.run_menu.options = list(self._runs)
             newest = next(iter(self._runs), None)
-            kept = before is not None and before.folder != self._offered and chosen in self._runs  # somebody chose it
-            self.run.value = chosen if kept else newest
-            self._offered = usable[0].folder if usable else None
+            kept = (
+                before is not None and before.folder != self._newest_folder and chosen in self._runs
+            )  # somebody chose it
+            self.run_menu.value = chosen if kept else newest
+            self._newest_folder = usable[0].folder if usable else None
         for widget, shown in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
-            set_shown(widget, bool(shown))
+            set_visible(widget, bool(shown))
 
-    def _exemplify(self) -> None:
+    def _set_example(self) -> None:
         """Gives an example in the language of the run, unless somebody has typed something."""
-        run = self._runs.get(self.run.value or "")
+        run = self._runs.get(self.run_menu.value or "")
         pair = find_starter_pair(run.config) if run and run.config else None
         if pair and self.text.value in {each.example for each in STARTER_PAIRS.values()}:
             self.text.value = pair.example
 
-    def go(self) -> None:
+    def tag_text(self) -> None:
         """Tags the text; says in `answer` what came out or went wrong, unless something else was asked for since."""
         with self._lock:
-            self._asked += 1
-            number = self._asked
-            run, text = self._runs.get(self.run.value or ""), self.text.value
+            self._request_number += 1
+            number = self._request_number
+            run, text = self._runs.get(self.run_menu.value or ""), self.text.value
         if run is None or not text.strip():
-            return self._answer(number, lambda: run_html.muted(tr("Type a sentence and choose a run.")))
-        self._answer(number, lambda: run_html.muted(tr("reading…")))
+            return self._show_answer(number, lambda: run_html.render_muted(tr("Type a sentence and choose a run.")))
+        self._show_answer(number, lambda: run_html.render_muted(tr("reading…")))
         try:
             found = self._predict(run.folder, text)
         except (ValueError, RuntimeError, OSError) as problem:
             told = str(problem)
-            return self._answer(number, lambda: run_html.complaint(told))
-        self._answer(number, lambda: shown(text, found, run))
+            return self._show_answer(number, lambda: run_html.render_error(told))
+        self._show_answer(number, lambda: render_prediction(text, found, run))
 
-    def _answer(self, number: int, say: Callable[[], str]) -> None:
+    def _show_answer(self, number: int, render: Callable[[], str]) -> None:
         """Shows what `say` says, now and whenever the language changes; nothing where a later question was asked."""
         with self._lock:
-            if number == self._asked:
-                self._answered = say
-                self.answer.value = say()
+            if number == self._request_number:
+                self._render_answer = render
+                self.answer.value = render()
 
 
-def shown(text: str, found: dict[str, Any], run: Run) -> str:
+def render_prediction(text: str, found: dict[str, Any], run: Run) -> str:
     """The marked text, and how many entities it holds, by which run."""
     types = sorted({tag[2:] for tag in run.corpus.tags if tag != "O"}) if run.corpus else []
     colours = THEMES["light"].runs
@@ -114,7 +116,7 @@ def shown(text: str, found: dict[str, Any], run: Run) -> str:
         line = tr("{count} entities found by {run} in {time} s", **told)
     note = found.get("note", "")
     warned = f'<div class="labkit-warning">{html.escape(translate_message(note))}</div>' if note else ""
-    return run_html.marked(text, found["entities"], by_type) + run_html.muted(line) + warned
+    return run_html.render_entities(text, found["entities"], by_type) + run_html.render_muted(line) + warned
 
 
 def has_weights(run: Run) -> bool:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 from labkit.events import Evaluated
 from labkit.i18n.translation import tr
-from labkit.lab.run_html import muted
+from labkit.lab.run_html import render_muted
 from labkit.plots.theme import colour_of
 from labkit.runs.run import Run
 
 
-def bars(scores: Mapping[str, tuple[Run, Evaluated | None]]) -> str:
+def render_type_scores(scores: Mapping[str, tuple[Run, Evaluated | None]]) -> str:
     """A row a type, the most frequent one first; of each run F1 as a bar, precision and recall as numbers.
 
     Args:
@@ -24,14 +24,14 @@ def bars(scores: Mapping[str, tuple[Run, Evaluated | None]]) -> str:
     rows = [_row(kind, support[kind], known) for kind in sorted(support, key=lambda kind: (-support[kind], kind))]
     first = f"<span>{tr('type')}</span><span>{tr('entities')}</span>{heads}"
     table = f'<div class="labkit-types" style="--runs: {len(known)}">{first}{"".join(rows)}{_total(known)}</div>'
-    return _differing(known) + table
+    return _render_split_warning(known) + table
 
 
-def _differing(known: Mapping[str, tuple[Run, Evaluated]]) -> str:
+def _render_split_warning(known: Mapping[str, tuple[Run, Evaluated]]) -> str:
     splits = {run.corpus.split_id(found.split) if run.corpus else None for run, found in known.values()}
     if len(splits) < 2:
         return ""
-    return muted(tr("These runs were scored on different sentences: their scores are not comparable."))
+    return render_muted(tr("These runs were scored on different sentences: their scores are not comparable."))
 
 
 def _row(kind: str, support: int, known: Mapping[str, tuple[Run, Evaluated]]) -> str:

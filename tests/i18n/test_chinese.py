@@ -15,7 +15,7 @@ from labkit.i18n.zh.pictures import PLOT_TEXTS
 from labkit.i18n.zh.settings import SETTING_TEXTS
 from labkit.i18n.zh.terminal import TERMINAL_TEXTS
 from labkit.lab import run_html
-from labkit.lab.runs_table import SAYS
+from labkit.lab.runs_table import SCRIPT_TEXTS
 from labkit.presets import PRESETS
 from labkit.runs.compare import _SHORT_LABELS, ComparisonTableBuilder
 from labkit.runs.curves import AXES
@@ -64,8 +64,8 @@ def declared():
         *PRESETS,
         *TIME_PARTS,
         *TIME_PARTS.values(),
-        *run_html.STATES,
-        *run_html.STATES.values(),
+        *run_html.STATE_TEXTS,
+        *run_html.STATE_TEXTS.values(),
         *AXES,
         *_SHORT_LABELS.values(),
     )
@@ -86,8 +86,8 @@ def test_every_setting_part_state_column_and_phase_is_in_the_catalogue():
 
 
 def test_the_script_of_the_table_says_only_what_it_was_given():
-    assert said_in_scripts() <= {*SAYS}
-    assert set(SAYS) <= UI_TEXTS.keys()
+    assert said_in_scripts() <= {*SCRIPT_TEXTS}
+    assert set(SCRIPT_TEXTS) <= UI_TEXTS.keys()
 
 
 def test_nothing_in_the_catalogue_is_said_nowhere():

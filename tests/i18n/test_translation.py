@@ -12,9 +12,9 @@ from labkit.i18n import translation
 from labkit.i18n.translation import tr, translate_message
 from labkit.i18n.zh import UI_TEXTS
 from labkit.lab import run_html, time_bar_html
-from labkit.lab.run_rows import Rows, table_words
-from labkit.lab.settings_form import Controls, ratio_words
-from labkit.lab.try_it import shown
+from labkit.lab.run_rows import RunRows, collect_table_texts
+from labkit.lab.settings_form import SettingsForm, describe_rate_ratio
+from labkit.lab.try_it import render_prediction
 from labkit.plots import fonts
 from labkit.plots.live import LivePlot, compare_figure, figure_of
 from labkit.presets import config_warnings
@@ -102,28 +102,32 @@ def english_in(text):
 def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
     run = Run(write_run(runs_folder, RunConfig(), state=state))
     told = [
-        run_html.status(run, "#1"),
-        run_html.queue([run], {}),
-        time_bar_html.strip(run),
-        time_bar_html.rows([run], {}),
+        run_html.render_status(run, "#1"),
+        run_html.render_queue([run], {}),
+        time_bar_html.render_time_bar(run),
+        time_bar_html.render_time_bars([run], {}),
     ]
-    told += [run_html.about(run).replace("2 tags repaired.", "")]
+    told += [run_html.render_details(run).replace("2 tags repaired.", "")]
     assert [english_in(each) for each in told] == [[]] * len(told)
 
 
 def test_all_that_is_said_before_training_is_chinese(chinese):
     frozen = [RunConfig(encoder_rate=0, head_rate=0, crf_rate=rate) for rate in (None, 0.0, 0.1)]
     for config in (RunConfig(epochs=1), *frozen, RunConfig(crf_rate=0.0), RunConfig(head_rate=1e-6, epochs=9)):
-        told = run_html.plan(Estimate(128, 384, 62.0, "from run #7"), config_warnings(config, 8))
+        told = run_html.render_plan(Estimate(128, 384, 62.0, "from run #7"), config_warnings(config, 8))
         assert english_in(told) == []
     assert (
-        english_in(run_html.plan(Estimate(128, 384, is_exact=False), config_warnings(RunConfig(encoder_rate=1e-6))))
+        english_in(
+            run_html.render_plan(Estimate(128, 384, is_exact=False), config_warnings(RunConfig(encoder_rate=1e-6)))
+        )
         == []
     )
-    assert english_in(run_html.plan(None, [])) == []
+    assert english_in(run_html.render_plan(None, [])) == []
     for config in (RunConfig(max_pieces=512), RunConfig(batch_size=8, accumulate=2)):
         assert (
-            english_in(run_html.plan(Estimate(128, 384), config_warnings(config, 8 + config.max_pieces // 512, 32)))
+            english_in(
+                run_html.render_plan(Estimate(128, 384), config_warnings(config, 8 + config.max_pieces // 512, 32))
+            )
             == []
         )
     assert (
@@ -195,7 +199,7 @@ def test_what_cannot_be_trained_with_is_told_in_chinese(chinese, monkeypatch, tm
 
 @pytest.mark.parametrize("unfolded", [True, False])
 def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
-    controls = Controls(RunConfig(downstream="none", crf_rate=None, epochs=7))
+    controls = SettingsForm(RunConfig(downstream="none", crf_rate=None, epochs=7))
     if unfolded:
         controls.advanced.selected_index = 0
     controls.batch_size.field.value = "17"
@@ -203,11 +207,11 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     before, heard = controls.config(), []
     controls.on_change(heard.append)
     translation.set_language("zh")
-    controls.speak()
+    controls.retranslate()
     for name, knob in run_settings().items():
         control = getattr(controls, name)
         assert control.input.description == UI_TEXTS[knob.label]
-        assert english_in(controls._frame.helps[name]) == [], name
+        assert english_in(controls._assets.helps[name]) == [], name
     assert controls.config() == before
     assert heard == []
     assert controls.encoder_rate.field.value == "fast"
@@ -216,20 +220,20 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     assert dict(controls.downstream.input.options)["无"] == "none"
     assert controls.downstream.input.label == "无"
     assert english_in(controls._ratio.value) == []
-    for button in controls._starting.presets.values():
+    for button in controls._preset_buttons.preset_buttons.values():
         assert english_in(button.description + button.tooltip) == []
     controls.crf_rate.field.value = "1e-3"
     controls.crf_rate.field.value = "同下游"
     assert controls.crf_rate.value is None
     for rate in (None, 0.0, 0.1):
-        assert english_in(ratio_words(RunConfig(crf_rate=rate))) == []
+        assert english_in(describe_rate_ratio(RunConfig(crf_rate=rate))) == []
 
 
 def test_an_open_menu_for_any_other_name_stays_open():
-    controls = Controls()
+    controls = SettingsForm()
     controls.corpus.input.value = "other…"
     translation.set_language("zh")
-    controls.speak()
+    controls.retranslate()
     assert controls.corpus.input.value == "其他…"
     assert controls.corpus.other.layout.display == ""
     controls.corpus.other.value = "mine"
@@ -239,27 +243,27 @@ def test_an_open_menu_for_any_other_name_stays_open():
 def test_the_table_of_runs_has_chinese_heads_and_names(runs_folder, chinese):
     for epochs, downstream in ((2, "none"), (3, "bilstm")):
         write_run(runs_folder, RunConfig(epochs=epochs, downstream=downstream, head_rate=epochs * 1e-3))
-    columns, rows = Rows().take(RunStore(runs_folder).runs())
+    columns, rows = RunRows().build(RunStore(runs_folder).runs())
     assert [english_in(column["label"] + column["help"]) for column in columns] == [[]] * len(columns)
     assert rows[0]["name"] == "BiLSTM · 3 轮 · 下游 3e-3"
     assert rows[1]["name"] == "无 BiLSTM · 2 轮 · 下游 2e-3"
-    assert table_words()["completed"] == "已完成"
+    assert collect_table_texts()["completed"] == "已完成"
 
 
 def test_rows_are_made_anew_in_another_language(runs_folder):
     for epochs in (2, 3):
         write_run(runs_folder, RunConfig(epochs=epochs))
-    rows, runs = Rows(), RunStore(runs_folder).runs()
-    assert rows.take(runs)[1][0]["name"] == "3 epochs"
+    rows, runs = RunRows(), RunStore(runs_folder).runs()
+    assert rows.build(runs)[1][0]["name"] == "3 epochs"
     translation.set_language("zh")
-    assert rows.take(runs)[1][0]["name"] == "3 轮"
+    assert rows.build(runs)[1][0]["name"] == "3 轮"
 
 
 def test_entities_found_are_told_in_chinese(runs_folder, chinese):
     run = Run(write_run(runs_folder, RunConfig()))
     for count in range(3):
         found = [{"type": "PER", "start": place, "end": place + 1, "confidence": 0.5} for place in range(count)]
-        assert english_in(shown("王小明", {"entities": found, "seconds": 0.1}, run)) == []
+        assert english_in(render_prediction("王小明", {"entities": found, "seconds": 0.1}, run)) == []
 
 
 # Pictures.

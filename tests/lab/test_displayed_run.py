@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.lab.displayed_run import Shown
+from labkit.lab.displayed_run import DisplayedRun
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ def stopped(steps: list[tuple[str, str]]) -> list[str | None]:
 
 
 def looks(steps: list[tuple[str, str]]) -> list[tuple[str | None, str | None]]:
-    page, found = Shown(), []
+    page, found = DisplayedRun(), []
     for told, ticked in steps:
         runs: Any = [FakeRun(*each.split(":")) for each in told.split()]
-        page.follow(runs, [run for run in runs if run.state == "running"], ticked.split())
-        found.append((page.run and page.run.folder.name, page.to_stop and page.to_stop.folder.name))
+        page.update(runs, [run for run in runs if run.state == "running"], ticked.split())
+        found.append((page.run and page.run.folder.name, page.stop_target and page.stop_target.folder.name))
     return found
 
 

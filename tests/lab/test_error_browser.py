@@ -7,8 +7,8 @@ import pytest
 from labkit.events import TypeScore
 from labkit.i18n import translation
 from labkit.lab import entity_html
-from labkit.lab.error_browser import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE, Mistakes
-from labkit.lab.type_scores_html import bars
+from labkit.lab.error_browser import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE_SIZE, ErrorBrowser
+from labkit.lab.type_scores_html import render_type_scores
 from labkit.runs.compare import name_runs
 from labkit.runs.entity_errors import ERROR_KINDS, Entity, match_entities
 from labkit.runs.store import RunStore
@@ -28,7 +28,7 @@ def made(runs_folder):
 
 @pytest.fixture
 def browser(made, runs_folder):
-    return refreshed(Mistakes(), runs_folder)
+    return refreshed(ErrorBrowser(), runs_folder)
 
 
 def refreshed(browser, folder):
@@ -66,9 +66,9 @@ def test_the_newest_run_is_shown_with_all_its_errors_in_pages(browser, made):
     assert browser.run.value == "run-0002"
     assert [value for _, value in browser.run.options] == ["run-0002", "run-0001"], "those that kept predictions"
     wanted = of(made[1], lambda kind: kind != "correct")
-    assert len(wanted) > PAGE
-    assert listed(browser) == wanted[:PAGE]
-    assert f"1–{PAGE} of {len(wanted)}" in browser.count.value
+    assert len(wanted) > PAGE_SIZE
+    assert listed(browser) == wanted[:PAGE_SIZE]
+    assert f"1–{PAGE_SIZE} of {len(wanted)}" in browser.count.value
     assert browser.back.disabled
     assert every_page(browser) == wanted
     browser.back.click()
@@ -83,7 +83,7 @@ def test_bars_of_runs_on_other_sentences_say_that_they_do_not_compare(part):
     def told(*hashes):
         runs = [scored(part=part, **{f"{part}_sha256": each}) for each in hashes]
         found = {run: run.best if part == "dev" else run.test for run in runs}
-        return bars({f"#{number}": (run, found[run]) for number, run in enumerate(runs)})
+        return render_type_scores({f"#{number}": (run, found[run]) for number, run in enumerate(runs)})
 
     assert DIFFERENT_SENTENCES in told("one", "other")
     assert DIFFERENT_SENTENCES not in told("one", "one") + told("one")
@@ -92,9 +92,9 @@ def test_bars_of_runs_on_other_sentences_say_that_they_do_not_compare(part):
 def test_without_a_gold_entity_there_is_no_score_of_a_type_or_of_all():
     types = {"LOC": TypeScore(0.5, 0.5, 0.5, 4), "PER": TypeScore(0.0, 0.0, 0.0, 0)}
     run = scored(types=types, gold=4)
-    assert bars({"#1": (run, run.best)}).count("labkit-types-bar") == 2, "LOC and all types"
+    assert render_type_scores({"#1": (run, run.best)}).count("labkit-types-bar") == 2, "LOC and all types"
     run = scored(0.0, types={"PER": types["PER"]}, gold=0)
-    told = bars({"#1": (run, run.best)})
+    told = render_type_scores({"#1": (run, run.best)})
     assert "labkit-types-bar" not in told
     assert "0.000" not in told
 
@@ -157,16 +157,16 @@ def test_a_file_written_anew_is_read_anew_and_a_chosen_run_stays(browser, runs_f
 
 def test_without_any_predictions_there_is_a_hint_only(runs_folder):
     write_run(runs_folder)
-    browser = refreshed(Mistakes(), runs_folder)
+    browser = refreshed(ErrorBrowser(), runs_folder)
     assert browser._hint.layout.display is None
-    assert browser._chosen.layout.display == "none"
+    assert browser._run_menus.layout.display == "none"
     assert browser.sentences.value == ""
 
 
 def test_what_comes_from_data_is_escaped_and_chinese_is_written_without_spaces(runs_folder):
     write_mistakes(write_run(runs_folder), chinese=True)
-    browser = refreshed(Mistakes(), runs_folder)
-    browser.kind.value = EVERYTHING
+    browser = refreshed(ErrorBrowser(), runs_folder)
+    browser.kind_menu.value = EVERYTHING
     assert "<b>新" not in browser.sentences.value
     assert "今天没有&lt;b&gt;新闻" in re.sub(r"</?(?:u|em|small|span)[^>]*>|invented: PER", "", browser.sentences.value)
 
@@ -174,7 +174,7 @@ def test_what_comes_from_data_is_escaped_and_chinese_is_written_without_spaces(r
 def test_gold_is_underlined_predicted_shaded_and_both_are_named():
     words = ["王", "小", "明", "在", "京"]
     gold, told = [Entity("PER", 0, 3), Entity("LOC", 4, 5)], [Entity("PER", 1, 3), Entity("ORG", 4, 5)]
-    shown = entity_html.sentence(words, "", match_entities(gold, told))
+    shown = entity_html.render_sentence(words, "", match_entities(gold, told))
     boundary, kind = "labkit-kind-wrong-boundary", "labkit-kind-wrong-type"
     assert f'<u class="{boundary}">王</u><u class="{boundary}"><em class="{boundary}">小明</em></u>' in shown
     assert f'<u class="{kind}"><em class="{kind}">京</em></u>' in shown

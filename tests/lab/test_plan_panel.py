@@ -7,7 +7,7 @@ from labkit.config import RunConfig
 from labkit.data.sentence_counts import Sentences
 from labkit.i18n import translation
 from labkit.lab import plan_panel
-from labkit.lab.plan_panel import Forecast
+from labkit.lab.plan_panel import PlanPanel
 from labkit.runs.run import Run
 from tests.waiting import until
 
@@ -45,13 +45,13 @@ def told(found, corpus="mine"):
 
 def test_a_corpus_that_is_soon_counted_is_told_at_the_first_look(corpus):
     corpus.let_go.set()
-    assert "20 steps" in told(Forecast(lambda: None))
+    assert "20 steps" in told(PlanPanel(lambda: None))
 
 
 def test_a_large_corpus_is_counted_aside_once_and_then_told(corpus, monkeypatch):
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
     heard = threading.Event()
-    found = Forecast(heard.set)
+    found = PlanPanel(heard.set)
     for _ in range(3):
         assert "counting the corpus" in told(found)
     assert not heard.is_set()
@@ -64,7 +64,7 @@ def test_a_large_corpus_is_counted_aside_once_and_then_told(corpus, monkeypatch)
 def test_another_corpus_does_not_wait_for_one_that_is_still_counted(corpus, monkeypatch):
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
     corpus.answers["other"] = Sentences(200, 20, 0)
-    found = Forecast(lambda: None)
+    found = PlanPanel(lambda: None)
     assert "counting the corpus" in told(found)
     corpus.let_go.set()
     assert "40 steps" in until(lambda: "steps" in (text := told(found, "other")) and text)
@@ -75,7 +75,7 @@ def test_what_keeps_a_corpus_from_being_read_stays_until_it_was_read_again(corpu
     monkeypatch.setattr(plan_panel, "REREAD_S", 0.05)
     corpus.answers["mine"] = "mine: no train file"
     corpus.let_go.set()
-    found = Forecast(lambda: None)
+    found = PlanPanel(lambda: None)
     assert "no train file" in told(found)
     assert "no train file" in told(found)
     assert len(corpus.asked) == 1
@@ -89,7 +89,7 @@ def test_a_corpus_that_was_edited_is_counted_again(corpus, tmp_path):
     train = tmp_path / "train.txt"
     train.write_text("Anna B-PER\n\n")
     corpus.answers[str(tmp_path)] = Sentences(100, 20, 0)
-    found = Forecast(lambda: None)
+    found = PlanPanel(lambda: None)
     assert "20 steps" in told(found, str(tmp_path))
     corpus.answers[str(tmp_path)] = Sentences(200, 20, 0)
     assert "20 steps" in told(found, str(tmp_path))
@@ -98,20 +98,20 @@ def test_a_corpus_that_was_edited_is_counted_again(corpus, tmp_path):
 
 
 def test_the_latest_run_of_the_very_same_settings_is_known():
-    told, config = Forecast(lambda: None), RunConfig(seed=1)
+    told, config = PlanPanel(lambda: None), RunConfig(seed=1)
     first, other, last = (Run(config=each) for each in (config, RunConfig(seed=2), config))
-    assert told.repeats(config, [first, other], "two") is first
-    assert told.repeats(config, [first, other, last], "three") is last
-    assert told.repeats(RunConfig(seed=3), [first, other, last], "three") is None
-    assert told.repeats(config, [], "none") is None
+    assert told.find_same_settings(config, [first, other], "two") is first
+    assert told.find_same_settings(config, [first, other, last], "three") is last
+    assert told.find_same_settings(RunConfig(seed=3), [first, other, last], "three") is None
+    assert told.find_same_settings(config, [], "none") is None
 
 
 def test_a_window_that_the_encoder_has_no_positions_for_is_told_before_training(corpus, tiny_encoder):
     corpus.let_go.set()
-    found, config = Forecast(lambda: None), CONFIG.replace(corpus="mine", encoder=str(tiny_encoder))
-    assert "The longest window is 128, not 4096" in found.told(config.replace(max_pieces=4096), [], 0)
-    assert "longest window" not in found.told(config.replace(max_pieces=128), [], 0)
-    assert "longest window" not in found.told(config.replace(max_pieces=4096, encoder="some/where"), [], 0)
+    found, config = PlanPanel(lambda: None), CONFIG.replace(corpus="mine", encoder=str(tiny_encoder))
+    assert "The longest window is 128, not 4096" in found.describe(config.replace(max_pieces=4096), [], 0)
+    assert "longest window" not in found.describe(config.replace(max_pieces=128), [], 0)
+    assert "longest window" not in found.describe(config.replace(max_pieces=4096, encoder="some/where"), [], 0)
 
 
 def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpus, monkeypatch):
@@ -122,20 +122,20 @@ def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpu
         "one": Sentences(9, 9, 9, notes[1:]),
         "clean": Sentences(9, 9, 9),
     }
-    found = Forecast(lambda: None)
+    found = PlanPanel(lambda: None)
 
     def noted(name):
         until(lambda: "steps" in told(found, name))
-        return found.notes(CONFIG.replace(corpus=name))
+        return found.describe_notes(CONFIG.replace(corpus=name))
 
     assert "counting" in told(found)
-    assert "note" not in found.notes(CONFIG.replace(corpus="mine"))
+    assert "note" not in found.describe_notes(CONFIG.replace(corpus="mine"))
     corpus.let_go.set()
     assert noted("mine").count("&lt;b&gt;train.txt") == 2  # in the heading, and unfolded
     assert "2 notes on the corpus:" in noted("mine")
     assert "1 note on the corpus: The test part" in noted("one")
     assert "no notes on the corpus" in noted("clean")
     monkeypatch.setattr(translation, "_chosen", "zh")
-    chinese = found.notes(CONFIG.replace(corpus="mine"))
+    chinese = found.describe_notes(CONFIG.replace(corpus="mine"))
     assert "语料说明 2 条：" in chinese
     assert "测试集里没有实体" in chinese

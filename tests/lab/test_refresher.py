@@ -15,12 +15,12 @@ def looks_within(seconds, work, share=1.0, poke=False):
         return work()
 
     loop = Refresher(counted)
-    loop.share = share
+    loop.cpu_share = share
     loop.start()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if poke:
-            loop.poke()
+            loop.request_refresh()
         time.sleep(0.01)
     loop.stop()
     return count
@@ -38,7 +38,7 @@ def test_it_looks_seldom_while_nothing_happens_but_soon_when_poked(monkeypatch):
     loop.start()
     assert looked.wait(30)
     looked.clear()
-    loop.poke()
+    loop.request_refresh()
     assert looked.wait(30)
     loop.stop()
 

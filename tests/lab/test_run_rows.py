@@ -5,7 +5,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.events import Evaluated, LineWriter, StepDone
 from labkit.lab import run_rows as module
-from labkit.lab.run_rows import Rows
+from labkit.lab.run_rows import RunRows
 from labkit.runs.compare import ComparisonTableBuilder
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
@@ -38,7 +38,7 @@ def append(run, *events):
 
 
 def test_rows_hold_the_values_of_the_table_the_newest_run_on_top(store):
-    columns, rows = Rows().take(store.runs())
+    columns, rows = RunRows().build(store.runs())
     assert [row["id"] for row in rows] == ["run-0004", "run-0003", "run-0002", "run-0001"]
     assert [row["head_rate"] for row in rows] == [1e-2, 5e-3, 2e-3, 1e-3]
     assert [row["state"] for row in rows] == ["running", "completed", "stopped", "completed"]
@@ -50,12 +50,12 @@ def test_rows_hold_the_values_of_the_table_the_newest_run_on_top(store):
 
 
 def test_of_many_runs_only_the_one_that_moved_on_is_made_again(store, made):
-    rows = Rows()
-    columns, before = rows.take(store.runs())
+    rows = RunRows()
+    columns, before = rows.build(store.runs())
     assert sorted(made) == [1, 2, 3, 4]
     made.clear()
     append(store.get(4), StepDone(9.0, 31, 0.6, 0.5, {}, {}, 9999))
-    again, after = rows.take(store.runs())
+    again, after = rows.build(store.runs())
     assert made == [4]
     assert again is columns
     assert after[0]["tokens_per_s"] != before[0]["tokens_per_s"]
@@ -63,10 +63,10 @@ def test_of_many_runs_only_the_one_that_moved_on_is_made_again(store, made):
 
 
 def test_nothing_is_made_where_nothing_moved(store, made):
-    rows = Rows()
-    _, before = rows.take(store.runs())
+    rows = RunRows()
+    _, before = rows.build(store.runs())
     made.clear()
-    _, after = rows.take(store.runs())
+    _, after = rows.build(store.runs())
     assert made == []
     assert all(one is other for one, other in zip(before, after, strict=True))
 
@@ -76,51 +76,51 @@ def test_settings_are_compared_again_only_for_other_runs_or_names(store, monkeyp
     monkeypatch.setattr(
         module, "TableMaker", lambda runs, say: makers.append(len(runs)) or ComparisonTableBuilder(runs, say)
     )
-    rows = Rows()
+    rows = RunRows()
     for _ in range(2):
-        rows.take(store.runs())
+        rows.build(store.runs())
     assert makers == [4]
     store.annotate(store.get(1), "a note changes no name")
-    assert rows.take(store.runs())[1][-1]["note"] == "a note changes no name"
+    assert rows.build(store.runs())[1][-1]["note"] == "a note changes no name"
     assert makers == [4]
     store.rename(store.get(1), "mine")
-    assert rows.take(store.runs())[1][-1]["name"] == "mine"
+    assert rows.build(store.runs())[1][-1]["name"] == "mine"
     assert makers == [4, 4]
 
 
 def test_a_run_more_leaves_the_rows_that_read_the_same(store, runs_folder):
-    rows = Rows()
-    _, before = rows.take(store.runs())
+    rows = RunRows()
+    _, before = rows.build(store.runs())
     write_run(runs_folder, RunConfig(head_rate=2e-2), 60, "failed")
-    _, after = rows.take(store.runs())
+    _, after = rows.build(store.runs())
     assert [row["id"] for row in after][:2] == ["run-0005", "run-0004"]
     assert all(one is other for one, other in zip(before, after[1:], strict=True))
 
 
 def test_a_setting_that_now_differs_shows_in_every_row(store, runs_folder):
-    rows = Rows()
-    rows.take(store.runs())
+    rows = RunRows()
+    rows.build(store.runs())
     write_run(runs_folder, RunConfig(batch_size=64), 60)
-    columns, after = rows.take(store.runs())
+    columns, after = rows.build(store.runs())
     assert "batch_size" in {column["key"] for column in columns}
     assert {row["batch_size"] for row in after} == {RunConfig().batch_size, 64}
 
 
 def test_the_star_moves_to_a_better_run(store):
-    rows = Rows()
-    rows.take(store.runs())
+    rows = RunRows()
+    rows.build(store.runs())
     append(store.get(4), Evaluated(9.0, 31, 0.6, 9999, 0.1, 0.99, 0.99, 0.99, {}))
-    _, after = rows.take(store.runs())
+    _, after = rows.build(store.runs())
     assert [row["best"] for row in after] == [["best_f1"], [], [], []]
 
 
 def test_a_run_on_other_dev_sentences_brings_a_column_that_the_scores_are_sorted_within(store, runs_folder):
-    rows = Rows()
-    columns, _ = rows.take(store.runs())
+    rows = RunRows()
+    columns, _ = rows.build(store.runs())
     assert {column["key"]: column["within"] for column in columns}["best_f1"] == "dev_split"
     assert "dev_split" not in {column["key"] for column in columns}
     write_run(runs_folder, RunConfig(), 60, dev_sha256="edited")
-    columns, after = rows.take(store.runs())
+    columns, after = rows.build(store.runs())
     assert "dev_split" in {column["key"] for column in columns}
     assert [row["dev_split"] for row in after] == ["wnut16 · 120 (2)", *["wnut16 · 120"] * 4]
     assert sum(map(len, (row["best"] for row in after[1:]))) == 1
@@ -128,8 +128,8 @@ def test_a_run_on_other_dev_sentences_brings_a_column_that_the_scores_are_sorted
 
 
 def test_a_run_that_is_gone_is_forgotten(store):
-    rows = Rows()
-    rows.take(store.runs())
+    rows = RunRows()
+    rows.build(store.runs())
     store.delete(store.get(2), confirm=True)
-    assert [row["id"] for row in rows.take(store.runs())[1]] == ["run-0004", "run-0003", "run-0001"]
-    assert len(rows._made) == 3
+    assert [row["id"] for row in rows.build(store.runs())[1]] == ["run-0004", "run-0003", "run-0001"]
+    assert len(rows._cache) == 3

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import labkit.lab.runs_table as module
-from labkit.lab.runs_table import RunsTable, patch
+from labkit.lab.runs_table import RunsTable, make_patch
 
 COLUMNS = [
     {"key": "name", "label": "Run", "kind": "name"},
@@ -79,7 +79,7 @@ def test_observers_in_python_hear_of_changed_rows(table):
 
 def test_a_new_run_sends_itself_and_the_order():
     rows = [row(1), row(2)]
-    assert patch(rows, [row(3), *rows]) == {
+    assert make_patch(rows, [row(3), *rows]) == {
         "kind": "patch",
         "changed": [row(3)],
         "order": ["run-0003", "run-0001", "run-0002"],
@@ -194,7 +194,7 @@ def test_values_read_as_people_write_them(tmp_path):
 def test_a_patch_turns_the_old_rows_of_the_page_into_the_new_ones(tmp_path):
     old = [row(1), row(2), row(3)]
     new = [row(4), row(2, f1=0.1), row(1)]
-    code = f"console.log(JSON.stringify(applyPatch({json.dumps(old)}, {json.dumps(patch(old, new))})));"
+    code = f"console.log(JSON.stringify(applyPatch({json.dumps(old)}, {json.dumps(make_patch(old, new))})));"
     assert json.loads(run_node(SCRIPTS[0], code, tmp_path)) == new
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.lab.setting_inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
-from labkit.lab.settings_form import Controls, ratio_words
-from labkit.lab.slider_stops import nearest, rate_stops, read_number, slider_stops
+from labkit.lab.settings_form import SettingsForm, describe_rate_ratio
+from labkit.lab.slider_stops import find_nearest_stop, make_rate_stops, make_slider_stops, parse_number
 from labkit.presets import PRESETS, make_config, preset_values
 from labkit.settings import Setting
 
@@ -60,7 +60,7 @@ ODD = RunConfig(  # no field has its default
 
 @pytest.fixture
 def folded():
-    return Controls()
+    return SettingsForm()
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_the_crf_rate_may_be_left_to_the_head_again(controls):
 
 
 def test_a_menu_takes_a_listed_name_or_any_typed_one():
-    controls = Controls(encoders=["minilm", "prajjwal1/bert-tiny"])
+    controls = SettingsForm(encoders=["minilm", "prajjwal1/bert-tiny"])
     menu = controls.encoder
     menu.input.value = "prajjwal1/bert-tiny"
     assert menu.value == "prajjwal1/bert-tiny"
@@ -338,14 +338,17 @@ def test_the_ratio_is_told_in_words(controls):
     assert controls._ratio.value == "head = 200 × encoder"
     controls.apply_preset("one rate")
     assert controls._ratio.value == "head = 1 × encoder"
-    assert ratio_words(RunConfig(encoder_rate=1e-2, head_rate=1e-6)) == "head = 0.0001 × encoder"
-    assert ratio_words(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head = 10,000 × encoder"
-    assert ratio_words(RunConfig(encoder_rate=0)) == "encoder frozen"
-    assert ratio_words(RunConfig(encoder_rate=0, head_rate=0)) == "encoder and head frozen"
-    assert ratio_words(RunConfig(crf_rate=0.1)) == "head = 200 × encoder, CRF 1e-1"
-    assert ratio_words(RunConfig(crf_rate=0.0)) == "head = 200 × encoder, CRF frozen"
-    assert ratio_words(RunConfig(encoder_rate=0, head_rate=0, crf_rate=1e-2)) == "encoder and head frozen, CRF 1e-2"
-    assert ratio_words(RunConfig(crf_rate=0.1, decoder="softmax")) == "head = 200 × encoder"
+    assert describe_rate_ratio(RunConfig(encoder_rate=1e-2, head_rate=1e-6)) == "head = 0.0001 × encoder"
+    assert describe_rate_ratio(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head = 10,000 × encoder"
+    assert describe_rate_ratio(RunConfig(encoder_rate=0)) == "encoder frozen"
+    assert describe_rate_ratio(RunConfig(encoder_rate=0, head_rate=0)) == "encoder and head frozen"
+    assert describe_rate_ratio(RunConfig(crf_rate=0.1)) == "head = 200 × encoder, CRF 1e-1"
+    assert describe_rate_ratio(RunConfig(crf_rate=0.0)) == "head = 200 × encoder, CRF frozen"
+    assert (
+        describe_rate_ratio(RunConfig(encoder_rate=0, head_rate=0, crf_rate=1e-2))
+        == "encoder and head frozen, CRF 1e-2"
+    )
+    assert describe_rate_ratio(RunConfig(crf_rate=0.1, decoder="softmax")) == "head = 200 × encoder"
 
 
 def test_advanced_is_folded_away_and_says_when_something_in_it_is_changed(folded):
@@ -423,7 +426,7 @@ def test_each_kind_of_setting_gets_its_kind_of_control(controls):
 
 
 def test_stops_of_a_rate_are_what_a_person_would_write():
-    stops = rate_stops(1e-6, 1e-4)
+    stops = make_rate_stops(1e-6, 1e-4)
     assert [repr(stop) for stop in stops] == [
         "1e-06",
         "2e-06",
@@ -439,14 +442,14 @@ def test_stops_of_a_rate_are_what_a_person_would_write():
 
 def test_a_slider_always_stops_at_marks_and_default():
     knob = Setting("x", "y", low=0.0, high=1.0, scale="linear", marks=(0.33,))
-    stops = slider_stops(knob, float, 0.01)
+    stops = make_slider_stops(knob, float, 0.01)
     assert {0.0, 0.01, 0.33, 0.35, 1.0} <= set(stops)
     assert list(stops) == sorted(stops)
     assert len(stops) <= 24
 
 
 def test_a_slider_over_a_long_range_of_integers_has_few_stops_and_both_ends():
-    stops = slider_stops(Setting("x", "y", low=5, high=1000, scale="linear"), int, 7)
+    stops = make_slider_stops(Setting("x", "y", low=5, high=1000, scale="linear"), int, 7)
     assert stops[:5] == (5, 6, 7, 8, 9)
     assert stops[-1] == 1000
     assert len(set(stops)) == len(stops) < 50
@@ -454,14 +457,14 @@ def test_a_slider_over_a_long_range_of_integers_has_few_stops_and_both_ends():
 
 def test_nearest_goes_by_ratio_and_zero_is_near_nothing_but_zero():
     stops = (0.0, 1e-6, 1e-5, 1e-4)
-    assert nearest(stops, 2e-5) == 2
-    assert nearest(stops, 1e-12) == 1
-    assert nearest(stops, 0.0) == 0
+    assert find_nearest_stop(stops, 2e-5) == 2
+    assert find_nearest_stop(stops, 1e-12) == 1
+    assert find_nearest_stop(stops, 0.0) == 0
 
 
 def test_a_number_that_is_none_is_told_in_words():
     with pytest.raises(ValueError, match="'2,5' is not a number; write it like"):
-        read_number(" 2,5 ")
+        parse_number(" 2,5 ")
 
 
 def descendants(widget):

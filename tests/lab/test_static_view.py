@@ -7,7 +7,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.lab import static_view as module
-from labkit.lab.static_view import StaticView, static_view
+from labkit.lab.static_view import StaticView, render_static_view
 from labkit.runs.compare import name_runs
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
@@ -31,7 +31,7 @@ def store(runs_folder):
 
 def view(store):
     runs = store.runs()
-    return static_view(runs, name_runs(runs))
+    return render_static_view(runs, name_runs(runs))
 
 
 def test_it_says_in_both_languages_how_to_have_the_lab_back_and_lists_the_newest_runs(store):
@@ -48,7 +48,7 @@ def test_it_says_in_both_languages_how_to_have_the_lab_back_and_lists_the_newest
 
 
 def test_notebooks_compare_as_equal_whatever_runs_there_are(store):
-    with_runs, without = view(store), static_view([], {})
+    with_runs, without = view(store), render_static_view([], {})
     assert with_runs != without
     assert {kind: sanitised(text) for kind, text in with_runs.items()} == {
         kind: sanitised(text) for kind, text in without.items()

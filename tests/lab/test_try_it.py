@@ -9,7 +9,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.i18n import translation
-from labkit.lab.try_it import TryIt
+from labkit.lab.try_it import TryItPanel
 from labkit.presets import DEFAULT_PAIR, STARTER_PAIRS, make_config
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
@@ -17,44 +17,44 @@ from tests.waiting import until
 
 
 @pytest.fixture
-def offered(runs_folder: Path) -> TryIt:
+def offered(runs_folder: Path) -> TryItPanel:
     """Offers an English run, 1, and a Chinese one, 2, which is the newest."""
     for config in (make_config("english"), make_config("chinese")):
         folder = write_run(runs_folder, config)
         (folder / "best").mkdir(exist_ok=True)
         (folder / "best" / "tagger.json").write_text("{}")
-    made = TryIt()
+    made = TryItPanel()
     runs = RunStore(runs_folder).runs()
     made.refresh(runs, {run.folder: f"#{place}" for place, run in enumerate(runs, start=1)})
     return made
 
 
 def test_without_a_run_it_is_that_of_what_the_lab_starts_with() -> None:
-    assert TryIt().text.value == STARTER_PAIRS[DEFAULT_PAIR].example
+    assert TryItPanel().text.value == STARTER_PAIRS[DEFAULT_PAIR].example
 
 
-def test_it_is_in_the_language_of_the_run(offered: TryIt) -> None:
+def test_it_is_in_the_language_of_the_run(offered: TryItPanel) -> None:
     assert offered.text.value == STARTER_PAIRS["chinese"].example
-    offered.run.value = "#1"
+    offered.run_menu.value = "#1"
     assert offered.text.value == STARTER_PAIRS["english"].example
 
 
-def test_what_somebody_has_typed_stays(offered: TryIt) -> None:
+def test_what_somebody_has_typed_stays(offered: TryItPanel) -> None:
     offered.text.value = "Anna"
-    offered.run.value = "#1"
+    offered.run_menu.value = "#1"
     assert offered.text.value == "Anna"
 
 
-def test_a_run_of_neither_pair_keeps_the_example(offered: TryIt, runs_folder: Path) -> None:
+def test_a_run_of_neither_pair_keeps_the_example(offered: TryItPanel, runs_folder: Path) -> None:
     folder = write_run(runs_folder, RunConfig(corpus="elsewhere", encoder="somewhere"))
     (folder / "best").mkdir(exist_ok=True)
     (folder / "best" / "tagger.json").write_text("{}")
     before = offered.text.value
     offered.refresh(RunStore(runs_folder).runs()[-1:], {folder: "#3"})
-    assert (offered.run.value, offered.text.value) == ("#3", before)
+    assert (offered.run_menu.value, offered.text.value) == ("#3", before)
 
 
-def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryIt) -> None:
+def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryItPanel) -> None:
     slow = threading.Event()
 
     def predict(_: Path, text: str) -> dict[str, Any]:
@@ -64,19 +64,21 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryIt) 
 
     offered._predict = predict
     offered.text.value = "first"
-    asking = threading.Thread(target=offered.go)
+    asking = threading.Thread(target=offered.tag_text)
     asking.start()
     until(lambda: "reading" in offered.answer.value)
     offered.text.value = "second"
-    offered.go()
+    offered.tag_text()
     slow.set()
     asking.join(10)
     assert "second" in offered.answer.value
-    offered.speak()
+    offered.retranslate()
     assert "second" in offered.answer.value
 
 
-def test_what_is_to_be_known_of_an_answer_is_told_below_it(offered: TryIt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_to_be_known_of_an_answer_is_told_below_it(
+    offered: TryItPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(translation, "_chosen", "en")
     note = "this run computed in float16, which this device cannot: its tags are computed in float32 here"
     for rest, chinese in (
@@ -84,9 +86,9 @@ def test_what_is_to_be_known_of_an_answer_is_told_below_it(offered: TryIt, monke
         (" and may differ.", "可能不同"),
     ):
         offered._predict = lambda _, text, told=note + rest: {"entities": [], "seconds": 0.1, "note": told}
-        offered.go()
+        offered.tag_text()
         assert html.escape(note + rest) in offered.answer.value
         translation.set_language("zh")
-        offered.speak()
+        offered.retranslate()
         assert chinese in offered.answer.value
         translation.set_language("en")

@@ -250,11 +250,11 @@ def test_order_axis_layout_and_ticks_outlive_the_kernel(still, asked, config, ru
     again = TuningLab(config=config)  # as in a new kernel: nothing but the folder tells
     try:
         assert ticked(again) == [3, 1, 4]
-        assert again.overview.table.sort == {"key": "epochs", "ascending": False}
-        assert (again.overview.axis.value, again.overview.form.value) == ("seconds", "overlaid")
-        again.overview.table.sort = {"key": "gone", "ascending": True}  # as the settings no longer differ
+        assert again.runs_panel.table.sort == {"key": "epochs", "ascending": False}
+        assert (again.runs_panel.axis_menu.value, again.runs_panel.layout_buttons.value) == ("seconds", "overlaid")
+        again.runs_panel.table.sort = {"key": "gone", "ascending": True}  # as the settings no longer differ
         once_more = TuningLab(config=config)  # the cell is run again
-        assert once_more.overview.table.sort == {"key": "gone", "ascending": True}
+        assert once_more.runs_panel.table.sort == {"key": "gone", "ascending": True}
         for _ in range(3):
             once_more.start()
         assert ticked(once_more) == [3, 1, 6, 7]
@@ -286,7 +286,7 @@ def test_a_folder_that_cannot_be_written_to_keeps_choices_as_long_as_the_kernel(
     monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(PermissionError(13, "no")))
     still.overview.table.sort = {"key": "best_f1", "ascending": True}
     again = TuningLab(config=config)
-    assert again.overview.table.sort == {"key": "best_f1", "ascending": True}
+    assert again.runs_panel.table.sort == {"key": "best_f1", "ascending": True}
     again.close()
 
 
@@ -363,10 +363,10 @@ def test_the_table_is_there_at_once_and_pictures_follow_without_moving_anything(
     write_run(runs_folder, steps=40)
     lab = TuningLab(config=config)
     try:
-        assert [row["id"] for row in lab.overview.table.rows] == ["run-0001"]
+        assert [row["id"] for row in lab.runs_panel.table.rows] == ["run-0001"]
         assert lab.picture_widget.value == run_plots.BLANK
         monkeypatch.undo()
-        lab._refresher.poke()
+        lab._refresher.request_refresh()
         until(lambda: lab.picture_widget.value != run_plots.BLANK)
     finally:
         lab.close()
@@ -422,8 +422,8 @@ def test_a_lab_shown_again_keeps_settings_and_ticks(lab, runs_folder):
     try:
         assert again.controls.config() == lab.controls.config()
         assert again.controls.config().train_limit == 777
-        assert again.overview.table.selected == ["run-0001", "run-0003"]
-        assert (again.overview.axis.value, again.overview.form.value) == ("tokens", "overlaid")
+        assert again.runs_panel.table.selected == ["run-0001", "run-0003"]
+        assert (again.runs_panel.axis_menu.value, again.runs_panel.layout_buttons.value) == ("tokens", "overlaid")
         given = TuningLab(config=RunConfig(epochs=9))
         assert given.controls.config() == RunConfig(epochs=9)
         given.close()
@@ -587,8 +587,8 @@ def test_a_closed_lab_that_a_notebook_still_holds_has_let_its_figures_go(config,
         write_run(runs_folder, steps=6)
     before = figures()
     lab = TuningLab(config=config)
-    lab.overview.select(lab.store.runs())
-    until(lambda: lab.overview.picture.value and lab.picture_widget.value != run_plots.BLANK)
+    lab.runs_panel.select(lab.store.runs())
+    until(lambda: lab.runs_panel.picture.value and lab.picture_widget.value != run_plots.BLANK)
     assert figures() > before
     lab.close()
     assert figures() == before

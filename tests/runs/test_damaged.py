@@ -11,7 +11,7 @@ from labkit.cli.output import make_console
 from labkit.config import RunConfig
 from labkit.i18n.translation import translate_message
 from labkit.lab import run_html, time_bar_html
-from labkit.lab.run_rows import Rows
+from labkit.lab.run_rows import RunRows
 from labkit.runs.compare import build_comparison_table, name_runs
 from labkit.runs.curves import AXES
 from labkit.runs.estimate import estimate
@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_read_is_told_in_either_language(damage: Damage, m
 def test_tables_of_terminal_and_lab_show_all_runs(damage: Damage) -> None:
     runs = RunStore(damage.runs).runs()
     assert len(build_comparison_table(runs).text_rows()) == len(runs)
-    _, rows = Rows().take(runs)
+    _, rows = RunRows().build(runs)
     json.dumps([row | {"best_f1": None} for row in rows])
     for row in rows:
         assert row["created"] < 253_402_300_800, "a page cannot show a later date"
@@ -95,16 +95,16 @@ def test_the_page_can_say_all_that_it_says_of_a_run(damage: Damage) -> None:
     runs = RunStore(damage.runs).runs()
     called = name_runs(runs)
     for run in runs:
-        assert run_html.status(run, called[run.folder])
+        assert run_html.render_status(run, called[run.folder])
         (
-            run_html.failure(run),
-            run_html.about(run),
-            run_html.queue([run], called),
-            time_bar_html.strip(run),
-            time_bar_html.operators(run),
+            run_html.render_failure(run),
+            run_html.render_details(run),
+            run_html.render_queue([run], called),
+            time_bar_html.render_time_bar(run),
+            time_bar_html.render_operators(run),
         )
-    run_html.plan(estimate(runs, RunConfig(), 2000, 200, 200), [])
-    run_html.plan(estimate(runs, RunConfig(token_budget=500), 2000), [])
+    run_html.render_plan(estimate(runs, RunConfig(), 2000, 200, 200), [])
+    run_html.render_plan(estimate(runs, RunConfig(token_budget=500), 2000), [])
 
 
 def test_curves_and_predictions_of_any_run_can_be_asked_for(damage: Damage) -> None:
