@@ -62,12 +62,12 @@ class RunPlots:
         Args:
             names: of runs.
         """
-        from labkit.plots.fonts import drawable
+        from labkit.plots.fonts import strip_undrawable
 
         wanted = [LANGUAGES[get_language()], *names]
         if wanted != self._checked_texts:
             self._checked_texts = wanted
-            missing = any(drawable(text) != text for text in wanted)
+            missing = any(strip_undrawable(text) != text for text in wanted)
             set_text(self.font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
 
 

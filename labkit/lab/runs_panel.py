@@ -233,7 +233,7 @@ class RunsPanel:
         set_visible(self.hint, not shown)
         set_visible(self.tools, shown)
         if shown:
-            from labkit.plots.fonts import plot_tr, spoken
+            from labkit.plots.fonts import plot_language, plot_tr
 
             called = name_runs(chosen, tr)
             self._apply_default_axis(chosen)
@@ -242,7 +242,7 @@ class RunsPanel:
 
                 self._plot = ComparePlot()
             self._plot.theme = self.theme
-            drawn = called if spoken() == translation.get_language() else name_runs(chosen, plot_tr)
+            drawn = called if plot_language() == translation.get_language() else name_runs(chosen, plot_tr)
             png = self._plot.draw(chosen, x=self.axis_menu.value, layout=self.layout_buttons.value, names=drawn)
             if png is not None:
                 self.picture.value = png

@@ -11,7 +11,7 @@ from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import css_classes
 from labkit.lab.setting_control import SettingControl, Transaction, format_setting, format_stop
 from labkit.lab.slider_stops import find_nearest_stop, make_slider_stops, parse_number
-from labkit.plots.text_width import cells
+from labkit.plots.text_width import display_width
 
 OTHER = "other…"
 
@@ -54,7 +54,7 @@ class NumberControl(SettingControl):
 
     def _field_width(self) -> str:
         """Room for `2.55e-5`, and for what None reads as."""
-        return f"calc({max(8, cells(tr(self.setting.none_text)))}ch + 24px)"
+        return f"calc({max(8, display_width(tr(self.setting.none_text)))}ch + 24px)"
 
     def _make_rows(self) -> list[widgets.Widget]:
         if not self.stops:

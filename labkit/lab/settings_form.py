@@ -17,7 +17,7 @@ from labkit.lab.page_widgets import close_all, css_classes, make_html
 from labkit.lab.preset_buttons import CUSTOM, PresetButtons, match_pair, match_preset
 from labkit.lab.setting_control import SettingControl
 from labkit.lab.setting_inputs import MenuControl, NumberControl, pick_control_class
-from labkit.plots.text_width import cells
+from labkit.plots.text_width import display_width
 from labkit.presets import STARTER_PAIRS, preset_values, recommended_rate_range, recommended_rates
 from labkit.settings import format_rate
 
@@ -261,4 +261,4 @@ def _grid() -> widgets.Layout:
 
 def _width(group: str) -> str:
     """Wide enough for the longest label of the group: a `ch` is the width of a 0, wider than most letters."""
-    return f"{max(cells(tr(knob.label)) for knob in run_settings().values() if knob.group == group)}ch"
+    return f"{max(display_width(tr(knob.label)) for knob in run_settings().values() if knob.group == group)}ch"

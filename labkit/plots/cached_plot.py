@@ -7,7 +7,7 @@ from labkit.plots import fonts
 from labkit.plots.theme import theme_named
 
 
-class ThemedPlot:
+class CachedPlot:
     """A plot whose theme may change between two draws, on any thread, and whose language is that of the lab.
 
     A draw holds `_lock`, keeps in `_drawn` all that it depended on, `_looks()` included, and is left out where the
@@ -18,7 +18,7 @@ class ThemedPlot:
         """Raises ValueError for a theme that is not in THEMES."""
         self._lock = threading.RLock()
         self._theme = theme_named(theme)
-        self._drawn: Hashable = None
+        self._drawn_key: Hashable = None
 
     @property
     def theme(self) -> str:
@@ -30,6 +30,6 @@ class ThemedPlot:
         with self._lock:
             self._theme = theme_named(name)
 
-    def _looks(self) -> Hashable:
+    def _style_key(self) -> Hashable:
         """Theme and language: where they differ, nothing of an older picture can stay."""
-        return self._theme.name, fonts.spoken()
+        return self._theme.name, fonts.plot_language()

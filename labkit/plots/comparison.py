@@ -6,42 +6,42 @@ from typing import Protocol
 
 from labkit import gc_pause
 from labkit.plots import fonts
-from labkit.plots.axes import Area, visible
-from labkit.plots.cached_plot import ThemedPlot
-from labkit.plots.overlay import Overlaid
-from labkit.plots.renderer import Canvas, Picture
-from labkit.plots.side_by_side import Columns
+from labkit.plots.axes import PlotArea, visible_artists
+from labkit.plots.cached_plot import CachedPlot
+from labkit.plots.overlay import OverlayLayout
+from labkit.plots.renderer import BlitRenderer, Picture
+from labkit.plots.side_by_side import SideBySideLayout
 from labkit.plots.theme import Theme, theme_named
 from labkit.runs import compare
 from labkit.runs.curves import Axis, check_axis
 from labkit.runs.run import Run
 
 
-class Sheet(Protocol):
+class ComparisonLayout(Protocol):
     """One layout: a figure for certain runs, brought up to date again and again."""
 
     figure: Picture
 
     @property
-    def areas(self) -> list[Area]: ...
+    def areas(self) -> list[PlotArea]: ...
 
     def update(self) -> None: ...
 
 
-LAYOUTS: dict[str, Callable[[Theme, Sequence[Run], Sequence[str], Axis], Sheet]] = {
-    "side by side": Columns,
-    "overlaid": Overlaid,
+LAYOUTS: dict[str, Callable[[Theme, Sequence[Run], Sequence[str], Axis], ComparisonLayout]] = {
+    "side by side": SideBySideLayout,
+    "overlaid": OverlayLayout,
 }
 Names = Mapping[Path, str]
 
 
-class ComparePlot(ThemedPlot):
+class ComparePlot(CachedPlot):
     """The picture of several runs, live ones among them; its size depends on the layout and how many they are."""
 
     def __init__(self, theme: str = "light"):
         """Raises ValueError for a theme that is not in THEMES."""
         super().__init__(theme)
-        self._shown: Hashable = None
+        self._figure_key: Hashable = None
 
     def draw(
         self, runs: Sequence[Run], x: Axis = "step", layout: str = "side by side", names: Names | None = None
@@ -58,17 +58,19 @@ class ComparePlot(ThemedPlot):
         with self._lock:
             called = _names(runs, names)
             each = ((run.folder, run.created, run.colour) for run in runs)
-            shown = (self._looks(), x, layout, *each, *called)
+            shown = (self._style_key(), x, layout, *each, *called)
             state = (shown, tuple(run.version for run in runs))
-            if state == self._drawn:
+            if state == self._drawn_key:
                 return None
-            if shown != self._shown:
+            if shown != self._figure_key:
                 with gc_pause.gc_paused():
-                    self._sheet = _sheet(self._theme, runs, called, x, layout)
-                self._canvas = Canvas(self._sheet.figure, self._theme)
-            self._sheet.update()
-            png = self._canvas.png(visible(self._sheet.areas), tuple(area.stamp for area in self._sheet.areas))
-            self._shown, self._drawn = shown, state
+                    self._layout = _build_layout(self._theme, runs, called, x, layout)
+                self._renderer = BlitRenderer(self._layout.figure, self._theme)
+            self._layout.update()
+            png = self._renderer.png(
+                visible_artists(self._layout.areas), tuple(area.layout_key for area in self._layout.areas)
+            )
+            self._figure_key, self._drawn_key = shown, state
             return png
 
 
@@ -80,14 +82,14 @@ def compare_figure(
     names: Names | None = None,
 ) -> Picture:
     """The picture of several runs as a figure, for a notebook or a file. Arguments and errors as in ComparePlot."""
-    sheet = _sheet(theme_named(theme), runs, _names(runs, names), x, layout)
+    sheet = _build_layout(theme_named(theme), runs, _names(runs, names), x, layout)
     sheet.update()
     for area in sheet.areas:
-        area.hold_still()
+        area.freeze()
     return sheet.figure
 
 
-def _sheet(theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis, layout: str) -> Sheet:
+def _build_layout(theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis, layout: str) -> ComparisonLayout:
     check_axis(x)
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")

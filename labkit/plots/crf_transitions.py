@@ -16,25 +16,27 @@ from matplotlib.patches import Rectangle
 from labkit.data.tags import match_scheme
 from labkit.events import CrfTransitions
 from labkit.plots import fonts
-from labkit.plots.axes import Area, Box, put_marked, say
-from labkit.plots.cached_plot import ThemedPlot
-from labkit.plots.fonts import drawable, plot_tr
-from labkit.plots.renderer import Picture, drawing, to_png
-from labkit.plots.series import Array, linear_ticks, up
-from labkit.plots.step_axis import StepAxis, message
+from labkit.plots.axes import Box, PlotArea, set_marked_data, set_text
+from labkit.plots.cached_plot import CachedPlot
+from labkit.plots.fonts import plot_tr, strip_undrawable
+from labkit.plots.renderer import Picture, exclusive_drawing, to_png
+from labkit.plots.series import Array, linear_ticks, round_up
+from labkit.plots.step_axis import StepAxis, add_message
 from labkit.plots.theme import Theme, theme_named
 from labkit.runs.run import Run
 
 SIZE, DPI = (10.0, 4.8), 120
-MAP, BAR, COUNT, WORDS = Box(0.98, 1.16, 4.9, 3.5), Box(6.0, 1.16, 0.1, 3.5), Box(7.2, 0.54, 2.6, 1.7), 2.75
+MAP, BAR, COUNT, EXPLANATION_TOP = Box(0.98, 1.16, 4.9, 3.5), Box(6.0, 1.16, 0.1, 3.5), Box(7.2, 0.54, 2.6, 1.7), 2.75
 MOST_TYPES = 10  # 21 tags; more could not be read
 MOST_LETTERS = 11  # of a tag
 NUMBERED = 10  # rows of a map whose cells have room for their numbers
-WEAK = 0.5  # the colours reach at least so far: scores as they are drawn at first, within 0.1, look like none
+MIN_SCORE_RANGE = (
+    0.5  # the colours reach at least so far: scores as they are drawn at first, within 0.1, look like none
+)
 
 
 @dataclass(frozen=True)
-class Grid:
+class TransitionGrid:
     """The scores as they are drawn: a row for each tag before, START the first; a column for each after, END the last.
 
     `scores` and `allowed` are (rows, columns); the corner, from START to END, is NaN and allowed.
@@ -46,27 +48,27 @@ class Grid:
     left_out: int  # types
 
 
-def grid_of(learnt: CrfTransitions, support: dict[str, int]) -> Grid:
+def build_transition_grid(event: CrfTransitions, support: dict[str, int]) -> TransitionGrid:
     """All tags, or where they are too many those of the types with the most gold entities.
 
     Args:
         support: gold entities by type.
     """
-    types = list(dict.fromkeys(tag[2:] for tag in learnt.tags if tag != "O"))
+    types = list(dict.fromkeys(tag[2:] for tag in event.tags if tag != "O"))
     shown = sorted(types, key=lambda name: -support.get(name, 0))[:MOST_TYPES]
-    ordered = [tag for tag in learnt.tags if tag == "O"]
-    ordered += [tag for name in types if name in shown for tag in learnt.tags if tag != "O" and tag[2:] == name]
-    places = [learnt.tags.index(tag) for tag in ordered]
-    scheme = match_scheme(learnt.tags)
+    ordered = [tag for tag in event.tags if tag == "O"]
+    ordered += [tag for name in types if name in shown for tag in event.tags if tag != "O" and tag[2:] == name]
+    places = [event.tags.index(tag) for tag in ordered]
+    scheme = match_scheme(event.tags)
     scores = np.full((len(places) + 1, len(places) + 1), np.nan)
-    scores[0, :-1], scores[1:, -1] = np.array(learnt.start)[places], np.array(learnt.end)[places]
-    scores[1:, :-1] = np.array(learnt.transitions)[np.ix_(places, places)]
+    scores[0, :-1], scores[1:, -1] = np.array(event.start)[places], np.array(event.end)[places]
+    scores[1:, :-1] = np.array(event.transitions)[np.ix_(places, places)]
     edges = [["", *ordered], [*ordered, ""]]
     allowed = np.array([[not scheme.find_violation(before, after) for after in edges[1]] for before in edges[0]])
-    return Grid(tuple(ordered), scores, allowed, len(types) - len(shown))
+    return TransitionGrid(tuple(ordered), scores, allowed, len(types) - len(shown))
 
 
-class TransitionsPlot(ThemedPlot):
+class TransitionsPlot(CachedPlot):
     """The picture of one run, drawn anew at every evaluation; always of the same size."""
 
     def draw(self, run: Run | None) -> bytes | None:
@@ -74,56 +76,58 @@ class TransitionsPlot(ThemedPlot):
         with self._lock:
             summary = run.summary() if run else None
             told = (run.folder, run.created, run.state, summary.evaluations, summary.plan) if run and summary else None
-            state = (self._looks(), told)
-            if state == self._drawn:
+            state = (self._style_key(), told)
+            if state == self._drawn_key:
                 return None
-            self._drawn = state
+            self._drawn_key = state
             return to_png(transitions_figure(run, self._theme.name))
 
 
 def transitions_figure(run: Run | None, theme: str = "light") -> Picture:
     """The picture as a figure, for a notebook or a file."""
     chosen = theme_named(theme)
-    with drawing():
+    with exclusive_drawing():
         figure = Picture(figsize=SIZE, dpi=DPI, facecolor=chosen.background)
         learnt = run.transitions if run else None
         grid = None
         if run and learnt:
-            grid = grid_of(learnt, {name: score.support for name, score in run.evaluations[-1].types.items()})
+            grid = build_transition_grid(
+                learnt, {name: score.support for name, score in run.evaluations[-1].types.items()}
+            )
         title = plot_tr("Scores of transitions in the CRF")
-        area = Area(figure, chosen, MAP, "" if grid else title)
+        area = PlotArea(figure, chosen, MAP, "" if grid else title)
         if grid:
             _draw_map(area, grid)
-            _head(area, title, grid)
+            _draw_heading(area, title, grid)
         else:
             area.axes.spines["bottom"].set_visible(False)
-            say(message(area), _nothing(run), 0.5, 0.5)
+            set_text(add_message(area), _empty_text(run), 0.5, 0.5)
         counts = _draw_counts(figure, chosen, run)
-        _explain(counts, grid, run)
+        _draw_explanation(counts, grid, run)
         for each in (area, counts):
-            each.hold_still()
+            each.freeze()
     return figure
 
 
-def _nothing(run: Run | None) -> str:
+def _empty_text(run: Run | None) -> str:
     if run and run.config and run.config.decoder != "crf":
         return plot_tr("this run has no CRF")
     return _nothing_counted(run)
 
 
-def _head(area: Area, title: str, grid: Grid) -> None:
+def _draw_heading(area: PlotArea, title: str, grid: TransitionGrid) -> None:
     """The title, above the names of the columns."""
-    head = area.words(size=11, fontweight="bold", va="baseline")
-    say(head, title, 0, 1 + (MAP.top - 0.26) / MAP.height, transform=area.axes.transAxes, ha="left")
-    note = area.words(size=8.5, color=area.theme.muted, va="baseline", ha="right")
+    head = area.add_text(size=11, fontweight="bold", va="baseline")
+    set_text(head, title, 0, 1 + (MAP.top - 0.26) / MAP.height, transform=area.axes.transAxes, ha="left")
+    note = area.add_text(size=8.5, color=area.theme.muted, va="baseline", ha="right")
     types = (len(grid.tags) - 1) // 2
     told = plot_tr("{shown} of {all} types", shown=types, all=types + grid.left_out) if grid.left_out else ""
-    say(note, told, 1, 1 + (MAP.top - 0.26) / MAP.height, transform=area.axes.transAxes)
+    set_text(note, told, 1, 1 + (MAP.top - 0.26) / MAP.height, transform=area.axes.transAxes)
 
 
-def _draw_map(area: Area, grid: Grid) -> None:
+def _draw_map(area: PlotArea, grid: TransitionGrid) -> None:
     axes, theme, size = area.axes, area.theme, len(grid.tags) + 1
-    reach = max(WEAK, float(np.nanmax(np.abs(grid.scores))))
+    reach = max(MIN_SCORE_RANGE, float(np.nanmax(np.abs(grid.scores))))
     colours = LinearSegmentedColormap.from_list("scores", [theme.dev, theme.background, theme.train])
     image = axes.imshow(
         grid.scores, cmap=colours, norm=Normalize(-reach, reach), aspect="auto", interpolation="nearest"
@@ -141,9 +145,11 @@ def _draw_map(area: Area, grid: Grid) -> None:
     _draw_bar(area, image, reach)
 
 
-def _name_tags(area: Area, grid: Grid) -> None:
+def _name_tags(area: PlotArea, grid: TransitionGrid) -> None:
     size = len(grid.tags) + 1
-    names = [tag if len(tag) <= MOST_LETTERS else tag[: MOST_LETTERS - 1] + "…" for tag in map(drawable, grid.tags)]
+    names = [
+        tag if len(tag) <= MOST_LETTERS else tag[: MOST_LETTERS - 1] + "…" for tag in map(strip_undrawable, grid.tags)
+    ]
     axes, font = area.axes, 9 if size <= NUMBERED else 8
     axes.tick_params(labelbottom=False, labeltop=True, pad=3, labelsize=font)
     rows, columns = [plot_tr("start"), *names], [*names, plot_tr("end")]
@@ -152,55 +158,55 @@ def _name_tags(area: Area, grid: Grid) -> None:
     axes.set_yticks(range(size), labels=rows)
 
 
-def _write_scores(area: Area, grid: Grid, reach: float) -> None:
+def _write_scores(area: PlotArea, grid: TransitionGrid, reach: float) -> None:
     for (row, column), score in np.ndenumerate(grid.scores):
         if np.isfinite(score):
             strong = abs(score) > 0.55 * reach
             paper = {"boxstyle": "square,pad=0.12", "facecolor": area.theme.background, "edgecolor": "none"}
-            text = area.words(size=8, ha="center", va="center", zorder=6)
+            text = area.add_text(size=8, ha="center", va="center", zorder=6)
             under = paper if not grid.allowed[row, column] and not strong else None
             colour = area.theme.background if strong else area.theme.text
-            say(text, _short(score), column, row, color=colour, bbox=under)
+            set_text(text, _format_score(score), column, row, color=colour, bbox=under)
 
 
-def _short(score: float, digits: int = 1) -> str:
+def _format_score(score: float, digits: int = 1) -> str:
     """With a minus as wide as a plus, and never minus zero."""
     return f"{round(score, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
-def _draw_bar(area: Area, image: AxesImage, reach: float) -> None:
+def _draw_bar(area: PlotArea, image: AxesImage, reach: float) -> None:
     figure, (width, height) = area.axes.figure, SIZE
     place = (BAR.left / width, 1 - (BAR.top + BAR.height) / height, BAR.width / width, BAR.height / height)
     bar = figure.colorbar(image, cax=figure.add_axes(place), ticks=[-reach, 0, reach])
     bar.outline.set_visible(False)
     bar.ax.set_yticklabels([f"−{reach:.2g}", "0", f"{reach:.2g}"])
-    bar.ax.tick_params(length=0, labelsize=9, labelcolor=area.theme.muted, labelfontfamily=fonts.fonts())
+    bar.ax.tick_params(length=0, labelsize=9, labelcolor=area.theme.muted, labelfontfamily=fonts.font_families())
 
 
-def _draw_counts(figure: Picture, theme: Theme, run: Run | None) -> Area:
+def _draw_counts(figure: Picture, theme: Theme, run: Run | None) -> PlotArea:
     """Illegal transitions, evaluation by evaluation."""
     mends = run is not None and run.config is not None and run.config.legal_only
     title = plot_tr("Illegal on dev, before mending") if mends else plot_tr("Illegal transitions on dev")
-    area = Area(figure, theme, COUNT, title)
-    curve = area.line(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
+    area = PlotArea(figure, theme, COUNT, title)
+    curve = area.add_curve(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
     told = [each for each in run.evaluations if each.illegal is not None] if run else []
     x = np.array([each.step for each in told], np.float64)
     y = np.array([None if each.predicted == 0 and not each.illegal else each.illegal for each in told], np.float64)
     steps = StepAxis.of(run, float(run.steps.step[-1]) if run and len(run.steps) else 0.0)
-    area.span_x(steps.high, (0, steps.high), (plot_tr("step 0"), f"{steps.high:,.0f}") if run else ("", ""))
+    area.set_x_axis(steps.high, (0, steps.high), (plot_tr("step 0"), f"{steps.high:,.0f}") if run else ("", ""))
     highest = float(np.nanmax(y, initial=0.0))
-    high = max(up(highest), 4.0) if highest else 4.0
+    high = max(round_up(highest), 4.0) if highest else 4.0
     ticks = linear_ticks(high, whole=True)
-    area.span_y(0, high, ticks, [f"{tick:,.0f}" for tick in ticks])
-    put_marked(curve, x, y)
+    area.set_y_axis(0, high, ticks, [f"{tick:,.0f}" for tick in ticks])
+    set_marked_data(curve, x, y)
     if run and told:
-        say(area.note, _counted(*run.count_illegal(told[-1])))
+        set_text(area.note, _latest_count_text(*run.count_illegal(told[-1])))
     else:
-        say(message(area), _nothing_counted(run), 0.5, 0.5)
+        set_text(add_message(area), _nothing_counted(run), 0.5, 0.5)
     return area
 
 
-def _counted(left: int | None, mended: int | None) -> str:
+def _latest_count_text(left: int | None, mended: int | None) -> str:
     if mended:
         return plot_tr("latest {mended}, all mended", mended=f"{mended:,}")
     return plot_tr("latest: no entity predicted") if left is None else plot_tr("latest {count}", count=f"{left:,}")
@@ -212,27 +218,29 @@ def _nothing_counted(run: Run | None) -> str:
     return plot_tr("not told by this run") if run.is_final else plot_tr("waiting for the first evaluation")
 
 
-def _explain(area: Area, grid: Grid | None, run: Run | None) -> None:
+def _draw_explanation(area: PlotArea, grid: TransitionGrid | None, run: Run | None) -> None:
     lines = [plot_tr("row: the tag before; column: the tag after"), plot_tr("hatched: what the tag scheme forbids")]
     if grid is not None and not grid.allowed.all():
         means = {"allowed": grid.scores[grid.allowed], "forbidden": grid.scores[~grid.allowed]}
-        told = {name: _short(float(np.nanmean(scores)), 2) for name, scores in means.items()}
+        told = {name: _format_score(float(np.nanmean(scores)), 2) for name, scores in means.items()}
         lines += ["", plot_tr("mean score of what is allowed: {allowed}", allowed=told["allowed"])]
         lines += [plot_tr("of what is forbidden: {forbidden}", forbidden=told["forbidden"])]
-        lines += ["", *_verdict(float(np.nanmean(means["allowed"]) - np.nanmean(means["forbidden"])), run)]
+        lines += ["", *_describe_learning(float(np.nanmean(means["allowed"]) - np.nanmean(means["forbidden"])), run)]
     shown = "\n".join(lines) if grid else ""
-    text = area.words(size=9, color=area.theme.muted, va="top", ha="left", linespacing=1.45)
-    say(text, shown, 0, -(WORDS - COUNT.top - COUNT.height) / COUNT.height, transform=area.axes.transAxes)
+    text = area.add_text(size=9, color=area.theme.muted, va="top", ha="left", linespacing=1.45)
+    set_text(
+        text, shown, 0, -(EXPLANATION_TOP - COUNT.top - COUNT.height) / COUNT.height, transform=area.axes.transAxes
+    )
 
 
-def _verdict(difference: float, run: Run | None) -> Sequence[str]:
+def _describe_learning(difference: float, run: Run | None) -> Sequence[str]:
     """What the picture says, in words; at first the difference is one of means of numbers within 0.1."""
     if difference >= 0.1:
         return (plot_tr("The CRF has begun to learn the scheme."),)
-    return (plot_tr("The CRF knows no rule of the scheme yet:"), _what_teaches(run.steps.rates if run else {}))
+    return (plot_tr("The CRF knows no rule of the scheme yet:"), _rate_advice(run.steps.rates if run else {}))
 
 
-def _what_teaches(rates: Mapping[str, Array]) -> str:
+def _rate_advice(rates: Mapping[str, Array]) -> str:
     """By the rates of all steps so far: the CRF's own, else the head's, by which it goes then."""
     own = rates.get("crf", rates.get("head", np.empty(0)))
     if len(own) and not np.nanmax(own):

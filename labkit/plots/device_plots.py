@@ -8,16 +8,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labkit.events import DeviceSampled
-from labkit.plots.axes import TICKS, Area, Box, put, say
-from labkit.plots.fonts import plot_retold, plot_tr
-from labkit.plots.series import Array, up
-from labkit.plots.step_axis import StepAxis, message, wrapped
+from labkit.plots.axes import TICK_PT, Box, PlotArea, set_data, set_text
+from labkit.plots.fonts import plot_tr, plot_tr_message
+from labkit.plots.series import Array, round_up
+from labkit.plots.step_axis import StepAxis, add_message, wrap_text
 from labkit.plots.theme import DASHES, Theme
 from labkit.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Readings:
+class DeviceSeries:
     """What one device was doing, by step; all (samples,), NaN where a figure could not be read."""
 
     device: str
@@ -32,57 +32,59 @@ class DevicePlots:
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         share = 0.5 * box.height
-        self.use = Area(figure, theme, Box(box.left, box.top, box.width, share), plot_tr("CPU or GPU use"))
+        self.use = PlotArea(figure, theme, Box(box.left, box.top, box.width, share), plot_tr("CPU or GPU use"))
         lower = Box(box.left, box.top + share + 0.36, box.width, box.height - share - 0.36)
-        self.memory = Area(figure, theme, lower, plot_tr("Memory"), one_row=True)
-        self.use_lines = [self.use.line(theme.device, 1.6, dashes) for dashes in DASHES]
-        self.memory_lines = [self.memory.line(theme.muted, 1.8, dashes) for dashes in DASHES]
-        self.lone = self.use.line(theme.device, 0, marker=".", markersize=4)
-        self.use_empty, self.memory_empty = message(self.use), message(self.memory)
-        self.why = self.use.words(TICKS, color=theme.muted, bbox=self.use.paper, va="bottom")
-        self.why.set(transform=self.use.axes.transAxes, position=(0.01, 0.05))
-        self.use.span_y(0, 104, [0, 50, 100], ["0 %", "50 %", "100 %"])
+        self.memory = PlotArea(figure, theme, lower, plot_tr("Memory"), one_row=True)
+        self.use_lines = [self.use.add_curve(theme.device, 1.6, dashes) for dashes in DASHES]
+        self.memory_lines = [self.memory.add_curve(theme.muted, 1.8, dashes) for dashes in DASHES]
+        self.lone = self.use.add_curve(theme.device, 0, marker=".", markersize=4)
+        self.use_empty, self.memory_empty = add_message(self.use), add_message(self.memory)
+        self.gap_reason = self.use.add_text(TICK_PT, color=theme.muted, bbox=self.use.text_bbox, va="bottom")
+        self.gap_reason.set(transform=self.use.axes.transAxes, position=(0.01, 0.05))
+        self.use.set_y_axis(0, 104, [0, 50, 100], ["0 %", "50 %", "100 %"])
         self._fit_memory([])
 
     def update(self, run: Run | None, axis: StepAxis) -> None:
-        self.use.span_x(axis.high, (), ())
+        self.use.set_x_axis(axis.high, (), ())
         self.use.mark_epochs(axis.boundaries, (), ())
         axis.apply(self.memory)
         samples = run.samples if run else []
         readings = list(_readings(run, samples)) if run else []
-        self._draw_use(run, readings, why_missing(samples, "utilization"))
-        self._draw_memory(run, readings, why_missing(samples, "memory_run_mib"))
+        self._draw_use(run, readings, missing_reason(samples, "utilization"))
+        self._draw_memory(run, readings, missing_reason(samples, "memory_run_mib"))
 
-    def _draw_use(self, run: Run | None, readings: Sequence[Readings], reason: str) -> None:
-        self.use.entitle(_title(run, readings))
+    def _draw_use(self, run: Run | None, readings: Sequence[DeviceSeries], reason: str) -> None:
+        self.use.set_title(_title(run, readings))
         for line, each in zip(self.use_lines, [*readings, None, None, None, None], strict=False):
-            put(line, *((each.step, each.use) if each else NOTHING))
-        put(self.lone, *_lone(readings))
+            set_data(line, *((each.step, each.use) if each else NOTHING))
+        set_data(self.lone, *_find_isolated_points(readings))
         known = any(np.isfinite(each.use).any() for each in readings)
         gaps = any((np.isnan(each.use) & np.isfinite(each.step)).any() for each in readings)
-        say(self.use_empty, "" if known else _nothing(run, readings, reason, lines=3), 0.5, 0.5)
-        say(self.why, _shortened(reason) if known and gaps and reason else "")
-        say(self.use.note, _use_in_words(run, readings))
+        set_text(self.use_empty, "" if known else _empty_text(run, readings, reason, lines=3), 0.5, 0.5)
+        set_text(self.gap_reason, _gap_text(reason) if known and gaps and reason else "")
+        set_text(self.use.note, _use_in_words(run, readings))
 
-    def _draw_memory(self, run: Run | None, readings: Sequence[Readings], reason: str) -> None:
+    def _draw_memory(self, run: Run | None, readings: Sequence[DeviceSeries], reason: str) -> None:
         for line, each in zip(self.memory_lines, [*readings, None, None, None, None], strict=False):
-            put(line, *((each.step, each.memory) if each else NOTHING))
+            set_data(line, *((each.step, each.memory) if each else NOTHING))
         self._fit_memory(readings)
         known = any(np.isfinite(each.memory).any() for each in readings)
-        say(self.memory_empty, "" if known or not readings else _nothing(run, readings, reason, lines=1), 0.5, 0.5)
-        say(self.memory.note, _memory_in_words(readings[0].latest) if readings else "")
+        set_text(
+            self.memory_empty, "" if known or not readings else _empty_text(run, readings, reason, lines=1), 0.5, 0.5
+        )
+        set_text(self.memory.note, _memory_in_words(readings[0].latest) if readings else "")
 
-    def _fit_memory(self, readings: Sequence[Readings]) -> None:
+    def _fit_memory(self, readings: Sequence[DeviceSeries]) -> None:
         most = max((float(np.nanmax(each.memory, initial=0.0)) for each in readings), default=0.0) * 1.1
         unit, size = ("GiB", 1024.0) if most > 1024 else ("MiB", 1.0)
-        high = up(max(most, 100.0) / size)
-        self.memory.span_y(0, high * size, [0, high * size], ["0", f"{high:g} {unit}"])
+        high = round_up(max(most, 100.0) / size)
+        self.memory.set_y_axis(0, high * size, [0, high * size], ["0", f"{high:g} {unit}"])
 
 
 NOTHING = np.empty(0), np.empty(0)
 
 
-def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[Readings]:
+def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[DeviceSeries]:
     """Of the GPUs where there are any, otherwise of the CPU; of at most as many devices as there are dashes."""
     step = run.sample_axis("step")
     names = list(dict.fromkeys(sample.device for sample in samples))
@@ -90,10 +92,10 @@ def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[Readings]:
         own = [index for index, sample in enumerate(samples) if sample.device == name]
         use = np.array([samples[index].utilization for index in own], np.float64)  # numpy reads None as NaN
         memory = np.array([samples[index].memory_run_mib for index in own], np.float64)
-        yield Readings(name, step[own], use, memory, samples[own[-1]])
+        yield DeviceSeries(name, step[own], use, memory, samples[own[-1]])
 
 
-def _title(run: Run | None, readings: Sequence[Readings]) -> str:
+def _title(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
     names = [each.device for each in readings]
     if names == ["cpu"] or (not names and run and run.plan and run.plan.device == "cpu"):
         return plot_tr("CPU use, this run")
@@ -102,7 +104,7 @@ def _title(run: Run | None, readings: Sequence[Readings]) -> str:
     return plot_tr("GPU {numbers} use", numbers=", ".join(name.removeprefix("gpu ") for name in names))
 
 
-def _lone(readings: Sequence[Readings]) -> tuple[Array, Array]:
+def _find_isolated_points(readings: Sequence[DeviceSeries]) -> tuple[Array, Array]:
     """Readings between two gaps, which a line cannot show."""
     x = np.concatenate([np.empty(0), *(each.step for each in readings)])
     y = np.concatenate([np.empty(0), *(each.use for each in readings)])
@@ -111,25 +113,25 @@ def _lone(readings: Sequence[Readings]) -> tuple[Array, Array]:
     return x[lone], y[lone]
 
 
-def why_missing(samples: Sequence[DeviceSampled], figure: str) -> str:
+def missing_reason(samples: Sequence[DeviceSampled], figure: str) -> str:
     """The latest reason that was told; it is told only when it changes."""
     return next((sample.missing[figure] for sample in reversed(samples) if figure in sample.missing), "")
 
 
-def _shortened(reason: str) -> str:
-    return textwrap.shorten(plot_tr("gaps: {reason}", reason=plot_retold(reason)), 64, placeholder=" …")
+def _gap_text(reason: str) -> str:
+    return textwrap.shorten(plot_tr("gaps: {reason}", reason=plot_tr_message(reason)), 64, placeholder=" …")
 
 
-def _nothing(run: Run | None, readings: Sequence[Readings], reason: str, lines: int) -> str:
+def _empty_text(run: Run | None, readings: Sequence[DeviceSeries], reason: str, lines: int) -> str:
     if readings:
-        told = plot_tr("not available: {reason}", reason=plot_retold(reason) or plot_tr("no sample yet"))
-        return wrapped(told, 54, lines)
+        told = plot_tr("not available: {reason}", reason=plot_tr_message(reason) or plot_tr("no sample yet"))
+        return wrap_text(told, 54, lines)
     if run is None or run.state == "queued":
         return ""
     return plot_tr("nothing was read") if run.is_final else plot_tr("waiting for the first reading")
 
 
-def _use_in_words(run: Run | None, readings: Sequence[Readings]) -> str:
+def _use_in_words(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
     if run and run.is_live:
         figures, word = [each.use[-1] for each in readings], plot_tr("now")
     else:

@@ -6,41 +6,43 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labkit.formatting import format_entity_count
-from labkit.plots.axes import Area, Box, put_marked, say
+from labkit.plots.axes import Box, PlotArea, set_marked_data, set_text
 from labkit.plots.fonts import plot_tr
-from labkit.plots.step_axis import StepAxis, message
+from labkit.plots.step_axis import StepAxis, add_message
 from labkit.plots.theme import Theme
 from labkit.runs.run import Run
 
 F1_TOPS = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
-class ScorePlot:
+class F1Plot:
     """Entity F1 on dev; the best point has a ring and its value."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
-        self.area = Area(figure, theme, box, plot_tr("F1 on dev (higher is better)"))
-        self.f1 = self.area.line(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
-        self.ring = self.area.line(theme.score, 0, marker="o", markersize=10, markerfacecolor="none", clip_on=False)
-        self.value = self.area.words(color=theme.score, fontweight="bold", ha="center")
-        self.empty = message(self.area)
-        fit_score([self.area], 0.0)
+        self.area = PlotArea(figure, theme, box, plot_tr("F1 on dev (higher is better)"))
+        self.f1 = self.area.add_curve(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
+        self.ring = self.area.add_curve(
+            theme.score, 0, marker="o", markersize=10, markerfacecolor="none", clip_on=False
+        )
+        self.value = self.area.add_text(color=theme.score, fontweight="bold", ha="center")
+        self.empty = add_message(self.area)
+        fit_f1([self.area], 0.0)
 
     def update(self, run: Run | None, axis: StepAxis) -> None:
         axis.apply(self.area)
         evaluations = run.evaluations if run else []
         f1 = np.array([each.score for each in evaluations], np.float64)  # numpy reads None as NaN
-        put_marked(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
-        say(self.empty, "" if run is None or np.isfinite(f1).any() else _no_scores(run), 0.5, 0.5)
+        set_marked_data(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
+        set_text(self.empty, "" if run is None or np.isfinite(f1).any() else _no_scores(run), 0.5, 0.5)
         if len(f1):
-            fit_score([self.area], np.nanmax(f1, initial=0.0))
+            fit_f1([self.area], np.nanmax(f1, initial=0.0))
         best = run.best if run else None
-        self.area.entitle(score_title(format_entity_count(best.entities, plot_tr) if best and best.entities else ""))
+        self.area.set_title(f1_title(format_entity_count(best.entities, plot_tr) if best and best.entities else ""))
         for artist in (self.ring, self.value):
             artist.set_visible(best is not None and best.score is not None)
         if best and best.score is not None:
             self._mark_best(best.step, best.score, axis)
-        say(self.area.note, _scores(run))
+        set_text(self.area.note, _scores(run))
 
     def _mark_best(self, step: float, f1: float, axis: StepAxis) -> None:
         self.ring.set_data([step], [f1])
@@ -48,17 +50,17 @@ class ScorePlot:
         below = f1 > 0.88 * high
         side = "right" if step > 0.94 * axis.high else "left" if step < 0.06 * axis.high else "center"
         y = f1 + (-0.075 if below else 0.075) * high
-        say(self.value, f"{f1:.3f}", step, y, ha=side, va="top" if below else "bottom")
+        set_text(self.value, f"{f1:.3f}", step, y, ha=side, va="top" if below else "bottom")
 
 
-def fit_score(areas: Sequence[Area], best: float) -> None:
+def fit_f1(areas: Sequence[PlotArea], best: float) -> None:
     high = next((top for top in F1_TOPS if top >= best * 1.15), 1.0)
     ticks = [high * share for share in (0, 0.25, 0.5, 0.75, 1)]
     for area in areas:
-        area.span_y(0, high, ticks, [f"{tick:.2f}" for tick in ticks])
+        area.set_y_axis(0, high, ticks, [f"{tick:.2f}" for tick in ticks])
 
 
-def score_title(what: str) -> str:
+def f1_title(what: str) -> str:
     """The title of a plot of F1, with what it rests on."""
     if what:
         return plot_tr("F1 on dev (higher is better): {what}", what=what)

@@ -36,7 +36,7 @@ logging.getLogger("matplotlib.font_manager").addFilter(lambda record: "font weig
 
 
 @lru_cache
-def fonts() -> list[str]:
+def font_families() -> list[str]:
     """Font families to try in turn: names of runs may be Chinese. Only installed ones, as others make warnings."""
     installed = set(font_manager.get_font_names())
     return [name for name in (LATIN, *CHINESE) if name in installed]
@@ -48,9 +48,9 @@ def has_chinese() -> bool:
 
     That list is made once, and kept for years: a font that was installed since is not in it.
     """
-    if not set(CHINESE) & set(fonts()) and _add_new_fonts():
-        fonts.cache_clear()
-    return bool(set(CHINESE) & set(fonts()))
+    if not set(CHINESE) & set(font_families()) and _add_new_fonts():
+        font_families.cache_clear()
+    return bool(set(CHINESE) & set(font_families()))
 
 
 def _add_new_fonts() -> int:
@@ -67,19 +67,19 @@ def _add_new_fonts() -> int:
 
 def plot_tr(text: str, **values: object) -> str:
     """What `language.tr` does, for words in a picture: they stay English where no font could draw them."""
-    return translation.translate(spoken(), text, **values)
+    return translation.translate(plot_language(), text, **values)
 
 
-def plot_retold(text: str) -> str:
+def plot_tr_message(text: str) -> str:
     """What `language.retold` does, for words in a picture."""
-    return translation.translate_message(text) if spoken() == "zh" else text
+    return translation.translate_message(text) if plot_language() == "zh" else text
 
 
-def spoken() -> str:
+def plot_language() -> str:
     """The language of pictures."""
     return "zh" if translation.get_language() == "zh" and has_chinese() else "en"
 
 
-def drawable(text: str) -> str:
+def strip_undrawable(text: str) -> str:
     """The text without what would be drawn as boxes: where no Chinese font is installed, `…` for Chinese words."""
     return HAN.sub("…", text) if not text.isascii() and HAN.search(text) and not has_chinese() else text

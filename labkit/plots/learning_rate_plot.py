@@ -8,20 +8,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from labkit.plots.axes import Area, Box, put, say
+from labkit.plots.axes import Box, PlotArea, set_data, set_text
 from labkit.plots.fonts import plot_tr
-from labkit.plots.series import LOG_LADDER, down, log_ticks, positive, up
+from labkit.plots.series import LOG_LADDER, log_ticks, positive_values, round_down, round_up
 from labkit.plots.step_axis import StepAxis
 from labkit.plots.theme import DASHES, Theme
 from labkit.runs.run import Run
 from labkit.settings import format_rate
 
 
-class RatesPlot:
+class LearningRatePlot:
     """The learning rate of every group on a logarithmic axis, named at its peak."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
-        self.area = Area(figure, theme, box, plot_tr("Learning rates"))
+        self.area = PlotArea(figure, theme, box, plot_tr("Learning rates"))
         self.curves: dict[str, tuple[Line2D, Text]] = {}
 
     def update(self, run: Run | None, axis: StepAxis) -> None:
@@ -32,17 +32,17 @@ class RatesPlot:
             line, _ = self._curve(name)
             values = rates.get(name, np.empty(0))
             step = run.steps.step[: len(values)] if run else np.empty(0)
-            put(line, step, np.where(values > 0, values, np.nan))  # a rate of 0 has no place on a logarithmic axis
-        fit_rates([self.area], notable_rates(run) if run else [], above=2.2)
+            set_data(line, step, np.where(values > 0, values, np.nan))  # a rate of 0 has no place on a logarithmic axis
+        fit_rates([self.area], axis_rates(run) if run else [], above=2.2)
         self._name_curves(run, peaks)
-        say(self.area.note, _rates_in_words(run, peaks))
+        set_text(self.area.note, _rates_in_words(run, peaks))
 
     def _curve(self, name: str) -> tuple[Line2D, Text]:
         if name not in self.curves:
             colour = self.area.theme.group(name)
             dashes = DASHES[min(len(self.curves), 2)]  # so that of two equal rates both are seen
-            line = self.area.line(colour, 2.0, dashes)
-            self.curves[name] = line, self.area.words(color=colour, fontweight="bold", va="bottom")
+            line = self.area.add_curve(colour, 2.0, dashes)
+            self.curves[name] = line, self.area.add_text(color=colour, fontweight="bold", va="bottom")
         return self.curves[name]
 
     def _name_curves(self, run: Run | None, peaks: dict[str, float]) -> None:
@@ -55,22 +55,26 @@ class RatesPlot:
         for name, peak in sorted(peaks.items(), key=lambda item: -item[1]):
             if 0 < peak < row / 3 or row == math.inf:
                 row, column = max(peak, low), 0
-            text = f"{plot_tr(name)} {round_rate(peak, 3) if peak else plot_tr('0 (frozen)')}"
+            text = f"{plot_tr(name)} {format_rounded_rate(peak, 3) if peak else plot_tr('0 (frozen)')}"
             y = max(row, low) * (high / low) ** 0.02
-            say(self._curve(name)[1], text, (start + 0.32 * column) * width, y)
+            set_text(self._curve(name)[1], text, (start + 0.32 * column) * width, y)
             column += 1
 
 
 def _rates_in_words(run: Run | None, peaks: dict[str, float]) -> str:
     if run and run.is_live:
-        now = [f"{plot_tr(name)} {round_rate(values[-1])}" for name, values in run.steps.rates.items() if len(values)]
+        now = [
+            f"{plot_tr(name)} {format_rounded_rate(values[-1])}"
+            for name, values in run.steps.rates.items()
+            if len(values)
+        ]
         return plot_tr("now: {rates}", rates=", ".join(now)) if now else ""
     if peaks.get("encoder") and peaks.get("head"):
         return plot_tr("the head's peak is {ratio} × the encoder's", ratio=f"{peaks['head'] / peaks['encoder']:.3g}")
     return ""
 
 
-def round_rate(rate: float, digits: int = 2) -> str:
+def format_rounded_rate(rate: float, digits: int = 2) -> str:
     """A rate in so many digits at most: an exact one may have seventeen."""
     return format_rate(float(f"{rate:.{digits - 1}e}"))
 
@@ -84,20 +88,20 @@ def peak_rates(run: Run | None) -> dict[str, float]:
     return {**seen, **planned}
 
 
-def fit_rates(areas: Sequence[Area], rates: Sequence[float], above: float = 1.2) -> None:
+def fit_rates(areas: Sequence[PlotArea], rates: Sequence[float], above: float = 1.2) -> None:
     """A logarithmic axis that holds these rates and has room above the highest, so many times as high."""
-    low, high = (down(min(rates) * 0.9), up(max(rates) * above, LOG_LADDER)) if rates else (1e-7, 1e-1)
+    low, high = (round_down(min(rates) * 0.9), round_up(max(rates) * above, LOG_LADDER)) if rates else (1e-7, 1e-1)
     ticks = log_ticks(low, high)
     for area in areas:
-        area.span_y(low, high, ticks, [round_rate(tick) for tick in ticks], log=True)
+        area.set_y_axis(low, high, ticks, [format_rounded_rate(tick) for tick in ticks], log=True)
 
 
-def notable_rates(run: Run, groups: Sequence[str] | None = None) -> list[float]:
+def axis_rates(run: Run, groups: Sequence[str] | None = None) -> list[float]:
     """What an axis must hold: the peaks, and how rates fall, but neither the start of warm-up nor the end at 0."""
     steps = run.plan.steps if run.plan else len(run.steps)
     after = max((group.warmup_steps for group in run.groups), default=0)
     peaks, rates = peak_rates(run), run.steps.rates
     wanted = peaks.keys() if groups is None else peaks.keys() & set(groups)
     found = [rates[name][after : int(0.94 * steps)] for name in wanted & rates.keys()]
-    seen = positive([*found, np.array([peaks[name] * share for name in wanted for share in (0.06, 1)])])
+    seen = positive_values([*found, np.array([peaks[name] * share for name in wanted for share in (0.06, 1)])])
     return [float(seen.min()), float(seen.max())] if len(seen) else []

@@ -5,14 +5,14 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from labkit.plots.axes import Area, Box, visible
-from labkit.plots.cached_plot import ThemedPlot
+from labkit.plots.axes import Box, PlotArea, visible_artists
+from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.comparison import ComparePlot, compare_figure
 from labkit.plots.device_plots import DevicePlots
-from labkit.plots.f1_plot import ScorePlot
-from labkit.plots.learning_rate_plot import RatesPlot
+from labkit.plots.f1_plot import F1Plot
+from labkit.plots.learning_rate_plot import LearningRatePlot
 from labkit.plots.loss_plot import LossPlot
-from labkit.plots.renderer import Canvas, Picture, to_png
+from labkit.plots.renderer import BlitRenderer, Picture, to_png
 from labkit.plots.step_axis import StepAxis
 from labkit.plots.theme import COLOURS, THEMES, Theme, colour_of, dashes_of, theme_named
 from labkit.runs.run import Run
@@ -35,47 +35,47 @@ DPI = 120
 PLOTS = [Box(left, top, 4.15, 1.92) for top in (0.54, 3.32) for left in (0.62, 5.55)]
 
 
-class LivePlot(ThemedPlot):
+class LivePlot(CachedPlot):
     """One run's picture, drawn again and again while it trains; always of the same size."""
 
     def __init__(self, theme: str = "light"):
         """Raises ValueError for a theme that is not in THEMES."""
         super().__init__(theme)
-        self._sheet: _Sheet | None = None
+        self._live_figure: _LiveFigure | None = None
 
     def draw(self, run: Run | None) -> bytes | None:
         """The picture as PNG, of empty axes for None; None when there is nothing new since the last draw."""
         with self._lock:
-            shown = (self._looks(), (run.folder, run.created) if run else None)
+            shown = (self._style_key(), (run.folder, run.created) if run else None)
             state = (shown, run.version if run else 0)
-            if state == self._drawn:
+            if state == self._drawn_key:
                 return None
-            if self._sheet is None or self._sheet.shown != shown:
-                self._sheet = _Sheet(self._theme, shown)
-            png = self._sheet.png(run)
-            self._drawn = state
+            if self._live_figure is None or self._live_figure.figure_key != shown:
+                self._live_figure = _LiveFigure(self._theme, shown)
+            png = self._live_figure.png(run)
+            self._drawn_key = state
             return png
 
 
 def figure_of(run: Run, theme: str = "light") -> Picture:
     """The picture of a run as a figure, for a notebook or a file."""
-    return _Sheet(theme_named(theme), None).finished(run)
+    return _LiveFigure(theme_named(theme), None).finished(run)
 
 
-class _Sheet:
+class _LiveFigure:
     """The four plots of one run on one figure."""
 
-    def __init__(self, theme: Theme, shown: Hashable):
-        self.shown = shown
+    def __init__(self, theme: Theme, figure_key: Hashable):
+        self.figure_key = figure_key
         self.figure = Picture(figsize=SIZE, dpi=DPI, facecolor=theme.background)
-        self.canvas = Canvas(self.figure, theme)
+        self.renderer = BlitRenderer(self.figure, theme)
         self.loss = LossPlot(self.figure, theme, PLOTS[0])
-        self.score = ScorePlot(self.figure, theme, PLOTS[1])
-        self.rates = RatesPlot(self.figure, theme, PLOTS[2])
+        self.score = F1Plot(self.figure, theme, PLOTS[1])
+        self.rates = LearningRatePlot(self.figure, theme, PLOTS[2])
         self.device = DevicePlots(self.figure, theme, PLOTS[3])
 
     @property
-    def areas(self) -> list[Area]:
+    def areas(self) -> list[PlotArea]:
         return [self.loss.area, self.score.area, self.rates.area, self.device.use, self.device.memory]
 
     def update(self, run: Run | None) -> None:
@@ -93,10 +93,10 @@ class _Sheet:
 
     def png(self, run: Run | None) -> bytes:
         self.update(run)
-        return self.canvas.png(visible(self.areas), tuple(area.stamp for area in self.areas))
+        return self.renderer.png(visible_artists(self.areas), tuple(area.layout_key for area in self.areas))
 
     def finished(self, run: Run) -> Picture:
         self.update(run)
         for area in self.areas:
-            area.hold_still()
+            area.freeze()
         return self.figure

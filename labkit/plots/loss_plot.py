@@ -6,10 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.plots.axes import Area, Box, put, put_marked, say
+from labkit.plots.axes import Box, PlotArea, set_data, set_marked_data, set_text
 from labkit.plots.fonts import plot_tr
-from labkit.plots.series import LOG_LADDER, Array, down, log_ticks, positive, smooth, smoothing_span, up
-from labkit.plots.step_axis import StepAxis, message, no_steps
+from labkit.plots.series import (
+    LOG_LADDER,
+    Array,
+    log_ticks,
+    positive_values,
+    round_down,
+    round_up,
+    smooth,
+    smoothing_span,
+)
+from labkit.plots.step_axis import StepAxis, add_message, no_steps
 from labkit.plots.theme import DASHES, Theme
 from labkit.runs.run import Run
 
@@ -18,42 +27,42 @@ class LossPlot:
     """The loss of each step, faint; smoothed, bold; on dev, as points."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
-        self.area = Area(figure, theme, box, plot_tr("Loss per word (lower is better)"))
-        self.raw = self.area.line(theme.train, 0.8, alpha=theme.faint)
-        self.end = self.area.line(theme.muted, 1.0, DASHES[2])
-        self.smoothed = self.area.line(theme.train, 2.0)
-        self.dev = self.area.line(theme.dev, 1.6, marker="o", markersize=4.5, clip_on=False)
-        self.empty = message(self.area)
+        self.area = PlotArea(figure, theme, box, plot_tr("Loss per word (lower is better)"))
+        self.raw = self.area.add_curve(theme.train, 0.8, alpha=theme.faint)
+        self.end_line = self.area.add_curve(theme.muted, 1.0, DASHES[2])
+        self.smoothed = self.area.add_curve(theme.train, 2.0)
+        self.dev = self.area.add_curve(theme.dev, 1.6, marker="o", markersize=4.5, clip_on=False)
+        self.empty = add_message(self.area)
         at_step = self.area.axes.get_xaxis_transform()
-        self.ended = self.area.words(fontweight="bold", bbox=self.area.paper, va="top", transform=at_step)
+        self.end_label = self.area.add_text(fontweight="bold", bbox=self.area.text_bbox, va="top", transform=at_step)
 
     def update(self, run: Run | None, step: Array, loss: Array, axis: StepAxis) -> None:
         axis.apply(self.area)
         span = smoothing_span(int(axis.high))
         smoothed = smooth(loss, span)
         dev_step, dev_loss = dev_losses(run)
-        put(self.raw, step, loss)
-        put(self.smoothed, step, smoothed)
-        put_marked(self.dev, dev_step, dev_loss)
+        set_data(self.raw, step, loss)
+        set_data(self.smoothed, step, smoothed)
+        set_marked_data(self.dev, dev_step, dev_loss)
         fit_loss([self.area], [loss], [smoothed, dev_loss])
         words = plot_tr("smoothed over about {span} steps", span=span) if axis.high > 1 else plot_tr("smoothed")
-        self.area.explain([self.raw, self.smoothed, self.dev], [plot_tr("each step"), words, plot_tr("dev")])
-        say(self.empty, "" if len(step) else no_steps(run), 0.5, 0.5)
+        self.area.set_legend([self.raw, self.smoothed, self.dev], [plot_tr("each step"), words, plot_tr("dev")])
+        set_text(self.empty, "" if len(step) else no_steps(run), 0.5, 0.5)
         self._mark_end(run, step, axis)
 
     def _mark_end(self, run: Run | None, step: Array, axis: StepAxis) -> None:
         early = run is not None and run.state in ("stopped", "failed", "interrupted") and len(step) > 0
-        self.end.set_visible(early)
+        self.end_line.set_visible(early)
         if not early:
-            return say(self.ended, "")
+            return set_text(self.end_label, "")
         assert run
         last = float(step[-1])
         low, high = self.area.axes.get_ylim()
-        self.end.set_data([last, last], [low, high])
+        self.end_line.set_data([last, last], [low, high])
         left = last > 0.6 * axis.high
         shift = 0.02 * axis.high * (-1 if left else 1)
         told = plot_tr("{state} at step {step}", state=plot_tr(run.state), step=f"{last:,.0f}")
-        say(self.ended, told, last + shift, 0.96, ha="right" if left else "left")
+        set_text(self.end_label, told, last + shift, 0.96, ha="right" if left else "left")
 
 
 def dev_losses(run: Run | None) -> tuple[Array, Array]:
@@ -63,15 +72,15 @@ def dev_losses(run: Run | None) -> tuple[Array, Array]:
     return np.array([each.step for each in evaluations], np.float64), np.array(losses, np.float64)
 
 
-def fit_loss(areas: Sequence[Area], outlying: Sequence[Array], whole: Sequence[Array]) -> None:
+def fit_loss(areas: Sequence[PlotArea], outlying: Sequence[Array], whole: Sequence[Array]) -> None:
     """A logarithmic axis that holds some curves whole; outliers of others may stick out of it."""
-    raw, seen = positive(outlying), positive(whole)
+    raw, seen = positive_values(outlying), positive_values(whole)
     if not len(seen):
         return
     high = max(seen.max(), min(raw.max(initial=0.0), 1.5 * seen.max()))
     low = min(seen.min(), max(raw.min(initial=np.inf), 0.5 * seen.min()))
-    high = up(1.05 * high, LOG_LADDER)
-    low = min(down(0.95 * low), high / 10)
+    high = round_up(1.05 * high, LOG_LADDER)
+    low = min(round_down(0.95 * low), high / 10)
     ticks = log_ticks(low, high)
     for area in areas:
-        area.span_y(low, high, ticks, [f"{tick:g}" for tick in ticks], log=True)
+        area.set_y_axis(low, high, ticks, [f"{tick:g}" for tick in ticks], log=True)

@@ -4,14 +4,22 @@ from collections.abc import Sequence
 
 from matplotlib.text import Text
 
-from labkit.plots.axes import WORDS, Area, Box, put, put_marked, say
-from labkit.plots.compared_curves import Curves, Drawn, fitted, highest, leaders, scored_on, standing
-from labkit.plots.f1_plot import fit_score
+from labkit.plots.axes import TEXT_PT, Box, PlotArea, set_data, set_marked_data, set_text
+from labkit.plots.compared_curves import (
+    ComparedCurves,
+    CurveData,
+    describe_dev_entities,
+    fit_text,
+    flag_best_runs,
+    highest_f1,
+    status_line,
+)
+from labkit.plots.f1_plot import fit_f1
 from labkit.plots.fonts import plot_tr
-from labkit.plots.learning_rate_plot import fit_rates, notable_rates
+from labkit.plots.learning_rate_plot import axis_rates, fit_rates
 from labkit.plots.loss_plot import fit_loss
 from labkit.plots.renderer import Picture
-from labkit.plots.step_axis import message
+from labkit.plots.step_axis import add_message
 from labkit.plots.theme import Theme, colour_of, dashes_of, mark_of
 from labkit.runs.compare import name_dev_splits
 from labkit.runs.curves import Axis
@@ -25,56 +33,56 @@ RATE_NOTES = ("of the pretrained part", "of what is trained from scratch")
 LINE, BASE = 0.165, 0.125  # inches from one line of words to the next, and from the top of one to its baseline
 
 
-class Overlaid:
+class OverlayLayout:
     """However many runs they are, the picture keeps its size; the list says how many it could not name."""
 
     def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
-        self.curves = Curves(runs, x)
+        self.curves = ComparedCurves(runs, x)
         self.figure = Picture(figsize=SIZE, dpi=DPI, facecolor=theme.background)
         headings = zip(PLOTS, TITLES, strict=True)
-        self.plots = [Area(self.figure, theme, box, plot_tr(title)) for box, title in headings]
+        self.plots = [PlotArea(self.figure, theme, box, plot_tr(title)) for box, title in headings]
         styles = [(colour_of(run, theme.name), dashes_of(run)) for run in runs]
         loss, score, *rates = self.plots
         for area, note in zip(rates, RATE_NOTES, strict=True):
-            say(area.note, plot_tr(note))
-        self.loss = [loss.line(colour, 1.7, dashes) for colour, dashes in styles]
-        self.f1 = [score.line(c, 1.7, dashes, marker="o", markersize=4, clip_on=False) for c, dashes in styles]
-        self.rates = [[area.line(colour, 1.7, dashes) for colour, dashes in styles] for area in rates]
-        self.list = _List(self.figure, theme, runs, names)
-        self.empty = message(loss)
+            set_text(area.note, plot_tr(note))
+        self.loss = [loss.add_curve(colour, 1.7, dashes) for colour, dashes in styles]
+        self.f1 = [score.add_curve(c, 1.7, dashes, marker="o", markersize=4, clip_on=False) for c, dashes in styles]
+        self.rates = [[area.add_curve(colour, 1.7, dashes) for colour, dashes in styles] for area in rates]
+        self.list = _RunList(self.figure, theme, runs, names)
+        self.empty = add_message(loss)
 
     @property
-    def areas(self) -> list[Area]:
+    def areas(self) -> list[PlotArea]:
         return [*self.plots, self.list.area]
 
     def update(self) -> None:
-        drawn = self.curves.take()
-        self.curves.span_x(self.plots, drawn)
+        drawn = self.curves.compute_all()
+        self.curves.fit_x_axis(self.plots, drawn)
         for run, each, loss, f1 in zip(self.curves.runs, drawn, self.loss, self.f1, strict=True):
-            put(loss, each.x, each.smoothed)
-            put_marked(f1, each.at, each.f1, mark_of(run))
+            set_data(loss, each.x, each.smoothed)
+            set_marked_data(f1, each.eval_x, each.f1, mark_of(run))
         fit_loss(self.plots[:1], [], [each.smoothed for each in drawn])
-        fit_score(self.plots[1:2], highest(drawn))
-        say(self.plots[0].note, plot_tr("smoothed over about {span} steps", span=self.curves.span))
-        say(self.plots[1].note, scored_on(self.curves.runs))
+        fit_f1(self.plots[1:2], highest_f1(drawn))
+        set_text(self.plots[0].note, plot_tr("smoothed over about {span} steps", span=self.curves.smoothing_steps))
+        set_text(self.plots[1].note, describe_dev_entities(self.curves.runs))
         self._draw_rates(drawn)
         self.list.update()
         waiting = plot_tr("waiting for the first step") if drawn else plot_tr("no runs chosen")
-        say(self.empty, "" if any(len(each.x) for each in drawn) else waiting, 0.5, 0.5)
+        set_text(self.empty, "" if any(len(each.x) for each in drawn) else waiting, 0.5, 0.5)
 
-    def _draw_rates(self, drawn: Sequence[Drawn]) -> None:
+    def _draw_rates(self, drawn: Sequence[CurveData]) -> None:
         for area, group, lines in zip(self.plots[2:], ("encoder", "head"), self.rates, strict=True):
             for each, line in zip(drawn, lines, strict=True):
-                put(line, each.x, each.shown_rates(group))
-            fit_rates([area], [rate for run in self.curves.runs for rate in notable_rates(run, [group])])
+                set_data(line, each.x, each.plottable_rates(group))
+            fit_rates([area], [rate for run in self.curves.runs for rate in axis_rates(run, [group])])
 
 
-class _List:
+class _RunList:
     """A line of each run's colour, its name, and how it stands."""
 
     def __init__(self, figure: Picture, theme: Theme, runs: Sequence[Run], names: Sequence[str]):
         self.runs = runs
-        self.area = Area(figure, theme, LIST)
+        self.area = PlotArea(figure, theme, LIST)
         self.area.axes.set_axis_off()
         self.area.axes.set(xlim=(0, LIST.width), ylim=(LIST.height, 0))  # inches, downwards
         step = min(LIST.height / max(len(runs), 1), 4 * LINE)
@@ -82,29 +90,29 @@ class _List:
         self.step = max(step, 1.15 * LINE)
         self.room = int(LIST.height / self.step) - (self.step > step)
         named = list(zip(runs, names, strict=True))[: self.room]
-        self.standings = [self._entry(theme, row, run, name) for row, (run, name) in enumerate(named)]
+        self.status_texts = [self._entry(theme, row, run, name) for row, (run, name) in enumerate(named)]
         if len(runs) > self.room:
-            more = self.area.words(color=theme.muted, va="top")
-            say(more, plot_tr("and {count} more", count=len(runs) - self.room), 0.42, self.room * self.step)
+            more = self.area.add_text(color=theme.muted, va="top")
+            set_text(more, plot_tr("and {count} more", count=len(runs) - self.room), 0.42, self.room * self.step)
 
     def _entry(self, theme: Theme, row: int, run: Run, name: str) -> Text:
         """Makes what stays of an entry; returns the words for how the run stands."""
         top = row * self.step
-        sample = self.area.line(colour_of(run, theme.name), 2.2, dashes_of(run))
+        sample = self.area.add_curve(colour_of(run, theme.name), 2.2, dashes_of(run))
         sample.set(marker=mark_of(run), markersize=5, markevery=[1])
         sample.set_data([0, 0.17, 0.34], [top + LINE / 2] * 3)
         width = LIST.width - 0.42 - (0.5 if self.lines == 1 else 0)
-        called = fitted(name, width, max(self.lines - 1, 1), WORDS)
+        called = fit_text(name, width, max(self.lines - 1, 1), TEXT_PT)
         if self.lines == 1:
-            say(self.area.words(va="baseline"), called, 0.42, top + BASE)
-            return self.area.words(color=theme.muted, va="baseline", ha="right", x=LIST.width, y=top + BASE)
-        say(self.area.words(va="top", linespacing=1.2), called, 0.42, top)
-        return self.area.words(color=theme.muted, va="top", x=0.42, y=top + LINE * (1 + called.count("\n")) + 0.02)
+            set_text(self.area.add_text(va="baseline"), called, 0.42, top + BASE)
+            return self.area.add_text(color=theme.muted, va="baseline", ha="right", x=LIST.width, y=top + BASE)
+        set_text(self.area.add_text(va="top", linespacing=1.2), called, 0.42, top)
+        return self.area.add_text(color=theme.muted, va="top", x=0.42, y=top + LINE * (1 + called.count("\n")) + 0.02)
 
     def update(self) -> None:
         several = bool(name_dev_splits(self.runs))
-        for run, words, best in zip(self.runs, self.standings, leaders(self.runs), strict=False):
+        for run, words, best in zip(self.runs, self.status_texts, flag_best_runs(self.runs), strict=False):
             score = "–" if run.best_f1 is None else f"{run.best_f1:.3f}"
-            text = ("★ " if best else "") + (standing(run, several) if self.lines > 1 else score)
-            text = fitted(text, LIST.width - 0.42, 1, WORDS, bold=best) if several else text
-            say(words, text, fontweight="bold" if best else "normal")
+            text = ("★ " if best else "") + (status_line(run, several) if self.lines > 1 else score)
+            text = fit_text(text, LIST.width - 0.42, 1, TEXT_PT, bold=best) if several else text
+            set_text(words, text, fontweight="bold" if best else "normal")

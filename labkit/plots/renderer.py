@@ -19,19 +19,19 @@ from PIL import Image
 
 from labkit.plots.theme import Theme
 
-_DRAWING = threading.RLock()
+_DRAW_LOCK = threading.RLock()
 
 Pixels = npt.NDArray[np.uint8]
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
+def exclusive_drawing() -> Iterator[None]:
     """One drawer at a time, as matplotlib's caches of fonts and texts are shared between figures.
 
     Letters are drawn as they are, not fitted to pixels: a page shows pictures in other sizes than they have, and eight
     runs side by side take a fifth less. No rc_context, which would take back what a notebook sets meanwhile.
     """
-    with _DRAWING:
+    with _DRAW_LOCK:
         before = rcParams["text.hinting"]
         rcParams["text.hinting"] = "none"
         try:
@@ -60,13 +60,13 @@ def to_png(figure: Figure) -> bytes:
     """The whole figure as PNG, in all its colours."""
     file = io.BytesIO()
     quickly = {"compress_level": 1}  # eight runs: 0.04 s and 303 kB, where the default takes 0.09 s for 286 kB
-    with drawing():
+    with exclusive_drawing():
         figure.savefig(file, format="png", dpi="figure", facecolor="auto", metadata={"Software": None},
                        pil_kwargs=quickly)  # fmt: skip
     return file.getvalue()
 
 
-class Canvas:
+class BlitRenderer:
     """Draws one figure again and again. Artists that move must be animated, and lie above all that stay."""
 
     def __init__(self, figure: Figure, theme: Theme):
@@ -74,11 +74,11 @@ class Canvas:
         self.theme = theme
         self.agg = FigureCanvasAgg(figure)
         self.full_draws = 0
-        self._stamp: Hashable = None
-        self._still: Pixels | None = None  # what stays, as palette numbers, (height, width)
-        self._words: dict[Text, tuple[Hashable, Any]] = {}  # how they looked, and the pixels of them
+        self._layout_key: Hashable = None
+        self._background_indices: Pixels | None = None  # what stays, as palette numbers, (height, width)
+        self._text_cache: dict[Text, tuple[Hashable, Any]] = {}  # how they looked, and the pixels of them
 
-    def png(self, moving: Iterable[Artist], stamp: Hashable) -> bytes:
+    def png(self, animated: Iterable[Artist], layout_key: Hashable) -> bytes:
         """The figure with the moving artists, in 64 colours.
 
         Args:
@@ -86,47 +86,47 @@ class Canvas:
             stamp: anything that differs once what stays has changed, such as the limits of the axes; drawing that
                 costs several times as much as the moving artists.
         """
-        with drawing():
-            if self._still is None or stamp != self._stamp:
-                self._draw_still()
-                self._stamp = stamp
-            self.agg.restore_region(self._background)
-            words, curves = _apart(moving)
+        with exclusive_drawing():
+            if self._background_indices is None or layout_key != self._layout_key:
+                self._draw_background()
+                self._layout_key = layout_key
+            self.agg.restore_region(self._background_region)
+            words, curves = _separate_texts(animated)
             for text in words:
-                self._draw_words(text)
+                self._draw_text(text)
             for artist in curves:
                 artist.draw(self.agg.get_renderer())
-            return self._encoded()
+            return self._encode_png()
 
-    def _draw_words(self, text: Text) -> None:
+    def _draw_text(self, text: Text) -> None:
         """Words take as long as curves (1 to 2 ms each), and change less often: copies of them are kept."""
         aligned = (text.get_horizontalalignment(), text.get_verticalalignment())
         looks = (text.get_text(), text.get_position(), text.get_fontweight(), *aligned)
-        known, patch = self._words.get(text, (None, None))
+        known, patch = self._text_cache.get(text, (None, None))
         if known == looks:
             self.agg.restore_region(patch)
             return
         renderer = self.agg.get_renderer()
         text.draw(renderer)
         around = (text.get_bbox_patch() or text).get_window_extent(renderer).padded(3)
-        self._words[text] = looks, self.agg.copy_from_bbox(around)
+        self._text_cache[text] = looks, self.agg.copy_from_bbox(around)
 
-    def _draw_still(self) -> None:
+    def _draw_background(self) -> None:
         self.agg.draw()
-        self._background = self.agg.copy_from_bbox(self.figure.bbox)
-        self._still_rgba = self._pixels().copy()
-        self._words.clear()
-        self._still = _lookup(self.theme)[_keys(self._still_rgba)]
+        self._background_region = self.agg.copy_from_bbox(self.figure.bbox)
+        self._background_rgba = self._pixels().copy()
+        self._text_cache.clear()
+        self._background_indices = _lookup(self.theme)[_keys(self._background_rgba)]
         self.full_draws += 1
 
     def _pixels(self) -> npt.NDArray[np.uint32]:
         """The four bytes of every pixel as one number, (height, width); a view."""
         return np.asarray(np.asarray(self.agg.buffer_rgba()).view("<u4")[..., 0], np.uint32)
 
-    def _encoded(self) -> bytes:
-        assert self._still is not None
-        pixels, numbers = self._pixels(), self._still.copy()
-        changed = pixels != self._still_rgba  # looking up only these saves 5 ms of 6
+    def _encode_png(self) -> bytes:
+        assert self._background_indices is not None
+        pixels, numbers = self._pixels(), self._background_indices.copy()
+        changed = pixels != self._background_rgba  # looking up only these saves 5 ms of 6
         numbers[changed] = _lookup(self.theme)[_keys(pixels[changed])]
         image = Image.fromarray(numbers)
         image.putpalette(_palette(self.theme).tobytes())
@@ -135,9 +135,9 @@ class Canvas:
         return file.getvalue()
 
 
-def _apart(moving: Iterable[Artist]) -> tuple[list[Text], list[Artist]]:
+def _separate_texts(animated: Iterable[Artist]) -> tuple[list[Text], list[Artist]]:
     """Words and the rest, which is painted over them."""
-    artists = list(moving)
+    artists = list(animated)
     words = [artist for artist in artists if isinstance(artist, Text)]
     return words, [artist for artist in artists if not isinstance(artist, Text)]
 

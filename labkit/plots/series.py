@@ -29,12 +29,12 @@ def smooth(values: Array, span: int) -> Array:
         span: about how many of the latest values count; a value fades by 2 / (span + 1) a step.
     """
     seen = np.isfinite(values) & (values > 0)
-    total = _fading_sum(np.log(np.where(seen, values, 1.0)), 1 - 2 / (span + 1))
-    weight = _fading_sum(seen.astype(np.float64), 1 - 2 / (span + 1))
+    total = _decayed_sum(np.log(np.where(seen, values, 1.0)), 1 - 2 / (span + 1))
+    weight = _decayed_sum(seen.astype(np.float64), 1 - 2 / (span + 1))
     return np.asarray(np.exp(np.divide(total, weight, out=np.full(len(values), np.nan), where=weight > 0)))
 
 
-def _fading_sum(values: Array, decay: float) -> Array:
+def _decayed_sum(values: Array, decay: float) -> Array:
     """Of each value and all before it, each faded by `decay` a step; by doubling: (n log n), but without a loop."""
     total, reach = values.copy(), 1
     while reach < len(values) and decay**reach > 1e-17:
@@ -43,7 +43,7 @@ def _fading_sum(values: Array, decay: float) -> Array:
     return total
 
 
-def thin(x: Array, y: Array, most: int = MOST_POINTS) -> tuple[Array, Array]:
+def downsample(x: Array, y: Array, most: int = MOST_POINTS) -> tuple[Array, Array]:
     """At most so many points that look the same: of each bucket the lowest, the highest and, if any, a gap.
 
     Args:
@@ -67,13 +67,13 @@ def thin(x: Array, y: Array, most: int = MOST_POINTS) -> tuple[Array, Array]:
     return x[index], y[index]
 
 
-def up(value: float, ladder: tuple[float, ...] = LINEAR_LADDER) -> float:
+def round_up(value: float, ladder: tuple[float, ...] = LINEAR_LADDER) -> float:
     """The next round number at or above a positive one, so that limits grow in jumps."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(rung * power for rung in (*ladder, 10.0) if rung * power >= value * (1 - 1e-9))
 
 
-def down(value: float, ladder: tuple[float, ...] = LOG_LADDER) -> float:
+def round_down(value: float, ladder: tuple[float, ...] = LOG_LADDER) -> float:
     """The next round number at or below a positive one."""
     power = 10.0 ** math.floor(math.log10(value * (1 + 1e-9)))
     return next(rung * power for rung in reversed(ladder) if rung * power <= value * (1 + 1e-9))
@@ -98,7 +98,7 @@ def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
     return inside[:: -(-len(inside) // most)]
 
 
-def positive(curves: Sequence[Array]) -> Array:
+def positive_values(curves: Sequence[Array]) -> Array:
     """All positive numbers of some curves."""
     numbers = np.concatenate([np.empty(0), *curves])
     return np.asarray(numbers[np.isfinite(numbers) & (numbers > 0)])

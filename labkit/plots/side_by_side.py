@@ -6,11 +6,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from labkit.formatting import format_loss
-from labkit.plots.axes import WORDS, Area, Box, put, put_marked, say
-from labkit.plots.compared_curves import Curves, Drawn, best_of, fitted, highest, leaders, scored_on, standing
-from labkit.plots.f1_plot import fit_score, score_title
+from labkit.plots.axes import TEXT_PT, Box, PlotArea, set_data, set_marked_data, set_text
+from labkit.plots.compared_curves import (
+    ComparedCurves,
+    CurveData,
+    describe_dev_entities,
+    fit_text,
+    flag_best_runs,
+    format_best_f1,
+    highest_f1,
+    status_line,
+)
+from labkit.plots.f1_plot import f1_title, fit_f1
 from labkit.plots.fonts import plot_tr
-from labkit.plots.learning_rate_plot import fit_rates, notable_rates, peak_rates, round_rate
+from labkit.plots.learning_rate_plot import axis_rates, fit_rates, format_rounded_rate, peak_rates
 from labkit.plots.loss_plot import fit_loss
 from labkit.plots.renderer import Picture
 from labkit.plots.theme import DASHES, Theme, colour_of
@@ -26,51 +35,51 @@ LOSS = "Loss per word (lower is better): each step faint, smoothed over about {s
 RATES = "Learning rates: encoder solid, head dashed, CRF dotted"
 
 
-class Columns:
+class SideBySideLayout:
     """At most eight runs, in rows of up to four, so that each stays readable; a note says how many are left out."""
 
     def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
         shown = runs[: MOST_COLUMNS * MOST_BANDS]
-        self.curves = Curves(shown, x)
+        self.curves = ComparedCurves(shown, x)
         bands = max(math.ceil(len(shown) / MOST_COLUMNS), 1)
         across = max(math.ceil(len(shown) / bands), 1)
         left_out = len(runs) - len(shown)
         height = BAND * bands + (0.3 if left_out else 0)
         self.figure = Picture(figsize=(WIDTH, height), dpi=DPI, facecolor=theme.background)
         self.columns = [
-            _Column(self.figure, theme, run, name, across, place)
+            _RunColumn(self.figure, theme, run, name, across, place)
             for place, (run, name) in enumerate(zip(shown, names, strict=False))
         ]
-        self.page = Area(self.figure, theme, Box(0, 0, WIDTH, height))
+        self.page = PlotArea(self.figure, theme, Box(0, 0, WIDTH, height))
         self.page.axes.set_axis_off()
         if not shown:
-            say(self.page.words(color=theme.muted, ha="center"), plot_tr("no runs chosen"), 0.5, 0.5)
+            set_text(self.page.add_text(color=theme.muted, ha="center"), plot_tr("no runs chosen"), 0.5, 0.5)
         if left_out:
             note = plot_tr("{count} more runs have no room side by side; overlaid shows all", count=left_out)
-            say(self.page.words(color=theme.muted, ha="center"), note, 0.5, 0.1 / height)
+            set_text(self.page.add_text(color=theme.muted, ha="center"), note, 0.5, 0.1 / height)
 
     @property
-    def areas(self) -> list[Area]:
+    def areas(self) -> list[PlotArea]:
         return [*(area for column in self.columns for area in column.areas), self.page]
 
     def update(self) -> None:
-        drawn, columns = self.curves.take(), self.columns
-        self.curves.span_x([area for column in columns for area in column.areas], drawn, 4 if len(columns) < 3 else 2)
+        drawn, columns = self.curves.compute_all(), self.columns
+        self.curves.fit_x_axis(
+            [area for column in columns for area in column.areas], drawn, 4 if len(columns) < 3 else 2
+        )
         fit_loss([column.loss for column in columns], [each.loss for each in drawn],
                  [curve for each in drawn for curve in (each.smoothed, each.dev_loss)])  # fmt: skip
-        fit_score([column.score for column in columns], highest(drawn))
-        fit_rates(
-            [column.rates for column in columns], [rate for run in self.curves.runs for rate in notable_rates(run)]
-        )
+        fit_f1([column.score for column in columns], highest_f1(drawn))
+        fit_rates([column.rates for column in columns], [rate for run in self.curves.runs for rate in axis_rates(run)])
         for column in columns:
             if column.loss.labels_y:  # the first of its band
-                column.loss.entitle(plot_tr(LOSS, span=self.curves.span))
-                column.score.entitle(score_title(scored_on(self.curves.runs)))
-        for column, each, best in zip(columns, drawn, leaders(self.curves.runs), strict=True):
+                column.loss.set_title(plot_tr(LOSS, span=self.curves.smoothing_steps))
+                column.score.set_title(f1_title(describe_dev_entities(self.curves.runs)))
+        for column, each, best in zip(columns, drawn, flag_best_runs(self.curves.runs), strict=True):
             column.update(each, best)
 
 
-class _Column:
+class _RunColumn:
     """Loss, F1 and rates of one run, under its name."""
 
     def __init__(self, figure: Picture, theme: Theme, run: Run, name: str, across: int, place: int):
@@ -81,41 +90,45 @@ class _Column:
         left = LEFT + column * (width + BETWEEN)
         boxes = [Box(left, band * BAND + top, width, height) for top, height in ROWS]
         titles = ["", "", "" if column else plot_tr(RATES)]
-        self.areas = [Area(figure, theme, box, title) for box, title in zip(boxes, titles, strict=True)]
+        self.areas = [PlotArea(figure, theme, box, title) for box, title in zip(boxes, titles, strict=True)]
         for area in self.areas:
             area.labels_y, area.labels_x = column == 0, area is self.areas[-1]
         self.loss, self.score, self.rates = self.areas
-        self._draw_name(theme, fitted(name, width, 2, WORDS, bold=True))
+        self._draw_name(theme, fit_text(name, width, 2, TEXT_PT, bold=True))
         self._make_lines(colour_of(run, theme.name), theme.faint)
 
     def _make_lines(self, colour: str, faint: float) -> None:
-        self.raw = self.loss.line(colour, 0.8, alpha=faint)
-        self.smoothed = self.loss.line(colour, 2.0)
-        self.dev = self.loss.line(colour, 1.4, DASHES[2], marker="o", markersize=4, clip_on=False)
-        self.f1 = self.score.line(colour, 2.0, marker="o", markersize=4, clip_on=False)
+        self.raw = self.loss.add_curve(colour, 0.8, alpha=faint)
+        self.smoothed = self.loss.add_curve(colour, 2.0)
+        self.dev = self.loss.add_curve(colour, 1.4, DASHES[2], marker="o", markersize=4, clip_on=False)
+        self.f1 = self.score.add_curve(colour, 2.0, marker="o", markersize=4, clip_on=False)
         groups = ("encoder", "head", "crf")
-        self.lines = {name: self.rates.line(colour, 1.8, dashes) for name, dashes in zip(groups, DASHES, strict=False)}
+        self.lines = {
+            name: self.rates.add_curve(colour, 1.8, dashes) for name, dashes in zip(groups, DASHES, strict=False)
+        }
 
     def _draw_name(self, theme: Theme, name: str) -> None:
         above = self.loss.axes.transAxes
         height = ROWS[0][1]
-        words = self.loss.words(
-            WORDS, va="top", fontweight="bold", color=colour_of(self.run, theme.name), transform=above
+        words = self.loss.add_text(
+            TEXT_PT, va="top", fontweight="bold", color=colour_of(self.run, theme.name), transform=above
         )
-        say(words, name, 0, 1 + (ROWS[0][0] - 0.08) / height, linespacing=1.2)
-        self.standing = self.loss.words(WORDS, va="top", color=theme.muted, transform=above)
-        self.standing.set_position((0, 1 + (ROWS[0][0] - 0.1 - 0.17 * (1 + name.count("\n"))) / height))
+        set_text(words, name, 0, 1 + (ROWS[0][0] - 0.08) / height, linespacing=1.2)
+        self.status_text = self.loss.add_text(TEXT_PT, va="top", color=theme.muted, transform=above)
+        self.status_text.set_position((0, 1 + (ROWS[0][0] - 0.1 - 0.17 * (1 + name.count("\n"))) / height))
 
-    def update(self, drawn: Drawn, best: bool) -> None:
-        put(self.raw, drawn.x, drawn.loss)
-        put(self.smoothed, drawn.x, drawn.smoothed)
-        put_marked(self.dev, drawn.at, drawn.dev_loss)
-        put_marked(self.f1, drawn.at, drawn.f1)
+    def update(self, drawn: CurveData, best: bool) -> None:
+        set_data(self.raw, drawn.x, drawn.loss)
+        set_data(self.smoothed, drawn.x, drawn.smoothed)
+        set_marked_data(self.dev, drawn.eval_x, drawn.dev_loss)
+        set_marked_data(self.f1, drawn.eval_x, drawn.f1)
         for group, line in self.lines.items():
-            put(line, drawn.x, drawn.shown_rates(group))
-        say(self.standing, standing(self.run) + (" ★" if best else ""))
+            set_data(line, drawn.x, drawn.plottable_rates(group))
+        set_text(self.status_text, status_line(self.run) + (" ★" if best else ""))
         latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
-        say(self.loss.note, f"{plot_tr('dev')} {format_loss(latest[0], 3)}" if len(latest) else "")
-        say(self.score.note, best_of(self.run))
-        peaks = ", ".join(f"{plot_tr(name)} {round_rate(peak, 3)}" for name, peak in peak_rates(self.run).items())
-        say(self.rates.note, fitted(peaks, self.width, 1, WORDS))
+        set_text(self.loss.note, f"{plot_tr('dev')} {format_loss(latest[0], 3)}" if len(latest) else "")
+        set_text(self.score.note, format_best_f1(self.run))
+        peaks = ", ".join(
+            f"{plot_tr(name)} {format_rounded_rate(peak, 3)}" for name, peak in peak_rates(self.run).items()
+        )
+        set_text(self.rates.note, fit_text(peaks, self.width, 1, TEXT_PT))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from matplotlib.text import Text
 
-from labkit.plots.axes import Area
-from labkit.plots.fonts import plot_retold, plot_tr
-from labkit.plots.series import linear_ticks, up
-from labkit.plots.text_width import cells, pieces
+from labkit.plots.axes import PlotArea
+from labkit.plots.fonts import plot_tr, plot_tr_message
+from labkit.plots.series import linear_ticks, round_up
+from labkit.plots.text_width import display_width, split_chunks
 from labkit.runs.run import Run
 
 
@@ -23,21 +23,21 @@ class StepAxis:
     labels: tuple[str, ...] = ()
     boundaries: tuple[float, ...] = ()
     middles: tuple[float, ...] = ()
-    marks: tuple[str, ...] = ()
+    epoch_labels: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, run: Run | None, last_step: float) -> "StepAxis":
         plan = run.plan if run else None
         if plan and plan.steps >= last_step:
-            return cls._planned(plan.steps, max(plan.steps_per_epoch, 1))
+            return cls._from_plan(plan.steps, max(plan.steps_per_epoch, 1))
         if not last_step:
             return cls(1.0)
-        high = up(last_step)
+        high = round_up(last_step)
         ticks = tuple(linear_ticks(high, whole=True))
         return cls(high, ticks, _step_labels(ticks))
 
     @classmethod
-    def _planned(cls, steps: int, per_epoch: int) -> "StepAxis":
+    def _from_plan(cls, steps: int, per_epoch: int) -> "StepAxis":
         epochs = math.ceil(steps / per_epoch)
         together = _epochs_together(epochs)
         ticks = (*(float(step) for step in range(0, steps, per_epoch * together)), float(steps))
@@ -51,9 +51,9 @@ class StepAxis:
         boundaries = ticks[1:-1]
         return cls(float(steps), ticks, _step_labels(ticks), boundaries, middles, tuple(marks))
 
-    def apply(self, area: Area) -> None:
-        area.span_x(self.high, self.ticks, self.labels)
-        area.mark_epochs(self.boundaries, self.middles, self.marks)
+    def apply(self, area: PlotArea) -> None:
+        area.set_x_axis(self.high, self.ticks, self.labels)
+        area.mark_epochs(self.boundaries, self.middles, self.epoch_labels)
 
 
 def _epochs_together(epochs: int) -> int:
@@ -66,15 +66,15 @@ def _step_labels(ticks: Sequence[float]) -> tuple[str, ...]:
     return (plot_tr("step 0"), *(f"{tick:,.0f}" for tick in ticks[1:]))
 
 
-def message(area: Area) -> Text:
+def add_message(area: PlotArea) -> Text:
     """Words for the middle of an area without curves."""
-    return area.words(
+    return area.add_text(
         color=area.theme.muted,
         ha="center",
         va="center",
         transform=area.axes.transAxes,
         linespacing=1.6,
-        bbox=area.paper,
+        bbox=area.text_bbox,
     )
 
 
@@ -86,16 +86,16 @@ def no_steps(run: Run | None) -> str:
         return plot_tr("waiting for its turn")
     if not run.is_final:
         return "\n".join(filter(None, (plot_tr("waiting for the first step"), plot_tr(run.phase))))
-    reason = plot_retold(run.finished.reason) if run.finished else ""
+    reason = plot_tr_message(run.finished.reason) if run.finished else ""
     ended = plot_tr("{state} before the first step", state=plot_tr(run.state))
-    return f"{ended}\n{wrapped(reason, 52, 4)}".strip()
+    return f"{ended}\n{wrap_text(reason, 52, 4)}".strip()
 
 
-def wrapped(text: str, width: int, lines: int) -> str:
+def wrap_text(text: str, width: int, lines: int) -> str:
     """A text in at most so many lines of so many Latin letters; a Chinese one is as wide as two, and may end a line."""
     broken = [""]
-    for piece in pieces(text.strip()):
-        if broken[-1] and cells(broken[-1] + piece) > width:
+    for piece in split_chunks(text.strip()):
+        if broken[-1] and display_width(broken[-1] + piece) > width:
             broken.append("")
         broken[-1] += piece if broken[-1] else piece.strip()
     return "\n".join(broken[:lines]) + (" …" if len(broken) > lines else "")

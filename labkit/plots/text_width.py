@@ -7,7 +7,7 @@ import unicodedata
 _PIECE = re.compile(r"\s*(?:[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)[，。、；：！？）》」』】…]*")
 
 
-def cells(text: str) -> int:
+def display_width(text: str) -> int:
     """How wide a text is, in digits: a Chinese letter is as wide as two."""
     return len(text) + wide_letters(text)
 
@@ -17,7 +17,7 @@ def wide_letters(text: str) -> int:
     return 0 if text.isascii() else sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
 
 
-def pieces(text: str) -> list[str]:
+def split_chunks(text: str) -> list[str]:
     """What a line may end after; together they are the text, but for spaces at its end.
 
     >>> pieces("BERT 的轮数，3 epochs")

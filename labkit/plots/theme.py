@@ -79,13 +79,13 @@ def theme_named(name: str) -> Theme:
     return THEMES[name]
 
 
-def css_variables(told: Callable[[Theme], str]) -> str:
+def css_variables(format_variables: Callable[[Theme], str]) -> str:
     """CSS variables of the lab's page, one set for JupyterLab's light theme and one for its dark one.
 
     Args:
         told: all variables of a theme, each as `--name: value;`.
     """
-    light, dark = told(THEMES["light"]), told(THEMES["dark"])
+    light, dark = format_variables(THEMES["light"]), format_variables(THEMES["dark"])
     return f'.labkit-lab {{{light}}}\n[data-jp-theme-light="false"] .labkit-lab {{{dark}}}\n'
 
 

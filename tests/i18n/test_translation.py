@@ -320,12 +320,12 @@ def test_a_font_that_was_installed_since_is_found(monkeypatch, tmp_path):
         known.append("WenQuanYi Micro Hei")
 
     monkeypatch.setattr(fonts.font_manager.fontManager, "addfont", add)
-    fonts.fonts.cache_clear()
+    fonts.font_families.cache_clear()
     fonts.has_chinese.cache_clear()
     try:
         assert fonts.has_chinese()
         assert added == [str(tmp_path / "new.ttc")]
-        assert fonts.fonts() == ["DejaVu Sans", "WenQuanYi Micro Hei"]
+        assert fonts.font_families() == ["DejaVu Sans", "WenQuanYi Micro Hei"]
     finally:
-        fonts.fonts.cache_clear()
+        fonts.font_families.cache_clear()
         fonts.has_chinese.cache_clear()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from labkit.plots import fonts
-from labkit.plots.cached_plot import ThemedPlot
+from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.crf_transitions import TransitionsPlot
 from labkit.plots.live import ComparePlot, LivePlot
 from labkit.runs.run import Run
@@ -16,18 +16,18 @@ Draw = Callable[[], bytes | None]
 
 
 @pytest.fixture(params=[LivePlot, ComparePlot, TransitionsPlot])
-def plot(request: pytest.FixtureRequest) -> ThemedPlot:
-    made: ThemedPlot = request.param()
+def plot(request: pytest.FixtureRequest) -> CachedPlot:
+    made: CachedPlot = request.param()
     return made
 
 
 @pytest.fixture
-def draw(plot: ThemedPlot) -> Draw:
+def draw(plot: CachedPlot) -> Draw:
     run: Run = run_of(events(steps=20))
     return lambda: plot.draw([run, run] if isinstance(plot, ComparePlot) else run)  # type: ignore[attr-defined]
 
 
-def test_another_theme_is_drawn_anew_and_the_same_one_is_not(plot: ThemedPlot, draw: Draw) -> None:
+def test_another_theme_is_drawn_anew_and_the_same_one_is_not(plot: CachedPlot, draw: Draw) -> None:
     light = draw()
     plot.theme = "light"
     assert draw() is None
@@ -38,14 +38,14 @@ def test_another_theme_is_drawn_anew_and_the_same_one_is_not(plot: ThemedPlot, d
     assert draw() == light
 
 
-def test_another_language_is_drawn_anew(plot: ThemedPlot, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_language_is_drawn_anew(plot: CachedPlot, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     assert draw()
     assert draw() is None
     monkeypatch.setattr(fonts, "spoken", lambda: "fr")
     assert draw()
 
 
-def test_an_unknown_theme_is_refused_and_the_one_before_stays(plot: ThemedPlot) -> None:
+def test_an_unknown_theme_is_refused_and_the_one_before_stays(plot: CachedPlot) -> None:
     with pytest.raises(ValueError, match="theme must be one of light, dark, not 'sepia'"):
         plot.theme = "sepia"
     assert plot.theme == "light"

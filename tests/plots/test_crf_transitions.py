@@ -10,7 +10,7 @@ from PIL import Image
 
 from labkit.config import RunConfig
 from labkit.events import CrfTransitions, Evaluated, StepDone, TypeScore
-from labkit.plots.crf_transitions import TransitionsPlot, grid_of, transitions_figure
+from labkit.plots.crf_transitions import TransitionsPlot, build_transition_grid, transitions_figure
 from labkit.runs.run import Run
 from tests.runs.samples import events
 
@@ -48,7 +48,7 @@ def words(figure):
 def test_rows_are_tags_before_and_columns_tags_after_with_both_edges_of_the_sentence():
     told = learnt(["LOC", "PER"])
     told.start[0], told.end[0], told.transitions[0][1] = 7.0, 8.0, 9.0  # O first, O last, B-LOC after O
-    grid = grid_of(told, {})
+    grid = build_transition_grid(told, {})
     assert grid.tags == ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
     assert (grid.scores[0, 0], grid.scores[1, -1], grid.scores[1, 1]) == (7.0, 8.0, 9.0)
     assert np.isnan(grid.scores[0, -1])
@@ -62,7 +62,7 @@ def test_rows_are_tags_before_and_columns_tags_after_with_both_edges_of_the_sent
 
 
 def test_of_many_types_those_with_the_most_entities_are_shown():
-    grid = grid_of(learnt(MANY), {name: number for number, name in enumerate(MANY)})
+    grid = build_transition_grid(learnt(MANY), {name: number for number, name in enumerate(MANY)})
     assert grid.tags == ("O", *(f"{letter}-{name}" for name in MANY[4:] for letter in "BI"))
     assert grid.left_out == 4
     assert grid.scores.shape == grid.allowed.shape == (22, 22)
@@ -74,7 +74,7 @@ def test_the_map_is_centred_at_zero_and_hatches_what_is_forbidden():
     (image,) = figure.axes[0].images
     assert image.norm.vmin == -image.norm.vmax == -1.0
     (hatched,) = [each for each in figure.axes[0].collections if isinstance(each, PatchCollection)]
-    assert len(hatched.get_paths()) == np.count_nonzero(~grid_of(learnt(["LOC", "PER"]), {}).allowed)
+    assert len(hatched.get_paths()) == np.count_nonzero(~build_transition_grid(learnt(["LOC", "PER"]), {}).allowed)
     assert hatched.get_hatch()
     assert figure.axes[0].get_ylim()[0] > figure.axes[0].get_ylim()[1], "the first row is on top"
 

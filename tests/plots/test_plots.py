@@ -25,7 +25,7 @@ from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
 from labkit.i18n import translation
 from labkit.plots import fonts, renderer
 from labkit.plots.live import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
-from labkit.plots.series import smooth, thin
+from labkit.plots.series import downsample, smooth
 from labkit.plots.theme import Theme, mark_of
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
@@ -127,7 +127,7 @@ def test_a_missing_reading_is_a_gap_with_its_reason_and_never_a_zero() -> None:
 def test_a_gap_survives_when_there_are_more_readings_than_can_be_drawn() -> None:
     y = np.full(10_000, 50.0)
     y[7_000] = np.nan
-    _, kept = thin(np.arange(10_000.0), y)
+    _, kept = downsample(np.arange(10_000.0), y)
     assert np.isnan(kept).sum() == 1
 
 
@@ -179,7 +179,7 @@ def test_no_curve_has_more_than_a_thousand_points(steps: int) -> None:
 def test_spikes_survive_thinning() -> None:
     y = np.sin(np.arange(50_000.0))
     y[[123, 40_404]] = 70.0, -70.0
-    x, kept = thin(np.arange(50_000.0), y)
+    x, kept = downsample(np.arange(50_000.0), y)
     assert (kept.max(), kept.min()) == (70.0, -70.0)
     assert x[kept.argmax()] == 123
     assert (np.diff(x) > 0).all()
@@ -203,12 +203,12 @@ def test_limits_stay_put_for_long_and_move_only_outwards() -> None:
         run.add(event)
         if isinstance(event, StepDone):
             plot.draw(run)
-            assert plot._sheet
-            limits.append(plot._sheet.loss.area.axes.get_ylim())
+            assert plot._live_figure
+            limits.append(plot._live_figure.loss.area.axes.get_ylim())
     assert all(new[0] <= old[0] and new[1] >= old[1] for old, new in itertools.pairwise(limits))
     assert len(set(limits)) < 10
-    assert plot._sheet
-    assert plot._sheet.canvas.full_draws < 20
+    assert plot._live_figure
+    assert plot._live_figure.renderer.full_draws < 20
 
 
 def test_nothing_is_drawn_when_nothing_is_new() -> None:
@@ -239,10 +239,10 @@ def test_drawing_only_what_moves_gives_the_same_picture_as_drawing_everything(th
         for event in some:
             run.add(event)
         png = plot.draw(run)
-    assert plot._sheet
-    assert plot._sheet.canvas.full_draws < 10
+    assert plot._live_figure
+    assert plot._live_figure.renderer.full_draws < 10
     assert png == LivePlot(theme).draw(run)
-    now = np.asarray(plot._sheet.canvas.agg.buffer_rgba())[..., :3]
+    now = np.asarray(plot._live_figure.renderer.agg.buffer_rgba())[..., :3]
     np.testing.assert_array_equal(now, pixels(to_png(figure_of(run, theme))))
 
 
@@ -282,7 +282,7 @@ def test_a_run_can_be_drawn_while_another_thread_adds_to_it() -> None:
         for each in (adding, *drawing):
             each.result()
     plot.draw(run)
-    assert plot._drawn == ((plot._looks(), (run.folder, run.created)), run.version)
+    assert plot._drawn_key == ((plot._style_key(), (run.folder, run.created)), run.version)
 
 
 # Comparing.
