@@ -140,7 +140,7 @@ def read(config: RunConfig, told: Connection) -> None:
     corpus, _ = load_corpus(config, find_corpus(config.corpus), pretrained)
     seconds = time.perf_counter() - begin
     parts = (corpus.train, corpus.dev)
-    words, pieces = sum(part.words for part in parts), sum(len(part.pieces) for part in parts)
+    words, pieces = sum(part.num_words for part in parts), sum(len(part.input_ids) for part in parts)
     told.send({"seconds": seconds, "peak_mib": peak_mib(), "words": words, "pieces": pieces})
 
 

@@ -53,7 +53,7 @@ def main() -> None:
 
 def drawn_steps(config: RunConfig) -> list[int]:
     """Pieces without padding of every step of an epoch in random order."""
-    lengths = [len(window.pieces) for window in data_of(config).train]
+    lengths = [len(window.input_ids) for window in data_of(config).train]
     random.Random(config.seed).shuffle(lengths)
     size = config.batch_size
     return [sum(lengths[start : start + size]) for start in range(0, len(lengths), size)]

@@ -26,7 +26,7 @@ from transformers import AutoModel, AutoTokenizer, Trainer, TrainerCallback, Tra
 from labkit.config import RunConfig
 from labkit.data.corpora import Corpus, Sentence, read_corpus
 from labkit.data.downloads import locate_encoder
-from labkit.data.featurize import Encoder, Window, Windows
+from labkit.data.featurize import Featurizer, Window, Windows
 from labkit.training.evaluation import EntityCounts
 
 Row = dict[str, Any]
@@ -37,7 +37,7 @@ class Data:
     """What both sides train on, and are scored on."""
 
     corpus: Corpus
-    encoder: Encoder
+    encoder: Featurizer
     train: Windows
     dev: Windows
 
@@ -45,8 +45,8 @@ class Data:
 def data_of(config: RunConfig) -> Data:
     """The config's corpus in windows of pieces, by the config's encoder."""
     corpus = read_corpus(config.corpus, dev_share=config.dev_share)
-    encoder = Encoder(AutoTokenizer.from_pretrained(locate_encoder(config.encoder)), corpus.tags, config.max_pieces)
-    return Data(corpus, encoder, encoder.encode(drawn(corpus.train, config)), encoder.encode(corpus.dev))
+    encoder = Featurizer(AutoTokenizer.from_pretrained(locate_encoder(config.encoder)), corpus.tags, config.max_pieces)
+    return Data(corpus, encoder, encoder.featurize(drawn(corpus.train, config)), encoder.featurize(corpus.dev))
 
 
 def drawn(sentences: Sequence[Sentence], config: RunConfig) -> Sequence[Sentence]:
@@ -59,7 +59,10 @@ def drawn(sentences: Sequence[Sentence], config: RunConfig) -> Sequence[Sentence
 
 def rows_of(windows: Sequence[Window]) -> list[Row]:
     """Windows as a data set: one dictionary a window, lists of plain numbers."""
-    return [{"input_ids": list(each.pieces), "first": list(each.first), "tags": list(each.tags)} for each in windows]
+    return [
+        {"input_ids": list(each.input_ids), "first": list(each.first_token), "tags": list(each.tags)}
+        for each in windows
+    ]
 
 
 class Peer(nn.Module):
@@ -190,7 +193,7 @@ class Watch(TrainerCallback):
         rows = iter(self.data.dev)
         for batch in DataLoader(rows_of(self.data.dev), batch_size, collate_fn=self.collator):  # type: ignore[arg-type]
             for tags in model.decode({name: value.to(device) for name, value in batch.items()}):
-                found[next(rows).sentence] += tags
+                found[next(rows).sentence_index] += tags
         model.train()
         counts = EntityCounts()
         for sentence, predicted in zip(corpus.dev, found, strict=True):
@@ -207,7 +210,7 @@ def now() -> float:
 def train(config: RunConfig) -> dict[str, Any]:
     """Trains and evaluates after each epoch; what it took, in seconds and pieces without padding."""
     data = data_of(config)
-    collator = Collator(data.encoder.padding)
+    collator = Collator(data.encoder.pad_token_id)
     watch = Watch(data, collator)
     model = new_peer(config, len(data.corpus.tags))
     with tempfile.TemporaryDirectory(prefix="labkit-bench-") as place:
@@ -216,7 +219,7 @@ def train(config: RunConfig) -> dict[str, Any]:
                            train_dataset=rows_of(data.train), callbacks=[watch])  # fmt: skip
         trainer.train()
     return {
-        "tokens": sum(len(window.pieces) for window in data.train) * config.epochs,
+        "tokens": sum(len(window.input_ids) for window in data.train) * config.epochs,
         "steps": int(trainer.state.global_step),
         "epochs_s": watch.epochs_s,
         "evaluations_s": watch.evaluations_s,

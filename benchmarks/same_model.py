@@ -57,7 +57,7 @@ def compare(config: RunConfig) -> dict[str, float]:
     torch.manual_seed(config.seed)
     tagger = build_tagger(pretrained, data.corpus.tags, config.as_dict())
     weights = largest_difference(weights_of(tagger), weights_of(peer))
-    theirs = peer.train()(**Collator(data.encoder.padding)(rows_of(data.train)))["loss"]
+    theirs = peer.train()(**Collator(data.encoder.pad_token_id)(rows_of(data.train)))["loss"]
     theirs.backward()
     ours = tagger.train()(data.encoder.collate(data.train))
     ours.backward()

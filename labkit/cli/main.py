@@ -227,11 +227,11 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: An
 
     Ctrl-C saves and stops; the same command goes on. The last line of stdout is the encoder's folder.
     """
-    from labkit.pretraining.config import Plan
+    from labkit.pretraining.config import PretrainConfig
 
     if given["steps"] is None and given["minutes"] is None:
-        given["minutes"] = Plan.minutes
-    plan = Plan(**given)
+        given["minutes"] = PretrainConfig.minutes
+    plan = PretrainConfig(**given)
     reexec_for_torch()
     os.environ.update(torch_environment())
     from labkit.cli.pretrain import pretrain_in_terminal

@@ -17,13 +17,26 @@ from labkit.cli.tables import format_duration
 from labkit.cli.train import on_interrupt
 from labkit.data import downloads
 from labkit.i18n.translation import tr, translate_message
-from labkit.pretraining.config import Plan
-from labkit.pretraining.events import Event, Finished, HeldOut, Prepared, Saved, Stepped
-from labkit.pretraining.export import check_free
-from labkit.pretraining.folder_lock import claimed
+from labkit.pretraining.config import PretrainConfig
+from labkit.pretraining.events import (
+    HeldOutEvaluated,
+    PretrainEvent,
+    PretrainFinished,
+    PretrainStarted,
+    PretrainStepDone,
+    StateSaved,
+)
+from labkit.pretraining.export import require_no_encoder
+from labkit.pretraining.folder_lock import lock_folder
 from labkit.pretraining.pretrainer import pretrain
-from labkit.pretraining.texts import read_plain, sources
-from labkit.pretraining.training_data import PINNED, Reading, Told, pinned_texts, read
+from labkit.pretraining.texts import prepare_sources, read_plain
+from labkit.pretraining.training_data import (
+    PINNED_ASSETS,
+    PretrainingData,
+    SourceStats,
+    load_pinned_texts,
+    prepare_data,
+)
 from labkit.training.openmp_spinning import tune_spinning
 
 _RECENT_STEPS = 50  # steps that loss and speed are the mean of
@@ -31,8 +44,8 @@ _LINE_INTERVAL_S = 30.0  # between two lines where no bar is drawn
 
 
 def pretrain_in_terminal(
-    config: Plan, name: str, texts: Sequence[Path], exclude: Path | None, command_line: Sequence[str]
-) -> Finished:
+    config: PretrainConfig, name: str, texts: Sequence[Path], exclude: Path | None, command_line: Sequence[str]
+) -> PretrainFinished:
     """Pretrains into data/encoders/NAME, or into NAME where it is a path, and returns how that ended.
 
     Ctrl-C saves and stops; the same command goes on.
@@ -43,8 +56,8 @@ def pretrain_in_terminal(
         given: the words of the command line, for the model card.
     """
     folder = encoder_folder(name)
-    check_free(folder)
-    with claimed(folder), PretrainingProgress(make_console(stderr=True)) as progress:
+    require_no_encoder(folder)
+    with lock_folder(folder), PretrainingProgress(make_console(stderr=True)) as progress:
         progress.print_line("reading the text")
         reading = _load_texts(config, texts, exclude)
         stopping = False
@@ -58,7 +71,7 @@ def pretrain_in_terminal(
         with on_interrupt(ask_stop), tune_spinning():
             for event in pretrain(config, reading, folder, command, lambda: stopping):
                 progress.update(event)
-    assert isinstance(event, Finished)
+    assert isinstance(event, PretrainFinished)
     return event
 
 
@@ -69,16 +82,16 @@ def encoder_folder(name: str) -> Path:
     return Path(name).expanduser() if len(Path(name).parts) > 1 else paths.data() / "encoders" / name
 
 
-def _load_texts(config: Plan, texts: Sequence[Path], exclude: Path | None) -> Reading:
+def _load_texts(config: PretrainConfig, texts: Sequence[Path], exclude: Path | None) -> PretrainingData:
     own = read_plain(exclude) if exclude else []
     if texts:
         plain = {name: read_plain(path) for name, path in _unique_names(texts).items()}
-        return read(sources(segmented={}, newspapers={}, plain=plain), own, config)
-    missing = [name for name in PINNED if not downloads.is_present(name)]
+        return prepare_data(prepare_sources(segmented={}, newspapers={}, plain=plain), own, config)
+    missing = [name for name in PINNED_ASSETS if not downloads.is_present(name)]
     if missing:
         fetch_assets(missing)
-    found, tested = pinned_texts()
-    return read(found, [*tested, *own], config)
+    found, tested = load_pinned_texts()
+    return prepare_data(found, [*tested, *own], config)
 
 
 def _unique_names(texts: Sequence[Path]) -> dict[str, Path]:
@@ -105,7 +118,7 @@ class PretrainingProgress:
             transient=True,
         )
         self._task: TaskID | None = None
-        self._recent: deque[Stepped] = deque(maxlen=_RECENT_STEPS)
+        self._recent: deque[PretrainStepDone] = deque(maxlen=_RECENT_STEPS)
         self._last_line_at = time.monotonic()
 
     def __enter__(self) -> "PretrainingProgress":
@@ -119,29 +132,29 @@ class PretrainingProgress:
         """A line above the bar."""
         self._bar.console.print(escape_markup(translate_message(text)), highlight=False)
 
-    def update(self, event: Event) -> None:
+    def update(self, event: PretrainEvent) -> None:
         """Takes one more event in."""
         match event:
-            case Prepared():
+            case PretrainStarted():
                 self._on_prepared(event)
-            case Stepped():
+            case PretrainStepDone():
                 self._on_step(event)
-            case HeldOut():
+            case HeldOutEvaluated():
                 self.print_line(
                     f"step {event.step}, {format_duration(event.seconds)}: held-out loss {event.loss:.3f}, "
                     f"{event.accuracy:.1%} guessed right, training loss {event.train_loss:.3f}"
                 )
-            case Saved():
+            case StateSaved():
                 self.print_line(f"saved at step {event.step}")
-            case Finished(stopped=True):
+            case PretrainFinished(stopped=True):
                 self.print_line(f"stopped at step {event.step}; the same command goes on from there")
-            case Finished():
+            case PretrainFinished():
                 self.print_line(
                     f"{event.step} steps in {format_duration(event.seconds)}; the encoder is in {event.folder}"
                 )
 
-    def _on_prepared(self, event: Prepared) -> None:
-        for told in event.told:
+    def _on_prepared(self, event: PretrainStarted) -> None:
+        for told in event.source_stats:
             self.print_line(_source_line(told))
         self.print_line(
             f"{event.train_tokens:,} tokens to train on, {event.held_out_tokens:,} held out; {event.vocabulary:,} in "
@@ -151,7 +164,7 @@ class PretrainingProgress:
             self.print_line(f"going on from step {event.resumed}")
         self._task = self._bar.add_task("pretraining", total=1.0, figures="")
 
-    def _on_step(self, event: Stepped) -> None:
+    def _on_step(self, event: PretrainStepDone) -> None:
         self._recent.append(event)
         if self._task is not None:
             self._bar.update(
@@ -175,9 +188,9 @@ class PretrainingProgress:
         return "  ".join(figures)
 
 
-def _source_line(stats: Told) -> str:
+def _source_line(stats: SourceStats) -> str:
     return (
-        f"{stats.name}: {stats.lines:,} lines; left out {stats.whole} that are to be spared, {stats.overlapping} that "
+        f"{stats.name}: {stats.lines:,} lines; left out {stats.exact} that are to be spared, {stats.overlapping} that "
         f"overlap with such, {stats.near_held_out} near the held-out text; {stats.train_characters:,} characters to "
         f"train on, {stats.held_out_characters:,} held out"
     )

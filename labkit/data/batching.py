@@ -11,28 +11,43 @@ import numpy as np
 from labkit.data.windows import Array
 
 BUCKET_BATCHES = 64
-ALIKE = 4  # pieces; as far as batches are padded anyway, so that nothing is lost where the words decide
+PAD_TO_MULTIPLE_OF = 4  # pieces; as far as batches are padded anyway, so that nothing is lost where the words decide
 ROUND_TO = 8  # pieces; windows whose lengths round up to the same multiple of it may change places
-SWAPS = 8  # at most, to bring a batch's pieces to the number that is computed anyway
+MAX_SWAPS = 8  # at most, to bring a batch's pieces to the number that is computed anyway
 
 
 def epoch_batches(
-    lengths: Array, words: Array, batch_size: int, budget: int, order: np.random.Generator, grain: int = 1
+    token_counts: Array,
+    word_counts: Array,
+    batch_size: int,
+    token_budget: int,
+    rng: np.random.Generator,
+    row_multiple: int = 1,
 ) -> list[Array]:
     """An epoch's batches in random order: of `batch_size` windows, or by `budget` where it is not 0.
 
     Args:
         grain: what a batch's pieces, end to end and one more, are filled up to a multiple of; 1 where they are not.
     """
-    return budgeted(lengths, budget, order) if budget else bucketed(lengths, words, batch_size, order, grain)
+    return (
+        token_budget_batches(token_counts, token_budget, rng)
+        if token_budget
+        else bucket_batches(token_counts, word_counts, batch_size, rng, row_multiple)
+    )
 
 
-def count_batches(lengths: Array, batch_size: int, budget: int) -> int:
+def count_batches(token_counts: Array, batch_size: int, token_budget: int) -> int:
     """How many batches every epoch has."""
-    return len(_cuts(_up(np.sort(lengths)[::-1], ROUND_TO), budget)) if budget else -(-len(lengths) // batch_size)
+    return (
+        len(_find_batch_starts(_round_up(np.sort(token_counts)[::-1], ROUND_TO), token_budget))
+        if token_budget
+        else -(-len(token_counts) // batch_size)
+    )
 
 
-def bucketed(lengths: Array, words: Array, batch_size: int, order: np.random.Generator, grain: int = 1) -> list[Array]:
+def bucket_batches(
+    token_counts: Array, word_counts: Array, batch_size: int, rng: np.random.Generator, row_multiple: int = 1
+) -> list[Array]:
     """Random batches of similar length: less padding, and still another order every epoch.
 
     Shuffles everything, sorts by length within stretches of BUCKET_BATCHES batches, and shuffles the batches. Among
@@ -40,31 +55,31 @@ def bucketed(lengths: Array, words: Array, batch_size: int, order: np.random.Gen
     words that the head computes on; of WNUT 2016 it is 12 % so, and 33 % by pieces alone.
     (The idea is Khomenko et al. 2016, arXiv 1708.05604; a fully sorted order would tie a step to a length.)
     """
-    drawn = order.permutation(len(lengths))
-    padded = _up(lengths, ALIKE)
+    drawn = rng.permutation(len(token_counts))
+    padded = _round_up(token_counts, PAD_TO_MULTIPLE_OF)
     batches: list[Array] = []
     for start in range(0, len(drawn), batch_size * BUCKET_BATCHES):
         stretch = drawn[start : start + batch_size * BUCKET_BATCHES]
-        stretch = stretch[np.lexsort((words[stretch], padded[stretch]))]
+        stretch = stretch[np.lexsort((word_counts[stretch], padded[stretch]))]
         alike = [stretch[place : place + batch_size] for place in range(0, len(stretch), batch_size)]
         for batch, after in pairwise(alike):
-            _fill(batch, after, lengths, (words, padded), grain)
+            _balance(batch, after, token_counts, (word_counts, padded), row_multiple)
         batches += alike
-    return _shuffled(batches, order)
+    return _shuffle(batches, rng)
 
 
-def _fill(batch: Array, after: Array, lengths: Array, padded: tuple[Array, Array], grain: int) -> None:
+def _balance(batch: Array, after: Array, token_counts: Array, padded: tuple[Array, Array], row_multiple: int) -> None:
     """Swaps windows with the batch after, in place, so that pieces and one more come close to a multiple of the grain.
 
     To the nearest one, so that batches grow as often as they shrink, and lengths stay alike. A swap is worth the pieces
     by which it comes closer, less all by which it makes the longest of either batch longer, in any of `padded`.
     """
-    for _ in range(SWAPS):
-        spare = (-1 - int(lengths[batch].sum())) % grain
-        missing = spare if spare <= grain // 2 else spare - grain
+    for _ in range(MAX_SWAPS):
+        spare = (-1 - int(token_counts[batch].sum())) % row_multiple
+        missing = spare if spare <= row_multiple // 2 else spare - row_multiple
         if not missing:
             break
-        costs = np.abs(missing - (lengths[after] - lengths[batch][:, None]))
+        costs = np.abs(missing - (token_counts[after] - token_counts[batch][:, None]))
         for counts in padded:
             here, there = counts[batch], counts[after]
             costs = costs + np.maximum(0, there - here.max()) + np.maximum(0, here - there.max())[:, None]
@@ -74,42 +89,42 @@ def _fill(batch: Array, after: Array, lengths: Array, padded: tuple[Array, Array
         batch[mine], after[other] = after[other], batch[mine]
 
 
-def budgeted(lengths: Array, budget: int, order: np.random.Generator) -> list[Array]:
+def token_budget_batches(token_counts: Array, token_budget: int, rng: np.random.Generator) -> list[Array]:
     """Random batches of as many windows of similar length as `budget` padded pieces hold; at least one.
 
     Lengths count as rounded up to ROUND_TO. Sorted so, with equals shuffled, they are the same row every epoch, and are
     cut at the same places.
     """
-    drawn = order.permutation(len(lengths))
-    rounded = _up(lengths, ROUND_TO)
+    drawn = rng.permutation(len(token_counts))
+    rounded = _round_up(token_counts, ROUND_TO)
     drawn = drawn[np.argsort(-rounded[drawn], kind="stable")]
-    cuts = _cuts(rounded[drawn], budget)
-    return _shuffled(np.split(drawn, cuts[1:]) if cuts else [], order)
+    cuts = _find_batch_starts(rounded[drawn], token_budget)
+    return _shuffle(np.split(drawn, cuts[1:]) if cuts else [], rng)
 
 
-def sorted_batches(lengths: Array, budget: int = 2048) -> list[Array]:
+def sorted_batches(token_counts: Array, token_budget: int = 2048) -> list[Array]:
     """Longest first, each batch at most `budget` padded pieces: for evaluation, where order and size do not matter.
 
     (On two CPU cores 1024, 2048 and 4096 are equally fast, and 4096 takes 180 MiB more.)
     """
-    drawn = np.argsort(-lengths, kind="stable")
-    cuts = _cuts(lengths[drawn], budget)
+    drawn = np.argsort(-token_counts, kind="stable")
+    cuts = _find_batch_starts(token_counts[drawn], token_budget)
     return np.split(drawn, cuts[1:]) if cuts else []
 
 
-def _up(lengths: Array, grain: int) -> Array:
+def _round_up(counts: Array, multiple: int) -> Array:
     """Each length rounded up to a multiple of the grain."""
-    return -(-lengths // grain) * grain
+    return -(-counts // multiple) * multiple
 
 
-def _cuts(longest_first: Array, budget: int) -> list[int]:
+def _find_batch_starts(longest_first: Array, token_budget: int) -> list[int]:
     """Where batches begin, if each takes as many as fit when padded to its first."""
     cuts, place = [], 0
     while place < len(longest_first):
         cuts.append(place)
-        place += max(1, budget // int(longest_first[place]))
+        place += max(1, token_budget // int(longest_first[place]))
     return cuts
 
 
-def _shuffled(batches: list[Array], order: np.random.Generator) -> list[Array]:
-    return [batches[place] for place in order.permutation(len(batches))]
+def _shuffle(batches: list[Array], rng: np.random.Generator) -> list[Array]:
+    return [batches[place] for place in rng.permutation(len(batches))]

@@ -23,7 +23,7 @@ from safetensors.numpy import save_file
 
 from labkit.data.windows import Array
 
-MOST_BYTES = 2 * 2**30  # of all entries together; those not used for longest go first
+MAX_BYTES = 2 * 2**30  # of all entries together; those not used for longest go first
 _ENDING = ".safetensors"
 _STALE_S = 24 * 3600  # an unfinished file so old was left by a process that was killed
 _TYPES = {"I32": np.int32, "I64": np.int64}
@@ -31,14 +31,14 @@ _TYPES = {"I32": np.int32, "I64": np.int64}
 log = logging.getLogger(__name__)
 
 
-def find(folder: Path, key: str) -> tuple[dict[str, Array], dict[str, Any]] | None:
+def load(folder: Path, key: str) -> tuple[dict[str, Array], dict[str, Any]] | None:
     """The arrays, mapped read-only, and the facts of an entry; None where there is none that can be trusted.
 
     Reads the whole entry once for its checksum, at more than 1 GB/s.
     """
     path = folder / f"{key}{_ENDING}"
     try:
-        arrays, told = _mapped(path)
+        arrays, told = _map_file(path)
         facts = json.loads(told["facts"])
         if told["sha256"] != _checksum(key, arrays, told["facts"]):
             raise ValueError("its checksum differs")
@@ -52,7 +52,7 @@ def find(folder: Path, key: str) -> tuple[dict[str, Array], dict[str, Any]] | No
         return None
 
 
-def keep(folder: Path, key: str, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
+def store(folder: Path, key: str, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
     """Writes an entry aside and renames it into place: of several writers the last one stays, and any is right.
 
     Args:
@@ -73,7 +73,7 @@ def keep(folder: Path, key: str, arrays: Mapping[str, Array], facts: Mapping[str
             aside.unlink(missing_ok=True)
 
 
-def _mapped(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+def _map_file(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """A file's arrays and its metadata. The format is 8 bytes of length, a JSON header, and the values.
 
     (https://huggingface.co/docs/safetensors; the library itself copies what it reads into numpy arrays.)
@@ -104,7 +104,7 @@ def _checksum(key: str, arrays: Mapping[str, Array], facts: str) -> str:
 
 def _evict(folder: Path) -> None:
     """Removes what was used longest ago until the rest fits. A process that has it mapped keeps it until it ends."""
-    room = MOST_BYTES
+    room = MAX_BYTES
     for used, size, path in sorted(_entries(folder), reverse=True):
         room -= size
         if room < 0 or (path.suffix == ".part" and time.time() - used > _STALE_S):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import paths
-from labkit.data.json_cache import note, noted
+from labkit.data.json_cache import load_json, store_json
 from labkit.data.pins import ENCODERS, AssetError
 
 # What a run needs of a hub repository: weights, configuration and tokenizer at its top, nothing below.
@@ -100,7 +100,7 @@ def hash_encoder(folder: Path) -> str:
     patterns = _PATTERNS if any(Path(folder).glob("*.safetensors")) else [*_PATTERNS, *_PICKLE_PATTERNS]
     paths = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
     state, is_old = _fingerprint_files(paths)
-    told = noted(f"encoders/{state}")
+    told = load_json(f"encoders/{state}")
     if is_old and isinstance(told, str) and re.fullmatch("[0-9a-f]{64}", told):
         return told
     together = hashlib.sha256()
@@ -108,7 +108,7 @@ def hash_encoder(folder: Path) -> str:
         with open(path, "rb") as file:
             together.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n".encode())
     if is_old:
-        note(f"encoders/{state}", together.hexdigest())
+        store_json(f"encoders/{state}", together.hexdigest())
     return together.hexdigest()
 
 

@@ -13,7 +13,7 @@ from labkit import paths
 log = logging.getLogger(__name__)
 
 
-def noted(name: str) -> Any:
+def load_json(name: str) -> Any:
     """The value under a name such as `encoders/minilm`; None where there is none that can be read."""
     path = _path(name)
     try:
@@ -25,7 +25,7 @@ def noted(name: str) -> Any:
         return None
 
 
-def note(name: str, value: Any) -> None:
+def store_json(name: str, value: Any) -> None:
     """Keeps a value; written aside and renamed. Where that is not possible, it is found out again next time."""
     path = _path(name)
     aside = path.with_name(f".{uuid.uuid4().hex}.part")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @functools.cache
-def own_code() -> str:
+def hash_source_code() -> str:
     """SHA-256 over the Python files that read and encode, in hexadecimal."""
     found = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):

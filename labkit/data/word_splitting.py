@@ -18,11 +18,11 @@ _INVISIBLE = re.compile(rf"[{_HIDDEN}\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _LETTER = re.compile(rf"(?![{_CJK}])\w")
 # Any white space but these is a word in CoNLL files, too.
-_UNSEEN = re.compile(rf"[^ \t-\r\x1c-\x1f\x85\u2028\u2029{_HIDDEN}]")
-_JUDGED = 5000  # sentences that are looked at
+_VISIBLE = re.compile(rf"[^ \t-\r\x1c-\x1f\x85\u2028\u2029{_HIDDEN}]")
+_SAMPLE_SENTENCES = 5000  # sentences that are looked at
 
 
-class Splitting(StrEnum):
+class Granularity(StrEnum):
     """What the words of a corpus are."""
 
     WORDS = "words"
@@ -30,7 +30,7 @@ class Splitting(StrEnum):
     ALL_CHARACTERS = "all characters"  # spaces and line ends too, as in tables of texts
 
 
-class Placed(NamedTuple):
+class WordSpan(NamedTuple):
     """A word with its place in a text: `text[start:end] == word`."""
 
     word: str
@@ -38,23 +38,23 @@ class Placed(NamedTuple):
     end: int
 
 
-def splitting_of(sentences: Iterable[tuple[str, ...]]) -> Splitting:
+def detect_granularity(sentences: Iterable[tuple[str, ...]]) -> Granularity:
     """What the words of these sentences are, judged by the first thousands.
 
     Chinese characters are words anywhere. What tells is whether Latin words and numbers come whole or apart.
     """
     whole = apart = spaces = 0
-    for words in islice(sentences, _JUDGED):
+    for words in islice(sentences, _SAMPLE_SENTENCES):
         whole += sum(len(word) > 1 for word in words)
         spaces += sum(word in " \n" for word in words)
         letters = [_LETTER.fullmatch(word) is not None for word in words]
         apart += sum(both == (True, True) for both in pairwise(letters))
     if whole > apart:
-        return Splitting.WORDS
-    return Splitting.ALL_CHARACTERS if spaces else Splitting.CHARACTERS
+        return Granularity.WORDS
+    return Granularity.ALL_CHARACTERS if spaces else Granularity.CHARACTERS
 
 
-def split(text: str, splitting: Splitting) -> list[list[Placed]]:
+def split_text(text: str, granularity: Granularity) -> list[list[WordSpan]]:
     """The sentences that a text is tagged as: each line, or all of it where line ends are words; none without words.
 
     >>> [[word for word, _, _ in line] for line in split("Obama's in 北京\\n\\nisn't he?", Splitting.WORDS)]
@@ -62,15 +62,15 @@ def split(text: str, splitting: Splitting) -> list[list[Placed]]:
     >>> [word for word, _, _ in split("在 U2 ", Splitting.CHARACTERS)[0]]
     ['在', 'U', '2']
     """
-    if splitting == Splitting.ALL_CHARACTERS:
+    if granularity == Granularity.ALL_CHARACTERS:
         places = [place for place, word in enumerate(text) if word in "\t\n\r" or not is_invisible(word)]
-        whole = [Placed(text[place], place, place + 1) for place in places]
+        whole = [WordSpan(text[place], place, place + 1) for place in places]
         return [whole] if any(not word.isspace() for word, _, _ in whole) else []
-    pattern = _words() if splitting == Splitting.WORDS else _UNSEEN
+    pattern = _compile_word_pattern() if granularity == Granularity.WORDS else _VISIBLE
     lines, begin = [], 0
     for line in text.split("\n"):
         found = pattern.finditer(line)
-        lines.append([Placed(each.group(), begin + each.start(), begin + each.end()) for each in found])
+        lines.append([WordSpan(each.group(), begin + each.start(), begin + each.end()) for each in found])
         begin += len(line) + 1
     return [line for line in lines if line]
 
@@ -81,7 +81,7 @@ def is_invisible(word: str) -> bool:
 
 
 @cache
-def _words() -> re.Pattern[str]:
+def _compile_word_pattern() -> re.Pattern[str]:
     """Words of a text. Made when first asked for: looking for all accents and vowel signs takes 30 ms.
 
     Web addresses, @names and #tags stay whole, as in the tweets of WNUT; each Chinese, Japanese or Korean character is

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from labkit.config import RunConfig
 from labkit.data.corpora import find_corpus
 from labkit.data.encoders import read_max_sequence_length
-from labkit.data.sentence_counts import Sentences, count_sentences
+from labkit.data.sentence_counts import SentenceCounts, count_sentences
 from labkit.lab import run_html
 from labkit.presets import config_warnings
 from labkit.runs.estimate import estimate
@@ -26,7 +26,7 @@ class PlanPanel:
     def __init__(self, on_counted: Callable[[], None]) -> None:
         """`counted` hears, in another thread, that what was still counted is now known."""
         self._on_counted = on_counted
-        self._counts: dict[_Key, Sentences | str] = {}
+        self._counts: dict[_Key, SentenceCounts | str] = {}
         self._retry_at: dict[_Key, float] = {}
         self._counting: dict[_Key, threading.Thread] = {}
         self._plan_key: Hashable = None
@@ -42,7 +42,7 @@ class PlanPanel:
             listed: differs where these runs, or the language, are not those of the last time.
         """
         counted = self._count(_key(config))
-        if not isinstance(counted, Sentences):
+        if not isinstance(counted, SentenceCounts):
             return run_html.render_plan(None, [], counted or "")
         asked = (runs_key, config, counted)
         if asked != self._plan_key:
@@ -57,7 +57,7 @@ class PlanPanel:
         counted = self._counts.get(_key(config))
         return (
             run_html.render_corpus_notes(counted.notes)
-            if isinstance(counted, Sentences)
+            if isinstance(counted, SentenceCounts)
             else run_html.render_muted("&nbsp;")
         )
 
@@ -69,7 +69,7 @@ class PlanPanel:
             self._same_settings_run = next((run for run in reversed(runs) if run.config == config), None)
         return self._same_settings_run
 
-    def _count(self, key: _Key) -> Sentences | str | None:
+    def _count(self, key: _Key) -> SentenceCounts | str | None:
         """The sentences of the corpus; why there are none; or None while they are counted."""
         unreadable = isinstance(self._counts.get(key), str)
         if key not in self._counts or (unreadable and time.monotonic() > self._retry_at[key]):
@@ -84,7 +84,7 @@ class PlanPanel:
     def _count_in_thread(self, key: _Key) -> None:
         began = time.monotonic()
         try:
-            found: Sentences | str = count_sentences(*key[:3])
+            found: SentenceCounts | str = count_sentences(*key[:3])
         except (ValueError, OSError) as problem:
             found = str(problem)
         took = time.monotonic() - began

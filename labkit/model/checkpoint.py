@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from labkit import paths
-from labkit.data.featurize import Encoder
-from labkit.data.word_splitting import Splitting
+from labkit.data.featurize import Featurizer
+from labkit.data.word_splitting import Granularity
 from labkit.events import TrainingPlanned, open_event_log
 from labkit.model.inference import TrainedTagger
 from labkit.model.tagger import Tagger, build_tagger
@@ -27,7 +27,7 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 
 def save_tagger(
-    folder: Path, model: Tagger, featurizer: Encoder, tags: Sequence[str], settings: dict[str, Any]
+    folder: Path, model: Tagger, featurizer: Featurizer, tags: Sequence[str], settings: dict[str, Any]
 ) -> None:
     """Writes a checkpoint folder; readers see the old one or the new one, never half of either.
 
@@ -42,7 +42,7 @@ def save_tagger(
         save_file(weights, aside / WEIGHTS, metadata={"format": "pt"})
         model.encoder.config.save_pretrained(aside)
         featurizer.tokenizer.save_pretrained(aside)
-        facts = {"tags": list(tags), "splitting": str(featurizer.splitting)}
+        facts = {"tags": list(tags), "splitting": str(featurizer.granularity)}
         (aside / SETTINGS).write_bytes(msgspec.json.encode({**facts, **settings}))
         _swap(aside, folder)
     finally:
@@ -81,8 +81,8 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
             raise ValueError(f"{broken[0]} holds values that are not numbers")
         model.load_state_dict(weights)
     tags = tuple(settings["tags"])
-    splitting = Splitting(settings.get("splitting", Splitting.WORDS))  # older checkpoints do not tell
-    encoder = Encoder(tokenizer, tags, settings["max_pieces"], splitting)
+    splitting = Granularity(settings.get("splitting", Granularity.WORDS))  # older checkpoints do not tell
+    encoder = Featurizer(tokenizer, tags, settings["max_pieces"], splitting)
     precision = read_precision(place)
     return TrainedTagger(
         model.eval().to(device), encoder, tags, precision if is_precision_supported(precision, device) else "float32"

@@ -83,7 +83,7 @@ class Tagger(nn.Module):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The loss: negative log likelihood per word, a scalar in float32."""
-        loss = self.negative_log_likelihood(self.scores(batch), batch) / batch.words
+        loss = self.negative_log_likelihood(self.scores(batch), batch) / batch.num_words
         self.timer.lap("CRF")
         return loss
 
@@ -99,20 +99,20 @@ class Tagger(nn.Module):
         """What is known of each word in the end, (batch, words, values)."""
         words = self.dropout(vectors if self.projection is None else self.projection(vectors))
         if self.lstm is not None:
-            words = self.dropout(self.lstm(words, batch.lengths))
+            words = self.dropout(self.lstm(words, batch.word_counts))
         elif self.idcnn is not None:
-            words = self.dropout(self.idcnn(words, batch.mask))
+            words = self.dropout(self.idcnn(words, batch.word_mask))
         return words if self.hidden is None else torch.tanh(self.hidden(words))
 
     def _encode(self, batch: Batch) -> torch.Tensor:
         """The encoder's vector of each word's first piece, (batch, words, width)."""
-        if self.fast_encoder is None or batch.pieces.device.type != "cpu":
+        if self.fast_encoder is None or batch.input_ids.device.type != "cpu":
             return self._encode_with_transformers(batch)
-        embedded = self.encoder.embeddings(input_ids=batch.pieces)
+        embedded = self.encoder.embeddings(input_ids=batch.input_ids)
         if hasattr(self.encoder, "embeddings_project"):  # an ELECTRA whose embeddings are narrower than its layers
             embedded = self.encoder.embeddings_project(embedded)
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else embedded.dtype
-        given = (embedded, batch.attention, batch.first, batch.mask, self.training, dtype)
+        given = (embedded, batch.attention_mask, batch.first_token, batch.word_mask, self.training, dtype)
         if self.mix is None:
             return self.fast_encoder(*given)
         layers = self.fast_encoder.encode_all_layers(*given)
@@ -121,10 +121,10 @@ class Tagger(nn.Module):
     def _encode_with_transformers(self, batch: Batch) -> torch.Tensor:
         mixed = self.mix is not None
         out = self.encoder(
-            input_ids=batch.pieces, attention_mask=self._build_attention_mask(batch), output_hidden_states=mixed
+            input_ids=batch.input_ids, attention_mask=self._build_attention_mask(batch), output_hidden_states=mixed
         )
         layers = out.hidden_states[1:] if mixed else [out.last_hidden_state]  # the first are the embeddings
-        places = batch.first[:, :, None].expand(-1, -1, layers[-1].shape[-1])
+        places = batch.first_token[:, :, None].expand(-1, -1, layers[-1].shape[-1])
         found = [layer.gather(1, places) for layer in layers]
         return found[-1] if self.mix is None else self.mix(found)  # type: ignore[no-any-return]
 
@@ -134,19 +134,19 @@ class Tagger(nn.Module):
         Given a mask of two dimensions, transformers asks the device whether all of it is set, which waits for a GPU
         at every step; one of four it takes as it is. Encoders of other families may want two.
         """
-        if batch.tokens == batch.pieces.numel():
+        if batch.num_tokens == batch.input_ids.numel():
             return None
-        return batch.attention[:, None, None, :].bool() if self.fast_encoder else batch.attention
+        return batch.attention_mask[:, None, None, :].bool() if self.fast_encoder else batch.attention_mask
 
     def negative_log_likelihood(self, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Summed over the batch; a scalar in float32. (Lafferty et al. 2001)"""
         with torch.autocast(scores.device.type, enabled=False):
-            likelihood: torch.Tensor = self.decoder(scores.float(), batch.tags, mask=batch.mask, reduction="sum")
+            likelihood: torch.Tensor = self.decoder(scores.float(), batch.tags, mask=batch.word_mask, reduction="sum")
         return -likelihood
 
     def decode(self, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
         """The best tag sequence of each row; the best legal one where the tagger keeps to legal tags."""
-        return self.decoder.decode(scores.float(), mask=batch.mask, legal=self.constraints)
+        return self.decoder.decode(scores.float(), mask=batch.word_mask, legal=self.constraints)
 
 
 def build_tagger(encoder: Any, tags: Sequence[str], settings: dict[str, Any]) -> Tagger:

@@ -15,14 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from labkit.pretraining.events import HeldOut
+from labkit.pretraining.events import HeldOutEvaluated
 
-FILE = "pretraining.safetensors"
+STATE_FILE = "pretraining.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass
-class Position:
+class PretrainState:
     """All but the weights."""
 
     step: int = 0
@@ -32,11 +32,11 @@ class Position:
     length: int = 0  # of the epoch's sequences
     cursor: int = 0  # sequences of the epoch that were read
     losses: list[float] = field(default_factory=list)  # of the last steps
-    history: list[HeldOut] = field(default_factory=list)
+    history: list[HeldOutEvaluated] = field(default_factory=list)
 
 
 def save(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position, facts: dict[str, Any]
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: PretrainState, facts: dict[str, Any]
 ) -> None:
     """Writes weights, the optimizer's moments and the position.
 
@@ -47,37 +47,39 @@ def save(
     tensors = {f"weight {name}": each.detach() for name, each in model.named_parameters()}
     for name, parameter in model.named_parameters():
         tensors |= {f"{moment} {name}": optimizer.state[parameter][moment] for moment in _MOMENTS}
-    told = {"position": json.dumps(asdict(position)), "facts": json.dumps(facts)}
-    aside = folder / f".{FILE}.part"
+    told = {"position": json.dumps(asdict(state)), "facts": json.dumps(facts)}
+    aside = folder / f".{STATE_FILE}.part"
     save_file({name: each.contiguous() for name, each in tensors.items()}, aside, metadata=told)
-    os.replace(aside, folder / FILE)
+    os.replace(aside, folder / STATE_FILE)
 
 
-def load(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, facts: dict[str, Any]) -> Position | None:
+def load(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, facts: dict[str, Any]
+) -> PretrainState | None:
     """Puts back what `save` wrote; None where there is nothing.
 
     Raises ValueError where it was made from another text or by another plan, or cannot be read.
     """
-    path = folder / FILE
+    path = folder / STATE_FILE
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="pt") as file:
             told = file.metadata()
-            _check(folder, json.loads(told["facts"]), json.loads(json.dumps(facts)))
+            _require_same_facts(folder, json.loads(told["facts"]), json.loads(json.dumps(facts)))
             position = json.loads(told["position"])
-            _put_back(file, model, optimizer, float(position["step"]))
+            _restore(file, model, optimizer, float(position["step"]))
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"{path} cannot be read ({error}); remove it to begin anew") from error
-    position["history"] = [HeldOut(**each) for each in position["history"]]
-    return Position(**position)
+    position["history"] = [HeldOutEvaluated(**each) for each in position["history"]]
+    return PretrainState(**position)
 
 
 def remove(folder: Path) -> None:
-    (folder / FILE).unlink(missing_ok=True)
+    (folder / STATE_FILE).unlink(missing_ok=True)
 
 
-def _check(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+def _require_same_facts(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     other = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
     if other:
         told = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in other)
@@ -87,7 +89,7 @@ def _check(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
 
 
 @torch.no_grad()
-def _put_back(file: Any, model: nn.Module, optimizer: torch.optim.Optimizer, step: float) -> None:
+def _restore(file: Any, model: nn.Module, optimizer: torch.optim.Optimizer, step: float) -> None:
     for name, parameter in model.named_parameters():
         parameter.copy_(file.get_tensor(f"weight {name}"))
         moments = {moment: file.get_tensor(f"{moment} {name}") for moment in _MOMENTS}

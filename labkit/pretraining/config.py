@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Stage:
+class PretrainStage:
     """Part of a pretraining, with sequences of one length."""
 
     until: float  # share of the whole that is over when this ends
@@ -18,11 +18,11 @@ class Stage:
 # al. 2019, appendix A.2, for 90 % of all steps), and a loss that falls fast does not mind noise. Longer ones while the
 # rate is still high: positions that only come at the end are not learnt any more (256 tokens over the last 7 % left the
 # loss there at 4.7, where it was 3.8 up to 128).
-STAGES = (Stage(0.25, 64, 2048), Stage(0.6, 128, 4096), Stage(1.0, 128, 8192))
+DEFAULT_STAGES = (PretrainStage(0.25, 64, 2048), PretrainStage(0.6, 128, 4096), PretrainStage(1.0, 128, 8192))
 
 
 @dataclass(frozen=True)
-class Plan:
+class PretrainConfig:
     """All that decides what comes out; of two equal plans of so many steps, the same encoder on the same machine."""
 
     minutes: float | None = 50.0  # of training; the rate reaches 0 then, whatever the machine's speed
@@ -39,7 +39,7 @@ class Plan:
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     held_out: float = 0.01  # share of the text that is not trained on
-    stages: tuple[Stage, ...] = STAGES
+    stages: tuple[PretrainStage, ...] = DEFAULT_STAGES
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the field."""
@@ -58,11 +58,11 @@ class Plan:
             raise ValueError(f"width must be an even number for each of {self.heads} heads, not {self.width}")
 
     @property
-    def positions(self) -> int:
+    def max_sequence_length(self) -> int:
         """The longest sequence that the encoder sees."""
         return max(stage.length for stage in self.stages)
 
-    def stage_at(self, progress: float) -> Stage:
+    def stage_at(self, progress: float) -> PretrainStage:
         """The stage at a share of the whole, from 0 to 1."""
         return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
 
@@ -76,5 +76,5 @@ class Plan:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Plan":
-        return cls(**{**values, "stages": tuple(Stage(**stage) for stage in values["stages"])})
+    def from_dict(cls, values: dict[str, Any]) -> "PretrainConfig":
+        return cls(**{**values, "stages": tuple(PretrainStage(**stage) for stage in values["stages"])})

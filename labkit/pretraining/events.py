@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.pretraining.training_data import Told
+from labkit.pretraining.training_data import SourceStats
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PretrainStarted:
     """Text is read and the model is made."""
 
-    told: tuple[Told, ...]
+    source_stats: tuple[SourceStats, ...]
     train_tokens: int
     held_out_tokens: int
     vocabulary: int
@@ -20,7 +20,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Stepped:
+class PretrainStepDone:
     """An optimizer step."""
 
     step: int
@@ -32,7 +32,7 @@ class Stepped:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutEvaluated:
     """The held-out text, with a fixed part of it hidden."""
 
     step: int
@@ -44,7 +44,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Saved:
+class StateSaved:
     """All that going on needs is in the folder."""
 
     step: int
@@ -52,7 +52,7 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Finished:
+class PretrainFinished:
     """The end: the encoder is in the folder, or, where it was stopped, what going on needs."""
 
     folder: Path
@@ -61,4 +61,4 @@ class Finished:
     stopped: bool
 
 
-Event = Prepared | Stepped | HeldOut | Saved | Finished
+PretrainEvent = PretrainStarted | PretrainStepDone | HeldOutEvaluated | StateSaved | PretrainFinished

@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-LOCK = ".pretraining.lock"
+LOCK_FILE = ".pretraining.lock"
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Keeps other processes' pretrainings out of a folder, which is made; one that dies inside lets go.
 
     Raises ValueError at once where another one is inside, or where nothing can be written: the first saving would be
     minutes too late to find out. A folder that stays empty is removed. Where the file system has no locks, nobody is
     kept out.
     """
-    path = folder / LOCK
-    with _opened(path) as file:
-        if not _is_locked(file, path):
+    path = folder / LOCK_FILE
+    with _open_lock_file(path) as file:
+        if not _try_lock(file, path):
             raise ValueError(f"another pretraining is at work in {folder}; wait for it, or give another name")
         try:
             yield
@@ -32,7 +32,7 @@ def claimed(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_lock_file(path: Path) -> IO[bytes]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return open(path, "ab")
@@ -40,7 +40,7 @@ def _opened(path: Path) -> IO[bytes]:
         raise ValueError(f"nothing can be written into {path.parent}: {error.strerror or error}") from None
 
 
-def _is_locked(file: IO[bytes], path: Path) -> bool:
+def _try_lock(file: IO[bytes], path: Path) -> bool:
     """Whether the lock is ours, and on the file of that name: whoever had it before may have removed it meanwhile."""
     try:
         _lock(file)

@@ -11,26 +11,29 @@ from typing import Any
 
 import torch
 
-from labkit.pretraining.packing import Stream
-from labkit.pretraining.vocabulary import MARKS
+from labkit.pretraining.packing import TokenStream
+from labkit.pretraining.vocabulary import SPECIAL_TOKENS
 
-OFFSETS = ((-1, 1, -2, 2), (-1, 1, -3, 3))  # what the heads of the lowest layers look at first, from where they are
-NEIGHBOURS = ((1, 1.0), (2, 0.5))  # distance, and what a pair at that distance counts
-_SPREAD = 0.02  # of BERT's first weights (Devlin et al., modeling.py)
+HEAD_OFFSETS = (
+    (-1, 1, -2, 2),
+    (-1, 1, -3, 3),
+)  # what the heads of the lowest layers look at first, from where they are
+CONTEXT_WEIGHTS = ((1, 1.0), (2, 0.5))  # distance, and what a pair at that distance counts
+_INIT_STD = 0.02  # of BERT's first weights (Devlin et al., modeling.py)
 
 
 @torch.no_grad()
-def begin(model: Any, stream: Stream) -> None:
+def initialise_weights(model: Any, stream: TokenStream) -> None:
     """Sets the first weights of a BertForMaskedLM; deterministic by torch's seed."""
-    look_at_neighbours(model)
-    vectors = vectors_of_neighbours(stream, *model.bert.embeddings.word_embeddings.weight.shape)
+    set_neighbour_attention(model)
+    vectors = compute_ppmi_embeddings(stream, *model.bert.embeddings.word_embeddings.weight.shape)
     known = vectors.norm(dim=1) > 0
     model.bert.embeddings.word_embeddings.weight[known] = vectors[known]
     model.cls.predictions.decoder.bias.copy_(log_frequencies(stream, len(known)))
 
 
 @torch.no_grad()
-def look_at_neighbours(model: Any) -> None:
+def set_neighbour_attention(model: Any) -> None:
     """Lets each head of the lowest layers attend to one offset.
 
     Positions become sines and cosines of evenly spaced frequencies, which are orthogonal to each other. A shift is
@@ -41,14 +44,14 @@ def look_at_neighbours(model: Any) -> None:
     frequencies = math.pi * (torch.arange(pairs) + 0.5) / pairs
     angles = torch.arange(config.max_position_embeddings)[:, None] * frequencies
     waves = torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(1)
-    bert.embeddings.position_embeddings.weight.copy_(waves * _SPREAD * math.sqrt(2))
-    for layer, offsets in zip(bert.encoder.layer, OFFSETS, strict=False):
+    bert.embeddings.position_embeddings.weight.copy_(waves * _INIT_STD * math.sqrt(2))
+    for layer, offsets in zip(bert.encoder.layer, HEAD_OFFSETS, strict=False):
         attention = layer.attention.self
         for head in range(config.num_attention_heads):
-            _aim(attention, head, offsets[head % len(offsets)], frequencies)
+            _add_offset_attention(attention, head, offsets[head % len(offsets)], frequencies)
 
 
-def _aim(attention: Any, head: int, offset: int, frequencies: torch.Tensor) -> None:
+def _add_offset_attention(attention: Any, head: int, offset: int, frequencies: torch.Tensor) -> None:
     """Adds to a head's query and key what makes it look so many positions on."""
     depth: int = attention.attention_head_size
     chosen = torch.randperm(len(frequencies))[: depth // 2]
@@ -63,27 +66,27 @@ def _aim(attention: Any, head: int, offset: int, frequencies: torch.Tensor) -> N
     query[sines + 1, 2 * chosen + 1] += still
 
 
-def vectors_of_neighbours(stream: Stream, tokens: int, width: int) -> torch.Tensor:
+def compute_ppmi_embeddings(stream: TokenStream, tokens: int, width: int) -> torch.Tensor:
     """A vector a token, by which tokens stand left and right of it; (tokens, width), 0 for a mark or an unseen one.
 
     The singular vectors of positive pointwise mutual information, contexts' counts smoothed by a power of 0.75, each
     scaled by its value's root (Levy, Goldberg and Dagan 2015), turned at random and brought to the usual length.
     """
-    information = _information(_pairs(stream, tokens))
-    information[: len(MARKS)] = 0
+    information = _positive_pmi(_count_cooccurrences(stream, tokens))
+    information[: len(SPECIAL_TOKENS)] = 0
     rank = min(width, tokens)
     left, values, _ = torch.svd_lowrank(information, q=rank, niter=2)
     turned = (left * values.sqrt()) @ torch.linalg.qr(torch.randn(width, rank))[0].T[:rank]
     lengths = turned.norm(dim=1, keepdim=True)
     seen = lengths > 1e-3 * lengths.max()
-    return torch.where(seen, turned / lengths.clamp_min(1e-12) * _SPREAD * math.sqrt(width), 0.0)
+    return torch.where(seen, turned / lengths.clamp_min(1e-12) * _INIT_STD * math.sqrt(width), 0.0)
 
 
-def _pairs(stream: Stream, tokens: int) -> torch.Tensor:
+def _count_cooccurrences(stream: TokenStream, tokens: int) -> torch.Tensor:
     """How often each token stands right, and how often left, of each other; (tokens, 2 x tokens)."""
     numbers = torch.from_numpy(stream.tokens).long()
     counts = torch.zeros(tokens * 2 * tokens)
-    for distance, weight in NEIGHBOURS:
+    for distance, weight in CONTEXT_WEIGHTS:
         before, after = numbers[:-distance], numbers[distance:]
         each = torch.full((len(before),), weight)
         counts.index_add_(0, before * 2 * tokens + after, each)
@@ -91,13 +94,13 @@ def _pairs(stream: Stream, tokens: int) -> torch.Tensor:
     return counts.view(tokens, 2 * tokens)
 
 
-def _information(counts: torch.Tensor) -> torch.Tensor:
+def _positive_pmi(counts: torch.Tensor) -> torch.Tensor:
     contexts = counts.sum(0, keepdim=True).pow(0.75)
     expected = counts.sum(1, keepdim=True) * (contexts / contexts.sum().clamp_min(1e-9))
     return torch.log((counts / (expected + 1e-9)).clamp_min(1.0))
 
 
-def log_frequencies(stream: Stream, tokens: int) -> torch.Tensor:
+def log_frequencies(stream: TokenStream, tokens: int) -> torch.Tensor:
     """The logarithm of each token's share, less the mean of all; a token that does not occur counts as once."""
     counts = torch.bincount(torch.from_numpy(stream.tokens).long(), minlength=tokens) + 1.0
     logs = (counts / counts.sum()).log()

@@ -9,17 +9,17 @@ from transformers import BertConfig, BertForMaskedLM
 
 from labkit.model.fast.dropout import DropoutMasks
 from labkit.model.fast.encoder import FastEncoder
-from labkit.pretraining.masking import Masked
+from labkit.pretraining.masking import MaskedSequences
 
-_UNCOUNTED = -100  # what torch's cross entropy leaves out
+_IGNORE_INDEX = -100  # what torch's cross entropy leaves out
 
 
-class Score(NamedTuple):
+class MaskedLMScore(NamedTuple):
     """Sums over the hidden tokens."""
 
-    counted: int
+    num_masked: int
     loss: float
-    right: int
+    num_correct: int
 
 
 class MaskedLM(nn.Module):
@@ -36,23 +36,23 @@ class MaskedLM(nn.Module):
         self.dtype = dtype
         self._stack = FastEncoder(self.bert.bert, DropoutMasks())
 
-    def forward(self, masked: Masked) -> torch.Tensor:
+    def forward(self, masked: MaskedSequences) -> torch.Tensor:
         """The mean negative log likelihood of the hidden tokens, a scalar in float32."""
         return F.cross_entropy(self._scores(masked), _targets(masked))
 
     @torch.no_grad()
-    def score(self, masked: Masked) -> Score:
+    def score(self, masked: MaskedSequences) -> MaskedLMScore:
         """How well the hidden tokens are guessed."""
         scores, targets = self._scores(masked), _targets(masked)
         loss = F.cross_entropy(scores, targets, reduction="sum")
         right = (scores.argmax(-1) == targets).sum()  # never where it is not counted
-        return Score(int(masked.counted.sum()), float(loss), int(right))
+        return MaskedLMScore(int(masked.is_target.sum()), float(loss), int(right))
 
-    def _scores(self, masked: Masked) -> torch.Tensor:
+    def _scores(self, masked: MaskedSequences) -> torch.Tensor:
         """(sequences x chosen, vocabulary) in float32."""
         tokens = torch.from_numpy(masked.tokens)
         embedded = self.bert.bert.embeddings(input_ids=tokens)
-        places = torch.from_numpy(masked.places)
+        places = torch.from_numpy(masked.positions)
         every = (torch.ones_like(tokens), places, torch.ones_like(places, dtype=torch.bool))
         vectors = self._stack(embedded, *every, self.training, self.dtype)
         head = self.bert.cls.predictions
@@ -61,6 +61,6 @@ class MaskedLM(nn.Module):
         return scores.float()
 
 
-def _targets(masked: Masked) -> torch.Tensor:
-    hidden = torch.from_numpy(masked.counted)
-    return torch.from_numpy(masked.targets).masked_fill(~hidden, _UNCOUNTED).flatten()
+def _targets(masked: MaskedSequences) -> torch.Tensor:
+    hidden = torch.from_numpy(masked.is_target)
+    return torch.from_numpy(masked.targets).masked_fill(~hidden, _IGNORE_INDEX).flatten()

@@ -8,33 +8,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.pretraining.packing import Array, Sequences
+from labkit.pretraining.packing import Array, TokenSequences
 
-HIDDEN, SWAPPED = 0.8, 0.1  # shares of the chosen tokens that become [MASK], and any other token; the rest stays
+MASKED_SHARE, REPLACED_SHARE = (
+    0.8,
+    0.1,
+)  # shares of the chosen tokens that become [MASK], and any other token; the rest stays
 
 
 @dataclass(frozen=True)
-class Masked:
+class MaskedSequences:
     """Sequences with gaps, and what was there."""
 
     tokens: Array  # (sequences, length) int64
-    places: Array  # (sequences, chosen) int64, ascending
+    positions: Array  # (sequences, chosen) int64, ascending
     targets: Array  # (sequences, chosen) int64, the tokens that were there
-    counted: Array  # (sequences, chosen) bool; a place that is not counted fills a row up, and nothing is hidden there
+    is_target: (
+        Array  # (sequences, chosen) bool; a place that is not counted fills a row up, and nothing is hidden there
+    )
 
 
-def mask(
-    sequences: Sequences, share: float, mask_token: int, ordinary: tuple[int, int], random: np.random.Generator
-) -> Masked:
+def mask_whole_words(
+    sequences: TokenSequences,
+    mask_probability: float,
+    mask_token: int,
+    replacement_range: tuple[int, int],
+    rng: np.random.Generator,
+) -> MaskedSequences:
     """Hides whole words drawn at random, until the next would hide more than the share.
 
     Args:
         share: of a sequence's tokens, marks included.
         ordinary: the first token that may stand in for another, and the one after the last.
     """
-    words, length = sequences.words, sequences.words.shape[1]
-    most = max(1, round(share * length) + 1)  # one more, as the last word often does not fit
-    keys = random.random((len(words), length + 1))
+    words, length = sequences.word_ids, sequences.word_ids.shape[1]
+    most = max(1, round(mask_probability * length) + 1)  # one more, as the last word often does not fit
+    keys = rng.random((len(words), length + 1))
     keys[:, -1] = 2.0  # the key of word -1: marks come last
     order = np.argsort(np.take_along_axis(keys, words.astype(np.int64), axis=1), axis=1, kind="stable")
     drawn = np.take_along_axis(words, order[:, : most + 1], axis=1)
@@ -44,23 +53,25 @@ def mask(
     counted = places < length
     places[~counted] = 0
     targets = np.take_along_axis(sequences.tokens, places, axis=1)
-    return Masked(_hidden(sequences.tokens, places, counted, mask_token, ordinary, random), places, targets, counted)
+    return MaskedSequences(
+        _replace_tokens(sequences.tokens, places, counted, mask_token, replacement_range, rng), places, targets, counted
+    )
 
 
-def _hidden(
+def _replace_tokens(
     tokens: Array,
-    places: Array,
-    counted: Array,
+    positions: Array,
+    is_target: Array,
     mask_token: int,
-    ordinary: tuple[int, int],
-    random: np.random.Generator,
+    replacement_range: tuple[int, int],
+    rng: np.random.Generator,
 ) -> Array:
-    fate = random.random(places.shape)
-    hide = counted & (fate < HIDDEN)
-    swap = counted & (fate >= HIDDEN) & (fate < HIDDEN + SWAPPED)
-    others = random.integers(*ordinary, size=places.shape)
+    fate = rng.random(positions.shape)
+    hide = is_target & (fate < MASKED_SHARE)
+    swap = is_target & (fate >= MASKED_SHARE) & (fate < MASKED_SHARE + REPLACED_SHARE)
+    others = rng.integers(*replacement_range, size=positions.shape)
     tokens = tokens.copy()
-    rows = np.arange(len(tokens))[:, None].repeat(places.shape[1], axis=1)
-    tokens[rows[hide], places[hide]] = mask_token
-    tokens[rows[swap], places[swap]] = others[swap]
+    rows = np.arange(len(tokens))[:, None].repeat(positions.shape[1], axis=1)
+    tokens[rows[hide], positions[hide]] = mask_token
+    tokens[rows[swap], positions[swap]] = others[swap]
     return tokens

@@ -11,7 +11,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Stream:
+class TokenStream:
     """Lines as one row of token numbers, each line closed by [SEP].
 
     A reader of sequences sees lines in the order of their source, so that what comes before a sentence is what came
@@ -19,21 +19,21 @@ class Stream:
     """
 
     tokens: Array  # (tokens,) int32
-    begins: Array  # (tokens,) bool, true where a word begins
+    is_word_start: Array  # (tokens,) bool, true where a word begins
 
     def __len__(self) -> int:
         return len(self.tokens)
 
 
 @dataclass(frozen=True)
-class Sequences:
+class TokenSequences:
     """Sequences of one length: [CLS], a piece of the stream, [SEP]."""
 
     tokens: Array  # (sequences, length) int64
-    words: Array  # (sequences, length) int32, the number of each token's word within its sequence; -1 for marks
+    word_ids: Array  # (sequences, length) int32, the number of each token's word within its sequence; -1 for marks
 
 
-def joined(lines: Sequence[tuple[Array, Array]], separator: int) -> Stream:
+def concatenate_lines(lines: Sequence[tuple[Array, Array]], separator: int) -> TokenStream:
     """A stream of lines, each as its token numbers and where words begin."""
     tokens, begins = [], []
     mark, true = np.array([separator], np.int32), np.array([True])
@@ -41,29 +41,29 @@ def joined(lines: Sequence[tuple[Array, Array]], separator: int) -> Stream:
         tokens += [numbers, mark]
         begins += [starts, true]
     if not tokens:
-        return Stream(np.empty(0, np.int32), np.empty(0, bool))
-    return Stream(np.concatenate(tokens).astype(np.int32), np.concatenate(begins).astype(bool))
+        return TokenStream(np.empty(0, np.int32), np.empty(0, bool))
+    return TokenStream(np.concatenate(tokens).astype(np.int32), np.concatenate(begins).astype(bool))
 
 
-def cut(stream: Stream, starts: Array, length: int, marks: tuple[int, int]) -> Sequences:
+def cut_sequences(stream: TokenStream, starts: Array, length: int, special_tokens: tuple[int, int]) -> TokenSequences:
     """The sequences that begin at some places of the stream, (sequences,).
 
     Args:
         length: tokens a sequence, its two marks included.
         marks: the numbers of [CLS] and [SEP].
     """
-    first, last = marks
+    first, last = special_tokens
     places = starts[:, None] + np.arange(length - 2)
     tokens = np.full((len(starts), length), first, np.int64)
     tokens[:, 1:-1] = stream.tokens[places]
     tokens[:, -1] = last
     words = np.full(tokens.shape, -1, np.int32)
-    words[:, 1:-1] = np.cumsum(stream.begins[places], axis=1, dtype=np.int32)
+    words[:, 1:-1] = np.cumsum(stream.is_word_start[places], axis=1, dtype=np.int32)
     words[(tokens == first) | (tokens == last)] = -1
-    return Sequences(tokens, words)
+    return TokenSequences(tokens, words)
 
 
-def epoch_starts(tokens: int, length: int, seed: int, epoch: int) -> Array:
+def draw_epoch_starts(tokens: int, length: int, seed: int, epoch: int) -> Array:
     """Where the sequences of an epoch begin, in random order; at other places each epoch, so that cuts move.
 
     Raises ValueError where the text is too short for one sequence.
@@ -77,8 +77,10 @@ def epoch_starts(tokens: int, length: int, seed: int, epoch: int) -> Array:
     return starts
 
 
-def held_out_batches(stream: Stream, length: int, rows: int, marks: tuple[int, int]) -> Iterator[Sequences]:
+def iter_held_out_batches(
+    stream: TokenStream, length: int, rows: int, special_tokens: tuple[int, int]
+) -> Iterator[TokenSequences]:
     """All of a stream in order, the rest that fills no sequence left out."""
     starts = np.arange(0, len(stream) - (length - 2) + 1, length - 2)
     for at in range(0, len(starts), rows):
-        yield cut(stream, starts[at : at + rows], length, marks)
+        yield cut_sequences(stream, starts[at : at + rows], length, special_tokens)

@@ -6,29 +6,29 @@ from pathlib import Path
 
 import numpy as np
 
-from labkit.pretraining.segmentation import Line, dictionary, segment
-from labkit.pretraining.vocabulary import normalizer
+from labkit.pretraining.segmentation import SegmentedLine, build_dictionary, segment
+from labkit.pretraining.vocabulary import build_normalizer
 
-_TOGETHER = 16  # lines of a newspaper that are held out together, as neighbours tell of the same
+_LINES_PER_GROUP = 16  # lines of a newspaper that are held out together, as neighbours tell of the same
 
 
 @dataclass(frozen=True)
-class Source:
+class TextSource:
     """A text of a few megabytes, in the order of its file."""
 
     name: str
-    lines: tuple[Line, ...]
-    group: int = 1  # lines that belong together
+    lines: tuple[SegmentedLine, ...]
+    group_size: int = 1  # lines that belong together
 
     @property
-    def characters(self) -> int:
+    def num_characters(self) -> int:
         return sum(len(line.text) for line in self.lines)
 
 
 def read_columns(path: Path) -> list[str]:
     """Sentences of a file with a character and its tag a line, and an empty line between sentences; tags are unread."""
     sentences: list[list[str]] = [[]]
-    for line in _lines(path):
+    for line in _read_lines(path):
         columns = line.split()
         if columns:
             sentences[-1].append(columns[0])
@@ -39,38 +39,38 @@ def read_columns(path: Path) -> list[str]:
 
 def read_segmented(path: Path) -> list[list[str]]:
     """Words of a file with a paragraph a line, each word as `word/tag`, as People's Daily comes."""
-    rows = [[token.rpartition("/")[0] or token for token in line.split()] for line in _lines(path)]
+    rows = [[token.rpartition("/")[0] or token for token in line.split()] for line in _read_lines(path)]
     return [row for row in rows if row]
 
 
 def read_plain(path: Path) -> list[str]:
     """The lines of a text file that are not empty."""
-    return [line for line in _lines(path) if line.strip()]
+    return [line for line in _read_lines(path) if line.strip()]
 
 
-def sources(
+def prepare_sources(
     segmented: dict[str, list[list[str]]], newspapers: dict[str, list[str]], plain: dict[str, list[str]]
-) -> list[Source]:
+) -> list[TextSource]:
     """All texts, normalised, with words; those without any get the words of those that have some."""
-    clean = _cleaner()
+    clean = _make_cached_normalizer()
     known = {name: [[clean(word) for word in row] for row in rows] for name, rows in segmented.items()}
-    words = dictionary(row for rows in known.values() for row in rows)
-    found = [Source(name, tuple(map(_joined, rows)), _TOGETHER) for name, rows in known.items()]
-    for group, texts in ((_TOGETHER, newspapers), (1, plain)):
+    words = build_dictionary(row for rows in known.values() for row in rows)
+    found = [TextSource(name, tuple(map(_join_words, rows)), _LINES_PER_GROUP) for name, rows in known.items()]
+    for group, texts in ((_LINES_PER_GROUP, newspapers), (1, plain)):
         found += [
-            Source(name, tuple(segment(clean(row), words) for row in rows), group) for name, rows in texts.items()
+            TextSource(name, tuple(segment(clean(row), words) for row in rows), group) for name, rows in texts.items()
         ]
-    return [without_repeats(source) for source in found]
+    return [deduplicate(source) for source in found]
 
 
-def without_repeats(source: Source) -> Source:
+def deduplicate(source: TextSource) -> TextSource:
     """Each line once: half of the reviews come twice, word for word."""
     return replace(source, lines=tuple({line.text: line for line in source.lines if line.text}.values()))
 
 
-def split(source: Source, share: float, seed: int) -> tuple[Source, Source]:
+def split_held_out(source: TextSource, share: float, seed: int) -> tuple[TextSource, TextSource]:
     """What is trained on, and what is held out: about that share of the groups of lines."""
-    groups = [source.lines[at : at + source.group] for at in range(0, len(source.lines), source.group)]
+    groups = [source.lines[at : at + source.group_size] for at in range(0, len(source.lines), source.group_size)]
     held = np.random.default_rng([seed, len(groups)]).random(len(groups)) < share
     parts = [
         tuple(line for group, out in zip(groups, held, strict=True) if out == wanted for line in group)
@@ -79,14 +79,14 @@ def split(source: Source, share: float, seed: int) -> tuple[Source, Source]:
     return replace(source, lines=parts[0]), replace(source, lines=parts[1])
 
 
-def clean(text: str) -> str:
+def normalize_text(text: str) -> str:
     """A text as the tokenizer reads it, white space left out."""
-    return "".join(normalizer().normalize_str(text).split())
+    return "".join(build_normalizer().normalize_str(text).split())
 
 
-def _cleaner() -> Callable[[str], str]:
+def _make_cached_normalizer() -> Callable[[str], str]:
     """`clean`, with what it found for each text kept: words repeat."""
-    own, seen = normalizer(), dict[str, str]()
+    own, seen = build_normalizer(), dict[str, str]()
 
     def cleaned(text: str) -> str:
         if text not in seen:
@@ -96,11 +96,11 @@ def _cleaner() -> Callable[[str], str]:
     return cleaned
 
 
-def _joined(words: list[str]) -> Line:
-    return Line("".join(words), tuple(len(word) for word in words if word))
+def _join_words(words: list[str]) -> SegmentedLine:
+    return SegmentedLine("".join(words), tuple(len(word) for word in words if word))
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _read_lines(path: Path) -> Iterator[str]:
     """Raises ValueError where the file cannot be read."""
     try:
         yield from path.read_text(encoding="utf-8-sig").split("\n")

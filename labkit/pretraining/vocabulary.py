@@ -18,13 +18,13 @@ from transformers import PreTrainedTokenizerFast
 
 from labkit.pretraining.packing import Array
 
-MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-ALWAYS = (*string.ascii_lowercase, *string.digits, *string.punctuation, *"、。“”‘’《》〈〉「」『』【】—·⋯")
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+BASE_CHARACTERS = (*string.ascii_lowercase, *string.digits, *string.punctuation, *"、。“”‘’《》〈〉「」『』【】—·⋯")
 # What a tokenizer that makes one word of a run of these asks for: "wto" is w ##t ##o there. Copies of the letters.
-CONTINUED = tuple(f"##{each}" for each in (*string.ascii_lowercase, *string.digits))
+CONTINUATION_TOKENS = tuple(f"##{each}" for each in (*string.ascii_lowercase, *string.digits))
 
 
-def normalizer() -> Any:
+def build_normalizer() -> Any:
     """What every text goes through first. An ellipsis stays one character, where NFKC alone would make three dots."""
     return normalizers.Sequence(
         [
@@ -45,7 +45,7 @@ def count_characters(texts: Iterable[str]) -> Counter[str]:
     return counts
 
 
-def build_vocabulary(counts: Counter[str], size: int, least: int = 2) -> list[str]:
+def build_vocabulary(counts: Counter[str], size: int, min_count: int = 2) -> list[str]:
     """Tokens by number: marks, what always has a token, then characters from the most frequent on, at most `size`.
 
     Args:
@@ -53,15 +53,15 @@ def build_vocabulary(counts: Counter[str], size: int, least: int = 2) -> list[st
 
     Raises ValueError where the size leaves no room for characters.
     """
-    fixed = [*MARKS, *CONTINUED, *ALWAYS]
+    fixed = [*SPECIAL_TOKENS, *CONTINUATION_TOKENS, *BASE_CHARACTERS]
     if size <= len(fixed):
         raise ValueError(f"vocabulary must be larger than {len(fixed)}, its marks and Latin characters, not {size}")
     known = set(fixed)
     ordered = sorted(counts.items(), key=lambda found: (-found[1], found[0]))
-    return [*fixed, *(each for each, count in ordered if count >= least and each not in known)][:size]
+    return [*fixed, *(each for each, count in ordered if count >= min_count and each not in known)][:size]
 
 
-def build_tokenizer(vocabulary: list[str], longest: int) -> Any:
+def build_tokenizer(vocabulary: list[str], max_length: int) -> Any:
     """A tokenizer that makes each character one token. Its folder loads by AutoTokenizer.
 
     Args:
@@ -69,7 +69,7 @@ def build_tokenizer(vocabulary: list[str], longest: int) -> Any:
     """
     numbers = {token: number for number, token in enumerate(vocabulary)}
     tokenizer = Tokenizer(models.WordPiece(numbers, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizer()
+    tokenizer.normalizer = build_normalizer()
     alone = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), alone])
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -78,10 +78,10 @@ def build_tokenizer(vocabulary: list[str], longest: int) -> Any:
         special_tokens=[(mark, numbers[mark]) for mark in ("[CLS]", "[SEP]")],
     )
     tokenizer.decoder = decoders.WordPiece()
-    marks = {f"{mark.strip('[]').lower()}_token": mark for mark in MARKS}
+    marks = {f"{mark.strip('[]').lower()}_token": mark for mark in SPECIAL_TOKENS}
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=longest, model_input_names=inputs, **marks
+        tokenizer_object=tokenizer, model_max_length=max_length, model_input_names=inputs, **marks
     )
 
 
@@ -91,11 +91,11 @@ def save_tokenizer(tokenizer: Any, vocabulary: list[str], folder: Path) -> None:
     (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in vocabulary), encoding="utf-8")
 
 
-class Numbers:
+class TokenLookup:
     """Token numbers of normalised characters, a text at a time: a table lookup, as no tokenizer is as fast."""
 
     def __init__(self, vocabulary: list[str]):
-        self._table = np.full(0x110000, MARKS.index("[UNK]"), np.int32)
+        self._table = np.full(0x110000, SPECIAL_TOKENS.index("[UNK]"), np.int32)
         for number, token in enumerate(vocabulary):
             if len(token) == 1:
                 self._table[ord(token)] = number

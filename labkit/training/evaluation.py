@@ -10,7 +10,7 @@ import torch
 
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import bio_tags_to_spans
-from labkit.data.featurize import Batch, Encoder, Windows
+from labkit.data.featurize import Batch, Featurizer, Windows
 from labkit.data.windows import Array
 from labkit.events import CrfTransitions, TypeScore
 from labkit.model.crf import CRF
@@ -57,7 +57,7 @@ class Evaluation:
 @torch.inference_mode()
 def evaluate(
     model: Tagger,
-    featurizer: Encoder,
+    featurizer: Featurizer,
     windows: Windows,
     tags: Sequence[str],
     device: torch.device,
@@ -71,10 +71,10 @@ def evaluate(
     was_training = model.training
     model.eval()
     loss, words = torch.zeros((), device=device), 0
-    predicted = np.zeros(windows.words, np.int64)
+    predicted = np.zeros(windows.num_words, np.int64)
     freely = predicted if model.constraints is None else predicted.copy()
     try:
-        for chosen in sorted_batches(windows.lengths):
+        for chosen in sorted_batches(windows.token_counts):
             if should_stop():
                 return None
             batch = featurizer.collate(windows[chosen]).to(device)
@@ -82,18 +82,18 @@ def evaluate(
             loss += model.negative_log_likelihood(scores, batch)
             if not bool(loss.isfinite()):  # there is no best sequence then; decoding waits for the device anyway
                 return Evaluation(loss.item(), EntityCounts(), 0, predicted)
-            words += batch.words
-            places = windows.word_places(chosen)
+            words += batch.num_words
+            places = windows.word_indices(chosen)
             predicted[places] = list(chain.from_iterable(model.decode(scores, batch)))
             if freely is not predicted:
                 freely[places] = list(chain.from_iterable(_decode_unconstrained(model, scores, batch)))
     finally:
         model.train(was_training)
     counts = EntityCounts()
-    for start, end in pairwise(windows.sentence_starts.tolist()):
+    for start, end in pairwise(windows.sentence_offsets.tolist()):
         gold = [tags[number] for number in windows.tags[start:end].tolist()]
         counts.add(gold, [tags[number] for number in predicted[start:end].tolist()])
-    illegal = count_illegal(freely, windows.sentence_starts, allowed_transitions(tags))
+    illegal = count_illegal(freely, windows.sentence_offsets, allowed_transitions(tags))
     return Evaluation(loss.item() / max(1, words), counts, illegal, predicted)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from labkit.data.json_cache import note, noted
+from labkit.data.json_cache import load_json, store_json
 from labkit.model.checkpoint import is_precision_supported
 from labkit.training.distributed import broadcast_text, is_main_process
 
@@ -66,7 +66,7 @@ def is_cpu_fast_in_bfloat16() -> bool:
         if _is_confirmed(gains, expected):
             break
     if gains != kept:
-        note(name, [round(gain, 3) for gain in gains])
+        store_json(name, [round(gain, 3) for gain in gains])
     return expected if _is_confirmed(gains, expected) else not expected
 
 
@@ -116,7 +116,7 @@ def _describe_machine() -> dict[str, Any]:
 
 def _load_gains(name: str) -> list[float]:
     """Earlier measurements; none where there are none, or no usable ones."""
-    told = noted(name)
+    told = load_json(name)
     gains = told if isinstance(told, list) else []
     usable = all(isinstance(gain, float) and 0 < gain < 1000 for gain in gains)
     return gains if usable else []

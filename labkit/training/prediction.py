@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit.data.corpora import Span, bio_tags_to_spans
 from labkit.data.formats import bdci
-from labkit.data.word_splitting import Placed, split
+from labkit.data.word_splitting import WordSpan, split_text
 from labkit.model.checkpoint import find_checkpoint, load_tagger, read_precision
 from labkit.model.inference import TrainedTagger
 from labkit.runs.entity_errors import Entity
@@ -32,10 +32,10 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
     """
     begin = time.perf_counter()
     tagger = load_tagger(folder)
-    words: list[Placed] = []
+    words: list[WordSpan] = []
     tags: list[str] = []
     entities: list[dict[str, Any]] = []
-    lines = split(text, tagger.featurizer.splitting)
+    lines = split_text(text, tagger.featurizer.granularity)
     found = tagger.predict_with_confidence([[word for word, _, _ in line] for line in lines])
     for line, tagged in zip(lines, found, strict=True):
         for kind, start, end in bio_tags_to_spans(tagged.tags):
@@ -99,13 +99,13 @@ def _predict_cells(tagger: TrainedTagger, table: bdci.BdciTable, types: set[str]
     for start in range(0, len(table.rows), _ROWS):
         rows = table.rows[start : start + _ROWS]
         documents = [row.build_document() for row in rows]
-        lines = [split(document.text, tagger.featurizer.splitting) for document in documents]
+        lines = [split_text(document.text, tagger.featurizer.granularity) for document in documents]
         tagged = iter(tagger.predict([[word for word, _, _ in line] for each in lines for line in each]))
         for row, document, own in zip(rows, documents, lines, strict=True):
             found = [span for line in own for span in _to_text_spans(line, next(tagged)) if span.type in types]
             yield row.id, bdci.format_cell(document, found)
 
 
-def _to_text_spans(line: Sequence[Placed], tags: Sequence[str]) -> list[Span]:
+def _to_text_spans(line: Sequence[WordSpan], tags: Sequence[str]) -> list[Span]:
     """The entities of a line in characters of its text."""
     return [Span(kind, line[start].start, line[end - 1].end) for kind, start, end in bio_tags_to_spans(tags)]

@@ -8,8 +8,8 @@ import numpy as np
 
 from labkit.data.corpora import bio_tags_to_spans
 from labkit.data.encoded_corpus import EncodedCorpus
-from labkit.data.windows import Texts, Windows
-from labkit.data.word_splitting import Splitting
+from labkit.data.windows import PackedWords, Windows
+from labkit.data.word_splitting import Granularity
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import MAX_SENTENCES, MAX_WORDS, PredictionsHeader, ScoredSentence, write_predictions
 from labkit.training.evaluation import Evaluation
@@ -30,9 +30,9 @@ def save_predictions(
         step=step,
         corpus=corpus.sha256,
         total=len(texts),
-        scored=windows.sentences,
+        scored=windows.num_sentences,
         truncated_at=beyond.number if beyond else len(texts),
-        separator=" " if corpus.splitting is Splitting.WORDS else "",
+        separator=" " if corpus.granularity is Granularity.WORDS else "",
     )
     write_predictions(folder, about, kept)
 
@@ -49,13 +49,15 @@ def _limit_sentences(sentences: Iterator[ScoredSentence]) -> tuple[list[ScoredSe
     return kept, None
 
 
-def _sentences(texts: Texts, windows: Windows, found: Evaluation, tags: Sequence[str]) -> Iterator[ScoredSentence]:
+def _sentences(
+    texts: PackedWords, windows: Windows, found: Evaluation, tags: Sequence[str]
+) -> Iterator[ScoredSentence]:
     """Those that hold an entity."""
-    numbers = np.unique(windows.sentence).tolist()
-    for number, (start, end) in zip(numbers, pairwise(windows.sentence_starts.tolist()), strict=True):
+    numbers = np.unique(windows.sentence_index).tolist()
+    for number, (start, end) in zip(numbers, pairwise(windows.sentence_offsets.tolist()), strict=True):
         gold, predicted = (
             [Entity(*span) for span in bio_tags_to_spans([tags[tag] for tag in row[start:end].tolist()])]
             for row in (windows.tags, found.predicted)
         )
         if gold or predicted:
-            yield ScoredSentence(number, texts.words(number), gold, predicted)
+            yield ScoredSentence(number, texts.get_words(number), gold, predicted)

@@ -20,9 +20,9 @@ from labkit.config import RunConfig
 from labkit.data.batching import count_batches
 from labkit.data.corpora import CorpusFiles
 from labkit.data.downloads import hash_encoder, locate_encoder
-from labkit.data.encoded_corpus import EncodedCorpus, read_encoded
-from labkit.data.featurize import Encoder
-from labkit.data.windows import Array, Texts, Windows, notes_on
+from labkit.data.encoded_corpus import EncodedCorpus, load_encoded
+from labkit.data.featurize import Featurizer
+from labkit.data.windows import Array, PackedWords, Windows, encoding_notes
 from labkit.events import CorpusRead, TrainingPlanned
 from labkit.model.fast.encoder import row_multiple_for
 from labkit.model.fast.subset_embedding import replace_embedding
@@ -42,7 +42,7 @@ class TrainingSetup:
 
     accelerator: Any
     corpus: EncodedCorpus
-    featurizer: Encoder
+    featurizer: Featurizer
     encoder_sha256: str
     precision: str
     train: Windows
@@ -75,10 +75,10 @@ class TrainingSetup:
             seconds=seconds,
             name=self.corpus.name,
             sha256=self.corpus.sha256,
-            train_sentences=self.train.sentences,
-            dev_sentences=self.dev.sentences,
-            test_sentences=self.test.sentences,
-            train_words=self.train.words,
+            train_sentences=self.train.num_sentences,
+            dev_sentences=self.dev.num_sentences,
+            test_sentences=self.test.num_sentences,
+            train_words=self.train.num_words,
             tags=list(self.corpus.tags),
             notes=list(self.notes),
             dev_sha256=fingerprint(self.corpus.texts["dev"], self.dev, self.corpus.tags),
@@ -151,9 +151,11 @@ def load_pretrained(config: RunConfig) -> PretrainedEncoder:
     return PretrainedEncoder(place, model, load_tokenizer(place), min(config.max_pieces, max_sequence_length(model)))
 
 
-def load_corpus(config: RunConfig, source: CorpusFiles, pretrained: PretrainedEncoder) -> tuple[EncodedCorpus, Encoder]:
+def load_corpus(
+    config: RunConfig, source: CorpusFiles, pretrained: PretrainedEncoder
+) -> tuple[EncodedCorpus, Featurizer]:
     """The config's corpus. Its split has a seed of its own: runs of two seeds are scored on the same sentences."""
-    return read_encoded(
+    return load_encoded(
         source, pretrained.tokenizer, pretrained.max_pieces, dev_share=config.dev_share, repair=config.repair_tags
     )
 
@@ -164,19 +166,19 @@ def build_setup(
     precision: str,
     pretrained: PretrainedEncoder,
     corpus: EncodedCorpus,
-    featurizer: Encoder,
+    featurizer: Featurizer,
 ) -> TrainingSetup:
     """Builds the model and all else around the corpus."""
     train = subsample(corpus.train, config.sentence_limit("train"), config.seed)
     dev, test = (subsample(getattr(corpus, part), config.sentence_limit(part), EVAL_SEED) for part in ("dev", "test"))
-    pieces = np.bincount(train.pieces, minlength=featurizer.padding + 1)
-    pieces[featurizer.padding] = 1  # read beside every short sentence
-    largest = max(int(part.pieces.max(initial=featurizer.padding)) for part in (train, dev, test))
+    pieces = np.bincount(train.input_ids, minlength=featurizer.pad_token_id + 1)
+    pieces[featurizer.pad_token_id] = 1  # read beside every short sentence
+    largest = max(int(part.input_ids.max(initial=featurizer.pad_token_id)) for part in (train, dev, test))
     _check_vocab_size(config.encoder, largest, len(pretrained.model.get_input_embeddings().weight))
     replace_embedding(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
     torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
     tagger = build_tagger(pretrained.model, corpus.tags, config.as_dict())
-    batches = count_batches(train.lengths, config.batch_size, config.token_budget)
+    batches = count_batches(train.token_counts, config.batch_size, config.token_budget)
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
     groups = build_param_groups(tagger, config, steps_per_epoch * config.epochs)
     alone = accelerator.num_processes == 1
@@ -194,8 +196,8 @@ def build_setup(
         tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
         (
             *corpus.notes,
-            *notes_on(train, dev, test),
-            *adjustment_notes(config, train.sentences, max_sequence_length(pretrained.model)),
+            *encoding_notes(train, dev, test),
+            *adjustment_notes(config, train.num_sentences, max_sequence_length(pretrained.model)),
             *_notes_on_budget(train, config.token_budget),
             *precision_notes(precision, accelerator.device),
         ),
@@ -203,7 +205,7 @@ def build_setup(
 
 
 def _notes_on_budget(train: Windows, budget: int) -> list[str]:
-    beyond = int(np.count_nonzero(train.lengths > budget)) if budget else 0
+    beyond = int(np.count_nonzero(train.token_counts > budget)) if budget else 0
     if not beyond:
         return []
     return [f"{beyond:,} windows are longer than the token budget ({budget}); each is a batch of its own."]
@@ -222,14 +224,14 @@ def subsample(windows: Windows, limit: int, seed: int) -> Windows:
 
     By the same seed a larger limit draws the same sentences and more.
     """
-    if not 0 < limit < windows.sentences:
+    if not 0 < limit < windows.num_sentences:
         return windows
-    drawn = torch.zeros(windows.sentences, dtype=torch.bool)
-    drawn[torch.randperm(windows.sentences, generator=torch.Generator().manual_seed(seed))[:limit]] = True
-    return windows[drawn.numpy()[windows.sentence]]
+    drawn = torch.zeros(windows.num_sentences, dtype=torch.bool)
+    drawn[torch.randperm(windows.num_sentences, generator=torch.Generator().manual_seed(seed))[:limit]] = True
+    return windows[drawn.numpy()[windows.sentence_index]]
 
 
-def fingerprint(texts: Texts, windows: Windows, tags: Sequence[str]) -> str:
+def fingerprint(texts: PackedWords, windows: Windows, tags: Sequence[str]) -> str:
     """SHA-256 of the words and gold tags of sentences that are scored, whatever else is in their corpus.
 
     About 0.1 ms for a thousand words: 20 ms for MSRA's test part.
@@ -237,12 +239,12 @@ def fingerprint(texts: Texts, windows: Windows, tags: Sequence[str]) -> str:
     Args:
         texts: of the whole part; the windows are of some of its sentences, in the order of the text.
     """
-    chosen = texts.take(np.unique(windows.sentence))
+    chosen = texts.take(np.unique(windows.sentence_index))
     used, numbers = np.unique(windows.tags, return_inverse=True)  # numbered by the tags of train: not part of it
     names = [tags[number] for number in used.tolist()]
     ranks = np.argsort(np.argsort(names)) if names else used
     found = hashlib.sha256(json.dumps(sorted(names)).encode())
-    for array in (chosen.letters, chosen.word_starts, chosen.sentence_starts, ranks[numbers]):
+    for array in (chosen.codepoints, chosen.word_offsets, chosen.sentence_offsets, ranks[numbers]):
         found.update(array.astype("<i4").tobytes())
     return found.hexdigest()
 

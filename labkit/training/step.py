@@ -34,14 +34,14 @@ def train_step(
     accelerator = setup.accelerator
     timer.begin_step()
     batches = [setup.featurizer.collate(setup.train[chosen]) for chosen in micro_batches]
-    words = sum(batch.words for batch in batches)
+    words = sum(batch.num_words for batch in batches)
     rates = set_rates(setup.optimizer, setup.param_groups, step)
     total = torch.zeros((), device=setup.device)
     for number, batch in enumerate(batches, start=1):
         with accelerator.no_sync(setup.model) if number < len(batches) else nullcontext():
             moved = batch.to(setup.device)
             timer.lap("data")
-            loss = setup.model(moved) * (batch.words / words)
+            loss = setup.model(moved) * (batch.num_words / words)
             accelerator.backward(loss)
             timer.end_backward()
         total += loss.detach()
@@ -55,4 +55,4 @@ def train_step(
             group.decay_frozen_rows(rates[group.name])
     optimizer.zero_grad()
     timer.lap("optimizer")
-    return StepResult(rates, total, norms, sum(batch.tokens for batch in batches))
+    return StepResult(rates, total, norms, sum(batch.num_tokens for batch in batches))

@@ -118,7 +118,7 @@ class _Trainer:
         config, train, grain = self.config, self.setup.train, self.setup.row_multiple
         size, budget = config.batch_size, config.token_budget
         for epoch in range(config.epochs):
-            batches = epoch_batches(train.lengths, train.word_counts, size, budget, order, grain)
+            batches = epoch_batches(train.token_counts, train.word_counts, size, budget, order, grain)
             yield from self._epoch(epoch, batches)
             if not self.control_reader.is_stopping:
                 yield from self._evaluate_dev(epoch + 1)
@@ -137,7 +137,7 @@ class _Trainer:
         self.setup = shop = build_setup(config, accelerator, precision, pretrained, corpus, encoder)
         self.control_reader = ControlReader(shop, self.folder, self.seconds)
         shop.tagger.timer = self.timer = PhaseTimer(shop.device, loading=self.seconds())
-        self.longest_window = max(int(part.lengths.max(initial=0)) for part in (shop.train, shop.dev, shop.test))
+        self.longest_window = max(int(part.token_counts.max(initial=0)) for part in (shop.train, shop.dev, shop.test))
         self._steps = steps = shop.steps_per_epoch * config.epochs
         self._uniform_loss = math.log(max(2, len(corpus.tags)))  # nats per word of a tagger that guesses evenly
         traced = self.folder if accelerator.is_main_process else None
@@ -173,7 +173,7 @@ class _Trainer:
         yield self._build_time_breakdown()
 
     def _finish(self) -> Iterator[Event]:
-        if not self.control_reader.is_stopping and self.setup.test.sentences:
+        if not self.control_reader.is_stopping and self.setup.test.num_sentences:
             yield from self._evaluate_test()
         if self.folder and "last" in self.config.keep and self.step:
             yield self._enter_phase("saving the weights")

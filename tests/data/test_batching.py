@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from labkit.data.batching import bucketed, budgeted, count_batches, epoch_batches, sorted_batches
+from labkit.data.batching import bucket_batches, count_batches, epoch_batches, sorted_batches, token_budget_batches
 
 
 def lengths_of(count, seed=1, longest=130):
@@ -32,7 +32,9 @@ def test_an_epoch_holds_each_window_once_in_another_order_each_epoch(count, budg
 
 
 def test_buckets_are_full_but_for_the_last():
-    sizes = sorted(len(batch) for batch in bucketed(lengths_of(1003), lengths_of(1003), 8, np.random.default_rng(0)))
+    sizes = sorted(
+        len(batch) for batch in bucket_batches(lengths_of(1003), lengths_of(1003), 8, np.random.default_rng(0))
+    )
     assert sizes == [3, *[8] * 125]
 
 
@@ -40,13 +42,13 @@ def test_buckets_pad_less_than_half_of_what_random_batches_do():
     lengths, order = lengths_of(800), np.random.default_rng(0)
     plain = [np.arange(i, i + 16) for i in range(0, 800, 16)]
     real = int(lengths.sum())
-    assert padded(lengths, bucketed(lengths, lengths, 16, order)) - real < (padded(lengths, plain) - real) / 2
+    assert padded(lengths, bucket_batches(lengths, lengths, 16, order)) - real < (padded(lengths, plain) - real) / 2
 
 
 def test_windows_that_are_padded_alike_come_together_by_their_words():
     lengths, order = lengths_of(800, longest=32), np.random.default_rng(0)
     words = np.maximum(1, lengths * order.uniform(0.4, 1.0, 800)).astype(np.int64)
-    both, one = (bucketed(lengths, each, 16, np.random.default_rng(0)) for each in (words, np.zeros_like(words)))
+    both, one = (bucket_batches(lengths, each, 16, np.random.default_rng(0)) for each in (words, np.zeros_like(words)))
     grained = -(-lengths // 4) * 4
     assert padded(grained, both) == padded(grained, one)  # of pieces, once rounded up, there is no more padding
     real = int(words.sum())
@@ -61,7 +63,7 @@ def test_batches_nearly_fill_the_rows_that_are_computed_and_pad_hardly_more():
     order = np.random.default_rng(0)
     lengths = order.integers(8, 60, 1600)
     words = np.maximum(1, lengths * order.uniform(0.5, 0.9, 1600)).astype(np.int64)
-    filled, plain = (bucketed(lengths, words, 16, np.random.default_rng(0), grain) for grain in (32, 1))
+    filled, plain = (bucket_batches(lengths, words, 16, np.random.default_rng(0), grain) for grain in (32, 1))
     real = int(lengths.sum())
     assert rows(lengths, filled, 32) - real < 0.5 * (rows(lengths, plain, 32) - real)
     assert padded(lengths, filled) < 1.03 * padded(lengths, plain)
@@ -71,13 +73,15 @@ def test_batches_nearly_fill_the_rows_that_are_computed_and_pad_hardly_more():
 @pytest.mark.parametrize("lengths", [[9] * 40, [5] * 16 + [60] * 24])
 def test_batches_that_cannot_be_filled_better_stay_as_they_are(lengths):
     lengths = np.array(lengths)
-    filled, plain = (as_lists(bucketed(lengths, lengths, 8, np.random.default_rng(0), grain)) for grain in (32, 1))
+    filled, plain = (
+        as_lists(bucket_batches(lengths, lengths, 8, np.random.default_rng(0), grain)) for grain in (32, 1)
+    )
     assert filled == plain
 
 
 def test_no_batch_of_a_budget_is_larger_padding_counted_and_most_are_nearly_full():
     lengths = lengths_of(2000)
-    batches = budgeted(lengths, 1000, np.random.default_rng(0))
+    batches = token_budget_batches(lengths, 1000, np.random.default_rng(0))
     sizes = [padded(lengths, [batch]) for batch in batches]
     assert max(sizes) <= 1000
     assert padded(lengths, batches) < 1.1 * lengths.sum()
@@ -85,13 +89,13 @@ def test_no_batch_of_a_budget_is_larger_padding_counted_and_most_are_nearly_full
 
 
 def test_a_window_longer_than_the_budget_stands_alone():
-    batches = budgeted(np.array([50, 8, 8, 40]), 16, np.random.default_rng(0))
+    batches = token_budget_batches(np.array([50, 8, 8, 40]), 16, np.random.default_rng(0))
     assert sorted(map(sorted, as_lists(batches))) == [[0], [1, 2], [3]]
 
 
 def test_batches_for_evaluation_keep_to_their_budget_and_hold_every_window_once():
     lengths = lengths_of(300, longest=64)
-    batches = sorted_batches(lengths, budget=64)
+    batches = sorted_batches(lengths, token_budget=64)
     assert sorted(window for batch in batches for window in batch.tolist()) == list(range(300))
     assert all(padded(lengths, [batch]) <= 64 for batch in batches)
     assert sorted_batches(np.array([], dtype=np.int64)) == []

@@ -7,8 +7,8 @@ import pytest
 from transformers import BertTokenizerFast
 
 from labkit.data.corpora import Sentence
-from labkit.data.featurize import Encoder
-from labkit.data.windows import notes_on
+from labkit.data.featurize import Featurizer
+from labkit.data.windows import encoding_notes
 
 TAGS = ("O", "B-ORG", "I-ORG")
 KNOWN = "币安网今天上涨平台，。；、：！？abcz019.%１Ａａ￥①"
@@ -33,7 +33,7 @@ def encoder(request, tmp_path_factory):
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(KNOWN), *("##" + each for each in "ab01")]
     (place / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
     tokenizer = BertTokenizerFast.from_pretrained(place, do_lower_case=request.param)
-    return Encoder(tokenizer, TAGS, max_pieces=12)
+    return Featurizer(tokenizer, TAGS, max_pieces=12)
 
 
 def of(text):
@@ -81,8 +81,8 @@ def test_folding_happens_where_the_tokenizer_asks_for_it(encoder):
 
 
 def test_unreadable_characters_are_counted_and_white_space_is_not(encoder):
-    assert notes_on(encoder.encode([of("币 安\n网\u3000")])) == []
-    assert notes_on(encoder.encode([of("币\u200b安 \x07")])) == [
+    assert encoding_notes(encoder.encode([of("币 安\n网\u3000")])) == []
+    assert encoding_notes(encoder.encode([of("币\u200b安 \x07")])) == [
         "2 words have no piece in this tokenizer and are read as unknown."
     ]
 

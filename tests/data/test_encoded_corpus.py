@@ -7,8 +7,8 @@ from transformers import AutoTokenizer
 
 from labkit.data import cache, encoded_corpus
 from labkit.data.corpora import find_corpus, read_corpus
-from labkit.data.encoded_corpus import PARTS, read_encoded
-from labkit.data.featurize import Encoder
+from labkit.data.encoded_corpus import SPLITS, load_encoded
+from labkit.data.featurize import Featurizer
 from labkit.data.windows import Windows
 
 TEXT = "Anna\tB-PER\nwent\tO\n\nBen\tB-PER\nSmith\tI-PER\nsaw\tO\nrome\tB-LOC\n\n" * 20
@@ -44,14 +44,14 @@ def corpus_in(folder, train=TEXT, **parts):
 
 
 def taken(place, tokenizer, max_pieces=16, dev_share=0.2, repair=False):
-    return read_encoded(find_corpus(place), tokenizer, max_pieces, dev_share=dev_share, repair=repair)[0]
+    return load_encoded(find_corpus(place), tokenizer, max_pieces, dev_share=dev_share, repair=repair)[0]
 
 
 def plain(corpus):
     """All of it as plain values."""
-    parts = {part: {name: each.tolist() for name, each in getattr(corpus, part).arrays().items()} for part in PARTS}
+    parts = {part: {name: each.tolist() for name, each in getattr(corpus, part).arrays().items()} for part in SPLITS}
     texts = {part: [each.words(number) for number in range(len(each))] for part, each in corpus.texts.items()}
-    others = [field.name for field in fields(corpus) if field.name not in (*PARTS, "texts")]
+    others = [field.name for field in fields(corpus) if field.name not in (*SPLITS, "texts")]
     return parts | {"texts": texts} | {name: getattr(corpus, name) for name in others}
 
 
@@ -61,25 +61,25 @@ def test_what_is_taken_from_the_cache_is_what_reading_and_encoding_gives(tmp_pat
     assert len(reads) == 1
     assert plain(cached) == plain(cold)
     corpus = read_corpus(place, dev_share=0.2)
-    encoder = Encoder(tokenizer, corpus.tags, 16)
+    encoder = Featurizer(tokenizer, corpus.tags, 16)
     for part in ("dev", "test"):
         assert plain(cached)["texts"][part] == [list(sentence.words) for sentence in getattr(corpus, part)]
-    for part in PARTS:
-        assert list(getattr(cached, part)) == list(encoder.encode(getattr(corpus, part)))
+    for part in SPLITS:
+        assert list(getattr(cached, part)) == list(encoder.featurize(getattr(corpus, part)))
     assert (cached.name, cached.sha256, cached.tags, cached.notes) == (
         corpus.name,
         corpus.sha256,
         corpus.tags,
         corpus.notes,
     )
-    assert cached.test.sentences == 1
+    assert cached.test.num_sentences == 1
     assert len(cached.test) > 1
 
 
 def test_what_is_taken_from_the_cache_is_mapped_and_cannot_be_changed(tmp_path, tokenizer):
     place = corpus_in(tmp_path / "mine")
     for _ in range(2):
-        pieces = taken(place, tokenizer).train.pieces
+        pieces = taken(place, tokenizer).train.input_ids
         assert not pieces.flags.owndata
         with pytest.raises(ValueError, match="read-only"):
             pieces[0] = 1
@@ -119,7 +119,7 @@ def test_a_corpus_edited_while_it_is_read_is_kept_as_what_was_read(tmp_path, tok
     first = taken(place, tokenizer)
     monkeypatch.undo()
     corpus_in(place, train=TEXT)
-    assert taken(place, tokenizer).train.words < first.train.words
+    assert taken(place, tokenizer).train.num_words < first.train.num_words
 
 
 def cut_off(data):
@@ -188,8 +188,8 @@ def test_an_error_in_a_corpus_is_told_and_nothing_is_kept(tmp_path, tokenizer, f
 
 def write_often(folder, number):
     for _ in range(40):
-        cache.keep(folder, "key", {"values": np.full(50_000, 7, np.int32)}, {"same": "for all"})
-        arrays, facts = cache.find(folder, "key")
+        cache.store(folder, "key", {"values": np.full(50_000, 7, np.int32)}, {"same": "for all"})
+        arrays, facts = cache.load(folder, "key")
         assert (arrays["values"] == 7).all()
         assert facts == {"same": "for all"}
 
@@ -209,22 +209,22 @@ def test_entries_used_longest_ago_go_first_when_there_are_too_many(tmp_path, mon
     values = {"values": np.zeros(1000, np.int64)}
     monkeypatch.setattr(cache, "MOST_BYTES", 3 * 9000)
     for number, key in enumerate("abc"):
-        cache.keep(tmp_path, key, values, {})
+        cache.store(tmp_path, key, values, {})
         old = 1_000_000 + number
         cache.os.utime(tmp_path / f"{key}.safetensors", (old, old))
-    assert cache.find(tmp_path, "a")  # used again
-    cache.keep(tmp_path, "d", values, {})
+    assert cache.load(tmp_path, "a")  # used again
+    cache.store(tmp_path, "d", values, {})
     assert {path.stem for path in tmp_path.iterdir()} == {"a", "c", "d"}
 
 
 def test_windows_come_back_from_their_arrays(tokenizer, tmp_path):
     windows = taken(corpus_in(tmp_path / "mine"), tokenizer).train
-    assert list(Windows(**windows.arrays())) == list(windows)
+    assert list(Windows(**windows.to_arrays())) == list(windows)
 
 
 def test_entities_are_kept_whole_in_training_and_cut_unseen_where_scores_are_taken(tmp_path, tokenizer):
     """Cutting dev around entities that nobody knows yet would flatter its score."""
     text = "the\tO\n" * 5 + "anna\tB-PER\n" + "the\tI-PER\n" * 4 + "\n"
     corpus = taken(corpus_in(tmp_path / "mine", train=text, dev=text, test=text), tokenizer, max_pieces=10)
-    lengths = [[len(window.first) for window in part] for part in (corpus.train, corpus.dev, corpus.test)]
+    lengths = [[len(window.first_token) for window in part] for part in (corpus.train, corpus.dev, corpus.test)]
     assert lengths == [[5, 5], [8, 2], [8, 2]]

@@ -9,15 +9,15 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from labkit.data import featurize
 from labkit.data.corpora import Sentence
-from labkit.data.featurize import Encoder
-from labkit.data.windows import Window, notes_on
+from labkit.data.featurize import Featurizer
+from labkit.data.windows import Window, encoding_notes
 
 TAGS = ("O", "B-PER", "I-PER")
 
 
 @pytest.fixture
 def encoder(tiny_encoder):
-    return Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=16)
+    return Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=16)
 
 
 def sentence(*words, tags=None):
@@ -112,24 +112,24 @@ def of_letters():
 def test_encoding_distinct_words_once_gives_what_encoding_each_sentence_does(tiny_encoder, kind, max_pieces):
     tokenizers = {"bytes": of_bytes, "letters": of_letters}
     tokenizer = tokenizers[kind]() if kind in tokenizers else AutoTokenizer.from_pretrained(tiny_encoder)
-    encoder = Encoder(tokenizer, TAGS, max_pieces)
+    encoder = Featurizer(tokenizer, TAGS, max_pieces)
     sentences = random_sentences(60)
-    assert list(encoder.encode(sentences)) == slow_encode(encoder, sentences)
+    assert list(encoder.featurize(sentences)) == slow_encode(encoder, sentences)
 
 
 def test_a_word_is_told_by_its_first_piece_that_is_more_than_a_space():
     """SentencePiece and byte-level vocabularies without `▁x` give `▁` and `x`; a Chinese text has no spaces at all."""
-    encoder = Encoder(of_letters(), TAGS, max_pieces=16)
-    (window,) = encoder.encode([sentence("went", "it", "北", "x", "▁", "冷")])
-    pieces = encoder.tokenizer.convert_ids_to_tokens(list(window.pieces))
+    encoder = Featurizer(of_letters(), TAGS, max_pieces=16)
+    (window,) = encoder.featurize([sentence("went", "it", "北", "x", "▁", "冷")])
+    pieces = encoder.tokenizer.convert_ids_to_tokens(list(window.input_ids))
     assert pieces == ["▁went", "▁", "i", "t", "北", "▁", "x", "▁", "<unk>"]
-    assert [pieces[place] for place in window.first] == ["▁went", "i", "北", "x", "▁", "<unk>"]
+    assert [pieces[place] for place in window.first_token] == ["▁went", "i", "北", "x", "▁", "<unk>"]
 
 
 def test_a_window_with_room_for_a_single_piece_holds_it_for_every_word():
-    encoder = Encoder(of_letters(), TAGS, max_pieces=1)
-    windows = encoder.encode([sentence("it", "北", "went")])
-    assert [window.first for window in windows] == [(0,)] * 3
+    encoder = Featurizer(of_letters(), TAGS, max_pieces=1)
+    windows = encoder.featurize([sentence("it", "北", "went")])
+    assert [window.first_token for window in windows] == [(0,)] * 3
 
 
 def test_a_corpus_of_many_chunks_is_encoded_as_one(encoder, monkeypatch):
@@ -161,7 +161,7 @@ def test_a_long_sentence_is_cut_between_words_and_loses_none(encoder):
     assert max(len(window.pieces) for window in own) <= 16
     assert [TAGS[number] for window in own for number in window.tags] == tags
     assert windows.sentence_starts.tolist() == [0, 1, 101]
-    assert notes_on(windows) == [
+    assert encoding_notes(windows) == [
         "1 sentences are longer than a window and were cut, at punctuation where there is any."
     ]
 
@@ -170,23 +170,23 @@ def test_a_word_without_pieces_is_read_as_unknown_and_told(encoder):
     windows = encoder.encode([sentence("anna", "\u200b", "went")])
     (window,) = windows
     assert window.pieces[window.first[1]] == encoder.tokenizer.unk_token_id
-    assert "1 words have no piece" in notes_on(windows)[0]
+    assert "1 words have no piece" in encoding_notes(windows)[0]
 
 
 def test_a_tenth_of_words_that_nobody_can_tell_apart_is_told(encoder):
     known, unknown = sentence(*["anna"] * 9), sentence("北")
     told = "10% of the words are unknown to this encoder, which reads them all alike"
-    (note,) = notes_on(encoder.encode([known, unknown]))
+    (note,) = encoding_notes(encoder.encode([known, unknown]))
     assert note.startswith(told)
-    assert notes_on(encoder.encode([known, sentence("anna", "x", "北")])) == []
+    assert encoding_notes(encoder.encode([known, sentence("anna", "x", "北")])) == []
     parts = encoder.encode([known, sentence(*"中北")]), encoder.encode([known])
-    assert notes_on(*parts)[0].startswith(told)
-    assert notes_on(parts[0][1:])[0].startswith("100%")
+    assert encoding_notes(*parts)[0].startswith(told)
+    assert encoding_notes(parts[0][1:])[0].startswith("100%")
 
 
 def test_a_space_before_an_unknown_word_makes_it_no_more_known():
-    encoder = Encoder(of_letters(), TAGS, 10)
-    windows = encoder.encode([sentence("went", "ж", "жж", "wж", "中", "北", " ")])
+    encoder = Featurizer(of_letters(), TAGS, 10)
+    windows = encoder.featurize([sentence("went", "ж", "жж", "wж", "中", "北", " ")])
     assert windows.unknown.sum() == 3
 
 
@@ -200,14 +200,14 @@ def test_a_word_longer_than_a_window_keeps_its_place(encoder):
     windows = encoder.encode([sentence("ab" * 40, "went")])
     (first, second) = windows
     assert len(first.first) == len(second.first) == 1
-    assert "1 words are longer than a whole window" in " ".join(notes_on(windows))
+    assert "1 words are longer than a whole window" in " ".join(encoding_notes(windows))
 
 
 def test_notes_tell_what_was_cut_in_the_chosen_windows_only(encoder):
     windows = encoder.encode([sentence("anna"), sentence(*["anna"] * 40), sentence("\u200b")])
-    assert notes_on(windows[windows.sentence == 1]) == notes_on(windows)[:1]
-    assert notes_on(windows[:1]) == []
-    assert len(notes_on(windows[:1], windows)) == 2
+    assert encoding_notes(windows[windows.sentence == 1]) == encoding_notes(windows)[:1]
+    assert encoding_notes(windows[:1]) == []
+    assert len(encoding_notes(windows[:1], windows)) == 2
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -243,7 +243,7 @@ def test_chosen_windows_are_those_in_the_order_asked_for(encoder):
 
 def test_a_window_without_room_for_a_word_is_refused(tiny_encoder):
     with pytest.raises(ValueError, match="max_pieces must leave room"):
-        Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=2)
+        Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=2)
 
 
 @pytest.mark.parametrize(("kind", "beside"), [("cuda", True), ("mps", False), ("xpu", False)])

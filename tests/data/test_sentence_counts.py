@@ -2,7 +2,7 @@ import pytest
 
 from labkit.data import sentence_counts
 from labkit.data.corpora import read_corpus
-from labkit.data.sentence_counts import Sentences, count_sentences
+from labkit.data.sentence_counts import SentenceCounts, count_sentences
 
 TEXT = "Anna\tB-PER\nwent\tO\n\nBen\tB-PER\nSmith\tI-PER\nsaw\tO\n\n" * 20
 BROKEN = "Anna\tI-PER\nwent\tO\n\n" + TEXT
@@ -40,7 +40,7 @@ def count(place, dev_share=0.2, repair=False):
 
 def test_a_corpus_is_read_once_and_counted_as_reading_it_gives(place, reads):
     read = read_corpus(place, dev_share=0.2)
-    told = Sentences(len(read.train), len(read.dev), len(read.test), read.notes)
+    told = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes)
     assert count(place) == count(place) == told
     assert told[:3] == (32, 8, 7)
     assert len(reads) == 1

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from labkit.data.window_cuts import ANYWHERE, ENTITY, Cutter, cuts, grades, kind
+from labkit.data.window_cuts import ANYWHERE, ENTITY, WindowCutter, classify_word, find_cut_points, grade_cut_points
 
 CHINESE = "币安网今天上涨平台用户资金，，。。；、：！？“”（）\n 3.14,20ABcd…　"
 WORDS = "the a Binance went up . , ; : ! ? 3.14 U.S. Mr. Inc J said, home. city.) \" ' ) e.g. 12:30"
@@ -17,7 +17,7 @@ def cut(words, lengths, room, inside=None):
     """The first word of each window of one text, and the number of its words."""
     ends, numbers = np.cumsum([0, *lengths]), np.arange(len(words))
     tags = np.array(inside if inside else [False] * len(words), np.int64)
-    cutter = Cutter(words, room, np.array([False, True]) if inside else None)
+    cutter = WindowCutter(words, room, np.array([False, True]) if inside else None)
     return cutter.cut(numbers, tags, ends, np.array([0, len(words)] if len(words) else [0])).tolist()
 
 
@@ -71,7 +71,7 @@ def test_cutting_and_joining_gives_back_the_text(seed):
 @pytest.mark.parametrize("seed", range(300))
 def test_the_windows_are_those_of_the_slow_twin(seed):
     words, lengths, inside, room = a_text(seed)
-    graded = grades(np.array([kind(word) for word in words], np.int8), np.array(inside, bool))
+    graded = grade_cut_points(np.array([classify_word(word) for word in words], np.int8), np.array(inside, bool))
     expected = slow_cut(graded.tolist(), lengths, room) if words else [0]
     assert cut(words, lengths, room, inside) == expected
 
@@ -93,7 +93,7 @@ def test_neighbours_do_not_change_where_a_text_is_cut():
     distinct = sorted({word for words in texts for word in words})
     numbers = np.array([distinct.index(word) for words in texts for word in words])
     starts = np.cumsum([0, *map(len, texts)])
-    found = Cutter(distinct, 12, None).cut(numbers, numbers, np.arange(len(numbers) + 1), starts)
+    found = WindowCutter(distinct, 12, None).cut(numbers, numbers, np.arange(len(numbers) + 1), starts)
     alone = [
         begin + place for begin, words in zip(starts, texts, strict=False) for place in cut(words, [1] * len(words), 12)
     ]
@@ -157,12 +157,14 @@ def test_an_entity_longer_than_a_window_is_cut_and_nothing_is_lost():
 
 
 def test_a_place_inside_an_entity_has_the_worst_grade_whatever_stands_there():
-    graded = grades(np.array([kind(word) for word in "甲。乙丙"], np.int8), np.array([False, True, True, False]))
+    graded = grade_cut_points(
+        np.array([classify_word(word) for word in "甲。乙丙"], np.int8), np.array([False, True, True, False])
+    )
     assert graded.tolist() == [ENTITY, ENTITY, ANYWHERE, ANYWHERE]
 
 
 def test_texts_that_fit_are_not_cut():
     ends = np.arange(11)
     graded = np.zeros(10, np.int8)
-    assert cuts(graded, ends, np.array([0, 4, 10]), 6).tolist() == [0, 4, 10]
-    assert cuts(graded, ends, np.array([0, 4, 10]), 5).tolist() == [0, 4, 9, 10]
+    assert find_cut_points(graded, ends, np.array([0, 4, 10]), 6).tolist() == [0, 4, 10]
+    assert find_cut_points(graded, ends, np.array([0, 4, 10]), 5).tolist() == [0, 4, 9, 10]

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from labkit.data.word_splitting import Splitting, split, splitting_of
+from labkit.data.word_splitting import Granularity, detect_granularity, split_text
 
-WORDS, CHARACTERS, ALL = Splitting.WORDS, Splitting.CHARACTERS, Splitting.ALL_CHARACTERS
+WORDS, CHARACTERS, ALL = Granularity.WORDS, Granularity.CHARACTERS, Granularity.ALL_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ WORDS, CHARACTERS, ALL = Splitting.WORDS, Splitting.CHARACTERS, Splitting.ALL_CH
     ],
 )
 def test_text_is_split_into_words_as_the_corpora_do(text, expected):
-    assert [[each.word for each in line] for line in split(text, WORDS)] == [expected]
+    assert [[each.word for each in line] for line in split_text(text, WORDS)] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -32,15 +32,15 @@ def test_text_is_split_into_words_as_the_corpora_do(text, expected):
     ],
 )
 def test_a_text_is_split_as_the_corpus_is(splitting, expected):
-    assert [[each.word for each in line] for line in split("在U2 at 7\n\n\u3000年", splitting)] == expected
+    assert [[each.word for each in line] for line in split_text("在U2 at 7\n\n\u3000年", splitting)] == expected
 
 
-@pytest.mark.parametrize("splitting", Splitting)
+@pytest.mark.parametrize("splitting", Granularity)
 @pytest.mark.parametrize("seed", range(20))
 def test_every_word_stands_where_it_is_said_to_and_nothing_but_spaces_is_lost(splitting, seed):
     rng = random.Random(seed)
     text = "".join(rng.choices("ab1 \t\n\r我，.'s@#:/\u3000é😀ｕ", k=60))
-    placed = [each for line in split(text, splitting) for each in line]
+    placed = [each for line in split_text(text, splitting) for each in line]
     assert [text[start:end] for _, start, end in placed] == [word for word, _, _ in placed]
     assert all(one.end <= other.start for one, other in pairwise(placed))
     assert "".join("".join(word.split()) for word, _, _ in placed) == "".join(text.split())
@@ -64,17 +64,17 @@ WHOLE = {
 @pytest.mark.parametrize("word", WHOLE.values(), ids=WHOLE)
 def test_characters_that_are_not_seen_cut_no_word(word):
     text = f"in {word}, 北{word} \u200b{word}\n"
-    placed = [each for line in split(text, WORDS) for each in line]
+    placed = [each for line in split_text(text, WORDS) for each in line]
     assert [each.word for each in placed] == ["in", word, ",", "北", word, word]
     assert [text[start:end] for _, start, end in placed] == [each.word for each in placed]
 
 
-@pytest.mark.parametrize("splitting", Splitting)
+@pytest.mark.parametrize("splitting", Granularity)
 @pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\ufeff", "\u2028", "\u200d", "\u202e", "\x07", "\x85"])
 def test_characters_that_are_not_seen_are_no_words(splitting, unseen):
-    found = split(f"北{unseen}京 {unseen} {unseen}安{unseen}", splitting)
+    found = split_text(f"北{unseen}京 {unseen} {unseen}安{unseen}", splitting)
     assert [word for line in found for word, _, _ in line if word != " "] == ["北", "京", "安"]
-    assert split(unseen, splitting) == split(f" {unseen}\n", splitting) == []
+    assert split_text(unseen, splitting) == split_text(f" {unseen}\n", splitting) == []
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -83,15 +83,15 @@ def test_invisible_characters_change_no_word(seed):
     rng = random.Random(seed)
     words = rng.choices(["Anna", "in", "北", "U2", "😀", ",", "naïve"], k=20)
     text = " ".join("".join(each + rng.choice(["", "", "\u200b", "\u00ad\ufeff"]) for each in word) for word in words)
-    (placed,) = split(text, WORDS)
+    (placed,) = split_text(text, WORDS)
     assert [re.sub("[\u200b\u00ad\ufeff]", "", word) for word, _, _ in placed] == words
     assert [text[start:end] for _, start, end in placed] == [word for word, _, _ in placed]
 
 
-@pytest.mark.parametrize("splitting", Splitting)
+@pytest.mark.parametrize("splitting", Granularity)
 @pytest.mark.parametrize("text", ["", " ", "\n \n"])
 def test_a_text_without_words_is_no_sentence(splitting, text):
-    assert split(text, splitting) == []
+    assert split_text(text, splitting) == []
 
 
 @pytest.mark.parametrize(
@@ -108,10 +108,10 @@ def test_a_text_without_words_is_no_sentence(splitting, text):
     ],
 )
 def test_how_a_corpus_is_split_is_seen_in_its_latin_words_and_numbers(sentences, expected):
-    assert splitting_of(tuple(sentence.split()) for sentence in sentences) == expected
+    assert detect_granularity(tuple(sentence.split()) for sentence in sentences) == expected
 
 
 def test_a_corpus_whose_spaces_are_words_is_told_from_one_without():
-    assert splitting_of([tuple("we saw 34")]) == ALL
-    assert splitting_of([tuple("标题\n正文")]) == ALL
-    assert splitting_of([tuple("标题\u3000正文")]) == CHARACTERS
+    assert detect_granularity([tuple("we saw 34")]) == ALL
+    assert detect_granularity([tuple("标题\n正文")]) == ALL
+    assert detect_granularity([tuple("标题\u3000正文")]) == CHARACTERS

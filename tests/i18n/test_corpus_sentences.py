@@ -7,8 +7,8 @@ import pytest
 from labkit.config import RunConfig
 from labkit.data.corpora import read_corpus
 from labkit.data.encoders import locate_encoder
-from labkit.data.featurize import Encoder
-from labkit.data.windows import notes_on
+from labkit.data.featurize import Featurizer
+from labkit.data.windows import encoding_notes
 from labkit.i18n import translation
 from labkit.i18n.translation import translate_message
 from labkit.training.failures import describe_failure
@@ -171,11 +171,11 @@ def test_notes_on_windows_are_told(tiny_encoder):
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
     words = [("went",) * 40, ("ab" * 40,), ("\u200b",), "中文中文中"]
-    notes = notes_on(Encoder(tokenizer, ("O",), 16).encode([Sentence(each, ()) for each in words]))
+    notes = encoding_notes(Featurizer(tokenizer, ("O",), 16).featurize([Sentence(each, ()) for each in words]))
     assert len(notes) == 4
     assert [english_left(note) for note in notes] == [[]] * 4
     with pytest.raises(ValueError, match="max_pieces") as raised:
-        Encoder(tokenizer, ("O",), 2)
+        Featurizer(tokenizer, ("O",), 2)
     assert english_left(str(raised.value)) == []
 
 

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from labkit.config import RunConfig
-from labkit.data.sentence_counts import Sentences
+from labkit.data.sentence_counts import SentenceCounts
 from labkit.i18n import translation
 from labkit.lab import plan_panel
 from labkit.lab.plan_panel import PlanPanel
@@ -19,7 +19,7 @@ class Corpus:
 
     def __init__(self):
         self.asked, self.let_go = [], threading.Event()
-        self.answers = {"mine": Sentences(100, 20, 0)}
+        self.answers = {"mine": SentenceCounts(100, 20, 0)}
 
     def count(self, corpus, dev_share, repair):
         self.asked.append(corpus)
@@ -63,7 +63,7 @@ def test_a_large_corpus_is_counted_aside_once_and_then_told(corpus, monkeypatch)
 
 def test_another_corpus_does_not_wait_for_one_that_is_still_counted(corpus, monkeypatch):
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
-    corpus.answers["other"] = Sentences(200, 20, 0)
+    corpus.answers["other"] = SentenceCounts(200, 20, 0)
     found = PlanPanel(lambda: None)
     assert "counting the corpus" in told(found)
     corpus.let_go.set()
@@ -79,7 +79,7 @@ def test_what_keeps_a_corpus_from_being_read_stays_until_it_was_read_again(corpu
     assert "no train file" in told(found)
     assert "no train file" in told(found)
     assert len(corpus.asked) == 1
-    corpus.answers["mine"] = Sentences(100, 20, 0)
+    corpus.answers["mine"] = SentenceCounts(100, 20, 0)
     time.sleep(0.06)
     assert "20 steps" in until(lambda: "no train file" not in (text := told(found)) and text)
 
@@ -88,10 +88,10 @@ def test_a_corpus_that_was_edited_is_counted_again(corpus, tmp_path):
     corpus.let_go.set()
     train = tmp_path / "train.txt"
     train.write_text("Anna B-PER\n\n")
-    corpus.answers[str(tmp_path)] = Sentences(100, 20, 0)
+    corpus.answers[str(tmp_path)] = SentenceCounts(100, 20, 0)
     found = PlanPanel(lambda: None)
     assert "20 steps" in told(found, str(tmp_path))
-    corpus.answers[str(tmp_path)] = Sentences(200, 20, 0)
+    corpus.answers[str(tmp_path)] = SentenceCounts(200, 20, 0)
     assert "20 steps" in told(found, str(tmp_path))
     train.write_text("Anna B-PER\n\nBen B-PER\n\n")
     assert "40 steps" in told(found, str(tmp_path))
@@ -118,9 +118,9 @@ def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpu
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
     notes = ("<b>train.txt</b>: read as GB18030, as it is not UTF-8.", "The test part holds no entity: every tag is O.")
     corpus.answers = {
-        "mine": Sentences(100, 20, 0, notes),
-        "one": Sentences(9, 9, 9, notes[1:]),
-        "clean": Sentences(9, 9, 9),
+        "mine": SentenceCounts(100, 20, 0, notes),
+        "one": SentenceCounts(9, 9, 9, notes[1:]),
+        "clean": SentenceCounts(9, 9, 9),
     }
     found = PlanPanel(lambda: None)
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from labkit.config import RunConfig
-from labkit.data.featurize import Encoder
+from labkit.data.featurize import Featurizer
 from labkit.model import checkpoint
 from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
 from labkit.model.tagger import build_tagger
@@ -23,7 +23,7 @@ SENTENCES = [["anna", "went", "home"], ["ben"], ["the"] * 100]
 def saved(request, tiny_encoder, tmp_path):
     settings = RunConfig(**asdict(STRUCTURES[request.param])).as_dict()
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()
-    encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     save_tagger(tmp_path / "best", model, encoder, TAGS, {**settings, "max_pieces": 32})
     return model, tmp_path
 
@@ -83,7 +83,7 @@ def test_a_checkpoint_older_than_legal_tags_loads_and_a_newer_one_keeps_to_them(
 def test_a_checkpoint_older_than_the_choice_of_structures_loads_as_it_was_made(tiny_encoder, tmp_path):
     settings = {"downstream": "bilstm", "lstm_size": 8, "lstm_layers": 1, "dropout": 0.3, "max_pieces": 32}
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict()).eval()
-    encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     save_tagger(tmp_path, model, encoder, TAGS, settings)
     assert {name.partition(".")[0] for name in model.state_dict()} == {"encoder", "lstm", "linear", "crf"}
     loaded = load_tagger(tmp_path)
@@ -168,7 +168,7 @@ FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "config
 def simple(tiny_encoder, tmp_path):
     """The folder of a checkpoint that is complete."""
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict())
-    encoder = Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     folder = tmp_path / "run-0001" / "best"
     folder.parent.mkdir()
     save_tagger(folder, model, encoder, TAGS, {**RunConfig(lstm_size=8).as_dict(), "max_pieces": 32})

@@ -6,7 +6,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from labkit.config import RunConfig, run_settings
 from labkit.data.corpora import Sentence
-from labkit.data.featurize import Encoder
+from labkit.data.featurize import Featurizer
 from labkit.model.head_config import DECODERS, DOWNSTREAM, HeadConfig
 from labkit.model.tagger import Tagger, build_tagger
 from tests.model.structures import STRUCTURES
@@ -22,7 +22,7 @@ def tagger(request, tiny_encoder):
 
 @pytest.fixture
 def encoder(tiny_encoder):
-    return Encoder(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    return Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
 
 
 def batch_of(encoder, *sentences):

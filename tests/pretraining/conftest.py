@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from labkit.pretraining.config import Plan, Stage
-from labkit.pretraining.texts import Source, sources
-from labkit.pretraining.training_data import Reading, read
+from labkit.pretraining.config import PretrainConfig, PretrainStage
+from labkit.pretraining.texts import TextSource, prepare_sources
+from labkit.pretraining.training_data import PretrainingData, prepare_data
 
 PEOPLE, PLACES = ("老师", "学生", "工人", "医生", "记者"), ("北京", "上海", "广州", "天津", "杭州")
 DEEDS = ("看书", "开会", "唱歌", "游泳", "上课")
-STAGES = (Stage(0.5, 16, 256), Stage(1.0, 32, 512))
+STAGES = (PretrainStage(0.5, 16, 256), PretrainStage(1.0, 32, 512))
 
 
 def sentence(number: int) -> list[str]:
@@ -35,19 +35,19 @@ def sentence(number: int) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def texts() -> list[Source]:
+def texts() -> list[TextSource]:
     """One source with words of its own, one without."""
     rows = [sentence(number) for number in range(400)]
-    return sources({"news": rows[:300]}, {}, {"talk": ["".join(row) for row in rows[300:]]})
+    return prepare_sources({"news": rows[:300]}, {}, {"talk": ["".join(row) for row in rows[300:]]})
 
 
 @pytest.fixture(scope="session")
-def plan() -> Plan:
+def plan() -> PretrainConfig:
     """A model that trains in a second or two."""
     small = {"layers": 2, "width": 32, "heads": 2, "inner": 64, "vocabulary": 300}
-    return Plan(minutes=None, steps=24, rate=5e-3, held_out=0.1, stages=STAGES, **small)
+    return PretrainConfig(minutes=None, steps=24, rate=5e-3, held_out=0.1, stages=STAGES, **small)
 
 
 @pytest.fixture(scope="session")
-def reading(texts: list[Source], plan: Plan) -> Reading:
-    return read(texts, [], plan)
+def reading(texts: list[TextSource], plan: PretrainConfig) -> PretrainingData:
+    return prepare_data(texts, [], plan)

@@ -7,7 +7,7 @@ import pytest
 
 from labkit.cli.main import main, pretrain
 from labkit.data.pins import ENCODERS
-from labkit.pretraining.folder_lock import claimed
+from labkit.pretraining.folder_lock import lock_folder
 from tests.pretraining.conftest import sentence
 
 SMALL = ("--steps", 5, "--layers", 1, "--width", 16, "--heads", 2, "--inner", 32, "--vocabulary", 200)
@@ -100,7 +100,7 @@ def test_the_name_that_is_not_given_is_none_of_an_encoder_that_comes_with_labkit
 def test_a_folder_in_use_is_refused_before_any_text_is_read(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with claimed(tmp_path / "mine"):
+    with lock_folder(tmp_path / "mine"):
         assert call(monkeypatch, "--name", tmp_path / "mine", "--text", text, *SMALL) == 1
     said = capsys.readouterr().err
     assert "another pretraining is at work" in said

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.pretraining.folder_lock import LOCK, claimed
+from labkit.pretraining.folder_lock import LOCK_FILE, lock_folder
 
 HOLD = "import sys, pathlib\nfrom labkit.pretraining.folder_lock import claimed\n"
 HOLD += "with claimed(pathlib.Path(sys.argv[1])):\n    print('inside', flush=True)\n    sys.stdin.read()\n"
@@ -18,20 +18,20 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -
     with subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdin=pipe, stdout=pipe, text=True) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == "inside\n"
-        with pytest.raises(ValueError, match=r"another pretraining is at work in .*encoder"), claimed(folder):
+        with pytest.raises(ValueError, match=r"another pretraining is at work in .*encoder"), lock_folder(folder):
             pass
         first.kill()
         first.wait()
-    assert (folder / LOCK).exists()
-    with claimed(folder):
+    assert (folder / LOCK_FILE).exists()
+    with lock_folder(folder):
         (folder / "state").touch()
     assert [path.name for path in folder.iterdir()] == ["state"]
 
 
 def test_a_folder_that_stays_empty_is_not_left_behind(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), claimed(tmp_path / "encoder"):
+    with pytest.raises(RuntimeError), lock_folder(tmp_path / "encoder"):
         raise RuntimeError("too little text")
-    with claimed(tmp_path / "encoder"):
+    with lock_folder(tmp_path / "encoder"):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -39,5 +39,5 @@ def test_a_folder_that_stays_empty_is_not_left_behind(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     place = tmp_path / "file" / "encoder"
-    with pytest.raises(ValueError, match=r"nothing can be written into .*encoder: Not a directory"), claimed(place):
+    with pytest.raises(ValueError, match=r"nothing can be written into .*encoder: Not a directory"), lock_folder(place):
         pass

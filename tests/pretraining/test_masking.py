@@ -3,15 +3,22 @@
 import numpy as np
 import pytest
 
-from labkit.pretraining.masking import Masked, mask
-from labkit.pretraining.packing import Sequences, Stream, cut, epoch_starts, held_out_batches, joined
-from labkit.pretraining.vocabulary import MARKS
+from labkit.pretraining.masking import MaskedSequences, mask_whole_words
+from labkit.pretraining.packing import (
+    TokenSequences,
+    TokenStream,
+    concatenate_lines,
+    cut_sequences,
+    draw_epoch_starts,
+    iter_held_out_batches,
+)
+from labkit.pretraining.vocabulary import SPECIAL_TOKENS
 
-CLS, SEP, MASK = (MARKS.index(mark) for mark in ("[CLS]", "[SEP]", "[MASK]"))
+CLS, SEP, MASK = (SPECIAL_TOKENS.index(mark) for mark in ("[CLS]", "[SEP]", "[MASK]"))
 FIRST, LAST = 5, 205  # ordinary tokens
 
 
-def a_stream(count: int, seed: int = 0) -> Stream:
+def a_stream(count: int, seed: int = 0) -> TokenStream:
     """Lines of 30 random tokens in words of one to four."""
     random = np.random.default_rng(seed)
     rows = []
@@ -19,48 +26,48 @@ def a_stream(count: int, seed: int = 0) -> Stream:
         begins = random.random(30) < 0.5
         begins[0] = True
         rows.append((random.integers(FIRST, LAST, 30), begins))
-    return joined(rows, SEP)
+    return concatenate_lines(rows, SEP)
 
 
-def some_sequences(rows: int = 400, length: int = 64) -> Sequences:
+def some_sequences(rows: int = 400, length: int = 64) -> TokenSequences:
     stream = a_stream(3000)
-    return cut(stream, epoch_starts(len(stream), length, 0, 0)[:rows], length, (CLS, SEP))
+    return cut_sequences(stream, draw_epoch_starts(len(stream), length, 0, 0)[:rows], length, (CLS, SEP))
 
 
-def masked(sequences: Sequences, seed: int = 0) -> Masked:
-    return mask(sequences, 0.15, MASK, (FIRST, LAST), np.random.default_rng(seed))
+def masked(sequences: TokenSequences, seed: int = 0) -> MaskedSequences:
+    return mask_whole_words(sequences, 0.15, MASK, (FIRST, LAST), np.random.default_rng(seed))
 
 
 # --- packing
 
 
 def test_an_epoch_reads_every_token_once_but_its_ends() -> None:
-    starts = epoch_starts(1000, 32, seed=3, epoch=1)
+    starts = draw_epoch_starts(1000, 32, seed=3, epoch=1)
     read = np.sort((starts[:, None] + np.arange(30)).ravel())
     assert len(set(read)) == len(read)
     assert len(read) > 1000 - 2 * 30
-    assert not np.array_equal(np.sort(starts), np.sort(epoch_starts(1000, 32, seed=3, epoch=2)))
-    assert np.array_equal(starts, epoch_starts(1000, 32, seed=3, epoch=1))
+    assert not np.array_equal(np.sort(starts), np.sort(draw_epoch_starts(1000, 32, seed=3, epoch=2)))
+    assert np.array_equal(starts, draw_epoch_starts(1000, 32, seed=3, epoch=1))
 
 
 def test_a_sequence_is_a_piece_of_the_stream_between_marks() -> None:
     stream = a_stream(10)
-    found = cut(stream, np.array([7, 100]), 20, (CLS, SEP))
+    found = cut_sequences(stream, np.array([7, 100]), 20, (CLS, SEP))
     for row, start in enumerate((7, 100)):
         assert found.tokens[row].tolist() == [CLS, *stream.tokens[start : start + 18], SEP]
-        inner = [int(each) for each in np.cumsum(stream.begins[start : start + 18])]
+        inner = [int(each) for each in np.cumsum(stream.is_word_start[start : start + 18])]
         is_mark = stream.tokens[start : start + 18] == SEP
-        assert found.words[row].tolist() == [-1, *np.where(is_mark, -1, inner), -1]
+        assert found.word_ids[row].tolist() == [-1, *np.where(is_mark, -1, inner), -1]
 
 
 def test_a_text_shorter_than_a_sequence_is_told() -> None:
     with pytest.raises(ValueError, match="the text has 40 characters, too few for sequences of 64"):
-        epoch_starts(40, 64, 0, 0)
+        draw_epoch_starts(40, 64, 0, 0)
 
 
 def test_the_held_out_text_is_read_in_order_and_without_a_remainder() -> None:
     stream = a_stream(10)
-    found = [each.tokens[:, 1:-1].ravel() for each in held_out_batches(stream, 32, 4, (CLS, SEP))]
+    found = [each.tokens[:, 1:-1].ravel() for each in iter_held_out_batches(stream, 32, 4, (CLS, SEP))]
     together = np.concatenate(found)
     assert np.array_equal(together, stream.tokens[: len(together)])
     assert len(stream) - len(together) < 30
@@ -72,18 +79,18 @@ def test_the_held_out_text_is_read_in_order_and_without_a_remainder() -> None:
 def test_about_the_share_is_hidden_and_marks_never_are() -> None:
     sequences = some_sequences()
     found = masked(sequences)
-    assert found.counted.sum() / sequences.tokens.size == pytest.approx(0.15, abs=0.01)
-    assert (found.counted.sum(1) <= round(0.15 * 64) + 1).all()
-    hidden = np.take_along_axis(sequences.words, found.places, 1)[found.counted]
+    assert found.is_target.sum() / sequences.tokens.size == pytest.approx(0.15, abs=0.01)
+    assert (found.is_target.sum(1) <= round(0.15 * 64) + 1).all()
+    hidden = np.take_along_axis(sequences.word_ids, found.positions, 1)[found.is_target]
     assert (hidden >= 0).all()
     changed = found.tokens != sequences.tokens
-    assert not changed[sequences.words < 0].any()
+    assert not changed[sequences.word_ids < 0].any()
 
 
 def test_a_word_is_hidden_whole_or_not_at_all() -> None:
     sequences = some_sequences()
     found = masked(sequences)
-    for words, places, counted in zip(sequences.words, found.places, found.counted, strict=True):
+    for words, places, counted in zip(sequences.word_ids, found.positions, found.is_target, strict=True):
         hidden = set(places[counted].tolist())
         for word in {int(words[place]) for place in hidden}:
             assert set(np.flatnonzero(words == word).tolist()) <= hidden
@@ -92,9 +99,9 @@ def test_a_word_is_hidden_whole_or_not_at_all() -> None:
 def test_targets_are_what_was_there_and_nothing_else_changes() -> None:
     sequences = some_sequences()
     found = masked(sequences)
-    assert np.array_equal(found.targets, np.take_along_axis(sequences.tokens, found.places, 1))
+    assert np.array_equal(found.targets, np.take_along_axis(sequences.tokens, found.positions, 1))
     chosen = np.zeros(sequences.tokens.shape, bool)
-    for row, (places, counted) in enumerate(zip(found.places, found.counted, strict=True)):
+    for row, (places, counted) in enumerate(zip(found.positions, found.is_target, strict=True)):
         chosen[row, places[counted]] = True
         assert len(set(places[counted].tolist())) == counted.sum()
     assert np.array_equal(found.tokens[~chosen], sequences.tokens[~chosen])
@@ -103,8 +110,8 @@ def test_targets_are_what_was_there_and_nothing_else_changes() -> None:
 def test_of_ten_chosen_eight_are_hidden_one_is_swapped_and_one_stays() -> None:
     sequences = some_sequences(2000)
     found = masked(sequences)
-    now = np.take_along_axis(found.tokens, found.places, 1)[found.counted]
-    was = found.targets[found.counted]
+    now = np.take_along_axis(found.tokens, found.positions, 1)[found.is_target]
+    was = found.targets[found.is_target]
     assert (now == MASK).mean() == pytest.approx(0.8, abs=0.02)
     assert (now == was).mean() == pytest.approx(0.1 + 0.1 / 200, abs=0.02)
     swapped = now[(now != MASK) & (now != was)]
@@ -115,8 +122,8 @@ def test_of_ten_chosen_eight_are_hidden_one_is_swapped_and_one_stays() -> None:
 
 def test_other_draws_hide_other_words_and_the_same_draw_the_same() -> None:
     sequences = some_sequences()
-    assert np.array_equal(masked(sequences).places, masked(sequences).places)
-    assert not np.array_equal(masked(sequences).places, masked(sequences, 1).places)
+    assert np.array_equal(masked(sequences).positions, masked(sequences).positions)
+    assert not np.array_equal(masked(sequences).positions, masked(sequences, 1).positions)
 
 
 def test_every_token_is_hidden_about_equally_often() -> None:
@@ -124,7 +131,7 @@ def test_every_token_is_hidden_about_equally_often() -> None:
     often = np.zeros(64)
     for seed in range(600):
         found = masked(sequences, seed)
-        often[found.places[found.counted]] += 1
-    inside = often[sequences.words[0] >= 0] / 600
+        often[found.positions[found.is_target]] += 1
+    inside = often[sequences.word_ids[0] >= 0] / 600
     assert inside.min() > 0.08
     assert inside.max() < 0.24

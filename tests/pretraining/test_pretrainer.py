@@ -18,14 +18,14 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertForMaskedLM
 
 from labkit.data.encoders import list_encoders
 from labkit.pretraining import checkpoint, initialisation
-from labkit.pretraining.config import Plan
-from labkit.pretraining.events import Finished, HeldOut, Prepared, Saved, Stepped
+from labkit.pretraining.config import PretrainConfig
+from labkit.pretraining.events import HeldOutEvaluated, PretrainFinished, PretrainStarted, PretrainStepDone, StateSaved
 from labkit.pretraining.masked_lm import MaskedLM
-from labkit.pretraining.masking import mask
-from labkit.pretraining.packing import cut
+from labkit.pretraining.masking import mask_whole_words
+from labkit.pretraining.packing import cut_sequences
 from labkit.pretraining.pretrainer import pretrain
-from labkit.pretraining.training_data import Reading
-from labkit.pretraining.vocabulary import CONTINUED
+from labkit.pretraining.training_data import PretrainingData
+from labkit.pretraining.vocabulary import CONTINUATION_TOKENS
 
 
 def of(kind: Any, events: list[Any]) -> list[Any]:
@@ -38,7 +38,9 @@ def stopped_after(steps: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def done(plan: Plan, reading: Reading, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
+def done(
+    plan: PretrainConfig, reading: PretrainingData, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Any]]:
     """A pretraining without interruption: its folder and its events."""
     folder = tmp_path_factory.mktemp("whole") / "encoder"
     return folder, list(pretrain(plan, reading, folder, "python -m labkit pretrain --steps 24"))
@@ -48,20 +50,22 @@ def done(plan: Plan, reading: Reading, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_the_loss_falls_below_what_frequencies_alone_give_on_what_is_held_out(
-    plan: Plan, reading: Reading, tmp_path: Path
+    plan: PretrainConfig, reading: PretrainingData, tmp_path: Path
 ) -> None:
     longer = dataclasses.replace(plan, steps=300)
     events = list(pretrain(longer, reading, tmp_path / "encoder"))
-    losses = [event.loss for event in of(Stepped, events)]
+    losses = [event.loss for event in of(PretrainStepDone, events)]
     assert len(losses) == 300
     assert np.mean(losses[-20:]) < 0.85 * np.mean(losses[:20])
     shares = np.bincount(reading.train.tokens, minlength=len(reading.vocabulary)) / len(reading.train)
     seen = reading.held_out.tokens[(reading.held_out.tokens > 4) & (shares[reading.held_out.tokens] > 0)]
-    assert of(HeldOut, events)[-1].loss < 0.9 * -np.log(shares[seen] / shares[5:].sum()).mean()
+    assert of(HeldOutEvaluated, events)[-1].loss < 0.9 * -np.log(shares[seen] / shares[5:].sum()).mean()
 
 
-def test_rates_climb_and_fall_to_nothing_and_stages_follow_the_plan(done: tuple[Path, list[Any]], plan: Plan) -> None:
-    steps = of(Stepped, done[1])
+def test_rates_climb_and_fall_to_nothing_and_stages_follow_the_plan(
+    done: tuple[Path, list[Any]], plan: PretrainConfig
+) -> None:
+    steps = of(PretrainStepDone, done[1])
     assert [event.step for event in steps] == list(range(1, 25))
     assert steps[-1].rate == pytest.approx(plan.rate / 24 / (1 - plan.warmup))
     assert max(event.rate for event in steps[1:]) == steps[1].rate
@@ -71,107 +75,117 @@ def test_rates_climb_and_fall_to_nothing_and_stages_follow_the_plan(done: tuple[
 
 @pytest.mark.parametrize("progress", [0.0, 0.005, 0.01, 0.5, 1.0])
 def test_the_rate_of_a_plan_with_a_time(progress: float) -> None:
-    found = Plan(minutes=3, rate=2e-3, warmup=0.01).rate_at(progress)
+    found = PretrainConfig(minutes=3, rate=2e-3, warmup=0.01).rate_at(progress)
     expected = 2e-3 * (max(progress, 1e-5) / 0.01 if progress < 0.01 else (1 - progress) / 0.99)
     assert found == pytest.approx(expected)
 
 
 def test_a_plan_with_a_time_ends_by_it_with_a_rate_of_nothing(
-    plan: Plan, reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: PretrainConfig, reading: PretrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 10**6))  # a second goes by each time somebody looks
     monkeypatch.setattr("labkit.pretraining.pretrainer.time.monotonic", lambda: float(next(clock)))
     timed = dataclasses.replace(plan, steps=None, minutes=5.0)
     events = list(pretrain(timed, reading, tmp_path / "encoder"))
-    steps = of(Stepped, events)
+    steps = of(PretrainStepDone, events)
     assert 300 - 20 < steps[-1].seconds < 300 + 20
     assert steps[-1].progress > 0.95
     assert steps[-1].rate < 0.05 * plan.rate
-    assert of(Saved, events)
+    assert of(StateSaved, events)
 
 
-def test_the_loss_is_that_of_transformers_at_the_hidden_places(plan: Plan, reading: Reading) -> None:
+def test_the_loss_is_that_of_transformers_at_the_hidden_places(plan: PretrainConfig, reading: PretrainingData) -> None:
     torch.manual_seed(0)
     model = MaskedLM(small_config(plan, reading), torch.float32)
-    sequences = cut(reading.train, np.array([0, 50, 300]), 32, (2, 3))
-    masked = mask(sequences, 0.15, 4, (41, len(reading.vocabulary)), np.random.default_rng(0))
+    sequences = cut_sequences(reading.train, np.array([0, 50, 300]), 32, (2, 3))
+    masked = mask_whole_words(sequences, 0.15, 4, (41, len(reading.vocabulary)), np.random.default_rng(0))
     labels = torch.full(masked.tokens.shape, -100)
-    for row, (places, targets, counted) in enumerate(zip(masked.places, masked.targets, masked.counted, strict=True)):
+    for row, (places, targets, counted) in enumerate(
+        zip(masked.positions, masked.targets, masked.is_target, strict=True)
+    ):
         labels[row, torch.from_numpy(places[counted])] = torch.from_numpy(targets[counted])
     expected = model.bert(input_ids=torch.from_numpy(masked.tokens), labels=labels)
     loss = model(masked)
     torch.testing.assert_close(loss, expected.loss)
     scored = model.score(masked)
-    assert scored.loss / scored.counted == pytest.approx(expected.loss.item(), rel=1e-4)
-    assert scored.right == int((expected.logits.argmax(-1) == labels).sum())
+    assert scored.loss / scored.num_masked == pytest.approx(expected.loss.item(), rel=1e-4)
+    assert scored.num_correct == int((expected.logits.argmax(-1) == labels).sum())
 
 
 # --- stopping and going on
 
 
 def test_going_on_gives_what_going_through_gives(
-    done: tuple[Path, list[Any]], plan: Plan, reading: Reading, tmp_path: Path
+    done: tuple[Path, list[Any]], plan: PretrainConfig, reading: PretrainingData, tmp_path: Path
 ) -> None:
     folder = tmp_path / "encoder"
     events: list[Any] = []
     for steps in (5, 10, 30):  # in the first stage, across the change to the second, to the end
-        events += list(pretrain(plan, reading, folder, stop=stopped_after(steps)))
-    assert [event.resumed for event in of(Prepared, events)] == [0, 5, 15]
-    assert [event.stopped for event in of(Finished, events)] == [True, True, False]
-    assert [event.loss for event in of(Stepped, events)] == [event.loss for event in of(Stepped, done[1])]
+        events += list(pretrain(plan, reading, folder, should_stop=stopped_after(steps)))
+    assert [event.resumed for event in of(PretrainStarted, events)] == [0, 5, 15]
+    assert [event.stopped for event in of(PretrainFinished, events)] == [True, True, False]
+    assert [event.loss for event in of(PretrainStepDone, events)] == [
+        event.loss for event in of(PretrainStepDone, done[1])
+    ]
     ours, theirs = (load_file(place / "model.safetensors") for place in (folder, done[0]))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def test_what_is_saved_now_and_then_is_there_after_a_kill(plan: Plan, reading: Reading, tmp_path: Path) -> None:
+def test_what_is_saved_now_and_then_is_there_after_a_kill(
+    plan: PretrainConfig, reading: PretrainingData, tmp_path: Path
+) -> None:
     folder = tmp_path / "encoder"
-    going: Iterator[Any] = pretrain(plan, reading, folder, save_s=0.0)
+    going: Iterator[Any] = pretrain(plan, reading, folder, save_interval_s=0.0)
     for event in going:
-        if isinstance(event, Stepped) and event.step == 8:
+        if isinstance(event, PretrainStepDone) and event.step == 8:
             break  # step 7 was saved
     going.close()  # type: ignore[attr-defined]
     assert not (folder / "model.safetensors").exists()
-    assert of(Prepared, [next(pretrain(plan, reading, folder))])[0].resumed == 7
+    assert of(PretrainStarted, [next(pretrain(plan, reading, folder))])[0].resumed == 7
 
 
-def test_time_already_trained_counts(plan: Plan, reading: Reading, tmp_path: Path) -> None:
+def test_time_already_trained_counts(plan: PretrainConfig, reading: PretrainingData, tmp_path: Path) -> None:
     folder = tmp_path / "encoder"
-    first = of(Stepped, list(pretrain(plan, reading, folder, stop=stopped_after(6))))
-    second = of(Stepped, list(pretrain(plan, reading, folder, stop=stopped_after(1))))
+    first = of(PretrainStepDone, list(pretrain(plan, reading, folder, should_stop=stopped_after(6))))
+    second = of(PretrainStepDone, list(pretrain(plan, reading, folder, should_stop=stopped_after(1))))
     assert second[0].seconds > first[-1].seconds
     assert second[0].tokens > first[-1].tokens
 
 
 @pytest.mark.parametrize("changed", [{"seed": 1}, {"width": 64}, {"steps": 99}])
 def test_another_plan_does_not_go_on_in_the_same_folder(
-    plan: Plan, reading: Reading, tmp_path: Path, changed: dict[str, Any]
+    plan: PretrainConfig, reading: PretrainingData, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
-    list(pretrain(plan, reading, tmp_path / "encoder", stop=stopped_after(1)))
+    list(pretrain(plan, reading, tmp_path / "encoder", should_stop=stopped_after(1)))
     name, value = next(iter(changed.items()))
     with pytest.raises(ValueError, match=f"cannot go on: {name} was .* and is {value}"):
         list(pretrain(dataclasses.replace(plan, **changed), reading, tmp_path / "encoder"))
 
 
-def test_other_text_does_not_go_on_in_the_same_folder(plan: Plan, reading: Reading, tmp_path: Path) -> None:
-    list(pretrain(plan, reading, tmp_path / "encoder", stop=stopped_after(1)))
+def test_other_text_does_not_go_on_in_the_same_folder(
+    plan: PretrainConfig, reading: PretrainingData, tmp_path: Path
+) -> None:
+    list(pretrain(plan, reading, tmp_path / "encoder", should_stop=stopped_after(1)))
     other = dataclasses.replace(reading, held_out=reading.train)
     with pytest.raises(ValueError, match="cannot go on: text was"):
         list(pretrain(plan, other, tmp_path / "encoder"))
 
 
-def test_a_damaged_state_is_told(plan: Plan, reading: Reading, tmp_path: Path) -> None:
+def test_a_damaged_state_is_told(plan: PretrainConfig, reading: PretrainingData, tmp_path: Path) -> None:
     folder = tmp_path / "encoder"
-    list(pretrain(plan, reading, folder, stop=stopped_after(1)))
-    whole = (folder / checkpoint.FILE).read_bytes()
-    (folder / checkpoint.FILE).write_bytes(whole[: len(whole) // 2])
+    list(pretrain(plan, reading, folder, should_stop=stopped_after(1)))
+    whole = (folder / checkpoint.STATE_FILE).read_bytes()
+    (folder / checkpoint.STATE_FILE).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"cannot be read .* remove it to begin anew"):
         list(pretrain(plan, reading, folder))
-    save_file({"something": torch.zeros(1)}, folder / checkpoint.FILE)
+    save_file({"something": torch.zeros(1)}, folder / checkpoint.STATE_FILE)
     with pytest.raises(ValueError, match=r"cannot be read .* remove it to begin anew"):
         list(pretrain(plan, reading, folder))
 
 
-def test_an_encoder_is_not_written_over(done: tuple[Path, list[Any]], plan: Plan, reading: Reading) -> None:
+def test_an_encoder_is_not_written_over(
+    done: tuple[Path, list[Any]], plan: PretrainConfig, reading: PretrainingData
+) -> None:
     before = (done[0] / "model.safetensors").read_bytes()
     with pytest.raises(ValueError, match="holds an encoder already; remove it, or give another name"):
         list(pretrain(plan, reading, done[0]))
@@ -197,12 +211,12 @@ def test_the_folder_loads_without_a_warning(done: tuple[Path, list[Any]]) -> Non
 
 
 def test_the_encoder_is_the_trained_one_in_half_precision(
-    done: tuple[Path, list[Any]], plan: Plan, reading: Reading, tmp_path: Path
+    done: tuple[Path, list[Any]], plan: PretrainConfig, reading: PretrainingData, tmp_path: Path
 ) -> None:
     folder = tmp_path / "encoder"
-    list(pretrain(plan, reading, folder, stop=stopped_after(23)))
+    list(pretrain(plan, reading, folder, should_stop=stopped_after(23)))
     model = BertForMaskedLM(small_config(plan, reading))
-    trained = load_file(folder / checkpoint.FILE)
+    trained = load_file(folder / checkpoint.STATE_FILE)
     encoder = AutoModel.from_pretrained(done[0], dtype=torch.float32)
     assert {each.dtype for each in load_file(done[0] / "model.safetensors").values()} == {torch.float16}
     for name, _ in model.bert.named_parameters():
@@ -215,21 +229,21 @@ def test_the_encoder_is_the_trained_one_in_half_precision(
 def test_continued_letters_are_copies_of_the_letters(done: tuple[Path, list[Any]]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(done[0])
     table = AutoModel.from_pretrained(done[0]).embeddings.word_embeddings.weight
-    for token in CONTINUED:
+    for token in CONTINUATION_TOKENS:
         first, second = (tokenizer.get_vocab()[each] for each in (token, token[2:]))
         assert torch.equal(table[first], table[second])
 
 
 def test_a_folder_of_data_is_in_the_menu_once_it_is_finished(
-    plan: Plan, reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: PretrainConfig, reading: PretrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     folder = tmp_path / "data" / "encoders" / "mine"
-    list(pretrain(plan, reading, folder, stop=stopped_after(2)))
+    list(pretrain(plan, reading, folder, should_stop=stopped_after(2)))
     assert "mine" not in list_encoders()
     list(pretrain(plan, reading, folder))
     assert "mine" in list_encoders()
-    assert not (folder / checkpoint.FILE).exists()
+    assert not (folder / checkpoint.STATE_FILE).exists()
 
 
 def test_sums_are_those_of_the_files(done: tuple[Path, list[Any]]) -> None:
@@ -238,10 +252,12 @@ def test_sums_are_those_of_the_files(done: tuple[Path, list[Any]]) -> None:
     assert all(hashlib.sha256((done[0] / name).read_bytes()).hexdigest() == sha256 for sha256, name in rows)
 
 
-def test_the_card_tells_what_was_measured_and_none_of_the_text(done: tuple[Path, list[Any]], reading: Reading) -> None:
+def test_the_card_tells_what_was_measured_and_none_of_the_text(
+    done: tuple[Path, list[Any]], reading: PretrainingData
+) -> None:
     card = (done[0] / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlanguage: zh\n")
-    last = of(HeldOut, done[1])[-1]
+    last = of(HeldOutEvaluated, done[1])[-1]
     for told in (
         "python -m labkit pretrain --steps 24",
         f"{last.loss:.3f}",
@@ -256,37 +272,37 @@ def test_the_card_tells_what_was_measured_and_none_of_the_text(done: tuple[Path,
 # --- first weights
 
 
-def small_config(plan: Plan, reading: Reading) -> BertConfig:
+def small_config(plan: PretrainConfig, reading: PretrainingData) -> BertConfig:
     return BertConfig(
         vocab_size=len(reading.vocabulary),
         hidden_size=plan.width,
         num_hidden_layers=plan.layers,
         num_attention_heads=plan.heads,
         intermediate_size=plan.inner,
-        max_position_embeddings=plan.positions,
+        max_position_embeddings=plan.max_sequence_length,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
 
 
-def test_heads_of_the_lowest_layers_look_at_their_neighbours_first(reading: Reading) -> None:
+def test_heads_of_the_lowest_layers_look_at_their_neighbours_first(reading: PretrainingData) -> None:
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=60, hidden_size=256, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=64
     )
     model = BertForMaskedLM(config)
     model.set_attn_implementation("eager")
-    initialisation.look_at_neighbours(model)
+    initialisation.set_neighbour_attention(model)
     with torch.no_grad():
         found = model.bert.eval()(torch.randint(5, 60, (8, 64)), output_attentions=True).attentions[0].mean(0)
-    for head, offset in enumerate(initialisation.OFFSETS[0]):
+    for head, offset in enumerate(initialisation.HEAD_OFFSETS[0]):
         seen = [int(found[head, place].argmax()) - place for place in range(4, 60)]
         assert np.mean([each == offset for each in seen]) > 0.9
 
 
-def test_vectors_of_tokens_that_stand_in_the_same_places_are_near(reading: Reading) -> None:
+def test_vectors_of_tokens_that_stand_in_the_same_places_are_near(reading: PretrainingData) -> None:
     torch.manual_seed(0)
-    vectors = initialisation.vectors_of_neighbours(reading.train, len(reading.vocabulary), 32)
+    vectors = initialisation.compute_ppmi_embeddings(reading.train, len(reading.vocabulary), 32)
     numbers = {token: number for number, token in enumerate(reading.vocabulary)}
 
     def likeness(one: str, other: str) -> float:
@@ -313,6 +329,6 @@ def test_vectors_of_tokens_that_stand_in_the_same_places_are_near(reading: Readi
         ({"seed": -1}, "seed must be from 0"),
     ],
 )
-def test_a_plan_that_cannot_be_is_told(plan: Plan, changes: dict[str, Any], message: str) -> None:
+def test_a_plan_that_cannot_be_is_told(plan: PretrainConfig, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(plan, **changes)

@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer, BertConfig
 
-from labkit.pretraining.texts import clean
-from labkit.pretraining.vocabulary import ALWAYS, MARKS, Numbers, build_tokenizer, build_vocabulary, save_tokenizer
+from labkit.pretraining.texts import normalize_text
+from labkit.pretraining.vocabulary import (
+    BASE_CHARACTERS,
+    SPECIAL_TOKENS,
+    TokenLookup,
+    build_tokenizer,
+    build_vocabulary,
+    save_tokenizer,
+)
 
 TEXT = "中国加入WTO，１９９８年ＡＢＣ公司……“iPhone 15”！"
 
@@ -29,7 +36,7 @@ def tokenizer(vocabulary: list[str], tmp_path_factory: pytest.TempPathFactory) -
 
 def test_marks_come_first_and_frequent_characters_before_rare_ones() -> None:
     found = build_vocabulary(Counter({"乙": 3, "甲": 7, "丙": 2, "丁": 1}), 500)
-    assert tuple(found[:5]) == MARKS
+    assert tuple(found[:5]) == SPECIAL_TOKENS
     assert found[-3:] == ["甲", "乙", "丙"]
     assert len(set(found)) == len(found)
     assert build_vocabulary(Counter({"乙": 3, "甲": 7}), len(found) - 2)[-1] == "甲"
@@ -47,7 +54,7 @@ def test_every_character_is_one_token_and_none_is_unknown(tokenizer: Any) -> Non
     assert tokenizer.unk_token_id not in found["input_ids"]
 
 
-@pytest.mark.parametrize("character", [*ALWAYS, *"ＺａＱ９，！é…"])
+@pytest.mark.parametrize("character", [*BASE_CHARACTERS, *"ＺａＱ９，！é…"])
 def test_a_latin_character_a_digit_or_a_mark_is_never_unknown(tokenizer: Any, character: str) -> None:
     alone = tokenizer([character], is_split_into_words=True, add_special_tokens=False)["input_ids"]
     assert len(alone) == 1
@@ -72,4 +79,4 @@ def test_a_text_is_closed_by_marks_and_can_be_a_pair(tokenizer: Any) -> None:
 def test_text_is_numbered_in_pretraining_as_the_tokenizer_numbers_it(tokenizer: Any, vocabulary: list[str]) -> None:
     for text in (TEXT, "罕中龘，é①㎡ ﷽\u3000\u200b國"):
         expected = tokenizer(text, add_special_tokens=False)["input_ids"]
-        assert Numbers(vocabulary)(clean(text)).tolist() == expected
+        assert TokenLookup(vocabulary)(normalize_text(text)).tolist() == expected

@@ -11,8 +11,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from labkit.config import RunConfig
 from labkit.data.corpora import Sentence, read_corpus
-from labkit.data.featurize import Encoder
-from labkit.data.word_splitting import Splitting
+from labkit.data.featurize import Featurizer
+from labkit.data.word_splitting import Granularity
 from labkit.events import Evaluated, ParamGroupsBuilt, RunFinished, StepDone
 from labkit.model.checkpoint import load_tagger, save_tagger
 from labkit.model.pretrained import load_encoder, load_tokenizer
@@ -92,7 +92,7 @@ def test_every_weight_is_in_one_group_and_pieces_that_do_not_occur_are_at_rest(t
 def test_weights_are_scored_after_loading_as_they_were_in_training(trained):
     *_, corpus, folder, events = trained
     tagger = load_tagger(folder)
-    dev = tagger.featurizer.encode(read_corpus(corpus).dev)
+    dev = tagger.featurizer.featurize(read_corpus(corpus).dev)
     found = evaluate(tagger.model, tagger.featurizer, dev, tagger.tags, torch.device("cpu"))
     best = max((event for event in of_kind(events, Evaluated) if event.split == "dev"), key=lambda e: (e.f1, -e.loss))
     assert found.counts.overall().f1 == best.f1
@@ -107,8 +107,8 @@ def test_a_second_round_trip_changes_nothing(trained, tmp_path):
     second = load_tagger(tmp_path / "again")
     sentences = [list(WORDS[language]), list(WORDS[language]) * 30]
     assert second.predict(sentences) == first.predict(sentences)
-    assert first.featurizer.splitting == second.featurizer.splitting
-    assert first.featurizer.splitting == (Splitting.CHARACTERS if language == "chinese" else Splitting.WORDS)
+    assert first.featurizer.granularity == second.featurizer.granularity
+    assert first.featurizer.granularity == (Granularity.CHARACTERS if language == "chinese" else Granularity.WORDS)
 
 
 def test_a_new_text_gets_its_entities(trained):
@@ -123,10 +123,10 @@ def test_a_new_text_gets_its_entities(trained):
 def test_each_word_is_read_at_the_first_piece_of_itself(encoders, family, language):
     tokenizer = load_tokenizer(encoders(family))
     words = WORDS[language]
-    (window,) = Encoder(tokenizer, ("O",), 40).encode([Sentence(words, ())])
-    pieces = tokenizer.convert_ids_to_tokens(list(window.pieces))
+    (window,) = Featurizer(tokenizer, ("O",), 40).featurize([Sentence(words, ())])
+    pieces = tokenizer.convert_ids_to_tokens(list(window.input_ids))
     assert [pieces[0], pieces[-1]] == [tokenizer.cls_token, tokenizer.sep_token]
-    for word, place in zip(words, window.first, strict=True):
+    for word, place in zip(words, window.first_token, strict=True):
         own = pieces[place].lstrip("▁Ġ")
         assert own
         assert spelled(family, word).startswith(own), (word, pieces)

@@ -51,7 +51,7 @@ def test_an_entity_is_as_sure_as_all_tag_sequences_that_hold_it_together(run_fol
     text = "yesterday ben smith went"
     tagger = load_tagger(run_folder)
     (entity,) = predict_text(run_folder, text)["entities"]
-    batch = tagger.featurizer.collate(tagger.featurizer.encode([Sentence(tuple(text.split()), ())]))
+    batch = tagger.featurizer.collate(tagger.featurizer.featurize([Sentence(tuple(text.split()), ())]))
     with torch.inference_mode():
         scores = tagger.model.scores(batch)
         paths = list(itertools.product(range(len(tagger.tags)), repeat=4))
@@ -180,7 +180,7 @@ def run_in_bfloat16(request, tiny_encoder, tiny_corpus, tmp_path_factory):
 def test_the_dev_loss_of_a_run_in_bfloat16_is_that_of_the_weights_it_kept(run_in_bfloat16, tiny_corpus):
     """Which a run that evaluates by stale copies of its weights does not have; in exact numbers, unlike tags."""
     tagger, best = load_tagger(run_in_bfloat16), Run(run_in_bfloat16).best
-    windows = tagger.featurizer.encode(read_corpus(tiny_corpus).dev)
+    windows = tagger.featurizer.featurize(read_corpus(tiny_corpus).dev)
     with torch.autocast("cpu", torch.bfloat16):
         again = evaluate(tagger.model, tagger.featurizer, windows, tagger.tags, torch.device("cpu"))
     assert again.loss == pytest.approx(best.loss, rel=1e-4)
