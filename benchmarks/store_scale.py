@@ -92,7 +92,7 @@ def in_kernels(runs: Path, asked: argparse.Namespace) -> dict[str, float]:
                 began = time.perf_counter()
                 imported.append(kernel.run(SHOW.format(runs=str(runs)), "imported"))
                 shown.append(time.perf_counter() - began)
-                assert kernel.run("", "len(lab.overview.table.rows)") == asked.runs
+                assert kernel.run("", "len(lab.runs_panel.table.rows)") == asked.runs
                 time.sleep(REST_S)  # its first picture has been drawn
                 quiet("comparing", asked.patience)
                 chosen = list(range(1 + number, asked.runs + 1, max(asked.runs // COMPARED, 1)))[:COMPARED]

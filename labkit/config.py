@@ -176,7 +176,7 @@ class RunConfig:
         "1,1,2",
         "IDCNN dilations",
         "of each layer of the block, words from one that a filter sees to the next; whole numbers with commas between",
-        form=r"[1-9]\d{0,2}(,[1-9]\d{0,2}){0,15}",
+        pattern=r"[1-9]\d{0,2}(,[1-9]\d{0,2}){0,15}",
         source="Strubell et al. 2017",
     )
     idcnn_repeats: int = setting(

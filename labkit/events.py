@@ -30,22 +30,17 @@ Real = Annotated[float, msgspec.Meta(ge=-1e100, le=1e100)]
 FINAL_STATES = ("completed", "stopped", "failed", "interrupted")
 
 
-def _kind(class_name: str) -> str:
-    """`StepDone` → `step done`."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in class_name).strip()
+class _Line(msgspec.Struct, frozen=True, tag_field="kind"):
+    """A line of a log. Each class names its kind on disk, which stays whatever the class is called."""
 
 
-class _Line(msgspec.Struct, frozen=True, tag_field="kind", tag=_kind):
-    """A line of a log."""
-
-
-class RunQueued(_Line, frozen=True):
+class RunQueued(_Line, frozen=True, tag="run queued"):
     """The run was asked for; it starts when its turn comes."""
 
     time: Real  # Unix seconds
 
 
-class RunStarted(_Line, frozen=True):
+class RunStarted(_Line, frozen=True, tag="run started"):
     """The run's process is up. Pid and the process's own start tell later whether it still is, see liveness.py."""
 
     time: Real  # Unix seconds
@@ -61,14 +56,14 @@ class RunStarted(_Line, frozen=True):
         return self.pid, self.process_started, self.host, self.boot, self.started_ticks
 
 
-class PhaseEntered(_Line, frozen=True):
+class PhaseEntered(_Line, frozen=True, tag="phase entered"):
     """What the run is busy with, in words for the user."""
 
     seconds: Real
     text: str
 
 
-class CorpusRead(_Line, frozen=True):
+class CorpusRead(_Line, frozen=True, tag="corpus read"):
     """What is being trained on, and what was repaired, skipped or cut on the way, one sentence a note."""
 
     seconds: Real
@@ -105,18 +100,20 @@ class ParamGroupInfo(msgspec.Struct, frozen=True):
     schedule: str
     warmup_steps: Whole
     weight_decay: Real
-    no_decay_tensors: Whole  # biases and LayerNorm
-    frozen_parameters: Whole = 0  # weights beside these that no training sentence can touch
+    no_decay_tensors: Whole = msgspec.field(name="undecayed_tensors")  # biases and LayerNorm
+    frozen_parameters: Whole = msgspec.field(
+        default=0, name="resting"
+    )  # weights beside these that no training sentence can touch
 
 
-class ParamGroupsBuilt(_Line, frozen=True):
+class ParamGroupsBuilt(_Line, frozen=True, tag="groups audited"):
     """Every parameter is in exactly one of these groups."""
 
     seconds: Real
     groups: list[ParamGroupInfo]
 
 
-class TrainingPlanned(_Line, frozen=True):
+class TrainingPlanned(_Line, frozen=True, tag="training planned"):
     """All is loaded; the first step comes next."""
 
     seconds: Real
@@ -129,7 +126,7 @@ class TrainingPlanned(_Line, frozen=True):
     encoder_sha256: str
 
 
-class StepDone(_Line, frozen=True):
+class StepDone(_Line, frozen=True, tag="step done"):
     """One optimizer step. Rates and norms are by group name; a norm is taken before clipping."""
 
     seconds: Real
@@ -150,7 +147,7 @@ class TypeScore(msgspec.Struct, frozen=True):
     support: Whole  # gold entities
 
 
-class Evaluated(_Line, frozen=True):
+class Evaluated(_Line, frozen=True, tag="evaluated"):
     """Entity scores (exact span and type, micro average), each from 0 to 1."""
 
     seconds: Real
@@ -162,7 +159,7 @@ class Evaluated(_Line, frozen=True):
     recall: Real
     f1: Real
     types: dict[str, TypeScore]
-    split: str = "dev"  # or "test"
+    split: str = msgspec.field(default="dev", name="part")  # or "test"
     illegal: Whole | None = None  # places where decoding broke the tag scheme, whatever `legal_only` then mends
     gold: Whole | None = None  # entities in the corpus; None in older logs, see `entities`
     predicted: Whole | None = None  # entities; None in older logs
@@ -186,7 +183,7 @@ class Evaluated(_Line, frozen=True):
         return self.f1, -math.inf if self.loss is None or not math.isfinite(self.loss) else -self.loss
 
 
-class CrfTransitions(_Line, frozen=True):
+class CrfTransitions(_Line, frozen=True, tag="transitions learnt"):
     """How the CRF scores each tag after each other one, at an evaluation on dev; in nats, from row to column."""
 
     seconds: Real
@@ -197,7 +194,7 @@ class CrfTransitions(_Line, frozen=True):
     end: list[Real]
 
 
-class TimeBreakdown(_Line, frozen=True):
+class TimeBreakdown(_Line, frozen=True, tag="time spent"):
     """Where the time went since the run began: all parts together are all of it.
 
     Forward and backward count as one. `loading` is all before the first step; `data`, `encoder`, `downstream`, `CRF`
@@ -206,7 +203,7 @@ class TimeBreakdown(_Line, frozen=True):
 
     seconds: Real
     step: Whole
-    totals: dict[str, Real]  # seconds by part, summed up since the run began
+    totals: dict[str, Real] = msgspec.field(name="spent")  # seconds by part, summed up since the run began
 
 
 class OperatorTime(msgspec.Struct, frozen=True):
@@ -218,19 +215,19 @@ class OperatorTime(msgspec.Struct, frozen=True):
     share: Real  # of all operators, from 0 to 1
 
 
-class OperatorsProfiled(_Line, frozen=True):
+class OperatorsProfiled(_Line, frozen=True, tag="operators profiled"):
     """A few steps were recorded operator by operator, which slows them: they are left out of tokens per second."""
 
     seconds: Real
     step: Whole  # the last recorded one
     steps: Whole  # recorded
     tokens: Whole  # word pieces in these steps
-    duration_s: Real  # seconds for these steps, and for recording them
+    duration_s: Real = msgspec.field(name="took")  # seconds for these steps, and for recording them
     operators: list[OperatorTime]  # the longest ones
     trace: str = ""  # a file in the run folder, for chrome://tracing or ui.perfetto.dev
 
 
-class DeviceSampled(_Line, frozen=True):
+class DeviceSampled(_Line, frozen=True, tag="device sampled"):
     """What one device was doing. For `cpu` the figures are this run's, of the cores and memory that it may use."""
 
     seconds: Real
@@ -244,7 +241,7 @@ class DeviceSampled(_Line, frozen=True):
     missing: dict[str, str] = {}  # figure → why it could not be read; told once, when it changes
 
 
-class RateChanged(_Line, frozen=True):
+class RateChanged(_Line, frozen=True, tag="rate changed"):
     """A group's peak rate was set by hand while training."""
 
     seconds: Real
@@ -253,7 +250,7 @@ class RateChanged(_Line, frozen=True):
     rate: float
 
 
-class CheckpointSaved(_Line, frozen=True):
+class CheckpointSaved(_Line, frozen=True, tag="checkpoint saved"):
     """Weights are on disk."""
 
     seconds: Real
@@ -261,7 +258,7 @@ class CheckpointSaved(_Line, frozen=True):
     name: str  # "best" or "last"
 
 
-class RunFinished(_Line, frozen=True):
+class RunFinished(_Line, frozen=True, tag="run finished"):
     """The end. `reason` is one sentence, `hint` what the user can do, `details` a traceback or nothing."""
 
     seconds: Real
@@ -291,11 +288,11 @@ Event = (
 )
 
 
-class StopRequested(_Line, frozen=True):
+class StopRequested(_Line, frozen=True, tag="stop asked"):
     """End the run after the current step, keeping its model."""
 
 
-class RateRequested(_Line, frozen=True):
+class RateRequested(_Line, frozen=True, tag="rate asked"):
     """Give a group another peak rate from the next step on."""
 
     group: str

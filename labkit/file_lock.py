@@ -18,9 +18,9 @@ def hold_lock(path: Path) -> Iterator[None]:
 
     Where the file system has no locks, a warning is logged and nobody is kept out.
     """
-    with _opened(path) as file:
+    with _open_lock_file(path) as file:
         try:
-            _lock(file)
+            _acquire(file)
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
@@ -32,10 +32,10 @@ if sys.platform == "win32":
     import msvcrt
     import time
 
-    def _opened(path: Path) -> IO[bytes]:
+    def _open_lock_file(path: Path) -> IO[bytes]:
         return open(path, "ab")
 
-    def _lock(file: IO[bytes]) -> None:
+    def _acquire(file: IO[bytes]) -> None:
         file.seek(0)
         while True:
             try:
@@ -46,7 +46,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _opened(path: Path) -> IO[bytes]:
+    def _open_lock_file(path: Path) -> IO[bytes]:
         """For writing, which NFS wants of who locks; where another user made it, for reading, which else is enough."""
         try:
             file = open(path, "ab")  # noqa: SIM115 (closed by locked)
@@ -58,5 +58,5 @@ else:
             os.fchmod(file.fileno(), 0o666)
         return file
 
-    def _lock(file: IO[bytes]) -> None:
+    def _acquire(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)

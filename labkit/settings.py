@@ -43,7 +43,7 @@ class Setting:
 
 def setting(default: Any, label: str, help: str, **how: Any) -> Any:
     """A dataclass field that carries its Knob."""
-    return dataclasses.field(default=default, metadata={"knob": Setting(label, help, **how)})
+    return dataclasses.field(default=default, metadata={"setting": Setting(label, help, **how)})
 
 
 class FieldSpec(NamedTuple):
@@ -64,7 +64,7 @@ def field_specs(settings_class: type) -> tuple[FieldSpec, ...]:
     """
     fields = dataclasses.fields(settings_class)
     return tuple(
-        FieldSpec(field.name, *_unwrap_optional(field), field.default, field.metadata["knob"]) for field in fields
+        FieldSpec(field.name, *_unwrap_optional(field), field.default, field.metadata["setting"]) for field in fields
     )
 
 

@@ -266,7 +266,7 @@ def test_the_best_evaluation_has_the_highest_f1_then_the_lower_loss_and_no_numbe
     worst_first = [scored(0.4, 0.1), scored(0.5, None), scored(0.5, 2.0), scored(0.5, 1.0), scored(0.6, math.nan)]
     assert sorted(worst_first, key=lambda each: each.rank_key, reverse=True) == worst_first[::-1]
     assert len({scored(0.5, loss).rank_key for loss in (None, math.nan, math.inf, -math.inf)}) == 1
-    first, second = scored(0.5, None, part="dev"), scored(0.5, math.nan)
+    first, second = scored(0.5, None, split="dev"), scored(0.5, math.nan)
     assert max([first, second], key=lambda each: each.rank_key) is first
 
 

@@ -127,7 +127,7 @@ def test_a_pid_that_may_not_be_looked_at_lives_on_its_own_host_only(monkeypatch:
     def hidden(pid: int) -> int:
         raise PermissionError(pid)
 
-    monkeypatch.setattr(liveness, "_ticks", hidden)
+    monkeypatch.setattr(liveness, "_start_ticks", hidden)
     assert is_running(*told) is True
     assert is_running(*told[:2], "another container", *told[3:]) is None
 

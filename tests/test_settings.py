@@ -20,7 +20,7 @@ class Bath:
     degrees: float = setting(38.0, "Degrees", "of the water", low=30.0, high=44.0)
     ducks: int | None = setting(None, "Ducks", "that swim along", low=0, high=5_000_000, none_text="all there are")
     salt: str = setting("sea", "Salt", "from where", choices=("sea", "lake"))
-    song: str = setting("la,la", "Song", "syllables with commas between", form=r"[a-z]{2}(,[a-z]{2})*")
+    song: str = setting("la,la", "Song", "syllables with commas between", pattern=r"[a-z]{2}(,[a-z]{2})*")
     guest: str = setting("", "Guest", "who comes along")
 
 

@@ -19,13 +19,13 @@ from labkit.data.tags import BIO, Scheme, Span, TagBigram, bigrams, bio_tags_to_
 
 __all__ = [
     "Corpus",
-    "Sentence",
     "CorpusFiles",
+    "Sentence",
     "Span",
-    "list_corpora",
-    "find_corpus",
-    "read_corpus",
     "bio_tags_to_spans",
+    "find_corpus",
+    "list_corpora",
+    "read_corpus",
 ]
 
 

@@ -33,10 +33,10 @@ __all__ = [
     "AssetError",
     "AssetFile",
     "ProgressCallback",
-    "list_encoders",
-    "hash_encoder",
     "fetch",
+    "hash_encoder",
     "is_present",
+    "list_encoders",
     "locate_encoder",
     "verify",
 ]

@@ -53,7 +53,9 @@ class Batch:
         if device.type == "cpu":
             return self
         cuda = device.type == "cuda"
-        values = {name: getattr(self, name) for name in ("pieces", "attention", "first", "tags", "mask")}
+        values = {
+            name: getattr(self, name) for name in ("input_ids", "attention_mask", "first_token", "tags", "word_mask")
+        }
         moved = {
             name: (value.pin_memory() if cuda else value).to(device, non_blocking=cuda)
             for name, value in values.items()

@@ -138,7 +138,7 @@ def encoding_notes(*parts: Windows) -> list[str]:
 def concatenate(parts: Sequence[Windows]) -> Windows:
     """Several end to end, their sentences numbered as they are."""
     together = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Windows)}
-    for name in ("piece_starts", "word_starts"):
+    for name in ("token_offsets", "word_offsets"):
         together[name] = offsets_from_counts(np.concatenate([np.diff(getattr(part, name)) for part in parts]))
     return Windows(**together)
 

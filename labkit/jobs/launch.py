@@ -41,9 +41,9 @@ __all__ = [
     "set_rate",
     "shutdown_server",
     "start_next",
+    "start_server",
     "stop",
     "submit",
-    "start_server",
 ]
 
 _log = logging.getLogger(__name__)

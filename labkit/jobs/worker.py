@@ -17,9 +17,9 @@ from labkit.config import RunConfig
 from labkit.events import RunFinished
 from labkit.runs.folder import CONFIG, OUTPUT, append_event, read_queue_state, read_started_event
 
-RUN_TRAINING = f"{__name__}:work"
-CONTINUE_QUEUE = f"{__name__}:carry_on"
-PREDICT = f"{__name__}:tag"
+RUN_TRAINING = f"{__name__}:run_training"
+CONTINUE_QUEUE = f"{__name__}:continue_queue"
+PREDICT = f"{__name__}:predict"
 
 
 def run_training(folder: str) -> None:

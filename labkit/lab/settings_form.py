@@ -92,7 +92,7 @@ class SettingsForm:
 
         Raises KeyError for an unknown name.
         """
-        with self._transaction(follow=False):
+        with self._transaction(adapt_rates=False):
             chosen = self.preset
             self._set(STARTER_PAIRS[name].settings())
             encoder = STARTER_PAIRS[name].encoder
@@ -150,7 +150,7 @@ class SettingsForm:
         return fields
 
     def _set(self, values: dict[str, Any]) -> None:
-        with self._transaction(follow=False):
+        with self._transaction(adapt_rates=False):
             for name, value in values.items():
                 self._fields[name].value = value
 

@@ -146,7 +146,7 @@ class Tagger(nn.Module):
 
     def decode(self, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
         """The best tag sequence of each row; the best legal one where the tagger keeps to legal tags."""
-        return self.decoder.decode(scores.float(), mask=batch.word_mask, legal=self.constraints)
+        return self.decoder.decode(scores.float(), mask=batch.word_mask, constraints=self.constraints)
 
 
 def build_tagger(encoder: Any, tags: Sequence[str], settings: dict[str, Any]) -> Tagger:

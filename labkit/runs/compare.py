@@ -17,23 +17,23 @@ from labkit.settings import format_rate
 
 __all__ = [
     "ComparisonColumn",
-    "Estimate",
     "ComparisonTable",
     "ComparisonTableBuilder",
+    "Estimate",
     "best_columns",
-    "find_differences",
     "differences_table",
     "estimate",
+    "find_differences",
 ]
 __all__ += [
-    "to_markdown",
-    "name_runs",
-    "rank",
+    "best_f1_by_split",
+    "build_comparison_table",
+    "default_axis",
     "format_value",
     "name_dev_splits",
-    "build_comparison_table",
-    "best_f1_by_split",
-    "default_axis",
+    "name_runs",
+    "rank",
+    "to_markdown",
 ]
 
 Value = str | int | float | bool | None

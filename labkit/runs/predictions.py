@@ -21,13 +21,13 @@ MAX_SENTENCES, MAX_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a docu
 class PredictionsHeader(msgspec.Struct, frozen=True):
     """What the sentences of a file are a part of."""
 
-    split: str  # dev or test
+    split: str = msgspec.field(name="part")  # dev or test
     step: Whole  # of the weights
     corpus: str  # its SHA-256
-    total: Whole  # sentences of that part of the corpus
+    total: Whole = msgspec.field(name="of")  # sentences of that part of the corpus
     scored: Whole  # those of them that were scored; of a larger number they are the same ones and more
-    truncated_at: Whole  # the first sentence that had no room; `of` where all had
-    separator: str = " "  # what stands between words in print
+    truncated_at: Whole = msgspec.field(name="until")  # the first sentence that had no room; `total` where all had
+    separator: str = msgspec.field(default=" ", name="joiner")  # what stands between words in print
 
 
 class ScoredSentence(msgspec.Struct, frozen=True):

@@ -179,7 +179,7 @@ class Run(EventAccumulator):
         self._read_new_events()
         if not self.is_final:
             self._check_folder()
-            self._ends = 0  # nobody has seen it otherwise
+            self._unlogged_changes = 0  # nobody has seen it otherwise
         if self.finished:
             clear_leftovers(self.folder)
         if self.is_final and (self.finished or self.started):  # else somebody may be about to begin it
@@ -190,7 +190,7 @@ class Run(EventAccumulator):
         assert self._log_reader
         size, before = log_size(self.folder), self._summary.events
         if 0 < size < self._log_reader.offset:  # another log has taken its place
-            self._ends += before + 1
+            self._unlogged_changes += before + 1
             self._summary, self._curves, self._log_reader, before = (
                 Summary(),
                 RunCurves(),
@@ -209,7 +209,7 @@ class Run(EventAccumulator):
         """Nothing new in the log: is the folder still there, and whoever is to go on with the log?"""
         if not os.path.isdir(self.folder):
             self.deleted, self._summary.vanished = True, self.is_live
-            self._ends += 1
+            self._unlogged_changes += 1
         elif self.started:
             self._check_process()
         else:
@@ -229,7 +229,7 @@ class Run(EventAccumulator):
         ) or self._read_new_events():
             return  # in the last case it ended between two looks
         self._summary.vanished = True
-        self._ends += 1
+        self._unlogged_changes += 1
         if alive is False:
             clear_leftovers(self.folder)
         if not is_gone:
@@ -249,7 +249,7 @@ class Run(EventAccumulator):
         self._lost_reason = f"nothing is known of {self.folder.name}: {why}" if is_lost else ""
         if (begins, is_lost) != (self._summary.begins, self._summary.vanished):
             self._summary.begins, self._summary.vanished = begins, is_lost
-            self._ends += 1
+            self._unlogged_changes += 1
 
     def _load_curves(self) -> RunCurves:
         with self.lock:

@@ -51,10 +51,12 @@ class Summary(msgspec.Struct):
     evaluation_s: Real = 0.0  # in evaluations on dev, saving the best weights included
     closing_s: Real = 0.0  # on the test part and the last weights
     evaluations: Whole = 0  # on dev
-    best: Evaluated | None = None  # on dev, by `Evaluated.merit` as the best weights are
+    best: Evaluated | None = None  # on dev, by `Evaluated.rank_key` as the best weights are
     latest: Evaluated | None = None  # on dev
     test: Evaluated | None = None
-    time_breakdown: TimeBreakdown | None = None  # the last word on where the time went
+    time_breakdown: TimeBreakdown | None = msgspec.field(
+        default=None, name="spent"
+    )  # the last word on where the time went
     profiled: OperatorsProfiled | None = None
     finished: RunFinished | None = None
     begins: bool = False  # a process has it, or should have, that has not written its first line yet

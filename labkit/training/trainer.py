@@ -107,7 +107,7 @@ class _Trainer:
     def close(self) -> None:
         if hasattr(self, "profiler"):
             self.profiler.close()
-        if self.config.trackers and hasattr(self, "shop"):
+        if self.config.trackers and hasattr(self, "setup"):
             self.setup.accelerator.end_training()
 
     # --- the run, from end to end

@@ -300,7 +300,7 @@ def test_of_many_runs_few_are_on_the_page_and_all_are_reached_by_scrolling(lab: 
     assert "run-0200" not in lab.rows()
     assert lab.page.evaluate(widths) == before
     table.locator("tr[data-id=run-0001]").click()
-    until(lambda: lab.notebook.ask("list(lab.overview.table.selected)") == ["run-0001"], what="it is ticked")
+    until(lambda: lab.notebook.ask("list(lab.runs_panel.table.selected)") == ["run-0001"], what="it is ticked")
     lab.store.rename(lab.run(3), "mine")
     until(lambda: "mine" in lab.row(lab.run(3)).inner_text(), what="a change of a row in view")
     table.locator("th[data-key=number] button").click()

@@ -92,8 +92,8 @@ def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_
         found = [{"type": kind, "start": at, "end": at + size, "confidence": 0.9} for kind, at, size in places]
         answer = {"entities": found, "seconds": 0.1}
         lab.notebook.execute(
-            f"from labkit.lab.try_it import shown\nlab.tryit.text.value = {text!r}\n"
-            f"lab.tryit._answer(lab.tryit._asked, lambda: shown({text!r}, {answer!r}, lab.store.get(2)))"
+            f"from labkit.lab.try_it import render_prediction\nlab.try_it.text.value = {text!r}\n"
+            f"lab.try_it._show_answer(lab.try_it._request_number, lambda: render_prediction({text!r}, {answer!r}, lab.store.get(2)))"
         )
         for layout in ("side by side", "overlaid"):
             lab.notebook.execute(f"lab.compare([1, 2, 3, 4], layout={layout!r})")

@@ -40,7 +40,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(autouse=True)
 def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translation, "_chosen", None)
+    monkeypatch.setattr(translation, "_language", None)
     monkeypatch.setenv("LABKIT_LANGUAGE", "zh_CN.UTF-8")
 
 

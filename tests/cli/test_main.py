@@ -356,7 +356,7 @@ def test_a_profiled_run_ends_with_where_its_time_went(labkit: Callable[..., Said
         r"^(\w.*?) +\d+ +[\d.,]+ ms +\d+(?:\.\d)? %", told[told.index("Operators of") :], re.MULTILINE
     )
     assert len(operators) >= 10
-    assert "LayersBackward" in operators  # addmm is no longer one of the longest in every run of so small a model
+    assert "FusedLayersBackward" in operators  # addmm is no longer one of the longest in every run of so small a model
     folder = Path(said.out.splitlines()[-1])
     assert str(folder / "trace.json.gz") in told
     assert (folder / "trace.json.gz").is_file()
@@ -536,7 +536,7 @@ def test_a_process_without_a_say_tells_how_it_failed_and_nothing_else(
     labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: str, reason: str, told: Said
 ) -> None:
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setattr(training, "open_folder", lambda *_: tmp_path)
+    monkeypatch.setattr(training, "create_run_folder", lambda *_: tmp_path)
     monkeypatch.setattr("labkit.training.trainer.train", lambda *_: iter([RunFinished(1.0, state, 3, reason)]))
     assert labkit("train") == told
 
@@ -607,7 +607,7 @@ def test_aborting_is_one_line_and_130(labkit: Callable[..., Said], monkeypatch: 
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train_here", interrupted)
+    monkeypatch.setattr(training, "train_in_terminal", interrupted)
     said = labkit("train")
     assert (said.code, said.err) == (130, "\nlabkit: aborted\n")  # after the terminal's ^C
 

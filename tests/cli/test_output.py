@@ -34,7 +34,7 @@ OBEYED = [WIPES, "\x9b2J", "\x07", "\b\b", "\r#9", "\u202egnp", "\u2066", "\u202
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LABKIT_LANGUAGE", raising=False)
-    monkeypatch.setattr(translation, "_chosen", None)
+    monkeypatch.setattr(translation, "_language", None)
 
 
 class Terminal(io.StringIO):

@@ -28,7 +28,7 @@ ODD = {
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["folded", "as it is"])
-def encoder(request, tmp_path_factory):
+def featurizer(request, tmp_path_factory):
     place = tmp_path_factory.mktemp("characters")
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(KNOWN), *("##" + each for each in "ab01")]
     (place / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
@@ -40,69 +40,69 @@ def of(text):
     return Sentence(tuple(text), ("O",) * len(text))
 
 
-def piece(encoder, character):
+def piece(featurizer, character):
     """The piece that a character is read as."""
-    (window,) = encoder.encode([of(character)])
-    return encoder.tokenizer.convert_ids_to_tokens(window.pieces[window.first[0]])
+    (window,) = featurizer.featurize([of(character)])
+    return featurizer.tokenizer.convert_ids_to_tokens(window.input_ids[window.first_token[0]])
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_every_character_has_its_own_place(encoder, kind):
+def test_every_character_has_its_own_place(featurizer, kind):
     text = f"币安{ODD[kind]}上涨"
-    windows = encoder.encode([of(text)])
-    assert windows.words == len(text) == len(windows.tags)
+    windows = featurizer.featurize([of(text)])
+    assert windows.num_words == len(text) == len(windows.tags)
     for window in windows:
-        assert len(set(window.first)) == len(window.first)
-        assert all(0 < place < len(window.pieces) - 1 for place in window.first)
-    read = [window.pieces[place] for window in windows for place in window.first]
-    names = encoder.tokenizer.convert_ids_to_tokens(read)
+        assert len(set(window.first_token)) == len(window.first_token)
+        assert all(0 < place < len(window.input_ids) - 1 for place in window.first_token)
+    read = [window.input_ids[place] for window in windows for place in window.first_token]
+    names = featurizer.tokenizer.convert_ids_to_tokens(read)
     assert names[:2] + names[-2:] == list("币安上涨"), "its neighbours are read as they are"
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_character_is_read_the_same_wherever_it_stands(encoder, seed):
+def test_a_character_is_read_the_same_wherever_it_stands(featurizer, seed):
     every = [*KNOWN, *"".join(ODD.values())]
     text = random.Random(seed).choices(every, k=60)
-    read = [window.pieces[place] for window in encoder.encode([of(text)]) for place in window.first]
-    assert encoder.tokenizer.convert_ids_to_tokens(read) == [piece(encoder, character) for character in text]
+    read = [window.input_ids[place] for window in featurizer.featurize([of(text)]) for place in window.first_token]
+    assert featurizer.tokenizer.convert_ids_to_tokens(read) == [piece(featurizer, character) for character in text]
 
 
 @pytest.mark.parametrize("character", ODD["characters that no vocabulary has"] + "\u200b\u0301\x07\x00😀 \n\u3000")
-def test_what_cannot_be_read_is_unknown_and_not_left_out(encoder, character):
-    assert piece(encoder, character) == "[UNK]"
+def test_what_cannot_be_read_is_unknown_and_not_left_out(featurizer, character):
+    assert piece(featurizer, character) == "[UNK]"
 
 
-def test_folding_happens_where_the_tokenizer_asks_for_it(encoder):
-    folded = encoder.tokenizer.do_lower_case
-    assert piece(encoder, "Z") == ("z" if folded else "[UNK]")
-    assert piece(encoder, "À") == ("a" if folded else "[UNK]")
-    assert piece(encoder, "Ａ") == ("ａ" if folded else "Ａ")
-    assert piece(encoder, "1") == "1" != piece(encoder, "１")
+def test_folding_happens_where_the_tokenizer_asks_for_it(featurizer):
+    folded = featurizer.tokenizer.do_lower_case
+    assert piece(featurizer, "Z") == ("z" if folded else "[UNK]")
+    assert piece(featurizer, "À") == ("a" if folded else "[UNK]")
+    assert piece(featurizer, "Ａ") == ("ａ" if folded else "Ａ")
+    assert piece(featurizer, "1") == "1" != piece(featurizer, "１")
 
 
-def test_unreadable_characters_are_counted_and_white_space_is_not(encoder):
-    assert encoding_notes(encoder.encode([of("币 安\n网\u3000")])) == []
-    assert encoding_notes(encoder.encode([of("币\u200b安 \x07")])) == [
+def test_unreadable_characters_are_counted_and_white_space_is_not(featurizer):
+    assert encoding_notes(featurizer.featurize([of("币 安\n网\u3000")])) == []
+    assert encoding_notes(featurizer.featurize([of("币\u200b安 \x07")])) == [
         "2 words have no piece in this tokenizer and are read as unknown."
     ]
 
 
-def test_a_long_chinese_text_is_cut_behind_its_sentences(encoder):
+def test_a_long_chinese_text_is_cut_behind_its_sentences(featurizer):
     text = "今天平台上涨。币安网。今天，上涨！"
-    windows = encoder.encode([of(text)])
-    lengths = [len(window.first) for window in windows]
+    windows = featurizer.featurize([of(text)])
+    lengths = [len(window.first_token) for window in windows]
     assert lengths == [7, 10]
-    assert windows.sentence_starts.tolist() == [0, len(text)]
+    assert windows.sentence_offsets.tolist() == [0, len(text)]
 
 
-def test_an_entity_is_kept_whole_for_training_only(encoder):
+def test_an_entity_is_kept_whole_for_training_only(featurizer):
     text = "今天上涨今币安平台网上涨"
     tags = ["B-ORG" if each == "币" else "I-ORG" if 6 <= place < 11 else "O" for place, each in enumerate(text)]
     sentence = Sentence(tuple(text), tuple(tags))
-    assert [len(window.first) for window in encoder.encode([sentence])] == [10, 2]
-    kept = encoder.encode([sentence], keep_entities=True)
-    assert [len(window.first) for window in kept] == [5, 7]
-    assert kept.tags.tolist() == encoder.encode([sentence]).tags.tolist()
+    assert [len(window.first_token) for window in featurizer.featurize([sentence])] == [10, 2]
+    kept = featurizer.featurize([sentence], keep_entities=True)
+    assert [len(window.first_token) for window in kept] == [5, 7]
+    assert kept.tags.tolist() == featurizer.featurize([sentence]).tags.tolist()
 
 
 def test_characters_are_code_points_and_stay_apart():

@@ -49,8 +49,8 @@ def taken(place, tokenizer, max_pieces=16, dev_share=0.2, repair=False):
 
 def plain(corpus):
     """All of it as plain values."""
-    parts = {part: {name: each.tolist() for name, each in getattr(corpus, part).arrays().items()} for part in SPLITS}
-    texts = {part: [each.words(number) for number in range(len(each))] for part, each in corpus.texts.items()}
+    parts = {part: {name: each.tolist() for name, each in getattr(corpus, part).to_arrays().items()} for part in SPLITS}
+    texts = {part: [each.get_words(number) for number in range(len(each))] for part, each in corpus.texts.items()}
     others = [field.name for field in fields(corpus) if field.name not in (*SPLITS, "texts")]
     return parts | {"texts": texts} | {name: getattr(corpus, name) for name in others}
 
@@ -100,11 +100,11 @@ def test_whatever_decides_the_outcome_makes_another_entry(tmp_path, tokenizer, r
     ]
     found = [plain(way()) for way in ways]
     assert len(reads) == len(ways)
-    monkeypatch.setattr(encoded_corpus, "own_code", lambda: "another version of this code")
+    monkeypatch.setattr(encoded_corpus, "hash_source_code", lambda: "another version of this code")
     taken(place, tokenizer)
     assert len(reads) == len(ways) + 1
     assert found[0] != found[1] != found[2]
-    assert found[0]["train"]["pieces"] != found[4]["train"]["pieces"]
+    assert found[0]["train"]["input_ids"] != found[4]["train"]["input_ids"]
     assert found[6]["sha256"] != found[0]["sha256"]
 
 
@@ -207,7 +207,7 @@ def test_several_processes_write_and_read_one_entry_at_once(tmp_path):
 
 def test_entries_used_longest_ago_go_first_when_there_are_too_many(tmp_path, monkeypatch):
     values = {"values": np.zeros(1000, np.int64)}
-    monkeypatch.setattr(cache, "MOST_BYTES", 3 * 9000)
+    monkeypatch.setattr(cache, "MAX_BYTES", 3 * 9000)
     for number, key in enumerate("abc"):
         cache.store(tmp_path, key, values, {})
         old = 1_000_000 + number

@@ -16,7 +16,7 @@ TAGS = ("O", "B-PER", "I-PER")
 
 
 @pytest.fixture
-def encoder(tiny_encoder):
+def featurizer(tiny_encoder):
     return Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=16)
 
 
@@ -33,54 +33,57 @@ def random_sentences(count, seed=0, longest=30):
     return [sentence(*words, tags=[rng.choice(TAGS) for _ in words]) for words in drawn]
 
 
-def is_space(encoder, piece):
-    return encoder.tokenizer.convert_ids_to_tokens(int(piece)) in ("▁", "Ġ")
+def is_space(featurizer, piece):
+    return featurizer.tokenizer.convert_ids_to_tokens(int(piece)) in ("▁", "Ġ")
 
 
-def slow_unspaced(encoder, word, pieces):
-    return pieces[1:] if word == "北" and len(pieces) > 1 and is_space(encoder, pieces[0]) else pieces
+def slow_unspaced(featurizer, word, pieces):
+    return pieces[1:] if word == "北" and len(pieces) > 1 and is_space(featurizer, pieces[0]) else pieces
 
 
-def slow_encode(encoder, sentences):
+def slow_encode(featurizer, sentences):
     """The obvious twin of `encode`: the whole sentence goes to the tokenizer, the rest word by word."""
     windows = []
     for number, each in enumerate(sentences):
-        encoded = encoder.tokenizer(list(each.words), is_split_into_words=True, add_special_tokens=False)
+        encoded = featurizer.tokenizer(list(each.words), is_split_into_words=True, add_special_tokens=False)
         words = [[] for _ in each.words]
         for piece, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True):
             words[word].append(piece)
-        words = [slow_unspaced(encoder, *each) for each in zip(each.words, words, strict=True)]
-        words = [pieces[: encoder.room] or [encoder.tokenizer.unk_token_id] for pieces in words]
+        words = [slow_unspaced(featurizer, *each) for each in zip(each.words, words, strict=True)]
+        words = [pieces[: featurizer.capacity] or [featurizer.tokenizer.unk_token_id] for pieces in words]
         rows, tags = [[]], list(each.tags)
         for pieces in words:
-            if sum(map(len, rows[-1])) + len(pieces) > encoder.room:
+            if sum(map(len, rows[-1])) + len(pieces) > featurizer.capacity:
                 rows.append([])
             rows[-1].append(pieces)
         for row in rows:
-            pieces, first = list(encoder.before), []
+            pieces, first = list(featurizer.prefix_ids), []
             for word in row:
-                first.append(len(pieces) + (len(word) > 1 and is_space(encoder, word[0])))
+                first.append(len(pieces) + (len(word) > 1 and is_space(featurizer, word[0])))
                 pieces += word
             own, tags = tags[: len(row)], tags[len(row) :]
             numbers = tuple(TAGS.index(tag) for tag in own)
-            windows.append(Window(number, (*pieces, *encoder.after), tuple(first), numbers))
+            windows.append(Window(number, (*pieces, *featurizer.suffix_ids), tuple(first), numbers))
     return windows
 
 
-def slow_collate(encoder, windows):
+def slow_collate(featurizer, windows):
     """The obvious twin of `collate`: value by value."""
-    longest, most = max(len(each.pieces) for each in windows), max(len(each.first) for each in windows)
-    longest, most = (min(math.ceil(count / 4) * 4, encoder.max_pieces) for count in (longest, most))
-    names = {"pieces": longest, "attention": longest, "first": most, "tags": most, "mask": most}
+    longest, most = max(len(each.input_ids) for each in windows), max(len(each.first_token) for each in windows)
+    longest, most = (min(math.ceil(count / 4) * 4, featurizer.max_pieces) for count in (longest, most))
+    names = {"input_ids": longest, "attention_mask": longest, "first_token": most, "tags": most, "word_mask": most}
     batch = {name: torch.zeros(len(windows), width, dtype=torch.long) for name, width in names.items()}
-    batch["pieces"] += encoder.padding
+    batch["input_ids"] += featurizer.pad_token_id
     for row, window in enumerate(windows):
-        for place, piece in enumerate(window.pieces):
-            batch["pieces"][row, place], batch["attention"][row, place] = piece, 1
-        for place, first in enumerate(window.first):
-            batch["first"][row, place], batch["mask"][row, place] = first, 1
+        for place, piece in enumerate(window.input_ids):
+            batch["input_ids"][row, place], batch["attention_mask"][row, place] = piece, 1
+        for place, first in enumerate(window.first_token):
+            batch["first_token"][row, place], batch["word_mask"][row, place] = first, 1
             batch["tags"][row, place] = window.tags[place] if window.tags else 0
-    return batch | {"mask": batch["mask"].bool(), "lengths": torch.tensor([len(each.first) for each in windows])}
+    return batch | {
+        "word_mask": batch["word_mask"].bool(),
+        "word_counts": torch.tensor([len(each.first_token) for each in windows]),
+    }
 
 
 def of_bytes():
@@ -112,131 +115,134 @@ def of_letters():
 def test_encoding_distinct_words_once_gives_what_encoding_each_sentence_does(tiny_encoder, kind, max_pieces):
     tokenizers = {"bytes": of_bytes, "letters": of_letters}
     tokenizer = tokenizers[kind]() if kind in tokenizers else AutoTokenizer.from_pretrained(tiny_encoder)
-    encoder = Featurizer(tokenizer, TAGS, max_pieces)
+    featurizer = Featurizer(tokenizer, TAGS, max_pieces)
     sentences = random_sentences(60)
-    assert list(encoder.featurize(sentences)) == slow_encode(encoder, sentences)
+    assert list(featurizer.featurize(sentences)) == slow_encode(featurizer, sentences)
 
 
 def test_a_word_is_told_by_its_first_piece_that_is_more_than_a_space():
     """SentencePiece and byte-level vocabularies without `▁x` give `▁` and `x`; a Chinese text has no spaces at all."""
-    encoder = Featurizer(of_letters(), TAGS, max_pieces=16)
-    (window,) = encoder.featurize([sentence("went", "it", "北", "x", "▁", "冷")])
-    pieces = encoder.tokenizer.convert_ids_to_tokens(list(window.input_ids))
+    featurizer = Featurizer(of_letters(), TAGS, max_pieces=16)
+    (window,) = featurizer.featurize([sentence("went", "it", "北", "x", "▁", "冷")])
+    pieces = featurizer.tokenizer.convert_ids_to_tokens(list(window.input_ids))
     assert pieces == ["▁went", "▁", "i", "t", "北", "▁", "x", "▁", "<unk>"]
     assert [pieces[place] for place in window.first_token] == ["▁went", "i", "北", "x", "▁", "<unk>"]
 
 
 def test_a_window_with_room_for_a_single_piece_holds_it_for_every_word():
-    encoder = Featurizer(of_letters(), TAGS, max_pieces=1)
-    windows = encoder.featurize([sentence("it", "北", "went")])
+    featurizer = Featurizer(of_letters(), TAGS, max_pieces=1)
+    windows = featurizer.featurize([sentence("it", "北", "went")])
     assert [window.first_token for window in windows] == [(0,)] * 3
 
 
-def test_a_corpus_of_many_chunks_is_encoded_as_one(encoder, monkeypatch):
+def test_a_corpus_of_many_chunks_is_encoded_as_one(featurizer, monkeypatch):
     sentences = random_sentences(50)
-    whole = encoder.encode(sentences)
-    monkeypatch.setattr(featurize, "CHUNK", 7)
-    assert list(encoder.encode(sentences)) == list(whole)
+    whole = featurizer.featurize(sentences)
+    monkeypatch.setattr(featurize, "CHUNK_SENTENCES", 7)
+    assert list(featurizer.featurize(sentences)) == list(whole)
 
 
-def test_no_sentences_are_no_windows(encoder):
-    windows = encoder.encode([])
-    assert (len(windows), windows.words, windows.sentences, list(windows)) == (0, 0, 0, [])
+def test_no_sentences_are_no_windows(featurizer):
+    windows = featurizer.featurize([])
+    assert (len(windows), windows.num_words, windows.num_sentences, list(windows)) == (0, 0, 0, [])
 
 
-def test_first_pieces_are_those_of_each_word_tokenised_alone(encoder):
+def test_first_pieces_are_those_of_each_word_tokenised_alone(featurizer):
     words = ("anna", "benq", "went", "x1y2", "home")
-    (window,) = encoder.encode([sentence(*words)])
-    alone = [encoder.tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
-    assert [window.pieces[place] for place in window.first] == [pieces[0] for pieces in alone]
-    assert list(window.pieces[1:-1]) == [piece for pieces in alone for piece in pieces]
+    (window,) = featurizer.featurize([sentence(*words)])
+    alone = [featurizer.tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
+    assert [window.input_ids[place] for place in window.first_token] == [pieces[0] for pieces in alone]
+    assert list(window.input_ids[1:-1]) == [piece for pieces in alone for piece in pieces]
 
 
-def test_a_long_sentence_is_cut_between_words_and_loses_none(encoder):
+def test_a_long_sentence_is_cut_between_words_and_loses_none(featurizer):
     rng = random.Random(0)
     words = [rng.choice(["anna", "benq", "went", "abcdefgh"]) for _ in range(100)]
     tags = [rng.choice(TAGS) for _ in words]
-    windows = encoder.encode([sentence("one"), sentence(*words, tags=tags)])
-    own = [window for window in windows if window.sentence == 1]
-    assert max(len(window.pieces) for window in own) <= 16
+    windows = featurizer.featurize([sentence("one"), sentence(*words, tags=tags)])
+    own = [window for window in windows if window.sentence_index == 1]
+    assert max(len(window.input_ids) for window in own) <= 16
     assert [TAGS[number] for window in own for number in window.tags] == tags
-    assert windows.sentence_starts.tolist() == [0, 1, 101]
+    assert windows.sentence_offsets.tolist() == [0, 1, 101]
     assert encoding_notes(windows) == [
         "1 sentences are longer than a window and were cut, at punctuation where there is any."
     ]
 
 
-def test_a_word_without_pieces_is_read_as_unknown_and_told(encoder):
-    windows = encoder.encode([sentence("anna", "\u200b", "went")])
+def test_a_word_without_pieces_is_read_as_unknown_and_told(featurizer):
+    windows = featurizer.featurize([sentence("anna", "\u200b", "went")])
     (window,) = windows
-    assert window.pieces[window.first[1]] == encoder.tokenizer.unk_token_id
+    assert window.input_ids[window.first_token[1]] == featurizer.tokenizer.unk_token_id
     assert "1 words have no piece" in encoding_notes(windows)[0]
 
 
-def test_a_tenth_of_words_that_nobody_can_tell_apart_is_told(encoder):
+def test_a_tenth_of_words_that_nobody_can_tell_apart_is_told(featurizer):
     known, unknown = sentence(*["anna"] * 9), sentence("北")
     told = "10% of the words are unknown to this encoder, which reads them all alike"
-    (note,) = encoding_notes(encoder.encode([known, unknown]))
+    (note,) = encoding_notes(featurizer.featurize([known, unknown]))
     assert note.startswith(told)
-    assert encoding_notes(encoder.encode([known, sentence("anna", "x", "北")])) == []
-    parts = encoder.encode([known, sentence(*"中北")]), encoder.encode([known])
+    assert encoding_notes(featurizer.featurize([known, sentence("anna", "x", "北")])) == []
+    parts = featurizer.featurize([known, sentence(*"中北")]), featurizer.featurize([known])
     assert encoding_notes(*parts)[0].startswith(told)
     assert encoding_notes(parts[0][1:])[0].startswith("100%")
 
 
 def test_a_space_before_an_unknown_word_makes_it_no_more_known():
-    encoder = Featurizer(of_letters(), TAGS, 10)
-    windows = encoder.featurize([sentence("went", "ж", "жж", "wж", "中", "北", " ")])
+    featurizer = Featurizer(of_letters(), TAGS, 10)
+    windows = featurizer.featurize([sentence("went", "ж", "жж", "wж", "中", "北", " ")])
     assert windows.unknown.sum() == 3
 
 
-def test_half_a_surrogate_pair_is_read_as_a_character_that_could_not_be_decoded(encoder):
-    window, plain = (encoder.encode([sentence("anna", word, "home")]) for word in ("b\udcff", "b\ufffd"))
-    assert window.pieces.tolist() == plain.pieces.tolist()
-    assert window.words == 3
+def test_half_a_surrogate_pair_is_read_as_a_character_that_could_not_be_decoded(featurizer):
+    window, plain = (featurizer.featurize([sentence("anna", word, "home")]) for word in ("b\udcff", "b\ufffd"))
+    assert window.input_ids.tolist() == plain.input_ids.tolist()
+    assert window.num_words == 3
 
 
-def test_a_word_longer_than_a_window_keeps_its_place(encoder):
-    windows = encoder.encode([sentence("ab" * 40, "went")])
+def test_a_word_longer_than_a_window_keeps_its_place(featurizer):
+    windows = featurizer.featurize([sentence("ab" * 40, "went")])
     (first, second) = windows
-    assert len(first.first) == len(second.first) == 1
+    assert len(first.first_token) == len(second.first_token) == 1
     assert "1 words are longer than a whole window" in " ".join(encoding_notes(windows))
 
 
-def test_notes_tell_what_was_cut_in_the_chosen_windows_only(encoder):
-    windows = encoder.encode([sentence("anna"), sentence(*["anna"] * 40), sentence("\u200b")])
-    assert encoding_notes(windows[windows.sentence == 1]) == encoding_notes(windows)[:1]
+def test_notes_tell_what_was_cut_in_the_chosen_windows_only(featurizer):
+    windows = featurizer.featurize([sentence("anna"), sentence(*["anna"] * 40), sentence("\u200b")])
+    assert encoding_notes(windows[windows.sentence_index == 1]) == encoding_notes(windows)[:1]
     assert encoding_notes(windows[:1]) == []
     assert len(encoding_notes(windows[:1], windows)) == 2
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_batch_is_what_the_slow_twin_fills_in_value_by_value(encoder, seed):
-    windows = encoder.encode(random_sentences(30, seed))
+def test_a_batch_is_what_the_slow_twin_fills_in_value_by_value(featurizer, seed):
+    windows = featurizer.featurize(random_sentences(30, seed))
     chosen = np.random.default_rng(seed).choice(len(windows), size=min(9, len(windows)), replace=False)
-    batch, expected = encoder.collate(windows[chosen]), slow_collate(encoder, [windows[int(i)] for i in chosen])
+    batch, expected = featurizer.collate(windows[chosen]), slow_collate(featurizer, [windows[int(i)] for i in chosen])
     for name, value in expected.items():
         assert torch.equal(getattr(batch, name), value), name
         assert getattr(batch, name).dtype == value.dtype
-    assert (batch.tokens, batch.words) == (int(expected["attention"].sum()), int(expected["mask"].sum()))
+    assert (batch.num_tokens, batch.num_words) == (
+        int(expected["attention_mask"].sum()),
+        int(expected["word_mask"].sum()),
+    )
 
 
-def test_windows_without_tags_make_batches_whose_tags_are_zero(encoder):
-    windows = encoder.encode([Sentence(("anna", "went"), ()), Sentence(("ben",), ())])
-    batch = encoder.collate(windows[np.array([1, 0])])
+def test_windows_without_tags_make_batches_whose_tags_are_zero(featurizer):
+    windows = featurizer.featurize([Sentence(("anna", "went"), ()), Sentence(("ben",), ())])
+    batch = featurizer.collate(windows[np.array([1, 0])])
     assert batch.tags.tolist() == [[0] * 4] * 2
     assert [window.tags for window in windows] == [(), ()]
 
 
-def test_chosen_windows_are_those_in_the_order_asked_for(encoder):
-    windows = encoder.encode(random_sentences(20))
+def test_chosen_windows_are_those_in_the_order_asked_for(featurizer):
+    windows = featurizer.featurize(random_sentences(20))
     every = list(windows)
     chosen = np.array([3, 0, len(windows) - 1])
     assert list(windows[chosen]) == [every[i] for i in chosen]
     assert windows[-1] == every[-1]
     assert list(windows[2:5]) == every[2:5]
     words = np.concatenate([every[i].tags for i in chosen])
-    assert windows.tags[windows.word_places(chosen)].tolist() == words.tolist()
+    assert windows.tags[windows.word_indices(chosen)].tolist() == words.tolist()
     with pytest.raises(IndexError):
         windows[len(windows)]
 
@@ -247,11 +253,11 @@ def test_a_window_without_room_for_a_word_is_refused(tiny_encoder):
 
 
 @pytest.mark.parametrize(("kind", "beside"), [("cuda", True), ("mps", False), ("xpu", False)])
-def test_only_cuda_gets_copies_that_nobody_waits_for(encoder, monkeypatch, kind, beside):
+def test_only_cuda_gets_copies_that_nobody_waits_for(featurizer, monkeypatch, kind, beside):
     """From pinned memory; elsewhere the copy may read memory that was freed meanwhile."""
     told, pinned = [], []
     monkeypatch.setattr(torch.Tensor, "to", lambda value, _, non_blocking=False: told.append(non_blocking) or value)
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda value: pinned.append(value) or value)
-    encoder.collate(encoder.encode([sentence("anna", "went", "home")])).to(torch.device(kind))
+    featurizer.collate(featurizer.featurize([sentence("anna", "went", "home")])).to(torch.device(kind))
     assert told == [beside] * 5
     assert len(pinned) == (5 if beside else 0)

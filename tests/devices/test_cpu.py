@@ -121,7 +121,7 @@ def test_a_container_s_limit_is_the_total_and_its_other_processes_are_the_others
 ) -> None:
     (tmp_path / "memory.current").write_text(f"{4096 * 2**20}\n")
     (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {1000 * 2**20}\n")
-    monkeypatch.setattr(cgroups, "memory", lambda pid: cgroups.MemoryLimit(5000 * 2**20, tmp_path))
+    monkeypatch.setattr(cgroups, "find_memory_limit", lambda pid: cgroups.MemoryLimit(5000 * 2**20, tmp_path))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=64_000 * 2**20))
     sample = ProcessSampler(os.getpid()).sample(0.0)
     assert sample.memory_total_mib == 5000

@@ -41,7 +41,7 @@ KEPT |= {"test", "iob1", "gb18030", "latin", "who", "loc", "per", "repair", "tag
 
 @pytest.fixture(autouse=True)
 def chinese(monkeypatch):
-    monkeypatch.setattr(translation, "_chosen", "zh")
+    monkeypatch.setattr(translation, "_language", "zh")
 
 
 def english_left(text):

@@ -38,7 +38,7 @@ KNOWN = {word.lower() for word in LATIN.split()}
 @pytest.fixture(autouse=True)
 def english_again(monkeypatch):
     monkeypatch.delenv("LABKIT_LANGUAGE", raising=False)
-    monkeypatch.setattr(translation, "_chosen", None)
+    monkeypatch.setattr(translation, "_language", None)
 
 
 @pytest.fixture

@@ -320,9 +320,11 @@ def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPat
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(worker, "write", full)
-    monkeypatch.setattr(worker, "stage", lambda _: "claimed")  # this process is no run's: it would go on living
-    monkeypatch.setattr(worker, "carry_on", lambda _: None)
+    monkeypatch.setattr(worker, "append_event", full)
+    monkeypatch.setattr(
+        worker, "read_queue_state", lambda _: "claimed"
+    )  # this process is no run's: it would go on living
+    monkeypatch.setattr(worker, "continue_queue", lambda _: None)
     with pytest.raises(ArithmeticError):
         worker.run_training(str(folder))
 
@@ -386,11 +388,11 @@ def test_wherever_submitting_is_killed_the_run_waits_or_can_be_deleted(kill_afte
             os._exit(9)
         after = {kill_after!r}
         if after == "mkdir":
-            module.write = dying
+            module.append_event = dying
         elif after == "RunQueued":
             module.subprocesses.current_folder = dying
         else:
-            module.note_given = dying
+            module.record_number = dying
         launch.submit(RunConfig(corpus="quick"))
     """
     assert elsewhere(program).wait(timeout=60) == 9
@@ -473,7 +475,7 @@ def test_damaged_runs_do_not_hold_the_queue(runs_folder: Path) -> None:
 
 
 def test_a_run_whose_starter_was_killed_half_way_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labkit.jobs.queue._LOST_S", 0.2)
+    monkeypatch.setattr("labkit.jobs.queue._ORPHAN_TIMEOUT_S", 0.2)
     lost = launch.create(config("quick"))
     append_event(lost, RunQueued(time.time()))
     (lost / OUTPUT).write_text("Killed\n")  # taken by a process, and never heard of again

@@ -22,7 +22,7 @@ def queued(runs_folder: Path) -> Path:
 def test_an_output_of_a_clock_that_is_ahead_does_not_hold_the_queue(
     queued: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "_LOST_S", 0.2)
+    monkeypatch.setattr(queue, "_ORPHAN_TIMEOUT_S", 0.2)
     (queued / OUTPUT).touch()
     os.utime(queued / OUTPUT, (time.time() + 5, time.time() + 5))
     began = time.monotonic()

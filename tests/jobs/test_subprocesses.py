@@ -225,8 +225,8 @@ def test_warming_does_not_delay_the_end_of_who_asked(tmp_path: Path, monkeypatch
     program = """
         import time
         from labkit.jobs import fork_client as server, launch
-        launch.warm()
-        assert not server._connected(server._socket_path()), "it waited for the server"
+        launch.start_server()
+        assert not server._try_connect(server._socket_path()), "it waited for the server"
         path = server._socket_path()
         while not server._is_up(path):
             time.sleep(0.01)

@@ -17,7 +17,7 @@ from tests.runs.samples import scored, write_mistakes, write_run
 
 @pytest.fixture(autouse=True)
 def english_again(monkeypatch):
-    monkeypatch.setattr(translation, "_chosen", None)
+    monkeypatch.setattr(translation, "_language", None)
 
 
 @pytest.fixture
@@ -56,23 +56,23 @@ def of(sentences, wanted, types=None):
 
 def every_page(browser):
     found = listed(browser)
-    while not browser.on.disabled:
-        browser.on.click()
+    while not browser.next_button.disabled:
+        browser.next_button.click()
         found += listed(browser)
     return found
 
 
 def test_the_newest_run_is_shown_with_all_its_errors_in_pages(browser, made):
-    assert browser.run.value == "run-0002"
-    assert [value for _, value in browser.run.options] == ["run-0002", "run-0001"], "those that kept predictions"
+    assert browser.run_menu.value == "run-0002"
+    assert [value for _, value in browser.run_menu.options] == ["run-0002", "run-0001"], "those that kept predictions"
     wanted = of(made[1], lambda kind: kind != "correct")
     assert len(wanted) > PAGE_SIZE
     assert listed(browser) == wanted[:PAGE_SIZE]
     assert f"1–{PAGE_SIZE} of {len(wanted)}" in browser.count.value
-    assert browser.back.disabled
+    assert browser.previous_button.disabled
     assert every_page(browser) == wanted
-    browser.back.click()
-    assert not browser.on.disabled
+    browser.previous_button.click()
+    assert not browser.next_button.disabled
 
 
 DIFFERENT_SENTENCES = "These runs were scored on different sentences"
@@ -81,7 +81,7 @@ DIFFERENT_SENTENCES = "These runs were scored on different sentences"
 @pytest.mark.parametrize("part", ["dev", "test"])
 def test_bars_of_runs_on_other_sentences_say_that_they_do_not_compare(part):
     def told(*hashes):
-        runs = [scored(part=part, **{f"{part}_sha256": each}) for each in hashes]
+        runs = [scored(split=part, **{f"{part}_sha256": each}) for each in hashes]
         found = {run: run.best if part == "dev" else run.test for run in runs}
         return render_type_scores({f"#{number}": (run, found[run]) for number, run in enumerate(runs)})
 
@@ -102,23 +102,23 @@ def test_without_a_gold_entity_there_is_no_score_of_a_type_or_of_all():
 @pytest.mark.parametrize("kind", ERROR_KINDS)
 @pytest.mark.parametrize("name", ["", "PER"])
 def test_errors_are_filtered_by_kind_and_by_type(browser, made, kind, name):
-    browser.type.value, browser.kind.value = name, kind
+    browser.type_menu.value, browser.kind_menu.value = name, kind
     assert every_page(browser) == of(made[1], lambda found: found == kind, {name} if name else None)
 
 
 def test_two_runs_are_shown_on_the_same_sentences_and_where_they_differ(browser, made):
-    browser.beside.value = "run-0001"
+    browser.other_run_menu.value = "run-0001"
     assert every_page(browser) == sorted(
         {*of(made[0], ERROR_KINDS.__contains__), *of(made[1], ERROR_KINDS.__contains__)}
     )
-    browser.kind.value = DIFFERENT
+    browser.kind_menu.value = DIFFERENT
     both = sorted({*made[0], *made[1]})
     differ = [n for n in both if predicted(made[0], n) != predicted(made[1], n)]
     assert every_page(browser) == differ
     assert "--runs: 2" in browser.sentences.value
     assert browser.scores.value.count("labkit-types-bar") == 2 * 3  # LOC, PER, all types
-    browser.beside.value = ""
-    browser.kind.value = EVERYTHING
+    browser.other_run_menu.value = ""
+    browser.kind_menu.value = EVERYTHING
     assert every_page(browser) == list(made[1])
 
 
@@ -127,32 +127,32 @@ def predicted(sentences, number):
 
 
 def test_where_two_differ_a_second_run_is_asked_for(browser):
-    browser.beside.value = ""
-    browser.kind.value = DIFFERENT
+    browser.other_run_menu.value = ""
+    browser.kind_menu.value = DIFFERENT
     assert "Choose a second run" in browser.sentences.value
     translation.set_language("zh")
-    browser.speak()
+    browser.retranslate()
     assert "再选一个实验" in browser.sentences.value
 
 
 def test_a_part_without_predictions_and_runs_of_different_sentences_are_told_in_words(browser, runs_folder):
-    browser.part.value = "test"
+    browser.split_menu.value = "test"
     assert "#2 kept no predictions on this part." in browser.sentences.value
-    assert browser.on.disabled
+    assert browser.next_button.disabled
     write_mistakes(runs_folder / "run-0001", sentences=60)
-    browser.part.value, browser.beside.value = "dev", "run-0001"
+    browser.split_menu.value, browser.other_run_menu.value = "dev", "run-0001"
     assert "different corpora" in browser.sentences.value
 
 
 def test_a_file_written_anew_is_read_anew_and_a_chosen_run_stays(browser, runs_folder):
-    browser.run.value = "run-0001"
+    browser.run_menu.value = "run-0001"
     write_mistakes(write_run(runs_folder), seed=4)
     refreshed(browser, runs_folder)
-    assert browser.run.value == "run-0001"
-    browser.run.value = "run-0004"
+    assert browser.run_menu.value == "run-0001"
+    browser.run_menu.value = "run-0004"
     write_mistakes(write_run(runs_folder), seed=5)
     refreshed(browser, runs_folder)
-    assert browser.run.value == "run-0005", "who looked at the newest goes on doing so"
+    assert browser.run_menu.value == "run-0005", "who looked at the newest goes on doing so"
 
 
 def test_without_any_predictions_there_is_a_hint_only(runs_folder):
@@ -185,12 +185,12 @@ def test_gold_is_underlined_predicted_shaded_and_both_are_named():
 
 
 def test_the_language_changes_and_what_is_chosen_stays(browser):
-    browser.kind.value, browser.type.value = "missed", "PER"
+    browser.kind_menu.value, browser.type_menu.value = "missed", "PER"
     before = listed(browser)
     translation.set_language("zh")
-    browser.speak()
-    assert (browser.kind.value, browser.type.value) == ("missed", "PER")
-    assert browser.kind.label == "漏识别"
+    browser.retranslate()
+    assert (browser.kind_menu.value, browser.type_menu.value) == ("missed", "PER")
+    assert browser.kind_menu.label == "漏识别"
     assert listed(browser) == before
     assert "漏识别：PER" in browser.sentences.value
     assert ANY_ERROR not in browser.sentences.value

@@ -40,7 +40,7 @@ def corpus(monkeypatch):
 
 
 def told(found, corpus="mine"):
-    return found.told(CONFIG.replace(corpus=corpus), [], 0)
+    return found.describe(CONFIG.replace(corpus=corpus), [], 0)
 
 
 def test_a_corpus_that_is_soon_counted_is_told_at_the_first_look(corpus):
@@ -135,7 +135,7 @@ def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpu
     assert "2 notes on the corpus:" in noted("mine")
     assert "1 note on the corpus: The test part" in noted("one")
     assert "no notes on the corpus" in noted("clean")
-    monkeypatch.setattr(translation, "_chosen", "zh")
+    monkeypatch.setattr(translation, "_language", "zh")
     chinese = found.describe_notes(CONFIG.replace(corpus="mine"))
     assert "语料说明 2 条：" in chinese
     assert "测试集里没有实体" in chinese

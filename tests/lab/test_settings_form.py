@@ -80,9 +80,9 @@ def test_every_setting_has_a_control_on_one_of_the_two_cards(controls, name):
     control = getattr(controls, name)
     assert control.value == getattr(RunConfig(), name)
     assert f"labkit-{name}" in control.input._dom_classes
-    card = controls.main if control.knob.group == "main" else controls.advanced
+    card = controls.main if control.setting.group == "main" else controls.advanced
     assert control.widget in descendants(card)
-    assert control.knob.help in controls._frame.helps[name]
+    assert control.setting.help in controls._assets.helps[name]
     assert f"labkit-help-{name}" in control.widget._dom_classes
 
 
@@ -242,7 +242,7 @@ def test_a_menu_takes_a_listed_name_or_any_typed_one():
 
 def test_a_menu_offered_anew_keeps_its_value(controls):
     heard = told(controls)
-    controls.corpus.offer(["my tweets", "wnut16"])
+    controls.corpus.set_options(["my tweets", "wnut16"])
     assert controls.corpus.input.options == ("my tweets", "wnut16", "other…")
     assert controls.corpus.value == "wnut16"
     assert heard == []
@@ -259,24 +259,24 @@ def test_a_preset_sets_what_it_touches_leaves_the_rest_and_is_told_once(controls
 
 
 def test_preset_buttons_do_the_same_and_show_which_one_holds(controls):
-    controls._starting.presets["article"].click()
+    controls._preset_buttons.preset_buttons["article"].click()
     assert controls.head_rate.value == 1e-4
-    assert "labkit-chosen" in controls._starting.presets["article"]._dom_classes
-    assert controls._starting.custom.layout.visibility == "hidden"
+    assert "labkit-chosen" in controls._preset_buttons.preset_buttons["article"]._dom_classes
+    assert controls._preset_buttons.custom_label.layout.visibility == "hidden"
     controls.dropout.value = 0.1
     assert controls.preset == "custom"
-    assert not any("labkit-chosen" in button._dom_classes for button in controls._starting.presets.values())
-    assert controls._starting.custom.layout.visibility == "visible"
+    assert not any("labkit-chosen" in button._dom_classes for button in controls._preset_buttons.preset_buttons.values())
+    assert controls._preset_buttons.custom_label.layout.visibility == "visible"
 
 
 def test_a_pair_s_button_sets_corpus_encoder_and_rates_at_once(controls):
     heard = told(controls)
-    controls._starting.pairs["chinese"].click()
+    controls._preset_buttons.pair_buttons["chinese"].click()
     assert controls.config() == make_config("chinese")
     assert (controls.pair, controls.preset, len(heard)) == ("chinese", "labkit", 1)
-    assert "labkit-chosen" in controls._starting.pairs["chinese"]._dom_classes
-    assert "labkit-chosen" not in controls._starting.pairs["english"]._dom_classes
-    controls._starting.pairs["english"].click()
+    assert "labkit-chosen" in controls._preset_buttons.pair_buttons["chinese"]._dom_classes
+    assert "labkit-chosen" not in controls._preset_buttons.pair_buttons["english"]._dom_classes
+    controls._preset_buttons.pair_buttons["english"].click()
     assert controls.config() == RunConfig()
 
 
@@ -298,11 +298,11 @@ def test_a_preset_s_rates_follow_another_encoder_and_a_person_s_do_not(controls)
 
 
 def test_the_usual_encoder_rates_are_those_of_the_encoder(controls):
-    assert "2e-5 to 5e-5 usual" in controls.encoder_rate._usual.value
+    assert "2e-5 to 5e-5 usual" in controls.encoder_rate._recommended_bar.value
     controls.encoder.value = "tiny-zh"
-    assert "1e-4 to 1e-3 usual" in controls.encoder_rate._usual.value
-    controls.speak()
-    assert "1e-4 to 1e-3 usual" in controls.encoder_rate._usual.value
+    assert "1e-4 to 1e-3 usual" in controls.encoder_rate._recommended_bar.value
+    controls.retranslate()
+    assert "1e-4 to 1e-3 usual" in controls.encoder_rate._recommended_bar.value
 
 
 def test_loaded_settings_are_shown_as_they_are(controls):

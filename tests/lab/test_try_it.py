@@ -79,7 +79,7 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryItPa
 def test_what_is_to_be_known_of_an_answer_is_told_below_it(
     offered: TryItPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(translation, "_chosen", "en")
+    monkeypatch.setattr(translation, "_language", "en")
     note = "this run computed in float16, which this device cannot: its tags are computed in float32 here"
     for rest, chinese in (
         (", and differ in 1 of 9 dev sentences.", "9 句验证集句子中有 1 句"),

@@ -72,27 +72,27 @@ def test_train_shows_a_live_run_that_ends_and_can_be_tried(lab):
     run.wait(60)
     until(lambda: "completed" in lab._status.value)
     assert lab.picture_widget.value != before
-    assert lab.overview.table.selected == ["run-0001"]
-    until(lambda: "</i>encoder <b>–" not in lab._time.value)
-    assert run.spent is not None
+    assert lab.runs_panel.table.selected == ["run-0001"]
+    until(lambda: "</i>encoder <b>–" not in lab._time_bar.value)
+    assert run.time_breakdown is not None
     assert lab._operators.value == ""  # nobody asked for a profile
-    until(lambda: lab.tryit.run.value == "#1")
-    lab.tryit.text.value = "anna went home"
-    lab.tryit.go()
-    assert "found by #1" in lab.tryit.answer.value
+    until(lambda: lab.try_it.run_menu.value == "#1")
+    lab.try_it.text.value = "anna went home"
+    lab.try_it.tag_text()
+    assert "found by #1" in lab.try_it.answer.value
 
 
 def test_where_the_time_goes_has_its_place_before_anything_runs_and_compared_runs_have_a_bar_each(lab, runs_folder):
-    assert "known as soon as a run trains" in lab._time.value
-    assert "</i>encoder <b>–" in lab._time.value
+    assert "known as soon as a run trains" in lab._time_bar.value
+    assert "</i>encoder <b>–" in lab._time_bar.value
     for _ in range(2):
         write_run(runs_folder)
     lab.compare([1, 2])
-    until(lambda: lab.overview.times.layout.display is None)
-    assert lab.overview.times.value.count("labkit-time-bar") == 2
-    lab.overview.select([])
-    lab._refresher.poke()
-    until(lambda: lab.overview.times.layout.display == "none")
+    until(lambda: lab.runs_panel.times.layout.display is None)
+    assert lab.runs_panel.times.value.count("labkit-time-bar") == 2
+    lab.runs_panel.select([])
+    lab._refresher.request_refresh()
+    until(lambda: lab.runs_panel.times.layout.display == "none")
 
 
 def test_start_takes_the_settings_of_the_controls(lab):
@@ -108,7 +108,7 @@ def test_settings_that_are_sure_to_fail_are_told_and_leave_no_run(lab, config, r
         lab.start(config.replace(corpus="nowhere"))
     lab.controls.load(config.replace(decoder="softmax", crf_rate=1e-2))
     lab.train_button.click()
-    until(lambda: "there is no CRF for a crf_rate of 0.01" in lab._told.value)
+    until(lambda: "there is no CRF for a crf_rate of 0.01" in lab._error.value)
     assert not runs_folder.exists()
 
 
@@ -125,30 +125,30 @@ def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, c
 
 
 def test_failed_runs_are_deleted_together_by_a_second_press_that_is_no_double_click(lab, runs_folder, monkeypatch):
-    button = lab.overview.delete_failed
+    button = lab.runs_panel.delete_failed_button
     assert button.layout.visibility == "hidden"
     for state in ("failed", "completed", "failed", "stopped"):
         write_run(runs_folder, steps=20, state=state)
-    lab._refresher.poke()
+    lab._refresher.request_refresh()
     until(lambda: button.description == "Delete failed runs (2)" and button.layout.visibility == "visible")
     button.click(), button.click()
     assert len(lab.store.runs()) == 4
     assert button.description == "Delete 2 for good? Press again"
-    monkeypatch.setattr(runs_panel, "SURE_AFTER_S", 0.0)
+    monkeypatch.setattr(runs_panel, "CONFIRM_AFTER_S", 0.0)
     button.click()
     assert [run.state for run in lab.store.runs()] == ["completed", "stopped"]
     until(lambda: button.layout.visibility == "hidden")
 
 
 def test_what_was_asked_of_other_runs_is_asked_again(lab, runs_folder, monkeypatch):
-    monkeypatch.setattr(runs_panel, "SURE_AFTER_S", 0.0)
+    monkeypatch.setattr(runs_panel, "CONFIRM_AFTER_S", 0.0)
     write_run(runs_folder, steps=20, state="failed")
-    lab._refresher.poke()
-    until(lambda: "(1)" in lab.overview.delete_failed.description)
-    lab.overview.delete_failed.click()
+    lab._refresher.request_refresh()
+    until(lambda: "(1)" in lab.runs_panel.delete_failed_button.description)
+    lab.runs_panel.delete_failed_button.click()
     write_run(runs_folder, steps=20, state="failed")
-    lab._refresher.poke()
-    until(lambda: lab.overview.delete_failed.description == "Delete failed runs (2)")
+    lab._refresher.request_refresh()
+    until(lambda: lab.runs_panel.delete_failed_button.description == "Delete failed runs (2)")
     assert len(lab.store.runs()) == 2
 
 
@@ -158,14 +158,14 @@ def test_a_queue_that_cannot_go_on_is_told(lab, runs_folder, monkeypatch):
 
     monkeypatch.setattr(launch, "start_next", refused)
     folder = write_run(runs_folder, state="queued")
-    lab._refresher.poke()
-    until(lambda: "Permission denied" in lab._told.value)
+    lab._refresher.request_refresh()
+    until(lambda: "Permission denied" in lab._error.value)
     shutil.rmtree(folder)
 
 
 def ticked(lab):
     """Numbers of the runs that are ticked."""
-    return [int(id.removeprefix("run-")) for id in lab.overview.table.selected]
+    return [int(id.removeprefix("run-")) for id in lab.runs_panel.table.selected]
 
 
 def test_each_new_run_is_put_beside_the_last_ones_but_not_beside_all_that_ever_were(still, asked):
@@ -182,13 +182,13 @@ def test_each_new_run_is_put_beside_the_last_ones_but_not_beside_all_that_ever_w
 def test_runs_that_a_user_ticked_stay_ticked_whatever_is_trained(still, asked, runs_folder):
     for _ in range(6):
         write_run(runs_folder, steps=2)
-    until(lambda: len(still.overview.table.rows) == 6)
-    still.overview.table.selected = [f"run-000{number}" for number in (2, 1, 3, 4, 5, 6)]
+    until(lambda: len(still.runs_panel.table.rows) == 6)
+    still.runs_panel.table.selected = [f"run-000{number}" for number in (2, 1, 3, 4, 5, 6)]
     still.start()
     assert ticked(still) == [2, 1, 3, 4, 5, 6, 7]
     still.start()
     assert ticked(still) == [2, 1, 3, 4, 5, 6, 8]
-    still.overview.table.selected = ["run-0008", "run-0001"]
+    still.runs_panel.table.selected = ["run-0008", "run-0001"]
     for _ in range(4):
         still.start()
     assert ticked(still) == [8, 1, 11, 12]
@@ -209,7 +209,7 @@ def test_a_double_click_on_train_is_one_run(still, asked):
 
 
 def test_train_pressed_later_with_the_same_settings_is_another_run(still, asked, monkeypatch):
-    monkeypatch.setattr(tuning_lab, "SAME_PRESS_S", 0.0)
+    monkeypatch.setattr(tuning_lab, "DOUBLE_CLICK_S", 0.0)
     for count in (1, 2):
         still.train_button.click()
         until(lambda count=count: len(asked) == count and not still.train_button.disabled)
@@ -223,14 +223,14 @@ def test_stop_names_and_ends_the_run_that_is_shown_and_a_double_click_not_the_ne
     write_run(runs_folder, state="running")
     until(lambda: still.stop_button.description == "Stop #1")
     write_run(runs_folder, state="running")  # as from a terminal
-    until(lambda: len(still.overview.table.rows) == 2)
+    until(lambda: len(still.runs_panel.table.rows) == 2)
     assert "#1" in still._status.value
     still.stop_button.click()
     shutil.rmtree(runs_folder / "run-0001")
     until(lambda: still.stop_button.description == "Stop #2")
     still.stop_button.click()
     assert told(2) == []
-    monkeypatch.setattr(tuning_lab, "SAME_PRESS_S", 0.0)
+    monkeypatch.setattr(tuning_lab, "DOUBLE_CLICK_S", 0.0)
     still.stop_button.click()
     assert told(2) == [StopRequested]
     write_run(runs_folder, state="running", number=3)
@@ -241,10 +241,10 @@ def test_stop_names_and_ends_the_run_that_is_shown_and_a_double_click_not_the_ne
 def test_order_axis_layout_and_ticks_outlive_the_kernel(still, asked, config, runs_folder):
     for epochs in (1, 2, 3):
         write_run(runs_folder, RunConfig(epochs=epochs), steps=6)
-    until(lambda: len(still.overview.table.rows) == 3)
-    still.overview.table.selected = ["run-0003", "run-0001"]
-    still.overview.table.sort = {"key": "epochs", "ascending": False}
-    still.overview.axis.value, still.overview.form.value = "seconds", "overlaid"
+    until(lambda: len(still.runs_panel.table.rows) == 3)
+    still.runs_panel.table.selected = ["run-0003", "run-0001"]
+    still.runs_panel.table.sort = {"key": "epochs", "ascending": False}
+    still.runs_panel.axis_menu.value, still.runs_panel.layout_buttons.value = "seconds", "overlaid"
     still.start()
     still.close()
     again = TuningLab(config=config)  # as in a new kernel: nothing but the folder tells
@@ -268,14 +268,14 @@ def test_runs_of_other_steps_an_epoch_lie_along_epochs_until_somebody_chooses(st
         write_run(runs_folder, RunConfig(batch_size=size, epochs=2), steps=1600 // size)
 
     def axis(*numbers):
-        still.overview.figure(still.store.get_all(numbers))
-        return still.overview.axis.value
+        still.runs_panel.make_figure(still.store.get_all(numbers))
+        return still.runs_panel.axis_menu.value
 
     assert [axis(1, 2), axis(1, 3)] == ["epoch", "step"]
     still.compare([1, 3], x="step")
     assert axis(1, 2) == "step"
-    still.overview.speak()
-    still.overview.axis.value = "tokens"
+    still.runs_panel.retranslate()
+    still.runs_panel.axis_menu.value = "tokens"
     assert axis(1, 2) == "tokens"
 
 
@@ -284,7 +284,7 @@ def test_a_folder_that_cannot_be_written_to_keeps_choices_as_long_as_the_kernel(
 ):
     write_run(runs_folder, steps=6)
     monkeypatch.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(PermissionError(13, "no")))
-    still.overview.table.sort = {"key": "best_f1", "ascending": True}
+    still.runs_panel.table.sort = {"key": "best_f1", "ascending": True}
     again = TuningLab(config=config)
     assert again.runs_panel.table.sort == {"key": "best_f1", "ascending": True}
     again.close()
@@ -351,10 +351,10 @@ def test_compare_ticks_the_runs_and_returns_their_picture(lab, runs_folder):
     for seed in range(3):
         write_run(runs_folder, RunConfig(seed=seed))
     picture = lab.compare([1, 3], x="epoch", layout="overlaid")
-    assert lab.overview.table.selected == ["run-0001", "run-0003"]
+    assert lab.runs_panel.table.selected == ["run-0001", "run-0003"]
     assert picture._repr_png_().startswith(b"\x89PNG")
-    until(lambda: lab.overview.picture.value)
-    assert lab.overview.picture.layout.display is None
+    until(lambda: lab.runs_panel.picture.value)
+    assert lab.runs_panel.picture.layout.display is None
 
 
 def test_the_table_is_there_at_once_and_pictures_follow_without_moving_anything(config, runs_folder, monkeypatch):
@@ -439,27 +439,27 @@ def test_a_run_started_elsewhere_shows_by_itself(lab, config, runs_folder):
 
 @pytest.fixture
 def english_again(monkeypatch):
-    monkeypatch.setattr(translation, "_chosen", None)
+    monkeypatch.setattr(translation, "_language", None)
 
 
 def test_the_switch_says_everything_anew_and_loses_nothing_while_a_run_goes_on(lab, config, runs_folder, english_again):
     write_run(runs_folder, RunConfig(epochs=2))
-    until(lambda: lab.overview.table.rows)
+    until(lambda: lab.runs_panel.table.rows)
     run = lab.start(config.replace(**LONG))
-    lab.overview.axis.value, lab.overview.form.value = "seconds", "overlaid"
-    lab.overview.select(lab.store.runs())
-    until(lambda: run.refresh() is not None and len(run.steps) > 2 and lab.overview.times.value)
-    settings, run_plots = lab.controls.config(), (lab.picture_widget.value, lab.overview.picture.value)
+    lab.runs_panel.axis_menu.value, lab.runs_panel.layout_buttons.value = "seconds", "overlaid"
+    lab.runs_panel.select(lab.store.runs())
+    until(lambda: run.refresh() is not None and len(run.steps) > 2 and lab.runs_panel.times.value)
+    settings, run_plots = lab.controls.config(), (lab.picture_widget.value, lab.runs_panel.picture.value)
     lab.language_switch.value = "zh"
     until(lambda: lab.train_button.description == "排队训练")
-    until(lambda: lab.picture_widget.value != run_plots[0] and lab.overview.picture.value != run_plots[1])
+    until(lambda: lab.picture_widget.value != run_plots[0] and lab.runs_panel.picture.value != run_plots[1])
     until(lambda: "训练中" in lab._status.value)  # between two evaluations
-    assert "时间花在哪里" in lab.overview.times.value
+    assert "时间花在哪里" in lab.runs_panel.times.value
     assert lab.stop_button.description == "停止 #2"
-    assert "最佳 F1" in [column["label"] for column in lab.overview.table.columns]
+    assert "最佳 F1" in [column["label"] for column in lab.runs_panel.table.columns]
     assert lab.controls.config() == settings
-    assert (lab.overview.axis.value, lab.overview.form.value) == ("seconds", "overlaid")
-    assert lab.overview.table.selected == ["run-0001", "run-0002"]
+    assert (lab.runs_panel.axis_menu.value, lab.runs_panel.layout_buttons.value) == ("seconds", "overlaid")
+    assert lab.runs_panel.table.selected == ["run-0001", "run-0002"]
     assert run.refresh() is not None
     assert run.is_live
     lab.language_switch.value = "en"
@@ -481,7 +481,7 @@ def test_a_lab_opened_in_chinese_is_chinese_and_so_is_every_other_one(lab, confi
 def test_a_chinese_name_without_a_font_for_it_gets_a_hint(lab, runs_folder, monkeypatch):
     monkeypatch.setattr("labkit.plots.fonts.has_chinese", lambda: False)
     write_run(runs_folder, RunConfig())
-    until(lambda: lab.overview.table.rows)
+    until(lambda: lab.runs_panel.table.rows)
     assert lab._font_hint.value == ""
     lab.store.rename(lab.store.runs()[0], "我的实验")
     until(lambda: "fonts-noto-cjk" in lab._font_hint.value)
@@ -497,35 +497,35 @@ def test_names_and_notes_of_users_are_escaped(lab, runs_folder):
 
 def test_deleting_in_the_table_removes_the_run_and_a_live_one_is_refused_in_words(lab, config, runs_folder):
     write_run(runs_folder, RunConfig())
-    until(lambda: lab.overview.table.rows)
+    until(lambda: lab.runs_panel.table.rows)
     run = lab.start(config.replace(**LONG))
     until(lambda: run.refresh() or run.is_live)
-    lab.overview._act("delete", run.folder.name, "")
-    assert "stop it before deleting it" in lab._told.value
-    lab.overview._act("delete", "run-0001", "")
-    assert lab._told.value == ""
-    until(lambda: [row["id"] for row in lab.overview.table.rows] == [run.folder.name])
+    lab.runs_panel._on_action("delete", run.folder.name, "")
+    assert "stop it before deleting it" in lab._error.value
+    lab.runs_panel._on_action("delete", "run-0001", "")
+    assert lab._error.value == ""
+    until(lambda: [row["id"] for row in lab.runs_panel.table.rows] == [run.folder.name])
 
 
 def test_settings_of_a_run_are_taken_over_from_the_table_and_whose_they_are_is_told(lab, config, runs_folder):
     asked = config.replace(epochs=7, head_rate=2e-3, encoder_rate=4e-5, seed=5, legal_only=True)
     write_run(runs_folder, asked)
     lab.store.rename(lab.store.runs()[0], "<b>mine</b>")
-    until(lambda: lab.overview.table.rows)
-    assert lab._same.value == ""
-    lab.overview._act("use", "run-0001", "")
+    until(lambda: lab.runs_panel.table.rows)
+    assert lab._same_settings.value == ""
+    lab.runs_panel._on_action("use", "run-0001", "")
     assert lab.controls.config() == asked
-    until(lambda: "as in #1 &lt;b&gt;mine&lt;/b&gt;" in lab._same.value)
+    until(lambda: "as in #1 &lt;b&gt;mine&lt;/b&gt;" in lab._same_settings.value)
     lab.controls.seed.value = 6
-    until(lambda: lab._same.value == "")
-    assert lab._told.value == ""
+    until(lambda: lab._same_settings.value == "")
+    assert lab._error.value == ""
 
 
 def test_settings_that_cannot_be_read_are_not_taken_over(lab, config, runs_folder):
     (write_run(runs_folder, config.replace(epochs=7)) / "config.json").write_text("{")
-    until(lambda: lab.overview.table.rows)
-    lab.overview._act("use", "run-0001", "")
-    assert "the settings of #1 cannot be read" in lab._told.value
+    until(lambda: lab.runs_panel.table.rows)
+    lab.runs_panel._on_action("use", "run-0001", "")
+    assert "the settings of #1 cannot be read" in lab._error.value
     assert lab.controls.config() == config
 
 
@@ -547,7 +547,7 @@ def test_a_notebook_gets_the_widgets_and_a_text_to_stand_for_them_later(lab, run
 
 def test_the_theme_of_the_page_is_that_of_the_pictures(lab):
     light = until(lambda: lab.picture_widget.value)
-    lab.overview.table.theme = "dark"
+    lab.runs_panel.table.theme = "dark"
     until(lambda: lab.picture_widget.value != light)
 
 
@@ -562,7 +562,7 @@ def test_a_lab_that_is_closed_or_whose_cell_is_run_again_is_freed(config, runs_f
     def parts(lab):
         until(lambda: lab.picture_widget.value != run_plots.BLANK)
         lab.controls.advanced.selected_index = 0  # with all its widgets
-        kept = (lab, lab.controls, lab.overview, lab.overview.table, lab.mistakes, lab.tryit, lab.view)
+        kept = (lab, lab.controls, lab.runs_panel, lab.runs_panel.table, lab.error_browser, lab.try_it, lab.view)
         return [weakref.ref(part) for part in kept]
 
     write_run(runs_folder, steps=6)
@@ -601,6 +601,6 @@ def test_what_the_crf_has_learnt_is_shown_as_soon_as_a_run_was_evaluated(lab):
     run.wait(60)
     until(lambda: lab.transitions_widget.value != before)
     assert run.transitions is not None
-    until(lambda: lab.overview.table.rows and lab.overview.table.rows[0]["state"] == "completed")
+    until(lambda: lab.runs_panel.table.rows and lab.runs_panel.table.rows[0]["state"] == "completed")
     latest = run.evaluations[-1]
-    assert lab.overview.table.rows[0]["illegal"] == (latest.illegal if latest.predicted else None)
+    assert lab.runs_panel.table.rows[0]["illegal"] == (latest.illegal if latest.predicted else None)

@@ -35,7 +35,7 @@ def test_results_and_gradients_are_those_of_packed_sequences(lstm):
 
 def test_the_way_of_a_gpu_gives_the_same(lstm):
     words = torch.randn(4, 7, 6)
-    torch.testing.assert_close(lstm._packed(words, LENGTHS), lstm(words, LENGTHS))
+    torch.testing.assert_close(lstm._forward_packed(words, LENGTHS), lstm(words, LENGTHS))
 
 
 def test_padding_is_neither_read_nor_written(lstm):

@@ -76,7 +76,7 @@ def test_legal_decoding_finds_the_best_of_all_legal_sequences(scores):
 def test_probabilities_are_those_of_a_crf_without_transitions(scores, gold, crf):
     torch.testing.assert_close(SoftmaxDecoder().marginals(scores, MASK), crf.marginals(scores, MASK))
     for ours, known in zip(
-        SoftmaxDecoder().tag_probabilities(scores, gold, MASK), crf.conditionals(scores, gold, MASK), strict=True
+        SoftmaxDecoder().tag_probabilities(scores, gold, MASK), crf.tag_probabilities(scores, gold, MASK), strict=True
     ):
         torch.testing.assert_close(ours, known)
 

@@ -41,7 +41,7 @@ def test_another_theme_is_drawn_anew_and_the_same_one_is_not(plot: CachedPlot, d
 def test_another_language_is_drawn_anew(plot: CachedPlot, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     assert draw()
     assert draw() is None
-    monkeypatch.setattr(fonts, "spoken", lambda: "fr")
+    monkeypatch.setattr(fonts, "plot_language", lambda: "fr")
     assert draw()
 
 

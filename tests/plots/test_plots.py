@@ -336,7 +336,7 @@ def compared(layout: str, *runs: Run) -> str:
 def test_runs_on_other_dev_sentences_are_said_not_to_compare_and_starred_apart(
     layout: str, spoken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(translation, "_chosen", spoken)
+    monkeypatch.setattr(translation, "_language", spoken)
     monkeypatch.setattr(fonts, "has_chinese", lambda: True)
     told = {"en": "different dev sentences, not comparable", "zh": "验证句子不同，不可比较"}[spoken]
     alike = [scored(f1, dev_sha256="a") for f1 in (0.5, 0.6)]
@@ -362,7 +362,7 @@ def test_compared_scores_tell_on_how_many_entities_they_rest(layout: str) -> Non
 def test_the_plot_of_f1_tells_what_it_rests_on_and_draws_nothing_where_there_is_no_entity() -> None:
     assert "F1 on dev (higher is better): 1 entity" in words(figure_of(scored(1.0, gold=1)))
     run = scored(0.0, gold=0)
-    run.add(msgspec.structs.replace(run.best, part="test"))
+    run.add(msgspec.structs.replace(run.best, split="test"))
     found = words(figure_of(run))
     assert "no entity in the dev split" in found
     assert "no entity on test" in found

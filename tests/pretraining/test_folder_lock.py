@@ -8,8 +8,8 @@ import pytest
 
 from labkit.pretraining.folder_lock import LOCK_FILE, lock_folder
 
-HOLD = "import sys, pathlib\nfrom labkit.pretraining.folder_lock import claimed\n"
-HOLD += "with claimed(pathlib.Path(sys.argv[1])):\n    print('inside', flush=True)\n    sys.stdin.read()\n"
+HOLD = "import sys, pathlib\nfrom labkit.pretraining.folder_lock import lock_folder\n"
+HOLD += "with lock_folder(pathlib.Path(sys.argv[1])):\n    print('inside', flush=True)\n    sys.stdin.read()\n"
 
 
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def same(column, numbers):
 @pytest.mark.parametrize("looks_every", [1, 7, 1000])
 @pytest.mark.parametrize("most_waiting", [1, 16, 1024])
 def test_columns_say_what_the_events_said_however_often_somebody_looks(monkeypatch, most_waiting, looks_every):
-    monkeypatch.setattr(curves, "MOST_WAITING", most_waiting)
+    monkeypatch.setattr(curves, "MAX_PENDING", most_waiting)
     columns, steps = StepBuffer(), list(told(700))
     for step in steps:
         columns.extend([step])

@@ -56,6 +56,6 @@ def test_of_a_run_whose_process_is_gone_only_the_head_is_read(tmp_path: Path, mo
         append_event(tmp_path, event)
     read: list[int] = []
     part = stages._read_chunk
-    monkeypatch.setattr(stages, "_part", lambda log, size: read.append(size) or part(log, size))
+    monkeypatch.setattr(stages, "_read_chunk", lambda log, size: read.append(size) or part(log, size))
     assert read_queue_state(tmp_path) == "over"
     assert read == [stages._HEAD_BYTES], "a thousand runs would take a second at every start"

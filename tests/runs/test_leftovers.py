@@ -50,7 +50,7 @@ def test_a_run_that_is_killed_while_it_is_followed_leaves_nothing(
     leave(folder)
     store.runs()
     assert len(aside(folder)) == len(NAMES)
-    monkeypatch.setattr("labkit.liveness.lives", lambda *_: False)
+    monkeypatch.setattr("labkit.liveness.is_running", lambda *_: False)
     assert [run.state for run in store.runs()] == ["interrupted"]
     assert aside(folder) == []
 

@@ -59,7 +59,7 @@ def count_reads(monkeypatch):
     """How often a run's events were opened."""
     reads = []
     original = run_module.open_event_log
-    monkeypatch.setattr(run_module, "events_of", lambda folder: reads.append(folder) or original(folder))
+    monkeypatch.setattr(run_module, "open_event_log", lambda folder: reads.append(folder) or original(folder))
     return reads
 
 
@@ -113,8 +113,8 @@ def _followed(runs_folder, count):
 
 
 def test_curves_that_nobody_asks_for_are_let_go_once_their_run_is_over_and_read_again(runs_folder, monkeypatch):
-    monkeypatch.setattr(store_module, "CURVES_KEPT", 2)
-    monkeypatch.setattr(store_module, "ASKED_S", 0.0)
+    monkeypatch.setattr(store_module, "MAX_CACHED_CURVES", 2)
+    monkeypatch.setattr(store_module, "CURVES_USED_WITHIN_S", 0.0)
     store, runs = _followed(runs_folder, 4)
     facts = [_facts(run)[:-2] for run in (Run(run.folder) for run in runs)]
     assert runs[0].wait(timeout_s=1).steps  # the one asked for last
@@ -128,7 +128,7 @@ def test_curves_that_nobody_asks_for_are_let_go_once_their_run_is_over_and_read_
 
 
 def test_curves_that_were_asked_for_lately_stay_however_many_they_are(runs_folder, monkeypatch, count_reads):
-    monkeypatch.setattr(store_module, "CURVES_KEPT", 1)
+    monkeypatch.setattr(store_module, "MAX_CACHED_CURVES", 1)
     store, _ = _followed(runs_folder, 5)
     store.runs()
     count_reads.clear()
@@ -374,7 +374,7 @@ def test_a_vanished_process_shows_as_interrupted_with_all_that_it_wrote(runs_fol
 def test_a_process_that_vanishes_while_followed_is_noticed_once(runs_folder, monkeypatch):
     run = Run(write_run(runs_folder, state="running"))
     asked = []
-    monkeypatch.setattr(liveness, "is_alive", lambda pid, started: asked.append(pid) or len(asked) < 2)
+    monkeypatch.setattr(liveness, "is_process_alive", lambda pid, started: asked.append(pid) or len(asked) < 2)
     assert not run.refresh()
     assert run.state == "running"
     version = run.version
@@ -388,7 +388,9 @@ def test_a_process_that_vanishes_while_followed_is_noticed_once(runs_folder, mon
 def test_the_end_written_between_two_looks_is_not_taken_for_a_vanished_process(runs_folder, monkeypatch):
     folder = write_run(runs_folder, state="running")
     run = Run(folder)
-    monkeypatch.setattr(liveness, "is_alive", lambda *_: _append(folder, RunFinished(9.0, "completed", 300)) or False)
+    monkeypatch.setattr(
+        liveness, "is_process_alive", lambda *_: _append(folder, RunFinished(9.0, "completed", 300)) or False
+    )
     assert run.refresh()
     assert run.state == "completed"
 
@@ -397,7 +399,7 @@ def test_finished_runs_are_never_looked_for(runs_folder, monkeypatch):
     write_run(runs_folder)
     store = RunStore(runs_folder)
     store.runs()
-    monkeypatch.setattr(liveness, "is_alive", lambda *_: pytest.fail("looked for a finished run's process"))
+    monkeypatch.setattr(liveness, "is_process_alive", lambda *_: pytest.fail("looked for a finished run's process"))
     assert [run.state for run in store.runs()] == ["completed"]
     assert [run.state for run in RunStore(runs_folder).runs()] == ["completed"]
 
@@ -431,7 +433,7 @@ def test_a_run_that_grows_after_it_was_given_up_lives_again(runs_folder, monkeyp
     folder = write_run(runs_folder, steps=100, state="running")
     run = Run(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(liveness, "is_alive", lambda *_: False)
+        patch.setattr(liveness, "is_process_alive", lambda *_: False)
         run.refresh()
     assert run.state == "interrupted"
     version = run.version
@@ -551,7 +553,7 @@ def test_a_folder_that_has_not_changed_is_not_looked_into(runs_folder, monkeypat
     store.runs()
     looks = []
     original = store_module._read_stamp
-    monkeypatch.setattr(store_module, "_stamp", lambda path: looks.append(path) or original(path))
+    monkeypatch.setattr(store_module, "_read_stamp", lambda path: looks.append(path) or original(path))
     assert len(store.runs()) == 3
     assert sorted(looks) == [str(folder) for folder in folders]
     RunStore(runs_folder).rename(store.runs()[1], "by somebody else")
@@ -914,7 +916,7 @@ def test_listing_finished_runs_reads_their_summaries_and_no_log(runs_folder, mon
     def read(_):
         raise AssertionError("a log was read")
 
-    monkeypatch.setattr(run_module, "events_of", read)
+    monkeypatch.setattr(run_module, "open_event_log", read)
     runs = RunStore(runs_folder).runs()
     assert [run.state for run in runs] == ["completed"] * 5
     assert all(run.best for run in runs)

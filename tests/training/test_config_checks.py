@@ -99,8 +99,8 @@ def test_trackers_are_those_of_accelerate() -> None:
 
 def test_checking_brings_in_neither_torch_nor_numpy(config: RunConfig) -> None:
     program = (
-        "import json, sys\nfrom labkit.config import RunConfig\nfrom labkit.training.config_checks import check\n"
-        f"check(RunConfig.from_dict({config.as_dict()!r}))\n"
+        "import json, sys\nfrom labkit.config import RunConfig\nfrom labkit.training.config_checks import check_config\n"
+        f"check_config(RunConfig.from_dict({config.as_dict()!r}))\n"
         "found = {'torch', 'numpy', 'transformers', 'accelerate'} & sys.modules.keys()\nassert not found, found"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

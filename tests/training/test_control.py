@@ -11,10 +11,10 @@ from labkit.training.distributed import SYNC_STEPS
 
 
 def shop_of(processes=1, main=True):
-    groups = [SimpleNamespace(name="encoder", peak=0.0), SimpleNamespace(name="head", peak=1e-2)]
+    groups = [SimpleNamespace(name="encoder", peak_rate=0.0), SimpleNamespace(name="head", peak_rate=1e-2)]
     encoder = torch.nn.Linear(1, 1).requires_grad_(False)
     accelerator = SimpleNamespace(num_processes=processes, is_main_process=main)
-    return SimpleNamespace(groups=groups, tagger=SimpleNamespace(encoder=encoder), accelerator=accelerator)
+    return SimpleNamespace(param_groups=groups, tagger=SimpleNamespace(encoder=encoder), accelerator=accelerator)
 
 
 def ask(folder, *controls):
@@ -29,7 +29,7 @@ def test_what_is_asked_is_done_and_told_once(tmp_path):
     assert list(listener.apply(1)) == []
     ask(tmp_path, RateRequested("head", 1e-3), RateRequested("crf", 1e-3), StopRequested())
     assert list(listener.apply(2)) == [RateChanged(7.0, 2, "head", 1e-3)]
-    assert (shop.groups[1].peak, listener.is_stopping) == (1e-3, True)
+    assert (shop.param_groups[1].peak_rate, listener.is_stopping) == (1e-3, True)
     assert list(listener.apply(3)) == []
 
 
@@ -46,7 +46,7 @@ def test_a_rate_asked_for_during_an_evaluation_is_set_at_once_and_told_after_it(
     listener = ControlReader(shop, tmp_path, lambda: 7.0)
     ask(tmp_path, RateRequested("head", 1e-3))
     assert not listener.should_stop(5)
-    assert shop.groups[1].peak == 1e-3
+    assert shop.param_groups[1].peak_rate == 1e-3
     ask(tmp_path, StopRequested())
     assert listener.should_stop(5)
     assert listener.pop_pending_events() == [RateChanged(7.0, 5, "head", 1e-3)]

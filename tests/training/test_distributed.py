@@ -2,12 +2,12 @@ from tests.several import in_two_processes
 
 ASKING = """
 import os, pathlib, sys, time
-from labkit.training.distributed import is_main, told_by_main
+from labkit.training.distributed import is_main_process, broadcast_text
 
 told = []
 for text in ("first", "second"):
-    time.sleep(is_main())
-    told.append(told_by_main(text if is_main() else None, "number"))
+    time.sleep(is_main_process())
+    told.append(broadcast_text(text if is_main_process() else None, "number"))
 pathlib.Path(sys.argv[1], os.environ["RANK"]).write_text(" ".join(told))
 """
 

@@ -50,7 +50,7 @@ def test_a_library_that_finds_no_memory_is_not_called_a_missing_package():
 
 
 @pytest.mark.parametrize(
-    ("changes", "window", "hint"),
+    ("changes", "longest_window", "hint"),
     [
         (
             {},
@@ -71,8 +71,8 @@ def test_a_library_that_finds_no_memory_is_not_called_a_missing_package():
         ({"token_budget": 100}, 128, "Try a shorter longest window (max_pieces 64 instead of 128) or a smaller enc"),
     ],
 )
-def test_what_is_proposed_against_lack_of_memory_is_smaller_than_what_there_is(changes, window, hint):
-    assert told(MemoryError(), CONFIG.replace(**changes), window=window).hint.startswith(hint)
+def test_what_is_proposed_against_lack_of_memory_is_smaller_than_what_there_is(changes, longest_window, hint):
+    assert told(MemoryError(), CONFIG.replace(**changes), longest_window=longest_window).hint.startswith(hint)
 
 
 @pytest.mark.parametrize(

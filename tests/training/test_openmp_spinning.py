@@ -116,7 +116,7 @@ def watchers():
 def test_neighbours_are_minded_while_a_run_goes_on(ours, monkeypatch):
     asked = []
     monkeypatch.setattr(openmp_spinning, "INTERVAL_S", 0.001)
-    monkeypatch.setattr(openmp_spinning, "Others", lambda: lambda: asked.append(1) or 0.0)
+    monkeypatch.setattr(openmp_spinning, "OtherProcessesLoad", lambda: lambda: asked.append(1) or 0.0)
     with tune_spinning():
         assert len(watchers()) == 1
         while len(asked) < 3:

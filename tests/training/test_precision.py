@@ -26,7 +26,7 @@ def machine(cache, monkeypatch):
         coming = iter(gains)
         precision._describe_machine.cache_clear()
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
-        monkeypatch.setattr(precision, "bfloat16_gain", lambda: asked.append(1) or next(coming))
+        monkeypatch.setattr(precision, "measure_bfloat16_speedup", lambda: asked.append(1) or next(coming))
         return asked
 
     yield have
@@ -117,8 +117,8 @@ import os, pathlib, sys
 import torch
 from labkit.training import distributed, precision
 
-precision._machine = lambda: {"flags": ["avx512_bf16"], "rank": distributed.is_main()}
-precision.bfloat16_gain = lambda: 4.0 if distributed.is_main() else 1.2
+precision._machine = lambda: {"flags": ["avx512_bf16"], "rank": distributed.is_main_process()}
+precision.measure_bfloat16_speedup = lambda: 4.0 if distributed.is_main_process() else 1.2
 pathlib.Path(sys.argv[1], os.environ["RANK"]).write_text(precision.choose_precision("auto", torch.device("cpu")))
 """
 

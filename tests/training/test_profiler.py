@@ -30,7 +30,7 @@ def test_a_profiled_run_tells_its_longest_operators_and_writes_a_trace(config, t
     (found,) = only(OperatorsProfiled, events)
     assert 1 <= len(found.operators) <= profiler.MAX_OPERATORS
     names = [operator.name for operator in found.operators]
-    assert "LayersBackward" in names
+    assert "FusedLayersBackward" in names
     assert profiler.PYTHON in names
     assert not [name for name in names if name.startswith(("aten::", "autograd::"))]
     seconds = [operator.seconds for operator in found.operators]

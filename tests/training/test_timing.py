@@ -221,7 +221,7 @@ def test_a_run_tells_where_its_time_went_until_its_end(config, tmp_path) -> None
 
 def test_the_stopwatch_changes_no_number_of_a_run(config, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     with_it = [event.loss for event in train(config) if isinstance(event, Evaluated)]
-    monkeypatch.setattr(PhaseTimer, "boundary", lambda *_: None)
+    monkeypatch.setattr(PhaseTimer, "mark", lambda *_: None)
     assert [event.loss for event in train(config) if isinstance(event, Evaluated)] == with_it
 
 

@@ -113,7 +113,7 @@ def test_resting_rows_of_the_table_end_as_if_the_whole_table_was_trained(config,
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     live = weights_after(config, tmp_path / "a")
-    monkeypatch.setattr(setup, "keep_live", lambda encoder, rows: None)
+    monkeypatch.setattr(setup, "replace_embedding", lambda encoder, rows: None)
     whole = weights_after(config, tmp_path / "b")
     assert set(live) == set(whole)
     for name in whole:
@@ -147,7 +147,7 @@ def test_batches_fill_the_rows_that_the_encoder_computes(config, monkeypatch, pr
 
     monkeypatch.setattr(trainer, "epoch_batches", batches)
     if not by_rows:
-        monkeypatch.setattr(FastEncoder, "fits", staticmethod(lambda encoder: False))
+        monkeypatch.setattr(FastEncoder, "is_supported", staticmethod(lambda encoder: False))
     steps = only(StepDone, train(config.replace(precision=precision, train_limit=16)))
     assert steps
     assert asked == [grain] * config.epochs
@@ -250,10 +250,10 @@ def scored(monkeypatch, **losses):
     score = trainer._Trainer._evaluate_windows
 
     def changed(self, part):
-        name = next(name for name in ("train", "dev", "test") if getattr(self.shop, name) is part)
+        name = next(name for name in ("train", "dev", "test") if getattr(self.setup, name) is part)
         return dataclasses.replace(score(self, part), **({"loss": losses[name]} if name in losses else {}))
 
-    monkeypatch.setattr(trainer._Trainer, "_score", changed)
+    monkeypatch.setattr(trainer._Trainer, "_evaluate_windows", changed)
 
 
 def test_a_dev_loss_that_explodes_fails_the_run_after_its_evaluation_is_told(config, monkeypatch, tmp_path):
@@ -550,18 +550,18 @@ THAWING = """
 import json, pathlib, sys, time
 import torch
 from labkit.config import RunConfig
-from labkit.events import RateAsked, TrainingPlanned
-from labkit.training.trainer import _Training
+from labkit.events import RateRequested, TrainingPlanned
+from labkit.training.trainer import _Trainer
 
-training = _Training(RunConfig.from_dict(json.loads(sys.argv[1])), None, time.time())
+training = _Trainer(RunConfig.from_dict(json.loads(sys.argv[1])), None, time.time())
 for event in training.events():
     if isinstance(event, TrainingPlanned):
-        training.listener._heard = lambda step: [RateAsked("encoder", 1e-3)] if step == 2 else []
-own = [torch.cat([each.detach().flatten() for each in training.shop.tagger.parameters()])] * 2
+        training.control_reader._read = lambda step: [RateRequested("encoder", 1e-3)] if step == 2 else []
+own = [torch.cat([each.detach().flatten() for each in training.setup.tagger.parameters()])] * 2
 both = [torch.empty_like(each) for each in own]
 torch.distributed.all_gather(both, own[0])
-if training.shop.accelerator.is_main_process:
-    moved = sum(each.requires_grad for each in training.shop.tagger.encoder.parameters())
+if training.setup.accelerator.is_main_process:
+    moved = sum(each.requires_grad for each in training.setup.tagger.encoder.parameters())
     told = {"apart": (both[0] - both[1]).abs().max().item(), "moved": moved}
     pathlib.Path(sys.argv[2]).write_text(json.dumps(told))
 torch.distributed.barrier()  # whoever ends first would take the others' store along
@@ -611,9 +611,9 @@ def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_pa
     left = [(1, 0.5), (1, 0.4), (1, 0.3), (1, 0.3), (0, 0.1)]
 
     def scripted(tagger, encoder, windows, *_):
-        correct, loss = left.pop(0) if windows.sentences == 6 else (1, 0.5)
+        correct, loss = left.pop(0) if windows.num_sentences == 6 else (1, 0.5)
         counts = EntityCounts(*(Counter(PER=count) for count in (2, 2, correct)))
-        return Evaluation(loss, counts, 0, np.zeros(windows.words, np.int64))
+        return Evaluation(loss, counts, 0, np.zeros(windows.num_words, np.int64))
 
     monkeypatch.setattr(trainer, "evaluate", scripted)
     events = list(train(config.replace(epochs=5, dev_limit=6, train_limit=8), tmp_path))
@@ -627,7 +627,7 @@ def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_pa
     assert list(ring.get_xdata()) == [3]
 
 
-@pytest.mark.parametrize(("name", "most"), [("MOST_SENTENCES", 2), ("MOST_WORDS", 12)])
+@pytest.mark.parametrize(("name", "most"), [("MAX_SENTENCES", 2), ("MAX_WORDS", 12)])
 def test_no_more_predictions_are_kept_than_can_be_read_quickly(config, tmp_path, monkeypatch, name, most):
     monkeypatch.setattr(saved_predictions, name, most)
     list(train(config.replace(epochs=1), tmp_path))

@@ -33,7 +33,7 @@ def training(request, tiny_encoder, tiny_corpus, monkeypatch):
     shop.tagger.to(META)
     groups = build_param_groups(shop.tagger, config, shop.steps_per_epoch)
     optimizer = AcceleratedOptimizer(torch.optim.AdamW(build_optimizer_groups(groups)), device_placement=False)
-    begun.setup = replace(shop, model=shop.tagger, groups=groups, optimizer=optimizer)
+    begun.setup = replace(shop, model=shop.tagger, param_groups=groups, optimizer=optimizer)
     monkeypatch.setattr(setup.TrainingSetup, "device", META)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
     return begun
@@ -41,25 +41,25 @@ def training(request, tiny_encoder, tiny_corpus, monkeypatch):
 
 def batches(training):
     order = trainer.np.random.default_rng(0)
-    lengths = training.shop.train.lengths
+    lengths = training.setup.train.token_counts
     return trainer.epoch_batches(lengths, lengths, 8, 0, order)
 
 
 def test_steps_run_without_reading_a_single_value_from_the_device(training):
     """A wait of microseconds each on a GPU; reading one value raises here."""
-    training.shop.model.train()
-    pending = [training._one_step([chosen], 0.5) for chosen in batches(training)[:3]]
+    training.setup.model.train()
+    pending = [training._run_step([chosen], 0.5) for chosen in batches(training)[:3]]
     assert [step.step for step in pending] == [1, 2, 3]
-    assert all(step.taken.loss.is_meta for step in pending)
-    assert all(norm.is_meta for step in pending for norm in step.taken.norms.values())
-    for parameter in training.shop.tagger.parameters():
+    assert all(step.result.loss.is_meta for step in pending)
+    assert all(norm.is_meta for step in pending for norm in step.result.gradient_norms.values())
+    for parameter in training.setup.tagger.parameters():
         with pytest.raises(RuntimeError, match="meta"):
             parameter.sum().item()  # so that the test would notice
 
 
 def test_reporting_reads_all_losses_and_norms_of_many_steps_in_two_transfers(training, monkeypatch):
-    training.shop.model.train()
-    training._pending = [training._one_step([chosen], 0.5) for chosen in batches(training)[:3]]
+    training.setup.model.train()
+    training._pending = [training._run_step([chosen], 0.5) for chosen in batches(training)[:3]]
     read = []
 
     def tolist(values):

@@ -92,7 +92,7 @@ class _Pack(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         rows = ctx.rows
-        return _gather_rows(gradient, rows.sources).view(rows.batch, rows.columns, -1), None
+        return _gather_rows(gradient, rows.row_indices).view(rows.batch, rows.padded_length, -1), None
 
 
 class _Unpack(torch.autograd.Function):
@@ -104,8 +104,8 @@ class _Unpack(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        packed = _gather_rows(gradient, ctx.rows.slots)
-        packed[ctx.rows.count :] = 0
+        packed = _gather_rows(gradient, ctx.rows.padded_indices)
+        packed[ctx.rows.num_real_rows :] = 0
         return packed, None
 
 

@@ -141,7 +141,7 @@ class _InplaceLookup(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None]:
-        ctx.embedding.receive(ctx.places.flatten(), gradient.reshape(-1, gradient.shape[-1]))
+        ctx.embedding.accumulate_grad(ctx.places.flatten(), gradient.reshape(-1, gradient.shape[-1]))
         return None, None, None
 
 

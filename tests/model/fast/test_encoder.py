@@ -114,7 +114,7 @@ def test_dropout_is_where_hugging_face_has_it(pieces, monkeypatch):
         drawn.append(masks)
         return masks
 
-    monkeypatch.setattr(DropoutMasks, "draw", draw)
+    monkeypatch.setattr(DropoutMasks, "sample", draw)
     x = embedded(encoder, pieces).detach().requires_grad_()
     output = FastEncoder(encoder, DropoutMasks())(x, attention, FIRST, WORDS, True, torch.float32)
     (output * REAL).square().sum().backward()
