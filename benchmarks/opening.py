@@ -18,7 +18,7 @@ from typing import Any
 from kernel import median, own_place, quiet, until_warm
 from lab_page import can_browse, lab_page
 
-from labkit.presets import default_config
+from labkit.presets import preset
 
 TRAIN = "document.querySelector('.labkit-lab .labkit-train')"
 PLAN = "document.querySelector('.labkit-plan')?.innerText.includes('steps')"
@@ -38,7 +38,7 @@ def main() -> None:
     with own_place() as place:
         os.environ |= {"LABKIT_CACHE": str(place / "cache"), "LABKIT_LANGUAGE": "en"}  # PLAN is an English word
         until_warm()
-        with lab_page(place / "runs", default_config().as_dict()) as notebook:
+        with lab_page(place / "runs", preset().as_dict()) as notebook:
             for number in range(asked.times + 1):
                 notebook.restart_kernel()
                 quiet(f"opening {number}", asked.patience)

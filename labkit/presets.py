@@ -111,18 +111,35 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def default_config(pair: str = DEFAULT_PAIR) -> RunConfig:
-    """What a lab starts with: a pair of PAIRS, changed by the JSON object in LABKIT_DEFAULTS where it is set.
+def preset(name: str = "labkit", pair: str = DEFAULT_PAIR, **changes: Any) -> RunConfig:
+    """RunConfig of a preset, for a starter pair of encoder and corpus, with `changes` on top.
 
-    A group sets its encoder or corpus there once, and a test keeps its runs short. Raises ValueError for bad JSON.
+    The JSON object in LABKIT_DEFAULTS, where it is set, lies between the two: a group sets its encoder or corpus there
+    once, and tests keep their runs short.
+
+    >>> preset("one rate", pair="english", epochs=2).head_rate
+    5e-05
+
+    Args:
+        name: of PRESETS.
+        pair: of STARTER_PAIRS.
+        changes: settings by field.
+
+    Raises:
+        ValueError: naming the field, for an unknown setting or a value out of its range; for an unknown name; for bad
+            JSON in LABKIT_DEFAULTS.
     """
+    return make_config(pair, name, {**_defaults_of_environment(), **changes})
+
+
+def _defaults_of_environment() -> dict[str, Any]:
     try:
-        changes = json.loads(os.environ.get("LABKIT_DEFAULTS") or "{}")
+        found = json.loads(os.environ.get("LABKIT_DEFAULTS") or "{}")
     except json.JSONDecodeError as problem:
         raise ValueError(f'LABKIT_DEFAULTS must be a JSON object such as {{"epochs": 2}}: {problem}') from None
-    if not isinstance(changes, dict):
-        raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {changes!r}")
-    return make_config(pair, overrides=changes)
+    if not isinstance(found, dict):
+        raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {found!r}")
+    return found
 
 
 def make_config(

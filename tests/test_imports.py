@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+import labkit
+
 PACKAGE = Path(__file__).resolve().parent.parent / "labkit"
 
 # What may be imported from anywhere: settings and their checks, the log's vocabulary, paths, small tools.
@@ -29,7 +31,7 @@ BASICS = {
 # Room (a folder of labkit, or a module at its root) → the rooms it may import, beside itself and the basics.
 ROOMS = {
     **{basic: set() for basic in BASICS},
-    "__init__": set(),
+    "__init__": {"data", "jobs", "lab", "model", "plots", "runs", "training"},  # the public face: each when it is used
     "__main__": {"cli"},
     "data": set(),
     "devices": set(),
@@ -176,7 +178,7 @@ def test_the_lab_takes_of_training_only_the_checks_of_a_config() -> None:
 
 def test_nothing_imports_the_lab_but_itself_and_the_command_line() -> None:
     users = {found.module.split(".")[0] for found in IMPORTS if (_inside(found) or "").split(".")[0] == "lab"}
-    assert users <= {"lab", "cli"}
+    assert users <= {"lab", "cli", "__init__"}
 
 
 @pytest.mark.parametrize("package", OWNERS)
@@ -238,6 +240,29 @@ def test_runs_are_listed_before_anybody_needs_matplotlib_or_torch(module: str) -
     program = f"import sys, labkit.{module}\nfound = {heavy} & sys.modules.keys()\nassert not found, found"
     done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_public_face_is_there_by_name_and_imports_nothing_before_it_is_used() -> None:
+    program = (
+        "import sys, threading, labkit\n"
+        "others = [name for name in sys.modules if name.startswith('labkit.')]\n"
+        "assert not others, others\n"
+        "assert not {'torch', 'numpy', 'matplotlib', 'ipywidgets'} & sys.modules.keys()\n"
+        "assert set(labkit.__all__) <= set(dir(labkit))\n"
+        "assert all(getattr(labkit, name) is not None for name in labkit.__all__)\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+        "from labkit import *\n"
+        "assert RunConfig is labkit.RunConfig and callable(train)\n"
+        "import psutil\n"
+        "assert not psutil.Process().children(), 'a process was started'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'labkit' has no attribute 'TuningLap'"):
+        labkit.TuningLap  # noqa: B018
 
 
 def test_pyplot_is_imported_nowhere() -> None:

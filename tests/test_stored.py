@@ -73,7 +73,7 @@ def test_stored_settings_open_and_are_written_by_the_same_names(stored_runs: Pat
 def test_stored_runs_are_compared_and_their_curves_are_read(stored_runs: Path) -> None:
     first, second, third = RunStore(stored_runs).get_all([1, 2, 3])
     table = build_comparison_table([first, second, third])
-    state = [column.key for column in table.columns].index("state")
+    state = table.columns.index("state")
     assert [row[state] for row in table.rows] == ["completed"] * 3
     assert [len(run.steps) for run in (first, second, third)] == [12, 6, 3]
     assert third.profiled is not None

@@ -28,7 +28,7 @@ from labkit.lab.runs_panel import RunsPanel
 from labkit.lab.settings_form import SettingsForm
 from labkit.lab.static_view import StaticView
 from labkit.lab.try_it import TryItPanel
-from labkit.presets import default_config
+from labkit.presets import preset
 from labkit.runs.compare import name_runs
 from labkit.runs.store import Run, RunStore
 from labkit.runs.view_state import read_view_state
@@ -84,7 +84,7 @@ class TuningLab:
         self._stopped_at = -math.inf
         with gc_pause.gc_paused():
             before = _OPEN.get(self.store.folder)
-            self._make(config or (before.controls.config() if before else default_config()))
+            self._make(config or (before.controls.config() if before else preset()))
             self._refresher = Refresher(self._refresh)
             _OPEN[self.store.folder] = self
             self.runs_panel.restore_view_state(

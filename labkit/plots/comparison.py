@@ -1,6 +1,7 @@
 """Several runs in one picture: in columns on shared axes, or laid over each other."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,9 +13,10 @@ from labkit.plots.overlay import OverlayLayout
 from labkit.plots.renderer import BlitRenderer, Picture
 from labkit.plots.side_by_side import SideBySideLayout
 from labkit.plots.theme import Theme, theme_named
-from labkit.runs import compare
+from labkit.runs.compare import ComparisonTable, build_comparison_table, default_axis, name_runs
 from labkit.runs.curves import Axis, check_axis
 from labkit.runs.run import Run
+from labkit.runs.store import RunStore
 
 
 class ComparisonLayout(Protocol):
@@ -97,5 +99,47 @@ def _build_layout(theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Ax
 
 
 def _names(runs: Sequence[Run], names: Names | None) -> list[str]:
-    made = compare.name_runs(runs, fonts.plot_tr)
+    made = name_runs(runs, fonts.plot_tr)
     return [(names or made).get(run.folder, made[run.folder]) for run in runs]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs to be compared; a notebook shows them side by side in one figure."""
+
+    runs: tuple[Run, ...]
+
+    def figure(self, axis: Axis | None = None, layout: str = "side by side", theme: str = "light") -> Picture:
+        """One figure of all runs.
+
+        Args:
+            axis: `step`, `epoch`, `tokens` or `seconds`; what suits these runs where None.
+            layout: `side by side` or `overlaid`.
+            theme: `light` or `dark`.
+
+        Raises:
+            ValueError: for an unknown axis, layout or theme.
+        """
+        return compare_figure(self.runs, axis or default_axis(self.runs), layout, theme)
+
+    def table(self) -> ComparisonTable:
+        """Settings that differ, and scores, one row a run."""
+        return build_comparison_table(self.runs)
+
+    def _repr_png_(self) -> bytes:
+        return self.figure().png()
+
+
+def compare(runs: Iterable[Run | int | str | Path], folder: str | Path | None = None) -> Comparison:
+    """Compare runs in a figure and a table.
+
+    >>> labkit.compare([1, 2]).figure(layout="overlaid")  # doctest: +SKIP
+
+    Args:
+        runs: runs, or their numbers, names or folders.
+        folder: the folder of runs; by default the one that `labkit.RunStore()` reads.
+
+    Raises:
+        ValueError: where no run, or more than one, is meant by a number or a name.
+    """
+    return Comparison(tuple(RunStore(folder).get_all(runs)))

@@ -52,7 +52,7 @@ class _CachedRun:
 class RunStore:
     """All runs of a folder. Each run stays the same object from call to call; safe to share between threads."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: str | Path | None = None) -> None:
         """By default the folder that `labkit.paths.runs` names. It need not exist yet."""
         self.folder = paths.runs() if folder is None else Path(folder)
         self._cached: dict[str, _CachedRun] = {}

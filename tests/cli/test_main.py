@@ -24,7 +24,7 @@ from labkit.cli.tables import format_duration
 from labkit.cli.train import on_interrupt
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, open_event_log
-from labkit.presets import STARTER_PAIRS, default_config, preset_values
+from labkit.presets import STARTER_PAIRS, preset, preset_values
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 
@@ -75,7 +75,7 @@ def test_every_setting_is_an_option(name: str) -> None:
 
 
 def test_without_options_a_run_is_what_the_lab_starts_with() -> None:
-    assert _settings() == default_config()
+    assert _settings() == preset()
 
 
 def test_options_are_put_over_pair_and_preset() -> None:

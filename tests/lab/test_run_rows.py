@@ -26,7 +26,9 @@ def made(monkeypatch):
     numbers = []
     original = ComparisonTableBuilder.build_row
     monkeypatch.setattr(
-        ComparisonTableBuilder, "build_row", lambda self, run, what: numbers.append(run.number) or original(self, run, what)
+        ComparisonTableBuilder,
+        "build_row",
+        lambda self, run, what: numbers.append(run.number) or original(self, run, what),
     )
     return numbers
 
@@ -74,7 +76,9 @@ def test_nothing_is_made_where_nothing_moved(store, made):
 def test_settings_are_compared_again_only_for_other_runs_or_names(store, monkeypatch):
     makers = []
     monkeypatch.setattr(
-        module, "ComparisonTableBuilder", lambda runs, say: makers.append(len(runs)) or ComparisonTableBuilder(runs, say)
+        module,
+        "ComparisonTableBuilder",
+        lambda runs, say: makers.append(len(runs)) or ComparisonTableBuilder(runs, say),
     )
     rows = RunRows()
     for _ in range(2):

@@ -265,7 +265,9 @@ def test_preset_buttons_do_the_same_and_show_which_one_holds(controls):
     assert controls._preset_buttons.custom_label.layout.visibility == "hidden"
     controls.dropout.value = 0.1
     assert controls.preset == "custom"
-    assert not any("labkit-chosen" in button._dom_classes for button in controls._preset_buttons.preset_buttons.values())
+    assert not any(
+        "labkit-chosen" in button._dom_classes for button in controls._preset_buttons.preset_buttons.values()
+    )
     assert controls._preset_buttons.custom_label.layout.visibility == "visible"
 
 

@@ -116,7 +116,9 @@ def test_the_mix_of_all_layers_is_that_of_hugging_faces_hidden_states(tiny_encod
         tagger.fast_encoder = None
         by_hugging_face = tagger._encode(batch)
         torch.testing.assert_close(by_hugging_face[batch.word_mask], found[batch.word_mask], rtol=1e-4, atol=1e-5)
-        first, second = tagger.encoder(batch.input_ids, batch.attention_mask, output_hidden_states=True).hidden_states[1:]
+        first, second = tagger.encoder(batch.input_ids, batch.attention_mask, output_hidden_states=True).hidden_states[
+            1:
+        ]
         shares = torch.tensor([0.3, -0.7]).softmax(0)
         for row, words in enumerate(batch.word_counts.tolist()):
             for word in range(words):

@@ -15,9 +15,9 @@ from labkit.presets import (
     STARTER_PAIRS,
     StarterPair,
     config_warnings,
-    default_config,
     find_starter_pair,
     make_config,
+    preset,
     preset_values,
     recommended_rates,
 )
@@ -83,10 +83,10 @@ def test_an_unknown_pair_is_refused_with_those_there_are() -> None:
 
 def test_the_lab_starts_with_the_first_pair_changed_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LABKIT_DEFAULTS", raising=False)
-    assert default_config() == make_config(DEFAULT_PAIR)
+    assert preset() == make_config(DEFAULT_PAIR)
     monkeypatch.setenv("LABKIT_DEFAULTS", json.dumps({"encoder": "elsewhere", "epochs": 2}))
-    assert default_config() == make_config(DEFAULT_PAIR, overrides={"encoder": "elsewhere", "epochs": 2})
-    assert default_config().encoder_rate == RunConfig().encoder_rate
+    assert preset() == make_config(DEFAULT_PAIR, overrides={"encoder": "elsewhere", "epochs": 2})
+    assert preset().encoder_rate == RunConfig().encoder_rate
 
 
 def test_a_run_s_pair_is_told_by_its_corpus_or_its_encoder() -> None:
@@ -102,3 +102,14 @@ def test_a_rate_that_only_a_small_encoder_stands_is_warned_of() -> None:
         "The encoder's rate is above"
     )
     assert config_warnings(high) == []
+
+
+def test_a_preset_is_a_config_of_a_pair_with_changes_on_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = preset("one rate", pair="english", epochs=7)
+    assert (config.head_rate, config.encoder, config.epochs) == (config.encoder_rate, "minilm", 7)
+    monkeypatch.setenv("LABKIT_DEFAULTS", json.dumps({"epochs": 2, "seed": 5}))
+    assert preset(epochs=7) == make_config(overrides={"epochs": 7, "seed": 5})
+    with pytest.raises(ValueError, match="unknown settings epoch"):
+        preset(epoch=7)
+    with pytest.raises(ValueError, match="unknown preset 'mine'"):
+        preset("mine")
