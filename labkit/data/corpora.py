@@ -182,7 +182,7 @@ def _split_off_dev(
     if not chosen:
         raise file.error(1, "no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
     note = f"{len(chosen):,} of {len(sentences):,} sentences of {file.display_path} split off for dev, drawn by seed {seed}"
-    note += f"; {kept:,} drawn ones stayed in train, which else would lack one of their tags." if kept else "."
+    note += f"; {kept:,} drawn ones stayed in train, which would otherwise lack one of their tags." if kept else "."
     train = tuple(sentence for index, sentence in enumerate(sentences) if index not in chosen)
     return train, tuple(sentences[index] for index in sorted(chosen)), note
 
@@ -192,7 +192,7 @@ def _content_notes(sentences: Mapping[str, tuple[Sentence, ...]]) -> list[str]:
     notes = [note for pair in combinations(texts, 2) for note in _overlap_notes(*pair, texts)]
     for role, part in sentences.items():
         if not any(tag != "O" for sentence in part for tag in sentence.tags):
-            notes.append(f"The {role} part holds no entity: every tag is O.")
+            notes.append(f"The {role} split holds no entity: every tag is O.")
     return notes
 
 
@@ -203,7 +203,7 @@ def _overlap_notes(first: str, second: str, texts: Mapping[str, list[tuple[str, 
     if not repeated:
         return []
     if repeated == len(part) == len(texts[first]) and sorted(part) == sorted(texts[first]):
-        what = f"The {first} and {second} parts hold the same {repeated:,} sentences, word for word"
-        return [f"{what}: scores on {second} flatter."]
-    what = f"{repeated:,} of {len(part):,} {second} sentences also stand in {first}, word for word"
-    return [f"{what}: their scores flatter."]
+        what = f"The {first} and {second} splits hold the same {repeated:,} sentences, word for word"
+        return [f"{what}: scores on {second} are inflated."]
+    what = f"{repeated:,} of {len(part):,} {second} sentences also occur in {first}, word for word"
+    return [f"{what}: their scores are inflated."]

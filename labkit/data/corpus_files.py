@@ -104,7 +104,7 @@ def find_corpus(path_or_name: str | Path) -> CorpusFiles:
     except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`
         raise ValueError(f"corpus {wanted!r} cannot be read: {error}") from None
     menu = ", ".join(list_corpora())
-    raise ValueError(f"corpus {wanted!r} is no file, no folder and no name in the menu; the menu has {menu}")
+    raise ValueError(f"unknown corpus {wanted!r}: not a file, a folder, or one of {menu}")
 
 
 def _locate(wanted: str) -> tuple[Path, str]:
@@ -126,7 +126,7 @@ def _find_files(folder: Path, display_path: str) -> tuple[dict[str, tuple[Path, 
         if role in files:
             first = files[role][0].name
             raise ValueError(
-                f"{display_path}: both {first} and {path.name} may be the {role} part; keep one, rename the other"
+                f"{display_path}: both {first} and {path.name} may be the {role} split; keep one, rename the other"
             )
         if role:
             files[role] = path, f"{display_path.rstrip('/')}/{path.name}"
@@ -144,7 +144,7 @@ def _iter_unread(folder: Path, splits: Mapping[Path, str | None]) -> Iterator[tu
         if path not in splits and _stem(path) in _SPLIT_NAMES and path.is_file():
             yield path.name, "its ending is not one of a corpus file"
         elif path in splits and not splits[path] and _SPLIT_LIKE_NAME.search(path.name):
-            yield path.name, "its name is not that of a part, such as train, dev or test"
+            yield path.name, "its name is not that of a split, like train, dev or test"
 
 
 def _sha256(path: Path, display_path: str) -> str:

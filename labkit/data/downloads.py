@@ -90,7 +90,7 @@ def _find_asset(name: str) -> Asset:
     asset = ENCODERS.get(name) or CORPORA.get(name) or PRETRAINING_TEXTS.get(name)
     if asset is None:
         raise AssetError(
-            f"nothing called {name!r} can be fetched; there are {', '.join([*ENCODERS, *CORPORA, *PRETRAINING_TEXTS])}"
+            f"unknown asset {name!r}: not one of {', '.join([*ENCODERS, *CORPORA, *PRETRAINING_TEXTS])}"
         )
     return asset
 

@@ -65,7 +65,7 @@ def _find_local(name: str) -> Path | None:
     if folder := _find_folder(name):
         return _require_loadable(folder, name)
     if not _HUB_NAME.fullmatch(name) or ".." in name:
-        raise AssetError(f"encoder {name!r} is neither a folder nor a name as the hub has them; {_choices()}")
+        raise AssetError(f"unknown encoder {name!r}: neither a folder nor a valid hub name; {_choices()}")
     return None
 
 
@@ -203,7 +203,7 @@ def _download_from_hub(name: str) -> Path:
     except Exception as error:  # of huggingface_hub, its HTTP library, or the disk
         raise AssetError(_hub_failure(name, error)) from error
     if problem := _describe_problem(folder):
-        raise AssetError(f"encoder {name!r}, as the hub has it, {problem}")
+        raise AssetError(f"encoder {name!r} from the hub {problem}")
     return folder
 
 

@@ -84,7 +84,7 @@ def read_conll(path: Path, display_path: str) -> ParsedFile:
             display_path, 1, "no sentences here; expected lines of a word and its tag, blank lines between sentences"
         )
     if columns.has_number_column([sentence.words for sentence in part.sentences]):
-        what = "the first column numbers the words; expected a word and its tag a line, the word first"
+        what = "the first column numbers the words; expected one word and its tag per line, the word first"
         raise part.error(part.sentences[0].line, what)
     if lacking := columns.find_missing_tag_column():
         raise part.error(*lacking)
