@@ -1,1 +1,1 @@
-"""Corpora and encoders: what is trained on, and what training starts from."""
+"""Corpora and encoders: lookup, download, reading, featurizing and batching."""

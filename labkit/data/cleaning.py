@@ -1,4 +1,4 @@
-"""Texts from the web without markup and invisible characters, and the way back to the text as it stood."""
+"""Cleaning of HTML and invisible characters, with offsets into the source."""
 
 import html
 import re
@@ -18,13 +18,13 @@ _BLOCK = "address|article|aside|blockquote|body|br|button|center|dd|div|dl|dt|fi
 _BLOCK += "|frame|h[1-6]|head|header|hr|html|iframe|input|li|link|main|meta|nav|ol|option|p|pre|script|section|select"
 _BLOCK += "|source|style|table|tbody|td|textarea|tfoot|th|thead|title|tr|ul|video"
 _MARKUP = re.compile(
-    r"<!--.*?-->|<!doctype\b[^<>]*>|<\?xml\b[^<>]*>|<(?P<unseen>script|style)\b[^<>]*>.*?</(?P=unseen)\s*>"
+    r"<!--.*?-->|<!doctype\b[^<>]*>|<\?xml\b[^<>]*>|<(?P<hidden>script|style)\b[^<>]*>.*?</(?P=hidden)\s*>"
     rf"|</?(?:{_INLINE})(?=[\s/>])[^<>]*>|(?P<block></?(?:{_BLOCK})(?=[\s/>])[^<>]*>)"
-    r"|\{IMG:\d+\}"  # where a picture stood, in the texts of the BDCI competition
+    r"|\{IMG:\d+\}"  # placeholder of a picture in the texts of the BDCI competition
     r"|https?://[\w\-.~:/?#\[\]@!$&'()*+,;=%]+",
     re.IGNORECASE | re.DOTALL | re.ASCII,
 )
-# Control, format and private characters, halves of pairs, variation selectors, and what can never be a character.
+# Control, format and private-use characters, surrogates, variation selectors, and noncharacters.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff"
     "\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U0010ffff]+"
@@ -35,7 +35,7 @@ _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 
 @dataclass(frozen=True, eq=False)
 class CleanedText:
-    """A text to be read, each character of which knows where it came from."""
+    """Cleaned text with the source range of each character."""
 
     text: str
     source: str
@@ -43,38 +43,39 @@ class CleanedText:
     ends: Array
 
     def slice_source(self, start: int, end: int) -> str:
-        """What stands in the source from character `start` to the one before `end`, with all that was taken out."""
+        """Source text of characters `start` to `end` (exclusive), uncleaned."""
         return self.source[int(self.starts[start]) : int(self.ends[end - 1])] if start < end else ""
 
 
 def clean_html(source: str) -> CleanedText:
-    """Takes out HTML tags and comments, web addresses (http only) and invisible characters.
+    """Removes HTML tags and comments, http addresses and invisible characters.
 
-    Character references such as `&nbsp;` are resolved first, also where they were escaped twice. A tag that is not of
-    HTML stays, as it may be text. White space becomes one space, or one line end where there is one in it or a tag
-    that begins a new line. Full-width forms, capitals and accents stay: they are the tokenizer's affair.
+    Character references like `&nbsp;` are resolved first, also if they were escaped twice. A tag that is not HTML
+    stays, as it may be text. A run of white space becomes one space, or one line end if it holds a line end or a tag
+    that begins a new line. Full-width forms, capitals and accents stay, as tokenizers handle them.
 
-    >>> clean("<p>甲&nbsp;&amp;  乙</p>").text
+    >>> clean_html("<p>甲&nbsp;&amp;  乙</p>").text
     '甲 & 乙'
     """
-    places = np.arange(len(source))
-    found = CleanedText(source, source, places, places + 1)
-    found = _replace_all(found, _CHARACTER_REFERENCE, _unescape)
-    found = _replace_all(found, _MARKUP, lambda match: "\n" if match["block"] else "")
-    found = _replace_all(found, _INVISIBLE, lambda match: "")
-    found = _replace_all(found, _SPACE, lambda match: "\n" if _LINE_END.search(match[0]) else " ")
-    first, last = len(found.text) - len(found.text.lstrip()), len(found.text.rstrip())
-    return CleanedText(found.text[first:last], source, found.starts[first:last], found.ends[first:last])
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return html.unescape(f"&{match[1]}") if match[1] else " "
+    offsets = np.arange(len(source))
+    cleaned = CleanedText(source, source, offsets, offsets + 1)
+    cleaned = _replace_all(
+        cleaned, _CHARACTER_REFERENCE, lambda match: html.unescape(f"&{match[1]}") if match[1] else " "
+    )
+    cleaned = _replace_all(cleaned, _MARKUP, lambda match: "\n" if match["block"] else "")
+    cleaned = _replace_all(cleaned, _INVISIBLE, lambda match: "")
+    cleaned = _replace_all(cleaned, _SPACE, lambda match: "\n" if _LINE_END.search(match[0]) else " ")
+    first, last = len(cleaned.text) - len(cleaned.text.lstrip()), len(cleaned.text.rstrip())
+    return CleanedText(cleaned.text[first:last], source, cleaned.starts[first:last], cleaned.ends[first:last])
 
 
 def _replace_all(
     cleaned: CleanedText, pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str]
 ) -> CleanedText:
-    """Every match replaced; each character of a replacement came from the whole of what was matched."""
+    """Replaces every match of a pattern.
+
+    The source range of each character of a replacement is the whole match.
+    """
     texts, starts, ends, done = [], [], [], 0
     for match in pattern.finditer(cleaned.text):
         start, end = match.span()

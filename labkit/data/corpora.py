@@ -1,20 +1,20 @@
-"""Files to sentences with tags in BIO, checked; nothing is dropped without a note.
+"""Corpus reader: files to checked sentences with BIO tags, nothing dropped silently.
 
-A corpus is a file, or a folder with a `train` file and optionally `dev` and `test` files. Every input that cannot be
-meant is a ValueError that names file and line and says what was expected.
+A corpus is a file, or a folder with a `train` file and optionally `dev` and `test` files. Whatever is left out or
+repaired becomes a note. Every invalid input is a ValueError with file, line and what was expected.
 """
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 from labkit import gc_pause
 from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, list_corpora
-from labkit.data.formats import bdci, conll
-from labkit.data.formats.conll import ParsedFile
+from labkit.data.formats import format_of
+from labkit.data.formats.parsed_file import ParsedFile
 from labkit.data.tags import BIO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Words and their tags, one for one, the tags in BIO."""
+    """Words and their BIO tags, one tag per word."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
@@ -39,7 +39,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus ready to train on: every tag of `dev` and `test` occurs in `train`."""
+    """Corpus ready to train on: `train` has every tag of `dev` and `test`."""
 
     name: str
     train: tuple[Sentence, ...]
@@ -48,42 +48,45 @@ class Corpus:
     types: tuple[str, ...]  # sorted
     tags: tuple[str, ...]  # O first, then sorted
     scheme: str  # as found in the files
-    sha256: str  # of the file; of its files' hashes where there are several
-    notes: tuple[str, ...]  # what was mended, skipped or split, one sentence each
+    sha256: str  # of the file; if there are several, of their hashes
+    notes: tuple[str, ...]  # what was repaired, skipped or split, one sentence each
 
 
 def read_corpus(
     corpus: str | Path | CorpusFiles, *, dev_share: float = 0.15, seed: int = 0, repair: bool = False
 ) -> Corpus:
-    """Reads a corpus by its name in the menu, by the path of a file or folder, or as `find_corpus` found it.
+    """Reads a corpus by name, path or the result of `find_corpus`.
 
     Args:
-        dev_share: share of the sentences split off for dev where the corpus has none, above 0 and below 1.
+        corpus: name in the menu, path of a file or folder, or result of `find_corpus`.
+        dev_share: share of the sentences split off for dev if the corpus has none, above 0 and below 1.
         seed: decides which sentences these are.
-        repair: mend illegal tag sequences as conlleval reads them, and count them, instead of raising; a pinned corpus
-            that holds some is always mended.
+        repair: repair illegal tag sequences as conlleval reads them, and count them, instead of raising; always on for
+            a pinned corpus that is known to have some.
 
-    Raises ValueError, with file and line, for whatever is wrong with the input; see data/README.md for the forms read.
+    Raises ValueError, with file and line, for any invalid input; data/README.md lists the formats.
     """
     if not 0 < dev_share < 1:
         raise ValueError(f"dev_share must be above 0 and below 1, not {dev_share!r}")
     source = corpus if isinstance(corpus, CorpusFiles) else find_corpus(corpus)
-    with gc_pause.gc_paused():  # all that is read stays: looking through it again and again took half of the time
+    with gc_pause.gc_paused():  # nothing read becomes garbage: scanning it repeatedly took half of the time
         return _build_corpus(source, dev_share, seed, repair or source.repair)
 
 
 def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool) -> Corpus:
-    found = {role: _choose_reader(path)(path, shown) for role, (path, shown) in source.files.items()}
-    notes = [*source.notes, *(note for part in found.values() for note in part.notes)]
-    parts = {role: part for role, part in found.items() if part.sentences}
-    if "train" not in parts:
-        raise found["train"].error(1, f"no column {bdci.ENTITIES_COLUMN}; without it there is nothing to learn from")
-    scheme, sentences, mended = _convert_to_bio(parts, repair)
-    notes += mended
-    _check_tags_known(parts, sentences)
+    parsed = {split: format_of(path).read(path, display_path) for split, (path, display_path) in source.files.items()}
+    notes = [*source.notes, *(note for file in parsed.values() for note in file.notes)]
+    labelled = {split: file for split, file in parsed.items() if file.sentences}
+    if "train" not in labelled:
+        train = parsed["train"]
+        raise train.error(1, f"{train.missing_labels}; without it there is nothing to learn from")
+    scheme, sentences, repair_notes = _convert_to_bio(labelled, repair)
+    notes += repair_notes
+    _check_tags_known(labelled, sentences)
     tags = sorted({tag for sentence in sentences["train"] for tag in sentence.tags} - {"O"})
     if "dev" not in sentences:
-        sentences["train"], sentences["dev"], note = _split_off_dev(sentences["train"], dev_share, seed, parts["train"])
+        train_file = labelled["train"]
+        sentences["train"], sentences["dev"], note = _split_off_dev(sentences["train"], dev_share, seed, train_file)
         notes.append(note)
     return Corpus(
         name=source.name,
@@ -93,76 +96,68 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         types=tuple(sorted({tag[2:] for tag in tags})),
         tags=("O", *tags),
         scheme=scheme.name,
-        sha256=combine_sha256({role: part.sha256 for role, part in found.items()}),
+        sha256=combine_sha256({split: file.sha256 for split, file in parsed.items()}),
         notes=(*notes, *_content_notes(sentences)),
     )
-
-
-def _choose_reader(path: Path) -> Callable[[Path, str], ParsedFile]:
-    return bdci.read_bdci if path.suffix.lower() == ".csv" else conll.read_conll
 
 
 def _convert_to_bio(
     files: Mapping[str, ParsedFile], repair: bool
 ) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[str]]:
-    """Recognises the scheme over all parts together and turns every sentence into BIO."""
-    alike = Counter(raw.tags for part in files.values() for raw in part.sentences)
+    """Detects the scheme over all splits together and converts to BIO."""
+    sequences = Counter(raw.tags for file in files.values() for raw in file.sentences)
     counts: Counter[TagBigram] = Counter()
-    for tags, often in alike.items():
-        if often == 1:
+    for tags, number in sequences.items():
+        if number == 1:
             counts.update(bigrams(tags))  # 2.5 times as fast as one by one
         else:
             for pair in bigrams(tags):
-                counts[pair] += often
+                counts[pair] += number
     scheme, problems = detect_scheme(counts) if counts else (BIO, {})
     notes = []
     if problems:
-        part, line, problem = _find_first_violation(files.values(), problems)
+        file, line, problem = _find_first_violation(files.values(), problems)
         if not repair:
             remedy = "correct it, or turn on “Repair tags” (--repair-tags), which mends and counts such places"
-            raise part.error(line, f"illegal tag sequence: {problem}; {remedy}")
+            raise file.error(line, f"illegal tag sequence: {problem}; {remedy}")
         number = sum(counts[pair] for pair in problems)
-        notes.append(f"{number:,} illegal tag sequences mended, the first at {part.display_path}:{line}: {problem}.")
+        notes.append(f"{number:,} illegal tag sequences mended, the first at {file.display_path}:{line}: {problem}.")
     bio = {pair: to_bio(*pair) for pair in counts}
-    return scheme, {role: _retag_sentences(part, bio) for role, part in files.items()}, notes
-
-
-def _retag_sentences(file: ParsedFile, bio: Mapping[TagBigram, str]) -> tuple[Sentence, ...]:
-    done: dict[tuple[str, ...], tuple[str, ...]] = {}  # many sentences are tagged alike
-    for raw in file.sentences:
-        if raw.tags not in done:
-            done[raw.tags] = tuple(map(bio.__getitem__, bigrams(raw.tags)))[:-1]
-    return tuple(Sentence(raw.words, done[raw.tags]) for raw in file.sentences)
+    bio_tags = {tags: tuple(map(bio.__getitem__, bigrams(tags)))[:-1] for tags in sequences}
+    sentences = {
+        split: tuple(Sentence(raw.words, bio_tags[raw.tags]) for raw in file.sentences) for split, file in files.items()
+    }
+    return scheme, sentences, notes
 
 
 def _find_first_violation(
     files: Iterable[ParsedFile], problems: Mapping[TagBigram, str]
 ) -> tuple[ParsedFile, int, str]:
-    for part in files:
-        for raw in part.sentences:
+    for file in files:
+        for raw in file.sentences:
             for index, pair in enumerate(bigrams(raw.tags)):
                 if pair in problems:
-                    return part, part.find_line(raw, min(index, len(raw.tags) - 1)), problems[pair]
+                    return file, file.find_line(raw, min(index, len(raw.tags) - 1)), problems[pair]
     raise AssertionError("a pair that was counted is in some sentence")
 
 
 def _check_tags_known(files: Mapping[str, ParsedFile], sentences: Mapping[str, tuple[Sentence, ...]]) -> None:
     known = {tag for sentence in sentences["train"] for tag in sentence.tags} | {"O"}
-    for role, part in files.items():
-        for raw, sentence in zip(part.sentences, sentences[role], strict=True):
+    for split, file in files.items():
+        for raw, sentence in zip(file.sentences, sentences[split], strict=True):
             if not known.issuperset(sentence.tags):
                 index, tag = next((i, tag) for i, tag in enumerate(sentence.tags) if tag not in known)
                 train = files["train"].display_path
                 what = f"{tag} (in BIO) occurs here, but nowhere in {train}, so it could not be learnt"
-                raise part.error(part.find_line(raw, index), f"{what}; expected one of {', '.join(sorted(known))}")
+                raise file.error(file.find_line(raw, index), f"{what}; expected one of {', '.join(sorted(known))}")
 
 
 def _split_off_dev(
     sentences: tuple[Sentence, ...], share: float, seed: int, file: ParsedFile
 ) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...], str]:
-    """Train and dev drawn from one part, both in the order of the file.
+    """Random split into train and dev, in file order, and its note.
 
-    A sentence whose tag would be left without any example in train stays in train.
+    A sentence with the last example of a tag stays in train.
     """
     left = Counter(tag for sentence in sentences for tag in set(sentence.tags) - {"O"})
     wanted = max(1, round(len(sentences) * share)) if len(sentences) > 1 else 0
@@ -181,29 +176,33 @@ def _split_off_dev(
         chosen.add(index)
     if not chosen:
         raise file.error(1, "no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
-    note = f"{len(chosen):,} of {len(sentences):,} sentences of {file.display_path} split off for dev, drawn by seed {seed}"
-    note += f"; {kept:,} drawn ones stayed in train, which else would lack one of their tags." if kept else "."
+    what = f"{len(chosen):,} of {len(sentences):,} sentences of {file.display_path} split off for dev"
+    note = f"{what}, drawn by seed {seed}"
+    note += f"; {kept:,} drawn ones stayed in train, which would otherwise lack one of their tags." if kept else "."
     train = tuple(sentence for index, sentence in enumerate(sentences) if index not in chosen)
     return train, tuple(sentences[index] for index in sorted(chosen)), note
 
 
 def _content_notes(sentences: Mapping[str, tuple[Sentence, ...]]) -> list[str]:
-    texts = {role: [sentence.words for sentence in sentences.get(role, ())] for role in ("train", "dev", "test")}
-    notes = [note for pair in combinations(texts, 2) for note in _overlap_notes(*pair, texts)]
-    for role, part in sentences.items():
-        if not any(tag != "O" for sentence in part for tag in sentence.tags):
-            notes.append(f"The {role} part holds no entity: every tag is O.")
+    words = {split: [sentence.words for sentence in sentences.get(split, ())] for split in ("train", "dev", "test")}
+    notes = [note for pair in combinations(words, 2) for note in _overlap_notes(*pair, words)]
+    for split, members in sentences.items():
+        if not any(tag != "O" for sentence in members for tag in sentence.tags):
+            notes.append(f"The {split} split holds no entity: every tag is O.")
     return notes
 
 
-def _overlap_notes(first: str, second: str, texts: Mapping[str, list[tuple[str, ...]]]) -> list[str]:
-    """A note on the sentences that two splits share: the second's scores flatter, as the first chose the weights."""
-    seen, part = set(texts[first]), texts[second]
-    repeated = sum(words in seen for words in part)
+def _overlap_notes(first: str, second: str, words: Mapping[str, list[tuple[str, ...]]]) -> list[str]:
+    """Note on sentences shared by two splits, which inflate the second's scores.
+
+    Scores on dev are inflated by train, and those on test also by dev, as dev chose the weights.
+    """
+    seen, sentences = set(words[first]), words[second]
+    repeated = sum(sentence in seen for sentence in sentences)
     if not repeated:
         return []
-    if repeated == len(part) == len(texts[first]) and sorted(part) == sorted(texts[first]):
-        what = f"The {first} and {second} parts hold the same {repeated:,} sentences, word for word"
-        return [f"{what}: scores on {second} flatter."]
-    what = f"{repeated:,} of {len(part):,} {second} sentences also stand in {first}, word for word"
-    return [f"{what}: their scores flatter."]
+    if repeated == len(sentences) == len(words[first]) and sorted(sentences) == sorted(words[first]):
+        what = f"The {first} and {second} splits hold the same {repeated:,} sentences, word for word"
+        return [f"{what}: scores on {second} are inflated."]
+    what = f"{repeated:,} of {len(sentences):,} {second} sentences also occur in {first}, word for word"
+    return [f"{what}: their scores are inflated."]

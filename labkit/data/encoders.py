@@ -1,7 +1,7 @@
-"""Which encoder a name means: a pinned one, a local folder, or one of the Hugging Face hub.
+"""Encoder lookup: a pinned encoder, a local folder, or a Hugging Face hub name.
 
-Weights come as safetensors, else as torch writes them, which are read as tensors alone: no code of an encoder, be it in
-its weights or beside them, is ever run.
+Weights come as safetensors or else as pytorch_model.bin, of which only tensors are read: no code of an encoder, in its
+weights or beside them, is ever run.
 """
 
 import contextlib
@@ -16,41 +16,44 @@ from labkit import paths
 from labkit.data.json_cache import load_json, store_json
 from labkit.data.pins import ENCODERS, AssetError
 
-# What a run needs of a hub repository: weights, configuration and tokenizer at its top, nothing below.
+# Files of a hub repository that a run needs: weights, configuration and tokenizer of the top folder, no subfolders.
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
 _IGNORED_PATTERNS = ["*/*"]
-_PICKLE_PATTERNS = ["pytorch_model.bin", "pytorch_model-*.bin"]  # asked for where there is nothing better
+_PICKLE_PATTERNS = ["pytorch_model.bin", "pytorch_model-*.bin"]  # downloaded if there is nothing better
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
-_SETTLED_S = 3.0  # some file systems keep times in steps of two seconds
+_SETTLED_S = 3.0  # some file systems store times in steps of two seconds
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
-# Architectures that encode a text both ways and so belong in the menu, as config.json calls them.
+# Bidirectional architectures, which belong in the menu, by their model_type in config.json.
 _ENCODER_MODEL_TYPES = re.compile(
     "albert|bert|big_bird|camembert|convbert|data2vec-text|deberta|deberta-v2|distilbert|electra|ernie|eurobert|funnel|"
     "ibert|luke|megatron-bert|mobilebert|modernbert|mpnet|nystromformer|rembert|roberta|roberta-prelayernorm|roformer|"
     "splinter|squeezebert|xlm-roberta|xlm-roberta-xl|xmod"
 )
-# Of these, those whose positions begin behind that of the padding piece, which is 1 where config.json does not tell.
+# Architectures whose positions begin after that of the padding token, which is 1 unless config.json says otherwise.
 _PADDING_OFFSET_MODEL_TYPES = re.compile(
     "camembert|data2vec-text|ibert|luke|mpnet|roberta|roberta-prelayernorm|xlm-roberta|xlm-roberta-xl|xmod"
 )
 
 
 def locate_encoder(name: str) -> Path:
-    """The folder of an encoder, complete enough to load.
+    """Finds or downloads an encoder; returns a folder complete enough to load.
 
     Args:
-        name: of the menu, of a folder in `data/encoders/`, a path, or a hub name such as `FacebookAI/roberta-base`,
-            which is downloaded where it is not cached.
+        name: name in the menu, name of a folder in `data/encoders/`, path, or hub name like `FacebookAI/roberta-base`,
+            which is downloaded unless it is cached.
 
-    Raises AssetError, one sentence with what can be done.
+    Raises AssetError, one sentence with a remedy.
     """
     return _find_local(name) or _download_from_hub(name)
 
 
 def check_encoder(name: str) -> None:
-    """Raises AssetError where `locate_encoder` is sure to; asks no network, so a name of the hub is taken for one."""
+    """Raises AssetError if `locate_encoder` is sure to fail.
+
+    Uses no network, so a possible hub name passes.
+    """
     if _find_local(name) is None:
         from huggingface_hub.constants import is_offline_mode
 
@@ -59,26 +62,31 @@ def check_encoder(name: str) -> None:
 
 
 def _find_local(name: str) -> Path | None:
-    """A pinned encoder or a local folder; None for a name that the hub may have."""
+    """Folder of a pinned or local encoder, or None."""
     if name in ENCODERS:
         return ENCODERS[name].require()
     if folder := _find_folder(name):
-        return _require_loadable(folder, name)
+        if problem := _describe_problem(folder):
+            raise AssetError(f"encoder folder {name!r} {problem}")
+        return folder
     if not _HUB_NAME.fullmatch(name) or ".." in name:
-        raise AssetError(f"encoder {name!r} is neither a folder nor a name as the hub has them; {_choices()}")
+        raise AssetError(f"unknown encoder {name!r}: neither a folder nor a valid hub name; {_choices()}")
     return None
 
 
 def list_encoders() -> list[str]:
-    """Names that `locate_encoder` takes without a network: pinned ones (fetched or not), local folders, cached ones."""
+    """Encoders of the menu: pinned, local and cached ones.
+
+    Pinned ones are listed fetched or not; the others need no network.
+    """
     local = sorted(folder.name for folder in _folders_in(_encoders_folder()) if not _describe_problem(folder))
     return list(dict.fromkeys([*ENCODERS, *local, *sorted(_list_cached())]))
 
 
 def read_max_sequence_length(name: str) -> int | None:
-    """Word pieces that an encoder has positions for, as its config.json tells; None where that is not known here.
+    """Number of tokens an encoder has positions for, from its config.json.
 
-    Nothing is downloaded for it, and no torch is needed.
+    None if that is not known on this machine. Downloads nothing and needs no torch.
     """
     if name in ENCODERS:
         folder: Path | None = ENCODERS[name].folder
@@ -88,36 +96,39 @@ def read_max_sequence_length(name: str) -> int | None:
     positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 1)
     if type(positions) is not int or positions <= 0:
         return None
-    behind = _PADDING_OFFSET_MODEL_TYPES.fullmatch(str(config.get("model_type"))) and type(padding) is int
-    return positions - 1 - padding if behind else positions
+    has_offset = _PADDING_OFFSET_MODEL_TYPES.fullmatch(str(config.get("model_type"))) and type(padding) is int
+    return positions - 1 - padding if has_offset else positions
 
 
 def hash_encoder(folder: Path) -> str:
-    """One hash over the weights, configuration and tokenizer of an encoder's folder.
+    """SHA-256 over the weights, configuration and tokenizer of an encoder's folder.
 
-    Noted and believed for as long as no file changes in size, inode or times, as git does: hashing takes 0.7 s a GB.
+    Cached until a file changes in size, inode or times, as git does: hashing takes 0.7 s per GB.
     """
     patterns = _PATTERNS if any(Path(folder).glob("*.safetensors")) else [*_PATTERNS, *_PICKLE_PATTERNS]
-    paths = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
-    state, is_old = _fingerprint_files(paths)
-    told = load_json(f"encoders/{state}")
-    if is_old and isinstance(told, str) and re.fullmatch("[0-9a-f]{64}", told):
-        return told
-    together = hashlib.sha256()
-    for path in paths:
+    files = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
+    fingerprint, is_settled = _fingerprint_files(files)
+    cached = load_json(f"encoders/{fingerprint}")
+    if is_settled and isinstance(cached, str) and re.fullmatch("[0-9a-f]{64}", cached):
+        return cached
+    combined = hashlib.sha256()
+    for path in files:
         with open(path, "rb") as file:
-            together.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n".encode())
-    if is_old:
-        store_json(f"encoders/{state}", together.hexdigest())
-    return together.hexdigest()
+            combined.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n".encode())
+    if is_settled:
+        store_json(f"encoders/{fingerprint}", combined.hexdigest())
+    return combined.hexdigest()
 
 
-def _fingerprint_files(paths: list[Path]) -> tuple[str, bool]:
-    """What files look like from outside, and whether for so long that a further change would show in their times."""
-    seen = [(str(path.absolute()), path.stat()) for path in paths]
-    about = [(path, it.st_size, it.st_ino, it.st_mtime_ns, it.st_ctime_ns) for path, it in seen]
-    newest = max((it.st_ctime for _, it in seen), default=0.0)
-    return hashlib.sha256(repr(about).encode()).hexdigest()[:32], abs(time.time() - newest) > _SETTLED_S
+def _fingerprint_files(files: list[Path]) -> tuple[str, bool]:
+    """Hash of the files' sizes and times, and True if they settled.
+
+    Right after a change, another one might not show within the resolution of the times.
+    """
+    stats = [(str(path.absolute()), path.stat()) for path in files]
+    metadata = [(path, it.st_size, it.st_ino, it.st_mtime_ns, it.st_ctime_ns) for path, it in stats]
+    newest = max((it.st_ctime for _, it in stats), default=0.0)
+    return hashlib.sha256(repr(metadata).encode()).hexdigest()[:32], abs(time.time() - newest) > _SETTLED_S
 
 
 def _encoders_folder() -> Path:
@@ -138,14 +149,8 @@ def _find_folder(name: str) -> Path | None:
     return None
 
 
-def _require_loadable(folder: Path, name: str) -> Path:
-    if problem := _describe_problem(folder):
-        raise AssetError(f"encoder folder {name!r} {problem}")
-    return folder
-
-
 def _describe_problem(folder: Path) -> str:
-    """What keeps a folder from being loaded as an encoder; empty where nothing does."""
+    """Reason why an encoder folder cannot be loaded; empty if none."""
     if _model_type(folder) is None:
         return "has no readable config.json with a model_type; expected a folder as save_pretrained writes it"
     if problem := _describe_weights_problem(folder):
@@ -156,12 +161,12 @@ def _describe_problem(folder: Path) -> str:
 
 
 def _model_type(folder: Path) -> str | None:
-    found = _config_of(folder).get("model_type")
-    return found if isinstance(found, str) else None
+    model_type = _config_of(folder).get("model_type")
+    return model_type if isinstance(model_type, str) else None
 
 
 def _config_of(folder: Path) -> dict[str, Any]:
-    """What config.json says; nothing where it cannot be read."""
+    """Contents of config.json; empty if it cannot be read."""
     try:
         config = json.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError):
@@ -184,7 +189,7 @@ def _describe_weights_problem(folder: Path) -> str:
 
 
 def _download_from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download  # late: 0.3 s that reading a corpus does not need
+    from huggingface_hub import snapshot_download  # takes 0.3 s, which reading a corpus does not need
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
@@ -193,7 +198,7 @@ def _download_from_hub(name: str) -> Path:
         )
         if not _describe_problem(cached):
             return cached
-    except (LocalEntryNotFoundError, ValueError):  # a name that the hub does not allow is told below
+    except (LocalEntryNotFoundError, ValueError):  # a name that the hub does not allow fails again below
         pass
     try:
         folder = Path(snapshot_download(name, allow_patterns=_PATTERNS, ignore_patterns=_IGNORED_PATTERNS))
@@ -203,7 +208,7 @@ def _download_from_hub(name: str) -> Path:
     except Exception as error:  # of huggingface_hub, its HTTP library, or the disk
         raise AssetError(_hub_failure(name, error)) from error
     if problem := _describe_problem(folder):
-        raise AssetError(f"encoder {name!r}, as the hub has it, {problem}")
+        raise AssetError(f"encoder {name!r} from the hub {problem}")
     return folder
 
 
@@ -216,8 +221,8 @@ def _hub_failure(name: str, error: Exception) -> str:
     if isinstance(error, RepositoryNotFoundError):
         advice = f"check its spelling, run `hf auth login` if it is private, or {_choices()}"
         return f"the hub has no public encoder {name!r}; {advice}"
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"encoder {name!r} could not be downloaded from the hub: {first.rstrip('.')}; try again, or {_choices()}"
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    return f"encoder {name!r} could not be downloaded from the hub: {reason}; try again, or {_choices()}"
 
 
 def _choices() -> str:
@@ -225,7 +230,7 @@ def _choices() -> str:
 
 
 def _cached_folder(name: str) -> Path | None:
-    """An encoder's folder in the hub's cache, in whatever version; None where it is not there."""
+    """Folder of an encoder in the hub's cache, or None."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     if not _HUB_NAME.fullmatch(name):
@@ -235,10 +240,10 @@ def _cached_folder(name: str) -> Path | None:
 
 
 def _list_cached() -> list[str]:
-    """Hub names of encoders that are in the hub's cache and complete."""
+    """Hub names of the complete encoders in the hub's cache."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    found = []
+    names = []
     for repository in _folders_in(Path(HF_HUB_CACHE)):
         kind, _, name = repository.name.partition("--")
         if kind != "models":
@@ -248,5 +253,5 @@ def _list_cached() -> list[str]:
             _ENCODER_MODEL_TYPES.fullmatch(_model_type(folder) or "") and not _describe_problem(folder)
             for folder in snapshots
         ):
-            found.append(name.replace("--", "/"))
-    return found
+            names.append(name.replace("--", "/"))
+    return names

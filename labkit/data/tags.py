@@ -1,11 +1,10 @@
-"""Tag schemes: which one a corpus uses, where it breaks its own rules, and the way to BIO and to spans.
+"""Tag schemes (BIO, IOB1, BIOES, …): detection, violations, conversion to BIO and spans.
 
-A scheme is decided by pairs of neighbouring tags, so a corpus of millions of tags is judged by a few hundred
-different pairs. In a pair, `""` stands for the edge of a sentence.
+Detection looks at bigrams of neighbouring tags: a corpus of millions of tags has only a few hundred different ones.
+In a bigram, `""` stands for the edge of a sentence.
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,12 +14,12 @@ TagBigram = tuple[str, str]
 TAG_PATTERN = re.compile(r"O|[BIMELSUW]-\S+")
 TAG_HELP = "O, or a letter of the scheme, a hyphen and a type, such as B-PER"
 
-# What a letter means, whichever scheme it comes from: Begin, Inside, End, Single.
+# Letter of any scheme → Begin, Inside, End or Single.
 _CANONICAL_LETTERS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
 
 
 class Span(NamedTuple):
-    """An entity: its type, its first word, and the word after its last."""
+    """Entity: its type, first word, and the word after its last."""
 
     type: str
     start: int
@@ -29,32 +28,40 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Scheme:
-    """One way of writing entities as tags; `letters` are those for begin, inside and, perhaps, end, single."""
+    """Tag scheme; `letters` stand for begin, inside[, end, single]."""
 
     name: str
     letters: str
 
     def find_violation(self, previous: str, tag: str) -> str:
-        """Why `tag` may not follow `previous`, in words; empty where it may."""
+        """Reason why `tag` may not follow `previous`; empty if it may."""
         if _letter(tag) not in self.letters:
             return f"{tag} does not belong to {self.name}, which the rest of the corpus is written in"
         if _letter(previous) not in self.letters:
-            return ""  # already told, at the tag before
-        if self.name == "BIO":
-            return _find_bio_violation(previous, tag)
-        if self.name == "IOB1":
-            return _find_iob1_violation(previous, tag)
+            return ""  # already reported for the tag before
+        if self.name in ("BIO", "IOB1"):
+            return self._find_open_violation(previous, tag)
         return self._find_closed_violation(previous, tag)
 
+    def _find_open_violation(self, previous: str, tag: str) -> str:
+        """Violation in a scheme without end letters: a wrong first tag of an entity."""
+        if _type(previous) == _type(tag):
+            return ""
+        if self.name == "BIO" and _letter(tag) == "I":
+            return f"{tag} {_after(previous)}, where BIO expects an entity to begin with B-{_type(tag)}"
+        if self.name == "IOB1" and _letter(tag) == "B":
+            return f"{tag} {_after(previous)}, where IOB1 expects I-{_type(tag)} (B- only between two of one type)"
+        return ""
+
     def _find_closed_violation(self, previous: str, tag: str) -> str:
-        """The rule of schemes that mark an entity's end: what is begun must be ended, and only that."""
+        """Violation in a scheme with end letters: an entity left open, or ended unopened."""
         inside, end = self.letters[1], self.letters[2]
         is_open = _canonical_letter(previous) in ("B", "I")
-        goes_on = _canonical_letter(tag) in ("I", "E")
-        if is_open and not (goes_on and _type(previous) == _type(tag)):
+        continues = _canonical_letter(tag) in ("I", "E")
+        if is_open and not (continues and _type(previous) == _type(tag)):
             wanted = f"{inside}-{_type(previous)} or {end}-{_type(previous)}"
             return f"{tag or 'the end of the sentence'} after {previous}, where {self.name} expects {wanted}"
-        if goes_on and not is_open:
+        if continues and not is_open:
             wanted = f"B-{_type(tag)} or {inside}-{_type(tag)}"
             return f"{tag} {_after(previous)}, where {self.name} expects {wanted} before it"
         return ""
@@ -72,9 +79,10 @@ SCHEMES = (
 
 
 def match_scheme(tags: Sequence[str]) -> Scheme:
-    """The first scheme that has all letters of these tags; IOB1 has BIO's letters, and a corpus in it is read as BIO.
+    """First scheme with all letters of these tags.
 
-    Raises ValueError where the letters belong to no scheme.
+    Never IOB1, which has BIO's letters: corpora in IOB1 are converted to BIO.
+    Raises ValueError if no scheme has all of them.
     """
     letters = {tag[0] for tag in tags if tag != "O"}
     for scheme in SCHEMES:
@@ -85,71 +93,59 @@ def match_scheme(tags: Sequence[str]) -> Scheme:
 
 
 def bigrams(tags: Sequence[str]) -> "zip[TagBigram]":
-    """Every tag with the one before it, both edges of the sentence included: one pair more than tags."""
+    """Pairs of neighbouring tags, including both edges of the sentence.
+
+    There is one pair more than tags.
+    """
     return zip(["", *tags], [*tags, ""], strict=True)
 
 
 def detect_scheme(counts: Mapping[TagBigram, int]) -> tuple[Scheme, dict[TagBigram, str]]:
-    """The scheme with the fewest broken rules over a whole corpus, and what breaks it, by pair.
+    """Scheme with the fewest violations over a whole corpus.
 
     Args:
-        counts: how often each pair of `pairs` occurs; every tag has the form of `TAG`.
+        counts: bigram → how often it occurs; every tag matches `TAG_PATTERN`.
+
+    Returns:
+        The scheme, and its violations: bigram → reason.
     """
-    best, problems = BIO, _find_violations(BIO, counts)
-    fewest = _count_violations(problems, counts)
-    for scheme in SCHEMES[1:]:
-        found = _find_violations(scheme, counts)
-        if (weight := _count_violations(found, counts)) < fewest:
-            best, problems, fewest = scheme, found, weight
-    return best, problems
+    candidates = []
+    for scheme in SCHEMES:
+        problems = {pair: problem for pair in counts if (problem := scheme.find_violation(*pair))}
+        candidates.append((sum(counts[pair] for pair in problems), scheme, problems))
+    _, scheme, problems = min(candidates, key=lambda candidate: candidate[0])  # the first one of equal numbers
+    return scheme, problems
 
 
 def to_bio(previous: str, tag: str) -> str:
-    """The tag in BIO. Illegal pairs read as conlleval reads them: whatever cannot go on an entity begins one."""
+    """Converts a tag of any scheme to BIO.
+
+    Illegal pairs are read as conlleval reads them: a tag that cannot continue an entity begins one.
+    """
     if tag in ("", "O"):
         return tag
-    goes_on = (
+    continues = (
         _canonical_letter(tag) in ("I", "E")
         and _canonical_letter(previous) in ("B", "I")
         and _type(previous) == _type(tag)
     )
-    return ("I-" if goes_on else "B-") + _type(tag)
+    return ("I-" if continues else "B-") + _type(tag)
 
 
 def bio_tags_to_spans(tags: Sequence[str]) -> list[Span]:
-    """The entities of a sentence in BIO, first to last.
+    """Entities of a sentence in BIO, first to last.
 
-    Lenient, as conlleval and seqeval's default mode are: an `I-` that follows `O` or another type begins an entity.
+    Lenient like conlleval and seqeval's default mode: an `I-` that follows `O` or another type begins an entity.
     """
-    found: list[Span] = []
+    spans: list[Span] = []
     start, kind = 0, ""
     for index, tag in enumerate([*tags, "O"]):
         if kind and tag != f"I-{kind}":
-            found.append(Span(kind, start, index))
+            spans.append(Span(kind, start, index))
             kind = ""
         if tag != "O" and not kind:
             start, kind = index, tag[2:]
-    return found
-
-
-def _find_violations(scheme: Scheme, counts: Mapping[TagBigram, int]) -> dict[TagBigram, str]:
-    return {pair: problem for pair in counts if (problem := scheme.find_violation(*pair))}
-
-
-def _count_violations(problems: Mapping[TagBigram, str], counts: Mapping[TagBigram, int]) -> int:
-    return Counter({pair: counts[pair] for pair in problems}).total()
-
-
-def _find_bio_violation(previous: str, tag: str) -> str:
-    if _canonical_letter(tag) != "I" or _type(previous) == _type(tag):
-        return ""
-    return f"{tag} {_after(previous)}, where BIO expects an entity to begin with B-{_type(tag)}"
-
-
-def _find_iob1_violation(previous: str, tag: str) -> str:
-    if _canonical_letter(tag) != "B" or _type(previous) == _type(tag):
-        return ""
-    return f"{tag} {_after(previous)}, where IOB1 expects I-{_type(tag)} (B- only between two of one type)"
+    return spans
 
 
 def _letter(tag: str) -> str:

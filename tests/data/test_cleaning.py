@@ -1,4 +1,4 @@
-"""Web texts made readable, and every character traced to where it came from."""
+"""Cleaning of web texts, and the source range of every character."""
 
 import random
 from itertools import pairwise

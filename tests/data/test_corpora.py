@@ -1,4 +1,4 @@
-"""Corpora as users drop them: every form read, every fault told with file and line."""
+"""Corpora as users drop them: every form is read, every error names file and line."""
 
 import hashlib
 import random
@@ -17,7 +17,7 @@ BIO = "EU\tB-ORG\nrejects\tO\n\nPeter\tB-PER\nBlackburn\tI-PER\n\nin\tO\nUtrecht
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home of labkit, which is the current folder as well."""
+    """Empty home of labkit, which is also the current folder."""
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def folder(where: Path, **parts: str | bytes) -> Path:
-    """A corpus folder; `train="…"` becomes train.txt."""
+    """Writes a corpus folder; `train="…"` becomes train.txt."""
     where.mkdir(parents=True, exist_ok=True)
     for name, content in parts.items():
         data = content.encode() if isinstance(content, str) else content
@@ -34,7 +34,7 @@ def folder(where: Path, **parts: str | bytes) -> Path:
 
 
 def with_dev(where: Path, train: str | bytes) -> Corpus:
-    """Reads `train` beside a dev part that asks nothing of it."""
+    """Reads `train` beside a dev split without entities."""
     return read_corpus(folder(where, train=train, dev="so\tO\n"))
 
 
@@ -92,7 +92,7 @@ def test_every_scheme_becomes_bio_and_is_named(tmp_path: Path, scheme: str, text
 
 
 def test_the_scheme_is_recognised_over_all_parts_together(tmp_path: Path) -> None:
-    # Alone, the train part would pass as BIO, where its second sentence means one entity of one word.
+    # Alone, the train split would pass as BIO, with an entity of one word in its second sentence.
     corpus = read_corpus(folder(tmp_path, train="a I-X\nb O\n\na B-X\nb O\n", test="a I-X\nb B-X\n\n" * 5), repair=True)
     assert corpus.scheme == "IOB1"
 
@@ -209,7 +209,7 @@ GERMEVAL = "1\tSchartau\tB-PER\tO\n2\tsagte\tO\tO\n\n1\tIn\tO\tO\n2\tUlm\tB-LOC\
     }.values(),
 )
 def test_numbers_in_front_of_the_words_are_not_read_as_words(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ValueError, match=r"train\.txt:2: the first column numbers the words; expected a word"):
+    with pytest.raises(ValueError, match=r"train\.txt:2: the first column numbers the words; expected one word"):
         with_dev(tmp_path, f"# 7 a\n{text}")
 
 
@@ -344,7 +344,7 @@ def test_a_name_of_a_folder_in_data_that_cannot_be_read_says_why(
     (tmp_path / "data" / "mine" / "all.jsonl").write_text("{}")
     with pytest.raises(ValueError, match=r"^data/mine: no train file"):
         read_corpus("mine")
-    with pytest.raises(ValueError, match=r"is no file, no folder"):
+    with pytest.raises(ValueError, match=r"unknown corpus 'thine': not a file"):
         read_corpus("thine")
 
 
@@ -366,18 +366,18 @@ def test_a_file_that_may_be_meant_as_a_part_is_told_not_dropped_in_silence(tmp_p
     place = folder(tmp_path / "mine", train=BIO, dev="so\tO\n", types="PER", latest="x")
     (place / name).write_text(BIO)
     (note,) = [note for note in read_corpus(place).notes if "was not read" in note]
-    assert note.startswith(f"{place}/{name} was not read: its name is not that of a part, such as train, dev or test")
+    assert note.startswith(f"{place}/{name} was not read: its name is not that of a split, like train, dev or test")
 
 
 def test_two_files_named_by_their_endings_for_one_part_are_an_error(tmp_path: Path) -> None:
     for name in ("eng.train", "deu.train"):
         (tmp_path / name).write_text(BIO)
-    with pytest.raises(ValueError, match=r"deu\.train and eng\.train may be the train part"):
+    with pytest.raises(ValueError, match=r"deu\.train and eng\.train may be the train split"):
         read_corpus(tmp_path)
 
 
 def test_a_file_that_is_no_corpus_at_all_is_an_error(home: Path) -> None:
-    with pytest.raises(ValueError, match=r"'nowhere' is no file, no folder.*the menu has wnut16, msra"):
+    with pytest.raises(ValueError, match=r"unknown corpus 'nowhere': not a file, a folder, or one of wnut16, msra"):
         read_corpus("nowhere")
 
 
@@ -486,8 +486,8 @@ def test_a_dev_share_outside_0_and_1_is_an_error(tmp_path: Path, share: float) -
         (BIO + "# id 7\na\tO\n", "1 comment line skipped, the first on line 10"),
         (BIO + "a\tO\n" * 1001, r"1001 words \(from line 10\).*blank lines"),
         (BIO + BIO + "\ufeffa\tO\n", "1 byte order mark inside .* line 19"),
-        (BIO + "so\tO\n", "1 of 1 dev sentences also stand in train"),
-        ("a\tO\n", "The train part holds no entity"),
+        (BIO + "so\tO\n", "1 of 1 dev sentences also occur in train"),
+        ("a\tO\n", "The train split holds no entity"),
     ],
 )
 def test_what_is_skipped_or_looks_odd_is_a_note(tmp_path: Path, train: str, note: str) -> None:
@@ -505,20 +505,24 @@ ONE, TWO, THREE = "EU\tB-ORG\n\n", "Ann\tB-PER\n\n", "so\tO\n\n"
 @pytest.mark.parametrize(
     ("dev", "test", "notes"),
     [
-        (ONE + TWO, ONE, ["1 of 1 test sentences also stand in dev, word for word: their scores flatter."]),
-        (ONE + TWO, THREE + TWO, ["1 of 2 test sentences also stand in dev, word for word: their scores flatter."]),
+        (ONE + TWO, ONE, ["1 of 1 test sentences also occur in dev, word for word: their scores are inflated."]),
+        (
+            ONE + TWO,
+            THREE + TWO,
+            ["1 of 2 test sentences also occur in dev, word for word: their scores are inflated."],
+        ),
         (
             ONE + TWO,
             TWO + ONE,
-            ["The dev and test parts hold the same 2 sentences, word for word: scores on test flatter."],
+            ["The dev and test splits hold the same 2 sentences, word for word: scores on test are inflated."],
         ),
-        (BIO, ONE, ["The train and dev parts hold the same 3 sentences, word for word: scores on dev flatter."]),
+        (BIO, ONE, ["The train and dev splits hold the same 3 sentences, word for word: scores on dev are inflated."]),
         (
             ONE,
             BIO + ONE,
             [
-                "3 of 4 test sentences also stand in train, word for word: their scores flatter.",
-                "1 of 4 test sentences also stand in dev, word for word: their scores flatter.",
+                "3 of 4 test sentences also occur in train, word for word: their scores are inflated.",
+                "1 of 4 test sentences also occur in dev, word for word: their scores are inflated.",
             ],
         ),
     ],

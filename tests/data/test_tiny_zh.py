@@ -1,4 +1,4 @@
-"""The encoder that comes with labkit: whole, small, and readable by transformers alone."""
+"""Encoder that comes with labkit: whole, small, and readable by transformers alone."""
 
 import hashlib
 
@@ -15,9 +15,9 @@ POSITIONS = 128
 
 
 def test_it_is_what_its_sums_say_and_no_more_than_12_mb() -> None:
-    told = dict(reversed(line.split("  ")) for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
+    sums = dict(reversed(line.split("  ")) for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
     files = {path.name: path for path in FOLDER.iterdir() if path.name not in ("SHA256SUMS", "README.md")}
-    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == told
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == sums
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 12e6
 
 
@@ -42,7 +42,7 @@ def test_transformers_loads_it_and_reads_a_character_as_a_token() -> None:
 
 
 def test_it_knows_places_from_times() -> None:
-    """In one frame, two of a kind are more alike than one of each."""
+    """In one sentence frame, two words of a kind are more alike than one of each."""
     tokenizer = AutoTokenizer.from_pretrained(FOLDER)
     encoder = AutoModel.from_pretrained(FOLDER, dtype=torch.float32).eval()
     words = ("北京", "上海", "早上", "晚上")

@@ -137,7 +137,7 @@ def test_all_notes_on_words_and_their_tags_are_told(tmp_path):
     alone = read_corpus(corpus(tmp_path / "alone", train_txt=GOOD + "x\tB-LOC\n\ny\tB-ORG\n\n")).notes
     kinds = ("its ending", "its name", "DOCSTART- lines", "DOCSTART- line ", "comment lines", "comment line ")
     kinds += ("invisible words", "invisible word ")
-    for kind in (*kinds, "longest", "3 columns", "order marks", "order mark ", "mended", "flatter", "holds no entity"):
+    for kind in (*kinds, "longest", "3 columns", "order marks", "order mark ", "mended", "inflated", "holds no entity"):
         assert any(kind in note for note in notes), kind
     assert "split off for dev" in alone[0]
     assert {note: english_left(note) for note in (*notes, *alone) if english_left(note)} == {}

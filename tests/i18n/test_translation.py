@@ -72,7 +72,7 @@ def test_what_is_in_no_catalogue_stays_as_it_is(chinese):
     assert translate_message("a reason that nobody foresaw") == "a reason that nobody foresaw"
 
 
-@pytest.mark.parametrize("piece", ["x: both y and z may be the q part; ", "a:1: ", "'a' on line 1, ", "expected "])
+@pytest.mark.parametrize("piece", ["x: both y and z may be the q split; ", "a:1: ", "'a' on line 1, ", "expected "])
 def test_a_reason_of_any_length_is_told_at_once(chinese, piece):
     """Trying all ways to cut a sentence into places took the third power of its length: hours for these."""
     long = piece * 10_000

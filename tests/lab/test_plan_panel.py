@@ -116,7 +116,10 @@ def test_a_window_that_the_encoder_has_no_positions_for_is_told_before_training(
 
 def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpus, monkeypatch):
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
-    notes = ("<b>train.txt</b>: read as GB18030, as it is not UTF-8.", "The test part holds no entity: every tag is O.")
+    notes = (
+        "<b>train.txt</b>: read as GB18030, as it is not UTF-8.",
+        "The test split holds no entity: every tag is O.",
+    )
     corpus.answers = {
         "mine": SentenceCounts(100, 20, 0, notes),
         "one": SentenceCounts(9, 9, 9, notes[1:]),
@@ -133,7 +136,7 @@ def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpu
     corpus.let_go.set()
     assert noted("mine").count("&lt;b&gt;train.txt") == 2  # in the heading, and unfolded
     assert "2 notes on the corpus:" in noted("mine")
-    assert "1 note on the corpus: The test part" in noted("one")
+    assert "1 note on the corpus: The test split" in noted("one")
     assert "no notes on the corpus" in noted("clean")
     monkeypatch.setattr(translation, "_language", "zh")
     chinese = found.describe_notes(CONFIG.replace(corpus="mine"))

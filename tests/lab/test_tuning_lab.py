@@ -104,7 +104,7 @@ def test_start_takes_the_settings_of_the_controls(lab):
 
 
 def test_settings_that_are_sure_to_fail_are_told_and_leave_no_run(lab, config, runs_folder):
-    with pytest.raises(ValueError, match="corpus 'nowhere' is no file"):
+    with pytest.raises(ValueError, match="unknown corpus 'nowhere': not a file"):
         lab.start(config.replace(corpus="nowhere"))
     lab.controls.load(config.replace(decoder="softmax", crf_rate=1e-2))
     lab.train_button.click()

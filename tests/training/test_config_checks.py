@@ -38,10 +38,13 @@ def without_weights(place: Path) -> str:
 
 
 WRONG = {
-    "corpus": (lambda place: {"corpus": "wnut61"}, "corpus 'wnut61' is no file, no folder and no name in the menu"),
+    "corpus": (lambda place: {"corpus": "wnut61"}, "unknown corpus 'wnut61': not a file, a folder, or one of"),
     "empty file": (lambda place: {"corpus": empty(place, "dev.txt")}, r"dev\.txt:1: no sentences here"),
     "empty table": (lambda place: {"corpus": empty(place, "test.csv")}, r"test\.csv:1: no column id.* an empty file"),
-    "encoder": (lambda place: {"encoder": "minilm!"}, "encoder 'minilm!' is neither a folder nor a name"),
+    "encoder": (
+        lambda place: {"encoder": "minilm!"},
+        "unknown encoder 'minilm!': neither a folder nor a valid hub name",
+    ),
     "encoder that is not here": (lambda place: {"encoder": "minilmm"}, "encoder 'minilmm' is not on this machine"),
     "encoder without weights": (lambda place: {"encoder": without_weights(place)}, "bare' has no weights"),
     "rate of no CRF": (

@@ -1,7 +1,7 @@
-"""Tables of texts and the entities in them, as in the CCF BDCI 2019 competition on new financial entities.
+"""CSV tables of texts and their entities, as in CCF BDCI 2019.
 
-A CSV file with the columns `id`, `title`, `text` and `unknownEntities`, the last of which holds the entities that occur
-in title or text, joined by `;`. The texts come from the web, with its markup; every character is a word.
+The competition was on new financial entities. The columns are `id`, `title`, `text` and `unknownEntities`, which lists
+the entities that occur in title or text, joined by `;`. The texts are web pages with markup; every character is a word.
 """
 
 import csv
@@ -15,20 +15,20 @@ from pathlib import Path
 
 from labkit.data.cleaning import CleanedText, clean_html
 from labkit.data.corpus_files import open_or_explain
-from labkit.data.formats.conll import ParsedFile, RawSentence
+from labkit.data.formats.parsed_file import ParsedFile, RawSentence
 from labkit.data.tags import Span
 
-ENTITY_TYPE = "ENTITY"  # the table tells none
+ENTITY_TYPE = "ENTITY"  # the table has no types
 ENTITIES_COLUMN = "unknownEntities"
 TEXT_COLUMNS = ("id", "title", "text")
 
 _MAX_EXAMPLES = 3  # examples in a note
-_LONGEST = 2**31 - 1  # characters of a field, as many as csv can be told of on Windows; by default it is 131,072
+_FIELD_LIMIT = 2**31 - 1  # characters; the most that csv accepts on Windows; its default is 131,072
 
 
 @dataclass(frozen=True, slots=True)
 class BdciRow:
-    """A row as it stands in the file."""
+    """Row as it stands in the file."""
 
     id: str
     title: str
@@ -37,14 +37,14 @@ class BdciRow:
     line: int
 
     def build_document(self) -> CleanedText:
-        """Title and text as one, cleaned; the text alone where it repeats the title at its beginning."""
+        """Cleaned title and text, without a title that the text repeats."""
         repeated = self.text.lstrip().startswith(self.title.strip())
         return clean_html(self.text if repeated else f"{self.title}\n{self.text}")
 
 
 @dataclass
 class BdciTable:
-    """A file, read; the entities are known or not in all its rows."""
+    """Rows of one file; either all of them have labels or none."""
 
     display_path: str  # its path, as messages name it
     sha256: str
@@ -54,7 +54,7 @@ class BdciTable:
 
 
 def read_table(path: Path, display_path: str) -> BdciTable:
-    """Reads a file, in UTF-8 or else in GB18030, which is told in a note.
+    """Reads a table in UTF-8 or, with a note, in GB18030.
 
     Raises ValueError with file, line and what was expected.
     """
@@ -63,129 +63,130 @@ def read_table(path: Path, display_path: str) -> BdciTable:
     text, notes = _decode_text(data, display_path)
     records = _records(text, display_path)
     line, header = next(records, (1, []))
-    places = _index_columns(header, line, display_path)
-    name, title, body = (places[column] for column in TEXT_COLUMNS)
-    labels = places.get(ENTITIES_COLUMN.lower())
+    columns = _index_columns(header, line, display_path)
+    row_id, title, text_column = (columns[name] for name in TEXT_COLUMNS)
+    labels = columns.get(ENTITIES_COLUMN.lower())
     rows = []
     for line, record in records:
         if len(record) != len(header):
             what = f"expected {len(header)} fields as in the header, found {len(record)}"
             raise ValueError(f"{display_path}:{line}: {what}; is a comma or a quotation mark in a text not quoted?")
-        known = "" if labels is None else record[labels]
-        rows.append(BdciRow(record[name], record[title], record[body], known, line))
+        cell = "" if labels is None else record[labels]
+        rows.append(BdciRow(record[row_id], record[title], record[text_column], cell, line))
     return BdciTable(display_path, hashlib.sha256(data).hexdigest(), labels is not None, rows, notes)
 
 
 def read_bdci(path: Path, display_path: str) -> ParsedFile:
-    """A file as a part of a corpus, a row a sentence; without sentences, but with a note, where it has no entities.
+    """Reads a table as a corpus split, one sentence per row.
 
-    Raises ValueError as `read_table` does, and where no row holds a text.
+    Returns no sentences, but a note, if the table has no column of entities.
+    Raises ValueError as `read_table` does, and if no row holds a text.
     """
     table = read_table(path, display_path)
-    part = ParsedFile(display_path, table.sha256, [], list(table.notes), one_word_per_line=False)
+    parsed = ParsedFile(display_path, table.sha256, [], list(table.notes), one_word_per_line=False)
     if not table.has_labels:
-        part.notes.append(
-            f"{display_path} has no column {ENTITIES_COLUMN}: it is not scored, but its entities can be predicted."
-        )
-        return part
+        parsed.missing_labels = f"no column {ENTITIES_COLUMN}"
+        what = f"{display_path} has no column {ENTITIES_COLUMN}"
+        parsed.notes.append(f"{what}: it is not scored, but its entities can be predicted.")
+        return parsed
     documents, empty = _merge_repeated_rows(table)
-    lacking = []
+    all_absent = []
     for row, document, labels in documents:
-        found, absent = locate_labels(document.text, labels)
+        spans, absent = locate_labels(document.text, labels)
         words = tuple(map(sys.intern, document.text))  # each character once in memory
-        part.sentences.append(RawSentence(words, _tags(len(words), found), row.line))
-        lacking += [(row.line, label) for label in absent]
-    if not part.sentences:
-        raise part.error(1, "no row holds a text; expected rows of id, title, text and entities")
-    part.notes += _notes(table, len(documents), empty, lacking)
-    return part
+        tags = ["O"] * len(words)
+        for _, start, end in spans:
+            tags[start:end] = [f"B-{ENTITY_TYPE}", *[f"I-{ENTITY_TYPE}"] * (end - start - 1)]
+        parsed.sentences.append(RawSentence(words, tuple(tags), row.line))
+        all_absent += [(row.line, label) for label in absent]
+    if not parsed.sentences:
+        raise parsed.error(1, "no row holds a text; expected rows of id, title, text and entities")
+    parsed.notes += _notes(table, len(documents), empty, all_absent)
+    return parsed
 
 
 def locate_labels(text: str, labels: Sequence[str]) -> tuple[list[Span], list[str]]:
-    """Where the labels occur in a cleaned text, in its order, and those that do not.
+    """Spans of labels in a cleaned text, and absent labels.
 
-    Where labels overlap the longest counts. A label that begins or ends in Latin letters or digits is not looked for
-    inside longer words or numbers (EOS in VIDEOS), unless it stands nowhere else.
+    Of overlapping labels the longest wins. A label that begins or ends in Latin letters or digits is not matched inside
+    longer words or numbers (EOS in VIDEOS), unless it occurs nowhere else.
+
+    Returns:
+        Spans in the order of the text, and the absent labels in the order of `labels`.
     """
-    taken = bytearray(len(text))
-    found, absent = [], []
+    occupied = bytearray(len(text))
+    spans, absent = [], []
     for label in sorted(set(labels), key=lambda label: (-len(label), label)):
-        every = list(_occurrences(text, label))
-        for start in [place for place in every if _is_whole_word(text, place, place + len(label))] or every:
+        starts = list(_occurrences(text, label))
+        for start in [start for start in starts if _is_whole_word(text, start, start + len(label))] or starts:
             end = start + len(label)
-            if not any(taken[start:end]):
-                taken[start:end] = b"\1" * len(label)
-                found.append(Span(ENTITY_TYPE, start, end))
-        if not every:
+            if not any(occupied[start:end]):
+                occupied[start:end] = b"\1" * len(label)
+                spans.append(Span(ENTITY_TYPE, start, end))
+        if not starts:
             absent.append(label)
-    return sorted(found, key=lambda span: span.start), sorted(absent, key=list(labels).index)
+    return sorted(spans, key=lambda span: span.start), sorted(absent, key=list(labels).index)
 
 
 def parse_labels(cell: str) -> list[str]:
-    """The entities of a cell, cleaned as texts are."""
+    """Entities of a cell, cleaned as texts are."""
     return [label for part in re.split("[;；]", clean_html(cell).text) if (label := part.strip())]
 
 
 def format_cell(document: CleanedText, spans: Sequence[Span]) -> str:
-    """Entities as they stand in the original text, each once, joined by `;`.
+    """Distinct entities as spelt in the original text, joined by `;`.
 
-    One that holds a `;` there, as in `A&amp;B`, is given as it was read.
+    An entity whose original holds a `;`, like `A&amp;B`, is written as cleaned.
     """
-    given: dict[str, None] = {}
+    labels: dict[str, None] = {}  # as an ordered set
     for _, start, end in spans:
         original = document.slice_source(start, end)
         original = document.text[start:end] if ";" in original else original
-        given |= dict.fromkeys(part.strip() for part in re.split(r"[;\r\n]", original))
-    return ";".join(label for label in given if label)
+        labels |= dict.fromkeys(part.strip() for part in re.split(r"[;\r\n]", original))
+    return ";".join(label for label in labels if label)
 
 
 def _index_columns(header: Sequence[str], line: int, display_path: str) -> dict[str, int]:
-    """The place of each column by its name in small letters; of two of one name the first counts."""
-    places = {name.strip().lower(): place for place, name in reversed(list(enumerate(header)))}
-    if missing := [name for name in TEXT_COLUMNS if name not in places]:
+    """Column indices by lower-case name; the first of equal names."""
+    columns = {name.strip().lower(): index for index, name in reversed(list(enumerate(header)))}
+    if missing := [name for name in TEXT_COLUMNS if name not in columns]:
         found = ", ".join(repr(name[:40]) for name in header[:8]) or "an empty file"
         expected = f"expected a CSV file with the columns {', '.join(TEXT_COLUMNS)} and {ENTITIES_COLUMN}"
         raise ValueError(f"{display_path}:{line}: no column {', '.join(missing)}; {expected}; found {found}")
-    return places
+    return columns
 
 
 def _merge_repeated_rows(table: BdciTable) -> tuple[list[tuple[BdciRow, CleanedText, list[str]]], int]:
-    """Rows with their texts and labels, those of equal texts as one, and how many hold no text."""
-    found: dict[str, tuple[BdciRow, CleanedText, list[str]]] = {}
+    """Rows merged by cleaned text, and the number of empty rows."""
+    merged: dict[str, tuple[BdciRow, CleanedText, list[str]]] = {}
     empty = 0
     for row in table.rows:
         document = row.build_document()
         if not document.text:
             empty += 1
             continue
-        found.setdefault(document.text, (row, document, []))[2].extend(parse_labels(row.labels))
-    return list(found.values()), empty
+        merged.setdefault(document.text, (row, document, []))[2].extend(parse_labels(row.labels))
+    return list(merged.values()), empty
 
 
-def _notes(table: BdciTable, kept: int, empty: int, lacking: Sequence[tuple[int, str]]) -> Iterator[str]:
+def _notes(table: BdciTable, kept: int, empty: int, absent: Sequence[tuple[int, str]]) -> Iterator[str]:
+    path = table.display_path
     if empty:
-        yield f"{table.display_path}: {empty:,} rows without text were left out."
+        yield f"{path}: {empty:,} rows without text were left out."
     if repeated := len(table.rows) - empty - kept:
-        yield f"{table.display_path}: {repeated:,} rows repeat the text of another; it is read once, with the entities of all."
-    if lacking:
-        examples = [f"{label[:40]!r} on line {line}" for line, label in lacking[:_MAX_EXAMPLES]]
-        shown = ", ".join(examples + ["…"] * (len(lacking) > _MAX_EXAMPLES))
-        yield f"{table.display_path}: {len(lacking):,} entities do not occur in their text and are not learnt: {shown}."
-
-
-def _tags(words: int, spans: Sequence[Span]) -> tuple[str, ...]:
-    tags = ["O"] * words
-    for _, start, end in spans:
-        tags[start:end] = [f"B-{ENTITY_TYPE}", *[f"I-{ENTITY_TYPE}"] * (end - start - 1)]
-    return tuple(tags)
+        yield f"{path}: {repeated:,} rows repeat the text of another; it is read once, with the entities of all."
+    if absent:
+        examples = [f"{label[:40]!r} on line {line}" for line, label in absent[:_MAX_EXAMPLES]]
+        listed = ", ".join(examples + ["…"] * (len(absent) > _MAX_EXAMPLES))
+        yield f"{path}: {len(absent):,} entities do not occur in their text and are not learnt: {listed}."
 
 
 def _occurrences(text: str, label: str) -> Iterator[int]:
-    """Where a label begins, those that overlap included."""
-    place = text.find(label)
-    while place >= 0:
-        yield place
-        place = text.find(label, place + 1)
+    """Starts of all occurrences of a label, overlapping ones included."""
+    start = text.find(label)
+    while start >= 0:
+        yield start
+        start = text.find(label, start + 1)
 
 
 def _is_whole_word(text: str, start: int, end: int) -> bool:
@@ -195,7 +196,7 @@ def _is_whole_word(text: str, start: int, end: int) -> bool:
 
 
 def _is_same_word(one: str, other: str) -> bool:
-    """Whether two neighbours are of one Latin word or one number."""
+    """True if two neighbours belong to one Latin word or one number."""
     both = one + other
     return len(both) == 2 and both.isascii() and (both.isalpha() or both.isdigit())
 
@@ -207,7 +208,8 @@ def _decode_text(data: bytes, display_path: str) -> tuple[str, list[str]]:
         return data.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        problem = f"{display_path}:{line}: byte {error.start} of the file is neither UTF-8 nor GB18030; save the file as UTF-8"
+        what = f"byte {error.start} of the file is neither UTF-8 nor GB18030"
+        problem = f"{display_path}:{line}: {what}; save the file as UTF-8"
     try:
         return data.decode("gb18030"), [f"{display_path}: read as GB18030, as it is not UTF-8."]
     except UnicodeDecodeError:
@@ -215,8 +217,8 @@ def _decode_text(data: bytes, display_path: str) -> tuple[str, list[str]]:
 
 
 def _records(text: str, display_path: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record that is not blank, with the line it begins on."""
-    csv.field_size_limit(_LONGEST)
+    """Records that are not blank, with the line each begins on."""
+    csv.field_size_limit(_FIELD_LIMIT)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
@@ -225,6 +227,5 @@ def _records(text: str, display_path: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, record
             line = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(
-            f"{display_path}:{line}: not a CSV record: {error}; quotation marks in a text are doubled"
-        ) from None
+        what = f"not a CSV record: {error}; quotation marks in a text are doubled"
+        raise ValueError(f"{display_path}:{line}: {what}") from None

@@ -1,5 +1,7 @@
-"""What the columns of a file tell that no line tells alone: whether the first one numbers the words, and which lines
-lack one."""
+"""Column statistics of a CoNLL file.
+
+They reveal a first column that numbers the words, and lines without the tag column.
+"""
 
 import re
 from collections import Counter
@@ -7,29 +9,33 @@ from collections.abc import Sequence
 
 MIN_NUMBERED_SHARE = 0.9  # of the sentences
 
-_BESIDE = re.compile(r"\d+[-.]\d+")  # CoNLL-U's `3-4` before two words that are written as one, and `8.1` for none
+_SUBWORD_NUMBER = re.compile(r"\d+[-.]\d+")  # CoNLL-U: `3-4` before two words written as one, `8.1` for an empty node
 
 
 class ColumnStats:
-    """How many columns the lines of a file have; lines repeat, and each is seen once."""
+    """Counter of columns per line; equal lines count once."""
 
     def __init__(self) -> None:
-        self.widths: Counter[int] = Counter()
-        self.first: dict[tuple[int, str], int] = {}  # line, by the number of its columns and its tag
+        self.widths: Counter[int] = Counter()  # columns → lines
+        self.first_lines: dict[tuple[int, str], int] = {}  # (columns, tag) → line number
 
     def add_line(self, line: str, tag: str, number: int) -> None:
-        width = _width(line)
+        text = line.rstrip(" \t\r")
+        if "\t" in text or "  " not in text:
+            width = text.count("\t" if "\t" in text else " ") + 1
+        else:
+            width = sum(map(bool, text.split(" ")))
         self.widths[width] += 1
-        self.first.setdefault((width, tag), number)
+        self.first_lines.setdefault((width, tag), number)
 
     @property
     def most_common_width(self) -> int:
         return self.widths.most_common(1)[0][0]
 
     def has_number_column(self, sentences: Sequence[Sequence[str]]) -> bool:
-        """Whether 0, 1, 2… or 1, 2, 3… was read for the words of nearly every sentence.
+        """True if nearly every sentence has numbers for words.
 
-        Where there are but two columns there is no other word.
+        The numbers are 0, 1, 2… or 1, 2, 3…. False with two columns, as the first one must be the word then.
         """
         if self.most_common_width < 3:
             return False
@@ -37,23 +43,23 @@ class ColumnStats:
         return len(numbered) >= MIN_NUMBERED_SHARE * len(sentences) and sum(len(words) > 1 for words in numbered) > 1
 
     def find_missing_tag_column(self) -> tuple[int, str] | None:
-        """The first line whose tag is that of another column, as its own column is missing, and this in words.
+        """First line without the tag column, and the error message for it.
 
-        The line is shorter than most, and its type is none of theirs. That a line is shorter is not enough: a file put
-        together of several has such lines, too.
+        Another column was read as the tag there: the line is shorter than most, and no line of the usual length has its
+        type. A shorter line alone is not enough, because files put together from several have such lines, too.
         """
         usual = self.most_common_width
-        types = {tag[2:] for width, tag in self.first if width >= usual} | {""}
-        for (width, tag), line in self.first.items():
+        types = {tag[2:] for width, tag in self.first_lines if width >= usual} | {""}
+        for (width, tag), line in self.first_lines.items():
             if width < usual and tag[2:] not in types:
                 what = f"{width} columns here, where most lines have {usual}, none of which has the type {tag[2:]}"
                 return line, f"{what}; is the column of the tags missing?"
         return None
 
     def describe_uneven_lines(self) -> str | None:
-        """Which lines have another number of columns than most, in words."""
+        """Note on the first line whose number of columns differs from most."""
         usual = self.most_common_width
-        others = [(line, width) for (width, _), line in self.first.items() if width != usual]
+        others = [(line, width) for (width, _), line in self.first_lines.items() if width != usual]
         if not others:
             return None
         line, width = min(others)
@@ -61,15 +67,8 @@ class ColumnStats:
         return f"{what}; the first is read as the word, the last as its tag"
 
 
-def _width(line: str) -> int:
-    text = line.rstrip(" \t\r")
-    if "\t" in text or "  " not in text:
-        return text.count("\t" if "\t" in text else " ") + 1
-    return sum(map(bool, text.split(" ")))
-
-
 def _is_numbering(words: Sequence[str]) -> bool:
     if words[0][0] not in "01":
         return False
-    whole = [word for word in words if not _BESIDE.fullmatch(word)]
+    whole = [word for word in words if not _SUBWORD_NUMBER.fullmatch(word)]
     return whole in ([str(number + first) for number in range(len(whole))] for first in (0, 1))

@@ -1,101 +1,58 @@
-"""One CoNLL-style file: a word a line, its tag in the last column, blank lines between sentences.
+"""CoNLL-style reader: one word per line, tag in the last column, blank lines between sentences.
 
-Lines end with LF, CRLF or CR, each as it comes: U+2028 and its like are part of a word. Columns are separated by tabs
-where a line has one, else by spaces; any other white space belongs to the word, since a full-width space is a word in
-Chinese corpora. A word of nothing but control and format characters is left out, and told in a note.
+Lines end with LF, CRLF or CR, also mixed; U+2028 and similar characters are part of a word. Columns are separated by
+tabs if the line has one, else by spaces. Any other white space belongs to the word, since a full-width space is a word
+in Chinese corpora. A word that consists of control and format characters only is left out, with a note.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit.data.corpus_files import open_or_explain
 from labkit.data.formats.column_stats import ColumnStats
+from labkit.data.formats.parsed_file import ParsedFile, RawSentence
 from labkit.data.tags import TAG_HELP, TAG_PATTERN
 from labkit.data.word_splitting import is_invisible
 
-LONG_SENTENCE_WORDS = 1000  # words; no writer writes such sentences, files without blank lines do
+LONG_SENTENCE_WORDS = 1000  # nobody writes longer sentences; files without blank lines seem to have them
 
-BLOCK_BYTES = 2**20  # bytes that are decoded and cut into lines at a time
+BLOCK_BYTES = 2**20  # decoded and split into lines at a time
 
-_MARK = "\ufeff".encode()  # the byte order mark
-_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line itself
+_BOM = "\ufeff".encode()  # byte order mark
+_LONE_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line by itself
 _JSON = "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences"
 _BLANK = ("", "blank")
 _DOCUMENT = ("", "document")
 _INVISIBLE = ("", "invisible")
 
 
-@dataclass(frozen=True, slots=True)
-class RawSentence:
-    """A sentence as it stands in the file, from this line on."""
-
-    words: tuple[str, ...]
-    tags: tuple[str, ...]
-    line: int
-
-
-@dataclass
-class ParsedFile:
-    """A file, read."""
-
-    display_path: str  # its path, as messages name it
-    sha256: str
-    sentences: list[RawSentence]
-    notes: list[str] = field(default_factory=list)
-    one_word_per_line: bool = True
-    skipped_lines: list[int] = field(default_factory=list)  # lines between words, in ascending order
-
-    def find_line(self, sentence: RawSentence, word: int) -> int:
-        if not self.one_word_per_line:
-            return sentence.line
-        line = sentence.line + word
-        for each in self.skipped_lines:
-            line += sentence.line <= each <= line
-        return line
-
-    def find_start_line(self, end: int, words: int) -> int:
-        """That of the first of so many words before the line `end`."""
-        first = end - words
-        for each in reversed(self.skipped_lines):
-            if each < first:
-                break
-            first -= 1
-        return first
-
-    def error(self, line: int, message: str) -> ValueError:
-        return _error(self.display_path, line, message)
-
-
 def read_conll(path: Path, display_path: str) -> ParsedFile:
-    """Reads and checks one file, columns and tag forms included, tag sequences not.
+    """Reads one file and checks columns and tag forms, not tag sequences.
 
     Raises ValueError with file, line and what was expected.
     """
     with open_or_explain(path, display_path) as file:
         data = file.read()
-    part = ParsedFile(display_path, hashlib.sha256(data).hexdigest(), [])
-    data = _normalise_bytes(data, display_path)
-    columns = _Reader(part).read(data)
-    if not part.sentences:
-        raise _error(
-            display_path, 1, "no sentences here; expected lines of a word and its tag, blank lines between sentences"
-        )
-    if columns.has_number_column([sentence.words for sentence in part.sentences]):
-        what = "the first column numbers the words; expected a word and its tag a line, the word first"
-        raise part.error(part.sentences[0].line, what)
-    if lacking := columns.find_missing_tag_column():
-        raise part.error(*lacking)
+    parsed = ParsedFile(display_path, hashlib.sha256(data).hexdigest(), [])
+    data = _normalise_bytes(data, parsed)
+    columns = _Reader(parsed).read(data)
+    if not parsed.sentences:
+        raise parsed.error(1, "no sentences here; expected lines of a word and its tag, blank lines between sentences")
+    if columns.has_number_column([sentence.words for sentence in parsed.sentences]):
+        what = "the first column numbers the words; expected one word and its tag per line, the word first"
+        raise parsed.error(parsed.sentences[0].line, what)
+    if missing := columns.find_missing_tag_column():
+        raise parsed.error(*missing)
     if uneven := columns.describe_uneven_lines():
-        part.notes.append(f"{display_path}: {uneven}.")
-    _note_oddities(part, data)
-    return part
+        parsed.notes.append(f"{display_path}: {uneven}.")
+    _note_oddities(parsed, data)
+    return parsed
 
 
 class _Reader:
-    """Cuts a text into sentences."""
+    """Line parser that splits a text into sentences."""
 
     def __init__(self, parsed: ParsedFile):
         self.parsed = parsed
@@ -104,7 +61,7 @@ class _Reader:
         self.comments: list[int] = []
         # Lines repeat ("的 O"): the cache halves the time, and equal words share one string in memory.
         self.parsed_lines: dict[str, tuple[str, str]] = {}
-        self.tag_sequences: dict[tuple[str, ...], tuple[str, ...]] = {}  # so do the tags of sentences, all O mostly
+        self.tag_sequences: dict[tuple[str, ...], tuple[str, ...]] = {}  # repeat as well: most sentences are all O
 
     def read(self, data: bytes) -> ColumnStats:
         words: list[str] = []
@@ -118,18 +75,19 @@ class _Reader:
             elif tag == "invisible":
                 self.parsed.skipped_lines.append(number)
             elif words:
-                tagging = tuple(tags)
-                tagging = self.tag_sequences.setdefault(tagging, tagging)
-                self.parsed.sentences.append(
-                    RawSentence(tuple(words), tagging, self.parsed.find_start_line(number, len(words)))
-                )
+                sequence = tuple(tags)
+                sequence = self.tag_sequences.setdefault(sequence, sequence)
+                start = self.parsed.find_start_line(number, len(words))
+                self.parsed.sentences.append(RawSentence(tuple(words), sequence, start))
                 words.clear()
                 tags.clear()
         self._note_skipped()
         return self.columns
 
     def _parse_line(self, line: str, number: int, at_start: bool) -> tuple[str, str]:
-        """A line's word and tag; an empty word where it holds none."""
+        """Word and tag of a line.
+
+        Other lines return an empty word and the kind of line."""
         if at_start and _is_comment(line):
             self.comments.append(number)
             return _BLANK
@@ -137,24 +95,22 @@ class _Reader:
             self.documents += 1
             return _DOCUMENT
         try:
-            found = self.parsed_lines[line] = _split_line(line)
+            pair = self.parsed_lines[line] = _split_line(line)
         except ValueError as problem:
-            is_json = not self.columns.widths and line.lstrip()[:1] in ("{", "[")  # else these are words, too
+            is_json = not self.columns.widths and line.lstrip()[:1] in ("{", "[")  # after a word these are words, too
             raise self.parsed.error(number, _JSON if is_json else str(problem)) from None
-        if found[0]:
-            self.columns.add_line(line, found[1], number)
-        return found
+        if pair[0]:
+            self.columns.add_line(line, pair[1], number)
+        return pair
 
     def _note_skipped(self) -> None:
-        shown = self.parsed.display_path
+        path, notes = self.parsed.display_path, self.parsed.notes
         if self.documents:
-            self.parsed.notes.append(f"{shown}: {_count(self.documents, '-DOCSTART- line')} skipped.")
-        if self.comments:
-            where = f"the first on line {self.comments[0]}"
-            self.parsed.notes.append(f"{shown}: {_count(len(self.comments), 'comment line')} skipped, {where}.")
-        if unseen := self.parsed.skipped_lines:
-            where = f"the first on line {unseen[0]}"
-            self.parsed.notes.append(f"{shown}: {_count(len(unseen), 'invisible word')} left out, {where}.")
+            notes.append(f"{path}: {_count(self.documents, '-DOCSTART- line')} skipped.")
+        if comments := self.comments:
+            notes.append(f"{path}: {_count(len(comments), 'comment line')} skipped, the first on line {comments[0]}.")
+        if skipped := self.parsed.skipped_lines:
+            notes.append(f"{path}: {_count(len(skipped), 'invisible word')} left out, the first on line {skipped[0]}.")
 
 
 def _split_line(line: str) -> tuple[str, str]:
@@ -185,7 +141,9 @@ def _tag_hint(tag: str) -> str:
 
 
 def _is_comment(line: str) -> bool:
-    """A line that begins with `# ` and does not end in a tag: `#` is a word in tweets."""
+    """True if a line begins with `#` and ends in no tag.
+
+    `#` is also a word, in tweets."""
     if not line.startswith("#"):
         return False
     if re.match(r"#(begin|end) document", line):
@@ -194,14 +152,17 @@ def _is_comment(line: str) -> bool:
 
 
 def _lines(data: bytes) -> Iterator[str]:
-    """The lines of a checked text, and an empty one at the end. Block by block: all at once take 20 times its size."""
+    """Lines of a checked text, plus an empty one at the end.
+
+    Decodes block by block: all lines at once take 20 times the size of the file.
+    """
     for _, block in _blocks(data):
         yield from block.decode().split("\n")
     yield ""
 
 
 def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The text in pieces of whole lines, without the line end between them, and where each begins."""
+    """Blocks of whole lines with offsets, without line ends between blocks."""
     start = 0
     while start <= len(data):
         end = data.find(b"\n", start + BLOCK_BYTES)
@@ -210,25 +171,26 @@ def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
         start = end + 1
 
 
-def _normalise_bytes(data: bytes, display_path: str) -> bytes:
-    """The text in UTF-8, its lines ended by LF or CRLF, without the mark before it.
+def _normalise_bytes(data: bytes, parsed: ParsedFile) -> bytes:
+    """Checked UTF-8 without byte order mark, lines ended by LF or CRLF.
 
-    A single LF at the end, as an editor adds it, would else make one line of a text whose lines end in CR.
+    Replaces CR where it ends most lines: otherwise a single LF at the end, as editors add it, would turn such a text
+    into one line. Raises ValueError for other encodings and NUL bytes.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _error(display_path, 1, "the file is in UTF-16; expected UTF-8, so save it as UTF-8")
+        raise parsed.error(1, "the file is in UTF-16; expected UTF-8, so save it as UTF-8")
     for start, block in _blocks(data):
         try:
             block.decode()
         except UnicodeDecodeError as error:
-            place = start + error.start
-            raise _error(display_path, data.count(b"\n", 0, place) + 1, _encoding_advice(data, place)) from None
+            offset = start + error.start
+            raise parsed.error(data.count(b"\n", 0, offset) + 1, _encoding_advice(data, offset)) from None
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise _error(display_path, line, "a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
-    data = data.removeprefix(_MARK)
+        raise parsed.error(line, "a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
+    data = data.removeprefix(_BOM)
     if b"\r" in data and data.count(b"\r") > data.count(b"\r\n"):
-        return _CR.sub(b"\n", data)
+        return _LONE_CR.sub(b"\n", data)
     return data
 
 
@@ -244,21 +206,16 @@ def _encoding_advice(data: bytes, offset: int) -> str:
 
 
 def _note_oddities(parsed: ParsedFile, data: bytes) -> None:
+    path = parsed.display_path
     longest = max(parsed.sentences, key=lambda sentence: len(sentence.words))
     if len(longest.words) > LONG_SENTENCE_WORDS:
         what = f"the longest sentence has {len(longest.words)} words (from line {longest.line})"
-        parsed.notes.append(f"{parsed.display_path}: {what}; are blank lines between sentences missing?")
-    if marks := data.count(_MARK):
-        line = data.count(b"\n", 0, data.index(_MARK)) + 1
-        what = _count(marks, "byte order mark")
-        parsed.notes.append(
-            f"{parsed.display_path}: {what} inside the text kept as part of words, the first on line {line}."
-        )
+        parsed.notes.append(f"{path}: {what}; are blank lines between sentences missing?")
+    if marks := data.count(_BOM):
+        line = data.count(b"\n", 0, data.index(_BOM)) + 1
+        what = f"{_count(marks, 'byte order mark')} inside the text kept as part of words"
+        parsed.notes.append(f"{path}: {what}, the first on line {line}.")
 
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _error(display_path: str, line: int, message: str) -> ValueError:
-    return ValueError(f"{display_path}:{line}: {message}")

