@@ -26,7 +26,7 @@ def model_card(
     sizes: tuple[int, int],
     bert_config: Any,
 ) -> str:
-    """Returns the README.md of an encoder's folder, as the Hugging Face hub wants it.
+    """Returns the README.md of an encoder, in the Hugging Face hub's form.
 
     Args:
         name: of the encoder's folder.

@@ -176,10 +176,10 @@ def test_a_damaged_state_is_told(plan: PretrainConfig, reading: PretrainingData,
     list(pretrain(plan, reading, folder, should_stop=stopped_after(1)))
     whole = (folder / checkpoint.STATE_FILE).read_bytes()
     (folder / checkpoint.STATE_FILE).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"cannot be read .* remove it to begin anew"):
+    with pytest.raises(ValueError, match=r"cannot be read .* remove it to start again"):
         list(pretrain(plan, reading, folder))
     save_file({"something": torch.zeros(1)}, folder / checkpoint.STATE_FILE)
-    with pytest.raises(ValueError, match=r"cannot be read .* remove it to begin anew"):
+    with pytest.raises(ValueError, match=r"cannot be read .* remove it to start again"):
         list(pretrain(plan, reading, folder))
 
 
