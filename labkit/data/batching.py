@@ -76,7 +76,7 @@ def bucket_batches(
 def _balance(
     batch: Array, following: Array, token_counts: Array, padded: tuple[Array, Array], row_multiple: int
 ) -> None:
-    """Swaps windows with the following batch, in place, to fill the computed rows.
+    """Swaps windows with the following batch, in place, to fill rows.
 
     The tokens of the batch and one spare row come close to the nearest multiple of `row_multiple`: batches grow as
     often as they shrink, and lengths stay similar. The gain of a swap is the number of tokens by which it comes closer,
@@ -127,7 +127,7 @@ def _round_up(counts: Array, multiple: int) -> Array:
 
 
 def _find_batch_starts(longest_first: Array, token_budget: int) -> list[int]:
-    """Starts of batches that take as many windows as fit, padded to the first."""
+    """Starts of batches that fit the budget, padded to their first window."""
     starts, start = [], 0
     while start < len(longest_first):
         starts.append(start)

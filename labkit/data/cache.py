@@ -107,9 +107,10 @@ def _checksum(key: str, arrays: Mapping[str, Array], facts: str) -> str:
 
 
 def _evict(folder: Path) -> None:
-    """Removes the least recently used entries until the rest fits, and stale unfinished files.
+    """Evicts the least recently used entries until the rest fits.
 
-    Unfinished files count like entries. A process that has mapped a removed entry keeps it until it ends.
+    Unfinished files count like entries, and stale ones are removed. A process that has mapped a removed entry keeps it
+    until it ends.
     """
     files = []
     for path in folder.iterdir():

@@ -100,7 +100,10 @@ class Featurizer:
         self.tag_ids = {tag: index for index, tag in enumerate(tags)}
         self.max_pieces = max_pieces
         self.granularity = granularity
-        self.prefix_ids, self.suffix_ids = _find_special_tokens(tokenizer)
+        encoded = tokenizer(["a"], is_split_into_words=True, return_special_tokens_mask=True)
+        inner = [index for index, is_special in enumerate(encoded["special_tokens_mask"]) if not is_special]
+        self.prefix_ids: list[int] = encoded["input_ids"][: inner[0]]  # special tokens before a text
+        self.suffix_ids: list[int] = encoded["input_ids"][inner[-1] + 1 :]  # and after it
         self.capacity = max_pieces - len(self.prefix_ids) - len(self.suffix_ids)
         if self.capacity < 1:
             raise ValueError(
@@ -267,7 +270,7 @@ class Featurizer:
 
 
 def _pad_rows(values: Array, counts: Array, padding: int, max_columns: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pads rows that lie end to end to (rows, columns) int64; also returns the mask of values."""
+    """Pads packed rows to (rows, columns) int64; also returns the mask."""
     columns = min(-(-int(counts.max()) // PAD_TO_MULTIPLE_OF) * PAD_TO_MULTIPLE_OF, max_columns)
     mask = np.arange(columns) < counts[:, None]
     padded = np.full(mask.shape, padding, np.int64)
@@ -276,7 +279,7 @@ def _pad_rows(values: Array, counts: Array, padding: int, max_columns: int) -> t
 
 
 class _WordIds(dict[str, int]):
-    """Ids of distinct words; a new word gets the next id when it is looked up."""
+    """Ids of distinct words; looking up a new word adds it."""
 
     def __missing__(self, word: str) -> int:
         word_id = self[word] = len(self)
@@ -286,10 +289,3 @@ class _WordIds(dict[str, int]):
 def _flatten_ids(ids: dict[str, int], rows: Sequence[Sequence[str]], count: int) -> Array:
     """Ids of all words or tags, row after row, (count,) int32."""
     return np.fromiter(map(ids.__getitem__, chain.from_iterable(rows)), np.int32, count)
-
-
-def _find_special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Ids of the special tokens that the tokenizer puts before and after a text."""
-    encoded = tokenizer(["a"], is_split_into_words=True, return_special_tokens_mask=True)
-    inner = [index for index, is_special in enumerate(encoded["special_tokens_mask"]) if not is_special]
-    return encoded["input_ids"][: inner[0]], encoded["input_ids"][inner[-1] + 1 :]

@@ -1,4 +1,4 @@
-"""Cuts sentences that are longer than a window, at the best punctuation and into few windows.
+"""Cuts sentences that are longer than a window, at punctuation if possible.
 
 A text is split after its sentences; a sentence that is still too long is split at semicolons, then at commas and
 colons, then at spaces, then between any two words. Only if nothing else helps, it is split inside a number, a Latin
@@ -60,7 +60,7 @@ _MAX_TRAILING = 8  # closing marks and spaces that are kept with the sentence be
 
 
 def classify_word(word: str) -> WordClass:
-    """Classifies a word, which may be one character or still carry its punctuation.
+    """Classifies a word: a character, or a word with its punctuation.
 
     >>> [classify_word(word).name for word in ("。", "3", "U.S.", "home.", "said,", "”", "Inc")]
     ['END', 'DIGIT', 'OTHER', 'END', 'POINT', 'CLOSER', 'ABBREVIATION']
@@ -197,7 +197,7 @@ def _scatter(values: Array, indices: Array) -> Array:
 
 
 def _shift(values: Array, by: int) -> Array:
-    """Value of the word `by` places earlier (later if negative); 0 beyond the edge."""
+    """Values of the words `by` places earlier (later if negative), or 0."""
     shifted = np.zeros_like(values)
     if by > 0:
         shifted[by:] = values[:-by]

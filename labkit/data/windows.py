@@ -18,7 +18,7 @@ UNKNOWN_SHARE_THRESHOLD = 0.1  # of the words; with an encoder of the corpus's l
 
 @dataclass(frozen=True)
 class Window:
-    """Encoder input for a sentence, or for a part of a long one.
+    """Encoder input: a sentence, or a part of a long one.
 
     `first_token[i]` is the index of word i's first token in `input_ids`; `tags` is empty if they are unknown.
     """
@@ -31,11 +31,11 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Windows(Sequence[Window]):
-    """Packed windows in the order of the text, in memory or mapped from a file.
+    """Packed windows, in the order of the text.
 
-    They take about 16 bytes per word. Window i has the tokens `token_offsets[i] : token_offsets[i + 1]`, and likewise
-    its words. An integer as index gives one Window; an array of integers, a mask or a slice gives a Windows of those,
-    in that order.
+    They take about 16 bytes per word, in memory or mapped from a file. Window i has the tokens
+    `token_offsets[i] : token_offsets[i + 1]`, and likewise its words. An integer as index gives one Window; an array of
+    integers, a mask or a slice gives a Windows of those, in that order.
     """
 
     input_ids: Array  # (all tokens,) int32, special tokens included
@@ -83,7 +83,7 @@ class Windows(Sequence[Window]):
 
     @cached_property
     def sentence_offsets(self) -> Array:
-        """First word of each sentence, then the number of words, (sentences + 1,) int64."""
+        """First word of each sentence, then the end, (sentences + 1,) int64."""
         begins = np.flatnonzero(np.diff(self.sentence_index, prepend=-1))
         return np.append(self.word_offsets[begins], self.word_offsets[-1])
 
@@ -121,7 +121,7 @@ class Windows(Sequence[Window]):
 
 
 def encoding_notes(*parts: Windows) -> list[str]:
-    """Notes on what was cut or replaced in encoding these, one sentence each."""
+    """Notes on words and sentences that were cut or replaced."""
     cut = sum(int(np.count_nonzero(np.bincount(part.sentence_index) > 1)) for part in parts)
     truncated = sum(int(part.truncated.sum()) for part in parts)
     unreadable = sum(int(part.unreadable.sum()) for part in parts)
@@ -150,14 +150,18 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
 
 
 def offsets_from_counts(counts: Array) -> Array:
-    """Start of each row of `counts` values, then the end, (rows + 1,) int64."""
+    """Start of each row, then the end, (rows + 1,) int64.
+
+    Args:
+        counts: values per row, (rows,).
+    """
     offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])
     return offsets
 
 
 def ragged_indices(starts: Array, counts: Array) -> Array:
-    """Indices of all values of ragged rows, row after row, (sum of counts,) int64.
+    """Indices of all values of ragged rows, (sum of counts,) int64.
 
     Row i has the values `starts[i] : starts[i] + counts[i]`.
     """

@@ -59,7 +59,7 @@ def detect_granularity(sentences: Iterable[tuple[str, ...]]) -> Granularity:
 
 
 def split_text(text: str, granularity: Granularity) -> list[list[WordSpan]]:
-    """Splits a text into sentences of words, as a corpus of this granularity does.
+    """Splits a text into sentences of words of this granularity.
 
     Each line is a sentence; where line ends are words, the whole text is one. Sentences without words are left out.
 
@@ -88,12 +88,12 @@ def is_invisible(word: str) -> bool:
 
 @cache
 def _compile_word_pattern() -> re.Pattern[str]:
-    """Pattern of a text's words; compiled on first use, as that takes 30 ms.
+    """Pattern of a text's words.
 
-    Most of that is the search for all accents and vowel signs. Web addresses, @names and #tags stay whole, as in the
-    tweets of WNUT; each Chinese, Japanese or Korean character is a word, as in MSRA; 's and n't are split off their
-    words, as in CoNLL. Accents and vowel signs belong to the character before them, as do an emoji's colour and what a
-    joiner joins to it.
+    It is compiled on first use: looking for all accents and vowel signs takes 30 ms. Web addresses, @names and #tags
+    stay whole, as in the tweets of WNUT; each Chinese, Japanese or Korean character is a word, as in MSRA; 's and n't
+    are split off their words, as in CoNLL. Accents and vowel signs belong to the character before them, as do an
+    emoji's colour and what a joiner joins to it.
     """
     marks = [mark for mark in map(chr, range(0x300, 0x1F000)) if unicodedata.category(mark)[0] == "M"]
     bmp, astral = ("".join(mark for mark in marks if (mark <= "\uffff") == in_bmp) for in_bmp in (True, False))
