@@ -1,9 +1,9 @@
-"""Arrays on disk under a key that names all they were made of, mapped into memory when they are wanted again.
+"""Disk cache of arrays, keyed by content hash and memory-mapped when loaded.
 
-An entry is one safetensors file: named arrays behind a JSON header, written and checked by a library that labkit needs
-anyway. (Arrow would bring a dependency of 100 MB for columns that are never queried, and a folder of .npy files cannot
-be renamed into place at once.) What is read is never trusted: an entry that is cut off, damaged or of another key
-counts as missing. Nothing here raises for want of a disk; without one, everything is made anew.
+An entry is one safetensors file: named arrays behind a JSON header, written by a library that labkit needs anyway.
+(Arrow would be a dependency of 100 MB for columns that are never queried, and a folder of .npy files cannot be renamed
+into place at once.) Entries are verified when loaded: one that is truncated, damaged or of another key counts as
+missing. Disk errors are logged and never raised; without a disk, everything is recomputed.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +23,24 @@ from safetensors.numpy import save_file
 
 from labkit.data.windows import Array
 
-MAX_BYTES = 2 * 2**30  # of all entries together; those not used for longest go first
-_ENDING = ".safetensors"
-_STALE_S = 24 * 3600  # an unfinished file so old was left by a process that was killed
+MAX_BYTES = 2 * 2**30  # of all entries together; the least recently used ones are evicted
+_SUFFIX = ".safetensors"
+_STALE_S = 24 * 3600  # age of an unfinished file that must be from a killed process
 _TYPES = {"I32": np.int32, "I64": np.int64}
 
 log = logging.getLogger(__name__)
 
 
 def load(folder: Path, key: str) -> tuple[dict[str, Array], dict[str, Any]] | None:
-    """The arrays, mapped read-only, and the facts of an entry; None where there is none that can be trusted.
+    """Returns an entry's arrays, mapped read-only, and its facts.
 
-    Reads the whole entry once for its checksum, at more than 1 GB/s.
+    None if there is no valid entry. Reads the whole entry once for its checksum, at more than 1 GB/s.
     """
-    path = folder / f"{key}{_ENDING}"
+    path = folder / f"{key}{_SUFFIX}"
     try:
-        arrays, told = _map_file(path)
-        facts = json.loads(told["facts"])
-        if told["sha256"] != _checksum(key, arrays, told["facts"]):
+        arrays, metadata = _map_file(path)
+        facts = json.loads(metadata["facts"])
+        if metadata["sha256"] != _checksum(key, arrays, metadata["facts"]):
             raise ValueError("its checksum differs")
         with contextlib.suppress(OSError):
             os.utime(path)  # used last: evicted last
@@ -48,74 +48,79 @@ def load(folder: Path, key: str) -> tuple[dict[str, Array], dict[str, Any]] | No
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        log.warning("%s is not used and made anew: %s", path, error)
+        log.warning("%s cannot be read and is recomputed: %s", path, error)
         return None
 
 
 def store(folder: Path, key: str, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
-    """Writes an entry aside and renames it into place: of several writers the last one stays, and any is right.
+    """Stores an entry, written to a temporary file and renamed into place.
+
+    Several processes may store the same entry: they write the same content, and the last one stays.
 
     Args:
         arrays: of int32 or int64.
-        facts: what JSON can hold.
+        facts: values that JSON can hold.
     """
-    aside = folder / f".{uuid.uuid4().hex}.part"
+    temporary = folder / f".{uuid.uuid4().hex}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(facts)
-        told = {"facts": text, "sha256": _checksum(key, arrays, text)}
-        save_file({name: np.ascontiguousarray(each) for name, each in arrays.items()}, aside, metadata=told)
-        os.replace(aside, folder / f"{key}{_ENDING}")
+        metadata = {"facts": text, "sha256": _checksum(key, arrays, text)}
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(contiguous, temporary, metadata=metadata)
+        os.replace(temporary, folder / f"{key}{_SUFFIX}")
         _evict(folder)
-    except (OSError, SafetensorError) as error:  # a full disk arrives as either
-        log.warning("nothing could be kept in %s: %s", folder, error)
+    except (OSError, SafetensorError) as error:  # a full disk raises either
+        log.warning("nothing could be stored in %s: %s", folder, error)
         with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def _map_file(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """A file's arrays and its metadata. The format is 8 bytes of length, a JSON header, and the values.
+    """Maps a safetensors file; returns its arrays and its metadata.
 
-    (https://huggingface.co/docs/safetensors; the library itself copies what it reads into numpy arrays.)
+    The format is 8 bytes of length, a JSON header, and the values (https://huggingface.co/docs/safetensors). The
+    library is not used, as it copies what it reads into numpy arrays.
     """
-    whole = np.memmap(path, np.uint8, mode="r")
-    begin = 8 + int.from_bytes(whole[:8].tobytes(), "little")
-    if begin > len(whole):
-        raise ValueError("it is cut off")
-    header = json.loads(whole[8:begin].tobytes())
-    told = header.pop("__metadata__")
+    data = np.memmap(path, np.uint8, mode="r")
+    begin = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    if begin > len(data):
+        raise ValueError("it is truncated")
+    header = json.loads(data[8:begin].tobytes())
+    metadata = header.pop("__metadata__")
     arrays = {}
-    for name, about in header.items():
-        start, end = about["data_offsets"]
-        if begin + end > len(whole):
-            raise ValueError("it is cut off")
-        values = np.asarray(whole)[begin + start : begin + end]
-        arrays[name] = values.view(_TYPES[about["dtype"]]).reshape(about["shape"])
-    return arrays, told
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        if begin + end > len(data):
+            raise ValueError("it is truncated")
+        values = np.asarray(data)[begin + start : begin + end]
+        arrays[name] = values.view(_TYPES[entry["dtype"]]).reshape(entry["shape"])
+    return arrays, metadata
 
 
 def _checksum(key: str, arrays: Mapping[str, Array], facts: str) -> str:
-    found = hashlib.sha256(f"{key}\n{facts}\n".encode())
+    digest = hashlib.sha256(f"{key}\n{facts}\n".encode())
     for name in sorted(arrays):
-        found.update(f"{name} {arrays[name].dtype} {arrays[name].shape}\n".encode())
-        found.update(np.ascontiguousarray(arrays[name]).data)
-    return found.hexdigest()
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
 
 
 def _evict(folder: Path) -> None:
-    """Removes what was used longest ago until the rest fits. A process that has it mapped keeps it until it ends."""
+    """Evicts the least recently used entries until the rest fits.
+
+    Unfinished files count like entries, and stale ones are removed. A process that has mapped a removed entry keeps it
+    until it ends.
+    """
+    files = []
+    for path in folder.iterdir():
+        if path.suffix in (_SUFFIX, ".part"):
+            with contextlib.suppress(OSError):  # removed meanwhile
+                status = path.stat()
+                files.append((status.st_mtime, status.st_size, path))
     room = MAX_BYTES
-    for used, size, path in sorted(_entries(folder), reverse=True):
+    for used, size, path in sorted(files, reverse=True):
         room -= size
         if room < 0 or (path.suffix == ".part" and time.time() - used > _STALE_S):
             with contextlib.suppress(OSError):
                 path.unlink()
-
-
-def _entries(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """When each file was used last, its bytes and its path; unfinished ones count as in use."""
-    for path in folder.iterdir():
-        if path.suffix in (_ENDING, ".part"):
-            with contextlib.suppress(OSError):  # gone meanwhile
-                about = path.stat()
-                yield about.st_mtime, about.st_size, path

@@ -1,4 +1,4 @@
-"""Small JSON cache in `paths.cache()`; entries that cannot be read are ignored and recomputed."""
+"""Small JSON cache in `paths.cache()`; entries that cannot be read are recomputed."""
 
 import contextlib
 import json
@@ -14,29 +14,32 @@ log = logging.getLogger(__name__)
 
 
 def load_json(name: str) -> Any:
-    """The value under a name such as `encoders/minilm`; None where there is none that can be read."""
+    """Returns the value of an entry like `encoders/minilm`, or None if unreadable."""
     path = _path(name)
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        log.warning("%s is not used and made anew: %s", path, error)
+        log.warning("%s cannot be read and is recomputed: %s", path, error)
         return None
 
 
 def store_json(name: str, value: Any) -> None:
-    """Keeps a value; written aside and renamed. Where that is not possible, it is found out again next time."""
+    """Stores a value, written to a temporary file and renamed into place.
+
+    If that is not possible, it is logged, and the value is recomputed next time.
+    """
     path = _path(name)
-    aside = path.with_name(f".{uuid.uuid4().hex}.part")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(value), encoding="utf-8")
-        os.replace(aside, path)
+        temporary.write_text(json.dumps(value), encoding="utf-8")
+        os.replace(temporary, path)
     except OSError as error:
-        log.warning("nothing could be kept in %s: %s", path.parent, error)
+        log.warning("nothing could be stored in %s: %s", path.parent, error)
         with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def _path(name: str) -> Path:

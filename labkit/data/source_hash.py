@@ -1,4 +1,4 @@
-"""Hash of the source code of this room, part of every cache key."""
+"""Hash of the source code of `labkit.data`, part of cache keys."""
 
 import functools
 import hashlib
@@ -7,8 +7,8 @@ from pathlib import Path
 
 @functools.cache
 def hash_source_code() -> str:
-    """SHA-256 over the Python files that read and encode, in hexadecimal."""
-    found = hashlib.sha256()
+    """SHA-256 of the Python files that read and encode, in hexadecimal."""
+    digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

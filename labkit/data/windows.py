@@ -1,4 +1,7 @@
-"""Encoded sentences as a few flat arrays, however many there are: what a batch is taken from and a file is made of."""
+"""Windows of encoded sentences, packed: a few flat arrays with offsets, without padding.
+
+Batches are made from them, and the cache stores them as they are.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -10,14 +13,14 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-UNKNOWN_SHARE_THRESHOLD = 0.1  # of the words; an encoder of the corpus's language knows all but a few in a hundred
+UNKNOWN_SHARE_THRESHOLD = 0.1  # of the words; with an encoder of the corpus's language it is a few percent
 
 
 @dataclass(frozen=True)
 class Window:
-    """A sentence, or a part of a long one, as the encoder reads it.
+    """Encoder input: a sentence, or a part of a long one.
 
-    `first[i]` is the place of word i's first piece in `pieces`; `tags` is empty where none are known.
+    `first_token[i]` is the index of word i's first token in `input_ids`; `tags` is empty if they are unknown.
     """
 
     sentence_index: int
@@ -28,21 +31,22 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Windows(Sequence[Window]):
-    """Windows in the order of the text, end to end: about 16 bytes a word, in memory or mapped from a file.
+    """Packed windows, in the order of the text.
 
-    A number gives one Window; an array of numbers, a mask or a slice gives a Windows of those, in that order.
-    Window i has the pieces from `piece_starts[i]` up to `piece_starts[i + 1]`, and likewise its words.
+    They take about 16 bytes per word, in memory or mapped from a file. Window i has the tokens
+    `token_offsets[i] : token_offsets[i + 1]`, and likewise its words. An integer as index gives one Window; an array of
+    integers, a mask or a slice gives a Windows of those, in that order.
     """
 
-    input_ids: Array  # (all pieces,) int32, the tokenizer's own marks included
+    input_ids: Array  # (all tokens,) int32, special tokens included
     token_offsets: Array  # (windows + 1,) int64
-    first_token: Array  # (all words,) int32, the place of a word's first piece in its window
-    tags: Array  # (all words,) int32, or (0,) where none are known
+    first_token: Array  # (all words,) int32, index of a word's first token in its window
+    tags: Array  # (all words,) int32, or (0,) if unknown
     word_offsets: Array  # (windows + 1,) int64
-    sentence_index: Array  # (windows,) int32, the sentence's number; windows of one sentence follow each other
-    truncated: Array  # (windows,) int32, words of which only the beginning has room
-    unreadable: Array  # (windows,) int32, words that the tokenizer has no piece for
-    unknown: Array  # (windows,) int32, words of which it has the piece for what is unknown alone
+    sentence_index: Array  # (windows,) int32; windows of one sentence follow each other
+    truncated: Array  # (windows,) int32, number of words that do not fit into a window and lose their ends
+    unreadable: Array  # (windows,) int32, number of words for which the tokenizer has no token
+    unknown: Array  # (windows,) int32, number of words that are nothing but the unknown token
 
     def __len__(self) -> int:
         return len(self.sentence_index)
@@ -61,25 +65,25 @@ class Windows(Sequence[Window]):
         return next(iter(self._take(np.array([chosen % len(self)]))))
 
     def __iter__(self) -> Iterator[Window]:
-        for number, sentence in enumerate(self.sentence_index.tolist()):
-            pieces = slice(*self.token_offsets[number : number + 2].tolist())
-            words = slice(*self.word_offsets[number : number + 2].tolist())
-            parts = (self.input_ids[pieces], self.first_token[words], self.tags[words])
-            yield Window(sentence, *(tuple(part.tolist()) for part in parts))
+        for index, sentence in enumerate(self.sentence_index.tolist()):
+            tokens = slice(*self.token_offsets[index : index + 2].tolist())
+            words = slice(*self.word_offsets[index : index + 2].tolist())
+            arrays = (self.input_ids[tokens], self.first_token[words], self.tags[words])
+            yield Window(sentence, *(tuple(array.tolist()) for array in arrays))
 
     @cached_property
     def token_counts(self) -> Array:
-        """Pieces of each window, (windows,) int64."""
+        """Tokens per window, (windows,) int64."""
         return np.diff(self.token_offsets)
 
     @cached_property
     def word_counts(self) -> Array:
-        """Words of each window, (windows,) int64."""
+        """Words per window, (windows,) int64."""
         return np.diff(self.word_offsets)
 
     @cached_property
     def sentence_offsets(self) -> Array:
-        """The first word of each sentence, and the number of all words at the end, (sentences + 1,) int64."""
+        """First word of each sentence, then the end, (sentences + 1,) int64."""
         begins = np.flatnonzero(np.diff(self.sentence_index, prepend=-1))
         return np.append(self.word_offsets[begins], self.word_offsets[-1])
 
@@ -92,20 +96,20 @@ class Windows(Sequence[Window]):
         return len(self.first_token)
 
     def word_indices(self, chosen: Array) -> Array:
-        """Where the words of the chosen windows lie in `first` and `tags`, (their words,) int64."""
+        """Indices into `first_token` and `tags` of these windows' words, (their words,) int64."""
         return ragged_indices(self.word_offsets[chosen], self.word_counts[chosen])
 
     def to_arrays(self) -> dict[str, Array]:
-        """All of it by name; `Windows(**arrays)` is the way back."""
+        """Returns the arrays by name; `Windows(**arrays)` is the inverse."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def _take(self, chosen: Array) -> "Windows":
-        piece_counts = self.token_offsets[chosen + 1] - self.token_offsets[chosen]
+        token_counts = self.token_offsets[chosen + 1] - self.token_offsets[chosen]
         word_counts = self.word_offsets[chosen + 1] - self.word_offsets[chosen]
         words = ragged_indices(self.word_offsets[chosen], word_counts)
         return Windows(
-            input_ids=self.input_ids[ragged_indices(self.token_offsets[chosen], piece_counts)],
-            token_offsets=offsets_from_counts(piece_counts),
+            input_ids=self.input_ids[ragged_indices(self.token_offsets[chosen], token_counts)],
+            token_offsets=offsets_from_counts(token_counts),
             first_token=self.first_token[words],
             tags=self.tags[words] if len(self.tags) else self.tags,
             word_offsets=offsets_from_counts(word_counts),
@@ -117,79 +121,90 @@ class Windows(Sequence[Window]):
 
 
 def encoding_notes(*parts: Windows) -> list[str]:
-    """What was cut or replaced in encoding these, a sentence each."""
+    """Notes on words and sentences that were cut or replaced."""
     cut = sum(int(np.count_nonzero(np.bincount(part.sentence_index) > 1)) for part in parts)
-    shortened = sum(int(part.truncated.sum()) for part in parts)
+    truncated = sum(int(part.truncated.sum()) for part in parts)
     unreadable = sum(int(part.unreadable.sum()) for part in parts)
-    told = []
+    notes = []
     if cut:
-        told.append(f"{cut} sentences are longer than a window and were cut, at punctuation where there is any.")
-    if shortened:
-        told.append(f"{shortened} words are longer than a whole window; their ends are not read.")
+        notes.append(f"{cut} sentences are longer than a window and were cut, at punctuation where there is any.")
+    if truncated:
+        notes.append(f"{truncated} words are longer than a whole window; their ends are not read.")
     if unreadable:
-        told.append(f"{unreadable} words have no piece in this tokenizer and are read as unknown.")
+        notes.append(f"{unreadable} words have no token in this tokenizer and are read as unknown.")
     words, unknown = sum(part.num_words for part in parts), sum(int(part.unknown.sum()) for part in parts)
     if unknown and unknown >= UNKNOWN_SHARE_THRESHOLD * words:
-        what = f"{unknown / words:.0%} of the words are unknown to this encoder, which reads them all alike"
-        told.append(f"{what}; choose one that was trained on this language and script.")
-    return told
+        notes.append(
+            f"{unknown / words:.0%} of the words are unknown to this encoder, which reads them all alike; "
+            "choose one that was trained on this language and script."
+        )
+    return notes
 
 
 def concatenate(parts: Sequence[Windows]) -> Windows:
-    """Several end to end, their sentences numbered as they are."""
-    together = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Windows)}
+    """Concatenates windows; their sentence indices stay as they are."""
+    arrays = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Windows)}
     for name in ("token_offsets", "word_offsets"):
-        together[name] = offsets_from_counts(np.concatenate([np.diff(getattr(part, name)) for part in parts]))
-    return Windows(**together)
+        arrays[name] = offsets_from_counts(np.concatenate([np.diff(getattr(part, name)) for part in parts]))
+    return Windows(**arrays)
 
 
 def offsets_from_counts(counts: Array) -> Array:
-    """Where rows of so many values begin when they lie end to end, and where the last one ends, (rows + 1,) int64."""
-    starts = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=starts[1:])
-    return starts
+    """Start of each row, then the end, (rows + 1,) int64.
+
+    Args:
+        counts: values per row, (rows,).
+    """
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets
 
 
 def ragged_indices(starts: Array, counts: Array) -> Array:
-    """The places of all values of rows that begin at `starts` and hold `counts` values, row after row, int64."""
+    """Indices of all values of ragged rows, (sum of counts,) int64.
+
+    Row i has the values `starts[i] : starts[i] + counts[i]`.
+    """
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    places: Array = np.arange(total) + np.repeat(starts - (ends - counts), counts)
-    return places
+    indices: Array = np.arange(total) + np.repeat(starts - (ends - counts), counts)
+    return indices
 
 
 @dataclass(frozen=True, eq=False)
 class PackedWords:
-    """Sentences end to end. Sentence i has the words from `sentence_starts[i]` up to `sentence_starts[i + 1]`."""
+    """Text of sentences, packed into flat arrays.
 
-    codepoints: Array  # (all letters,) int32, code points
-    word_offsets: Array  # (words + 1,) int64, places in `letters`
-    sentence_offsets: Array  # (sentences + 1,) int64, numbers of words
+    Sentence i has the words `sentence_offsets[i] : sentence_offsets[i + 1]`.
+    """
+
+    codepoints: Array  # (all characters,) int32
+    word_offsets: Array  # (words + 1,) int64, into `codepoints`
+    sentence_offsets: Array  # (sentences + 1,) int64, into the words
 
     def __len__(self) -> int:
         return len(self.sentence_offsets) - 1
 
     def get_words(self, sentence: int) -> list[str]:
-        """The words of one sentence."""
+        """Returns the words of one sentence."""
         first, last = self.sentence_offsets[sentence : sentence + 2].tolist()
-        starts = self.word_offsets[first : last + 1].tolist()
-        letters = self.codepoints[starts[0] : starts[-1]].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-        return [letters[start - starts[0] : end - starts[0]] for start, end in pairwise(starts)]
+        offsets = self.word_offsets[first : last + 1].tolist()
+        text = self.codepoints[offsets[0] : offsets[-1]].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        return [text[start - offsets[0] : end - offsets[0]] for start, end in pairwise(offsets)]
 
     def take(self, sentences: Array) -> "PackedWords":
-        """The sentences of these numbers, in that order."""
-        words = np.diff(self.sentence_offsets)[sentences]
-        places = ragged_indices(self.sentence_offsets[sentences], words)
-        letters = np.diff(self.word_offsets)[places]
-        kept = self.codepoints[ragged_indices(self.word_offsets[places], letters)]
-        return PackedWords(kept, offsets_from_counts(letters), offsets_from_counts(words))
+        """Returns the sentences at these indices, in that order."""
+        counts = np.diff(self.sentence_offsets)[sentences]
+        words = ragged_indices(self.sentence_offsets[sentences], counts)
+        lengths = np.diff(self.word_offsets)[words]
+        codepoints = self.codepoints[ragged_indices(self.word_offsets[words], lengths)]
+        return PackedWords(codepoints, offsets_from_counts(lengths), offsets_from_counts(counts))
 
 
 def pack_words(sentences: Sequence[Sequence[str]]) -> PackedWords:
-    """The words of these sentences, none of which is empty."""
+    """Packs the words of sentences, none of which is empty."""
     words = list(chain.from_iterable(sentences))
-    letters = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int32)
-    word_starts = offsets_from_counts(np.fromiter(map(len, words), np.int64, len(words)))
-    return PackedWords(
-        letters, word_starts, offsets_from_counts(np.fromiter(map(len, sentences), np.int64, len(sentences)))
-    )
+    codepoints = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int32)
+    lengths = np.fromiter(map(len, words), np.int64, len(words))
+    counts = np.fromiter(map(len, sentences), np.int64, len(sentences))
+    return PackedWords(codepoints, offsets_from_counts(lengths), offsets_from_counts(counts))

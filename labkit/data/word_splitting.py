@@ -1,4 +1,7 @@
-"""How a corpus splits text into words, found out from its sentences, and a text split in the same way."""
+"""Word splitting: detects how a corpus splits text, and splits text likewise.
+
+The words of a corpus are whole words or single characters (its granularity).
+"""
 
 import re
 import unicodedata
@@ -8,8 +11,8 @@ from functools import cache
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-# Control and format characters, variation selectors, and separators of lines: no word is made of them alone. Those that
-# are white space to `re`, U+2028 among them, come between words; the others, as a zero-width space, cut none in two.
+# Control and format characters, and variation selectors. No word consists of them and line separators alone. Those that
+# are white space to `re`, such as U+2028, separate words; the others, such as a zero-width space, do not split a word.
 _HIDDEN = (
     r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f"
     r"\ufeff\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -17,21 +20,21 @@ _HIDDEN = (
 _INVISIBLE = re.compile(rf"[{_HIDDEN}\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _LETTER = re.compile(rf"(?![{_CJK}])\w")
-# Any white space but these is a word in CoNLL files, too.
+# All other white space is a word, as in CoNLL files.
 _VISIBLE = re.compile(rf"[^ \t-\r\x1c-\x1f\x85\u2028\u2029{_HIDDEN}]")
-_SAMPLE_SENTENCES = 5000  # sentences that are looked at
+_SAMPLE_SENTENCES = 5000  # sentences that the granularity is detected from
 
 
 class Granularity(StrEnum):
-    """What the words of a corpus are."""
+    """Unit that a corpus's words are."""
 
     WORDS = "words"
-    CHARACTERS = "characters"  # without the spaces between them, as in MSRA
-    ALL_CHARACTERS = "all characters"  # spaces and line ends too, as in tables of texts
+    CHARACTERS = "characters"  # without spaces, as in MSRA
+    ALL_CHARACTERS = "all characters"  # with spaces and line ends, as in tables of texts
 
 
 class WordSpan(NamedTuple):
-    """A word with its place in a text: `text[start:end] == word`."""
+    """A word with its span in a text: `text[start:end] == word`."""
 
     word: str
     start: int
@@ -39,59 +42,63 @@ class WordSpan(NamedTuple):
 
 
 def detect_granularity(sentences: Iterable[tuple[str, ...]]) -> Granularity:
-    """What the words of these sentences are, judged by the first thousands.
+    """Detects the granularity of a corpus from its first 5000 sentences.
 
-    Chinese characters are words anywhere. What tells is whether Latin words and numbers come whole or apart.
+    Chinese characters are words in any corpus, so Latin words and numbers decide: they are whole or split into
+    characters.
     """
-    whole = apart = spaces = 0
+    whole = split = spaces = 0
     for words in islice(sentences, _SAMPLE_SENTENCES):
         whole += sum(len(word) > 1 for word in words)
         spaces += sum(word in " \n" for word in words)
         letters = [_LETTER.fullmatch(word) is not None for word in words]
-        apart += sum(both == (True, True) for both in pairwise(letters))
-    if whole > apart:
+        split += sum(pair == (True, True) for pair in pairwise(letters))
+    if whole > split:
         return Granularity.WORDS
     return Granularity.ALL_CHARACTERS if spaces else Granularity.CHARACTERS
 
 
 def split_text(text: str, granularity: Granularity) -> list[list[WordSpan]]:
-    """The sentences that a text is tagged as: each line, or all of it where line ends are words; none without words.
+    """Splits a text into sentences of words of this granularity.
 
-    >>> [[word for word, _, _ in line] for line in split("Obama's in 北京\\n\\nisn't he?", Splitting.WORDS)]
+    Each line is a sentence; where line ends are words, the whole text is one. Sentences without words are left out.
+
+    >>> [[word for word, _, _ in line] for line in split_text("Obama's in 北京\\n\\nisn't he?", Granularity.WORDS)]
     [['Obama', "'s", 'in', '北', '京'], ['is', "n't", 'he', '?']]
-    >>> [word for word, _, _ in split("在 U2 ", Splitting.CHARACTERS)[0]]
+    >>> [word for word, _, _ in split_text("在 U2 ", Granularity.CHARACTERS)[0]]
     ['在', 'U', '2']
     """
     if granularity == Granularity.ALL_CHARACTERS:
-        places = [place for place, word in enumerate(text) if word in "\t\n\r" or not is_invisible(word)]
-        whole = [WordSpan(text[place], place, place + 1) for place in places]
+        starts = [start for start, word in enumerate(text) if word in "\t\n\r" or not is_invisible(word)]
+        whole = [WordSpan(text[start], start, start + 1) for start in starts]
         return [whole] if any(not word.isspace() for word, _, _ in whole) else []
     pattern = _compile_word_pattern() if granularity == Granularity.WORDS else _VISIBLE
     lines, begin = [], 0
     for line in text.split("\n"):
-        found = pattern.finditer(line)
-        lines.append([WordSpan(each.group(), begin + each.start(), begin + each.end()) for each in found])
+        matches = pattern.finditer(line)
+        lines.append([WordSpan(match.group(), begin + match.start(), begin + match.end()) for match in matches])
         begin += len(line) + 1
     return [line for line in lines if line]
 
 
 def is_invisible(word: str) -> bool:
-    """Whether a word, of one character or more, holds control and format characters alone."""
+    """True if a non-empty word has control and format characters only."""
     return _INVISIBLE.fullmatch(word) is not None
 
 
 @cache
 def _compile_word_pattern() -> re.Pattern[str]:
-    """Words of a text. Made when first asked for: looking for all accents and vowel signs takes 30 ms.
+    """Pattern of a text's words.
 
-    Web addresses, @names and #tags stay whole, as in the tweets of WNUT; each Chinese, Japanese or Korean character is
-    a word, as in MSRA; 's and n't come apart from their words, as in CoNLL. Accents and vowel signs belong to the
-    character before them, as do an emoji's colour and what a joiner joins to it.
+    It is compiled on first use: looking for all accents and vowel signs takes 30 ms. Web addresses, @names and #tags
+    stay whole, as in the tweets of WNUT; each Chinese, Japanese or Korean character is a word, as in MSRA; 's and n't
+    are split off their words, as in CoNLL. Accents and vowel signs belong to the character before them, as do an
+    emoji's colour and what a joiner joins to it.
     """
-    marks = [each for each in map(chr, range(0x300, 0x1F000)) if unicodedata.category(each)[0] == "M"]
-    near, far = ("".join(each for each in marks if (each <= "\uffff") == is_near) for is_near in (True, False))
-    # `re` looks far characters up one by one, so only where one stands.
-    mark = rf"(?:[{near}]|(?![\0-\uffff])[{far}\U0001f3fb-\U0001f3ff\U000e0020-\U000e01ef])"
+    marks = [mark for mark in map(chr, range(0x300, 0x1F000)) if unicodedata.category(mark)[0] == "M"]
+    bmp, astral = ("".join(mark for mark in marks if (mark <= "\uffff") == in_bmp) for in_bmp in (True, False))
+    # `re` looks astral characters up one by one, so the lookahead skips that for all others.
+    mark = rf"(?:[{bmp}]|(?![\0-\uffff])[{astral}\U0001f3fb-\U0001f3ff\U000e0020-\U000e01ef])"
     within = rf"(?:{mark}|[{_HIDDEN}])"
     letters = rf"[^\W{_CJK}]+"
     sign = rf"(?!{within})[^\w\s]{mark}*"

@@ -1,1 +1,1 @@
-"""Pretraining a small character-level encoder by masked language modelling, on a CPU, within a given time."""
+"""Masked-language-model pretraining of a small character-level encoder on a CPU."""

@@ -1,7 +1,7 @@
-"""Where a pretraining stands, as one file that is written aside and renamed: it is the last one, or the one before.
+"""Checkpoint of a pretraining: weights, optimizer moments and position in one file.
 
-Which text a step reads, and what is hidden of it, follows from the seed and the step's number, so no generator has
-to be kept.
+The file is written to a temporary one and renamed, so after a crash it is the last or the previous checkpoint. The text
+that a step reads, and the tokens it masks, follow from the seed and the step, so no random state is saved.
 """
 
 import json
@@ -23,14 +23,14 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass
 class PretrainState:
-    """All but the weights."""
+    """Position in a pretraining: everything but weights and moments."""
 
     step: int = 0
     seconds: float = 0.0  # of training
     tokens: int = 0
     epoch: int = 0
-    length: int = 0  # of the epoch's sequences
-    cursor: int = 0  # sequences of the epoch that were read
+    length: int = 0  # tokens of each of the epoch's sequences
+    cursor: int = 0  # number of the epoch's sequences read so far
     losses: list[float] = field(default_factory=list)  # of the last steps
     history: list[HeldOutEvaluated] = field(default_factory=list)
 
@@ -38,40 +38,40 @@ class PretrainState:
 def save(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: PretrainState, facts: dict[str, Any]
 ) -> None:
-    """Writes weights, the optimizer's moments and the position.
+    """Writes weights, optimizer moments and position.
 
     Args:
-        facts: what has to be the same for going on, as JSON can hold it.
+        facts: values that JSON can hold, which must be the same for resuming.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"weight {name}": each.detach() for name, each in model.named_parameters()}
+    tensors = {f"weight {name}": parameter.detach() for name, parameter in model.named_parameters()}
     for name, parameter in model.named_parameters():
         tensors |= {f"{moment} {name}": optimizer.state[parameter][moment] for moment in _MOMENTS}
-    told = {"position": json.dumps(asdict(state)), "facts": json.dumps(facts)}
-    aside = folder / f".{STATE_FILE}.part"
-    save_file({name: each.contiguous() for name, each in tensors.items()}, aside, metadata=told)
-    os.replace(aside, folder / STATE_FILE)
+    metadata = {"position": json.dumps(asdict(state)), "facts": json.dumps(facts)}
+    temporary = folder / f".{STATE_FILE}.part"
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=metadata)
+    os.replace(temporary, folder / STATE_FILE)
 
 
 def load(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, facts: dict[str, Any]
 ) -> PretrainState | None:
-    """Puts back what `save` wrote; None where there is nothing.
+    """Restores a checkpoint and returns its position, or None without one.
 
-    Raises ValueError where it was made from another text or by another plan, or cannot be read.
+    Raises ValueError where the checkpoint cannot be read, or is of another text or another config.
     """
     path = folder / STATE_FILE
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            told = file.metadata()
-            _require_same_facts(folder, json.loads(told["facts"]), json.loads(json.dumps(facts)))
-            position = json.loads(told["position"])
+            metadata = file.metadata()
+            _require_same_facts(folder, json.loads(metadata["facts"]), json.loads(json.dumps(facts)))
+            position = json.loads(metadata["position"])
             _restore(file, model, optimizer, float(position["step"]))
     except (SafetensorError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read ({error}); remove it to begin anew") from error
-    position["history"] = [HeldOutEvaluated(**each) for each in position["history"]]
+        raise ValueError(f"{path} cannot be read ({error}); remove it to start again") from error
+    position["history"] = [HeldOutEvaluated(**event) for event in position["history"]]
     return PretrainState(**position)
 
 
@@ -80,11 +80,11 @@ def remove(folder: Path) -> None:
 
 
 def _require_same_facts(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
-    other = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
-    if other:
-        told = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in other)
+    changed = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
+    if changed:
+        changes = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in changed)
         raise ValueError(
-            f"the pretraining begun in {folder} cannot go on: {told}; ask for the same, or give another folder"
+            f"the pretraining in {folder} cannot go on: {changes}; give the same values and text, or another folder"
         )
 
 

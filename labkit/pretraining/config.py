@@ -1,4 +1,4 @@
-"""What a pretraining is to be: its length, the encoder's sizes, and how it goes."""
+"""Configuration of a pretraining: its length, the encoder's sizes, and hyperparameters."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,23 +7,26 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PretrainStage:
-    """Part of a pretraining, with sequences of one length."""
+    """Stage of a pretraining, with sequences of one length."""
 
-    until: float  # share of the whole that is over when this ends
-    length: int  # tokens of a sequence, marks included
-    tokens: int  # of a step
+    until: float  # progress at which the stage ends, 0 to 1
+    length: int  # tokens per sequence, special tokens included
+    tokens: int  # per step
 
 
-# Short sequences and small steps first: attention to near neighbours is learnt from them at half the price (Devlin et
-# al. 2019, appendix A.2, for 90 % of all steps), and a loss that falls fast does not mind noise. Longer ones while the
-# rate is still high: positions that only come at the end are not learnt any more (256 tokens over the last 7 % left the
-# loss there at 4.7, where it was 3.8 up to 128).
+# Short sequences and small steps first: they teach attention to near neighbours at half the cost (Devlin et al. 2019,
+# appendix A.2, for 90 % of all steps), and while the loss falls fast, noise does little harm. Longer ones while the
+# rate is still high: positions that only occur at the end are no longer learnt (with 256 tokens over the last 7 % the
+# loss stayed at 4.7 there; up to position 128 it was 3.8).
 DEFAULT_STAGES = (PretrainStage(0.25, 64, 2048), PretrainStage(0.6, 128, 4096), PretrainStage(1.0, 128, 8192))
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """All that decides what comes out; of two equal plans of so many steps, the same encoder on the same machine."""
+    """Everything that determines the pretrained encoder.
+
+    With equal configs that give `steps`, the same machine makes the same encoder.
+    """
 
     minutes: float | None = 50.0  # of training; the rate reaches 0 then, whatever the machine's speed
     steps: int | None = None  # instead of minutes
@@ -31,11 +34,11 @@ class PretrainConfig:
     layers: int = 4
     width: int = 256
     heads: int = 4
-    inner: int = 1024  # width between the two halves of a feed-forward
+    inner: int = 1024  # intermediate size of the feed-forward layers
     vocabulary: int = 6000  # tokens at most
-    share: float = 0.15  # of the tokens, hidden
-    rate: float = 1e-3  # at its peak, after the warm-up
-    warmup: float = 0.01  # share of the whole
+    share: float = 0.15  # of the tokens that are masked
+    rate: float = 1e-3  # peak learning rate, after the warm-up
+    warmup: float = 0.01  # share of the training
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     held_out: float = 0.01  # share of the text that is not trained on
@@ -59,15 +62,15 @@ class PretrainConfig:
 
     @property
     def max_sequence_length(self) -> int:
-        """The longest sequence that the encoder sees."""
+        """Tokens of the longest sequence that the encoder reads."""
         return max(stage.length for stage in self.stages)
 
     def stage_at(self, progress: float) -> PretrainStage:
-        """The stage at a share of the whole, from 0 to 1."""
+        """Returns the stage at a progress from 0 to 1."""
         return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
 
     def rate_at(self, progress: float) -> float:
-        """Climbs linearly over the warm-up and falls linearly to 0 at the end."""
+        """Learning rate at a progress from 0 to 1: linear warm-up and decay."""
         if progress < self.warmup:
             return self.rate * max(progress, 1e-3 * self.warmup) / self.warmup
         return self.rate * max(0.0, 1 - progress) / (1 - self.warmup)

@@ -1,64 +1,60 @@
-"""Keeps sentences that somebody will be tested on out of a text, whole or in part."""
+"""Decontamination: keeps test sentences, whole or in part, out of the pretraining text."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from labkit.pretraining.texts import TextSource
 
-OVERLAP_CHARACTERS = 20  # characters in a row that two texts have by accident hardly ever
-MIN_CHARACTERS = 8  # a shorter sentence, such as a date, says nothing where it is part of another
+OVERLAP_CHARACTERS = 20  # length of an n-gram; two texts hardly ever share one by chance
+MIN_CHARACTERS = 8  # a shorter sentence, like a date, occurs within others by chance
 
 
 @dataclass(frozen=True)
 class OverlapIndex:
-    """What may not be read: sentences, and everything of OVERLAP characters within them."""
+    """Index of excluded sentences and of their character n-grams."""
 
     sentences: frozenset[str]
-    ngrams: frozenset[str]
-    short_sentences: dict[
-        str, tuple[str, ...]
-    ]  # sentences of SHORT characters or more, but less than OVERLAP, by their start
+    ngrams: frozenset[str]  # of OVERLAP_CHARACTERS
+    # Sentences of at least MIN_CHARACTERS that are too short for an n-gram, by their first MIN_CHARACTERS.
+    short_sentences: dict[str, tuple[str, ...]]
 
     @staticmethod
     def from_sentences(sentences: Iterable[str]) -> "OverlapIndex":
-        """Of normalised sentences."""
+        """Builds the index of normalised sentences."""
         whole = frozenset(sentences)
         short: dict[str, tuple[str, ...]] = {}
         for sentence in sorted(whole):
             if MIN_CHARACTERS <= len(sentence) < OVERLAP_CHARACTERS:
                 short[sentence[:MIN_CHARACTERS]] = (*short.get(sentence[:MIN_CHARACTERS], ()), sentence)
-        return OverlapIndex(
-            whole, frozenset(part for sentence in whole for part in _iter_ngrams(sentence, OVERLAP_CHARACTERS)), short
-        )
+        ngrams = frozenset(ngram for sentence in whole for ngram in _iter_ngrams(sentence, OVERLAP_CHARACTERS))
+        return OverlapIndex(whole, ngrams, short)
 
     def is_sentence(self, text: str) -> bool:
-        """Whether the text is one of the sentences."""
+        """True if the text is one of the sentences."""
         return text in self.sentences
 
     def has_overlap(self, text: str) -> bool:
-        """Whether a part of the text is in one of the sentences, or a short sentence is in the text."""
+        """True if the text shares an n-gram with, or contains, a sentence."""
         if not self.ngrams.isdisjoint(_iter_ngrams(text, OVERLAP_CHARACTERS)):
             return True
-        found = (
-            self.short_sentences[start] for start in _iter_ngrams(text, MIN_CHARACTERS) if start in self.short_sentences
-        )
-        return any(sentence in text for sentences in found for sentence in sentences)
+        starts = _iter_ngrams(text, MIN_CHARACTERS)
+        return any(sentence in text for start in starts for sentence in self.short_sentences.get(start, ()))
 
 
 @dataclass(frozen=True)
 class RemovedLines:
-    """How many lines of a source were left out."""
+    """Number of lines removed from a source."""
 
-    exact: int  # a sentence to be spared, word for word
-    overlapping: int  # has so many characters in a row in common with one
+    exact: int  # equal to an excluded sentence
+    overlapping: int  # overlapping with one
 
 
 def remove_overlaps(source: TextSource, index: OverlapIndex) -> tuple[TextSource, RemovedLines]:
-    """The source without lines that are one of the sentences, or overlap with one."""
+    """Removes lines that are one of the sentences, or overlap with one."""
     whole = [line for line in source.lines if index.is_sentence(line.text)]
     kept = tuple(line for line in source.lines if not index.is_sentence(line.text) and not index.has_overlap(line.text))
     return replace(source, lines=kept), RemovedLines(len(whole), len(source.lines) - len(kept) - len(whole))
 
 
 def _iter_ngrams(text: str, length: int) -> Iterable[str]:
-    return (text[at : at + length] for at in range(len(text) - length + 1))
+    return (text[start : start + length] for start in range(len(text) - length + 1))

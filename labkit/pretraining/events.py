@@ -1,4 +1,4 @@
-"""What a pretraining tells while it goes."""
+"""Events of a pretraining, in the order in which `pretrain` yields them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from labkit.pretraining.training_data import SourceStats
 
 @dataclass(frozen=True)
 class PretrainStarted:
-    """Text is read and the model is made."""
+    """The text is read and the model is built."""
 
     source_stats: tuple[SourceStats, ...]
     train_tokens: int
@@ -16,36 +16,36 @@ class PretrainStarted:
     vocabulary: int
     parameters: int  # of the encoder
     precision: str
-    resumed: int  # the step that it goes on from; 0 for a new one
+    resumed: int  # step that it continues from; 0 for a new pretraining
 
 
 @dataclass(frozen=True)
 class PretrainStepDone:
-    """An optimizer step."""
+    """An optimizer step was done."""
 
     step: int
-    progress: float  # share of the whole that is over, by time or by steps
-    loss: float  # of the hidden tokens, natural logarithm
+    progress: float  # 0 to 1, by time or by steps
+    loss: float  # of the masked tokens, natural logarithm
     rate: float
     tokens: int  # read so far
-    seconds: float  # of training so far, of earlier sittings as well
+    seconds: float  # of training so far, before interruptions included
 
 
 @dataclass(frozen=True)
 class HeldOutEvaluated:
-    """The held-out text, with a fixed part of it hidden."""
+    """The held-out text was scored, with always the same tokens masked."""
 
     step: int
     tokens: int
     seconds: float
     train_loss: float  # mean of the last steps
     loss: float
-    accuracy: float  # share of hidden tokens guessed right
+    accuracy: float  # share of masked tokens guessed right
 
 
 @dataclass(frozen=True)
 class StateSaved:
-    """All that going on needs is in the folder."""
+    """The checkpoint was written to the folder."""
 
     step: int
     seconds: float
@@ -53,7 +53,10 @@ class StateSaved:
 
 @dataclass(frozen=True)
 class PretrainFinished:
-    """The end: the encoder is in the folder, or, where it was stopped, what going on needs."""
+    """The pretraining ended.
+
+    The folder has the encoder, or the checkpoint if it was stopped.
+    """
 
     folder: Path
     step: int

@@ -1,4 +1,4 @@
-"""A folder for one pretraining at a time."""
+"""File lock that lets one pretraining at a time use a folder."""
 
 import contextlib
 import errno
@@ -14,11 +14,11 @@ LOCK_FILE = ".pretraining.lock"
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Keeps other processes' pretrainings out of a folder, which is made; one that dies inside lets go.
+    """Locks a folder against other processes' pretrainings, and creates it.
 
-    Raises ValueError at once where another one is inside, or where nothing can be written: the first saving would be
-    minutes too late to find out. A folder that stays empty is removed. Where the file system has no locks, nobody is
-    kept out.
+    The lock of a process that dies is released. A folder that stays empty is removed. On a file system without locks
+    nothing is locked. Raises ValueError at once if another process has the lock, or if the folder cannot be written:
+    the first checkpoint would fail only minutes later.
     """
     path = folder / LOCK_FILE
     with _open_lock_file(path) as file:
@@ -41,7 +41,10 @@ def _open_lock_file(path: Path) -> IO[bytes]:
 
 
 def _try_lock(file: IO[bytes], path: Path) -> bool:
-    """Whether the lock is ours, and on the file of that name: whoever had it before may have removed it meanwhile."""
+    """True if the file is now locked and still at the path.
+
+    The previous holder may have removed it between opening and locking.
+    """
     try:
         _lock(file)
         return os.path.samestat(os.fstat(file.fileno()), path.stat())

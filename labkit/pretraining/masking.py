@@ -1,7 +1,7 @@
-"""What is hidden of a sequence: whole words, as many tokens of each sequence as of any other.
+"""Whole-word masking, with about as many masked tokens in each sequence.
 
 (Devlin et al. 2019, section 3.1, with whole words as in Cui et al. 2021, "Pre-training with whole word masking for
-Chinese BERT". A character's word gives it away: of 总统 the second is no riddle beside the first.)
+Chinese BERT". A character is easily guessed from the rest of its word: of 总统 the second from the first.)
 """
 
 from dataclasses import dataclass
@@ -10,22 +10,20 @@ import numpy as np
 
 from labkit.pretraining.packing import Array, TokenSequences
 
-MASKED_SHARE, REPLACED_SHARE = (
-    0.8,
-    0.1,
-)  # shares of the chosen tokens that become [MASK], and any other token; the rest stays
+MASKED_SHARE, REPLACED_SHARE = 0.8, 0.1  # of the chosen tokens: become [MASK], a random token; the rest stays
 
 
 @dataclass(frozen=True)
 class MaskedSequences:
-    """Sequences with gaps, and what was there."""
+    """Masked sequences with their targets.
+
+    Each row has the same number of chosen positions; those with `is_target` false fill a row up and are not masked.
+    """
 
     tokens: Array  # (sequences, length) int64
-    positions: Array  # (sequences, chosen) int64, ascending
-    targets: Array  # (sequences, chosen) int64, the tokens that were there
-    is_target: (
-        Array  # (sequences, chosen) bool; a place that is not counted fills a row up, and nothing is hidden there
-    )
+    positions: Array  # (sequences, chosen) int64, ascending but for the filling ones, which are 0
+    targets: Array  # (sequences, chosen) int64, the original tokens
+    is_target: Array  # (sequences, chosen) bool
 
 
 def mask_whole_words(
@@ -35,43 +33,32 @@ def mask_whole_words(
     replacement_range: tuple[int, int],
     rng: np.random.Generator,
 ) -> MaskedSequences:
-    """Hides whole words drawn at random, until the next would hide more than the share.
+    """Masks random whole words, up to a share of each sequence's tokens.
 
     Args:
-        share: of a sequence's tokens, marks included.
-        ordinary: the first token that may stand in for another, and the one after the last.
+        mask_probability: share of a sequence's tokens to mask, special tokens included in the count.
+        mask_token: id of [MASK].
+        replacement_range: first id of the tokens that may replace another, and the id after the last.
     """
     words, length = sequences.word_ids, sequences.word_ids.shape[1]
     most = max(1, round(mask_probability * length) + 1)  # one more, as the last word often does not fit
     keys = rng.random((len(words), length + 1))
-    keys[:, -1] = 2.0  # the key of word -1: marks come last
+    keys[:, -1] = 2.0  # the key of word -1: special tokens come last
     order = np.argsort(np.take_along_axis(keys, words.astype(np.int64), axis=1), axis=1, kind="stable")
     drawn = np.take_along_axis(words, order[:, : most + 1], axis=1)
-    whole = drawn[:, :-1] != drawn[:, -1:]  # the word that goes on behind the last chosen token would be cut
-    places = np.where(whole & (drawn[:, :-1] >= 0), order[:, :most], length)
-    places.sort(axis=1)
-    counted = places < length
-    places[~counted] = 0
-    targets = np.take_along_axis(sequences.tokens, places, axis=1)
-    return MaskedSequences(
-        _replace_tokens(sequences.tokens, places, counted, mask_token, replacement_range, rng), places, targets, counted
-    )
+    whole = drawn[:, :-1] != drawn[:, -1:]  # false for a word that continues after the last chosen token
+    positions = np.where(whole & (drawn[:, :-1] >= 0), order[:, :most], length)
+    positions.sort(axis=1)
+    is_target = positions < length
+    positions[~is_target] = 0
+    targets = np.take_along_axis(sequences.tokens, positions, axis=1)
 
-
-def _replace_tokens(
-    tokens: Array,
-    positions: Array,
-    is_target: Array,
-    mask_token: int,
-    replacement_range: tuple[int, int],
-    rng: np.random.Generator,
-) -> Array:
     fate = rng.random(positions.shape)
-    hide = is_target & (fate < MASKED_SHARE)
-    swap = is_target & (fate >= MASKED_SHARE) & (fate < MASKED_SHARE + REPLACED_SHARE)
-    others = rng.integers(*replacement_range, size=positions.shape)
-    tokens = tokens.copy()
+    masked = is_target & (fate < MASKED_SHARE)
+    replaced = is_target & (fate >= MASKED_SHARE) & (fate < MASKED_SHARE + REPLACED_SHARE)
+    replacements = rng.integers(*replacement_range, size=positions.shape)
+    tokens = sequences.tokens.copy()
     rows = np.arange(len(tokens))[:, None].repeat(positions.shape[1], axis=1)
-    tokens[rows[hide], positions[hide]] = mask_token
-    tokens[rows[swap], positions[swap]] = others[swap]
-    return tokens
+    tokens[rows[masked], positions[masked]] = mask_token
+    tokens[rows[replaced], positions[replaced]] = replacements[replaced]
+    return MaskedSequences(tokens, positions, targets, is_target)

@@ -1,6 +1,7 @@
-"""pretrain(plan, …): masked language modelling from the first weights to an encoder's folder, as a generator of events.
+"""Training loop of masked-language-model pretraining, as a generator of events.
 
-Begun again with the same folder, it goes on where it was saved last.
+`pretrain` goes from the initial weights to an encoder's folder. Called again with the same folder, it resumes from the
+last checkpoint.
 """
 
 import math
@@ -31,11 +32,11 @@ from labkit.pretraining.training_data import PretrainingData
 from labkit.pretraining.vocabulary import CONTINUATION_TOKENS, SPECIAL_TOKENS
 from labkit.training.precision import choose_precision
 
-SAVE_INTERVAL_S = 120.0  # between two times that the held-out text is scored and all is saved
-BETAS, EPSILON = (0.9, 0.98), 1e-6  # Liu et al. 2019, table 9: a second moment that forgets faster is stabler
-_CLS, _SEP, _MASK = (SPECIAL_TOKENS.index(mark) for mark in ("[CLS]", "[SEP]", "[MASK]"))
-_EXTRA_TOKENS = len(SPECIAL_TOKENS) + len(CONTINUATION_TOKENS)  # those that no text has
-_LOSS_STEPS = 100  # steps that a training loss is the mean of
+SAVE_INTERVAL_S = 120.0  # between two checkpoints, each after scoring the held-out text
+BETAS, EPSILON = (0.9, 0.98), 1e-6  # Liu et al. 2019, table 9: a second moment that decays faster is more stable
+_CLS, _SEP, _MASK = (SPECIAL_TOKENS.index(token) for token in ("[CLS]", "[SEP]", "[MASK]"))
+_EXTRA_TOKENS = len(SPECIAL_TOKENS) + len(CONTINUATION_TOKENS)  # tokens that do not occur in text; they come first
+_LOSS_STEPS = 100  # steps that the training loss is averaged over
 _HELD_OUT_LENGTH, _HELD_OUT_ROWS = 128, 64
 
 
@@ -47,15 +48,16 @@ def pretrain(
     should_stop: Callable[[], bool] = lambda: False,
     save_interval_s: float = SAVE_INTERVAL_S,
 ) -> Iterator[PretrainEvent]:
-    """Trains until the plan's time or steps are over, and writes the encoder; ends with Finished.
+    """Pretrains for the config's time or steps, and writes the encoder.
+
+    The last event is PretrainFinished. Raises ValueError if the folder already holds an encoder, or a checkpoint of
+    another config or another text.
 
     Args:
-        folder: gets the encoder, and before it the state that going on needs.
-        command: what the model card says it was made by.
-        stop: asked at every step; once it says so, all is saved and the end comes.
-        save_s: seconds between two savings.
-
-    Raises ValueError where the folder holds an encoder already, or was begun by another plan or on another text.
+        folder: of the encoder, and of the checkpoint until the encoder is finished.
+        command: command line for the model card.
+        should_stop: called after every step; once it returns True, a checkpoint is saved and training stops.
+        save_interval_s: seconds between two checkpoints.
     """
     require_no_encoder(folder)
     yield from _Pretrainer(config, data, folder, command, should_stop, save_interval_s).events()
@@ -78,10 +80,10 @@ class _Pretrainer:
         self.model = MaskedLM(_build_bert_config(config, len(data.vocabulary)), getattr(torch, self.precision))
         self.optimizer = _build_optimizer(self.model, config)
         self.facts = {**config.as_dict(), "text": data.sha256()}
-        found = checkpoint.load(folder, self.model.bert, self.optimizer, self.facts)
-        if found is None:
+        state = checkpoint.load(folder, self.model.bert, self.optimizer, self.facts)
+        if state is None:
             initialise_weights(self.model.bert, data.train)
-        self.state = found or checkpoint.PretrainState()
+        self.state = state or checkpoint.PretrainState()
         self._starts: Array | None = None
         self._began = time.monotonic() - self.state.seconds
 
@@ -104,10 +106,15 @@ class _Pretrainer:
         yield PretrainFinished(self.folder, self.state.step, self.state.seconds, stopped=False)
 
     def _build_started_event(self) -> PretrainStarted:
-        reading = self.data
-        parameters = sum(each.numel() for each in self.model.bert.bert.parameters())
-        sizes = (len(reading.train), len(reading.held_out), len(reading.vocabulary), parameters)
-        return PretrainStarted(reading.source_stats, *sizes, self.precision, self.state.step)
+        return PretrainStarted(
+            source_stats=self.data.source_stats,
+            train_tokens=len(self.data.train),
+            held_out_tokens=len(self.data.held_out),
+            vocabulary=len(self.data.vocabulary),
+            parameters=sum(parameter.numel() for parameter in self.model.bert.bert.parameters()),
+            precision=self.precision,
+            resumed=self.state.step,
+        )
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._began
@@ -121,42 +128,46 @@ class _Pretrainer:
     # --- a step
 
     def _train_step(self, progress: float) -> PretrainStepDone:
-        plan, at = self.config, self.state
-        stage, rate = plan.stage_at(progress), plan.rate_at(progress)
-        masked = self._mask_tokens(self._next_sequences(stage), [plan.seed, 1, at.step])
+        config, state = self.config, self.state
+        stage, rate = config.stage_at(progress), config.rate_at(progress)
+        masked = self._mask_tokens(self._next_sequences(stage), [config.seed, 1, state.step])
         loss = self.model(masked)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip_norm)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
         self.optimizer.zero_grad()
-        at.step += 1
-        at.tokens += masked.tokens.size
-        at.seconds = self._elapsed_s()
-        at.losses = [*at.losses, loss.item()][-_LOSS_STEPS:]
-        if not math.isfinite(at.losses[-1]):
-            raise RuntimeError(f"the loss became {at.losses[-1]} at step {at.step}; begin anew with a lower rate")
-        return PretrainStepDone(at.step, min(1.0, progress), at.losses[-1], rate, at.tokens, at.seconds)
+        state.step += 1
+        state.tokens += masked.tokens.size
+        state.seconds = self._elapsed_s()
+        state.losses = [*state.losses, loss.item()][-_LOSS_STEPS:]
+        if not math.isfinite(state.losses[-1]):
+            raise RuntimeError(
+                f"the loss became {state.losses[-1]} at step {state.step}; start again with a lower rate"
+            )
+        return PretrainStepDone(state.step, min(1.0, progress), state.losses[-1], rate, state.tokens, state.seconds)
 
     def _next_sequences(self, stage: PretrainStage) -> TokenSequences:
-        """The next sequences of this epoch, or the first of the next one."""
-        at, rows = self.state, max(1, stage.tokens // stage.length)
-        if at.length != stage.length:
-            at.epoch, at.length, at.cursor, self._starts = at.epoch + 1, stage.length, 0, None
+        """Next sequences of the epoch, or the first of the next epoch."""
+        state, rows = self.state, max(1, stage.tokens // stage.length)
+        if state.length != stage.length:
+            state.epoch, state.length, state.cursor, self._starts = state.epoch + 1, stage.length, 0, None
         for _ in range(2):
             if self._starts is None:
-                self._starts = packing.draw_epoch_starts(len(self.data.train), at.length, self.config.seed, at.epoch)
-            chosen = self._starts[at.cursor : at.cursor + rows]
-            if len(chosen) == rows or at.cursor == 0:
+                self._starts = packing.draw_epoch_starts(
+                    len(self.data.train), state.length, self.config.seed, state.epoch
+                )
+            chosen = self._starts[state.cursor : state.cursor + rows]
+            if len(chosen) == rows or state.cursor == 0:
                 break
-            at.epoch, at.cursor, self._starts = at.epoch + 1, 0, None
-        at.cursor += len(chosen)
-        return packing.cut_sequences(self.data.train, chosen, at.length, (_CLS, _SEP))
+            state.epoch, state.cursor, self._starts = state.epoch + 1, 0, None
+        state.cursor += len(chosen)
+        return packing.cut_sequences(self.data.train, chosen, state.length, (_CLS, _SEP))
 
     def _mask_tokens(self, sequences: TokenSequences, seed: list[int]) -> MaskedSequences:
-        ordinary = (_EXTRA_TOKENS, len(self.data.vocabulary))
-        return mask_whole_words(sequences, self.config.share, _MASK, ordinary, np.random.default_rng(seed))
+        replacement_range = (_EXTRA_TOKENS, len(self.data.vocabulary))
+        return mask_whole_words(sequences, self.config.share, _MASK, replacement_range, np.random.default_rng(seed))
 
     # --- now and then
 
@@ -166,29 +177,31 @@ class _Pretrainer:
         yield StateSaved(self.state.step, self.state.seconds)
 
     def _evaluate_held_out(self) -> HeldOutEvaluated:
-        """The held-out text, always with the same tokens hidden."""
-        length = min(_HELD_OUT_LENGTH, self.config.max_sequence_length)
+        """Scores the held-out text, always with the same tokens masked."""
+        config, state = self.config, self.state
+        length = min(_HELD_OUT_LENGTH, config.max_sequence_length)
         batches = packing.iter_held_out_batches(self.data.held_out, length, _HELD_OUT_ROWS, (_CLS, _SEP))
         self.model.eval()
-        found = [self.model.score(self._mask_tokens(each, [self.config.seed, 2, n])) for n, each in enumerate(batches)]
+        scores = [
+            self.model.score(self._mask_tokens(batch, [config.seed, 2, index])) for index, batch in enumerate(batches)
+        ]
         self.model.train()
-        counted = max(1, sum(each.num_masked for each in found))
-        at = self.state
-        at.seconds = self._elapsed_s()
-        scored = HeldOutEvaluated(
-            at.step,
-            at.tokens,
-            at.seconds,
-            float(np.mean(at.losses)) if at.losses else math.nan,
-            sum(each.loss for each in found) / counted,
-            sum(each.num_correct for each in found) / counted,
+        num_masked = max(1, sum(score.num_masked for score in scores))
+        state.seconds = self._elapsed_s()
+        event = HeldOutEvaluated(
+            step=state.step,
+            tokens=state.tokens,
+            seconds=state.seconds,
+            train_loss=float(np.mean(state.losses)) if state.losses else math.nan,
+            loss=sum(score.loss for score in scores) / num_masked,
+            accuracy=sum(score.num_correct for score in scores) / num_masked,
         )
-        at.history.append(scored)
-        return scored
+        state.history.append(event)
+        return event
 
 
 def _build_bert_config(config: PretrainConfig, vocabulary: int) -> BertConfig:
-    """Without dropout: so small a model has more to learn from its text than it can keep (Lan et al. 2020)."""
+    """Builds a BERT config without dropout: so small a model underfits (Lan et al. 2020)."""
     return BertConfig(
         vocab_size=vocabulary,
         hidden_size=config.width,
@@ -203,7 +216,7 @@ def _build_bert_config(config: PretrainConfig, vocabulary: int) -> BertConfig:
 
 
 def _build_optimizer(model: MaskedLM, config: PretrainConfig) -> torch.optim.AdamW:
-    decayed = [each for each in model.parameters() if each.dim() > 1]
-    others = [each for each in model.parameters() if each.dim() < 2]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
+    others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.rate, betas=BETAS, eps=EPSILON, fused=True)

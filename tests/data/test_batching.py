@@ -16,18 +16,18 @@ def as_lists(batches):
     return [batch.tolist() for batch in batches]
 
 
-@pytest.mark.parametrize(("budget", "grain"), [(0, 1), (0, 32), (300, 1)])
+@pytest.mark.parametrize(("budget", "row_multiple"), [(0, 1), (0, 32), (300, 1)])
 @pytest.mark.parametrize("count", [0, 1, 7, 64, 1000])
-def test_an_epoch_holds_each_window_once_in_another_order_each_epoch(count, budget, grain):
+def test_an_epoch_holds_each_window_once_in_another_order_each_epoch(count, budget, row_multiple):
     lengths, order = lengths_of(count), np.random.default_rng(0)
-    epochs = [epoch_batches(lengths, lengths // 2, 8, budget, order, grain) for _ in range(3)]
+    epochs = [epoch_batches(lengths, lengths // 2, 8, budget, order, row_multiple) for _ in range(3)]
     for batches in epochs:
         assert sorted(window for batch in batches for window in batch.tolist()) == list(range(count))
         assert len(batches) == count_batches(lengths, 8, budget)
     if count > 50:
         assert as_lists(epochs[0]) != as_lists(epochs[1])
         assert {frozenset(batch) for batch in as_lists(epochs[0])} != {frozenset(b) for b in as_lists(epochs[1])}
-        again = epoch_batches(lengths, lengths // 2, 8, budget, np.random.default_rng(0), grain)
+        again = epoch_batches(lengths, lengths // 2, 8, budget, np.random.default_rng(0), row_multiple)
         assert as_lists(again) == as_lists(epochs[0])
 
 
@@ -49,21 +49,21 @@ def test_windows_that_are_padded_alike_come_together_by_their_words():
     lengths, order = lengths_of(800, longest=32), np.random.default_rng(0)
     words = np.maximum(1, lengths * order.uniform(0.4, 1.0, 800)).astype(np.int64)
     both, one = (bucket_batches(lengths, each, 16, np.random.default_rng(0)) for each in (words, np.zeros_like(words)))
-    grained = -(-lengths // 4) * 4
-    assert padded(grained, both) == padded(grained, one)  # of pieces, once rounded up, there is no more padding
+    rounded = -(-lengths // 4) * 4
+    assert padded(rounded, both) == padded(rounded, one)  # of tokens, rounded up, there is no more padding
     real = int(words.sum())
     assert padded(words, both) - real < 0.7 * (padded(words, one) - real)
 
 
-def rows(lengths, batches, grain):
-    return sum((int(lengths[batch].sum()) // grain + 1) * grain for batch in batches)
+def rows(lengths, batches, row_multiple):
+    return sum((int(lengths[batch].sum()) // row_multiple + 1) * row_multiple for batch in batches)
 
 
 def test_batches_nearly_fill_the_rows_that_are_computed_and_pad_hardly_more():
     order = np.random.default_rng(0)
     lengths = order.integers(8, 60, 1600)
     words = np.maximum(1, lengths * order.uniform(0.5, 0.9, 1600)).astype(np.int64)
-    filled, plain = (bucket_batches(lengths, words, 16, np.random.default_rng(0), grain) for grain in (32, 1))
+    filled, plain = (bucket_batches(lengths, words, 16, np.random.default_rng(0), multiple) for multiple in (32, 1))
     real = int(lengths.sum())
     assert rows(lengths, filled, 32) - real < 0.5 * (rows(lengths, plain, 32) - real)
     assert padded(lengths, filled) < 1.03 * padded(lengths, plain)
@@ -74,7 +74,7 @@ def test_batches_nearly_fill_the_rows_that_are_computed_and_pad_hardly_more():
 def test_batches_that_cannot_be_filled_better_stay_as_they_are(lengths):
     lengths = np.array(lengths)
     filled, plain = (
-        as_lists(bucket_batches(lengths, lengths, 8, np.random.default_rng(0), grain)) for grain in (32, 1)
+        as_lists(bucket_batches(lengths, lengths, 8, np.random.default_rng(0), multiple)) for multiple in (32, 1)
     )
     assert filled == plain
 

@@ -30,8 +30,8 @@ ODD = {
 @pytest.fixture(scope="module", params=[True, False], ids=["folded", "as it is"])
 def featurizer(request, tmp_path_factory):
     place = tmp_path_factory.mktemp("characters")
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(KNOWN), *("##" + each for each in "ab01")]
-    (place / "vocab.txt").write_text("\n".join(pieces), encoding="utf-8")
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(KNOWN), *("##" + each for each in "ab01")]
+    (place / "vocab.txt").write_text("\n".join(tokens), encoding="utf-8")
     tokenizer = BertTokenizerFast.from_pretrained(place, do_lower_case=request.param)
     return Featurizer(tokenizer, TAGS, max_pieces=12)
 
@@ -40,8 +40,8 @@ def of(text):
     return Sentence(tuple(text), ("O",) * len(text))
 
 
-def piece(featurizer, character):
-    """The piece that a character is read as."""
+def token_of(featurizer, character):
+    """The token that a character is read as."""
     (window,) = featurizer.featurize([of(character)])
     return featurizer.tokenizer.convert_ids_to_tokens(window.input_ids[window.first_token[0]])
 
@@ -64,26 +64,26 @@ def test_a_character_is_read_the_same_wherever_it_stands(featurizer, seed):
     every = [*KNOWN, *"".join(ODD.values())]
     text = random.Random(seed).choices(every, k=60)
     read = [window.input_ids[place] for window in featurizer.featurize([of(text)]) for place in window.first_token]
-    assert featurizer.tokenizer.convert_ids_to_tokens(read) == [piece(featurizer, character) for character in text]
+    assert featurizer.tokenizer.convert_ids_to_tokens(read) == [token_of(featurizer, character) for character in text]
 
 
 @pytest.mark.parametrize("character", ODD["characters that no vocabulary has"] + "\u200b\u0301\x07\x00😀 \n\u3000")
 def test_what_cannot_be_read_is_unknown_and_not_left_out(featurizer, character):
-    assert piece(featurizer, character) == "[UNK]"
+    assert token_of(featurizer, character) == "[UNK]"
 
 
 def test_folding_happens_where_the_tokenizer_asks_for_it(featurizer):
     folded = featurizer.tokenizer.do_lower_case
-    assert piece(featurizer, "Z") == ("z" if folded else "[UNK]")
-    assert piece(featurizer, "À") == ("a" if folded else "[UNK]")
-    assert piece(featurizer, "Ａ") == ("ａ" if folded else "Ａ")
-    assert piece(featurizer, "1") == "1" != piece(featurizer, "１")
+    assert token_of(featurizer, "Z") == ("z" if folded else "[UNK]")
+    assert token_of(featurizer, "À") == ("a" if folded else "[UNK]")
+    assert token_of(featurizer, "Ａ") == ("ａ" if folded else "Ａ")
+    assert token_of(featurizer, "1") == "1" != token_of(featurizer, "１")
 
 
 def test_unreadable_characters_are_counted_and_white_space_is_not(featurizer):
     assert encoding_notes(featurizer.featurize([of("币 安\n网\u3000")])) == []
     assert encoding_notes(featurizer.featurize([of("币\u200b安 \x07")])) == [
-        "2 words have no piece in this tokenizer and are read as unknown."
+        "2 words have no token in this tokenizer and are read as unknown."
     ]
 
 

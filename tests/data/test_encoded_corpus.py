@@ -16,7 +16,7 @@ TEXT = "Anna\tB-PER\nwent\tO\n\nBen\tB-PER\nSmith\tI-PER\nsaw\tO\nrome\tB-LOC\n\
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Where entries lie; the cache is empty and the test's own."""
+    """Folder of the cache's entries; the cache is empty and the test's own."""
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "corpora"
 
@@ -36,9 +36,9 @@ def tokenizer(tiny_encoder):
     return AutoTokenizer.from_pretrained(tiny_encoder)
 
 
-def corpus_in(folder, train=TEXT, **parts):
+def corpus_in(folder, train=TEXT, **splits):
     folder.mkdir(exist_ok=True)
-    for name, text in {"train": train, **parts}.items():
+    for name, text in {"train": train, **splits}.items():
         (folder / f"{name}.txt").write_text(text)
     return folder
 
@@ -49,10 +49,12 @@ def taken(place, tokenizer, max_pieces=16, dev_share=0.2, repair=False):
 
 def plain(corpus):
     """All of it as plain values."""
-    parts = {part: {name: each.tolist() for name, each in getattr(corpus, part).to_arrays().items()} for part in SPLITS}
-    texts = {part: [each.get_words(number) for number in range(len(each))] for part, each in corpus.texts.items()}
+    splits = {
+        split: {name: array.tolist() for name, array in getattr(corpus, split).to_arrays().items()} for split in SPLITS
+    }
+    texts = {split: [words.get_words(i) for i in range(len(words))] for split, words in corpus.texts.items()}
     others = [field.name for field in fields(corpus) if field.name not in (*SPLITS, "texts")]
-    return parts | {"texts": texts} | {name: getattr(corpus, name) for name in others}
+    return splits | {"texts": texts} | {name: getattr(corpus, name) for name in others}
 
 
 def test_what_is_taken_from_the_cache_is_what_reading_and_encoding_gives(tmp_path, tokenizer, reads):
@@ -61,11 +63,11 @@ def test_what_is_taken_from_the_cache_is_what_reading_and_encoding_gives(tmp_pat
     assert len(reads) == 1
     assert plain(cached) == plain(cold)
     corpus = read_corpus(place, dev_share=0.2)
-    encoder = Featurizer(tokenizer, corpus.tags, 16)
-    for part in ("dev", "test"):
-        assert plain(cached)["texts"][part] == [list(sentence.words) for sentence in getattr(corpus, part)]
-    for part in SPLITS:
-        assert list(getattr(cached, part)) == list(encoder.featurize(getattr(corpus, part)))
+    featurizer = Featurizer(tokenizer, corpus.tags, 16)
+    for split in ("dev", "test"):
+        assert plain(cached)["texts"][split] == [list(sentence.words) for sentence in getattr(corpus, split)]
+    for split in SPLITS:
+        assert list(getattr(cached, split)) == list(featurizer.featurize(getattr(corpus, split)))
     assert (cached.name, cached.sha256, cached.tags, cached.notes) == (
         corpus.name,
         corpus.sha256,
@@ -79,13 +81,13 @@ def test_what_is_taken_from_the_cache_is_what_reading_and_encoding_gives(tmp_pat
 def test_what_is_taken_from_the_cache_is_mapped_and_cannot_be_changed(tmp_path, tokenizer):
     place = corpus_in(tmp_path / "mine")
     for _ in range(2):
-        pieces = taken(place, tokenizer).train.input_ids
-        assert not pieces.flags.owndata
+        input_ids = taken(place, tokenizer).train.input_ids
+        assert not input_ids.flags.owndata
         with pytest.raises(ValueError, match="read-only"):
-            pieces[0] = 1
+            input_ids[0] = 1
 
 
-def test_whatever_decides_the_outcome_makes_another_entry(tmp_path, tokenizer, reads, monkeypatch):
+def test_everything_that_determines_the_result_makes_another_entry(tmp_path, tokenizer, reads, monkeypatch):
     place = corpus_in(tmp_path / "mine")
     other = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
     other.add_tokens(["smith"])
@@ -148,7 +150,7 @@ def facts_changed(data):
         lambda data: (2).to_bytes(8, "little") + b"[]",
     ],
 )
-def test_a_damaged_entry_is_made_anew_and_replaced(tmp_path, tokenizer, folder, reads, damage):
+def test_a_damaged_entry_is_recomputed_and_replaced(tmp_path, tokenizer, folder, reads, damage):
     place = corpus_in(tmp_path / "mine")
     cold = plain(taken(place, tokenizer))
     (entry,) = folder.iterdir()
@@ -179,7 +181,7 @@ def test_without_a_folder_to_write_to_a_corpus_is_read_each_time(tmp_path, token
     assert len(reads) == 2
 
 
-def test_an_error_in_a_corpus_is_told_and_nothing_is_kept(tmp_path, tokenizer, folder):
+def test_an_error_in_a_corpus_is_raised_and_nothing_is_kept(tmp_path, tokenizer, folder):
     place = corpus_in(tmp_path / "mine", train="Anna\tB-PER\nwent\n")
     with pytest.raises(ValueError, match=r"train.txt:2: expected a word and its tag"):
         taken(place, tokenizer)
@@ -226,5 +228,5 @@ def test_entities_are_kept_whole_in_training_and_cut_unseen_where_scores_are_tak
     """Cutting dev around entities that nobody knows yet would flatter its score."""
     text = "the\tO\n" * 5 + "anna\tB-PER\n" + "the\tI-PER\n" * 4 + "\n"
     corpus = taken(corpus_in(tmp_path / "mine", train=text, dev=text, test=text), tokenizer, max_pieces=10)
-    lengths = [[len(window.first_token) for window in part] for part in (corpus.train, corpus.dev, corpus.test)]
+    lengths = [[len(window.first_token) for window in split] for split in (corpus.train, corpus.dev, corpus.test)]
     assert lengths == [[5, 5], [8, 2], [8, 2]]

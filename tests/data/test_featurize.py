@@ -25,7 +25,7 @@ def sentence(*words, tags=None):
 
 
 def random_sentences(count, seed=0, longest=30):
-    """Known words, words in pieces, words longer than a window, words without a piece; tags at random."""
+    """Known words, words of several tokens, words longer than a window, words without a token; tags at random."""
     rng = random.Random(seed)
     kinds = ["anna", "benq", "went", "x1y2", "ab" * 40, "\u200b", "home", "city", "北"]
     weights = [9, 9, 9, 9, 1, 1, 9, 9, 9]
@@ -33,37 +33,37 @@ def random_sentences(count, seed=0, longest=30):
     return [sentence(*words, tags=[rng.choice(TAGS) for _ in words]) for words in drawn]
 
 
-def is_space(featurizer, piece):
-    return featurizer.tokenizer.convert_ids_to_tokens(int(piece)) in ("▁", "Ġ")
+def is_space(featurizer, token):
+    return featurizer.tokenizer.convert_ids_to_tokens(int(token)) in ("▁", "Ġ")
 
 
-def slow_unspaced(featurizer, word, pieces):
-    return pieces[1:] if word == "北" and len(pieces) > 1 and is_space(featurizer, pieces[0]) else pieces
+def slow_unspaced(featurizer, word, tokens):
+    return tokens[1:] if word == "北" and len(tokens) > 1 and is_space(featurizer, tokens[0]) else tokens
 
 
 def slow_encode(featurizer, sentences):
-    """The obvious twin of `encode`: the whole sentence goes to the tokenizer, the rest word by word."""
+    """The obvious twin of `featurize`: the whole sentence goes to the tokenizer, the rest word by word."""
     windows = []
     for number, each in enumerate(sentences):
         encoded = featurizer.tokenizer(list(each.words), is_split_into_words=True, add_special_tokens=False)
         words = [[] for _ in each.words]
-        for piece, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True):
-            words[word].append(piece)
+        for token, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True):
+            words[word].append(token)
         words = [slow_unspaced(featurizer, *each) for each in zip(each.words, words, strict=True)]
-        words = [pieces[: featurizer.capacity] or [featurizer.tokenizer.unk_token_id] for pieces in words]
+        words = [tokens[: featurizer.capacity] or [featurizer.tokenizer.unk_token_id] for tokens in words]
         rows, tags = [[]], list(each.tags)
-        for pieces in words:
-            if sum(map(len, rows[-1])) + len(pieces) > featurizer.capacity:
+        for tokens in words:
+            if sum(map(len, rows[-1])) + len(tokens) > featurizer.capacity:
                 rows.append([])
-            rows[-1].append(pieces)
+            rows[-1].append(tokens)
         for row in rows:
-            pieces, first = list(featurizer.prefix_ids), []
+            tokens, first = list(featurizer.prefix_ids), []
             for word in row:
-                first.append(len(pieces) + (len(word) > 1 and is_space(featurizer, word[0])))
-                pieces += word
+                first.append(len(tokens) + (len(word) > 1 and is_space(featurizer, word[0])))
+                tokens += word
             own, tags = tags[: len(row)], tags[len(row) :]
             numbers = tuple(TAGS.index(tag) for tag in own)
-            windows.append(Window(number, (*pieces, *featurizer.suffix_ids), tuple(first), numbers))
+            windows.append(Window(number, (*tokens, *featurizer.suffix_ids), tuple(first), numbers))
     return windows
 
 
@@ -75,8 +75,8 @@ def slow_collate(featurizer, windows):
     batch = {name: torch.zeros(len(windows), width, dtype=torch.long) for name, width in names.items()}
     batch["input_ids"] += featurizer.pad_token_id
     for row, window in enumerate(windows):
-        for place, piece in enumerate(window.input_ids):
-            batch["input_ids"][row, place], batch["attention_mask"][row, place] = piece, 1
+        for place, token in enumerate(window.input_ids):
+            batch["input_ids"][row, place], batch["attention_mask"][row, place] = token, 1
         for place, first in enumerate(window.first_token):
             batch["first_token"][row, place], batch["word_mask"][row, place] = first, 1
             batch["tags"][row, place] = window.tags[place] if window.tags else 0
@@ -97,7 +97,7 @@ def of_bytes():
 def of_letters():
     """Unigram behind a Metaspace that marks the first word only, as newer SentencePiece models have it."""
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    pieces = [
+    tokens = [
         ("<unk>", 0.0),
         ("▁", -2.0),
         ("北", -3.0),
@@ -105,13 +105,13 @@ def of_letters():
         ("went", -1.5),
         *((letter, -3.0) for letter in letters),
     ]
-    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    tokenizer = Tokenizer(models.Unigram(tokens, unk_id=0))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")
 
 
 @pytest.mark.parametrize("max_pieces", [10, 16, 128])
-@pytest.mark.parametrize("kind", ["word pieces", "bytes", "letters"])
+@pytest.mark.parametrize("kind", ["WordPiece", "bytes", "letters"])
 def test_encoding_distinct_words_once_gives_what_encoding_each_sentence_does(tiny_encoder, kind, max_pieces):
     tokenizers = {"bytes": of_bytes, "letters": of_letters}
     tokenizer = tokenizers[kind]() if kind in tokenizers else AutoTokenizer.from_pretrained(tiny_encoder)
@@ -120,16 +120,16 @@ def test_encoding_distinct_words_once_gives_what_encoding_each_sentence_does(tin
     assert list(featurizer.featurize(sentences)) == slow_encode(featurizer, sentences)
 
 
-def test_a_word_is_told_by_its_first_piece_that_is_more_than_a_space():
+def test_a_word_is_read_from_its_first_token_that_is_more_than_a_space():
     """SentencePiece and byte-level vocabularies without `▁x` give `▁` and `x`; a Chinese text has no spaces at all."""
     featurizer = Featurizer(of_letters(), TAGS, max_pieces=16)
     (window,) = featurizer.featurize([sentence("went", "it", "北", "x", "▁", "冷")])
-    pieces = featurizer.tokenizer.convert_ids_to_tokens(list(window.input_ids))
-    assert pieces == ["▁went", "▁", "i", "t", "北", "▁", "x", "▁", "<unk>"]
-    assert [pieces[place] for place in window.first_token] == ["▁went", "i", "北", "x", "▁", "<unk>"]
+    tokens = featurizer.tokenizer.convert_ids_to_tokens(list(window.input_ids))
+    assert tokens == ["▁went", "▁", "i", "t", "北", "▁", "x", "▁", "<unk>"]
+    assert [tokens[place] for place in window.first_token] == ["▁went", "i", "北", "x", "▁", "<unk>"]
 
 
-def test_a_window_with_room_for_a_single_piece_holds_it_for_every_word():
+def test_a_window_with_room_for_a_single_token_holds_it_for_every_word():
     featurizer = Featurizer(of_letters(), TAGS, max_pieces=1)
     windows = featurizer.featurize([sentence("it", "北", "went")])
     assert [window.first_token for window in windows] == [(0,)] * 3
@@ -147,12 +147,12 @@ def test_no_sentences_are_no_windows(featurizer):
     assert (len(windows), windows.num_words, windows.num_sentences, list(windows)) == (0, 0, 0, [])
 
 
-def test_first_pieces_are_those_of_each_word_tokenised_alone(featurizer):
+def test_first_tokens_are_those_of_each_word_tokenised_alone(featurizer):
     words = ("anna", "benq", "went", "x1y2", "home")
     (window,) = featurizer.featurize([sentence(*words)])
     alone = [featurizer.tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
-    assert [window.input_ids[place] for place in window.first_token] == [pieces[0] for pieces in alone]
-    assert list(window.input_ids[1:-1]) == [piece for pieces in alone for piece in pieces]
+    assert [window.input_ids[place] for place in window.first_token] == [tokens[0] for tokens in alone]
+    assert list(window.input_ids[1:-1]) == [token for tokens in alone for token in tokens]
 
 
 def test_a_long_sentence_is_cut_between_words_and_loses_none(featurizer):
@@ -169,21 +169,21 @@ def test_a_long_sentence_is_cut_between_words_and_loses_none(featurizer):
     ]
 
 
-def test_a_word_without_pieces_is_read_as_unknown_and_told(featurizer):
+def test_a_word_without_tokens_is_read_as_unknown_and_noted(featurizer):
     windows = featurizer.featurize([sentence("anna", "\u200b", "went")])
     (window,) = windows
     assert window.input_ids[window.first_token[1]] == featurizer.tokenizer.unk_token_id
-    assert "1 words have no piece" in encoding_notes(windows)[0]
+    assert "1 words have no token" in encoding_notes(windows)[0]
 
 
-def test_a_tenth_of_words_that_nobody_can_tell_apart_is_told(featurizer):
+def test_a_tenth_of_words_that_are_all_unknown_is_noted(featurizer):
     known, unknown = sentence(*["anna"] * 9), sentence("北")
-    told = "10% of the words are unknown to this encoder, which reads them all alike"
+    expected = "10% of the words are unknown to this encoder, which reads them all alike"
     (note,) = encoding_notes(featurizer.featurize([known, unknown]))
-    assert note.startswith(told)
+    assert note.startswith(expected)
     assert encoding_notes(featurizer.featurize([known, sentence("anna", "x", "北")])) == []
     parts = featurizer.featurize([known, sentence(*"中北")]), featurizer.featurize([known])
-    assert encoding_notes(*parts)[0].startswith(told)
+    assert encoding_notes(*parts)[0].startswith(expected)
     assert encoding_notes(parts[0][1:])[0].startswith("100%")
 
 
@@ -206,7 +206,7 @@ def test_a_word_longer_than_a_window_keeps_its_place(featurizer):
     assert "1 words are longer than a whole window" in " ".join(encoding_notes(windows))
 
 
-def test_notes_tell_what_was_cut_in_the_chosen_windows_only(featurizer):
+def test_notes_are_about_the_chosen_windows_only(featurizer):
     windows = featurizer.featurize([sentence("anna"), sentence(*["anna"] * 40), sentence("\u200b")])
     assert encoding_notes(windows[windows.sentence_index == 1]) == encoding_notes(windows)[:1]
     assert encoding_notes(windows[:1]) == []
@@ -255,9 +255,9 @@ def test_a_window_without_room_for_a_word_is_refused(tiny_encoder):
 @pytest.mark.parametrize(("kind", "beside"), [("cuda", True), ("mps", False), ("xpu", False)])
 def test_only_cuda_gets_copies_that_nobody_waits_for(featurizer, monkeypatch, kind, beside):
     """From pinned memory; elsewhere the copy may read memory that was freed meanwhile."""
-    told, pinned = [], []
-    monkeypatch.setattr(torch.Tensor, "to", lambda value, _, non_blocking=False: told.append(non_blocking) or value)
+    flags, pinned = [], []
+    monkeypatch.setattr(torch.Tensor, "to", lambda value, _, non_blocking=False: flags.append(non_blocking) or value)
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda value: pinned.append(value) or value)
     featurizer.collate(featurizer.featurize([sentence("anna", "went", "home")])).to(torch.device(kind))
-    assert told == [beside] * 5
+    assert flags == [beside] * 5
     assert len(pinned) == (5 if beside else 0)

@@ -9,8 +9,8 @@ BROKEN = "Anna\tI-PER\nwent\tO\n\n" + TEXT
 
 
 @pytest.fixture(autouse=True)
-def notes(tmp_path, monkeypatch):
-    """The folder of notes; empty, and the test's own."""
+def entries(tmp_path, monkeypatch):
+    """Folder of the cached counts; empty, and the test's own."""
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "counted"
 
@@ -40,13 +40,13 @@ def count(place, dev_share=0.2, repair=False):
 
 def test_a_corpus_is_read_once_and_counted_as_reading_it_gives(place, reads):
     read = read_corpus(place, dev_share=0.2)
-    told = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes)
-    assert count(place) == count(place) == told
-    assert told[:3] == (32, 8, 7)
+    expected = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes)
+    assert count(place) == count(place) == expected
+    assert expected[:3] == (32, 8, 7)
     assert len(reads) == 1
 
 
-def test_other_content_shares_and_parts_are_counted_anew(place, reads):
+def test_other_content_shares_and_splits_are_counted_again(place, reads):
     before = count(place)
     assert count(place, dev_share=0.5)[:3] == (20, 20, 7)
     (place / "train.txt").write_text(TEXT * 2)
@@ -71,21 +71,21 @@ def test_notes_are_those_of_reading_and_call_the_files_as_they_are_called_now(pl
     assert any("1 illegal tag sequences mended" in note for note in count(moved, repair=True).notes)
 
 
-def test_a_corpus_that_only_counts_when_mended_is_refused_otherwise(place):
+def test_a_corpus_that_can_only_be_counted_when_mended_is_refused_otherwise(place):
     (place / "train.txt").write_text(BROKEN)
     assert count(place, repair=True)[:3] == (33, 8, 7)
     with pytest.raises(ValueError, match="illegal tag sequence"):
         count(place)
 
 
-BAD_NOTES = ["", "[1, 2]", "[1, 2, 3]", "[1, 2, -3, []]", "[1, 2, 3.0, []]", '{"train": 1}', "[true, 1, 1, []]"]
+BAD_ENTRIES = ["", "[1, 2]", "[1, 2, 3]", "[1, 2, -3, []]", "[1, 2, 3.0, []]", '{"train": 1}', "[true, 1, 1, []]"]
 
 
-@pytest.mark.parametrize("content", [*BAD_NOTES, "[1, 2, 3, [4]]"])
-def test_a_note_that_cannot_be_meant_is_not_believed(place, notes, content):
+@pytest.mark.parametrize("content", [*BAD_ENTRIES, "[1, 2, 3, [4]]"])
+def test_an_entry_that_is_not_valid_is_not_believed(place, entries, content):
     before = count(place)
-    (note,) = notes.iterdir()
-    note.write_text(content)
+    (entry,) = entries.iterdir()
+    entry.write_text(content)
     assert count(place) == before
     assert count(place) == before
 

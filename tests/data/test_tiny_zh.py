@@ -15,9 +15,9 @@ POSITIONS = 128
 
 
 def test_it_is_what_its_sums_say_and_no_more_than_12_mb() -> None:
-    sums = dict(reversed(line.split("  ")) for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
+    expected = dict(reversed(line.split("  ")) for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
     files = {path.name: path for path in FOLDER.iterdir() if path.name not in ("SHA256SUMS", "README.md")}
-    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == sums
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()} == expected
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 12e6
 
 

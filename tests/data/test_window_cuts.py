@@ -28,7 +28,7 @@ def parts(words, room, inside=None, lengths=None):
 
 
 def a_text(seed):
-    """Characters or whole words at random, the pieces of each, whether it goes on an entity, and a window's room."""
+    """Random characters or words, the tokens of each, whether it continues an entity, and a window's capacity."""
     rng = random.Random(seed)
     alphabet = CHINESE if seed % 2 else ENGLISH
     words = [rng.choice(alphabet) for _ in range(rng.randint(0, 120))]

@@ -24,23 +24,23 @@ def test_text_is_split_into_words_as_the_corpora_do(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("splitting", "expected"),
+    ("granularity", "expected"),
     [
         (WORDS, [["在", "U2", "at", "7"], ["年"]]),
         (CHARACTERS, [[*"在U2at7"], ["\u3000", "年"]]),
         (ALL, [[*"在U2 at 7\n\n\u3000年"]]),
     ],
 )
-def test_a_text_is_split_as_the_corpus_is(splitting, expected):
-    assert [[each.word for each in line] for line in split_text("在U2 at 7\n\n\u3000年", splitting)] == expected
+def test_a_text_is_split_as_the_corpus_is(granularity, expected):
+    assert [[each.word for each in line] for line in split_text("在U2 at 7\n\n\u3000年", granularity)] == expected
 
 
-@pytest.mark.parametrize("splitting", Granularity)
+@pytest.mark.parametrize("granularity", Granularity)
 @pytest.mark.parametrize("seed", range(20))
-def test_every_word_stands_where_it_is_said_to_and_nothing_but_spaces_is_lost(splitting, seed):
+def test_every_word_stands_where_it_is_said_to_and_nothing_but_spaces_is_lost(granularity, seed):
     rng = random.Random(seed)
     text = "".join(rng.choices("ab1 \t\n\r我，.'s@#:/\u3000é😀ｕ", k=60))
-    placed = [each for line in split_text(text, splitting) for each in line]
+    placed = [each for line in split_text(text, granularity) for each in line]
     assert [text[start:end] for _, start, end in placed] == [word for word, _, _ in placed]
     assert all(one.end <= other.start for one, other in pairwise(placed))
     assert "".join("".join(word.split()) for word, _, _ in placed) == "".join(text.split())
@@ -69,12 +69,12 @@ def test_characters_that_are_not_seen_cut_no_word(word):
     assert [text[start:end] for _, start, end in placed] == [each.word for each in placed]
 
 
-@pytest.mark.parametrize("splitting", Granularity)
+@pytest.mark.parametrize("granularity", Granularity)
 @pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\ufeff", "\u2028", "\u200d", "\u202e", "\x07", "\x85"])
-def test_characters_that_are_not_seen_are_no_words(splitting, unseen):
-    found = split_text(f"北{unseen}京 {unseen} {unseen}安{unseen}", splitting)
+def test_characters_that_are_not_seen_are_no_words(granularity, unseen):
+    found = split_text(f"北{unseen}京 {unseen} {unseen}安{unseen}", granularity)
     assert [word for line in found for word, _, _ in line if word != " "] == ["北", "京", "安"]
-    assert split_text(unseen, splitting) == split_text(f" {unseen}\n", splitting) == []
+    assert split_text(unseen, granularity) == split_text(f" {unseen}\n", granularity) == []
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -88,10 +88,10 @@ def test_invisible_characters_change_no_word(seed):
     assert [text[start:end] for _, start, end in placed] == [word for word, _, _ in placed]
 
 
-@pytest.mark.parametrize("splitting", Granularity)
+@pytest.mark.parametrize("granularity", Granularity)
 @pytest.mark.parametrize("text", ["", " ", "\n \n"])
-def test_a_text_without_words_is_no_sentence(splitting, text):
-    assert split_text(text, splitting) == []
+def test_a_text_without_words_is_no_sentence(granularity, text):
+    assert split_text(text, granularity) == []
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_how_a_corpus_is_split_is_seen_in_its_latin_words_and_numbers(sentences,
     assert detect_granularity(tuple(sentence.split()) for sentence in sentences) == expected
 
 
-def test_a_corpus_whose_spaces_are_words_is_told_from_one_without():
+def test_a_corpus_whose_spaces_are_words_is_distinguished_from_one_without():
     assert detect_granularity([tuple("we saw 34")]) == ALL
     assert detect_granularity([tuple("标题\n正文")]) == ALL
     assert detect_granularity([tuple("标题\u3000正文")]) == CHARACTERS

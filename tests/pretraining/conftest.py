@@ -42,12 +42,12 @@ def texts() -> list[TextSource]:
 
 
 @pytest.fixture(scope="session")
-def plan() -> PretrainConfig:
+def config() -> PretrainConfig:
     """A model that trains in a second or two."""
     small = {"layers": 2, "width": 32, "heads": 2, "inner": 64, "vocabulary": 300}
     return PretrainConfig(minutes=None, steps=24, rate=5e-3, held_out=0.1, stages=STAGES, **small)
 
 
 @pytest.fixture(scope="session")
-def reading(texts: list[TextSource], plan: PretrainConfig) -> PretrainingData:
-    return prepare_data(texts, [], plan)
+def data(texts: list[TextSource], config: PretrainConfig) -> PretrainingData:
+    return prepare_data(texts, [], config)

@@ -15,7 +15,7 @@ SMALL = ("--steps", 5, "--layers", 1, "--width", 16, "--heads", 2, "--inner", 32
 
 @pytest.fixture
 def text(tmp_path: Path) -> Path:
-    """Enough for the longest sequences of the usual plan."""
+    """Enough for the longest sequences of the default config."""
     path = tmp_path / "own.txt"
     path.write_text("\n".join("".join(sentence(number)) for number in range(1500)), encoding="utf-8")
     return path

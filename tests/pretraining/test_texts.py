@@ -92,18 +92,18 @@ def test_what_is_held_out_is_not_trained_on_and_neighbours_stay_together() -> No
     assert not groups[0] & groups[1]
 
 
-def test_no_part_of_the_held_out_text_is_trained_on(texts: list[TextSource], plan: PretrainConfig) -> None:
+def test_no_part_of_the_held_out_text_is_trained_on(texts: list[TextSource], config: PretrainConfig) -> None:
     same = TextSource(
         "same", tuple(SegmentedLine(f"{line.text}再见", (*line.word_lengths, 2)) for line in texts[0].lines)
     )
-    found = prepare_data([*texts, same], [], plan)
+    found = prepare_data([*texts, same], [], config)
     held = as_text(found, "held_out").split("\n")
     trained = as_text(found, "train")
-    assert sum(told.near_held_out for told in found.source_stats) > 0
+    assert sum(stats.near_held_out for stats in found.source_stats) > 0
     assert not [line for line in held if len(line) >= OVERLAP_CHARACTERS and line[:OVERLAP_CHARACTERS] in trained]
 
 
-# --- leakage
+# --- decontamination
 
 TESTED = "二〇二六年的春天我们在西湖边上看见了许多远道而来的游客。"
 
@@ -121,8 +121,8 @@ TESTED = "二〇二六年的春天我们在西湖边上看见了许多远道而�
     ],
 )
 def test_a_tested_sentence_is_found_whole_in_part_and_within_a_line(text: str, kept: bool) -> None:
-    spared = OverlapIndex.from_sentences(normalize_text(each) for each in (TESTED, "（完）", "西湖的水很深很深"))
-    left, dropped = remove_overlaps(TextSource("s", lines(normalize_text(text))), spared)
+    index = OverlapIndex.from_sentences(normalize_text(each) for each in (TESTED, "（完）", "西湖的水很深很深"))
+    left, dropped = remove_overlaps(TextSource("s", lines(normalize_text(text))), index)
     assert bool(left.lines) is kept
     assert dropped.exact + dropped.overlapping == 1 - kept
 
@@ -141,16 +141,16 @@ def test_an_overlap_is_found_wherever_an_obvious_search_finds_it(texts: list[Tex
     assert [line.text for line in left.lines] == [line.text for line in texts[1].lines if not overlaps(line.text)]
 
 
-def test_forms_of_a_character_do_not_hide_a_tested_sentence(texts: list[TextSource], plan: PretrainConfig) -> None:
+def test_forms_of_a_character_do_not_hide_a_tested_sentence(texts: list[TextSource], config: PretrainConfig) -> None:
     tested = texts[0].lines[5].text
     wide = "".join(chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else each for each in tested)
     assert wide != tested
-    found = prepare_data(texts, [wide], plan)
+    found = prepare_data(texts, [wide], config)
     assert found.source_stats[0].exact == 1
     assert tested not in as_text(found, "train") + as_text(found, "held_out")
 
 
-def as_text(reading: PretrainingData, part: str) -> str:
+def as_text(data: PretrainingData, split: str) -> str:
     """A stream read back, a line between marks."""
-    stream = getattr(reading, part)
-    return "".join("\n" if number == 3 else reading.vocabulary[number] for number in stream.tokens)
+    stream = getattr(data, split)
+    return "".join("\n" if number == 3 else data.vocabulary[number] for number in stream.tokens)

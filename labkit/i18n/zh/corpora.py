@@ -74,7 +74,7 @@ CORPUS_MESSAGES: dict[str, str] = {
     "{count} words are longer than a whole window; their ends are not read.": (
         "有 {count} 个词比整个窗口还长；末尾部分没有读取。"
     ),
-    "{count} words have no piece in this tokenizer and are read as unknown.": (
+    "{count} words have no token in this tokenizer and are read as unknown.": (
         "有 {count} 个词在这个分词器中没有对应的词片，按未知词处理。"
     ),
     "{share} of the words are unknown to this encoder, which reads them all alike; choose one that was trained on this "
@@ -220,7 +220,7 @@ CORPUS_MESSAGES: dict[str, str] = {
     "belong to one model?": "{encoder} 的分词器有编码器没有向量的词片（{number}/{rows}）；两者属于同一个模型吗？",
     "the encoder has no vector for the piece {piece} (number {number} of {rows}); its tokenizer is that of another "
     "model": "编码器没有词片 {piece} 的向量（{number}/{rows}）；分词器属于另一个模型",
-    "max_pieces must leave room for a word beside the tokenizer's marks, not {value}": (
+    "max_pieces must leave room for a word beside the tokenizer's special tokens, not {value}": (
         "最长窗口除分词器自带的标记外至少要容得下一个词，不能是 {value}"
     ),
     "{run} has no weights; it ended before its first evaluation, or was told to keep none": (
