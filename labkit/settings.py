@@ -7,6 +7,7 @@ import numbers
 import re
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
@@ -100,6 +101,25 @@ def format_rate(rate: float) -> str:
     digits = next(d for d in range(18) if float(f"{rate:.{d}e}") == rate)
     mantissa, exponent = f"{rate:.{digits}e}".split("e")
     return f"{mantissa}e{int(exponent)}"
+
+
+def format_value(setting: Setting, value: Any, translate: Callable[[str], str] = str) -> str:
+    """A setting's value as people write it, exact: `5e-5` on a log scale, `0.05` or `16` elsewhere.
+
+    Args:
+        translate: translates the words for None, 0, yes, no and an empty text; a choice stays as it is typed.
+    """
+    if value is None:
+        return translate(setting.none_text or "–")
+    if isinstance(value, bool):
+        return translate("yes" if value else "no")
+    if value == 0 and setting.zero_text:
+        return translate(setting.zero_text)
+    if setting.scale == "log":
+        return format_rate(value)
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value) or translate("none")
 
 
 def _unwrap_optional(field: dataclasses.Field[Any]) -> tuple[type, bool]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labkit.settings import FieldSpec, field_specs, format_rate, setting, validate
+from labkit.config import RunConfig, run_settings
+from labkit.settings import FieldSpec, field_specs, format_rate, format_value, setting, validate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,37 @@ def test_what_breaks_a_rule_is_refused_in_a_sentence(name: str, value: Any, told
         validate(RULES[name], value)
 
 
-# how a rate is written
+# how a value and a rate are written
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("head_rate", 2.5e-4, "2.5e-4"),
+        ("crf_rate", None, "as the head"),
+        ("train_limit", 0, "all"),
+        ("train_limit", 2000, "2000"),
+        ("dropout", 0.5, "0.5"),
+        ("clip_norm", 1.0, "1"),
+        ("repair_tags", True, "yes"),
+        ("repair_tags", False, "no"),
+        ("encoder", "minilm", "minilm"),
+        ("trackers", "", "none"),
+        ("epochs", None, "–"),
+    ],
+)
+def test_a_value_is_written_as_people_write_it(name: str, value: Any, text: str) -> None:
+    assert format_value(run_settings()[name], value) == text
+
+
+def test_words_that_stand_for_a_value_are_translated_and_choices_are_not() -> None:
+    values = {"crf_rate": None, "train_limit": 0, "repair_tags": True, "downstream": "none", "dropout": 0.5}
+    texts = [format_value(run_settings()[name], value, str.upper) for name, value in values.items()]
+    assert texts == ["AS THE HEAD", "ALL", "YES", "none", "0.5"]
+
+
+def test_every_setting_of_a_run_has_a_text() -> None:
+    assert all(format_value(run_settings()[name], value) for name, value in RunConfig().as_dict().items())
 
 
 @pytest.mark.parametrize(

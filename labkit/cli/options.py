@@ -8,7 +8,7 @@ import click
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.i18n.translation import tr
 from labkit.presets import make_config
-from labkit.settings import Setting, format_rate
+from labkit.settings import Setting, format_value
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -57,18 +57,9 @@ def _option_type(kind: type, setting: Setting) -> Any:
 
 def _option_help(name: str, setting: Setting) -> str:
     """The knob's help, with its range, unit and default: `peak learning rate …; 0 to 0.1, by default 0.005`."""
-    default = getattr(make_config(), name)
-    shown = _format_default(default, setting)
+    default = tr("by default {value}", value=format_value(setting, getattr(make_config(), name), tr))
     reach = ""
     if setting.low is not None and setting.high is not None:
         reach = tr("{low} to {high}", low=f"{setting.low:g}", high=f"{setting.high:g}")
-    notes = [f"{reach} {tr(setting.unit)}".strip(), shown]
-    return f"{tr(setting.help)} [{', '.join(note for note in notes if note)}]".removesuffix(" []")
-
-
-def _format_default(default: Any, setting: Setting) -> str:
-    if isinstance(default, bool):
-        return tr("by default on") if default else tr("by default off")
-    value = format_rate(default) if setting.scale == "log" and default is not None else str(default)
-    value = tr(setting.none_text) if default is None else value
-    return tr("by default {value}", value=value) if value else ""
+    notes = [f"{reach} {tr(setting.unit)}".strip(), default]
+    return f"{tr(setting.help)} [{', '.join(note for note in notes if note)}]"

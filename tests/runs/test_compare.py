@@ -13,7 +13,6 @@ from labkit.runs.compare import (
     differences_table,
     estimate,
     find_differences,
-    format_value,
     name_runs,
     rank,
     to_markdown,
@@ -94,14 +93,6 @@ def test_long_names_are_cut(runs_folder):
     assert second == "#2 mine · no BiLSTM · 1 epoch · batch 8 · …"
 
 
-def test_settings_are_shown_as_people_write_them():
-    assert format_value("head_rate", 2.5e-4) == "2.5e-4"
-    assert format_value("crf_rate", None) == "as the head"
-    assert format_value("dropout", 0.5) == "0.5"
-    assert format_value("repair_tags", True) == "yes"
-    assert format_value("encoder", "minilm") == "minilm"
-
-
 @pytest.mark.parametrize(
     ("change", "part"),
     [
@@ -127,9 +118,7 @@ def test_a_part_of_a_name_tells_its_setting(change, part):
     assert name_runs([one, other])[other.folder] == f"#2 {part}"
 
 
-def test_every_setting_can_be_shown_and_named():
-    for field, value in CONFIG.as_dict().items():
-        assert format_value(field, value)
+def test_every_setting_can_be_named():
     unlike = CONFIG.replace(train_limit=1, trackers="tensorboard")
     for field in CONFIG.as_dict():
         assert "  " not in f" {compare._format_name_part(field, getattr(unlike, field), compare.format_english)}"

@@ -93,8 +93,6 @@ PAGE_TEXTS: dict[str, str] = {
     "delete?": "删除？",
     "yes": "是",
     "no": "否",
-    "true": "是",
-    "false": "否",
     "stop the run before deleting it": "请先停止再删除",
     "note": "备注",
     "name": "名称",

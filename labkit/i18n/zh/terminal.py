@@ -42,8 +42,6 @@ TERMINAL_TEXTS: dict[str, str] = {
     # the help of a setting
     "{low} to {high}": "{low} 到 {high}",
     "by default {value}": "默认 {value}",
-    "by default on": "默认开启",
-    "by default off": "默认关闭",
 }
 
 TERMINAL_MESSAGES: dict[str, str] = {
