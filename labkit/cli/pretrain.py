@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from labkit import paths
 from labkit.cli.fetch import fetch_assets
 from labkit.cli.output import escape_markup, make_console
-from labkit.cli.tables import format_duration
 from labkit.cli.train import on_interrupt
 from labkit.data import downloads
+from labkit.formatting import format_duration
 from labkit.i18n.translation import tr, translate_message
 from labkit.pretraining.config import PretrainConfig
 from labkit.pretraining.events import (

@@ -10,7 +10,7 @@ from labkit.cli.output import escape_markup
 from labkit.config import run_settings
 from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
-from labkit.formatting import format_loss
+from labkit.formatting import format_duration, format_loss
 from labkit.i18n.translation import tr, translate_message
 from labkit.runs.compare import best_columns, best_f1_by_split, build_comparison_table, name_dev_splits, name_runs
 from labkit.runs.run import Run
@@ -41,7 +41,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
             "–" if run.best_f1 is None or not run.best else f"{run.best.epoch:.3g}",
             format_score(run.test),
             format_optional_loss(run.summary().loss),
-            format_duration(run.summary().seconds if run.started else None),
+            format_duration(run.summary().seconds) if run.started else "–",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
         )
         table.add_row(*map(escape_markup, row), style="bold" if best_columns(run, top) else "")
@@ -121,16 +121,6 @@ def format_score(evaluation: Evaluated | None) -> str:
 
 def format_optional_loss(value: float | None) -> str:
     return "–" if value is None else format_loss(value)
-
-
-def format_duration(seconds: float | None) -> str:
-    """`42 s`, `3 min 5 s`, `2 h 10 min`."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return tr("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
-    return tr("{minutes} min {seconds} s", minutes=minutes, seconds=rest) if minutes else tr("{number} s", number=rest)
 
 
 def _state_text(run: Run) -> str:

@@ -49,7 +49,9 @@ class NumberControl(SettingControl):
         kind = ("labkit-whole",) if self._whole else ()
         named |= css_classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact", *kind)
         layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
-        field = widgets.Text(format_value(self.setting, self._value, tr), continuous_update=False, layout=layout, **named)
+        field = widgets.Text(
+            format_value(self.setting, self._value, tr), continuous_update=False, layout=layout, **named
+        )
         field.observe(lambda change: self._on_input(lambda: self._read(change.new)), names="value")
         return field
 

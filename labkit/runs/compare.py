@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labkit.config import RunConfig, run_settings
+from labkit.formatting import format_duration
 from labkit.runs.curves import Axis
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
@@ -334,8 +335,7 @@ def _format_number(kind: str, value: float) -> str:
     if kind == "time":
         return time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
     if kind == "duration":
-        minutes, seconds = divmod(round(value), 60)
-        return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        return format_duration(value)
     if kind == "integer":
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -20,7 +20,6 @@ from labkit.cli import train as training
 from labkit.cli.main import main, train
 from labkit.cli.options import config_from_options
 from labkit.cli.progress import TrainingProgress
-from labkit.cli.tables import format_duration
 from labkit.cli.train import on_interrupt
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, open_event_log
@@ -319,11 +318,6 @@ def test_fetch_lists_what_there_is(labkit: Callable[..., Said]) -> None:
 
 def test_devices_names_the_cpu(labkit: Callable[..., Said]) -> None:
     assert re.search(r"^cpu: .*cores", labkit("devices").out, re.MULTILINE)
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (41.6, "42 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")])
-def test_durations_read_well(seconds: float | None, text: str) -> None:
-    assert format_duration(seconds) == text
 
 
 # --- training

@@ -6,6 +6,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.events import CorpusRead, Evaluated, OperatorsProfiled, RunFinished, RunStarted, TrainingPlanned
+from labkit.formatting import format_duration
 from labkit.runs import compare
 from labkit.runs.compare import (
     build_comparison_table,
@@ -237,7 +238,7 @@ def test_the_table_reads_well_as_text(runs_folder):
     rows = [dict(zip(columns, row, strict=True)) for row in made.text_rows()]
     assert [row["crf_rate"] for row in rows] == ["1e-1", "as the head"]
     assert all(row["best_f1"].endswith(" ★") for row in rows)  # equals are best together
-    assert rows[0]["seconds"] == f"{round(runs[0].finished.seconds)} s"
+    assert rows[0]["seconds"] == format_duration(runs[0].finished.seconds)
     assert rows[0]["tokens_per_s"] == "6,400"
 
 

@@ -1,9 +1,6 @@
 """The terminal in Chinese: what it says by itself, sentences by their pattern, and helps by command and option."""
 
 TERMINAL_TEXTS: dict[str, str] = {
-    # how long
-    "{minutes} min {seconds} s": "{minutes} 分 {seconds} 秒",
-    "{hours} h {minutes} min": "{hours} 小时 {minutes} 分",
     # a run as it goes
     "corpus {name}: {train} sentences to train on, {dev} for dev, {test} for test; {tags} tags": (
         "语料 {name}：训练 {train} 句，验证 {dev} 句，测试 {test} 句；标签 {tags} 种"
