@@ -201,7 +201,7 @@ def test_the_article_s_presets_have_the_structures_of_its_repository(name: str, 
 
 @pytest.mark.parametrize("value", ["", "1 1 2", "0,1", "1,,2", "1,", "-1", "a", "1,1000", ",".join(["1"] * 17)])
 def test_dilations_that_are_no_list_of_whole_numbers_are_refused(value: str) -> None:
-    with pytest.raises(ValueError, match=r"^idcnn_dilations must (not be empty|be such as 1,1,2, not)"):
+    with pytest.raises(ValueError, match=r"^idcnn_dilations must (not be empty|look like 1,1,2, not)"):
         RunConfig(idcnn_dilations=value)
 
 

@@ -69,7 +69,7 @@ def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken:
         ("ducks", 6_000_000, "ducks must be between 0 and 5,000,000, not 6000000"),
         ("salt", "rock", "salt must be one of sea, lake, not 'rock'"),
         ("song", " ", "song must not be empty"),
-        ("song", "tralala", "song must be such as la,la, not 'tralala'"),
+        ("song", "tralala", "song must look like la,la, not 'tralala'"),
     ],
 )
 def test_what_breaks_a_rule_is_refused_in_a_sentence(name: str, value: Any, told: str) -> None:

@@ -470,7 +470,7 @@ def test_a_table_that_cannot_be_read_is_one_line_and_writes_nothing(
         (("--corpus", "wnut61"), "corpus 'wnut61' is no file"),
         (("--encoder", "mini lm"), "encoder 'mini lm' is neither a folder nor a name"),
         (("--epochs", "51"), "--epochs must be between 1 and 50, not 51"),
-        (("--idcnn-dilations", "1;2"), "--idcnn-dilations must be such as 1,1,2"),
+        (("--idcnn-dilations", "1;2"), "--idcnn-dilations must look like 1,1,2"),
         (("--decoder", "softmax", "--crf-rate", "1e-2"), "there is no CRF for a crf_rate of 0.01"),
         (("--precision", "float16"), "precision float16 is not possible on a CPU"),
         (("--trackers", "wandbb"), "trackers: accelerate knows no 'wandbb'"),

@@ -43,7 +43,7 @@ GENERAL_MESSAGES: dict[str, str] = {
     "{name} must be between {low} and {high}, not {value}": "{name}必须在 {low} 和 {high} 之间，不能是 {value}",
     "{name} must be one of {choices}, not {value}": "{name}必须是 {choices} 之一，不能是 {value}",
     "{name} must not be empty": "{name}不能为空",
-    "{name} must be such as {example}, not {value}": "{name}应写成 {example} 这样，不能是 {value}",
+    "{name} must look like {example}, not {value}": "{name}应写成 {example} 这样，不能是 {value}",
     "{name} must be a whole number, not {value}": "{name}必须是整数，不能是 {value}",
     "{name} must be a number, not {value}": "{name}必须是数字，不能是 {value}",
     "{text} is not a number; write it like 2.5e-5 or 0.01": "{text} 不是数字；请写成 2.5e-5 或 0.01 这样",

@@ -83,7 +83,7 @@ TERMINAL_MESSAGES: dict[str, str] = {
     "LABKIT_LANGUAGE must be one of {languages}, not {language}": (
         "LABKIT_LANGUAGE 必须是 {languages} 之一，不能是 {language}"
     ),
-    "LABKIT_DEFAULTS must be a JSON object such as {example}: {problem}": (
+    "LABKIT_DEFAULTS must be a JSON object like {example}: {problem}": (
         "LABKIT_DEFAULTS 必须是 JSON 对象，如 {example}：{problem}"
     ),
     "LABKIT_DEFAULTS must be a JSON object, not {value}": "LABKIT_DEFAULTS 必须是 JSON 对象，不能是 {value}",
