@@ -99,7 +99,7 @@ def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) 
         (("train", "--epochs", "few"), "--epochs"),
         (("train", "--downstream", "gru"), "'gru' is not one of"),
         (("train", "--epoch-s", "3"), "--epoch-s"),
-        (("compare", "1"), "two runs or more"),
+        (("compare", "1"), "two or more runs"),
         (("compare", "1", "2"), "run '1' is not in"),
         (("stop", "seven"), "run 'seven' is not in"),
         (("fetch", "no-such-thing"), "no-such-thing"),
@@ -278,7 +278,7 @@ def test_runs_tells_of_a_queue_that_nobody_lets_go_on_and_starts_it_when_asked(
     write_run(runs_folder, state="interrupted")  # run and server were killed together
     for _ in range(2):
         write_run(runs_folder, state="queued")
-    told = "waiting, while nothing trains: #2, #3; labkit runs --start lets the queue go on\n"
+    told = "queued, but no run trains: #2, #3; labkit runs --start starts them\n"
     assert labkit("runs").err == told
     assert (labkit("runs", "--json").err, len(json.loads(labkit("runs", "--json").out))) == (told, 3)
     started: list[Path] = []

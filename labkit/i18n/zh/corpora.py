@@ -1,12 +1,12 @@
-"""What labkit/data tells of corpora and encoders (notes, and why they cannot be read), in Chinese, by pattern."""
+"""Chinese templates of messages on corpora and encoders: notes and errors."""
 
 CORPUS_MESSAGES: dict[str, str] = {
-    # first, as patterns below fit the whole of such a sentence, too
+    # first, because templates below also match such messages
     "{count} illegal tag sequences mended, the first at {file}:{line}: {problem}.": (
         "修正了 {count} 处不合法的标签序列，第一处在 {file} 第 {line} 行：{problem}。"
     ),
     "{file}:{line}: {problem}": "{file} 第 {line} 行：{problem}",
-    # notes: labkit/data/formats/conll.py, bdci.py, corpora.py, sources.py, windows.py
+    # notes: labkit/data/formats/conll.py, bdci.py, labkit/data/corpora.py, corpus_files.py, featurize.py
     "{file}: {count} -DOCSTART- lines skipped.": "{file}：跳过了 {count} 个 -DOCSTART- 行。",
     "{file}: {count} -DOCSTART- line skipped.": "{file}：跳过了 {count} 个 -DOCSTART- 行。",
     "{file}: {count} comment lines skipped, the first on line {line}.": (
@@ -169,7 +169,7 @@ CORPUS_MESSAGES: dict[str, str] = {
     "no sentence can be spared for dev; expected a dev file, or more sentences of each tag": (
         "抽不出句子作验证集；请给出 dev 文件，或者每种标签多给几句"
     ),
-    # where it lies
+    # its folder
     "corpus {name} cannot be read: {reason}": "语料 {name} 无法读取：{reason}",
     "{folder}: both {one} and {other} may be the {part} part; keep one, rename the other": (
         "{folder}：{one} 和 {other} 都可能是{part}；请保留一个，另一个改名"
@@ -177,7 +177,7 @@ CORPUS_MESSAGES: dict[str, str] = {
     "{folder}: no train file; expected a file called train with one of the endings {endings}, or none": (
         "{folder}：没有训练文件；应有名为 train 的文件，扩展名为 {endings} 之一，或没有扩展名"
     ),
-    # encoders: labkit/data/encoders.py, pins.py, encoding.py, labkit/model/pretrained.py, checkpoint.py
+    # encoders: labkit/data/encoders.py, pins.py, featurize.py, labkit/model/pretrained.py, checkpoint.py
     "encoder folder {name}: its pytorch_model.bin holds more than tensors, or is damaged, and is not loaded; look for "
     "the encoder as safetensors": (
         "编码器文件夹 {name}：其中的 pytorch_model.bin 含有张量以外的内容，或已损坏，不予加载；请改用 safetensors 格式"

@@ -130,7 +130,7 @@ SETTING_TEXTS: dict[str, str] = {
         "逐算子记录十步，生成表格和 trace 文件；这几步会变慢"
     ),
     "decides the initial head, the order of sentences and dropout": "决定下游结构的初始化、句子顺序和 Dropout",
-    # units, and what else a help is made of
+    # units and ranges
     "word pieces": "token",
     "steps": "步",
     ". From {low} to {high}": "。范围 {low} 到 {high}",
@@ -179,7 +179,7 @@ SETTING_TEXTS: dict[str, str] = {
     "head frozen": "下游已冻结",
     "encoder and head frozen": "编码器和下游均已冻结",
     "head = {ratio} × encoder": "下游 = {ratio} × 编码器",
-    # how settings are called in the names of runs
+    # settings in the names of runs
     "batch": "批大小",
     "encoder": "编码器",
     "head": "下游",
