@@ -105,7 +105,7 @@ class RunConfig:
     crf_rate: float | None = setting(
         None,
         "CRF rate",
-        "peak learning rate of the CRF's transitions alone; only where there is a CRF",
+        "peak learning rate of the CRF's transitions alone; only if there is a CRF",
         low=0.0,
         high=1.0,
         scale="log",
@@ -229,7 +229,7 @@ class RunConfig:
     dev_share: float = setting(
         0.15,
         "Dev share",
-        "share split off for dev where the corpus has none",
+        "share split off for dev if the corpus has none",
         low=0.01,
         high=0.9,
         scale="linear",
@@ -240,7 +240,7 @@ class RunConfig:
     legal_only: bool = setting(
         False,
         "Legal tags only",
-        "predict only tag sequences that BIO allows, in evaluation as well; training does not know of it",
+        "predict only tag sequences that BIO allows, also in evaluation; training stays the same",
     )
     max_pieces: int = setting(
         128,
@@ -279,9 +279,7 @@ class RunConfig:
         "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
-    device: str = setting(
-        "auto", "Device", "auto takes a GPU where there is one", choices=("auto", "cpu", "cuda", "mps")
-    )
+    device: str = setting("auto", "Device", "auto takes a GPU if there is one", choices=("auto", "cpu", "cuda", "mps"))
     keep: str = setting(
         "best and last",
         "Keep weights",

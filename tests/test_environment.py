@@ -64,7 +64,7 @@ def test_it_is_the_same_a_second_time(with_glibc: None) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, with_glibc: None) -> list[Any]:
-    """What was asked of exec."""
+    """Arguments of the calls of exec."""
     asked: list[Any] = []
     monkeypatch.setattr(os, "execve", lambda *given: asked.append(given))
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)

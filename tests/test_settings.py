@@ -1,4 +1,4 @@
-"""Knobs: the rules of any dataclass made of them, what a rule takes and refuses, and how a rate is written."""
+"""Settings of any dataclass: declaration, validation, and the text of values and rates."""
 
 import dataclasses
 import math
@@ -25,20 +25,20 @@ class Bath:
     guest: str = setting("", "Guest", "who comes along")
 
 
-RULES = {rule.name: rule for rule in field_specs(Bath)}
+SPECS = {spec.name: spec for spec in field_specs(Bath)}
 
 
-def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None:
-    assert list(RULES) == ["degrees", "ducks", "salt", "song", "guest"]
-    assert [(rule.kind, rule.optional) for rule in RULES.values()] == [
+def test_specs_come_in_the_order_of_declaration_with_what_was_declared() -> None:
+    assert list(SPECS) == ["degrees", "ducks", "salt", "song", "guest"]
+    assert [(spec.kind, spec.optional) for spec in SPECS.values()] == [
         (float, False),
         (int, True),
         (str, False),
         (str, False),
         (str, False),
     ]
-    assert RULES["ducks"] == FieldSpec("ducks", int, True, None, RULES["ducks"].setting)
-    assert RULES["ducks"].setting.none_text == "all there are"
+    assert SPECS["ducks"] == FieldSpec("ducks", int, True, None, SPECS["ducks"].setting)
+    assert SPECS["ducks"].setting.none_text == "all there are"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None
     ],
 )
 def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken: Any) -> None:
-    found = validate(RULES[name], value)
+    found = validate(SPECS[name], value)
     assert (found, type(found)) == (taken, type(taken))
 
 
@@ -74,7 +74,7 @@ def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken:
 )
 def test_what_breaks_a_rule_is_refused_in_a_sentence(name: str, value: Any, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
-        validate(RULES[name], value)
+        validate(SPECS[name], value)
 
 
 # how a value and a rate are written

@@ -94,18 +94,18 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
         from labkit.jobs import launch
 
         launch.start_next(runs_folder or paths.runs())
-    found = RunStore(runs_folder).runs()
-    for run in found:
+    listed = RunStore(runs_folder).runs()
+    for run in listed:
         if run.problem:
             write_message(f"{run.title}: {translate_message(run.problem)}", err=True)
-    waiting = [run.title for run in found if run.state == "queued"]
-    if waiting and not any(run.is_live for run in found):
+    waiting = [run.title for run in listed if run.state == "queued"]
+    if waiting and not any(run.is_live for run in listed):
         names = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
         write_message(tr("queued, but no run trains: {runs}; labkit runs --start starts them", runs=names), err=True)
     if as_json:
-        write_data(json.dumps([tables.run_to_dict(run) for run in found], indent=2) + "\n")
-    elif found:
-        print_table(tables.runs_table(found))
+        write_data(json.dumps([tables.run_to_dict(run) for run in listed], indent=2) + "\n")
+    elif listed:
+        print_table(tables.runs_table(listed))
     else:
         write_message(tr("no runs in {folder} yet", folder=runs_folder or paths.runs()), err=True)
 
@@ -122,13 +122,12 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
     from labkit.cli import tables
     from labkit.runs.store import RunStore
 
-    store = RunStore(runs_folder)
-    found = store.get_all(run)
-    print_table(tables.comparison_table(found))
+    compared = RunStore(runs_folder).get_all(run)
+    print_table(tables.comparison_table(compared))
     if png:
         from labkit.plots.live import compare_figure, to_png
 
-        png.write_bytes(to_png(compare_figure(found, x=axis)))
+        png.write_bytes(to_png(compare_figure(compared, x=axis)))
 
 
 @cli.command(short_help="Stop a run, keeping its model.")
@@ -142,10 +141,10 @@ def stop(run: str, runs_folder: Path | None) -> None:
     from labkit.jobs import launch
     from labkit.runs.store import RunStore
 
-    found = RunStore(runs_folder).get(run)
-    if found.is_final:
-        raise click.ClickException(f"{found.title} is {found.state} already")
-    launch.stop(found.folder)
+    stopped = RunStore(runs_folder).get(run)
+    if stopped.is_final:
+        raise click.ClickException(f"{stopped.title} is {stopped.state} already")
+    launch.stop(stopped.folder)
 
 
 @cli.command(short_help="Mark the entities of a text, or of a table of texts, by a run's weights.")

@@ -99,12 +99,12 @@ class _MessageTemplate:
         Each value is as short as possible: it ends at the nearest occurrence of the next fixed text. Backtracking would
         find no other match, and take cubic time on a long text.
         """
-        found, values = self._first.match(text), dict[str, str]()
+        matched, values = self._first.match(text), dict[str, str]()
         for name, part in zip(self._names, self._others, strict=True):
-            if found is None:
+            if matched is None:
                 return None
-            values |= found.groupdict()
-            begin = found.end()
-            found = part.search(text, begin + 1) if begin < len(text) else None
-            values[name] = text[begin : found.start()] if found else ""
-        return values | found.groupdict() if found else None
+            values |= matched.groupdict()
+            begin = matched.end()
+            matched = part.search(text, begin + 1) if begin < len(text) else None
+            values[name] = text[begin : matched.start()] if matched else ""
+        return values | matched.groupdict() if matched else None

@@ -62,14 +62,14 @@ def _settings(**given: Any) -> RunConfig:
 @pytest.mark.parametrize("name", run_settings())
 def test_every_setting_is_an_option(name: str) -> None:
     kind, _ = field_types()[name]
-    knob, default = run_settings()[name], getattr(RunConfig(), name)
+    setting, default = run_settings()[name], getattr(RunConfig(), name)
     if kind is bool:
         flag = "--no-" if default else "--"
         context = train.make_context("train", [flag + name.replace("_", "-")])
         assert context.params[name] is (not default)
         return
-    text = "2,1" if knob.pattern else "elsewhere"
-    other = knob.choices[-1] if knob.choices else text if kind is str else kind(knob.low or 0)
+    text = "2,1" if setting.pattern else "elsewhere"
+    other = setting.choices[-1] if setting.choices else text if kind is str else kind(setting.low or 0)
     assert getattr(_settings(**{name: other}), name) == other
 
 
@@ -127,7 +127,7 @@ def test_debug_raises_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Odd(Exception):
-    """As a library's own, of no kind that is expected."""
+    """An unexpected error, like a library's own."""
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_a_trained_run_predicts_a_table(labkit: Callable[..., Said], words: list
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch, runs_folder: Path, tmp_path: Path) -> list[object]:
-    """A command that tells what is found in a table, without a tagger; --out is to follow."""
+    """The command `predict --csv` with a fake tagger, up to --out."""
     write_run(runs_folder)
     monkeypatch.setattr("labkit.training.prediction.predict_table", lambda *_: iter([("7", "anna")]))
     (tmp_path / "in.csv").write_text("id,title,text\n7,a,anna\n")

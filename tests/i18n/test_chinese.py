@@ -1,4 +1,4 @@
-"""The catalogue of Chinese texts: complete, nothing in it that nobody says, the same places to fill."""
+"""Chinese catalogue: complete, without unused texts, with the same placeholders."""
 
 import ast
 import re
@@ -47,7 +47,7 @@ def translated_in_scripts():
 
 
 def scored(dev_sentences):
-    """A run that makes the table have every column that it can have beside one of another dev split."""
+    """A run that gives the table all its columns, beside one of another dev split."""
     run = Run(config=RunConfig(legal_only=True))
     run.add(CorpusRead(0.1, "mine", "c0ffee", 10, dev_sentences, 0, 100, ["O"], []))
     run.add(Evaluated(0.2, 1, 1.0, 100, 0.5, 0.5, 0.5, 0.5, {}))
@@ -55,11 +55,11 @@ def scored(dev_sentences):
 
 
 def declared():
-    """What is translated by a name: settings, parts of the time, columns and the like."""
-    for knob in run_settings().values():
-        yield from (knob.label, knob.help, knob.none_text, knob.zero_text, knob.unit)
-        if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
-            yield from knob.choices
+    """Texts that are translated by a variable: of settings, time parts, columns and others."""
+    for setting in run_settings().values():
+        yield from (setting.label, setting.help, setting.none_text, setting.zero_text, setting.unit)
+        if setting.choices and not set(setting.choices) & {"cpu", "float32"}:
+            yield from setting.choices
     yield from (
         *PRESETS,
         *TIME_PARTS,

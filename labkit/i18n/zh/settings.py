@@ -64,7 +64,7 @@ SETTING_TEXTS: dict[str, str] = {
     "peak learning rate of what was freshly initialised: all but the encoder": (
         "随机初始化部分（编码器以外的全部）的峰值学习率"
     ),
-    "peak learning rate of the CRF's transitions alone; only where there is a CRF": (
+    "peak learning rate of the CRF's transitions alone; only if there is a CRF": (
         "单独给 CRF 转移矩阵的峰值学习率；只在有 CRF 时可用"
     ),
     "linear falls to 0 at the last step; staircase halves in jumps": (
@@ -103,11 +103,11 @@ SETTING_TEXTS: dict[str, str] = {
         "最后只在这么多句上测试，各次实验相同；0 表示全部；按比例：训练用全部句子时也用全部，否则为训练句数的一半，"
         "至少 500 句"
     ),
-    "share split off for dev where the corpus has none": "语料没有验证集时，从训练集中划出的比例",
+    "share split off for dev if the corpus has none": "语料没有验证集时，从训练集中划出的比例",
     "mend illegal tag sequences and count them; otherwise they are an error": (
         "修复不合法的标签序列并计数；不勾选时视为错误"
     ),
-    "predict only tag sequences that BIO allows, in evaluation as well; training does not know of it": (
+    "predict only tag sequences that BIO allows, also in evaluation; training stays the same": (
         "只预测符合 BIO 规则的标签序列，评估时也一样；不影响训练"
     ),
     "longer sentences are cut into windows, after sentences where possible, else at other punctuation": (
@@ -121,7 +121,7 @@ SETTING_TEXTS: dict[str, str] = {
     "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32": (
         "auto 会实测设备的 bfloat16 是否更快；CRF 和损失始终用 float32"
     ),
-    "auto takes a GPU where there is one": "auto：有 GPU 就用 GPU",
+    "auto takes a GPU if there is one": "auto：有 GPU 就用 GPU",
     "which weights stay in the run folder": "实验文件夹里保留哪些权重",
     "accelerate's trackers to report to as well, such as tensorboard, separated by commas": (
         "同时上报给 accelerate 支持的跟踪工具，如 tensorboard，用逗号分隔"
