@@ -1,6 +1,7 @@
-"""RunConfig: every knob of a run, declared once with its range, scale, unit, help and source.
+"""RunConfig: all settings of a run, each declared once with range and help.
 
-The lab's sliders, the terminal's options and the checks of values are all made from these declarations.
+A declaration also holds scale, unit and source. The lab's sliders, the options of the command line and the checks of
+values are all made from these declarations.
 """
 
 import dataclasses
@@ -11,16 +12,17 @@ from typing import Any, Literal, Self
 from labkit.settings import Setting, field_specs, setting, validate
 
 SCHEDULES = ("linear", "constant", "staircase")
-# A part that is scored, where nothing else is asked for: for every so many training sentences one, and at least so
-# many, so that scoring takes a tenth of a run. Their F1 then moves by 1 to 2 points from draw to draw.
+# Default size of a scored split: one sentence per N training sentences, at least M, as (N, M). Scoring then takes a
+# tenth of a run, and F1 moves by 1 to 2 points from draw to draw.
 EVAL_SHARES = {"dev": (4, 250), "test": (2, 500)}
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides how a run goes; frozen, comparable, and plain enough for JSON.
+    """All settings of one training run; frozen, comparable and JSON-compatible.
 
-    Raises ValueError, naming the field, for a value of the wrong type or outside its range.
+    Raises:
+        ValueError: a value has the wrong type or is outside its range; the message names the field.
     """
 
     corpus: str = setting(
@@ -29,7 +31,7 @@ class RunConfig:
     train_limit: int = setting(
         0,
         "Sentences",
-        "train on only so many, drawn by the seed; 0 uses all",
+        "train on at most this many, drawn by the seed; 0 uses all",
         group="main",
         low=0,
         high=100_000_000,
@@ -61,7 +63,7 @@ class RunConfig:
     epochs: int = setting(
         3,
         "Epochs",
-        "passes over the training part; 2 to 4 are usual for fine-tuning BERT",
+        "passes over the training split; 2 to 4 are usual for fine-tuning BERT",
         group="main",
         low=1,
         high=50,
@@ -103,7 +105,7 @@ class RunConfig:
     crf_rate: float | None = setting(
         None,
         "CRF rate",
-        "peak learning rate of the CRF's transitions alone; only where there is a CRF",
+        "peak learning rate of the CRF's transitions alone; only if there is a CRF",
         low=0.0,
         high=1.0,
         scale="log",
@@ -207,8 +209,8 @@ class RunConfig:
     dev_limit: int | None = setting(
         None,
         "Dev sentences",
-        "evaluate on only so many, the same ones in every run; 0 uses all; in proportion: all where training uses all "
-        "sentences, else one for four of them, and at least 250",
+        "evaluate on at most this many, the same ones in every run; 0 uses all; in proportion: all if training uses "
+        "all sentences, else one per four of them, at least 250",
         low=0,
         high=100_000_000,
         none_text="in proportion",
@@ -217,8 +219,8 @@ class RunConfig:
     test_limit: int | None = setting(
         None,
         "Test sentences",
-        "score only so many at the end, the same ones in every run; 0 uses all; in proportion: all where training uses "
-        "all sentences, else one for two of them, and at least 500",
+        "score at most this many at the end, the same ones in every run; 0 uses all; in proportion: all if training "
+        "uses all sentences, else one per two of them, at least 500",
         low=0,
         high=100_000_000,
         none_text="in proportion",
@@ -227,18 +229,18 @@ class RunConfig:
     dev_share: float = setting(
         0.15,
         "Dev share",
-        "share split off for dev where the corpus has none",
+        "share split off for dev if the corpus has none",
         low=0.01,
         high=0.9,
         scale="linear",
     )
     repair_tags: bool = setting(
-        False, "Repair tags", "mend illegal tag sequences and count them, where otherwise they are an error"
+        False, "Repair tags", "mend illegal tag sequences and count them; otherwise they are an error"
     )
     legal_only: bool = setting(
         False,
         "Legal tags only",
-        "predict only tag sequences that BIO allows, in evaluation as well; training does not know of it",
+        "predict only tag sequences that BIO allows, also in evaluation; training stays the same",
     )
     max_pieces: int = setting(
         128,
@@ -251,7 +253,7 @@ class RunConfig:
     evaluate_every: int = setting(
         0,
         "Evaluate every",
-        "also evaluate every so many steps; 0 only after each epoch",
+        "also evaluate every N steps; 0 only after each epoch",
         low=0,
         high=1_000_000,
         unit="steps",
@@ -277,9 +279,7 @@ class RunConfig:
         "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
-    device: str = setting(
-        "auto", "Device", "auto takes a GPU where there is one", choices=("auto", "cpu", "cuda", "mps")
-    )
+    device: str = setting("auto", "Device", "auto takes a GPU if there is one", choices=("auto", "cpu", "cuda", "mps"))
     keep: str = setting(
         "best and last",
         "Keep weights",
@@ -297,13 +297,13 @@ class RunConfig:
     )
 
     def __post_init__(self) -> None:
-        for rule in field_specs(RunConfig):
-            given = getattr(self, rule.name)
-            if (value := validate(rule, given)) is not given:
-                object.__setattr__(self, rule.name, value)
+        for spec in field_specs(RunConfig):
+            given = getattr(self, spec.name)
+            if (value := validate(spec, given)) is not given:
+                object.__setattr__(self, spec.name, value)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed, checked like any other."""
+        """A copy with some fields changed and checked."""
         return dataclasses.replace(self, **changes)
 
     def as_dict(self) -> dict[str, Any]:
@@ -311,44 +311,44 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The config of a stored run; a field that this version does not know is a ValueError."""
-        unknown = sorted(set(values) - {rule.name for rule in field_specs(RunConfig)})
+        """The config of a stored run. Raises ValueError for unknown fields."""
+        unknown = sorted(set(values) - {spec.name for spec in field_specs(RunConfig)})
         if unknown:
             raise ValueError(f"unknown settings {', '.join(unknown)}; written by another version of labkit?")
         return cls(**values)
 
     def sentence_limit(self, split: Literal["train", "dev", "test"]) -> int:
-        """How many sentences of a part of the corpus are used at most; 0 for all of them."""
-        asked: int | None = getattr(self, f"{split}_limit")
-        if asked is not None:
-            return asked
-        every, fewest = EVAL_SHARES[split]
-        return max(self.train_limit // every, fewest) if self.train_limit else 0
+        """Largest number of sentences used of a split; 0 for all."""
+        limit: int | None = getattr(self, f"{split}_limit")
+        if limit is not None:
+            return limit
+        per, minimum = EVAL_SHARES[split]
+        return max(self.train_limit // per, minimum) if self.train_limit else 0
 
     @property
     def group_rates(self) -> dict[str, float]:
-        """Peak rate of each parameter group: encoder, head, and crf where the CRF has a rate of its own."""
-        own = {} if self.crf_rate is None or self.decoder != "crf" else {"crf": self.crf_rate}
-        return {"encoder": self.encoder_rate, "head": self.head_rate, **own}
+        """Peak rate by parameter group: encoder, head, and crf if it has its own."""
+        crf = {} if self.crf_rate is None or self.decoder != "crf" else {"crf": self.crf_rate}
+        return {"encoder": self.encoder_rate, "head": self.head_rate, **crf}
 
     @property
     def has_frozen_encoder(self) -> bool:
-        """Whether training goes without a backward pass through the encoder, as others learn and it does not."""
+        """True if only other groups learn. The encoder then needs no backward pass."""
         return self.encoder_rate == 0 and any(self.group_rates.values())
 
     @property
     def rate_ratio(self) -> float:
-        """Head rate over encoder rate; infinite where the encoder is frozen, 0 where both are."""
+        """Head rate over encoder rate: infinite for a frozen encoder, 0 if both are frozen."""
         if self.encoder_rate == 0:
             return math.inf if self.head_rate else 0.0
         return self.head_rate / self.encoder_rate
 
 
 def run_settings() -> dict[str, Setting]:
-    """Each field's Knob, by field name, in the order of declaration."""
-    return {rule.name: rule.setting for rule in field_specs(RunConfig)}
+    """Setting of each field, by name, in the order of declaration."""
+    return {spec.name: spec.setting for spec in field_specs(RunConfig)}
 
 
 def field_types() -> dict[str, tuple[type, bool]]:
-    """Each field's plain type, and whether it may also be None."""
-    return {rule.name: (rule.kind, rule.optional) for rule in field_specs(RunConfig)}
+    """Plain type of each field, and True if it may be None."""
+    return {spec.name: (spec.kind, spec.optional) for spec in field_specs(RunConfig)}

@@ -1,7 +1,7 @@
-"""The vocabulary of a run's log, and how it is written and read.
+"""Event log of a run: its event types, writer and reader (JSON lines).
 
-A run's `events.jsonl` holds one event a line, each a JSON object with a `kind`. Times called `seconds` count from the
-moment in `RunStarted.time`. Whatever could not be read from a device is None, never 0.
+A run's `events.jsonl` holds one event a line, each a JSON object with a `kind`. Times called `seconds` count from
+`RunStarted.time`. A figure that could not be read from a device is None, never 0.
 """
 
 import errno
@@ -19,10 +19,10 @@ CONTROL_FILE = "control.jsonl"
 
 CHUNK_BYTES = 1 << 17  # bytes of a log, some four hundred lines
 
-# Every way in which a file that somebody else may have damaged fails to be read: as a file, as text, as JSON of a form.
+# All errors of reading a file that may be damaged: as a file, as text, as JSON of a certain form.
 READ_ERRORS = (OSError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
 
-# Numbers that can be added up, divided and rounded: a line with one beyond these cannot be understood. A rate may be
+# Ranges of numbers that can be added up, divided and rounded: a line with a number outside is skipped. A rate may be
 # any float, as it is set by hand.
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Real = Annotated[float, msgspec.Meta(ge=-1e100, le=1e100)]
@@ -31,40 +31,40 @@ FINAL_STATES = ("completed", "stopped", "failed", "interrupted")
 
 
 class _Line(msgspec.Struct, frozen=True, tag_field="kind"):
-    """A line of a log. Each class names its kind on disk, which stays whatever the class is called."""
+    """A line of a log. `tag` is its kind on disk, which stays when a class is renamed."""
 
 
 class RunQueued(_Line, frozen=True, tag="run queued"):
-    """The run was asked for; it starts when its turn comes."""
+    """The run was queued; it starts when its turn comes."""
 
     time: Real  # Unix seconds
 
 
 class RunStarted(_Line, frozen=True, tag="run started"):
-    """The run's process is up. Pid and the process's own start tell later whether it still is, see liveness.py."""
+    """The run's process has started. Its identity shows later if it still runs, see liveness.py."""
 
     time: Real  # Unix seconds
     pid: Whole
-    process_started: Real  # Unix seconds, as psutil gives it: by a clock that may be set
+    process_started: Real  # Unix seconds, as psutil gives it: by a clock that may be set meanwhile
     host: str
-    boot: str = ""  # the boot id of the machine; empty where it has none, and in older logs
+    boot: str = ""  # the boot id of the machine; empty if it has none, and in older logs
     started_ticks: Whole = 0  # the process's start in clock ticks since that boot
 
     @property
     def process_identity(self) -> tuple[int, float, str, str, int]:
-        """All fields but the time, as `processes.lives` wants them."""
+        """All fields but the time, as the arguments of `liveness.is_running`."""
         return self.pid, self.process_started, self.host, self.boot, self.started_ticks
 
 
 class PhaseEntered(_Line, frozen=True, tag="phase entered"):
-    """What the run is busy with, in words for the user."""
+    """The run entered a phase, named by a text for the user."""
 
     seconds: Real
     text: str
 
 
 class CorpusRead(_Line, frozen=True, tag="corpus read"):
-    """What is being trained on, and what was repaired, skipped or cut on the way, one sentence a note."""
+    """The corpus was read. Each note is a sentence on what was repaired, skipped or cut."""
 
     seconds: Real
     name: str
@@ -79,9 +79,10 @@ class CorpusRead(_Line, frozen=True, tag="corpus read"):
     test_sha256: str = ""
 
     def split_id(self, split: str) -> str:
-        """An identity of the scored sentences of dev or test: only runs that share it have comparable scores.
+        """Identity of the scored sentences of dev or test.
 
-        Of an older log, the corpus and the number of these sentences.
+        Only runs that share it have comparable scores. For an older log it is made of the corpus's hash and the number
+        of these sentences.
         """
         sentences, sha256 = {
             "dev": (self.dev_sentences, self.dev_sha256),
@@ -91,7 +92,7 @@ class CorpusRead(_Line, frozen=True, tag="corpus read"):
 
 
 class ParamGroupInfo(msgspec.Struct, frozen=True):
-    """One learning-rate group: how much it holds and how it is to be trained."""
+    """One parameter group: its size and its training settings."""
 
     name: str
     tensors: Whole
@@ -101,20 +102,19 @@ class ParamGroupInfo(msgspec.Struct, frozen=True):
     warmup_steps: Whole
     weight_decay: Real
     no_decay_tensors: Whole = msgspec.field(name="undecayed_tensors")  # biases and LayerNorm
-    frozen_parameters: Whole = msgspec.field(
-        default=0, name="resting"
-    )  # weights beside these that no training sentence can touch
+    # weights beside these that no training sentence can touch
+    frozen_parameters: Whole = msgspec.field(default=0, name="resting")
 
 
 class ParamGroupsBuilt(_Line, frozen=True, tag="groups audited"):
-    """Every parameter is in exactly one of these groups."""
+    """The parameter groups were built; each parameter is in exactly one."""
 
     seconds: Real
     groups: list[ParamGroupInfo]
 
 
 class TrainingPlanned(_Line, frozen=True, tag="training planned"):
-    """All is loaded; the first step comes next."""
+    """Loading has ended; the first step comes next."""
 
     seconds: Real
     steps: Whole
@@ -127,19 +127,19 @@ class TrainingPlanned(_Line, frozen=True, tag="training planned"):
 
 
 class StepDone(_Line, frozen=True, tag="step done"):
-    """One optimizer step. Rates and norms are by group name; a norm is taken before clipping."""
+    """One optimizer step. Rates and norms are by group name; norms are before clipping."""
 
     seconds: Real
     step: Whole  # from 1
     epoch: Real
-    loss: Real | None  # negative log likelihood per word; None where it is not a finite number
+    loss: Real | None  # negative log likelihood per word; None if it is not finite
     rates: dict[str, float]
     gradient_norms: dict[str, Real | None]
-    tokens: Whole  # word pieces seen so far, padding not counted
+    tokens: Whole  # seen so far, padding not counted
 
 
 class TypeScore(msgspec.Struct, frozen=True):
-    """Entity scores of one type, each from 0 to 1."""
+    """Entity scores of one type, from 0 to 1."""
 
     precision: Real
     recall: Real
@@ -148,43 +148,44 @@ class TypeScore(msgspec.Struct, frozen=True):
 
 
 class Evaluated(_Line, frozen=True, tag="evaluated"):
-    """Entity scores (exact span and type, micro average), each from 0 to 1."""
+    """Entity scores of dev or test, from 0 to 1: exact span and type, micro average."""
 
     seconds: Real
     step: Whole
     epoch: Real
     tokens: Whole
-    loss: Real | None  # negative log likelihood per word; None where it is not a finite number
+    loss: Real | None  # negative log likelihood per word; None if it is not finite
     precision: Real
     recall: Real
     f1: Real
     types: dict[str, TypeScore]
     split: str = msgspec.field(default="dev", name="part")  # or "test"
-    illegal: Whole | None = None  # places where decoding broke the tag scheme, whatever `legal_only` then mends
+    illegal: Whole | None = None  # places where decoding broke the tag scheme, those included that `legal_only` mends
     gold: Whole | None = None  # entities in the corpus; None in older logs, see `entities`
     predicted: Whole | None = None  # entities; None in older logs
 
     @property
     def entities(self) -> int:
-        """The number of gold entities, which the scores rest on."""
+        """Number of gold entities, which the scores rest on."""
         return sum(score.support for score in self.types.values()) if self.gold is None else self.gold
 
     @property
     def score(self) -> float | None:
-        """F1; None where there was no entity to find."""
+        """F1; None if there was no entity to find."""
         return self.f1 if self.f1 or self.entities else None
 
     @property
     def rank_key(self) -> tuple[float, float]:
-        """The rule for best: the higher F1, then the lower loss; of equals the first.
+        """Sort key for the best evaluation: the highest F1, then the lowest loss.
 
-        A greater merit is better; a loss that is no number is the worst. Kept weights, marks and tables all go by it.
+        The greatest key is best, and the first of equal ones. A loss that is not finite is the worst. Kept weights,
+        plots and tables all use this key.
         """
         return self.f1, -math.inf if self.loss is None or not math.isfinite(self.loss) else -self.loss
 
 
 class CrfTransitions(_Line, frozen=True, tag="transitions learnt"):
-    """How the CRF scores each tag after each other one, at an evaluation on dev; in nats, from row to column."""
+    """Transition scores of the CRF at an evaluation. In nats, from row to column."""
 
     seconds: Real
     step: Whole
@@ -195,19 +196,19 @@ class CrfTransitions(_Line, frozen=True, tag="transitions learnt"):
 
 
 class TimeBreakdown(_Line, frozen=True, tag="time spent"):
-    """Where the time went since the run began: all parts together are all of it.
+    """Time by part since the run began. The parts add up to all of it.
 
-    Forward and backward count as one. `loading` is all before the first step; `data`, `encoder`, `downstream`, `CRF`
-    and `optimizer` are the parts of a step; then `evaluation`, `saving`, `profiling` and `other`.
+    Forward and backward count as one. `loading` is the time before the first step; `data`, `encoder`, `downstream`,
+    `CRF` and `optimizer` are the parts of a step; the others are `evaluation`, `saving`, `profiling` and `other`.
     """
 
     seconds: Real
     step: Whole
-    totals: dict[str, Real] = msgspec.field(name="spent")  # seconds by part, summed up since the run began
+    totals: dict[str, Real] = msgspec.field(name="spent")  # seconds by part, since the run began
 
 
 class OperatorTime(msgspec.Struct, frozen=True):
-    """One operator in the profiled steps; its own time, without that of the operators that it called."""
+    """One operator's time in the profiled steps, without operators that it called."""
 
     name: str
     calls: Whole
@@ -216,19 +217,22 @@ class OperatorTime(msgspec.Struct, frozen=True):
 
 
 class OperatorsProfiled(_Line, frozen=True, tag="operators profiled"):
-    """A few steps were recorded operator by operator, which slows them: they are left out of tokens per second."""
+    """Operator times of the profiled steps.
+
+    Recording slows these steps, so they are left out of tokens per second.
+    """
 
     seconds: Real
     step: Whole  # the last recorded one
     steps: Whole  # recorded
-    tokens: Whole  # word pieces in these steps
+    tokens: Whole  # in these steps
     duration_s: Real = msgspec.field(name="took")  # seconds for these steps, and for recording them
     operators: list[OperatorTime]  # the longest ones
     trace: str = ""  # a file in the run folder, for chrome://tracing or ui.perfetto.dev
 
 
 class DeviceSampled(_Line, frozen=True, tag="device sampled"):
-    """What one device was doing. For `cpu` the figures are this run's, of the cores and memory that it may use."""
+    """Use of one device. For `cpu`, the run's share of the cores and memory it may use."""
 
     seconds: Real
     device: str  # "cpu", "gpu 0"
@@ -238,7 +242,7 @@ class DeviceSampled(_Line, frozen=True, tag="device sampled"):
     memory_total_mib: Real | None
     power_w: Real | None = None
     temperature_c: Real | None = None
-    missing: dict[str, str] = {}  # figure → why it could not be read; told once, when it changes
+    missing: dict[str, str] = {}  # figure → why it could not be read; only when that changes
 
 
 class RateChanged(_Line, frozen=True, tag="rate changed"):
@@ -251,7 +255,7 @@ class RateChanged(_Line, frozen=True, tag="rate changed"):
 
 
 class CheckpointSaved(_Line, frozen=True, tag="checkpoint saved"):
-    """Weights are on disk."""
+    """Weights were written to disk."""
 
     seconds: Real
     step: Whole
@@ -259,12 +263,12 @@ class CheckpointSaved(_Line, frozen=True, tag="checkpoint saved"):
 
 
 class RunFinished(_Line, frozen=True, tag="run finished"):
-    """The end. `reason` is one sentence, `hint` what the user can do, `details` a traceback or nothing."""
+    """The run has ended. `hint` is a remedy for the user, `details` a traceback."""
 
     seconds: Real
     state: str  # one of FINAL_STATES
     step: Whole
-    reason: str = ""
+    reason: str = ""  # one sentence
     hint: str = ""
     details: str = ""
 
@@ -289,11 +293,11 @@ Event = (
 
 
 class StopRequested(_Line, frozen=True, tag="stop asked"):
-    """End the run after the current step, keeping its model."""
+    """Request to end the run after the current step, keeping its model."""
 
 
 class RateRequested(_Line, frozen=True, tag="rate asked"):
-    """Give a group another peak rate from the next step on."""
+    """Request to change a group's peak rate from the next step on."""
 
     group: str
     rate: float
@@ -307,10 +311,10 @@ _json_encoder = msgspec.json.Encoder()
 
 
 class LineWriter:
-    """Appends events or controls to a file, whole lines only; safe to share between threads and processes.
+    """Append-only writer of events or requests, safe between threads and processes.
 
-    A line goes out in a single `write` on a file opened for appending, so lines of two writers never mix. On a full
-    disk it may be torn; the next one, of this writer or of one opened later, begins on a line of its own.
+    Each line is a single `write` on a file opened for appending, so lines of two writers never mix. A full disk may
+    tear a line; the next one, of this writer or of one opened later, then begins on a line of its own.
     """
 
     def __init__(self, path: Path):
@@ -321,14 +325,19 @@ class LineWriter:
             self._is_torn = self._file.read(1) != b"\n"
 
     def write(self, *lines: Event | ControlRequest) -> None:
-        """Raises OSError where not all of it found room, and FileNotFoundError where the file was deleted meanwhile."""
+        """Append lines.
+
+        Raises:
+            FileNotFoundError: the file was deleted meanwhile.
+            OSError: the disk is full.
+        """
         if not lines:
             return
         try:
             os.stat(self._file.name)
-        except FileNotFoundError:  # what is written now, nobody would ever read
-            gone = f"the log {self._file.name} is gone; it was deleted or renamed while it was in use"
-            raise FileNotFoundError(gone) from None
+        except FileNotFoundError:  # nobody would ever read these lines
+            problem = f"the log {self._file.name} is gone; it was deleted or renamed while it was in use"
+            raise FileNotFoundError(problem) from None
         data = b"".join(_json_encoder.encode(line) + b"\n" for line in lines)
         data = b"\n" + data if self._is_torn else data
         written = self._file.write(data)
@@ -341,28 +350,35 @@ class LineWriter:
 
 
 class LogReader(Generic[T]):
-    """Reads what has been appended to a log since the last look; a half-written last line waits for its rest.
+    """Incremental reader of a log: each call returns the lines appended since.
 
-    A log that has become shorter is another one, and read from its start. Nothing in or about a log raises.
+    A half-written last line waits for its rest. A log that has become shorter is a new one, and is read from its start.
+    No content or state of a log raises.
     """
 
     def __init__(self, path: Path, kind: type[T]):
         self.path = path
-        self.skipped_lines = 0  # lines that could not be understood
-        self.problem = ""  # why there is a file that cannot be read; empty at most times
+        self.skipped_lines = 0  # lines that are no event of this kind
+        self.problem = ""  # why the file cannot be read; usually empty
         self.offset = 0  # bytes read
         self._decoder = msgspec.json.Decoder(kind)
 
     def read(self) -> list[T]:
-        """New lines, oldest first; empty when there are none or no file yet."""
+        """New lines, oldest first; empty if there are none, or no file."""
         return list(self.iter_events())
 
     def iter_events(self) -> Iterator[T]:
-        """The same one by one: of a long log that is folded, keeping all lines would take longer than reading them."""
+        """Iterate over the new lines.
+
+        For a long log that is summed up, a list of all lines would take longer than reading them.
+        """
         return chain.from_iterable(self.iter_batches())
 
     def iter_batches(self) -> Iterator[list[T]]:
-        """The same by some hundred: what is done to all of them at once costs half of what it costs one by one."""
+        """Iterate over the new lines in batches of about CHUNK_BYTES.
+
+        Work on a whole batch takes half the time of work line by line.
+        """
         try:
             self.problem = ""
             size = os.stat(self.path).st_size
@@ -378,22 +394,22 @@ class LogReader(Generic[T]):
         except OSError as error:
             self.problem = f"{self.path.name} of {self.path.parent.name} cannot be read: {error.strerror}"
             return
-        whole = data[: data.rfind(b"\n") + 1]
-        self.offset += len(whole)
+        lines = data[: data.rfind(b"\n") + 1]
+        self.offset += len(lines)
         start = 0
-        while start < len(whole):
-            end = whole.find(b"\n", min(start + CHUNK_BYTES, len(whole) - 1)) + 1
-            yield self._decode_chunk(whole[start:end])
+        while start < len(lines):
+            end = lines.find(b"\n", min(start + CHUNK_BYTES, len(lines) - 1)) + 1
+            yield self._decode_chunk(lines[start:end])
             start = end
 
     def _decode_chunk(self, lines: bytes) -> list[T]:
         try:
-            found = self._decoder.decode_lines(lines)
+            events = self._decoder.decode_lines(lines)
         except READ_ERRORS:
-            found = []
-        if len(found) != lines.count(b"\n"):  # some line is no event, or not one: which?
+            events = []
+        if len(events) != lines.count(b"\n"):  # some line is no event, or more than one: find it
             return list(self._decode_line_by_line(lines.splitlines()))
-        return found
+        return events
 
     def _decode_line_by_line(self, lines: list[bytes]) -> Iterator[T]:
         for line in lines:
@@ -404,10 +420,10 @@ class LogReader(Generic[T]):
 
 
 def open_event_log(folder: Path) -> "LogReader[Event]":
-    """The events of a run folder."""
+    """Reader of a run folder's events."""
     return LogReader(folder / EVENTS_FILE, Event)  # type: ignore[arg-type]
 
 
 def open_control_log(folder: Path) -> "LogReader[ControlRequest]":
-    """The controls of a run folder."""
+    """Reader of a run folder's requests."""
     return LogReader(folder / CONTROL_FILE, ControlRequest)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A lock between processes, held on a file."""
+"""Lock between processes, held on a file (flock, or msvcrt on Windows)."""
 
 import errno
 import logging
@@ -14,9 +14,10 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Waits until nobody else is inside, thread or process; a process that dies inside lets go.
+    """Hold an exclusive lock on a file, against other threads and processes.
 
-    Where the file system has no locks, a warning is logged and nobody is kept out.
+    Waits for the lock. It is released when its holder leaves or dies. On a file system without locks, a warning is
+    logged and nobody is kept out.
     """
     with _open_lock_file(path) as file:
         try:
@@ -25,7 +26,7 @@ def hold_lock(path: Path) -> Iterator[None]:
             if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
             _log.warning("%s cannot be locked (%s): start runs from one place at a time", path, error.strerror)
-        yield  # closing the file lets go of the lock
+        yield  # closing the file releases the lock
 
 
 if sys.platform == "win32":
@@ -40,21 +41,21 @@ if sys.platform == "win32":
         while True:
             try:
                 return msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            except PermissionError:  # taken
+            except PermissionError:  # another process holds it
                 time.sleep(0.01)
 
 else:
     import fcntl
 
     def _open_lock_file(path: Path) -> IO[bytes]:
-        """For writing, which NFS wants of who locks; where another user made it, for reading, which else is enough."""
+        """The file, open for writing. NFS wants that; another user's file is opened for reading."""
         try:
-            file = open(path, "ab")  # noqa: SIM115 (closed by locked)
+            file = open(path, "ab")  # noqa: SIM115 (closed by hold_lock)
         except PermissionError:
             if not path.exists():
                 raise
             return open(path, "rb")
-        with suppress(OSError):  # whoever may use the folder shares its lock, whatever the umask
+        with suppress(OSError):  # all who may use the folder share its lock, whatever the umask
             os.fchmod(file.fileno(), 0o666)
         return file
 

@@ -1,4 +1,4 @@
-"""Garbage collection, put off while many objects are made at once."""
+"""Context manager that pauses garbage collection while many objects are created."""
 
 import gc
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """No collections inside; what has become garbage by then is found by the next one.
+    """Pause garbage collection inside; the next collection finds what was left.
 
-    Python looks through all that it keeps whenever some hundred objects more were made than freed. Beside a thousand
-    runs and matplotlib that took half of the time of making a figure. Threads may overlap here: whoever ends first
-    turns collecting on again, and it never stays off.
+    Python scans all objects whenever some hundred more were created than freed. With a thousand runs and matplotlib in
+    memory, that took half of the time of drawing a figure. Threads may overlap: the first one that leaves turns
+    collection on again, and it never stays off.
     """
-    was_on = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_on:
+        if was_enabled:
             gc.enable()

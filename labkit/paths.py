@@ -1,4 +1,4 @@
-"""Where runs, corpora and encoders lie."""
+"""Paths of runs, corpora, encoders and caches. Environment variables move them."""
 
 import os
 from pathlib import Path
@@ -7,33 +7,36 @@ from pathlib import Path
 def home() -> Path:
     """The folder that holds `data/` and `runs/`.
 
-    `LABKIT_HOME` where it is set; else the checkout that this package lies in, so that notebooks and terminals see
-    the same runs whatever folder they were started in; else, for an installed package, the current folder.
+    `LABKIT_HOME` if it is set; else the checkout of this package, so that notebooks and terminals see the same runs
+    from any working directory; else, for an installed package, the current folder.
     """
-    if named := os.environ.get("LABKIT_HOME"):
-        return Path(named).expanduser().resolve()
+    if folder := os.environ.get("LABKIT_HOME"):
+        return Path(folder).expanduser().resolve()
     checkout = Path(__file__).resolve().parent.parent
     return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
 
 
 def runs() -> Path:
     """The folder of run folders; `LABKIT_RUNS` moves it."""
-    named = os.environ.get("LABKIT_RUNS")
-    return Path(named).expanduser().resolve() if named else home() / "runs"
+    folder = os.environ.get("LABKIT_RUNS")
+    return Path(folder).expanduser().resolve() if folder else home() / "runs"
 
 
 def cache() -> Path:
-    """The folder of what can be made anew at any time; `LABKIT_CACHE` moves it."""
-    named = os.environ.get("LABKIT_CACHE")
-    return Path(named).expanduser().resolve() if named else home() / "cache"
+    """The folder of files that can be recomputed; `LABKIT_CACHE` moves it."""
+    folder = os.environ.get("LABKIT_CACHE")
+    return Path(folder).expanduser().resolve() if folder else home() / "cache"
 
 
 def data() -> Path:
-    """The folder whose sub-folders are the corpora of the menu; fetched encoders lie in its `encoders/`."""
+    """The folder of corpora, one sub-folder each; `encoders/` holds fetched encoders."""
     return home() / "data"
 
 
 def require_dir(folder: Path) -> None:
-    """For what writes into a folder in use: made anew, it would lack all else. Raises FileNotFoundError in words."""
+    """Raise FileNotFoundError if a folder in use is gone.
+
+    Called before writing into it: a folder created again would lack all other files.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"the folder {folder} is gone; it was deleted or renamed while it was in use")

@@ -1,4 +1,4 @@
-"""What a lab starts with, the presets beside it, and what to be told before training."""
+"""Starter pairs, presets, and warnings about a config."""
 
 import json
 import math
@@ -13,10 +13,13 @@ from labkit.settings import format_rate
 
 @dataclass(frozen=True)
 class StarterPair:
-    """An encoder with a corpus of its language.
+    """An encoder, a corpus of its language, and rates for both.
 
-    `usual` are the lowest and the highest encoder rate to try; `example` is a sentence of our own to try a run of this
-    pair with; the rest is as in RunConfig.
+    Attributes:
+        encoder_rate_range: lowest and highest encoder rate to try.
+        example: a sentence of our own to try a run of this pair with.
+
+    The other attributes are as in RunConfig.
     """
 
     corpus: str
@@ -33,13 +36,13 @@ class StarterPair:
 
 
 _DEFAULT_CONFIG = RunConfig()
-# A small encoder stands a larger rate than BERT-base does, and needs it: benchmarks/pretrained_zh.py.
+# A small encoder tolerates a larger rate than BERT-base, and needs it: benchmarks/pretrained_zh.py.
 STARTER_PAIRS = {
     "chinese": StarterPair(
         corpus="msra",
         train_limit=2000,
         encoder="tiny-zh",
-        encoder_rate=3e-4,  # best of 8 epochs; of 3, 5e-4 was better by a point
+        encoder_rate=3e-4,  # best for 8 epochs; for 3, 5e-4 was better by a point
         head_rate=1e-2,
         encoder_rate_range=(1e-4, 1e-3),
         example="王小明去年从北京大学毕业，现在在上海的中国银行工作。",
@@ -58,13 +61,13 @@ DEFAULT_PAIR = "chinese"  # what a lab starts with: it gives the better first mi
 
 
 def recommended_rates(encoder: str) -> dict[str, float]:
-    """The pair of rates to start with; those of the English one for an encoder that is in no pair."""
+    """Encoder and head rate to start with. Other encoders get the English pair's."""
     pair = _pair_for_encoder(encoder)
     return {"encoder_rate": pair.encoder_rate, "head_rate": pair.head_rate}
 
 
 def recommended_rate_range(encoder: str) -> tuple[float, float]:
-    """The lowest and the highest rate to try with an encoder."""
+    """Lowest and highest rate to try with an encoder."""
     return _pair_for_encoder(encoder).encoder_rate_range
 
 
@@ -73,16 +76,16 @@ def _pair_for_encoder(encoder: str) -> StarterPair:
 
 
 def find_starter_pair(config: RunConfig) -> StarterPair | None:
-    """The pair whose corpus a run has, else that whose encoder it has; None where it has of neither."""
+    """The pair with a config's corpus, else with its encoder, else None."""
     by_corpus = [pair for pair in STARTER_PAIRS.values() if pair.corpus == config.corpus]
     by_encoder = [pair for pair in STARTER_PAIRS.values() if pair.encoder == config.encoder]
     return next(iter(by_corpus + by_encoder), None)
 
 
 HIGH_ENCODER_RATE = 2e-4  # for an encoder of usual size; Devlin et al. 2019 tried up to 5e-5
-HIGH_IDCNN_RATE = 3e-3  # its ReLUs go out where a step is large; on WNUT 2016 they did at 1e-2
-# The article's pair of rates is that of its listing (see README): AdamW with 5 % warm-up and linear decay for the
-# encoder, staircase decay for the head. Its structures are those of the author's repository, with dropout 0.5.
+HIGH_IDCNN_RATE = 3e-3  # large steps kill its ReLUs; on WNUT 2016 they did at 1e-2
+# The article's rates are those of its listing (see README): AdamW with 5 % warm-up and linear decay for the encoder,
+# staircase decay for the head. Its structures are those of the author's repository, with dropout 0.5.
 _ARTICLE: dict[str, Any] = {
     "decoder": "crf",
     "encoder_rate": 5e-5,
@@ -96,7 +99,7 @@ _ARTICLE: dict[str, Any] = {
     "dropout": 0.5,
 }
 ONE_RATE_PRESET = "one rate"
-# What the presets change of labkit's own settings, with an encoder that is in no pair.
+# Settings that each preset changes, for an encoder that is in no pair.
 PRESETS: dict[str, dict[str, Any]] = {
     "labkit": {},
     "article": {"downstream": "bilstm", **_ARTICLE, "lstm_size": 256, "tanh_size": 256},
@@ -107,7 +110,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "idcnn_dilations": "1,1,2",
         "idcnn_repeats": 4,
     },
-    ONE_RATE_PRESET: {},  # the head's is the encoder's, whatever that is: see `changes`
+    ONE_RATE_PRESET: {},  # the head's rate is the encoder's: see `preset_overrides`
 }
 
 
@@ -136,7 +139,7 @@ def _defaults_of_environment() -> dict[str, Any]:
     try:
         found = json.loads(os.environ.get("LABKIT_DEFAULTS") or "{}")
     except json.JSONDecodeError as problem:
-        raise ValueError(f'LABKIT_DEFAULTS must be a JSON object such as {{"epochs": 2}}: {problem}') from None
+        raise ValueError(f'LABKIT_DEFAULTS must be a JSON object like {{"epochs": 2}}: {problem}') from None
     if not isinstance(found, dict):
         raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {found!r}")
     return found
@@ -145,16 +148,17 @@ def _defaults_of_environment() -> dict[str, Any]:
 def make_config(
     pair: str = DEFAULT_PAIR, preset_name: str = "labkit", overrides: Mapping[str, Any] | None = None
 ) -> RunConfig:
-    """A pair of encoder and corpus, by a preset, with other settings put over them.
+    """Config from a starter pair and a preset, with overrides.
 
-    What a pair says of its corpus or its encoder goes for them alone: with another encoder, rates are those of that.
+    A pair's values hold for its own corpus and encoder only: with another encoder, the rates are that encoder's.
 
     Args:
-        pair: of PAIRS.
-        name: of the preset.
-        given: settings by field.
+        pair: a name in STARTER_PAIRS.
+        preset_name: a name in PRESETS.
+        overrides: settings by field.
 
-    Raises ValueError, naming the field, for a setting that there is not, or out of its range; for an unknown name.
+    Raises:
+        ValueError: an unknown pair, preset or field, or a value out of range; the message names it.
     """
     if pair not in STARTER_PAIRS:
         raise ValueError(f"unknown pair {pair!r}; there are {', '.join(STARTER_PAIRS)}")
@@ -167,17 +171,18 @@ def make_config(
 
 
 def preset_values(name: str, encoder: str = STARTER_PAIRS["english"].encoder) -> dict[str, Any]:
-    """The values of every field that any preset touches, for the preset of that name and that encoder.
+    """Values by a preset of all fields that any preset sets.
 
-    Raises ValueError for an unknown name.
+    Raises:
+        ValueError: an unknown preset.
     """
-    touched = {field for values in PRESETS.values() for field in values}
+    fields = {field for values in PRESETS.values() for field in values}
     values = {**RunConfig().as_dict(), **recommended_rates(encoder), **preset_overrides(name, encoder)}
-    return {field: value for field, value in values.items() if field in touched}
+    return {field: value for field, value in values.items() if field in fields}
 
 
 def preset_overrides(name: str, encoder: str) -> dict[str, Any]:
-    """What a preset changes of labkit's own settings for that encoder. Raises ValueError for an unknown name."""
+    """Settings that a preset changes for an encoder. Raises ValueError for an unknown preset."""
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
     if name == ONE_RATE_PRESET:
@@ -188,54 +193,54 @@ def preset_overrides(name: str, encoder: str) -> dict[str, Any]:
 def adjustment_notes(
     config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None
 ) -> list[str]:
-    """What will not be as this config asks for it, one sentence each.
+    """Notes on settings that cannot be followed as given, one sentence each.
 
     Args:
-        train_sentences: of the training part; None where they are not counted.
-        longest_window: word pieces that the encoder has positions for; None where that is not known.
+        train_sentences: size of the training split; None if it is not counted yet.
+        longest_window: longest window that the encoder has positions for, in tokens; None if not known.
     """
-    found = []
+    notes = []
     if longest_window is not None and config.max_pieces > longest_window:
-        found.append(f"The longest window is {longest_window}, not {config.max_pieces}: the encoder reads no more.")
+        notes.append(f"The longest window is {longest_window}, not {config.max_pieces}: the encoder reads no more.")
     step = config.batch_size * config.accumulate
     if train_sentences is not None and step > train_sentences and not config.token_budget:
         what = f"The batch ({config.batch_size})" if config.accumulate == 1 else f"A step ({step} sentences)"
-        found.append(f"{what} is larger than the training part ({train_sentences} sentences).")
-    return found
+        notes.append(f"{what} is larger than the training part ({train_sentences} sentences).")
+    return notes
 
 
 def config_warnings(
     config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None
 ) -> list[str]:
-    """What a user should know before training with this config, one sentence each; empty when all is usual.
+    """Warnings about a config before training, one sentence each.
 
-    Arguments as of `changed`, whose sentences are among these.
+    Includes the notes of `adjustment_notes`, whose arguments it takes.
     """
-    found = []
+    warnings = []
     if not 2 <= config.epochs <= 4:
-        found.append(
+        warnings.append(
             f"{config.epochs} {'epoch' if config.epochs == 1 else 'epochs'}: 2 to 4 are usual for fine-tuning BERT."
         )
     ratio, rates = config.rate_ratio, config.group_rates
     if not any(rates.values()):
-        found.append("All rates are 0: nothing will be learnt.")
+        warnings.append("All rates are 0: nothing will be learnt.")
     elif config.encoder_rate == config.head_rate == 0:
-        found.append("Encoder and head have the rate 0: only the CRF learns, by scores that were drawn at random.")
+        warnings.append("Encoder and head have the rate 0: only the CRF learns, by scores that were drawn at random.")
     elif config.head_rate < config.encoder_rate:
-        found.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
+        warnings.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
     elif math.isfinite(ratio) and ratio > 1000:
-        found.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
+        warnings.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
     if config.encoder_rate > max(HIGH_ENCODER_RATE, recommended_rate_range(config.encoder)[1]):
-        found.append(
-            f"The encoder's rate is above {format_rate(HIGH_ENCODER_RATE)}: it forgets what it has learnt, unless it is as small "
-            "as tiny-zh."
+        warnings.append(
+            f"The encoder's rate is above {format_rate(HIGH_ENCODER_RATE)}: it forgets what it has learnt, unless it "
+            "is as small as tiny-zh."
         )
     if config.downstream == "idcnn" and config.head_rate > HIGH_IDCNN_RATE:
-        found.append(
+        warnings.append(
             f"IDCNN often learns nothing at a head rate above {format_rate(HIGH_IDCNN_RATE)}; 1e-3 is a good start."
         )
     if rates.get("crf") == 0 and any(rates.values()):
-        found.append("The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags.")
+        warnings.append("The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags.")
     if config.crf_rate is not None and config.decoder != "crf":
-        found.append("The CRF has a rate of its own, but there is no CRF: the run would fail.")
-    return [*found, *adjustment_notes(config, train_sentences, longest_window)]
+        warnings.append("The CRF has a rate of its own, but there is no CRF: the run would fail.")
+    return [*warnings, *adjustment_notes(config, train_sentences, longest_window)]

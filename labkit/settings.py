@@ -1,4 +1,4 @@
-"""Knobs: how one setting is declared, shown and checked."""
+"""Settings: declaration, validation and formatting of dataclass fields."""
 
 import contextlib
 import dataclasses
@@ -7,6 +7,7 @@ import numbers
 import re
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
@@ -17,12 +18,16 @@ _SCIENTIFIC_ABOVE = 10**12
 
 @dataclass(frozen=True)
 class Setting:
-    """How one field of a dataclass of settings is shown and checked.
+    """Declaration of one setting: label, help, range, scale, unit, choices.
 
-    `low` and `high` are inclusive. `scale` says how a slider should walk: `linear`, `log` (zero allowed
-    where `low` is 0), or `none` for text and choices. `stops` are where a slider stops, in that order, instead of
-    walking from low to high. `none_text` is how the value None reads, and `zero_text` how 0 does.
-    `form` is what a text must be, as a regular expression; the help says it in words.
+    Attributes:
+        low, high: the range, both ends included.
+        scale: of a slider: `linear`, `log` (0 is allowed if `low` is 0), or `none` for text and choices.
+        marks: usual values, marked at the slider.
+        stops: the values of the slider, in this order, instead of a walk from low to high.
+        none_text, zero_text: what None and 0 read as.
+        source: the publication that the values come from.
+        pattern: a regular expression that a text must match; the help says it in words.
     """
 
     label: str
@@ -42,12 +47,12 @@ class Setting:
 
 
 def setting(default: Any, label: str, help: str, **how: Any) -> Any:
-    """A dataclass field that carries its Knob."""
+    """Dataclass field with its `Setting` as metadata."""
     return dataclasses.field(default=default, metadata={"setting": Setting(label, help, **how)})
 
 
 class FieldSpec(NamedTuple):
-    """What a value of a field is checked by."""
+    """Name, type, default and setting of one field, as `validate` needs them."""
 
     name: str
     kind: type
@@ -58,9 +63,9 @@ class FieldSpec(NamedTuple):
 
 @cache
 def field_specs(settings_class: type) -> tuple[FieldSpec, ...]:
-    """Of a dataclass made of knobs, in the order of declaration.
+    """Specs of a dataclass's fields, in the order of declaration.
 
-    Found out once: a table of a thousand runs checks a thousand configs before it is shown.
+    Cached, because a table of a thousand runs checks a thousand configs before it appears.
     """
     fields = dataclasses.fields(settings_class)
     return tuple(
@@ -69,30 +74,36 @@ def field_specs(settings_class: type) -> tuple[FieldSpec, ...]:
 
 
 def validate(spec: FieldSpec, value: Any) -> Any:
-    """The value as the type of its field; a ValueError, naming the field, where it breaks the rule."""
-    name, kind, optional, default, knob = spec
+    """Validate a value and convert it to its field's type.
+
+    Raises:
+        ValueError: the value has the wrong type or is not allowed; the message names the field.
+    """
+    name, kind, optional, default, setting = spec
     if type(value) is kind and value == default:  # most settings of most runs
         return value
     if value is None and optional:
         return None
     value = _coerce(name, kind, value)
-    if knob.choices and value not in knob.choices:
-        raise ValueError(f"{name} must be one of {', '.join(knob.choices)}, not {value!r}")
-    if kind in (int, float) and not _is_in_range(knob, value):
-        told = f"{value:g}" if abs(value) >= _SCIENTIFIC_ABOVE else repr(value)
-        raise ValueError(f"{name} must be between {_format_bound(knob.low)} and {_format_bound(knob.high)}, not {told}")
-    if kind is str and not knob.choices and not value.strip() and default:
+    if setting.choices and value not in setting.choices:
+        raise ValueError(f"{name} must be one of {', '.join(setting.choices)}, not {value!r}")
+    low = -math.inf if setting.low is None else setting.low
+    high = math.inf if setting.high is None else setting.high
+    if kind in (int, float) and not low <= value <= high:
+        given = f"{value:g}" if abs(value) >= _SCIENTIFIC_ABOVE else repr(value)
+        raise ValueError(f"{name} must be between {_format_bound(low)} and {_format_bound(high)}, not {given}")
+    if kind is str and not setting.choices and not value.strip() and default:
         raise ValueError(f"{name} must not be empty")
-    if knob.pattern and not re.fullmatch(knob.pattern, value):
-        raise ValueError(f"{name} must be such as {default}, not {value!r}")
+    if setting.pattern and not re.fullmatch(setting.pattern, value):
+        raise ValueError(f"{name} must look like {default}, not {value!r}")
     return value
 
 
 @lru_cache(1024)
 def format_rate(rate: float) -> str:
-    """A rate as people write it: `5e-5`, `2.5e-4`, `0`; exact for any float.
+    """A rate as people write it, like `5e-5`; exact for any float.
 
-    >>> show_rate(5e-05), show_rate(0.1), show_rate(0.00025)
+    >>> format_rate(5e-05), format_rate(0.1), format_rate(0.00025)
     ('5e-5', '1e-1', '2.5e-4')
     """
     if rate == 0:
@@ -102,7 +113,29 @@ def format_rate(rate: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def format_value(setting: Setting, value: Any, translate: Callable[[str], str] = str) -> str:
+    """A setting's value as people write it, exact.
+
+    `5e-5` on a log scale, `0.05` or `16` elsewhere.
+
+    Args:
+        translate: translates the words for None, 0, yes, no and an empty text; a choice stays as it is typed.
+    """
+    if value is None:
+        return translate(setting.none_text or "–")
+    if isinstance(value, bool):
+        return translate("yes" if value else "no")
+    if value == 0 and setting.zero_text:
+        return translate(setting.zero_text)
+    if setting.scale == "log":
+        return format_rate(value)
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value) or translate("none")
+
+
 def _unwrap_optional(field: dataclasses.Field[Any]) -> tuple[type, bool]:
+    """Type of a field, and True if it may be None: `(int, True)` for `int | None`."""
     if isinstance(field.type, types.UnionType):
         members = [member for member in typing.get_args(field.type) if member is not type(None)]
         return members[0], True
@@ -111,9 +144,10 @@ def _unwrap_optional(field: dataclasses.Field[Any]) -> tuple[type, bool]:
 
 
 def _coerce(name: str, kind: type, value: Any) -> Any:
-    if type(value) is kind:  # as nearly always, and several times cheaper than what follows
+    """The value as that type. Raises ValueError if it cannot be."""
+    if type(value) is kind:  # the usual case, several times cheaper than the checks below
         return value
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):  # numpy's numbers among them
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):  # numpy's numbers included
         with contextlib.suppress(OverflowError, ValueError):  # infinite, or not a number
             if kind is float:
                 return float(value)
@@ -124,11 +158,5 @@ def _coerce(name: str, kind: type, value: Any) -> Any:
     raise ValueError(f"{name} must be {_TYPE_NAMES[kind]}, not {value!r}")
 
 
-def _format_bound(bound: float | None) -> str:
-    return f"{bound:g}" if bound is not None and abs(bound) < 1e6 else f"{bound:,.0f}"
-
-
-def _is_in_range(setting: Setting, value: float) -> bool:
-    if math.isnan(value):
-        return False
-    return (setting.low is None or value >= setting.low) and (setting.high is None or value <= setting.high)
+def _format_bound(bound: float) -> str:
+    return f"{bound:g}" if abs(bound) < 1e6 else f"{bound:,.0f}"

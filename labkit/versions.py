@@ -1,4 +1,4 @@
-"""Versions of what decides how a run goes."""
+"""Versions of Python and of the packages that decide a run's result."""
 
 import functools
 import importlib.metadata
@@ -12,9 +12,9 @@ PACKAGES = ("torch", "transformers", "accelerate", "pytorch-crf", "safetensors",
 
 @functools.cache
 def installed_versions() -> dict[str, str]:
-    """Version by name, read without importing any package; one that is not installed is left out."""
-    found = {"labkit": __version__, "python": platform.python_version()}
+    """Versions by package, read without importing any; missing packages are left out."""
+    versions = {"labkit": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         with suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            versions[package] = importlib.metadata.version(package)
+    return versions

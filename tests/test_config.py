@@ -1,4 +1,4 @@
-"""RunConfig: what it takes, what it refuses and how it says so; presets and warnings."""
+"""RunConfig: accepted and refused values, error messages; presets and warnings."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from labkit.config import RunConfig, run_settings
 from labkit.presets import PRESETS, adjustment_notes, config_warnings, preset_values
 
 NUMBERS = [name for name, (kind, _) in config.field_types().items() if kind in (int, float)]
-CHOICES = [name for name, rule in run_settings().items() if rule.choices]
+CHOICES = [name for name, setting in run_settings().items() if setting.choices]
 
 
 def test_every_default_lies_in_its_own_range() -> None:
@@ -21,19 +21,19 @@ def test_every_default_lies_in_its_own_range() -> None:
 
 
 def test_every_field_says_what_it_is_and_where_it_is_shown() -> None:
-    for name, rule in run_settings().items():
-        assert rule.label, name
-        assert len(rule.help) > 10, name
-        assert rule.group in ("main", "advanced"), name
+    for name, setting in run_settings().items():
+        assert setting.label, name
+        assert len(setting.help) > 10, name
+        assert setting.group in ("main", "advanced"), name
 
 
 def test_every_number_has_a_range_that_a_slider_can_walk() -> None:
     for name in NUMBERS:
-        rule = run_settings()[name]
-        assert rule.low is not None, name
-        assert rule.high is not None, name
-        assert rule.low < rule.high, name
-        assert all(rule.low <= mark <= rule.high for mark in rule.marks), name
+        setting = run_settings()[name]
+        assert setting.low is not None, name
+        assert setting.high is not None, name
+        assert setting.low < setting.high, name
+        assert all(setting.low <= mark <= setting.high for mark in setting.marks), name
 
 
 def test_a_config_cannot_be_changed() -> None:
@@ -43,16 +43,16 @@ def test_a_config_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_both_ends_of_a_range_are_taken_and_the_next_beyond_refused(name: str) -> None:
-    rule = run_settings()[name]
-    assert rule.low is not None
-    assert rule.high is not None
-    assert (getattr(RunConfig(**{name: rule.low}), name), getattr(RunConfig(**{name: rule.high}), name)) == (
-        rule.low,
-        rule.high,
+    setting = run_settings()[name]
+    assert setting.low is not None
+    assert setting.high is not None
+    assert (getattr(RunConfig(**{name: setting.low}), name), getattr(RunConfig(**{name: setting.high}), name)) == (
+        setting.low,
+        setting.high,
     )
     whole = config.field_types()[name][0] is int
-    below = rule.low - 1 if whole else math.nextafter(rule.low, -math.inf)
-    above = rule.high + 1 if whole else math.nextafter(rule.high, math.inf)
+    below = setting.low - 1 if whole else math.nextafter(setting.low, -math.inf)
+    above = setting.high + 1 if whole else math.nextafter(setting.high, math.inf)
     for beyond in (below, above):
         with pytest.raises(ValueError, match=f"^{name} must be between .* not {beyond!r}"):
             RunConfig(**{name: beyond})
@@ -201,7 +201,7 @@ def test_the_article_s_presets_have_the_structures_of_its_repository(name: str, 
 
 @pytest.mark.parametrize("value", ["", "1 1 2", "0,1", "1,,2", "1,", "-1", "a", "1,1000", ",".join(["1"] * 17)])
 def test_dilations_that_are_no_list_of_whole_numbers_are_refused(value: str) -> None:
-    with pytest.raises(ValueError, match=r"^idcnn_dilations must (not be empty|be such as 1,1,2, not)"):
+    with pytest.raises(ValueError, match=r"^idcnn_dilations must (not be empty|look like 1,1,2, not)"):
         RunConfig(idcnn_dilations=value)
 
 

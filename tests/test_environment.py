@@ -1,4 +1,4 @@
-"""What processes that compute are started with."""
+"""Environment variables of processes that import torch, and the second exec of a command."""
 
 import os
 import sys
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from labkit import environment
 from labkit.environment import reexec_for_torch, torch_environment
 
 HUGE = "glibc.malloc.hugetlb=1"
@@ -14,7 +13,7 @@ HUGE = "glibc.malloc.hugetlb=1"
 
 @pytest.fixture
 def with_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "_has_glibc", lambda: True)
+    monkeypatch.setattr(os, "confstr", lambda name: "glibc 2.36", raising=False)
 
 
 KEPT = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
@@ -52,7 +51,7 @@ def test_other_tunables_stay_and_a_user_may_refuse_huge_pages(with_glibc: None, 
 
 
 def test_without_glibc_there_are_no_tunables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "_has_glibc", lambda: False)
+    monkeypatch.setattr(os, "confstr", lambda name: None, raising=False)
     assert "GLIBC_TUNABLES" not in torch_environment({})
 
 
@@ -65,7 +64,7 @@ def test_it_is_the_same_a_second_time(with_glibc: None) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, with_glibc: None) -> list[Any]:
-    """What was asked of exec."""
+    """Arguments of the calls of exec."""
     asked: list[Any] = []
     monkeypatch.setattr(os, "execve", lambda *given: asked.append(given))
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)

@@ -1,4 +1,4 @@
-"""The log of a run: written by several, read while it grows, and never lost to a line that cannot be understood."""
+"""Event log: several writers, reading while it grows, damaged lines skipped."""
 
 import json
 import math

@@ -100,7 +100,7 @@ def _imports(module: str, tree: ast.Module) -> Iterator[Import]:
 
 
 def _is_deferred(node: ast.AST) -> bool:
-    """Whether what is inside does not run when the module is imported."""
+    """True if the code inside does not run when the module is imported."""
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
@@ -134,7 +134,7 @@ def _inside(found: Import) -> str | None:
 
 
 def _rules(module: str) -> list[set[str]]:
-    """What a module's rooms allow, from the widest room to the narrowest; empty for the terminal's files."""
+    """Imports that a module's rooms allow, from the widest room to the narrowest."""
     rooms = [room for room in ROOMS if _within(module, room)]
     return [ROOMS[room] | BASICS | {room.split(".")[0], "__init__"} for room in sorted(rooms)]
 

@@ -1,4 +1,4 @@
-"""What a reader of the shipped notebooks may count on."""
+"""The shipped notebooks: executed, valid, small, without functions or widget state."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pairs of encoder and corpus, and what a run starts with."""
+"""Starter pairs, recommended rates, and the config of a new lab."""
 
 import dataclasses
 import json

@@ -8,13 +8,13 @@ ENGLISH, CHINESE = ((ROOT / name).read_text(encoding="utf-8") for name in ("READ
 
 
 def rows(text: str) -> list[tuple[list[str], list[str]]]:
-    """Of each row of a table its figures and its commands, in order of size, as languages order words differently."""
+    """Figures and commands of each table row, sorted, as languages order words differently."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [(sorted(re.findall(r"\d[\d.,e-]*\d|\d", line)), re.findall(r"`[^`]+`", line)) for line in lines]
 
 
 def commands(text: str) -> list[str]:
-    """What stands in blocks of code, without comments and without words on what a folder holds."""
+    """Blocks of code, without comments and descriptions of folders."""
     blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
     return [re.split(r"\s+#|\s{3,}", line)[0] for block in blocks for line in block.splitlines()]
 

@@ -1,4 +1,4 @@
-"""Knobs: the rules of any dataclass made of them, what a rule takes and refuses, and how a rate is written."""
+"""Settings of any dataclass: declaration, validation, and the text of values and rates."""
 
 import dataclasses
 import math
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labkit.settings import FieldSpec, field_specs, format_rate, setting, validate
+from labkit.config import RunConfig, run_settings
+from labkit.settings import FieldSpec, field_specs, format_rate, format_value, setting, validate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,20 +25,20 @@ class Bath:
     guest: str = setting("", "Guest", "who comes along")
 
 
-RULES = {rule.name: rule for rule in field_specs(Bath)}
+SPECS = {spec.name: spec for spec in field_specs(Bath)}
 
 
-def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None:
-    assert list(RULES) == ["degrees", "ducks", "salt", "song", "guest"]
-    assert [(rule.kind, rule.optional) for rule in RULES.values()] == [
+def test_specs_come_in_the_order_of_declaration_with_what_was_declared() -> None:
+    assert list(SPECS) == ["degrees", "ducks", "salt", "song", "guest"]
+    assert [(spec.kind, spec.optional) for spec in SPECS.values()] == [
         (float, False),
         (int, True),
         (str, False),
         (str, False),
         (str, False),
     ]
-    assert RULES["ducks"] == FieldSpec("ducks", int, True, None, RULES["ducks"].setting)
-    assert RULES["ducks"].setting.none_text == "all there are"
+    assert SPECS["ducks"] == FieldSpec("ducks", int, True, None, SPECS["ducks"].setting)
+    assert SPECS["ducks"].setting.none_text == "all there are"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_rules_come_in_the_order_of_declaration_with_what_was_declared() -> None
     ],
 )
 def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken: Any) -> None:
-    found = validate(RULES[name], value)
+    found = validate(SPECS[name], value)
     assert (found, type(found)) == (taken, type(taken))
 
 
@@ -68,15 +69,45 @@ def test_a_value_is_taken_as_the_type_of_its_field(name: str, value: Any, taken:
         ("ducks", 6_000_000, "ducks must be between 0 and 5,000,000, not 6000000"),
         ("salt", "rock", "salt must be one of sea, lake, not 'rock'"),
         ("song", " ", "song must not be empty"),
-        ("song", "tralala", "song must be such as la,la, not 'tralala'"),
+        ("song", "tralala", "song must look like la,la, not 'tralala'"),
     ],
 )
 def test_what_breaks_a_rule_is_refused_in_a_sentence(name: str, value: Any, told: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
-        validate(RULES[name], value)
+        validate(SPECS[name], value)
 
 
-# how a rate is written
+# how a value and a rate are written
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("head_rate", 2.5e-4, "2.5e-4"),
+        ("crf_rate", None, "as the head"),
+        ("train_limit", 0, "all"),
+        ("train_limit", 2000, "2000"),
+        ("dropout", 0.5, "0.5"),
+        ("clip_norm", 1.0, "1"),
+        ("repair_tags", True, "yes"),
+        ("repair_tags", False, "no"),
+        ("encoder", "minilm", "minilm"),
+        ("trackers", "", "none"),
+        ("epochs", None, "–"),
+    ],
+)
+def test_a_value_is_written_as_people_write_it(name: str, value: Any, text: str) -> None:
+    assert format_value(run_settings()[name], value) == text
+
+
+def test_words_that_stand_for_a_value_are_translated_and_choices_are_not() -> None:
+    values = {"crf_rate": None, "train_limit": 0, "repair_tags": True, "downstream": "none", "dropout": 0.5}
+    texts = [format_value(run_settings()[name], value, str.upper) for name, value in values.items()]
+    assert texts == ["AS THE HEAD", "ALL", "YES", "none", "0.5"]
+
+
+def test_every_setting_of_a_run_has_a_text() -> None:
+    assert all(format_value(run_settings()[name], value) for name, value in RunConfig().as_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Commands whose help is in the language of the terminal."""
+"""Click commands with translated help."""
 
 import copy
 from typing import TypeVar
@@ -13,7 +13,10 @@ C = TypeVar("C", bound=click.Command)
 
 
 class TranslatedCommand(click.Command):
-    """A command; the catalogue knows its help by its name, and that of an option by the option's."""
+    """A click command with translated help.
+
+    The catalogue holds its help by the command's name, and the help of an option by the option's name.
+    """
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super(TranslatedCommand, _translate_command(self)).format_help(ctx, formatter)
@@ -26,7 +29,7 @@ class TranslatedCommand(click.Command):
 
 
 class TranslatedGroup(click.Group):
-    """The commands together."""
+    """A click group with translated help."""
 
     command_class = TranslatedCommand
 
@@ -38,20 +41,20 @@ class TranslatedGroup(click.Group):
 
 
 def _translate_command(command: C) -> C:
-    """A copy of a command, whose help is translated; itself in English."""
+    """A copy of a command with translated help, or itself in English."""
     helps = COMMAND_HELP.get(command.name or "", {}) if get_language() == "zh" else {}
     if not helps:
         return command
-    spoken = copy.copy(command)
-    spoken.help = helps[""]
-    spoken.short_help = helps[""].splitlines()[0]
-    spoken.params = [_translate_option(parameter, helps) for parameter in command.params]
-    return spoken
+    translated = copy.copy(command)
+    translated.help = helps[""]
+    translated.short_help = helps[""].splitlines()[0]
+    translated.params = [_translate_option(parameter, helps) for parameter in command.params]
+    return translated
 
 
 def _translate_option(parameter: click.Parameter, helps: dict[str, str]) -> click.Parameter:
     if not isinstance(parameter, click.Option) or not parameter.opts or parameter.opts[-1] not in helps:
         return parameter
-    spoken = copy.copy(parameter)
-    spoken.help = helps[parameter.opts[-1]]
-    return spoken
+    translated = copy.copy(parameter)
+    translated.help = helps[parameter.opts[-1]]
+    return translated

@@ -1,4 +1,4 @@
-"""Fetch pinned encoders and corpora, with a bar for each file, and list what there is."""
+"""`labkit fetch`: download and verify pinned assets, with progress bars."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,18 +13,21 @@ from labkit.i18n.translation import tr, translate_message
 
 
 def fetch_assets(names: Sequence[str]) -> None:
-    """Fetches what is not here yet, by default what the lab starts with, and verifies all; raises AssetError."""
-    speaking = make_console(stderr=True)
+    """Fetch and verify assets, by default those that the lab starts with.
+
+    Raises:
+        AssetError: an asset cannot be fetched, written or verified.
+    """
+    console = make_console(stderr=True)
     for name in names or downloads.DEFAULT_ASSETS:
         with _download_progress() as progress:
-            place = downloads.fetch(name, progress)
-        speaking.print(
-            translate_message(f"{name}: verified, in {place}"), highlight=False, markup=False, soft_wrap=True
-        )
+            folder = downloads.fetch(name, progress)
+        line = translate_message(f"{name}: verified, in {folder}")
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def assets_table() -> Table:
-    """Every pinned asset, and whether it is here."""
+    """Table of all pinned assets, with the kind and presence of each."""
     rows = [
         (
             asset.name,
@@ -45,15 +48,15 @@ def assets_table() -> Table:
 
 @contextmanager
 def _download_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """What `assets.fetch` tells its progress to: (what, bytes done, bytes in all)."""
-    speaking = make_console(stderr=True)
+    """Progress callback for `downloads.fetch`: (name, bytes done, bytes in all)."""
+    console = make_console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=speaking, disable=not speaking.is_terminal) as bars:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what)
-            bars.update(tasks[what], completed=done, total=total or None)
+        def update(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name)
+            bars.update(tasks[name], completed=done, total=total or None)
 
-        yield progress
+        yield update

@@ -1,6 +1,6 @@
-"""The lab from a terminal: `python -m labkit --help`.
+"""Command line of labkit (click): `python -m labkit --help`.
 
-Each command imports what it needs when it is called, so that help and the table of runs come at once.
+Each command imports its modules when it is called, so that help and the table of runs appear at once.
 """
 
 import json
@@ -39,9 +39,9 @@ runs_option = click.option(
 @click.option("--debug", is_flag=True, help="Show log messages, and errors with their traceback.")
 def cli(debug: bool) -> None:
     """Tune a BERT encoder and a BiLSTM-CRF head together on named-entity recognition."""
-    spoken = logging.StreamHandler()
-    spoken.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[spoken])
+    handler = logging.StreamHandler()
+    handler.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     _log.setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
@@ -57,7 +57,7 @@ def cli(debug: bool) -> None:
 @click.option("--preset", type=click.Choice(list(PRESETS)), default="labkit", help="What the other options change.")
 @click.option("--name", default="", help="What the run is called in tables.")
 @runs_option
-def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: Any) -> None:
+def train(pair: str, preset: str, name: str, runs_folder: Path | None, **options: Any) -> None:
     """Train in this terminal. The last line of stdout is the run's folder.
 
     A pair is an encoder with a corpus of its language and the rates that suit it; other options are put over that.
@@ -66,8 +66,8 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
     """
     from labkit.training.config_checks import check_config
 
-    config = config_from_options(pair, preset, given)
-    check_config(config)  # before there is a folder, and before seconds of loading
+    config = config_from_options(pair, preset, options)
+    check_config(config)  # before a folder is made and seconds are spent on loading
     reexec_for_torch()
     from labkit.cli import train
     from labkit.training import distributed
@@ -84,9 +84,7 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **given: 
 @cli.command()
 @runs_option
 @click.option("--json", "as_json", is_flag=True, help="For other programs: a list of objects.")
-@click.option(
-    "--start", is_flag=True, help="First start what waits, where nothing trains: after a crash, nobody else may."
-)
+@click.option("--start", is_flag=True, help="First start queued runs if none trains, as after a crash.")
 def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     """List all runs, the newest last."""
     from labkit.cli import tables
@@ -96,20 +94,18 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
         from labkit.jobs import launch
 
         launch.start_next(runs_folder or paths.runs())
-    found = RunStore(runs_folder).runs()
-    for run in found:
+    listed = RunStore(runs_folder).runs()
+    for run in listed:
         if run.problem:
             write_message(f"{run.title}: {translate_message(run.problem)}", err=True)
-    waiting = [run.title for run in found if run.state == "queued"]
-    if waiting and not any(run.is_live for run in found):
-        what = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
-        write_message(
-            tr("waiting, while nothing trains: {runs}; labkit runs --start lets the queue go on", runs=what), err=True
-        )
+    waiting = [run.title for run in listed if run.state == "queued"]
+    if waiting and not any(run.is_live for run in listed):
+        names = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
+        write_message(tr("queued, but no run trains: {runs}; labkit runs --start starts them", runs=names), err=True)
     if as_json:
-        write_data(json.dumps([tables.run_to_dict(run) for run in found], indent=2) + "\n")
-    elif found:
-        print_table(tables.runs_table(found))
+        write_data(json.dumps([tables.run_to_dict(run) for run in listed], indent=2) + "\n")
+    elif listed:
+        print_table(tables.runs_table(listed))
     else:
         write_message(tr("no runs in {folder} yet", folder=runs_folder or paths.runs()), err=True)
 
@@ -120,33 +116,35 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves into this file, too.")
 @click.option("--x", "axis", type=click.Choice(["step", "epoch", "tokens", "seconds"]), default="step")
 def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, axis: "Axis") -> None:
-    """Show in what runs differ and how they scored. A RUN is its number, its name or its folder."""
+    """Show how runs differ and how they scored. A RUN is its number, its name or its folder."""
     if len(run) < 2:
-        raise click.UsageError("compare needs two runs or more, such as: labkit compare 1 2")
+        raise click.UsageError("compare needs two or more runs, like: labkit compare 1 2")
     from labkit.cli import tables
     from labkit.runs.store import RunStore
 
-    store = RunStore(runs_folder)
-    found = store.get_all(run)
-    print_table(tables.comparison_table(found))
+    compared = RunStore(runs_folder).get_all(run)
+    print_table(tables.comparison_table(compared))
     if png:
         from labkit.plots.live import compare_figure, to_png
 
-        png.write_bytes(to_png(compare_figure(found, x=axis)))
+        png.write_bytes(to_png(compare_figure(compared, x=axis)))
 
 
 @cli.command(short_help="Stop a run, keeping its model.")
 @click.argument("run")
 @runs_option
 def stop(run: str, runs_folder: Path | None) -> None:
-    """Stop a run after its current step, keeping its model; take a queued one out of the queue."""
+    """Stop a run after its current step, keeping its model.
+
+    A queued run is taken out of the queue.
+    """
     from labkit.jobs import launch
     from labkit.runs.store import RunStore
 
-    found = RunStore(runs_folder).get(run)
-    if found.is_final:
-        raise click.ClickException(f"{found.title} is {found.state} already")
-    launch.stop(found.folder)
+    stopped = RunStore(runs_folder).get(run)
+    if stopped.is_final:
+        raise click.ClickException(f"{stopped.title} is {stopped.state} already")
+    launch.stop(stopped.folder)
 
 
 @cli.command(short_help="Mark the entities of a text, or of a table of texts, by a run's weights.")
@@ -166,11 +164,11 @@ def stop(run: str, runs_folder: Path | None) -> None:
 def predict(
     run: str, text: str | None, table: Path | None, types: tuple[str, ...], out: Path | None, runs_folder: Path | None
 ) -> None:
-    """Mark the entities of TEXT, one word a line, by a run's best weights.
+    """Mark the entities of TEXT, one word a line.
 
-    Text is split as the run's corpus is: into words, or into characters. An entity's first word is followed by the
-    probability, from 0 to 1, that its words are tagged so. With --csv, write the entities of each row, of all types or
-    of those given by --type, as the BDCI competition wants them: id,unknownEntities.
+    The run's best weights are used. Text is split like the run's corpus: into words, or into characters. An entity's
+    first word is followed by the probability of its tags, from 0 to 1. With --csv, write the entities of each row in
+    the format of the BDCI competition, id,unknownEntities: of all types, or of those given by --type.
     """
     if (text is None) == (table is None) or ((out or types) and not table):
         raise click.UsageError("predict needs a TEXT, or --csv FILE with perhaps --type TYPE and --out FILE")
@@ -189,7 +187,10 @@ def predict(
 @click.argument("name", nargs=-1)
 @click.option("--list", "listing", is_flag=True, help="List what can be fetched, and what is here.")
 def fetch(name: tuple[str, ...], listing: bool) -> None:
-    """Fetch and verify pinned encoders and corpora; without a NAME, what the lab starts with."""
+    """Fetch and verify pinned encoders and corpora.
+
+    Without a NAME, fetch those that the lab starts with.
+    """
     from labkit.cli import fetch
 
     if listing:
@@ -220,30 +221,33 @@ def fetch(name: tuple[str, ...], listing: bool) -> None:
 @click.option(
     "--spare",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Leave out whatever overlaps with a line of this file; MSRA's test part always is.",
+    help="Leave out text that overlaps with a line of this file. MSRA's test split is always left out.",
 )
-def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **given: Any) -> None:
+def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **options: Any) -> None:
     """Pretrain a small character-level Chinese encoder, by default on the pinned texts.
 
     Ctrl-C saves and stops; the same command goes on. The last line of stdout is the encoder's folder.
     """
     from labkit.pretraining.config import PretrainConfig
 
-    if given["steps"] is None and given["minutes"] is None:
-        given["minutes"] = PretrainConfig.minutes
-    plan = PretrainConfig(**given)
+    if options["steps"] is None and options["minutes"] is None:
+        options["minutes"] = PretrainConfig.minutes
+    config = PretrainConfig(**options)
     reexec_for_torch()
     os.environ.update(torch_environment())
     from labkit.cli.pretrain import pretrain_in_terminal
 
-    finished = pretrain_in_terminal(plan, name, texts, spare, sys.argv[1:])
+    finished = pretrain_in_terminal(config, name, texts, spare, sys.argv[1:])
     if not finished.stopped:
         write_data(f"{finished.folder}\n")
 
 
 @cli.command(short_help="Show GPUs and CPU, and what can be read from them.")
 def devices() -> None:
-    """Show this machine's GPUs and CPU, what can be read from them, and why the rest cannot."""
+    """Show this machine's GPUs and CPU, and their readable figures.
+
+    Figures that cannot be read are listed with the reason.
+    """
     from labkit.cli import tables
     from labkit.devices.sampler import list_devices
 
@@ -252,7 +256,7 @@ def devices() -> None:
 
 
 def main() -> NoReturn:
-    """Runs a command; whatever goes wrong is one line on stderr, unless --debug is given."""
+    """Run a command. An error is one line on stderr, unless --debug is given."""
     try:
         configure_terminal()
         sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
@@ -262,16 +266,16 @@ def main() -> NoReturn:
         write_data(f"{error.format_message()}\n")  # the help, which is many lines
         sys.exit(error.exit_code)
     except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "labkit"
-        problem = {"problem": translate_message(error.format_message()), "command": where}
-        _fail(tr("{problem} ({command} --help shows what there is)", **problem), error.exit_code)
+        command = error.ctx.command_path if error.ctx else "labkit"
+        problem = translate_message(error.format_message())
+        _fail(tr("{problem} (see {command} --help)", problem=problem, command=command), error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except (ValueError, OSError, RuntimeError, ImportError) as error:
         if _log.isEnabledFor(logging.DEBUG):
             raise
         _fail(str(error) or type(error).__name__, 1)
-    except Exception as error:  # its text alone may be a bare key, so it comes with its kind
+    except Exception as error:  # its text alone may be a bare key, so its type is named
         if _log.isEnabledFor(logging.DEBUG):
             raise
         _fail(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 1)

@@ -1,4 +1,4 @@
-"""The settings of a run as options of a command, made from RunConfig's knobs."""
+"""Command-line options for all settings of a run, made from RunConfig."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -8,34 +8,41 @@ import click
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.i18n.translation import tr
 from labkit.presets import make_config
-from labkit.settings import Setting, format_rate
+from labkit.settings import format_value
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def run_options(command: Command) -> Command:
-    """Adds one option for each field of RunConfig; one that is not given arrives as None."""
+    """Add an option for each field of RunConfig. Its default is None."""
     types = field_types()
-    for name, knob in reversed(run_settings().items()):
+    for name, setting in reversed(run_settings().items()):
         kind, _ = types[name]
-        flags, type_ = _option_flags(name, kind), _option_type(kind, knob)
+        flag = name.replace("_", "-")
+        flags = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
+        type_: Any = click.Choice(setting.choices) if setting.choices else kind
         command = click.option(flags, name, type=type_, default=None, cls=_SettingOption)(command)
     return command
 
 
 class _SettingOption(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The setting's help with range, unit and default: `…; 0 to 0.1, by default 0.005`."""
         assert self.name
-        self.help = _option_help(
-            self.name, run_settings()[self.name]
-        )  # not before: somebody may choose another language
+        setting, default = run_settings()[self.name], getattr(make_config(), self.name)
+        notes = [tr("by default {value}", value=format_value(setting, default, tr))]
+        if setting.low is not None and setting.high is not None:
+            span = tr("{low} to {high}", low=f"{setting.low:g}", high=f"{setting.high:g}")
+            notes.insert(0, f"{span} {tr(setting.unit)}".strip())
+        self.help = f"{tr(setting.help)} [{', '.join(notes)}]"  # only now, as the language may change before
         return super().get_help_record(ctx)
 
 
 def config_from_options(pair: str, preset: str, overrides: dict[str, Any]) -> RunConfig:
-    """A pair's settings by a preset, with those given on the command line put over them.
+    """Config from a starter pair, a preset and options over them.
 
-    Raises ValueError, naming the option, for a value outside its range.
+    Raises:
+        ValueError: a value is outside its range; the message names the option.
     """
     try:
         return make_config(pair, preset, {name: value for name, value in overrides.items() if value is not None})
@@ -44,31 +51,3 @@ def config_from_options(pair: str, preset: str, overrides: dict[str, Any]) -> Ru
         if name not in overrides:
             raise
         raise ValueError(f"--{name.replace('_', '-')} {problem}") from None
-
-
-def _option_flags(name: str, kind: type) -> str:
-    flag = name.replace("_", "-")
-    return f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
-
-
-def _option_type(kind: type, setting: Setting) -> Any:
-    return click.Choice(setting.choices) if setting.choices else kind
-
-
-def _option_help(name: str, setting: Setting) -> str:
-    """The knob's help, with its range, unit and default: `peak learning rate …; 0 to 0.1, by default 0.005`."""
-    default = getattr(make_config(), name)
-    shown = _format_default(default, setting)
-    reach = ""
-    if setting.low is not None and setting.high is not None:
-        reach = tr("{low} to {high}", low=f"{setting.low:g}", high=f"{setting.high:g}")
-    notes = [f"{reach} {tr(setting.unit)}".strip(), shown]
-    return f"{tr(setting.help)} [{', '.join(note for note in notes if note)}]".removesuffix(" []")
-
-
-def _format_default(default: Any, setting: Setting) -> str:
-    if isinstance(default, bool):
-        return tr("by default on") if default else tr("by default off")
-    value = format_rate(default) if setting.scale == "log" and default is not None else str(default)
-    value = tr(setting.none_text) if default is None else value
-    return tr("by default {value}", value=value) if value else ""

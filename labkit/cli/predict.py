@@ -1,4 +1,4 @@
-"""What a run's weights find, as lines of a terminal or as a table."""
+"""`labkit predict`: tagged words of a text, or entities of a CSV table."""
 
 import csv
 import io
@@ -12,27 +12,29 @@ from labkit.data.formats.bdci import ENTITIES_COLUMN, read_table
 
 
 def iter_tagged_lines(folder: Path, text: str) -> Iterator[str]:
-    """A word and its tag, and at an entity's first word how sure the tagger is of it, separated by tabs.
+    """Iterate over tab-separated lines: word, tag, and confidence at an entity's first word.
 
-    Spaces and line ends, which are words to some runs, are left out.
+    Spaces and line ends, which are words for some runs, are left out.
     """
     from labkit.training.prediction import predict_text
 
-    found = predict_text(folder, text)
-    if found["note"]:
-        write_message(found["note"], err=True)
-    sure = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in found["entities"]}
-    for place, (word, tag) in enumerate(zip(found["words"], found["tags"], strict=True)):
+    result = predict_text(folder, text)
+    if result["note"]:
+        write_message(result["note"], err=True)
+    confidences = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in result["entities"]}
+    for index, (word, tag) in enumerate(zip(result["words"], result["tags"], strict=True)):
         if not word.isspace():
-            yield f"{word}\t{tag}{sure.get(place, '')}"
+            yield f"{word}\t{tag}{confidences.get(index, '')}"
 
 
 def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[str]) -> None:
-    """Writes id and entities of each row to `out`, which is there when all are found, or to stdout as they are.
+    """Write id and entities of each row of a CSV table.
 
-    A pipe or a device gets them as they are, too: a file renamed onto it would take its place.
+    A file `out` appears when all rows are done. Stdout, a pipe or a device gets each row at once; a file renamed onto a
+    pipe would replace it.
 
-    Raises ValueError with file and line for a table that cannot be read, and for a type that the run does not know.
+    Raises:
+        ValueError: the table cannot be read (with file and line), or the run does not know a type.
     """
     table = read_table(path, str(path))
     for note in table.notes:
@@ -46,13 +48,13 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
         return
     if out.exists() and not out.is_file():
         return _write_csv(out, rows)
-    target = out.resolve()  # or a link would be replaced, and what it leads to stay as it was
-    aside = target.with_name(f".{target.name}-{os.getpid()}")
+    target = out.resolve()  # else a link would be replaced, instead of the file that it leads to
+    temporary = target.with_name(f".{target.name}-{os.getpid()}")
     try:
-        _write_csv(aside, rows)
-        aside.replace(target)
+        _write_csv(temporary, rows)
+        temporary.replace(target)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _write_csv(path: Path, rows: Iterator[tuple[str, str]]) -> None:
@@ -61,7 +63,7 @@ def _write_csv(path: Path, rows: Iterator[tuple[str, str]]) -> None:
 
 
 def _csv_lines(rows: Iterator[tuple[str, str]]) -> Iterator[str]:
-    """The records of a CSV file, its header first."""
+    """Iterate over the records of a CSV file, header first."""
     for row in chain([("id", ENTITIES_COLUMN)], rows):
         record = io.StringIO()
         csv.writer(record, lineterminator="\n").writerow(row)

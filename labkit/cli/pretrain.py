@@ -1,4 +1,4 @@
-"""Pretrain in this terminal: a bar over its time, held-out losses as lines above it."""
+"""`labkit pretrain`: pretrain in this process, with progress lines and Ctrl-C."""
 
 import shlex
 import time
@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from labkit import paths
 from labkit.cli.fetch import fetch_assets
 from labkit.cli.output import escape_markup, make_console
-from labkit.cli.tables import format_duration
 from labkit.cli.train import on_interrupt
 from labkit.data import downloads
+from labkit.formatting import format_duration
 from labkit.i18n.translation import tr, translate_message
 from labkit.pretraining.config import PretrainConfig
 from labkit.pretraining.events import (
@@ -33,69 +33,71 @@ from labkit.pretraining.texts import prepare_sources, read_plain
 from labkit.pretraining.training_data import (
     PINNED_ASSETS,
     PretrainingData,
-    SourceStats,
     load_pinned_texts,
     prepare_data,
 )
 from labkit.training.openmp_spinning import tune_spinning
 
-_RECENT_STEPS = 50  # steps that loss and speed are the mean of
-_LINE_INTERVAL_S = 30.0  # between two lines where no bar is drawn
+_RECENT_STEPS = 50  # window of mean loss and speed
+_LINE_INTERVAL_S = 30.0  # between two lines, if there is no bar
 
 
 def pretrain_in_terminal(
     config: PretrainConfig, name: str, texts: Sequence[Path], exclude: Path | None, command_line: Sequence[str]
 ) -> PretrainFinished:
-    """Pretrains into data/encoders/NAME, or into NAME where it is a path, and returns how that ended.
+    """Pretrain into data/encoders/NAME, or into NAME if it is a path.
 
-    Ctrl-C saves and stops; the same command goes on.
+    Ctrl-C saves and stops; the same command resumes.
 
     Args:
         texts: plain text files to read instead of the pinned ones.
-        spared: a file of sentences that must not be in the text.
-        given: the words of the command line, for the model card.
+        exclude: a file of sentences that must not be in the text.
+        command_line: the words of the command line, for the model card.
+
+    Returns:
+        How pretraining ended.
     """
     folder = encoder_folder(name)
     require_no_encoder(folder)
     with lock_folder(folder), PretrainingProgress(make_console(stderr=True)) as progress:
         progress.print_line("reading the text")
-        reading = _load_texts(config, texts, exclude)
-        stopping = False
+        data = _load_texts(config, texts, exclude)
+        is_stopping = False
 
-        def ask_stop() -> None:
-            nonlocal stopping
-            stopping = True
+        def stop() -> None:
+            nonlocal is_stopping
+            is_stopping = True
             progress.print_line("Saving after this step; the same command goes on. Ctrl-C again aborts.")
 
         command = shlex.join(["python", "-m", "labkit", *command_line])
-        with on_interrupt(ask_stop), tune_spinning():
-            for event in pretrain(config, reading, folder, command, lambda: stopping):
+        with on_interrupt(stop), tune_spinning():
+            for event in pretrain(config, data, folder, command, lambda: is_stopping):
                 progress.update(event)
     assert isinstance(event, PretrainFinished)
     return event
 
 
 def encoder_folder(name: str) -> Path:
-    """Where an encoder of that name belongs. Raises ValueError for an empty one."""
+    """Folder of the encoder of a name. Raises ValueError for an empty one."""
     if not name.strip():
         raise ValueError("name is empty; give the encoder a name, or a path")
     return Path(name).expanduser() if len(Path(name).parts) > 1 else paths.data() / "encoders" / name
 
 
 def _load_texts(config: PretrainConfig, texts: Sequence[Path], exclude: Path | None) -> PretrainingData:
-    own = read_plain(exclude) if exclude else []
+    excluded = read_plain(exclude) if exclude else []
     if texts:
         plain = {name: read_plain(path) for name, path in _unique_names(texts).items()}
-        return prepare_data(prepare_sources(segmented={}, newspapers={}, plain=plain), own, config)
+        return prepare_data(prepare_sources(segmented={}, newspapers={}, plain=plain), excluded, config)
     missing = [name for name in PINNED_ASSETS if not downloads.is_present(name)]
     if missing:
         fetch_assets(missing)
-    found, tested = load_pinned_texts()
-    return prepare_data(found, [*tested, *own], config)
+    sources, test_sentences = load_pinned_texts()
+    return prepare_data(sources, [*test_sentences, *excluded], config)
 
 
 def _unique_names(texts: Sequence[Path]) -> dict[str, Path]:
-    """Each file by its name, or by its path where another has the same name. Raises ValueError for one given twice."""
+    """Files by name, or by path if two share a name. Raises ValueError for duplicates."""
     for one, other in combinations(texts, 2):
         if one.samefile(other):
             raise ValueError(f"text {other} is given twice; give each file once")
@@ -104,7 +106,7 @@ def _unique_names(texts: Sequence[Path]) -> dict[str, Path]:
 
 
 class PretrainingProgress:
-    """Shows a pretraining's events on a console, as they come. The bar is drawn on terminals only."""
+    """Prints the events of pretraining on a console. The bar is drawn on terminals only."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -129,11 +131,11 @@ class PretrainingProgress:
         self._bar.stop()
 
     def print_line(self, text: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         self._bar.console.print(escape_markup(translate_message(text)), highlight=False)
 
     def update(self, event: PretrainEvent) -> None:
-        """Takes one more event in."""
+        """Show one more event."""
         match event:
             case PretrainStarted():
                 self._on_prepared(event)
@@ -154,8 +156,12 @@ class PretrainingProgress:
                 )
 
     def _on_prepared(self, event: PretrainStarted) -> None:
-        for told in event.source_stats:
-            self.print_line(_source_line(told))
+        for source in event.source_stats:
+            self.print_line(
+                f"{source.name}: {source.lines:,} lines; left out {source.exact} excluded ones, "
+                f"{source.overlapping} that overlap with these, {source.near_held_out} near the held-out text; "
+                f"{source.train_characters:,} characters to train on, {source.held_out_characters:,} held out"
+            )
         self.print_line(
             f"{event.train_tokens:,} tokens to train on, {event.held_out_tokens:,} held out; {event.vocabulary:,} in "
             f"the vocabulary; {event.parameters / 1e6:.2f} million parameters, {event.precision}"
@@ -177,7 +183,7 @@ class PretrainingProgress:
     def _figures(self) -> str:
         """Loss, speed and time left."""
         first, last = self._recent[0], self._recent[-1]
-        loss = sum(each.loss for each in self._recent) / len(self._recent)
+        loss = sum(event.loss for event in self._recent) / len(self._recent)
         figures = [tr("loss {loss}", loss=f"{loss:.3f}")]
         if last.seconds > first.seconds:
             speed = (last.tokens - first.tokens) / (last.seconds - first.seconds)
@@ -186,11 +192,3 @@ class PretrainingProgress:
             left = (1 - last.progress) * (last.seconds - first.seconds) / (last.progress - first.progress)
             figures.append(tr("{time} left", time=format_duration(left)))
         return "  ".join(figures)
-
-
-def _source_line(stats: SourceStats) -> str:
-    return (
-        f"{stats.name}: {stats.lines:,} lines; left out {stats.exact} that are to be spared, {stats.overlapping} that "
-        f"overlap with such, {stats.near_held_out} near the held-out text; {stats.train_characters:,} characters to "
-        f"train on, {stats.held_out_characters:,} held out"
-    )

@@ -1,4 +1,4 @@
-"""A run as it goes, in a terminal: phases and scores as lines, the steps as a bar below them."""
+"""Progress of a training run in a terminal: event lines above a progress bar."""
 
 import statistics
 from collections import deque
@@ -23,12 +23,12 @@ from labkit.events import (
 from labkit.formatting import format_loss
 from labkit.i18n.translation import tr, translate_message
 
-_RECENT_S = 10.0  # what "recent" means for tokens per second
-_RECENT_STEPS = 10  # what the loss shown is the mean of
+_RECENT_S = 10.0  # window of tokens per second
+_RECENT_STEPS = 10  # window of the mean loss
 
 
 class TrainingProgress:
-    """Shows a run's events on a console, as they come. The bar is drawn on terminals only; lines come out anywhere."""
+    """Prints a run's events on a console. The bar is drawn on terminals only."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -58,7 +58,7 @@ class TrainingProgress:
         self._bar.stop()
 
     def update(self, event: Event) -> None:
-        """Takes one more event of the run in."""
+        """Show one more event of the run."""
         match event:
             case PhaseEntered():
                 self._on_phase(event)
@@ -83,7 +83,7 @@ class TrainingProgress:
                 self._print_line(f"{translate_message(event.reason)} {translate_message(event.hint)}".strip())
 
     def print_note(self, text: str) -> None:
-        """A line above the bar; a note on the corpus of the same words is not said again."""
+        """Print a line above the bar. A corpus note with the same text is then skipped."""
         self._printed_notes.add(text)
         self._print_line(text)
 
@@ -91,7 +91,7 @@ class TrainingProgress:
         self._bar.console.print(escape_markup(translate_message(text)), highlight=False)
 
     def _on_phase(self, event: PhaseEntered) -> None:
-        """A line while loading; once there is a bar, the words before it."""
+        """A line while loading, later the description of the bar."""
         if self._task is None:
             self._print_line(event.text)
         else:
@@ -115,10 +115,16 @@ class TrainingProgress:
         if event.split == "dev":
             self._f1 = event.score
         loss = "n/a" if event.loss is None else format_loss(event.loss)
-        self._print_line(f"epoch {event.epoch:.2f}, step {event.step}: {_scores_text(event)}, loss {loss}")
+        if event.score is None:
+            scores = f"no F1, as there is no entity in the {event.split} split"
+        else:
+            entities = "1 entity" if event.entities == 1 else f"{event.entities:,} entities"
+            parts = f"precision {event.precision:.3f}, recall {event.recall:.3f}, {entities}"
+            scores = f"{event.split} F1 {event.score:.3f} ({parts})"
+        self._print_line(f"epoch {event.epoch:.2f}, step {event.step}: {scores}, loss {loss}")
 
     def _figures(self) -> str:
-        """Loss, F1 and speed, as far as they are known."""
+        """Loss, F1 and speed, as far as known."""
         (first_s, first), (last_s, last) = self._recent[0], self._recent[-1]
         figures = [
             tr("loss {loss}", loss=format_loss(statistics.fmean(self._losses))) if self._losses else "",
@@ -126,14 +132,6 @@ class TrainingProgress:
             tr("{number} tokens/s", number=f"{(last - first) / (last_s - first_s):,.0f}") if last_s > first_s else "",
         ]
         return "  ".join(figure for figure in figures if figure)
-
-
-def _scores_text(event: Evaluated) -> str:
-    if event.score is None:
-        return f"no F1, as there is no entity in the {event.split} split"
-    entities = "1 entity" if event.entities == 1 else f"{event.entities:,} entities"
-    parts = f"precision {event.precision:.3f}, recall {event.recall:.3f}, {entities}"
-    return f"{event.split} F1 {event.score:.3f} ({parts})"
 
 
 def _corpus_line(event: CorpusRead) -> str:

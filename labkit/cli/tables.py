@@ -1,7 +1,7 @@
-"""Runs, comparisons, assets and devices as tables for a terminal."""
+"""Tables of runs, comparisons and devices for a terminal."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -10,7 +10,7 @@ from labkit.cli.output import escape_markup
 from labkit.config import run_settings
 from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
-from labkit.formatting import format_loss
+from labkit.formatting import format_duration, format_loss
 from labkit.i18n.translation import tr, translate_message
 from labkit.runs.compare import best_columns, best_f1_by_split, build_comparison_table, name_dev_splits, name_runs
 from labkit.runs.run import Run
@@ -26,7 +26,7 @@ _FIGURE_LABELS = {
 
 
 def runs_table(runs: Sequence[Run]) -> Table:
-    """One line a run; the best on each dev split is bold. Behind an F1 is the number of entities that it rests on."""
+    """Table of runs, the best on each dev split in bold. An F1 is followed by its number of entities."""
     titles, splits, top = name_runs(runs, tr), name_dev_splits(runs), best_f1_by_split(runs)
     split = ["dev split"] if splits else []
     scores = ["dev F1 (entities)", "at epoch", "test F1 (entities)"]
@@ -41,7 +41,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
             "–" if run.best_f1 is None or not run.best else f"{run.best.epoch:.3g}",
             format_score(run.test),
             format_optional_loss(run.summary().loss),
-            format_duration(run.summary().seconds if run.started else None),
+            format_duration(run.summary().seconds) if run.started else "–",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
         )
         table.add_row(*map(escape_markup, row), style="bold" if best_columns(run, top) else "")
@@ -49,7 +49,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
 
 
 def run_to_dict(run: Run) -> dict[str, Any]:
-    """A run for other programs: plain numbers and strings; what is not known is None."""
+    """A run as JSON values, for other programs; None for unknown ones."""
     summary = run.summary()
     return {
         "number": run.number,
@@ -77,27 +77,31 @@ def run_to_dict(run: Run) -> dict[str, Any]:
 
 
 def comparison_table(runs: Sequence[Run]) -> Table:
-    """In what runs differ, and how they scored; names and settings that are words are translated."""
+    """Table of runs' differing settings and scores, with words translated."""
     compared = build_comparison_table(runs, tr)
-    chosen = {field for field, knob in run_settings().items() if knob.choices or knob.none_text or knob.zero_text}
-    chosen |= {"state", "repair_tags", "legal_only", "mix_layers"}
+    worded = {name for name, setting in run_settings().items() if setting.choices or setting.none_text}
+    worded |= {name for name, setting in run_settings().items() if setting.zero_text}
+    worded |= {"state", "repair_tags", "legal_only", "mix_layers"}
     rows = [
-        [tr(cell) if column.key in chosen else cell for column, cell in zip(compared.fields, row, strict=True)]
+        [tr(cell) if column.key in worded else cell for column, cell in zip(compared.fields, row, strict=True)]
         for row in compared.text_rows()
     ]
     return plain_table(compared.columns, rows)
 
 
 def plain_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table of any texts."""
-    made = Table(*map(escape_markup, columns), box=None, pad_edge=False)
+    """Rich table of plain texts, escaped."""
+    table = Table(*map(escape_markup, columns), box=None, pad_edge=False)
     for row in rows:
-        made.add_row(*map(escape_markup, row))
-    return made
+        table.add_row(*map(escape_markup, row))
+    return table
 
 
 def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
-    """For each device what it is, what can be read from it, and why the rest cannot."""
+    """Iterate over lines on each device: name, readable figures, missing figures.
+
+    Figures that are missing for the same reason share a line.
+    """
     for device in devices:
         about = [
             device.name,
@@ -109,11 +113,15 @@ def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
         yield f"{device.device}: {', '.join(part for part in about if part)}"
         if device.readable:
             yield "  " + tr("can be read: {figures}", figures=", ".join(map(_figure_label, device.readable)))
-        yield from _missing_lines(device.missing)
+        by_reason: dict[str, list[str]] = {}
+        for figure, reason in device.missing.items():
+            by_reason.setdefault(reason, []).append(_figure_label(figure))
+        for reason, figures in by_reason.items():
+            yield "  " + tr("no {figures}: {reason}", figures=", ".join(figures), reason=translate_message(reason))
 
 
 def format_score(evaluation: Evaluated | None) -> str:
-    """`0.512 (1,234)`: F1, and the number of entities that it rests on."""
+    """`0.512 (1,234)`: F1 and the number of entities that it rests on."""
     return (
         "–" if evaluation is None or evaluation.score is None else f"{evaluation.score:.3f} ({evaluation.entities:,})"
     )
@@ -121,16 +129,6 @@ def format_score(evaluation: Evaluated | None) -> str:
 
 def format_optional_loss(value: float | None) -> str:
     return "–" if value is None else format_loss(value)
-
-
-def format_duration(seconds: float | None) -> str:
-    """`42 s`, `3 min 5 s`, `2 h 10 min`."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return tr("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
-    return tr("{minutes} min {seconds} s", minutes=minutes, seconds=rest) if minutes else tr("{number} s", number=rest)
 
 
 def _state_text(run: Run) -> str:
@@ -142,12 +140,3 @@ def _state_text(run: Run) -> str:
 
 def _figure_label(name: str) -> str:
     return tr(_FIGURE_LABELS[name])
-
-
-def _missing_lines(missing: Mapping[str, str]) -> Iterable[str]:
-    """Figures that are missing for the same reason share a line."""
-    by_reason: dict[str, list[str]] = {}
-    for figure, reason in missing.items():
-        by_reason.setdefault(reason, []).append(_figure_label(figure))
-    for reason, figures in by_reason.items():
-        yield "  " + tr("no {figures}: {reason}", figures=", ".join(figures), reason=translate_message(reason))

@@ -1,4 +1,4 @@
-"""Where a run's time went, in a terminal."""
+"""Terminal tables of a run's time by part and by operator."""
 
 from rich.bar import Bar
 from rich.table import Table
@@ -13,7 +13,7 @@ _BAR_WIDTH = 30  # characters of a bar that stands for all of the time
 
 
 def time_table(breakdown: TimeBreakdown) -> Table:
-    """Part, seconds, share, with a bar for the share; a sum below."""
+    """Table of a time breakdown: part, seconds, share, bar; the sum at the end."""
     table = Table("part", "seconds", "share", "", "what", box=None, pad_edge=False, show_footer=True)
     parts = list_time_parts(breakdown)
     table.columns[0].footer, table.columns[1].footer = tr("all"), f"{sum(part.seconds for part in parts):.1f}"
@@ -27,11 +27,11 @@ def time_table(breakdown: TimeBreakdown) -> Table:
     return table
 
 
-def operators_table(found: OperatorsProfiled) -> Table:
-    """The longest operators of the profiled steps."""
+def operators_table(profiled: OperatorsProfiled) -> Table:
+    """Table of the longest operators of the profiled steps."""
     cells = [
-        (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", format_percent(each.share))
-        for each in found.operators
+        (operator.name, f"{operator.calls:,}", f"{1000 * operator.seconds:,.1f} ms", format_percent(operator.share))
+        for operator in profiled.operators
     ]
     table = plain_table(("operator", "calls", "own time", "share"), cells)
     for column in table.columns[1:]:

@@ -1,4 +1,4 @@
-"""Train in this terminal: the run is recorded as any other, shown while it goes, and ended by Ctrl-C."""
+"""`labkit train`: train in this process, with progress lines and Ctrl-C."""
 
 import os
 import signal
@@ -23,15 +23,24 @@ from labkit.training import distributed
 
 
 def create_run_folder(config: RunConfig, runs: Path, name: str) -> Path:
-    """The run's new folder; the same one in every process that `accelerate launch` started."""
-    made = str(_create_folder(config, runs, name)) if distributed.is_main_process() else None
-    return Path(distributed.broadcast_text(made, "folder"))
+    """Create a run's folder, the same in all processes of `accelerate launch`."""
+    folder = None
+    if distributed.is_main_process():
+        folder = launch.create(config, runs)
+        if name:
+            store = RunStore(runs)
+            store.rename(store.get(folder), name)
+    return Path(distributed.broadcast_text(str(folder) if folder else None, "folder"))
 
 
 def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
-    """Trains in this process and returns how it ended here: of several processes any may fail, for a reason of its own.
+    """Train in this process. Ctrl-C stops after the step, a second one aborts.
 
-    Ctrl-C once stops after the step, twice raises KeyboardInterrupt.
+    Returns:
+        How training ended in this process. Each of several processes may fail for its own reason.
+
+    Raises:
+        KeyboardInterrupt: at the second Ctrl-C.
     """
     os.environ.update(torch_environment())  # read once, when torch is imported
     from labkit.training.recorder import record
@@ -43,7 +52,7 @@ def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
         return last.get(RunFinished)
     with TrainingProgress(make_console(stderr=True)) as progress:
 
-        def take(event: Event) -> None:
+        def on_event(event: Event) -> None:
             progress.update(event)
             last[type(event)] = event
 
@@ -54,51 +63,46 @@ def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
         for note in adjustment_notes(config, longest_window=read_max_sequence_length(config.encoder)):
             progress.print_note(note)
         with on_interrupt(stop):
-            record(config, folder, take)
+            record(config, folder, on_event)
     if config.profile:
         _print_times(last.get(TimeBreakdown), last.get(OperatorsProfiled), folder)
-    launch.start_next(folder.parent)  # what was queued in a notebook meanwhile
+    launch.start_next(folder.parent)  # of those queued in a notebook meanwhile
     return last.get(RunFinished)
 
 
 def _print_times(breakdown: TimeBreakdown | None, profiled: OperatorsProfiled | None, folder: Path) -> None:
-    """Where the time went: the parts of the run, then the operators of the steps that were profiled."""
-    speaking = make_console(stderr=True)
+    """Print the run's time by part and by profiled operator."""
+    console = make_console(stderr=True)
     if breakdown:
-        speaking.print(f"\n{tr('Where the time went')}", highlight=False)
-        print_table(time_table(breakdown), speaking)
+        console.print(f"\n{tr('Where the time went')}", highlight=False)
+        print_table(time_table(breakdown), console)
     if profiled:
         steps = {"steps": profiled.steps, "step": profiled.step}
-        speaking.print(f"\n{tr('Operators of {steps} steps up to step {step}', **steps)}", highlight=False)
-        print_table(operators_table(profiled), speaking)
+        console.print(f"\n{tr('Operators of {steps} steps up to step {step}', **steps)}", highlight=False)
+        print_table(operators_table(profiled), console)
         trace = tr("all of it, for ui.perfetto.dev or chrome://tracing: {file}", file=folder / profiled.trace)
-        speaking.print(trace, highlight=False, markup=False, soft_wrap=True)
+        console.print(trace, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def on_interrupt(first: Callable[[], None]) -> Iterator[None]:
-    """Within, the first interrupt or termination calls `first`, and a further interrupt raises KeyboardInterrupt."""
-    asked = False
+    """Handle SIGINT and SIGTERM inside: the first one calls `first`.
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
+    A further SIGINT raises KeyboardInterrupt.
+    """
+    interrupted = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
             first()
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _create_folder(config: RunConfig, runs: Path, name: str) -> Path:
-    folder = launch.create(config, runs)
-    if name:
-        store = RunStore(runs)
-        store.rename(store.get(folder), name)
-    return folder

@@ -1,1 +1,1 @@
-"""Translation of what labkit says, and its Chinese catalogue."""
+"""Translation of labkit's texts, and the Chinese catalogue."""

@@ -8,8 +8,8 @@ import ipywidgets as widgets
 from labkit.config import run_settings
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import css_classes
-from labkit.lab.setting_control import format_setting
 from labkit.presets import PRESETS, STARTER_PAIRS, preset_overrides, preset_values
+from labkit.settings import format_value
 
 CUSTOM = "custom"
 
@@ -80,7 +80,7 @@ def _preset_help(name: str, encoder: str) -> str:
     """What a preset sets."""
     known = run_settings()
     told = [
-        f"{tr(known[key].label)} {tr(format_setting(known[key], value))}"
+        f"{tr(known[key].label)} {tr(format_value(known[key], value))}"
         for key, value in preset_overrides(name, encoder).items()
     ]
     return ", ".join(told) or tr("the defaults")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from labkit.events import CorpusRead, ParamGroupInfo
-from labkit.formatting import format_entity_count
+from labkit.formatting import format_duration, format_entity_count
 from labkit.i18n.translation import tr, translate_message
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
@@ -30,13 +30,6 @@ def render_muted(content: str) -> str:
 def render_error(problem: str) -> str:
     """What went wrong, in the language of the lab."""
     return f'<div class="labkit-problem">{html.escape(translate_message(problem))}</div>'
-
-
-def format_duration(seconds: float) -> str:
-    """`0:07`, `12:05` or `1:02:05`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def format_rough_duration(seconds: float) -> str:

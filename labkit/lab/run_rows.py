@@ -77,7 +77,7 @@ def collect_table_texts() -> dict[str, str]:
     if translation.get_language() == "en":
         return {}
     choices = {choice for knob in run_settings().values() for choice in knob.choices}
-    return {text: tr(text) for text in (*SCRIPT_TEXTS, *STATE_TEXTS, "true", "false", *sorted(choices))}
+    return {text: tr(text) for text in (*SCRIPT_TEXTS, *STATE_TEXTS, *sorted(choices))}
 
 
 def _columns(fields: Sequence[ComparisonColumn]) -> list[RowDict]:

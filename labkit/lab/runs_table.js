@@ -37,6 +37,7 @@ function clock(seconds) {
 
 export function format(value, kind) {
   if (value === null || value === undefined || value === "") return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
   return typeof value === "number" && FORMATS[kind] ? FORMATS[kind](value) : String(value);
 }
 

@@ -15,7 +15,7 @@ import ipywidgets as widgets
 from labkit.config import RunConfig, run_settings
 from labkit.i18n.translation import tr, translate_message
 from labkit.lab.page_widgets import css_classes
-from labkit.settings import Setting, format_rate
+from labkit.settings import Setting, format_value
 
 Transaction = Callable[[], AbstractContextManager[None]]
 
@@ -159,7 +159,7 @@ class SettingControl:
     def _show_error(self, problem: str) -> None:
         self._error_text = problem
         words = translate_message(problem.replace(self.name, tr(self.setting.label), 1))
-        told = tr("{problem}. Still {value}.", problem=words, value=format_setting(self.setting, self._value))
+        told = tr("{problem}. Still {value}.", problem=words, value=format_value(self.setting, self._value, tr))
         shown = f'<div class="labkit-error" role="alert">{html.escape(told)}</div>'
         if self._error is None:
             self._error = widgets.HTML(shown, layout={"margin": self._error_margin()})
@@ -168,20 +168,9 @@ class SettingControl:
             self._error.value, self._error.layout.display = shown, ""
 
 
-def format_setting(setting: Setting, value: Any) -> str:
-    """A value as people write it, exact: `5e-5` on a log scale, `0.05` or `16` elsewhere."""
-    if value is None:
-        return tr(setting.none_text)
-    if value == 0 and setting.zero_text:
-        return tr(setting.zero_text)
-    if setting.scale == "log":
-        return format_rate(value)
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-
-
 def format_stop(setting: Setting, value: Any) -> str:
     """What a slider says at one of its stops."""
-    return tr("0 (frozen)") if setting.scale == "log" and value == 0 else format_setting(setting, value)
+    return tr("0 (frozen)") if setting.scale == "log" and value == 0 else format_value(setting, value, tr)
 
 
 def _rename(widget: widgets.Widget, named: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ import ipywidgets as widgets
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import css_classes
-from labkit.lab.setting_control import SettingControl, Transaction, format_setting, format_stop
+from labkit.lab.setting_control import SettingControl, Transaction, format_stop
 from labkit.lab.slider_stops import find_nearest_stop, make_slider_stops, parse_number
 from labkit.plots.text_width import display_width
+from labkit.settings import format_value
 
 OTHER = "other…"
 
@@ -48,7 +49,9 @@ class NumberControl(SettingControl):
         kind = ("labkit-whole",) if self._whole else ()
         named |= css_classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact", *kind)
         layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
-        field = widgets.Text(format_setting(self.setting, self._value), continuous_update=False, layout=layout, **named)
+        field = widgets.Text(
+            format_value(self.setting, self._value, tr), continuous_update=False, layout=layout, **named
+        )
         field.observe(lambda change: self._on_input(lambda: self._read(change.new)), names="value")
         return field
 
@@ -73,7 +76,7 @@ class NumberControl(SettingControl):
             self.slider.index = self._slider_index()
             self.field.layout.width = self._field_width()
         if not self._value and not self._error_text:
-            self.field.value = format_setting(self.setting, self._value)
+            self.field.value = format_value(self.setting, self._value, tr)
         if self._recommended_bar:
             self._update_recommended_bar(self._recommended_bar)
         super()._update_texts()
@@ -91,8 +94,8 @@ class NumberControl(SettingControl):
         first, last = (self._options.index(end) / (len(self._options) - 1) * 100 for end in ends)
         text = tr(
             "{low} to {high} usual",
-            low=format_setting(self.setting, ends[0]),
-            high=format_setting(self.setting, ends[1]),
+            low=format_value(self.setting, ends[0], tr),
+            high=format_value(self.setting, ends[1], tr),
         )
         bar = f'<div class="labkit-bar" style="left:{first:.2f}%;width:{last - first:.2f}%"></div>'
         words = f'<div class="labkit-words" style="left:{(first + last) / 2:.2f}%">{html.escape(text)}</div>'
@@ -101,7 +104,7 @@ class NumberControl(SettingControl):
         usual.layout.margin = margin
 
     def _show_value(self) -> None:
-        self.field.value = format_setting(self.setting, self._value)
+        self.field.value = format_value(self.setting, self._value, tr)
         if self.stops:
             self.slider.index = self._slider_index()
 

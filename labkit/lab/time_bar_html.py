@@ -4,6 +4,7 @@ import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from labkit.formatting import format_duration
 from labkit.i18n.translation import tr
 from labkit.lab import run_html
 from labkit.plots.theme import Theme, css_variables
@@ -100,7 +101,7 @@ def _figures(run: Run | None) -> str:
     if run is None or run.time_breakdown is None:
         return tr("not told by this run") if run and run.is_final else tr("known as soon as a run trains")
     summary = run.summary()
-    time = run_html.format_duration(sum(run.time_breakdown.totals.values()))
+    time = format_duration(sum(run.time_breakdown.totals.values()))
     spent = time if run.is_final else tr("{time} so far", time=time)
     if summary.step:
         took = f"{1000 * summary.all_steps_s / summary.step:,.0f}"
@@ -123,7 +124,7 @@ def _render_segment(part: TimePart) -> str:
 
 
 def _row(run: Run, name: str) -> str:
-    figures = f"{run_html.format_duration(sum(run.time_breakdown.totals.values()))}" if run.time_breakdown else "–"
+    figures = f"{format_duration(sum(run.time_breakdown.totals.values()))}" if run.time_breakdown else "–"
     bar = _bar(list_time_parts(run.time_breakdown) if run.time_breakdown else [])
     return f'<div class="labkit-time-name">{html.escape(name)}</div>{bar}<div>{figures}</div>'
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labkit.config import RunConfig, run_settings
+from labkit.formatting import format_duration
 from labkit.runs.curves import Axis
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
-from labkit.settings import format_rate
+from labkit.settings import format_value
 
 __all__ = [
     "ComparisonColumn",
@@ -29,7 +30,6 @@ __all__ += [
     "best_f1_by_split",
     "build_comparison_table",
     "default_axis",
-    "format_value",
     "name_dev_splits",
     "name_runs",
     "rank",
@@ -119,20 +119,6 @@ def find_differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
         for field in _SETTINGS
         if field != "profile" and len({getattr(config, field) for config in readable}) > 1
     }
-
-
-def format_value(field: str, value: Value) -> str:
-    """A setting as people write it: rates like `5e-5`, None in the words of its knob."""
-    knob = _SETTINGS[field]
-    if value is None:
-        return knob.none_text or "–"
-    if value == 0 and knob.zero_text:
-        return knob.zero_text
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return format_rate(value) if _is_rate(field) else f"{value:g}"
-    return str(value) or "none"
 
 
 def format_english(text: str, **values: object) -> str:
@@ -271,7 +257,7 @@ def best_columns(run: Run, top: Mapping[str | None, float]) -> list[str]:
 def differences_table(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
     """Headings, and one row for each setting that differs: its label, then its value in every run."""
     rows = [
-        [_SETTINGS[field].label, *(format_value(field, value) for value in values)]
+        [_SETTINGS[field].label, *(format_value(_SETTINGS[field], value) for value in values)]
         for field, values in find_differences(runs).items()
     ]
     return ["setting", *(f"{run.title} {run.name}".strip() for run in runs)], rows
@@ -314,7 +300,7 @@ def _format_name_part(field: str, value: Value, tr: Translate) -> str:
     if field in _UNLABELLED:
         return str(value).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
     called = tr(_SHORT_LABELS[field]) if field in _SHORT_LABELS else _lower_label(tr(_SETTINGS[field].label))
-    return f"{called} {tr(format_value(field, value))}"
+    return f"{called} {tr(format_value(_SETTINGS[field], value))}"
 
 
 def _lower_label(label: str) -> str:
@@ -322,14 +308,10 @@ def _lower_label(label: str) -> str:
     return label if any(letter.isupper() for letter in label[1:]) else label.lower()
 
 
-def _is_rate(field: str) -> bool:
-    return field.endswith("_rate")
-
-
 def _build_setting_column(field: str) -> ComparisonColumn:
     knob, default = _SETTINGS[field], getattr(RunConfig(), field)
     kind: Any = "integer" if isinstance(default, int) else "number"
-    if _is_rate(field):
+    if field.endswith("_rate"):
         kind = "rate"
     elif isinstance(default, bool | str):
         kind = "text"
@@ -339,7 +321,7 @@ def _build_setting_column(field: str) -> ComparisonColumn:
 def _format_cell(column: ComparisonColumn, value: Value, best: bool) -> str:
     star = f" {BEST_MARK}" if best else ""
     if column.key in _SETTINGS:
-        return format_value(column.key, value)
+        return format_value(_SETTINGS[column.key], value)
     if value is None:
         return "–"
     if isinstance(value, int | float):
@@ -353,8 +335,7 @@ def _format_number(kind: str, value: float) -> str:
     if kind == "time":
         return time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
     if kind == "duration":
-        minutes, seconds = divmod(round(value), 60)
-        return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        return format_duration(value)
     if kind == "integer":
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

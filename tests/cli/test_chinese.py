@@ -1,4 +1,4 @@
-"""With LABKIT_LANGUAGE=zh the terminal speaks Chinese; what other programs read stays as it is."""
+"""The command line in Chinese; data for other programs stays unchanged."""
 
 import io
 import json

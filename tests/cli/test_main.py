@@ -20,7 +20,6 @@ from labkit.cli import train as training
 from labkit.cli.main import main, train
 from labkit.cli.options import config_from_options
 from labkit.cli.progress import TrainingProgress
-from labkit.cli.tables import format_duration
 from labkit.cli.train import on_interrupt
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, open_event_log
@@ -63,14 +62,14 @@ def _settings(**given: Any) -> RunConfig:
 @pytest.mark.parametrize("name", run_settings())
 def test_every_setting_is_an_option(name: str) -> None:
     kind, _ = field_types()[name]
-    knob, default = run_settings()[name], getattr(RunConfig(), name)
+    setting, default = run_settings()[name], getattr(RunConfig(), name)
     if kind is bool:
         flag = "--no-" if default else "--"
         context = train.make_context("train", [flag + name.replace("_", "-")])
         assert context.params[name] is (not default)
         return
-    text = "2,1" if knob.pattern else "elsewhere"
-    other = knob.choices[-1] if knob.choices else text if kind is str else kind(knob.low or 0)
+    text = "2,1" if setting.pattern else "elsewhere"
+    other = setting.choices[-1] if setting.choices else text if kind is str else kind(setting.low or 0)
     assert getattr(_settings(**{name: other}), name) == other
 
 
@@ -100,7 +99,7 @@ def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) 
         (("train", "--epochs", "few"), "--epochs"),
         (("train", "--downstream", "gru"), "'gru' is not one of"),
         (("train", "--epoch-s", "3"), "--epoch-s"),
-        (("compare", "1"), "two runs or more"),
+        (("compare", "1"), "two or more runs"),
         (("compare", "1", "2"), "run '1' is not in"),
         (("stop", "seven"), "run 'seven' is not in"),
         (("fetch", "no-such-thing"), "no-such-thing"),
@@ -128,7 +127,7 @@ def test_debug_raises_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Odd(Exception):
-    """As a library's own, of no kind that is expected."""
+    """An unexpected error, like a library's own."""
 
 
 @pytest.mark.parametrize(
@@ -279,7 +278,7 @@ def test_runs_tells_of_a_queue_that_nobody_lets_go_on_and_starts_it_when_asked(
     write_run(runs_folder, state="interrupted")  # run and server were killed together
     for _ in range(2):
         write_run(runs_folder, state="queued")
-    told = "waiting, while nothing trains: #2, #3; labkit runs --start lets the queue go on\n"
+    told = "queued, but no run trains: #2, #3; labkit runs --start starts them\n"
     assert labkit("runs").err == told
     assert (labkit("runs", "--json").err, len(json.loads(labkit("runs", "--json").out))) == (told, 3)
     started: list[Path] = []
@@ -319,11 +318,6 @@ def test_fetch_lists_what_there_is(labkit: Callable[..., Said]) -> None:
 
 def test_devices_names_the_cpu(labkit: Callable[..., Said]) -> None:
     assert re.search(r"^cpu: .*cores", labkit("devices").out, re.MULTILINE)
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (41.6, "42 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")])
-def test_durations_read_well(seconds: float | None, text: str) -> None:
-    assert format_duration(seconds) == text
 
 
 # --- training
@@ -415,7 +409,7 @@ def test_a_trained_run_predicts_a_table(labkit: Callable[..., Said], words: list
 
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch, runs_folder: Path, tmp_path: Path) -> list[object]:
-    """A command that tells what is found in a table, without a tagger; --out is to follow."""
+    """The command `predict --csv` with a fake tagger, up to --out."""
     write_run(runs_folder)
     monkeypatch.setattr("labkit.training.prediction.predict_table", lambda *_: iter([("7", "anna")]))
     (tmp_path / "in.csv").write_text("id,title,text\n7,a,anna\n")
@@ -476,7 +470,7 @@ def test_a_table_that_cannot_be_read_is_one_line_and_writes_nothing(
         (("--corpus", "wnut61"), "unknown corpus 'wnut61': not a file"),
         (("--encoder", "mini lm"), "unknown encoder 'mini lm': neither a folder nor a valid hub name"),
         (("--epochs", "51"), "--epochs must be between 1 and 50, not 51"),
-        (("--idcnn-dilations", "1;2"), "--idcnn-dilations must be such as 1,1,2"),
+        (("--idcnn-dilations", "1;2"), "--idcnn-dilations must look like 1,1,2"),
         (("--decoder", "softmax", "--crf-rate", "1e-2"), "there is no CRF for a crf_rate of 0.01"),
         (("--precision", "float16"), "precision float16 is not possible on a CPU"),
         (("--trackers", "wandbb"), "trackers: accelerate knows no 'wandbb'"),

@@ -1,4 +1,4 @@
-"""Whatever data holds, a terminal shows it and obeys nothing in it; whatever an encoding lacks is replaced."""
+"""Terminal output: control characters are escaped, unencodable ones replaced."""
 
 import ast
 import io

@@ -1,4 +1,4 @@
-"""The catalogue of Chinese texts: complete, nothing in it that nobody says, the same places to fill."""
+"""Chinese catalogue: complete, without unused texts, with the same placeholders."""
 
 import ast
 import re
@@ -9,6 +9,7 @@ import labkit
 from labkit.cli.main import cli
 from labkit.config import RunConfig, run_settings
 from labkit.events import CorpusRead, Evaluated
+from labkit.i18n.translation import LANGUAGES
 from labkit.i18n.zh import COMMAND_HELP, MESSAGES, UI_TEXTS
 from labkit.i18n.zh.page import PAGE_TEXTS
 from labkit.i18n.zh.pictures import PLOT_TEXTS
@@ -23,31 +24,30 @@ from labkit.runs.run import Run
 from labkit.runs.time_breakdown import TIME_PARTS
 
 PACKAGE = Path(labkit.__file__).parent
-SAYING = {"tr", "plot_tr", "say"}
+CATALOGUE = PACKAGE / "i18n" / "zh"
+TRANSLATORS = {"tr", "plot_tr", "translate"}  # the names of functions, and of parameters, that translate a text
 
 
-def said_in_code():
-    """Every literal that is handed to a function that translates: (text, where)."""
-    rooms = [*sorted((PACKAGE / "lab").rglob("*.py")), *sorted((PACKAGE / "cli").rglob("*.py"))]
-    for file in [*rooms, PACKAGE / "runs" / "compare.py", PACKAGE / "formatting.py"]:
+def translated_in_code():
+    """Every literal that is handed to a function that translates, a choice of two included: (text, file, line)."""
+    for file in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            called = node.func if isinstance(node, ast.Call) else None
-            name = called.id if isinstance(called, ast.Name) else None
-            if (
-                name in SAYING - ({"say"} if "cli" in file.parts else set())
-                and node.args
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                yield node.args[0].value, f"{file.name}, line {node.lineno}"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in TRANSLATORS:
+                texts = [node.args[0]]
+                if isinstance(texts[0], ast.IfExp):
+                    texts = [texts[0].body, texts[0].orelse]
+                for text in texts:
+                    if isinstance(text, ast.Constant) and text.value not in LANGUAGES:
+                        yield text.value, str(file.relative_to(PACKAGE)), node.lineno
 
 
-def said_in_scripts():
+def translated_in_scripts():
     text = (PACKAGE / "lab" / "runs_table.js").read_text(encoding="utf-8")
     return set(re.findall(r'\bsay\("([^"]+)"\)', text))
 
 
 def scored(dev_sentences):
-    """A run that makes the table have every column that it can have beside one of another dev split."""
+    """A run that gives the table all its columns, beside one of another dev split."""
     run = Run(config=RunConfig(legal_only=True))
     run.add(CorpusRead(0.1, "mine", "c0ffee", 10, dev_sentences, 0, 100, ["O"], []))
     run.add(Evaluated(0.2, 1, 1.0, 100, 0.5, 0.5, 0.5, 0.5, {}))
@@ -55,11 +55,11 @@ def scored(dev_sentences):
 
 
 def declared():
-    """What is translated by a name: settings, parts of the time, columns and the like."""
-    for knob in run_settings().values():
-        yield from (knob.label, knob.help, knob.none_text, knob.zero_text, knob.unit)
-        if knob.choices and not set(knob.choices) & {"cpu", "float32"}:
-            yield from knob.choices
+    """Texts that are translated by a variable: of settings, time parts, columns and others."""
+    for setting in run_settings().values():
+        yield from (setting.label, setting.help, setting.none_text, setting.zero_text, setting.unit)
+        if setting.choices and not set(setting.choices) & {"cpu", "float32"}:
+            yield from setting.choices
     yield from (
         *PRESETS,
         *TIME_PARTS,
@@ -77,25 +77,31 @@ def declared():
 
 
 def test_every_text_that_is_said_is_in_the_catalogue():
-    missing = {text: where for text, where in said_in_code() if text and text not in UI_TEXTS}
-    assert missing == {}, "add them to labkit/lab/chinese/"
+    missing = {text: (file, line) for text, file, line in translated_in_code() if text and text not in UI_TEXTS}
+    assert missing == {}, "add them to labkit/i18n/zh/"
+
+
+def test_texts_are_found_in_every_room_that_translates_some():
+    found = {file for _, file, _ in translated_in_code()}
+    assert {"formatting.py", "settings.py", "runs/compare.py"} <= found
+    assert {"lab/run_html.py", "cli/tables.py", "cli/progress.py", "cli/options.py", "plots/f1_plot.py"} <= found
 
 
 def test_every_setting_part_state_column_and_phase_is_in_the_catalogue():
-    assert [text for text in declared() if text and text not in UI_TEXTS] == [], "add them to labkit/lab/chinese/"
+    assert [text for text in declared() if text and text not in UI_TEXTS] == [], "add them to labkit/i18n/zh/"
 
 
 def test_the_script_of_the_table_says_only_what_it_was_given():
-    assert said_in_scripts() <= {*SCRIPT_TEXTS}
+    assert translated_in_scripts() <= {*SCRIPT_TEXTS}
     assert set(SCRIPT_TEXTS) <= UI_TEXTS.keys()
 
 
 def test_nothing_in_the_catalogue_is_said_nowhere():
-    files = [file for file in PACKAGE.rglob("*.py") if "chinese" not in file.parts]
+    files = [file for file in PACKAGE.rglob("*.py") if CATALOGUE not in file.parents]
+    assert CATALOGUE.is_dir(), "else every text is found where it is translated"
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     spoken = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    asked = {*declared(), "true", "false"}
-    assert [text for text in UI_TEXTS if text not in spoken | asked] == []
+    assert [text for text in UI_TEXTS if text not in spoken | {*declared()}] == []
 
 
 def test_no_text_is_told_twice():

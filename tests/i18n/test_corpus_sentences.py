@@ -1,4 +1,4 @@
-"""What is told of corpora and encoders is Chinese, whatever it is: each sentence is had from what really tells it."""
+"""Chinese messages on corpora and encoders, each taken from the code that raises it."""
 
 import json
 

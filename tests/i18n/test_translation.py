@@ -1,4 +1,4 @@
-"""The lab's language: it is chosen, nothing stays English, and a switch loses nothing."""
+"""Language of the lab: chosen, complete in Chinese, switched without loss."""
 
 import errno
 import html
@@ -208,9 +208,9 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls.on_change(heard.append)
     translation.set_language("zh")
     controls.retranslate()
-    for name, knob in run_settings().items():
+    for name, setting in run_settings().items():
         control = getattr(controls, name)
-        assert control.input.description == UI_TEXTS[knob.label]
+        assert control.input.description == UI_TEXTS[setting.label]
         assert english_in(controls._assets.helps[name]) == [], name
     assert controls.config() == before
     assert heard == []

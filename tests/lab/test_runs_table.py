@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import labkit.lab.runs_table as module
+from labkit.formatting import format_duration
 from labkit.lab.runs_table import RunsTable, make_patch
 
 COLUMNS = [
@@ -184,10 +185,17 @@ def test_values_read_as_people_write_them(tmp_path):
         (59.6, "duration", "1:00"),
         (3725, "duration", "1:02:05"),
         ("<b>x</b>", "text", "<b>x</b>"),
-        (False, "text", "false"),
+        (False, "text", "no"),
     ]
     code = f"console.log(JSON.stringify({json.dumps(cases)}.map(([value, kind]) => format(value, kind))));"
     assert json.loads(run_node(SCRIPTS[0], code, tmp_path)) == [text for *_, text in cases]
+
+
+@needs_node
+def test_a_duration_reads_in_the_table_as_everywhere_else(tmp_path):
+    durations = [0, 0.5, 1.5, 2.5, 41.6, 59.5, 725, 3599.5, 3725, 360_000]
+    code = f"console.log(JSON.stringify({json.dumps(durations)}.map((value) => format(value, 'duration'))));"
+    assert json.loads(run_node(SCRIPTS[0], code, tmp_path)) == [format_duration(value) for value in durations]
 
 
 @needs_node

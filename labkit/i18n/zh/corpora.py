@@ -1,7 +1,7 @@
-"""What labkit/data tells of corpora and encoders (notes, and why they cannot be read), in Chinese, by pattern."""
+"""Chinese templates of messages on corpora and encoders: notes and errors."""
 
 CORPUS_MESSAGES: dict[str, str] = {
-    # first, as patterns below fit the whole of such a sentence, too
+    # first, because templates below also match such messages
     "{count} illegal tag sequences mended, the first at {file}:{line}: {problem}.": (
         "修正了 {count} 处不合法的标签序列，第一处在 {file} 第 {line} 行：{problem}。"
     ),
@@ -169,7 +169,7 @@ CORPUS_MESSAGES: dict[str, str] = {
     "no sentence can be spared for dev; expected a dev file, or more sentences of each tag": (
         "抽不出句子作验证集；请给出 dev 文件，或者每种标签多给几句"
     ),
-    # where it lies
+    # its folder
     "corpus {name} cannot be read: {reason}": "语料 {name} 无法读取：{reason}",
     "{folder}: both {one} and {other} may be the {split} split; keep one, rename the other": (
         "{folder}：{one} 和 {other} 都可能是{split}；请保留一个，另一个改名"

@@ -1,4 +1,4 @@
-"""The page of the lab in Chinese: cards, buttons, status, table, where the time goes, Try it."""
+"""Chinese texts of the lab's page: cards, buttons, status, tables, Try it."""
 
 PAGE_TEXTS: dict[str, str] = {
     # the frame
@@ -63,7 +63,7 @@ PAGE_TEXTS: dict[str, str] = {
     "{done} of {all}": "{done} / {all}",
     "Details": "详情",
     "{count} waiting:": "{count} 个排队中：",
-    # what it trains, and on what
+    # details of a run
     "Corpus, device and learning-rate groups of {run}": "{run} 的语料、设备与学习率分组",
     "known as soon as its corpus is read": "读完语料后即可查看",
     "it ended before its corpus was read": "语料尚未读完，实验就已结束",
@@ -93,8 +93,6 @@ PAGE_TEXTS: dict[str, str] = {
     "delete?": "删除？",
     "yes": "是",
     "no": "否",
-    "true": "是",
-    "false": "否",
     "stop the run before deleting it": "请先停止再删除",
     "note": "备注",
     "name": "名称",
@@ -129,7 +127,7 @@ PAGE_TEXTS: dict[str, str] = {
     "seconds": "秒数",
     "side by side": "并排",
     "overlaid": "叠加",
-    # where the time goes
+    # the time breakdown
     "Where the time goes": "时间花在哪里",
     "loading": "加载",
     "data": "数据",
@@ -167,7 +165,7 @@ PAGE_TEXTS: dict[str, str] = {
     "calls": "调用次数",
     "own time": "自身耗时",
     "share": "占比",
-    # what runs got wrong
+    # the error browser
     "As soon as a run has ended, what it got wrong is shown here.": "有实验结束之后，这里会显示它的错误。",
     "beside": "对比",
     "part": "数据",

@@ -1,4 +1,4 @@
-"""The words in pictures in Chinese, as far as the page does not say them as well."""
+"""Chinese texts of plots, beside those that the page shares."""
 
 PLOT_TEXTS: dict[str, str] = {
     "Loss per word (lower is better)": "每词损失（越低越好）",
@@ -43,7 +43,7 @@ PLOT_TEXTS: dict[str, str] = {
     "epoch {number}": "第 {number} 轮",
     "epochs {span}": "第 {span} 轮",
     "step 0": "第 0 步",
-    # what the CRF has learnt
+    # the CRF's transitions
     "Scores of transitions in the CRF": "CRF 转移分数",
     "{shown} of {all} types": "{all} 类中的 {shown} 类",
     "Illegal transitions on dev": "验证集上的非法转移数",

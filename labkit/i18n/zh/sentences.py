@@ -1,4 +1,4 @@
-"""Sentences that other rooms finish (reasons, hints, warnings), in Chinese, by what stays the same of them."""
+"""Chinese templates of finished messages: reasons, hints, warnings."""
 
 GENERAL_MESSAGES: dict[str, str] = {
     # before training: labkit/presets.py, labkit/runs/estimate.py
@@ -43,12 +43,12 @@ GENERAL_MESSAGES: dict[str, str] = {
     "{name} must be between {low} and {high}, not {value}": "{name}必须在 {low} 和 {high} 之间，不能是 {value}",
     "{name} must be one of {choices}, not {value}": "{name}必须是 {choices} 之一，不能是 {value}",
     "{name} must not be empty": "{name}不能为空",
-    "{name} must be such as {example}, not {value}": "{name}应写成 {example} 这样，不能是 {value}",
+    "{name} must look like {example}, not {value}": "{name}应写成 {example} 这样，不能是 {value}",
     "{name} must be a whole number, not {value}": "{name}必须是整数，不能是 {value}",
     "{name} must be a number, not {value}": "{name}必须是数字，不能是 {value}",
     "{text} is not a number; write it like 2.5e-5 or 0.01": "{text} 不是数字；请写成 2.5e-5 或 0.01 这样",
     "{text} is not a number; write it like 16": "{text} 不是数字；请写成 16 这样",
-    # what a run cannot be trained with: labkit/training/setup.py, precision.py
+    # configs that cannot be trained: labkit/training/setup.py, precision.py
     "trackers: {name} is not installed here; pip install {again}": (
         "实验跟踪：这里没有安装 {name}；请运行 pip install {again}"
     ),
@@ -128,11 +128,11 @@ GENERAL_MESSAGES: dict[str, str] = {
         "文件夹 {folder} 已不存在：使用期间被删除或改名了"
     ),
     "the settings of {run} cannot be read": "无法读取 {run} 的设置",
-    # what can be read of a corpus: labkit/data
+    # corpora in general: labkit/data
     "unknown corpus {name}: not a file, a folder, or one of {menu}": (
         "语料 {name} 不是文件、不是文件夹，也不在菜单中；菜单里有 {menu}"
     ),
-    # what a device is slow in, and what cannot be read of it: labkit/training/precision.py, labkit/devices
+    # slow precisions, missing figures of devices: labkit/training/precision.py, labkit/devices
     "This CPU has no instructions for bfloat16: it computes many times slower than in float32.": (
         "这个 CPU 没有 bfloat16 指令：用它计算比 float32 慢很多倍。"
     ),
@@ -155,7 +155,7 @@ GENERAL_MESSAGES: dict[str, str] = {
     "macOS tells a GPU's figures to administrators only": "macOS 只向管理员提供 GPU 数据",
     "the GPU shares the memory of the CPU": "GPU 与 CPU 共用内存",
     "these runs were scored on different corpora, or on other parts of them": "这些实验的评估语料或划分不同，无法对比",
-    # runs that cannot be read whole, or not be deleted: labkit/runs
+    # damaged runs, and runs that cannot be deleted: labkit/runs
     "the folder of {run} was deleted": "{run} 的文件夹已被删除",
     "{count} lines of {file} of {run} could not be understood": "{run} 的 {file} 中有 {count} 行无法解析",
     "{file} of {run} cannot be read: {why}": "无法读取 {run} 的 {file}：{why}",

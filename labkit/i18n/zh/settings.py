@@ -1,4 +1,4 @@
-"""The settings of a run in Chinese: labels, helps and choices of RunConfig's knobs, presets, the controls around."""
+"""Chinese texts of settings: labels, helps, choices, presets and controls."""
 
 SETTING_TEXTS: dict[str, str] = {
     # labels
@@ -56,7 +56,7 @@ SETTING_TEXTS: dict[str, str] = {
     "crf scores whole sequences of tags, softmax each word's tag by itself": (
         "CRF 对整个标签序列打分；softmax 对每个词的标签单独打分"
     ),
-    "passes over the training part; 2 to 4 are usual for fine-tuning BERT": (
+    "passes over the training split; 2 to 4 are usual for fine-tuning BERT": (
         "训练集遍历的次数；微调 BERT 一般用 2 到 4 轮"
     ),
     "sentences a step (on each process)": "每步的句子数（按每个进程计）",
@@ -64,7 +64,7 @@ SETTING_TEXTS: dict[str, str] = {
     "peak learning rate of what was freshly initialised: all but the encoder": (
         "随机初始化部分（编码器以外的全部）的峰值学习率"
     ),
-    "peak learning rate of the CRF's transitions alone; only where there is a CRF": (
+    "peak learning rate of the CRF's transitions alone; only if there is a CRF": (
         "单独给 CRF 转移矩阵的峰值学习率；只在有 CRF 时可用"
     ),
     "linear falls to 0 at the last step; staircase halves in jumps": (
@@ -92,28 +92,28 @@ SETTING_TEXTS: dict[str, str] = {
     "values a word after a linear layer and tanh behind the downstream structure; 0 has no such layer": (
         "下游结构之后线性层加 tanh 的输出维度；0 表示没有这一层"
     ),
-    "train on only so many, drawn by the seed; 0 uses all": "只用这么多句训练，按随机种子抽取；0 表示全部",
-    "evaluate on only so many, the same ones in every run; 0 uses all; in proportion: all where training uses all "
-    "sentences, else one for four of them, and at least 250": (
+    "train on at most this many, drawn by the seed; 0 uses all": "只用这么多句训练，按随机种子抽取；0 表示全部",
+    "evaluate on at most this many, the same ones in every run; 0 uses all; in proportion: all if training uses all "
+    "sentences, else one per four of them, at least 250": (
         "只用这么多句验证，各次实验相同；0 表示全部；按比例：训练用全部句子时也用全部，否则为训练句数的四分之一，"
         "至少 250 句"
     ),
-    "score only so many at the end, the same ones in every run; 0 uses all; in proportion: all where training uses "
-    "all sentences, else one for two of them, and at least 500": (
+    "score at most this many at the end, the same ones in every run; 0 uses all; in proportion: all if training "
+    "uses all sentences, else one per two of them, at least 500": (
         "最后只在这么多句上测试，各次实验相同；0 表示全部；按比例：训练用全部句子时也用全部，否则为训练句数的一半，"
         "至少 500 句"
     ),
-    "share split off for dev where the corpus has none": "语料没有验证集时，从训练集中划出的比例",
-    "mend illegal tag sequences and count them, where otherwise they are an error": (
+    "share split off for dev if the corpus has none": "语料没有验证集时，从训练集中划出的比例",
+    "mend illegal tag sequences and count them; otherwise they are an error": (
         "修复不合法的标签序列并计数；不勾选时视为错误"
     ),
-    "predict only tag sequences that BIO allows, in evaluation as well; training does not know of it": (
+    "predict only tag sequences that BIO allows, also in evaluation; training stays the same": (
         "只预测符合 BIO 规则的标签序列，评估时也一样；不影响训练"
     ),
     "longer sentences are cut into windows, after sentences where possible, else at other punctuation": (
         "更长的句子会切成几个窗口：尽量在句末，其次在其他标点处"
     ),
-    "also evaluate every so many steps; 0 only after each epoch": "每隔这么多步额外评估一次；0 表示只在每轮结束时评估",
+    "also evaluate every N steps; 0 only after each epoch": "每隔这么多步额外评估一次；0 表示只在每轮结束时评估",
     "batches whose gradients are added up before a step": "累积多少个批次的梯度再更新一步",
     "instead of the batch size: as many sentences of similar length a step as fit when padded; 0 does not": (
         "代替批大小：每步取长度相近的句子，填充后不超过这个 token 数；0 表示不用"
@@ -121,7 +121,7 @@ SETTING_TEXTS: dict[str, str] = {
     "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32": (
         "auto 会实测设备的 bfloat16 是否更快；CRF 和损失始终用 float32"
     ),
-    "auto takes a GPU where there is one": "auto：有 GPU 就用 GPU",
+    "auto takes a GPU if there is one": "auto：有 GPU 就用 GPU",
     "which weights stay in the run folder": "实验文件夹里保留哪些权重",
     "accelerate's trackers to report to as well, such as tensorboard, separated by commas": (
         "同时上报给 accelerate 支持的跟踪工具，如 tensorboard，用逗号分隔"
@@ -130,7 +130,7 @@ SETTING_TEXTS: dict[str, str] = {
         "逐算子记录十步，生成表格和 trace 文件；这几步会变慢"
     ),
     "decides the initial head, the order of sentences and dropout": "决定下游结构的初始化、句子顺序和 Dropout",
-    # units, and what else a help is made of
+    # units and ranges
     "word pieces": "token",
     "steps": "步",
     ". From {low} to {high}": "。范围 {low} 到 {high}",
@@ -179,7 +179,7 @@ SETTING_TEXTS: dict[str, str] = {
     "head frozen": "下游已冻结",
     "encoder and head frozen": "编码器和下游均已冻结",
     "head = {ratio} × encoder": "下游 = {ratio} × 编码器",
-    # how settings are called in the names of runs
+    # settings in the names of runs
     "batch": "批大小",
     "encoder": "编码器",
     "head": "下游",

@@ -1,10 +1,7 @@
-"""The terminal in Chinese: what it says by itself, sentences by their pattern, and helps by command and option."""
+"""Chinese texts of the command line: texts, message templates, helps of commands."""
 
 TERMINAL_TEXTS: dict[str, str] = {
-    # how long
-    "{minutes} min {seconds} s": "{minutes} 分 {seconds} 秒",
-    "{hours} h {minutes} min": "{hours} 小时 {minutes} 分",
-    # a run as it goes
+    # progress of a run
     "corpus {name}: {train} sentences to train on, {dev} for dev, {test} for test; {tags} tags": (
         "语料 {name}：训练 {train} 句，验证 {dev} 句，测试 {test} 句；标签 {tags} 种"
     ),
@@ -25,10 +22,10 @@ TERMINAL_TEXTS: dict[str, str] = {
     # runs and devices
     "running, {share}": "运行中，{share}",
     "no runs in {folder} yet": "{folder} 中还没有实验",
-    "waiting, while nothing trains: {runs}; labkit runs --start lets the queue go on": (
+    "queued, but no run trains: {runs}; labkit runs --start starts them": (
         "{runs} 在排队，但没有实验在训练；运行 labkit runs --start 让队列继续"
     ),
-    "{problem} ({command} --help shows what there is)": "{problem}（用法见 {command} --help）",
+    "{problem} (see {command} --help)": "{problem}（用法见 {command} --help）",
     "{count} cores": "{count} 个核",
     "driver {version}": "驱动 {version}",
     "can be read: {figures}": "可以读取：{figures}",
@@ -42,12 +39,10 @@ TERMINAL_TEXTS: dict[str, str] = {
     # the help of a setting
     "{low} to {high}": "{low} 到 {high}",
     "by default {value}": "默认 {value}",
-    "by default on": "默认开启",
-    "by default off": "默认关闭",
 }
 
 TERMINAL_MESSAGES: dict[str, str] = {
-    # heads of tables
+    # headings of tables
     "what": "内容",
     "dev F1": "验证 F1",
     "dev F1 (entities)": "验证 F1（实体数）",
@@ -60,7 +55,7 @@ TERMINAL_MESSAGES: dict[str, str] = {
     "licence": "许可证",
     "about": "说明",
     "text": "文本",
-    # scores of a run as it goes
+    # scores
     "epoch {epoch}, step {step}: {scores}, loss {loss}": "第 {epoch} 轮，第 {step} 步：{scores}，损失 {loss}",
     "{part} F1 {f1} (precision {precision}, recall {recall}, {entities})": (
         "{part} F1 {f1}（精确率 {precision}，召回率 {recall}，{entities}）"
@@ -72,7 +67,7 @@ TERMINAL_MESSAGES: dict[str, str] = {
     "n/a": "无",
     # errors of commands
     "aborted": "已中止",
-    "compare needs two runs or more, such as: labkit compare 1 2": "对比需要两个或更多实验，如：labkit compare 1 2",
+    "compare needs two or more runs, like: labkit compare 1 2": "对比需要两个或更多实验，如：labkit compare 1 2",
     "{run} is {state} already": "{run} {state}，无需停止",
     "predict needs a TEXT, or --csv FILE with perhaps --type TYPE and --out FILE": (
         "predict 需要一段文本，或者 --csv 文件（可加 --type 类型和 --out 文件）"
@@ -88,11 +83,11 @@ TERMINAL_MESSAGES: dict[str, str] = {
     "LABKIT_LANGUAGE must be one of {languages}, not {language}": (
         "LABKIT_LANGUAGE 必须是 {languages} 之一，不能是 {language}"
     ),
-    "LABKIT_DEFAULTS must be a JSON object such as {example}: {problem}": (
+    "LABKIT_DEFAULTS must be a JSON object like {example}: {problem}": (
         "LABKIT_DEFAULTS 必须是 JSON 对象，如 {example}：{problem}"
     ),
     "LABKIT_DEFAULTS must be a JSON object, not {value}": "LABKIT_DEFAULTS 必须是 JSON 对象，不能是 {value}",
-    # what click finds wrong
+    # errors of click
     "No such command {name}.": "没有命令 {name}。",
     "No such command {name}. {others}": "没有命令 {name}。{others}",
     "No such option {name}.": "没有选项 {name}。",
@@ -119,7 +114,7 @@ TERMINAL_MESSAGES: dict[str, str] = {
         "{kind} {name} 不在 {folder}，或不完整；请用 `python -m labkit fetch` 下载（{size} MB，来自软件包索引）"
     ),
     "{name} could not be written to {folder}: {reason}": "无法把 {name} 写入 {folder}：{reason}",
-    # what cannot be read of a device: labkit/devices
+    # missing figures of a device: labkit/devices
     "no NVIDIA driver (or a container that was not given the driver's utilities)": (
         "没有 NVIDIA 驱动（或者容器没有得到驱动的 utilities）"
     ),
@@ -159,7 +154,7 @@ TERMINAL_MESSAGES: dict[str, str] = {
         "训练 {tokens} 个 token，留出 {held} 个；词表 {vocabulary} 个；参数 {millions} 百万，精度 {precision}"
     ),
     "going on from step {step}": "从第 {step} 步继续",
-    "{name}: {lines} lines; left out {whole} that are to be spared, {overlapping} that overlap with such, {near} near "
+    "{name}: {lines} lines; left out {whole} excluded ones, {overlapping} that overlap with these, {near} near "
     "the held-out text; {train} characters to train on, {held} held out": (
         "{name}：{lines} 行；略去需要避开的 {whole} 行、与其重叠的 {overlapping} 行、与留出文本相近的 {near} 行；"
         "训练 {train} 字，留出 {held} 字"
