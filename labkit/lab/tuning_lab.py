@@ -37,8 +37,6 @@ from labkit.training.config_checks import check_config
 if TYPE_CHECKING:
     from labkit.plots.live import Picture
 
-launch.start_server()  # takes seconds; by the time that somebody presses Train it is done
-
 _OPEN: dict[Path, "TuningLab"] = {}
 CPU_SHARE_BESIDE_RUN = 1 / 75  # of a core for looking and drawing, while a run computes on the same cores
 CPU_SHARE_ALONE = 1 / 8
@@ -69,6 +67,7 @@ class TuningLab:
                 the cell is run again; else the settings of LABKIT_DEFAULTS, or labkit's own.
             language: `en` or `zh`, from now on and for all that is open; as it is where not given, see i18n.
         """
+        launch.start_server()  # in the background: it takes seconds, and is ready when Train is pressed
         if language is not None:
             set_language(language)
         self.store = RunStore(Path(runs) if runs is not None else None)

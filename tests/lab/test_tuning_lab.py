@@ -1,5 +1,7 @@
 import gc
 import shutil
+import subprocess
+import sys
 import threading
 import weakref
 from pathlib import Path
@@ -62,6 +64,16 @@ def asked(monkeypatch, runs_folder):
 
     monkeypatch.setattr(launch, "submit", submit)
     return found
+
+
+def test_importing_the_lab_starts_nothing_and_making_one_starts_the_warm_server(config, runs_folder, monkeypatch):
+    program = "import threading, labkit.lab.tuning_lab\nassert threading.active_count() == 1, threading.enumerate()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    started = []
+    monkeypatch.setattr(launch, "start_server", lambda: started.append("server"))
+    TuningLab(config=config).close()
+    assert started == ["server"]
 
 
 def test_train_shows_a_live_run_that_ends_and_can_be_tried(lab):
