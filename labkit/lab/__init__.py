@@ -1,1 +1,1 @@
-"""The lab: pictures of runs, controls made from the settings, and the tuning lab that wires them."""
+"""Interactive lab for notebooks: settings form, plots and runs table (ipywidgets)."""

@@ -1,4 +1,4 @@
-"""Which run the page shows, and which one its Stop button ends."""
+"""Choice of the displayed run and of the run that Stop ends."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,10 @@ from labkit.runs.run import Run
 
 
 class DisplayedRun:
-    """`run` follows the run in progress, until another one is ticked; `to_stop` is it, or else a live one.
+    """Displayed run (`run`) and the run that Stop ends (`stop_target`).
 
-    A run that begins elsewhere, as from a terminal, does not take the place of one that trains.
+    `run` follows the live run until another one is selected. `stop_target` is the displayed run if it is live, else
+    the first live one. A run that starts elsewhere, for example in a terminal, does not replace one that trains.
     """
 
     def __init__(self) -> None:
@@ -16,33 +17,30 @@ class DisplayedRun:
         self.stop_target: Run | None = None
         self._selected: set[str] = set()
         self._live: set[str] = set()
-        self._is_pinned = False  # it had ended when somebody ticked it, so it was not ticked to be followed
+        self._is_pinned = False  # it had already ended when it was selected: it is looked at, not followed
 
     def update(self, runs: Sequence[Run], live: Sequence[Run], selected: Sequence[str]) -> None:
-        """
+        """Choose both runs again.
+
         Args:
-            runs: all there are, the newest last.
+            runs: all runs, the newest last.
             live: those of them that train.
-            ticked: the names of folders, in the order in which they were ticked.
+            selected: folder names of the selected runs, in the order in which they were selected.
         """
         by_id = {run.folder.name: run for run in runs}
-        lives = [run.folder.name for run in live]
-        looked_at = [id for id in selected if id not in self._selected and id in by_id]
-        looked_at = [id for id in looked_at if by_id[id].state != "queued" or not live]  # its turn will come
-        begun = [id for id in lives if id not in self._live]
-        begun = [id for id in begun if id in selected or self._live.isdisjoint(lives)]
-        self._selected, self._live = set(selected), set(lives)
-        shown = by_id.get(self.run.folder.name) if self.run else None
-        if news := looked_at + begun:
-            shown = by_id[news[-1]]
-            self._is_pinned = news[-1] not in lives and shown.state != "queued"
-        elif live and shown not in live and not (shown and self._is_pinned):
-            shown = live[-1]
-        self.run = shown or _newest_started(runs)
+        live_ids = [run.folder.name for run in live]
+        newly_selected = [id for id in selected if id not in self._selected and id in by_id]
+        # a queued run is shown when it starts, unless nothing trains now
+        newly_selected = [id for id in newly_selected if by_id[id].state != "queued" or not live]
+        started = [id for id in live_ids if id not in self._live]
+        started = [id for id in started if id in selected or self._live.isdisjoint(live_ids)]
+        self._selected, self._live = set(selected), set(live_ids)
+        displayed = by_id.get(self.run.folder.name) if self.run else None
+        if candidates := newly_selected + started:
+            displayed = by_id[candidates[-1]]
+            self._is_pinned = candidates[-1] not in live_ids and displayed.state != "queued"
+        elif live and displayed not in live and not (displayed and self._is_pinned):
+            displayed = live[-1]
+        newest = next((run for run in reversed(runs) if run.state != "queued"), runs[-1] if runs else None)
+        self.run = displayed or newest
         self.stop_target = self.run if self.run in live else next(iter(live), None)
-
-
-def _newest_started(runs: Sequence[Run]) -> Run | None:
-    begun = [run for run in runs if run.state != "queued"]
-    newest = begun or runs
-    return newest[-1] if newest else None

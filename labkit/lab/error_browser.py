@@ -1,4 +1,4 @@
-"""What runs got wrong: F1 by type, and the sentences with errors, of one run or of two beside each other."""
+"""Error browser: F1 by entity type and sentences with errors, for one or two runs."""
 
 import html
 import os
@@ -19,11 +19,14 @@ PAGE_SIZE = 20  # sentences
 SPLITS = ("dev", "test")
 ANY_ERROR, DIFFERENT, EVERYTHING = "any error", "where the two differ", "everything"
 KIND_FILTERS = (ANY_ERROR, *ERROR_KINDS, DIFFERENT, EVERYTHING)
-AlignedSentence = list[tuple[ScoredSentence, list[EntityMatch]]]  # one sentence, by run
+AlignedSentence = list[tuple[ScoredSentence, list[EntityMatch]]]  # one sentence: a pair for each run
 
 
 class ErrorBrowser:
-    """Menus, bars and sentences. All is read from files in the run folders, quickly; nothing is computed by a model."""
+    """Browser of prediction errors: menus, F1 bars, and pages of sentences.
+
+    All data is read from files in the run folders; no model is loaded.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -50,8 +53,7 @@ class ErrorBrowser:
             [self.type_menu, self.kind_menu, self.previous_button, self.next_button, self.count], layout=wrapping
         )
         self._hint = make_html("labkit-errors-hint")
-        shown = [self._hint, self._run_menus, self.scores, self._filters, self.sentences]
-        self.widget = widgets.VBox(shown)
+        self.widget = widgets.VBox([self._hint, self._run_menus, self.scores, self._filters, self.sentences])
         self.widget.add_class("labkit-errors")
         self.retranslate()
         self.refresh([], {})
@@ -64,22 +66,22 @@ class ErrorBrowser:
         return menu
 
     def retranslate(self) -> None:
-        """Says what it says in the language of the lab; what is chosen stays."""
+        """Set all texts in the current language; choices stay."""
         with self._lock:
             self.run_menu.description, self.other_run_menu.description = tr("by run"), tr("beside")
-            self.split_menu.description, self.type_menu.description, self.kind_menu.description = (
-                tr("part"),
-                tr("type"),
-                tr("show"),
-            )
+            self.split_menu.description, self.type_menu.description = tr("part"), tr("type")
+            self.kind_menu.description = tr("show")
             self.previous_button.tooltip, self.next_button.tooltip = tr("back"), tr("on")
-            self._hint.value = run_html.render_muted(tr("As soon as a run has ended, what it got wrong is shown here."))
-            self._set_options(self.split_menu, [(tr(part), part) for part in SPLITS])
+            self._hint.value = run_html.render_muted(tr("As soon as a run has ended, its errors are shown here."))
+            self._set_options(self.split_menu, [(tr(split), split) for split in SPLITS])
             self._set_options(self.kind_menu, [(tr(kind), kind) for kind in KIND_FILTERS])
             self._update_view()
 
     def refresh(self, runs: Sequence[Run], names: dict[Path, str]) -> None:
-        """Offers the runs that have ended and kept predictions; the newest is shown until somebody chooses another."""
+        """List the ended runs that have predictions, newest first.
+
+        The newest is selected until the user chooses another.
+        """
         with self._lock:
             usable = [run for run in reversed(runs) if run.is_final and has_predictions(run)]
             chosen, beside = self._runs.get(self.run_menu.value or ""), self._runs.get(self.other_run_menu.value or "")
@@ -96,7 +98,7 @@ class ErrorBrowser:
             self._update_view()
 
     def _set_options(self, menu: widgets.Dropdown, options: list[tuple[str, str]], wanted: str | None = None) -> None:
-        """Fills a menu; what was chosen stays chosen where it can, unless something else is wanted."""
+        """Fill a menu; keep its selection if possible, unless `wanted` is given."""
         kept = menu.value if wanted is None else wanted
         values = [value for _, value in options]
         self._is_updating = True
@@ -119,7 +121,7 @@ class ErrorBrowser:
             self._page += step
             self._update_view()
 
-    # --- what is shown
+    # --- the view
 
     def _update_view(self) -> None:
         chosen = [
@@ -127,69 +129,68 @@ class ErrorBrowser:
         ]
         if not chosen:
             return
-        called = {value: name for name, value in self.run_menu.options}
-        of = {
-            called[run.folder.name]: (run, run.test if self.split_menu.value == "test" else run.best) for run in chosen
-        }
-        set_text(self.scores, type_scores_html.render_type_scores(of))
-        read = [(run, self._load_predictions(run, self.split_menu.value)) for run in chosen]
-        missing = [run.title for run, found in read if found is None]
-        known = {run.folder.name: found for run, found in read if found is not None}
+        names = {value: name for name, value in self.run_menu.options}
+        split = self.split_menu.value
+        scores = {names[run.folder.name]: (run, run.test if split == "test" else run.best) for run in chosen}
+        set_text(self.scores, type_scores_html.render_type_scores(scores))
+        loaded = [(run, self._load_predictions(run, split)) for run in chosen]
+        missing = [run.title for run, found in loaded if found is None]
+        predictions = {run.folder.name: found for run, found in loaded if found is not None}
         if missing:
             return self._show_message(tr("{runs} kept no predictions on this part.", runs=", ".join(missing)))
-        if self.kind_menu.value == DIFFERENT and len(known) < 2:
+        if self.kind_menu.value == DIFFERENT and len(predictions) < 2:
             return self._show_message(tr("Choose a second run under “beside” to see where the two differ."))
         try:
-            rows = self._filter_sentences(known)
+            rows = self._filter_sentences(predictions)
         except ValueError as problem:
             return self._show_message(translate_message(str(problem)))
-        self._render_page(rows, list(known.values()), list(of))
+        self._render_page(rows, list(predictions.values()), list(scores))
 
-    def _filter_sentences(self, known: dict[str, Predictions]) -> list[AlignedSentence]:
-        """The sentences that the menus ask for; offers the types that occur."""
-        every = [
-            [(each, match_entities(each.gold, each.predicted)) for each in row.values()]
-            for row in align_predictions(known)
+    def _filter_sentences(self, predictions: dict[str, Predictions]) -> list[AlignedSentence]:
+        """Sentences that pass the menus' filters; fills the menu of types."""
+        rows = [
+            [(sentence, match_entities(sentence.gold, sentence.predicted)) for sentence in row.values()]
+            for row in align_predictions(predictions)
         ]
-        types = sorted({name for row in every for _, found in row for finding in found for name in finding.types})
+        types = sorted({name for row in rows for _, matches in row for match in matches for name in match.types})
         self._set_options(self.type_menu, [(tr("all types"), ""), *((name, name) for name in types)])
-        return [row for row in every if self._passes_filters(row)]
+        return [row for row in rows if self._passes_filters(row)]
 
     def _passes_filters(self, row: AlignedSentence) -> bool:
         kind, name = self.kind_menu.value, self.type_menu.value
-        of_type = [[finding for finding in found if not name or name in finding.types] for _, found in row]
+        of_type = [[match for match in matches if not name or name in match.types] for _, matches in row]
         if kind == DIFFERENT:
-            return any(found != of_type[0] for found in of_type[1:])
-        kinds = {finding.kind for found in of_type for finding in found}
+            return any(matches != of_type[0] for matches in of_type[1:])
+        kinds = {match.kind for matches in of_type for match in matches}
         if kind == EVERYTHING:
             return bool(kinds)
         return bool(kinds & (set(ERROR_KINDS) if kind == ANY_ERROR else {kind}))
 
-    def _render_page(self, rows: list[AlignedSentence], known: list[Predictions], names: list[str]) -> None:
+    def _render_page(self, rows: list[AlignedSentence], predictions: list[Predictions], names: list[str]) -> None:
         last = max(0, (len(rows) - 1) // PAGE_SIZE)
         self._page = min(max(self._page, 0), last)
         first = self._page * PAGE_SIZE
-        shown = rows[first : first + PAGE_SIZE]
-        span = f"{first + 1}–{first + len(shown)}" if shown else "0"
-        told = tr("{span} of {count} sentences", span=span, count=f"{len(rows):,}")
-        cut = [found.header for found in known if found.header.truncated_at < found.header.total]
-        if cut:
-            told += " " + tr("(the first {count} kept)", count=f"{min(len(found.sentences) for found in known):,}")
-        self.count.value = f'<span class="labkit-muted">{html.escape(told)}</span>'
+        page = rows[first : first + PAGE_SIZE]
+        span = f"{first + 1}–{first + len(page)}" if page else "0"
+        count = tr("{span} of {count} sentences", span=span, count=f"{len(rows):,}")
+        if any(each.header.truncated_at < each.header.total for each in predictions):
+            kept = min(len(each.sentences) for each in predictions)
+            count += " " + tr("(the first {count} kept)", count=f"{kept:,}")
+        self.count.value = f'<span class="labkit-muted">{html.escape(count)}</span>'
         self.previous_button.disabled, self.next_button.disabled = self._page == 0, self._page == last
         heads = "".join(f"<b>{html.escape(name)}</b>" for name in names) if len(names) > 1 else ""
         head = f'<div class="labkit-errors-row"><span></span>{heads}</div>' if heads else ""
-        body = "".join(_render_row(row, known[0].header.separator) for row in shown)
+        body = "".join(_render_row(row, predictions[0].header.separator) for row in page)
         body = body or run_html.render_muted(tr("No such sentence."))
-        listed = f'<div class="labkit-errors-rows" style="--runs: {len(known)}">{head}{body}</div>'
-        self.sentences.value = entity_html.render_legend() + listed
+        table = f'<div class="labkit-errors-rows" style="--runs: {len(predictions)}">{head}{body}</div>'
+        self.sentences.value = entity_html.render_legend() + table
 
     def _show_message(self, message: str) -> None:
         self.count.value, self.previous_button.disabled, self.next_button.disabled = "", True, True
         self.sentences.value = run_html.render_muted(html.escape(message))
 
     def _load_predictions(self, run: Run, split: str) -> Predictions | None:
-        """Read once, as long as the file stays as it is."""
+        """Predictions of a run, cached by file time; None without a file."""
         try:
             key = (run.folder, split, os.stat(predictions_path(run.folder, split)).st_mtime)
         except OSError:
@@ -202,9 +203,12 @@ class ErrorBrowser:
 
 
 def has_predictions(run: Run) -> bool:
+    """True if the run's folder has predictions on the dev split."""
     return os.path.isfile(predictions_path(run.folder, "dev"))
 
 
 def _render_row(row: AlignedSentence, separator: str) -> str:
-    texts = "".join(f"<div>{entity_html.render_sentence(told.words, separator, found)}</div>" for told, found in row)
+    texts = "".join(
+        f"<div>{entity_html.render_sentence(sentence.words, separator, matches)}</div>" for sentence, matches in row
+    )
     return f'<div class="labkit-errors-row"><span>{row[0][0].number + 1}</span>{texts}</div>'

@@ -1,5 +1,7 @@
-"""The plain widgets that the page of the lab is made of, and how they are changed: only where something is new."""
+"""Plain widgets of the lab's page, and setters that send only changes."""
 
+import html
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +13,19 @@ from labkit.lab import entity_html, time_bar_html
 
 
 def css_classes(*names: str) -> dict[str, tuple[str, ...]]:
-    """CSS classes as an argument to any widget; `add_class` afterwards would be one more message to the page."""
+    """Keyword arguments that give a new widget these CSS classes.
+
+    `add_class` afterwards would be one more message to the page.
+    """
     return {"_dom_classes": names}
 
 
 def make_button(icon: str, name: str, on_press: Any, style: str = "", width: str = "auto") -> widgets.Button:
     layout = {"width": width, "min_width": "110px"}
-    made = widgets.Button(icon=icon, button_style=style, layout=layout, **css_classes(name))
-    made.on_click(lambda _: on_press())
-    keep_responsive(made)
-    return made
+    button = widgets.Button(icon=icon, button_style=style, layout=layout, **css_classes(name))
+    button.on_click(lambda _: on_press())
+    keep_responsive(button)
+    return button
 
 
 def make_html(*names: str) -> widgets.HTML:
@@ -40,7 +45,10 @@ def make_card(*children: widgets.Widget) -> widgets.VBox:
 
 
 def make_style_sheet() -> widgets.HTML:
-    """How all looks but the table and the controls, which bring their own sheets; takes no room."""
+    """Invisible widget with the lab's style sheets.
+
+    The table and the settings form bring their own.
+    """
     sheets = (
         Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8") for name in ("tuning_lab", "error_browser")
     )
@@ -49,7 +57,7 @@ def make_style_sheet() -> widgets.HTML:
 
 
 def make_language_switch(on_choice: Callable[[str], None]) -> widgets.ToggleButtons:
-    """`English | 中文`; `chosen` hears which."""
+    """Buttons `English | 中文`; `on_choice` is called with the language."""
     options = [(name, key) for key, name in LANGUAGES.items()]
     switch = widgets.ToggleButtons(options=options, value=get_language(), style={"button_width": "auto"})
     switch.add_class("labkit-language")
@@ -58,28 +66,44 @@ def make_language_switch(on_choice: Callable[[str], None]) -> widgets.ToggleButt
 
 
 def set_text(widget: widgets.HTML, text: str) -> None:
+    """Set a widget's HTML if it changed; an empty text hides it."""
     if widget.value != text:
         widget.value = text
     set_visible(widget, bool(text))
 
 
 def set_if_changed(button: widgets.Button, name: str, value: Any) -> None:
-    """`name` is what is set on the button: its `description` or `tooltip`, or whether it is `disabled`."""
+    """Set a trait of a button (`description`, `tooltip`, `disabled`) if it changed."""
     if getattr(button, name) != value:
         setattr(button, name, value)
         keep_responsive(button)
 
 
 def set_visible(widget: widgets.Widget, visible: bool) -> None:
-    wanted = None if visible else "none"
-    if widget.layout.display != wanted:
-        widget.layout.display = wanted
+    display = None if visible else "none"
+    if widget.layout.display != display:
+        widget.layout.display = display
+
+
+def plain_text(widget: widgets.Widget) -> str:
+    """Plain text of a widget and its children; empty if hidden.
+
+    >>> plain_text(make_row("row", widgets.HTML("<b>6 steps</b>, R&amp;D"), widgets.HTML("<p>done</p>")))
+    '6 steps, R&D done'
+    """
+    if widget.layout.display == "none":
+        return ""
+    if isinstance(widget, widgets.HTML):
+        inline_removed = re.sub(r"</?(?:b|i|em|u|code)\b[^>]*>", "", widget.value)
+        return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", inline_removed)).split())
+    return " ".join(filter(None, map(plain_text, getattr(widget, "children", ()))))
 
 
 def close_all(widget: widgets.Widget) -> None:
-    """Takes a widget and all that it holds off the page and out of ipywidgets' registry, so that it can be freed.
+    """Close a widget and all widgets in it, to free them.
 
-    Layouts and styles are widgets, too: what observes one of them would be held for as long as the kernel lives.
+    They leave the page and ipywidgets' registry. Layouts and styles are widgets, too: an observer of one of them would
+    stay in memory as long as the kernel lives.
     """
     for inner in (*getattr(widget, "children", ()), getattr(widget, "layout", None), getattr(widget, "style", None)):
         if isinstance(inner, widgets.Widget):
@@ -88,9 +112,10 @@ def close_all(widget: widgets.Widget) -> None:
 
 
 def keep_responsive(*buttons: Any) -> None:
-    """To be called after a button was made, and after each change of one from a cell.
+    """Let buttons answer while a cell runs.
 
-    Touches a private name of ipykernel; where that is gone, nothing happens, and a browser test tells.
+    Must be called after a button was made, and after each change of one from a cell. It uses a private name of
+    ipykernel: without that name nothing happens, and a browser test fails.
     """
     for button in buttons:
         comm = getattr(button, "comm", None)

@@ -1,4 +1,4 @@
-"""What pressing Train will do, told before it is pressed: how many steps, how long, and what to think over."""
+"""Plan panel: steps, estimated time and warnings before Train is pressed."""
 
 import os
 import threading
@@ -15,16 +15,20 @@ from labkit.runs.estimate import estimate
 from labkit.runs.run import Run
 
 REREAD_S = 3.0  # after which a corpus that could not be read is read again, or ten times what reading it took
-PATIENCE_S = 0.3  # for a corpus that is soon counted: then nothing else is said first, and nothing moves on the page
+PATIENCE_S = 0.3  # wait for a corpus that is counted quickly: no other text is shown first, and nothing moves
 
-_Key = tuple[str, float, bool, Hashable]  # corpus, dev_share, repair_tags, and what tells its files from edited ones
+_Key = tuple[str, float, bool, Hashable]  # corpus, dev_share, repair_tags, and sizes and times of its files
 
 
 class PlanPanel:
-    """Counts a corpus once, and judges the time only for other settings or runs: with many that costs like drawing."""
+    """Plan of a run as HTML, from counts and a time estimate.
+
+    A corpus is counted once, in a thread. The time is estimated again only for other settings or runs: with many runs
+    that takes as long as drawing.
+    """
 
     def __init__(self, on_counted: Callable[[], None]) -> None:
-        """`counted` hears, in another thread, that what was still counted is now known."""
+        """`on_counted` is called in another thread when a slow count has ended."""
         self._on_counted = on_counted
         self._counts: dict[_Key, SentenceCounts | str] = {}
         self._retry_at: dict[_Key, float] = {}
@@ -35,46 +39,45 @@ class PlanPanel:
         self._same_settings_run: Run | None = None
 
     def describe(self, config: RunConfig, runs: Sequence[Run], runs_key: Hashable) -> str:
-        """As HTML.
+        """Plan of a run with these settings, as HTML.
 
         Args:
-            runs: those to judge by.
-            listed: differs where these runs, or the language, are not those of the last time.
+            config: settings of the run.
+            runs: runs to estimate the time from.
+            runs_key: differs if these runs or the language changed since the last call.
         """
-        counted = self._count(_key(config))
-        if not isinstance(counted, SentenceCounts):
-            return run_html.render_plan(None, [], counted or "")
-        asked = (runs_key, config, counted)
-        if asked != self._plan_key:
-            train = min(counted.train, config.train_limit or counted.train)
-            self._plan_key = asked
-            told = config_warnings(config, train, read_max_sequence_length(config.encoder))
-            self._plan_html = run_html.render_plan(estimate(runs, config, *counted[:3]), told)
+        counts = self._count(_key(config))
+        if not isinstance(counts, SentenceCounts):
+            return run_html.render_plan(None, [], counts or "")
+        key = (runs_key, config, counts)
+        if key != self._plan_key:
+            train = min(counts.train, config.train_limit or counts.train)
+            self._plan_key = key
+            warnings = config_warnings(config, train, read_max_sequence_length(config.encoder))
+            self._plan_html = run_html.render_plan(estimate(runs, config, *counts[:3]), warnings)
         return self._plan_html
 
     def describe_notes(self, config: RunConfig) -> str:
-        """What reading the corpus mended, left out or warned about, as HTML; a line that is never missing."""
-        counted = self._counts.get(_key(config))
-        return (
-            run_html.render_corpus_notes(counted.notes)
-            if isinstance(counted, SentenceCounts)
-            else run_html.render_muted("&nbsp;")
-        )
+        """Notes on the corpus as HTML: repairs, omissions, warnings; never empty."""
+        counts = self._counts.get(_key(config))
+        if not isinstance(counts, SentenceCounts):
+            return run_html.render_muted("&nbsp;")  # keeps the line, so that nothing moves
+        return run_html.render_corpus_notes(counts.notes)
 
     def find_same_settings(self, config: RunConfig, runs: Sequence[Run], runs_key: Hashable) -> Run | None:
-        """The latest run of the very same settings, seed included. Arguments as of `told`."""
-        asked = (runs_key, config)
-        if asked != self._same_settings_key:
-            self._same_settings_key = asked
+        """Latest run with exactly these settings, seed included; arguments as for `describe`."""
+        key = (runs_key, config)
+        if key != self._same_settings_key:
+            self._same_settings_key = key
             self._same_settings_run = next((run for run in reversed(runs) if run.config == config), None)
         return self._same_settings_run
 
     def _count(self, key: _Key) -> SentenceCounts | str | None:
-        """The sentences of the corpus; why there are none; or None while they are counted."""
+        """Sentence counts, an error message, or None while counting."""
         unreadable = isinstance(self._counts.get(key), str)
         if key not in self._counts or (unreadable and time.monotonic() > self._retry_at[key]):
             counting = self._counting.get(key)
-            if counting is None or not counting.is_alive():  # aside: a large corpus takes seconds
+            if counting is None or not counting.is_alive():  # in a thread: a large corpus takes seconds
                 counting = threading.Thread(target=self._count_in_thread, args=(key,), name="labkit-count", daemon=True)
                 self._counting[key] = counting
                 counting.start()
@@ -84,22 +87,22 @@ class PlanPanel:
     def _count_in_thread(self, key: _Key) -> None:
         began = time.monotonic()
         try:
-            found: SentenceCounts | str = count_sentences(*key[:3])
+            result: SentenceCounts | str = count_sentences(*key[:3])
         except (ValueError, OSError) as problem:
-            found = str(problem)
-        took = time.monotonic() - began
-        self._retry_at[key] = began + took + max(REREAD_S, 10 * took)  # it may have been mended meanwhile
-        self._counts[key] = found
-        if took > PATIENCE_S:
+            result = str(problem)
+        duration_s = time.monotonic() - began
+        self._retry_at[key] = began + duration_s + max(REREAD_S, 10 * duration_s)  # the user may repair it meanwhile
+        self._counts[key] = result
+        if duration_s > PATIENCE_S:
             self._on_counted()
 
 
 def _key(config: RunConfig) -> _Key:
-    return config.corpus, config.dev_share, config.repair_tags, _stamp(config.corpus)
+    return config.corpus, config.dev_share, config.repair_tags, _file_stamps(config.corpus)
 
 
-def _stamp(corpus: str) -> Hashable:
-    """Size and time of each of a corpus's files; nothing where there are none."""
+def _file_stamps(corpus: str) -> Hashable:
+    """Size and time of each corpus file; None without files."""
     try:
         files = [os.stat(path) for path, _ in find_corpus(corpus).files.values()]
     except (ValueError, OSError):

@@ -1,4 +1,4 @@
-"""A thread that looks and draws, no oftener than it may."""
+"""Background thread that refreshes the lab at a bounded rate."""
 
 import logging
 import threading
@@ -8,16 +8,16 @@ from collections.abc import Callable
 _log = logging.getLogger(__name__)
 
 FASTEST_S = 0.25  # at most 4 redraws a second
-SLOWEST_S = 2.0  # however dear the last look was: a first picture costs several times a later one
+SLOWEST_S = 2.0  # however long the last refresh took: a first plot takes several times as long as a later one
 IDLE_S = 1.0  # while nothing happens: runs may also be started from a terminal
 
 
 class Refresher:
-    """Calls `work` again and again until stopped. `work` returns whether something is going on.
+    """Thread that calls `refresh` repeatedly until stopped.
 
-    The next call comes no sooner than FASTEST_S after the last one, and, unless poked, later where that one was dear:
-    drawing holds the interpreter's lock, which sliders and buttons need as well. `share` is the part of one core that
-    it may take.
+    `refresh` returns True if a run is live or queued. The next call comes no sooner than FASTEST_S after the last one,
+    and later if that one took long, unless requested: drawing holds the interpreter lock, which sliders and buttons
+    need as well. `cpu_share` is the share of one core that the thread may take.
     """
 
     def __init__(self, refresh: Callable[[], bool]):
@@ -31,7 +31,7 @@ class Refresher:
         self._thread.start()
 
     def request_refresh(self) -> None:
-        """Look again as soon as allowed: somebody pressed or chose something."""
+        """Refresh as soon as allowed, after an action of the user."""
         self._wanted.set()
 
     def stop(self) -> None:
@@ -44,8 +44,8 @@ class Refresher:
         while not self._ended.is_set():
             begin = time.thread_time()
             busy = self._refresh_once()
-            spent = time.thread_time() - begin
-            pause = min(max(FASTEST_S, spent / self.cpu_share), SLOWEST_S) if busy else IDLE_S
+            cpu_s = time.thread_time() - begin
+            pause = min(max(FASTEST_S, cpu_s / self.cpu_share), SLOWEST_S) if busy else IDLE_S
             self._ended.wait(FASTEST_S)
             self._wanted.wait(max(0.0, pause - FASTEST_S))
             self._wanted.clear()
@@ -53,6 +53,6 @@ class Refresher:
     def _refresh_once(self) -> bool:
         try:
             return self._refresh()
-        except Exception:  # one bad look must not end all further ones
+        except Exception:  # one failed refresh must not end all further ones
             _log.exception("the lab could not be refreshed")
             return False

@@ -1,4 +1,4 @@
-"""The pictures of the run that the page shows: its curves, and what its CRF has learnt."""
+"""Plots of the displayed run: learning curves and CRF transition scores."""
 
 import base64
 from collections.abc import Sequence
@@ -25,9 +25,10 @@ FONT_HINT = (
 
 
 class RunPlots:
-    """`curves` and `transitions` are images on the page, `hint` is a line for what they cannot be written with.
+    """Image widgets of a run's plots (`curves`, `transitions`).
 
-    Nothing here imports matplotlib before the first draw: that takes longer than listing a thousand runs.
+    `font_hint` warns about a missing font. matplotlib is imported with the first draw, as that takes longer than
+    listing a thousand runs.
     """
 
     def __init__(self) -> None:
@@ -37,37 +38,34 @@ class RunPlots:
         self._checked_texts: list[str] = []
 
     def draw(self, run: Run | None, theme: str) -> None:
-        """Draws what is new."""
-        for image, plot in self._load_plots():
+        """Draw the plots that changed."""
+        if not self._plots:
+            from labkit.plots.crf_transitions import TransitionsPlot
+            from labkit.plots.live import LivePlot
+
+            self._plots = [(self.curves, LivePlot()), (self.transitions, TransitionsPlot())]
+        for image, plot in self._plots:
             plot.theme = theme
             png = plot.draw(run)
             if png is not None:
                 image.value = png
 
     def close(self) -> None:
-        """Lets its figures go: they are most of what a closed lab would still hold."""
+        """Release the figures: they are most of the memory of a closed lab."""
         self._plots = []
 
-    def _load_plots(self) -> "list[tuple[widgets.Image, LivePlot | TransitionsPlot]]":
-        if not self._plots:
-            from labkit.plots.crf_transitions import TransitionsPlot
-            from labkit.plots.live import LivePlot
-
-            self._plots = [(self.curves, LivePlot()), (self.transitions, TransitionsPlot())]
-        return self._plots
-
     def update_font_hint(self, names: Sequence[str]) -> None:
-        """Tells what is missing where a picture would have Chinese in it, and no font to draw it with.
+        """Show the hint if no font has the Chinese of the plots.
 
         Args:
-            names: of runs.
+            names: names of the runs, which appear in the plots.
         """
         from labkit.plots.fonts import strip_undrawable
 
-        wanted = [LANGUAGES[get_language()], *names]
-        if wanted != self._checked_texts:
-            self._checked_texts = wanted
-            missing = any(strip_undrawable(text) != text for text in wanted)
+        texts = [LANGUAGES[get_language()], *names]
+        if texts != self._checked_texts:
+            self._checked_texts = texts
+            missing = any(strip_undrawable(text) != text for text in texts)
             set_text(self.font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
 
 

@@ -1,4 +1,4 @@
-"""The rows of the table of runs, made anew only for runs that have changed."""
+"""Rows of the runs table, rebuilt only for runs that changed."""
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -23,10 +23,10 @@ RowDict = dict[str, Any]
 
 
 class RunRows:
-    """Columns and rows as RunsTable takes them, the newest run on top.
+    """Columns and rows for RunsTable, the newest run on top.
 
-    A run that is as it was keeps its row, the very same dict: of a thousand runs mostly one moves on, and making,
-    comparing and sending the rows of the others again cost more than drawing.
+    An unchanged run keeps its row, the very same dict: of a thousand runs mostly one progresses, and building,
+    comparing and sending the rows of the others again takes longer than drawing.
     """
 
     def __init__(self) -> None:
@@ -35,27 +35,27 @@ class RunRows:
         self._cache: dict[Path, tuple[Hashable, RowDict]] = {}
 
     def build(self, runs: Sequence[Run]) -> tuple[list[RowDict], list[RowDict]]:
-        """Neither columns nor rows may be changed."""
+        """Return (columns, rows), which the caller must not change."""
         shape = (
             translation.get_language(),
             name_dev_splits(runs),
             *((run.folder, run.config, run.name) for run in runs),
         )
         if shape != self._shape:
-            self._shape, self._maker = shape, ComparisonTableBuilder(runs, tr)
-            self._columns = _columns(self._maker.columns)
+            self._shape, self._builder = shape, ComparisonTableBuilder(runs, tr)
+            self._columns = _columns(self._builder.columns)
         top = best_f1_by_split(runs)
         self._cache = {
-            run.folder: self._build_or_reuse(run, what, best_columns(run, top))
-            for run, what in zip(runs, self._maker.short_names, strict=True)
+            run.folder: self._build_or_reuse(run, short_name, best_columns(run, top))
+            for run, short_name in zip(runs, self._builder.short_names, strict=True)
         }
         return self._columns, [row for _, row in reversed(self._cache.values())]
 
     def _build_or_reuse(self, run: Run, short_name: str, best: list[str]) -> tuple[Hashable, RowDict]:
-        key = (self._maker, run, run.version, run.label, run.problem, *best)
-        known, old = self._cache.get(run.folder, (None, None))
-        if old is not None and known == key:
-            return known, old
+        key = (self._builder, run, run.version, run.label, run.problem, *best)
+        old_key, old = self._cache.get(run.folder, (None, None))
+        if old is not None and old_key == key:
+            return old_key, old
         row = self._row(run, short_name, best)
         return key, old if old == row else row
 
@@ -63,7 +63,7 @@ class RunRows:
         return {
             **{
                 column.key: value
-                for column, value in zip(self._maker.columns, self._maker.build_row(run, short_name), strict=True)
+                for column, value in zip(self._builder.columns, self._builder.build_row(run, short_name), strict=True)
             },
             "id": run.folder.name,
             "colour": [colour_of(run, "light"), colour_of(run, "dark")],
@@ -73,19 +73,20 @@ class RunRows:
 
 
 def collect_table_texts() -> dict[str, str]:
-    """What RunsTable says by itself and in its text columns, in the language of the lab; empty for English."""
+    """Translations of the table's fixed texts and text cells; empty for English."""
     if translation.get_language() == "en":
         return {}
-    choices = {choice for knob in run_settings().values() for choice in knob.choices}
+    choices = {choice for setting in run_settings().values() for choice in setting.choices}
     return {text: tr(text) for text in (*SCRIPT_TEXTS, *STATE_TEXTS, *sorted(choices))}
 
 
-def _columns(fields: Sequence[ComparisonColumn]) -> list[RowDict]:
+def _columns(columns: Sequence[ComparisonColumn]) -> list[RowDict]:
     return [
         {
-            **{name: getattr(field, name) for name in ("key", "kind", "best", "within")},
-            "label": tr(field.label),
-            "help": tr(field.help),
+            **{name: getattr(column, name) for name in ("key", "kind", "best", "within")},
+            "label": tr(column.label),
+            "help": tr(column.help),
         }
-        for field in sorted(fields, key=lambda field: field.key in run_settings())  # scores first: names tell settings
+        # scores first: the runs' names already show the settings
+        for column in sorted(columns, key=lambda column: column.key in run_settings())
     ]

@@ -9,11 +9,11 @@ const ICONS = {
 };
 const LIVE = ["starting", "running"];
 
-// Above so many rows only those near the visible part are on the page: with all of a thousand runs it took 2.4 s to
+// Above this number of rows only those near the visible part are on the page: with all of a thousand runs it took 2.4 s to
 // build, 1 s to sort, and 80 ms for each frame of scrolling.
 const FEW = 150;
 const AROUND = 600; // px above and below the visible part
-const [PLAIN, NOTED] = [31, 45]; // px that a row takes, see table.css
+const [PLAIN, NOTED] = [31, 45]; // px that a row takes, see runs_table.css
 const DOUBLE_CLICK_MS = 500;
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -121,7 +121,7 @@ class RunsView {
     this.draw();
   }
 
-  // What the table says, in the language of the lab; the texts are in the catalogue by their English.
+  // A fixed text of the table in the current language; `words` maps the English text to it.
   say(text) {
     return this.model.get("words")[text] ?? text;
   }
@@ -143,7 +143,7 @@ class RunsView {
     this.head.replaceChildren(row);
     this.body.replaceChildren();
     this.rows.clear();
-    this.measured = new WeakSet(); // rows that have been looked at for the longest texts
+    this.measured = new WeakSet(); // rows that were measured for the longest texts
     this.widest.replaceChildren(element("tr"));
     this.widest.firstChild.append(element("td"), ...this.model.get("columns").map(() => element("td")));
   }
@@ -330,14 +330,14 @@ class RunsView {
     held.drawn = null; // draw again, so that the delete button knows whether the run is live
   }
 
-  // Sliders and Train come into view, wherever on the page the table is: they are what is wanted next.
+  // Scroll to the settings and Train, which are needed next, wherever on the page the table is.
   use(id) {
     this.model.send({ kind: "use", id, text: "" });
     this.root.closest(".labkit-lab")?.querySelector(".labkit-head")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
-  // The second click of a double one falls on whatever has come to stand where the first one fell: it must not delete
-  // what was only asked about, nor take over the settings of what was deleted.
+  // The second click of a double click hits whatever is now in the place of the first one: it must not confirm a
+  // deletion, nor load the settings of another run.
   askDelete(held, id) {
     const asked = performance.now();
     const [yes, no] = ["yes", "no"].map((word) => element("button", `labkit-${word}`, this.say(word), { type: "button" }));
@@ -372,7 +372,7 @@ class RunsView {
       const text = input.value.trim();
       const changed = commit && text !== old;
       place.replaceChildren(changed ? text : old);
-      place.classList.toggle("labkit-pending", changed); // until the kernel has taken it
+      place.classList.toggle("labkit-pending", changed); // until the kernel has applied it
       if (changed) this.model.send({ kind, id, text });
       this.draw();
       held.checkbox.focus({ preventScroll: true });

@@ -1,4 +1,4 @@
-"""The table of runs: sortable, selectable, its rows patched in place, as a widget of our own."""
+"""Runs table: sortable, selectable widget whose rows are patched in place (anywidget)."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import anywidget
 import traitlets
 
 ACTIONS = ("use", "rename", "note", "delete")
-SCRIPT_TEXTS = (  # what runs_table.js says by itself
+SCRIPT_TEXTS = (  # fixed texts of runs_table.js
     "No runs yet. Set the sliders and press Train.",
     "select all runs",
     "select",
@@ -29,28 +29,28 @@ OnAction = Callable[[str, str, str], None]
 
 
 class RunsTable(anywidget.AnyWidget):
-    """Runs as rows, made of plain values.
+    """Table widget with one row a run, made of plain JSON values.
 
     A column is `{key, label, kind, align?, help?, best?, within?}`. Kinds: `name` (with the run's colour, its note and
     the buttons), `state`, `text`, `number`, `integer`, `score`, `rate`, `duration` (seconds), `time` (Unix seconds).
-    `align` is `left`, `center` or `right`; `best` is `high` or `low` and decides which way the first click sorts;
-    rows that differ in the column `within` are not sorted among each other, but stay together by it.
+    `align` is `left`, `center` or `right`; `best` is `high` or `low` and sets the sort order of the first click;
+    rows are sorted only among those with the same value in the column `within`.
 
     A row is `{id, colour: [light, dark], state, best: [keys of the columns it is best in], note?, <key>: value…}`;
-    `None` and what is not a finite number are shown as a dash and sort last. A row is not to be changed once it was
-    given: the same dict again means that nothing in it is new, and it is not looked at.
+    `None` and numbers that are not finite are shown as a dash and sort last. A row must not be changed after it was
+    set: the same dict again means that nothing in it is new, and it is not compared.
 
-    `selected` holds ids; `sort` is `{"key": …, "ascending": …}`, an empty key keeping the order of `rows`; `theme` is
-    `light` or `dark`, as the page has it. `words` are what the table itself says and what stands in its text columns,
-    by the English; what is not in it is shown as it is.
+    `selected` holds ids; `sort` is `{"key": …, "ascending": …}`, where an empty key keeps the order of `rows`; `theme`
+    is that of the page, `light` or `dark`. `words` maps the table's fixed texts and text cells from English to the
+    current language; texts not in it are shown unchanged.
     """
 
-    # As texts: of a path, anywidget keeps every widget that was ever made, to load the file again where it changes.
+    # As texts: given a path, anywidget keeps every widget alive, to reload it when the file changes.
     _esm = Path(__file__).with_name("runs_table.js").read_text(encoding="utf-8")
     _css = Path(__file__).with_name("runs_table.css").read_text(encoding="utf-8")
 
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
-    rows: Any = traitlets.List().tag(sync=True)  # of dicts; checked below, where those that are known are passed over
+    rows: Any = traitlets.List().tag(sync=True)  # of dicts; checked below, without those checked before
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
     sort = traitlets.Dict(default_value={"key": "", "ascending": True}).tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
@@ -58,16 +58,22 @@ class RunsTable(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any):
         self._callbacks: list[OnAction] = []
-        self._checked: list[dict[str, Any]] = []  # rows as they last were; held, so that the id() of one stays its own
+        self._checked: list[dict[str, Any]] = []  # current rows; held, so that no other object gets the id() of one
         super().__init__(**traits)
         self.on_msg(self._on_message)
 
     def on_action(self, callback: OnAction) -> None:
-        """Call back with (kind, id, text): `rename` and `note` with the new text, `use` and `delete` with none."""
+        """Call back with (kind, id, text) after each action.
+
+        The text is the new name or note, and empty for `use` and `delete`.
+        """
         self._callbacks.append(callback)
 
     def notify_change(self, change: Any) -> None:
-        """Send what changed; of rows only those that differ: not a thousand runs four times a second."""
+        """Send changes to the page; of rows only the changed ones.
+
+        A thousand rows are too many to send four times a second.
+        """
         if change["name"] != "rows" or not self._has_comm() or not isinstance(change["old"], list):
             super().notify_change(change)
             return
@@ -76,11 +82,11 @@ class RunsTable(anywidget.AnyWidget):
 
     @traitlets.validate("rows")
     def _check_rows(self, proposal: Any) -> list[dict[str, Any]]:
-        known = {id(row) for row in self._checked}
-        rows = [row if id(row) in known else _replace_non_finite(row) for row in proposal["value"]]
+        checked = {id(row) for row in self._checked}
+        rows = [row if id(row) in checked else replace_non_finite(row) for row in proposal["value"]]
         ids = [row.get("id") for row in rows]
         if len(set(ids)) < len(ids) or not all(isinstance(id, str) for id in ids):
-            raise ValueError(f"rows must each have an id of their own, a str; got {ids}")
+            raise ValueError(f"each row must have a unique id, a str; got {ids}")
         self._checked = rows
         return rows
 
@@ -96,22 +102,25 @@ class RunsTable(anywidget.AnyWidget):
     def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
         kind = message.get("kind")
         if kind == "ready":
-            self.send_state("rows")  # a patch sent while the page was still loading has been missed
+            self.send_state("rows")  # the page missed patches that were sent while it was loading
         elif kind in ACTIONS and message.get("id") in {row["id"] for row in self.rows}:
             for callback in self._callbacks:
                 callback(kind, message["id"], str(message.get("text", "")))
 
 
 def make_patch(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, Any]:
-    """What turns the old rows into the new ones: the rows that differ, and the order where that changed."""
-    known = {row["id"]: row for row in old}
-    changed = [row for row in new if (before := known.get(row["id"])) is not row and before != row]
+    """Message that patches `old` rows to `new`: changed rows, and the order if changed."""
+    old_by_id = {row["id"]: row for row in old}
+    changed = [row for row in new if (before := old_by_id.get(row["id"])) is not row and before != row]
     order = [row["id"] for row in new]
     return {"kind": "patch", "changed": changed, "order": None if order == [row["id"] for row in old] else order}
 
 
-def _replace_non_finite(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no NaN and no infinity; a browser refuses the whole message for one of them."""
+def replace_non_finite(row: dict[str, Any]) -> dict[str, Any]:
+    """Row with None for NaN and infinity.
+
+    JSON has neither of them, and a browser rejects the whole message for one.
+    """
     if not any(isinstance(value, float) and not math.isfinite(value) for value in row.values()):
         return row
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}

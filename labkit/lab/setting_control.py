@@ -1,8 +1,8 @@
-"""What every control of a setting has: a value checked by RunConfig's own rules, a label, a help, a complaint.
+"""Base class of a setting's control: value, label, help, validation and error message.
 
-A control's value lives in Python; its widgets only show it. What a person types or drags is checked by RunConfig's own
-rules: a bad value is told in words under the field, and the last good one stays. Widget callbacks may come on a second
-thread (jupyterlab#17363), so every change goes through `settling`, which holds the lock of all controls.
+A control's value is held in Python; its widgets only show it. User input is validated by RunConfig: for an invalid
+value a message appears under the field, and the last valid one stays. Widget callbacks may come on a second thread
+(jupyterlab#17363), so every change goes through `transaction`, which holds the lock of all controls.
 """
 
 import html
@@ -21,10 +21,10 @@ Transaction = Callable[[], AbstractContextManager[None]]
 
 
 class SettingControl:
-    """One field of RunConfig on the screen: `value` is the setting, `widget` the row to display.
+    """Control of one field of RunConfig: `value` is the setting, `widget` the row.
 
-    `input` is the widget a person moves; it has the CSS class `labkit-<field>`. Widgets are made when one of the two is
-    first asked for: all settings together are 400 of them, and most are folded away.
+    `input` is the widget that the user operates; it has the CSS class `labkit-<field>`. Widgets are made on the first
+    access to `widget` or `input`: all settings together need 400 of them, and most are folded away.
     """
 
     def __init__(self, name: str, value: Any, transaction: Transaction, label_width: str):
@@ -37,7 +37,7 @@ class SettingControl:
         self._label_width = label_width
         self._error_text = ""
         self._widget: widgets.VBox | None = None
-        self._error: widgets.HTML | None = None  # as long as nobody entered what cannot be
+        self._error: widgets.HTML | None = None  # until the first invalid input
 
     @property
     def widget(self) -> widgets.VBox:
@@ -50,7 +50,7 @@ class SettingControl:
 
     @property
     def has_widget(self) -> bool:
-        """Whether there are widgets yet."""
+        """True if the widgets were made."""
         return self._widget is not None
 
     @property
@@ -67,9 +67,9 @@ class SettingControl:
 
     @property
     def value(self) -> Any:
-        """The setting, in the field's own type.
+        """Value of the setting, in the field's own type.
 
-        Raises ValueError with RunConfig's sentence when set to what the field cannot be.
+        Setting an invalid value raises ValueError with RunConfig's message.
         """
         return self._value
 
@@ -82,20 +82,20 @@ class SettingControl:
 
     @property
     def help(self) -> str:
-        """What the setting means, its range, unit and source, in the language of the lab."""
-        knob = self.setting
-        text = tr(knob.help)
-        if knob.low is not None and knob.high is not None:
-            unit = f" {tr(knob.unit)}" if knob.unit else ""
-            text += tr(". From {low} to {high}", low=f"{knob.low:g}", high=f"{knob.high:g}") + unit
-        return text + (f" ({knob.source})" if knob.source else "")
+        """Meaning, range, unit and source of the setting, in the current language."""
+        setting = self.setting
+        text = tr(setting.help)
+        if setting.low is not None and setting.high is not None:
+            unit = f" {tr(setting.unit)}" if setting.unit else ""
+            text += tr(". From {low} to {high}", low=f"{setting.low:g}", high=f"{setting.high:g}") + unit
+        return text + (f" ({setting.source})" if setting.source else "")
 
     def observe(self, callback: Callable[[Any], None]) -> None:
-        """Call back with the new value after each settled change of this setting."""
+        """Call back with the new value after each completed change."""
         self.observers.append(callback)
 
     def retranslate(self, label_width: str) -> None:
-        """Says label, help and choices in the language of the lab; the label gets so much room."""
+        """Set all texts in the current language; `label_width` is a CSS width."""
         with self._transaction():
             self._label_width = label_width
             if self._widget is None:
@@ -111,7 +111,7 @@ class SettingControl:
                 self._show_error(self._error_text)
 
     def _label_traits(self) -> dict[str, Any]:
-        """The label in the language of the lab, and the class of what a person moves."""
+        """Arguments of the input widget: CSS class, label, label width."""
         return {
             **css_classes(f"labkit-{self.name}"),
             "description": tr(self.setting.label),
@@ -122,8 +122,10 @@ class SettingControl:
         return f"0 4px 4px calc({self._label_width} + 14px)"
 
     def _update_texts(self) -> None:
-        """Says again what `_build` said first."""
-        _rename(self._input, self._label_traits())
+        """Set the texts of the widgets in the current language."""
+        traits = self._label_traits()
+        self._input.description = traits["description"]
+        self._input.style.description_width = traits["style"]["description_width"]
 
     def _make_input(self) -> widgets.Widget:
         raise NotImplementedError
@@ -147,10 +149,13 @@ class SettingControl:
             self._is_redrawing = False
 
     def _on_input(self, read: Callable[[], Any]) -> None:
-        """Take what a person entered; when it is no good, say so and keep the last value."""
+        """Set the value from user input.
+
+        If it is invalid, show why and keep the last one.
+        """
         with self._transaction():
             if self._is_redrawing:
-                return  # our own redraw, not a person
+                return  # changed by a redraw, not by the user
             try:
                 self.value = read()
             except ValueError as problem:
@@ -158,21 +163,16 @@ class SettingControl:
 
     def _show_error(self, problem: str) -> None:
         self._error_text = problem
-        words = translate_message(problem.replace(self.name, tr(self.setting.label), 1))
-        told = tr("{problem}. Still {value}.", problem=words, value=format_value(self.setting, self._value, tr))
-        shown = f'<div class="labkit-error" role="alert">{html.escape(told)}</div>'
+        reason = translate_message(problem.replace(self.name, tr(self.setting.label), 1))
+        text = tr("{problem}. Still {value}.", problem=reason, value=format_value(self.setting, self._value, tr))
+        message = f'<div class="labkit-error" role="alert">{html.escape(text)}</div>'
         if self._error is None:
-            self._error = widgets.HTML(shown, layout={"margin": self._error_margin()})
+            self._error = widgets.HTML(message, layout={"margin": self._error_margin()})
             self.widget.children += (self._error,)
         else:
-            self._error.value, self._error.layout.display = shown, ""
+            self._error.value, self._error.layout.display = message, ""
 
 
 def format_stop(setting: Setting, value: Any) -> str:
-    """What a slider says at one of its stops."""
+    """Text of a slider at one of its stops."""
     return tr("0 (frozen)") if setting.scale == "log" and value == 0 else format_value(setting, value, tr)
-
-
-def _rename(widget: widgets.Widget, named: dict[str, Any]) -> None:
-    widget.description = named["description"]
-    widget.style.description_width = named["style"]["description_width"]

@@ -1,4 +1,4 @@
-"""One control for each kind of setting: slider with exact field, menu, choice, text, flag."""
+"""Controls by kind of setting: number with slider, choice, menu, text, flag."""
 
 import html
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ OTHER = "other…"
 
 
 class NumberControl(SettingControl):
-    """A field that takes any exact value, and, where the knob has a scale, a slider over the usual ones."""
+    """Exact number field, with a slider if the setting has a scale."""
 
     def __init__(self, name: str, value: Any, transaction: Transaction, label_width: str):
         super().__init__(name, value, transaction, label_width)
@@ -44,19 +44,20 @@ class NumberControl(SettingControl):
         return self.slider
 
     def _make_field(self) -> widgets.Widget:
-        # An IntText swallows a dot, and after `2.5` was pasted shows 25 where 2 holds; the page adds its arrow keys.
-        named: dict[str, Any] = {} if self.stops else self._label_traits()
+        # Not an IntText: it drops a dot, and shows 25 for a pasted `2.5` while its value is 2. Its arrow keys are
+        # added by settings_form.js.
+        traits: dict[str, Any] = {} if self.stops else self._label_traits()
         kind = ("labkit-whole",) if self._whole else ()
-        named |= css_classes(*named.get("_dom_classes", ()), f"labkit-{self.name}-exact", *kind)
+        traits |= css_classes(*traits.get("_dom_classes", ()), f"labkit-{self.name}-exact", *kind)
         layout = widgets.Layout(width=self._field_width() if self.stops else "auto", flex="0 0 auto", min_width="0")
         field = widgets.Text(
-            format_value(self.setting, self._value, tr), continuous_update=False, layout=layout, **named
+            format_value(self.setting, self._value, tr), continuous_update=False, layout=layout, **traits
         )
         field.observe(lambda change: self._on_input(lambda: self._read(change.new)), names="value")
         return field
 
     def _field_width(self) -> str:
-        """Room for `2.55e-5`, and for what None reads as."""
+        """CSS width with room for `2.55e-5` and for the text of None."""
         return f"calc({max(8, display_width(tr(self.setting.none_text)))}ch + 24px)"
 
     def _make_rows(self) -> list[widgets.Widget]:
@@ -82,14 +83,17 @@ class NumberControl(SettingControl):
         super()._update_texts()
 
     def set_recommended(self, values: Sequence[float]) -> None:
-        """Says that other values are the usual ones; they must be stops of the slider, and the knob must have marks."""
+        """Mark other values as usual.
+
+        They must be stops of the slider. Without marks of the setting nothing happens.
+        """
         if self._recommended_values and self._recommended_values != tuple(values):
             self._recommended_values = tuple(values)
             if self._recommended_bar:
                 self._update_recommended_bar(self._recommended_bar)
 
-    def _update_recommended_bar(self, usual: widgets.HTML) -> None:
-        """A bar under the part of the slider where the usual values lie."""
+    def _update_recommended_bar(self, widget: widgets.HTML) -> None:
+        """Set the bar under the usual values of the slider."""
         ends = min(self._recommended_values), max(self._recommended_values)
         first, last = (self._options.index(end) / (len(self._options) - 1) * 100 for end in ends)
         text = tr(
@@ -98,10 +102,9 @@ class NumberControl(SettingControl):
             high=format_value(self.setting, ends[1], tr),
         )
         bar = f'<div class="labkit-bar" style="left:{first:.2f}%;width:{last - first:.2f}%"></div>'
-        words = f'<div class="labkit-words" style="left:{(first + last) / 2:.2f}%">{html.escape(text)}</div>'
-        margin = f"-6px calc({self._field_width()} + 12px) 0 calc({self._label_width} + 14px)"
-        usual.value = f'<div class="labkit-usual">{bar}{words}</div>'
-        usual.layout.margin = margin
+        label = f'<div class="labkit-words" style="left:{(first + last) / 2:.2f}%">{html.escape(text)}</div>'
+        widget.value = f'<div class="labkit-usual">{bar}{label}</div>'
+        widget.layout.margin = f"-6px calc({self._field_width()} + 12px) 0 calc({self._label_width} + 14px)"
 
     def _show_value(self) -> None:
         self.field.value = format_value(self.setting, self._value, tr)
@@ -109,9 +112,9 @@ class NumberControl(SettingControl):
             self.slider.index = self._slider_index()
 
     def _slider_index(self) -> int:
-        """Where the slider stands."""
-        skipped = len(self._options) - len(self.stops)
-        return 0 if self._value is None else skipped + find_nearest_stop(self.stops, self._value)
+        """Index of the option nearest to the value."""
+        offset = len(self._options) - len(self.stops)  # of None, which comes first
+        return 0 if self._value is None else offset + find_nearest_stop(self.stops, self._value)
 
     def _read(self, entered: str) -> Any:
         if self.setting.none_text and entered.strip() in ("", self.setting.none_text, tr(self.setting.none_text)):
@@ -122,12 +125,12 @@ class NumberControl(SettingControl):
 
 
 class ChoiceControl(SettingControl):
-    """A drop-down of the only possible values."""
+    """Drop-down menu of the only possible values."""
 
     def _make_input(self) -> widgets.Widget:
-        choices = widgets.Dropdown(options=self._choices(), layout=widgets.Layout(width="auto"), **self._label_traits())
-        choices.observe(lambda change: self._on_input(lambda: change.new), names="value")
-        return choices
+        menu = widgets.Dropdown(options=self._choices(), layout=widgets.Layout(width="auto"), **self._label_traits())
+        menu.observe(lambda change: self._on_input(lambda: change.new), names="value")
+        return menu
 
     def _choices(self) -> list[tuple[str, str]]:
         return [(tr(choice), choice) for choice in self.setting.choices]
@@ -142,10 +145,10 @@ class ChoiceControl(SettingControl):
 
 
 class MenuControl(SettingControl):
-    """A drop-down of known names; its last line opens a field for any other name or path.
+    """Drop-down menu of known names, with a text field for any other.
 
-    A Combobox would do with one widget, but browsers filter its list by the name already in it, so that a filled-in
-    menu shows nothing but itself.
+    The last option opens the field for a name or path. A Combobox would need only one widget, but browsers filter its
+    list by the name already in it, so that a filled-in menu shows only that name.
     """
 
     def __init__(self, name: str, value: Any, transaction: Transaction, label_width: str):
@@ -167,7 +170,7 @@ class MenuControl(SettingControl):
         return menu
 
     def set_options(self, names: Sequence[str]) -> None:
-        """Put these names into the menu, in place of those before; the value stays."""
+        """Replace the names in the menu; the value stays."""
         with self._transaction():
             self._names = tuple(names)
             self._redraw()
@@ -182,9 +185,9 @@ class MenuControl(SettingControl):
         self.other.style.description_width = self._label_width
 
     def _fill(self) -> None:
-        known = self._names if self._value in self._names else (*self._names, self._value)
-        if self._input.options != (*known, tr(OTHER)):
-            self._input.options = (*known, tr(OTHER))
+        names = self._names if self._value in self._names else (*self._names, self._value)
+        if self._input.options != (*names, tr(OTHER)):
+            self._input.options = (*names, tr(OTHER))
             self._input.value = self._value if self.other.layout.display == "none" else tr(OTHER)
 
     def _show_value(self) -> None:
@@ -203,7 +206,7 @@ class MenuControl(SettingControl):
 
 
 class TextControl(SettingControl):
-    """A line of any text."""
+    """Text field for one line."""
 
     def _make_input(self) -> widgets.Widget:
         text = widgets.Text(continuous_update=False, layout=widgets.Layout(width="auto"), **self._label_traits())
@@ -215,7 +218,7 @@ class TextControl(SettingControl):
 
 
 class FlagControl(SettingControl):
-    """Yes or no."""
+    """Check box."""
 
     def _make_input(self) -> widgets.Widget:
         flag = widgets.Checkbox(layout=widgets.Layout(width="auto"), **self._label_traits())
@@ -227,7 +230,7 @@ class FlagControl(SettingControl):
 
 
 def pick_control_class(name: str, has_menu: bool) -> type[SettingControl]:
-    """Which control a field of RunConfig gets."""
+    """Class of the control for a field of RunConfig."""
     kind, _ = field_types()[name]
     if run_settings()[name].choices:
         return ChoiceControl

@@ -1,4 +1,7 @@
-"""The controls of a run's settings, made from RunConfig's fields: a knob declared there appears here by itself."""
+"""Settings form: one control for each field of RunConfig.
+
+A setting declared there appears here by itself.
+"""
 
 import math
 import threading
@@ -21,17 +24,18 @@ from labkit.plots.text_width import display_width
 from labkit.presets import STARTER_PAIRS, preset_values, recommended_rate_range, recommended_rates
 from labkit.settings import format_rate
 
-# As many columns as fit, none narrower than 300 px unless the whole is.
+# As many columns as fit, none narrower than 300 px unless the form is.
 GRID_COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
 
 
 class FormAssets(anywidget.AnyWidget):
-    """Shows nothing: brings the style of the controls to the page, and keeps JupyterLab's shortcuts off their keys.
+    """Invisible widget with the form's style sheet and script.
 
-    `helps` are shown where the mouse rests on what has the CSS class `labkit-help-<key>`.
+    The script keeps JupyterLab's shortcuts from the keys of the controls, and shows `helps[key]` as the tooltip of
+    elements with the CSS class `labkit-help-<key>`.
     """
 
-    # As texts, as anywidget would keep every frame for the file of a path.
+    # As texts: given a path, anywidget would keep every widget alive.
     _esm = Path(__file__).with_name("settings_form.js").read_text(encoding="utf-8")
     _css = Path(__file__).with_name("settings_form.css").read_text(encoding="utf-8")
 
@@ -39,9 +43,9 @@ class FormAssets(anywidget.AnyWidget):
 
 
 class SettingsForm:
-    """Every setting of a run as a control: `controls.<field>.value` reads and sets, `config()` is all of them.
+    """Form of all settings: `controls.<field>.value` is one, `config()` all of them.
 
-    `main` and `advanced` are the widgets to show. Safe to use from several threads.
+    `main` and `advanced` are the widgets to display. Safe to use from several threads.
     """
 
     def __init__(
@@ -72,25 +76,25 @@ class SettingsForm:
         return [*super().__dir__(), *self._fields]
 
     def config(self) -> RunConfig:
-        """The settings as they stand."""
+        """Current settings."""
         with self._lock:
             return RunConfig(**{name: control.value for name, control in self._fields.items()})
 
     def load(self, config: RunConfig) -> None:
-        """Show these settings; callbacks hear of it once."""
+        """Set all settings; callbacks are called once."""
         self._set(config.as_dict())
 
     def apply_preset(self, name: str) -> None:
-        """Set what the preset of that name sets, and leave the rest; callbacks hear of it once.
+        """Set the settings of a preset; the others stay.
 
-        Raises ValueError for an unknown name.
+        Callbacks are called once. Raises ValueError for an unknown name.
         """
         self._set(preset_values(name, self.encoder.value))
 
     def apply_pair(self, name: str) -> None:
-        """Set corpus and encoder to those of that pair, and the preset's rates for them; callbacks hear of it once.
+        """Set corpus, encoder and suitable rates of a starter pair.
 
-        Raises KeyError for an unknown name.
+        The rates are those of the current preset. Callbacks are called once. Raises KeyError for an unknown name.
         """
         with self._transaction(adapt_rates=False):
             chosen = self.preset
@@ -99,10 +103,10 @@ class SettingsForm:
             self._set(recommended_rates(encoder) if chosen == CUSTOM else preset_values(chosen, encoder))
 
     def retranslate(self) -> None:
-        """Says every label, help and choice in the language of the lab; settings and what was typed stay."""
+        """Set all texts in the current language; settings and typed text stay."""
         with self._transaction():
             for name, control in self._fields.items():
-                control.retranslate(_width(run_settings()[name].group))
+                control.retranslate(_label_width(run_settings()[name].group))
             self._update_texts()
             self._update_derived()
 
@@ -112,38 +116,40 @@ class SettingsForm:
             "ratio": tr("head rate over encoder rate; 5 to 1000 are usual with a fresh head"),
             CUSTOM: tr("the settings are those of no preset"),
         }
-        self._ratio.layout.margin = f"0 0 0 calc({_width('main')} + 14px)"
+        self._ratio.layout.margin = f"0 0 0 calc({_label_width('main')} + 14px)"
         self._preset_buttons.retranslate()
 
     @property
     def preset(self) -> str:
-        """The name of the preset whose values these are, or `custom`."""
+        """Name of the preset with the current values, or `custom`."""
         with self._lock:
             return match_preset(self._values())
 
     @property
     def pair(self) -> str:
-        """The name of the pair whose encoder and corpus these are, or `custom`."""
+        """Name of the pair with the current encoder and corpus, or `custom`."""
         with self._lock:
             return match_pair(self._values())
 
     def close(self) -> None:
-        """Closes the widgets of all controls, those that were never on a page among them."""
+        """Close the widgets of all controls, also those never displayed."""
         for control in self._fields.values():
             if control.has_widget:
                 close_all(control.widget)
 
     def on_change(self, callback: Callable[[RunConfig], None]) -> None:
-        """Call back with the new settings, once for each settled change: a preset or `load` counts as one."""
+        """Call back with the new settings after each change.
+
+        A preset, a pair or `load` is one change.
+        """
         self._callbacks.append(callback)
 
     def _make_controls(self, config: RunConfig, menus: dict[str, Sequence[str]]) -> dict[str, SettingControl]:
         fields = {}
-        for name, knob in run_settings().items():
-            assert not hasattr(type(self), name), f"the field {name} would hide a method of Controls"
-            control = pick_control_class(name, name in menus)(
-                name, getattr(config, name), self._transaction, _width(knob.group)
-            )
+        for name, setting in run_settings().items():
+            assert not hasattr(type(self), name), f"the field {name} would hide a method of SettingsForm"
+            control_class = pick_control_class(name, name in menus)
+            control = control_class(name, getattr(config, name), self._transaction, _label_width(setting.group))
             if isinstance(control, MenuControl):
                 control.set_options(menus[name])
             fields[name] = control
@@ -156,9 +162,9 @@ class SettingsForm:
 
     @contextmanager
     def _transaction(self, adapt_rates: bool = True) -> Iterator[None]:
-        """Holds the lock; changes made inside, however nested, are told once, after the lock is let go.
+        """Hold the lock; notify once after it is released, however nested.
 
-        Where the encoder alone is changed and `follow`, a preset's rates become those for the new one.
+        If only the encoder changed and `adapt_rates`, a preset's rates become those for the new encoder.
         """
         with self._lock:
             before = self._values() if self._depth == 0 else {}
@@ -177,7 +183,10 @@ class SettingsForm:
             self._notify(changed, RunConfig(**after))
 
     def _adapt_rates(self, before: dict[str, Any]) -> None:
-        """Before is what settings were, or empty where they are only being made."""
+        """Adapt a preset's rates if only the encoder differs from `before`.
+
+        `before` is empty while the controls are being made.
+        """
         after = self._values()
         chosen = match_preset(before) if before else CUSTOM
         if chosen != CUSTOM and before | {"encoder": after["encoder"]} == after != before:
@@ -195,7 +204,7 @@ class SettingsForm:
         return {name: control.value for name, control in self.__dict__.get("_fields", {}).items()}
 
     def _update_derived(self) -> None:
-        """What follows from all settings together: the ratio, the preset, how many are changed under Advanced."""
+        """Update ratio, chosen preset, usual rates and the title of Advanced."""
         self._ratio.value = describe_rate_ratio(self.config())
         self._preset_buttons.update(self._values())
         if isinstance(rate := self._fields["encoder_rate"], NumberControl):
@@ -215,7 +224,10 @@ class SettingsForm:
         )
 
     def _advanced(self) -> widgets.Accordion:
-        """Its controls are made when it is first opened: with them the lab takes half as long again to come up."""
+        """Accordion whose controls are made when it is first opened.
+
+        With them the lab would take half as long again to appear.
+        """
         rows = widgets.Box(layout=_grid())
         titles = (tr("Advanced"),)
         folded = widgets.Accordion([rows], titles=titles, selected_index=None, **css_classes("labkit-advanced"))
@@ -227,15 +239,15 @@ class SettingsForm:
         return folded
 
     def _group(self, group: str) -> list[str]:
-        return [name for name, knob in run_settings().items() if knob.group == group]
+        return [name for name, setting in run_settings().items() if setting.group == group]
 
 
 def describe_rate_ratio(config: RunConfig) -> str:
-    """How the rates stand to each other, in words; that of the CRF where it has one of its own."""
-    told, crf = _describe_two_rates(config), config.group_rates.get("crf")
+    """Ratio of head to encoder rate, and the CRF's own rate."""
+    ratio, crf = _describe_two_rates(config), config.group_rates.get("crf")
     if crf is None:
-        return told
-    return tr("{told}, CRF {rate}", told=told, rate=format_rate(crf)) if crf else tr("{told}, CRF frozen", told=told)
+        return ratio
+    return tr("{told}, CRF {rate}", told=ratio, rate=format_rate(crf)) if crf else tr("{told}, CRF frozen", told=ratio)
 
 
 def _describe_two_rates(config: RunConfig) -> str:
@@ -245,8 +257,8 @@ def _describe_two_rates(config: RunConfig) -> str:
         return tr("encoder frozen") if config.encoder_rate == 0 else tr("head frozen")
     ratio = config.rate_ratio
     digits = max(0, 2 - math.floor(math.log10(ratio)))
-    shown = f"{ratio:,.{digits}f}"
-    return tr("head = {ratio} × encoder", ratio=shown.rstrip("0").rstrip(".") if digits else shown)
+    text = f"{ratio:,.{digits}f}"
+    return tr("head = {ratio} × encoder", ratio=text.rstrip("0").rstrip(".") if digits else text)
 
 
 def _grid() -> widgets.Layout:
@@ -259,6 +271,10 @@ def _grid() -> widgets.Layout:
     )
 
 
-def _width(group: str) -> str:
-    """Wide enough for the longest label of the group: a `ch` is the width of a 0, wider than most letters."""
-    return f"{max(display_width(tr(knob.label)) for knob in run_settings().values() if knob.group == group)}ch"
+def _label_width(group: str) -> str:
+    """CSS width of the longest label of a group.
+
+    A `ch` is the width of a 0, which is wider than most letters.
+    """
+    labels = (tr(setting.label) for setting in run_settings().values() if setting.group == group)
+    return f"{max(map(display_width, labels))}ch"

@@ -1,7 +1,7 @@
-"""Where a slider stops, exact to the last digit.
+"""Slider stops, exact to the last digit.
 
-A slider that computes 10 ** x turns 2e-5 into 1.995e-05. Here every stop is written as a person would write it, and
-read once.
+A logarithmic slider that computes 10 ** x turns 2e-5 into 1.995e-05. Here every stop is parsed from its decimal
+notation.
 """
 
 import math
@@ -10,45 +10,46 @@ from collections.abc import Sequence
 from labkit.settings import Setting
 
 DIGITS = (1, 2, 3, 5)
-DECADES = 5  # how far a rate slider that starts at zero reaches down from its high end
+DECADES = 5  # range of a rate slider that starts at zero, down from its high end
 MAX_STOPS = 20  # of a linear slider; at about 130 px wide, more are hard to hit
 
 
 def make_slider_stops(setting: Setting, kind: type, default: float | None) -> tuple[float, ...]:
-    """Where a knob's slider stops, rising unless the knob says where; empty for a knob without a slider.
+    """Stops of a setting's slider; empty for a setting without one.
 
-    Marks and the default are always in.
+    They are in ascending order, unless `setting.stops` gives them. Otherwise marks and the default are always included.
     """
     if setting.scale == "none" or setting.low is None or setting.high is None:
         return ()
-    wanted = set(setting.marks) | ({default} if default is not None else set())
+    required = set(setting.marks) | ({default} if default is not None else set())
     if setting.stops:
         return setting.stops
     if {setting.low, setting.high} <= set(setting.marks):
-        return tuple(sorted(wanted))
+        return tuple(sorted(required))
     if setting.scale == "log":
-        return tuple(sorted(wanted | set(make_rate_stops(setting.low, setting.high))))
-    walk = (
-        _whole_stops(int(setting.low), int(setting.high)) if kind is int else _decimal_stops(setting.low, setting.high)
-    )
-    return tuple(sorted(wanted | set(walk)))
+        return tuple(sorted(required | set(make_rate_stops(setting.low, setting.high))))
+    if kind is int:
+        return tuple(sorted(required | set(_whole_stops(int(setting.low), int(setting.high)))))
+    return tuple(sorted(required | set(_decimal_stops(setting.low, setting.high))))
 
 
 def make_rate_stops(low: float, high: float) -> tuple[float, ...]:
-    """Every 1, 2, 3 and 5 × 10^k from low to high, both inclusive; zero comes first where low is 0.
+    """Stops 1, 2, 3 and 5 × 10^k from `low` to `high`.
 
-    >>> rate_stops(0, 1e-4)[-4:]
+    Both ends are included. If `low` is 0, zero comes first, then the DECADES below `high`.
+
+    >>> make_rate_stops(0, 1e-4)[-4:]
     (2e-05, 3e-05, 5e-05, 0.0001)
     """
     top = math.floor(math.log10(high))
     bottom = math.floor(math.log10(low)) if low > 0 else top - DECADES
-    written = [float(f"{digit}e{exponent}") for exponent in range(bottom, top + 1) for digit in DIGITS]
+    stops = [float(f"{digit}e{exponent}") for exponent in range(bottom, top + 1) for digit in DIGITS]
     zero = () if low > 0 else (0.0,)
-    return zero + tuple(stop for stop in written if low <= stop <= high)
+    return zero + tuple(stop for stop in stops if low <= stop <= high)
 
 
 def find_nearest_stop(stops: Sequence[float], value: float) -> int:
-    """The index of the stop next to a value: by ratio where both are positive, and 0 only stands for 0."""
+    """Index of the nearest stop, by ratio; 0 only matches 0."""
 
     def distance(stop: float) -> float:
         if stop > 0 and value > 0:
@@ -59,9 +60,9 @@ def find_nearest_stop(stops: Sequence[float], value: float) -> int:
 
 
 def parse_number(text: str, whole: bool = False) -> float:
-    """A number as typed: `5e-5`, `0.00005`, ` 2.5E-5 `.
+    """Number as typed by the user: `5e-5`, `0.00005`, ` 2.5E-5 `.
 
-    Raises ValueError in words, with an example of a whole number where one is wanted.
+    Raises ValueError with an example, of a whole number if `whole`.
     """
     try:
         return float(text)
@@ -71,19 +72,22 @@ def parse_number(text: str, whole: bool = False) -> float:
 
 
 def _whole_stops(low: int, high: int) -> list[int]:
-    """Every integer of a short range; of a long one up to 10, then 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, …"""
+    """All integers of a short range; round ones of a long range.
+
+    A long range has both ends, 1 to 10, then 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, …
+    """
     if high - low < MAX_STOPS:
         return list(range(low, high + 1))
     powers = [10**k for k in range(len(str(high)))]
-    written = [*range(1, 11), *(n * power for power in powers for n in (12, 15, 20, 25, 30, 40, 50, 60, 80, 100))]
-    return [low, *(stop for stop in written if low < stop < high), high]
+    stops = [*range(1, 11), *(n * power for power in powers for n in (12, 15, 20, 25, 30, 40, 50, 60, 80, 100))]
+    return [low, *(stop for stop in stops if low < stop < high), high]
 
 
 def _decimal_stops(low: float, high: float) -> list[float]:
-    """Multiples of a round step, at most about twenty of them, and both ends."""
+    """Multiples of a round step, about MAX_STOPS at most, and both ends."""
     power = math.floor(math.log10(high - low)) - 2
-    written = [(digit, exponent) for exponent in range(power, power + 4) for digit in (1, 2, 5)]
-    digit, exponent = next(step for step in written if (high - low) / float(f"{step[0]}e{step[1]}") <= MAX_STOPS)
+    steps = [(digit, exponent) for exponent in range(power, power + 4) for digit in (1, 2, 5)]
+    digit, exponent = next(step for step in steps if (high - low) / float(f"{step[0]}e{step[1]}") <= MAX_STOPS)
     count = math.floor(high / float(f"{digit}e{exponent}") + 1e-9)
-    walk = [float(f"{n * digit}e{exponent}") for n in range(count + 1)]
-    return [low, *(stop for stop in walk if low < stop < high), high]
+    stops = [float(f"{n * digit}e{exponent}") for n in range(count + 1)]
+    return [low, *(stop for stop in stops if low < stop < high), high]

@@ -1,4 +1,4 @@
-"""A sentence typed in, tagged by a finished run."""
+"""Try-it panel: tag a typed sentence with a finished run."""
 
 import html
 import os
@@ -19,7 +19,10 @@ from labkit.runs.store import Run
 
 
 class TryItPanel:
-    """Run menu, text, and the text with its entities marked. Tagging runs in a process of its own."""
+    """Run menu, text field, and the text with its entities marked.
+
+    Tagging runs in a separate process.
+    """
 
     def __init__(self, predict: Callable[[Path, str], dict[str, Any]] = launch.predict):
         self._predict = predict
@@ -47,14 +50,17 @@ class TryItPanel:
         self.refresh([], {})
 
     def retranslate(self) -> None:
-        """Says what it says in the language of the lab."""
+        """Set all texts in the current language."""
         self.run_menu.description = tr("by run")
         self.button.description = tr("Mark entities")
-        self._hint.value = run_html.render_muted(tr("As soon as a run has kept its weights, try it here."))
+        self._hint.value = run_html.render_muted(tr("As soon as a run has saved its weights, you can try it here."))
         self.answer.value = self._render_answer()
 
     def refresh(self, runs: Sequence[Run], names: dict[Path, str]) -> None:
-        """Offers the runs that have weights, the newest first, which is offered until somebody chooses another."""
+        """List the runs with weights, newest first.
+
+        The newest is selected until the user chooses another.
+        """
         usable = [run for run in reversed(runs) if run.is_final and has_weights(run)]
         before = self._runs.get(self.run_menu.value or "")
         self._runs = {names[run.folder]: run for run in usable}
@@ -62,23 +68,24 @@ class TryItPanel:
             chosen = names.get(before.folder) if before else None  # it may have another name by now
             self.run_menu.options = list(self._runs)
             newest = next(iter(self._runs), None)
-            kept = (
-                before is not None and before.folder != self._newest_folder and chosen in self._runs
-            )  # somebody chose it
-            self.run_menu.value = chosen if kept else newest
+            chosen_by_user = before is not None and before.folder != self._newest_folder and chosen in self._runs
+            self.run_menu.value = chosen if chosen_by_user else newest
             self._newest_folder = usable[0].folder if usable else None
-        for widget, shown in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
-            set_visible(widget, bool(shown))
+        for widget, visible in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
+            set_visible(widget, bool(visible))
 
     def _set_example(self) -> None:
-        """Gives an example in the language of the run, unless somebody has typed something."""
+        """Set an example in the run's language, unless the user typed."""
         run = self._runs.get(self.run_menu.value or "")
         pair = find_starter_pair(run.config) if run and run.config else None
         if pair and self.text.value in {each.example for each in STARTER_PAIRS.values()}:
             self.text.value = pair.example
 
     def tag_text(self) -> None:
-        """Tags the text; says in `answer` what came out or went wrong, unless something else was asked for since."""
+        """Tag the text and show the result or error in `answer`.
+
+        A result is dropped if a later request was made meanwhile.
+        """
         with self._lock:
             self._request_number += 1
             number = self._request_number
@@ -87,38 +94,41 @@ class TryItPanel:
             return self._show_answer(number, lambda: run_html.render_muted(tr("Type a sentence and choose a run.")))
         self._show_answer(number, lambda: run_html.render_muted(tr("reading…")))
         try:
-            found = self._predict(run.folder, text)
+            prediction = self._predict(run.folder, text)
         except (ValueError, RuntimeError, OSError) as problem:
-            told = str(problem)
-            return self._show_answer(number, lambda: run_html.render_error(told))
-        self._show_answer(number, lambda: render_prediction(text, found, run))
+            message = str(problem)
+            return self._show_answer(number, lambda: run_html.render_error(message))
+        self._show_answer(number, lambda: render_prediction(text, prediction, run))
 
     def _show_answer(self, number: int, render: Callable[[], str]) -> None:
-        """Shows what `say` says, now and whenever the language changes; nothing where a later question was asked."""
+        """Show `render()` now and after each change of language.
+
+        Nothing is shown if a later request was made.
+        """
         with self._lock:
             if number == self._request_number:
                 self._render_answer = render
                 self.answer.value = render()
 
 
-def render_prediction(text: str, found: dict[str, Any], run: Run) -> str:
-    """The marked text, and how many entities it holds, by which run."""
+def render_prediction(text: str, prediction: dict[str, Any], run: Run) -> str:
+    """Marked text as HTML, with number of entities, run and time."""
     types = sorted({tag[2:] for tag in run.corpus.tags if tag != "O"}) if run.corpus else []
     colours = THEMES["light"].runs
     by_type = {name: colours[place % len(colours)] for place, name in enumerate(types)}
-    count = len(found["entities"])
-    told = {"count": count, "run": html.escape(run.title), "time": f"{found['seconds']:.1f}"}
+    count = len(prediction["entities"])
+    values = {"count": count, "run": html.escape(run.title), "time": f"{prediction['seconds']:.1f}"}
     if count == 0:
-        line = tr("no entity found by {run} in {time} s", **told)
+        line = tr("no entity found by {run} in {time} s", **values)
     elif count == 1:
-        line = tr("1 entity found by {run} in {time} s", **told)
+        line = tr("1 entity found by {run} in {time} s", **values)
     else:
-        line = tr("{count} entities found by {run} in {time} s", **told)
-    note = found.get("note", "")
-    warned = f'<div class="labkit-warning">{html.escape(translate_message(note))}</div>' if note else ""
-    return run_html.render_entities(text, found["entities"], by_type) + run_html.render_muted(line) + warned
+        line = tr("{count} entities found by {run} in {time} s", **values)
+    note = prediction.get("note", "")
+    warning = f'<div class="labkit-warning">{html.escape(translate_message(note))}</div>' if note else ""
+    return run_html.render_entities(text, prediction["entities"], by_type) + run_html.render_muted(line) + warning
 
 
 def has_weights(run: Run) -> bool:
-    """Whether a run's folder holds a checkpoint."""
+    """True if the run's folder has a checkpoint."""
     return any(os.path.isfile(f"{run.folder}/{name}/tagger.json") for name in ("best", "last"))

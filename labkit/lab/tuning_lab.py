@@ -1,4 +1,7 @@
-"""The tuning lab: settings, Train and Stop, live plots, all runs, their comparison, and a place to try them."""
+"""Tuning lab: one page of widgets to configure, train and compare runs.
+
+It holds the settings, Train and Stop, live plots, the table of runs, their comparison, the error browser and Try it.
+"""
 
 import math
 import threading
@@ -17,10 +20,24 @@ from labkit.data.downloads import list_encoders
 from labkit.i18n import translation
 from labkit.i18n.translation import set_language, tr
 from labkit.jobs import launch
-from labkit.lab import page_widgets, run_html, time_bar_html
+from labkit.lab import run_html, time_bar_html
 from labkit.lab.displayed_run import DisplayedRun
 from labkit.lab.error_browser import ErrorBrowser
-from labkit.lab.page_widgets import keep_responsive
+from labkit.lab.page_widgets import (
+    close_all,
+    keep_responsive,
+    make_button,
+    make_card,
+    make_column,
+    make_html,
+    make_language_switch,
+    make_row,
+    make_style_sheet,
+    plain_text,
+    set_if_changed,
+    set_text,
+    set_visible,
+)
 from labkit.lab.plan_panel import PlanPanel
 from labkit.lab.refresher import Refresher
 from labkit.lab.run_plots import RunPlots
@@ -37,38 +54,49 @@ from labkit.training.config_checks import check_config
 if TYPE_CHECKING:
     from labkit.plots.live import Picture
 
-launch.start_server()  # takes seconds; by the time that somebody presses Train it is done
-
 _OPEN: dict[Path, "TuningLab"] = {}
-CPU_SHARE_BESIDE_RUN = 1 / 75  # of a core for looking and drawing, while a run computes on the same cores
+CPU_SHARE_BESIDE_RUN = 1 / 75  # of a core for refreshing and drawing, while a run computes on the same cores
 CPU_SHARE_ALONE = 1 / 8
-SETTLE_S = 0.3  # without a change, settings have come to rest
+SETTLE_S = 0.3  # settings are final after this long without a change
 MAX_SETTLE_S = 2.0
-DOUBLE_CLICK_S = 1.0  # a second click so soon is the second half of a double one, or comes from another view
+DOUBLE_CLICK_S = 1.0  # a second click this soon belongs to a double click, or comes from another view
 STOP_WIDTH = "128px"  # has room for a number of four digits, so that nothing moves when it changes
 CARDS = ("SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT")
+PANELS = {  # name → CSS class, of the HTML texts of the lab
+    "same_settings": "same",
+    "plan": "plan",
+    "notes": "notes",
+    "problem": "told",
+    "status": "status",
+    "queue": "queue",
+    "failure": "failure",
+    "details": "about",
+    "time": "spent",
+    "operators": "operators",
+}
 FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back."
 
 
 class TuningLab:
-    """The lab, shown where a cell ends with it.
+    """Tuning lab of one folder of runs, displayed by a notebook cell.
 
         lab = TuningLab()
         lab
 
     Everything can be done from code as well: `lab.controls.epochs.value = 2`, `run = lab.start()`, `run.wait()`,
-    `lab.stop()`, `lab.compare([1, 2])`. All state lies in the run folders: a new lab for the same folder takes over
-    from the one before, live run included.
+    `lab.stop()`, `lab.compare([1, 2])`. All state is in the run folders: a new lab for the same folder replaces the
+    previous one and takes over its live run.
     """
 
     def __init__(self, runs: str | Path | None = None, config: RunConfig | None = None, language: str | None = None):
         """
         Args:
-            runs: the folder of run folders; `labkit.paths.runs()` where not given.
-            config: what the controls start with. Where not given: what they were in the lab that this one replaces, as
-                the cell is run again; else the settings of LABKIT_DEFAULTS, or labkit's own.
-            language: `en` or `zh`, from now on and for all that is open; as it is where not given, see i18n.
+            runs: folder of run folders; default: `labkit.paths.runs()`.
+            config: initial settings; default: those of the lab that this one replaces, else those of LABKIT_DEFAULTS,
+                else labkit's own.
+            language: `en` or `zh`, for every open lab from now on; default: unchanged, see i18n.
         """
+        launch.start_server()  # in the background: it takes seconds, and is ready when Train is pressed
         if language is not None:
             set_language(language)
         self.store = RunStore(Path(runs) if runs is not None else None)
@@ -80,7 +108,7 @@ class TuningLab:
         self._resume_thread: threading.Thread | None = None
         self._settings_changed_at = -math.inf
         self._train_lock = threading.Lock()  # held from a press of Train until its run has a row
-        self._last_press: tuple[RunConfig, float] | None = None  # what was trained by the last press, and until when
+        self._last_press: tuple[RunConfig, float] | None = None  # its settings; until when they are not trained again
         self._stopped_at = -math.inf
         with gc_pause.gc_paused():
             before = _OPEN.get(self.store.folder)
@@ -92,38 +120,42 @@ class TuningLab:
             )
             if before:
                 before.close()
-            self._refresh_runs()  # its pictures follow: importing matplotlib takes longer than listing a thousand runs
+            self._refresh_runs()  # plots follow: importing matplotlib takes longer than listing a thousand runs
         self._refresher.start()
 
     # --- from code
 
     def start(self, config: RunConfig | None = None) -> Run:
-        """Trains with the settings as they stand, or with `config`; returns at once. Queued while another trains."""
+        """Start a run with `config`, or the current settings; returns at once.
+
+        The run is queued while another one trains. Raises ValueError for settings that cannot be trained.
+        """
         config = config or self.controls.config()
         check_config(config)
         folder = launch.submit(config, self.store.folder)
         run = self.store.get(folder)
-        with self._lock:  # or a look that began before would untick what it does not know yet
+        with self._lock:  # or a refresh that began before would deselect the run, which it does not know yet
             self.runs_panel.add_to_selection(run)
         self._refresher.request_refresh()
         return run
 
     def stop(self) -> None:
-        """Ends every run in progress after its current step, those of a terminal included; their models stay usable.
+        """Stop every live run after its current step.
 
-        The next in the queue begins. The Stop button ends only the run that it names.
+        Runs started in a terminal are stopped too. Their models stay usable, and the next queued run starts. The Stop
+        button stops only the run that it names.
         """
         for run in self.store.live():
             launch.stop(run.folder)
         self._refresher.request_refresh()
 
     def compare(self, runs: Sequence[Run | int | str], x: str | None = None, layout: str | None = None) -> "Picture":
-        """Ticks these runs in the table, and returns their comparison as a picture.
+        """Select these runs in the table and return their comparison plot.
 
         Args:
             runs: runs, their numbers, or their names.
-            x: step, epoch, tokens or seconds; as chosen in the lab where not given, else what suits these runs.
-            layout: `side by side` or `overlaid`; likewise.
+            x: step, epoch, tokens or seconds; default: as chosen in the lab, else the axis that suits these runs.
+            layout: `side by side` or `overlaid`; default: as chosen in the lab.
         """
         chosen = self.store.get_all(runs)
         with self._lock, gc_pause.gc_paused():
@@ -132,38 +164,53 @@ class TuningLab:
             self.runs_panel.layout_buttons.value = layout or self.runs_panel.layout_buttons.value
             self.runs_panel.select(chosen)
             picture = self.runs_panel.make_figure(chosen)
-            picture.png()  # drawn before the lab's own thread, which now draws the same, asks for the interpreter
+            picture.png()  # drawn now, before the refresher thread draws the same and takes the interpreter lock
             return picture
 
     def picture(self, run: Run | int | str) -> "Picture":
-        """The four plots of a run."""
+        """Figure with the four plots of a run."""
         with self._lock:
             from labkit.plots.live import figure_of
 
             return figure_of(run if isinstance(run, Run) else self.store.get(run))
 
-    def close(self) -> None:
-        """Ends the lab's thread and takes its widgets off the page, and frees them; runs go on.
+    def texts(self) -> dict[str, str]:
+        """Plain text of each panel, by name; empty for a hidden panel.
 
-        A notebook that has shown the lab still holds what is left of it, in its list of outputs.
+        Buttons, menus and the table are not included: read these from their widgets (`train_button.description`).
+        """
+        panels = {
+            **self._panels,
+            "queue": self._queue_line,
+            "font_hint": self._run_plots.font_hint,
+            "comparison": self.runs_panel.times,
+            "error_browser": self.error_browser.widget,
+            "try_it": self.try_it.widget,
+        }
+        return {name: plain_text(panel) for name, panel in panels.items()}
+
+    def close(self) -> None:
+        """Stop the lab's thread and remove its widgets; runs continue.
+
+        A notebook that displayed the lab still references the closed object in its list of outputs.
         """
         self._refresher.stop()
         if _OPEN.get(self.store.folder) is self:
             del _OPEN[self.store.folder]
-        page_widgets.close_all(self.view)
-        for part in (self.controls, self.runs_panel, self._run_plots):
-            part.close()
+        close_all(self.view)
+        for panel in (self.controls, self.runs_panel, self._run_plots):
+            panel.close()
 
     def __repr__(self) -> str:
         return "TuningLab()"
 
     def _ipython_display_(self) -> None:
-        """Shows the lab, and beside it what stands for it in a saved notebook, see static_view.py."""
+        """Display the lab and its static view for saved notebooks, see static_view.py."""
         buttons = self.train_button, self.stop_button, self.empty_button, self.runs_panel.delete_failed_button
         keep_responsive(*buttons)
         bundle = self.view._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
-        data.pop("text/plain", None)  # the names of all widgets inside
+        data.pop("text/plain", None)  # it lists every widget inside
         display(data, raw=True)  # type: ignore[no-untyped-call]
         self._static_view.show(self.store.runs(), self._titles)
 
@@ -172,22 +219,13 @@ class TuningLab:
     def _make(self, config: RunConfig) -> None:
         self.controls = SettingsForm(config, corpora=list_corpora(), encoders=list_encoders())
         self.controls.on_change(self._on_settings_change)
-        self.train_button = page_widgets.make_button("play", "labkit-train", self._on_train, "primary")
-        self.stop_button = page_widgets.make_button("stop", "labkit-stop", self._on_stop, width=STOP_WIDTH)
-        self.empty_button = page_widgets.make_button("times", "labkit-empty", self._on_empty_queue)
-        self.language_switch = page_widgets.make_language_switch(self._on_language_choice)
-        self._same_settings = page_widgets.make_html("labkit-same")
-        self._plan, self._notes = page_widgets.make_html("labkit-plan"), page_widgets.make_html("labkit-notes")
-        self._status = page_widgets.make_html("labkit-status")
-        self._error, self._queue = page_widgets.make_html("labkit-told"), page_widgets.make_html("labkit-queue")
-        self._failure, self._details = page_widgets.make_html("labkit-failure"), page_widgets.make_html("labkit-about")
-        self._time_bar, self._operators = (
-            page_widgets.make_html("labkit-spent"),
-            page_widgets.make_html("labkit-operators"),
-        )
+        self.train_button = make_button("play", "labkit-train", self._on_train, "primary")
+        self.stop_button = make_button("stop", "labkit-stop", self._on_stop, width=STOP_WIDTH)
+        self.empty_button = make_button("times", "labkit-empty", self._on_empty_queue)
+        self.language_switch = make_language_switch(self._on_language_choice)
+        self._panels = {name: make_html(f"labkit-{css_class}") for name, css_class in PANELS.items()}
         self._run_plots = RunPlots()
         self.picture_widget, self.transitions_widget = self._run_plots.curves, self._run_plots.transitions
-        self._font_hint = self._run_plots.font_hint
         self.runs_panel = RunsPanel(
             self.store, lambda: self._refresher.request_refresh(), self._show_error, self.controls.load
         )
@@ -195,43 +233,41 @@ class TuningLab:
         self.view = self._page()
 
     def _page(self) -> widgets.Widget:
+        panels, titles = self._panels, {title: widgets.HTML() for title in CARDS}
         buttons = widgets.HBox([self.train_button, self.stop_button])
         self._queue_line = widgets.HBox(
-            [self._queue, self.empty_button], layout={"display": "none", "flex_flow": "row wrap"}
+            [panels["queue"], self.empty_button], layout={"display": "none", "flex_flow": "row wrap"}
         )
-        self._card_titles = {title: widgets.HTML() for title in CARDS}
-        self._footer = widgets.HTML()
+        self._card_titles, self._footer = titles, widgets.HTML()
         self._update_texts()
-        head = page_widgets.make_row(
-            "labkit-head", self._card_titles["SETTINGS"], self._same_settings, self.language_switch
+        head = make_row("labkit-head", titles["SETTINGS"], panels["same_settings"], self.language_switch)
+        go = make_row("labkit-go", buttons, make_column("labkit-beside", panels["plan"], panels["notes"]))
+        settings = make_card(head, self.controls.main, go, panels["problem"], self.controls.advanced)
+        run = make_card(titles["RUN"], panels["status"], self._queue_line, panels["failure"], panels["details"])
+        plots = make_column(
+            "labkit-right",
+            self._run_plots.font_hint,
+            self.picture_widget,
+            panels["time"],
+            panels["operators"],
+            self.transitions_widget,
         )
-        go = page_widgets.make_row(
-            "labkit-go", buttons, page_widgets.make_column("labkit-beside", self._plan, self._notes)
-        )
-        settings = page_widgets.make_card(head, self.controls.main, go, self._error, self.controls.advanced)
-        run = page_widgets.make_card(
-            self._card_titles["RUN"], self._status, self._queue_line, self._failure, self._details
-        )
-        pictures = [self._font_hint, self.picture_widget, self._time_bar, self._operators, self.transitions_widget]
-        top = page_widgets.make_row(
-            "labkit-top",
-            page_widgets.make_column("labkit-left", settings, run),
-            page_widgets.make_column("labkit-right", *pictures),
-        )
-        over = page_widgets.make_row("labkit-head", self._card_titles["RUNS"], self.runs_panel.delete_failed_button)
-        runs = page_widgets.make_card(over, *self.runs_panel.get_widgets())
-        errors = page_widgets.make_card(self._card_titles["ERRORS"], self.error_browser.widget)
-        trying = page_widgets.make_card(self._card_titles["TRY IT"], self.try_it.widget)
-        return page_widgets.make_column(
-            "labkit-lab", page_widgets.make_style_sheet(), top, runs, errors, trying, self._footer
-        )
+        top = make_row("labkit-top", make_column("labkit-left", settings, run), plots)
+        runs_head = make_row("labkit-head", titles["RUNS"], self.runs_panel.delete_failed_button)
+        runs = make_card(runs_head, *self.runs_panel.get_widgets())
+        errors = make_card(titles["ERRORS"], self.error_browser.widget)
+        try_it = make_card(titles["TRY IT"], self.try_it.widget)
+        return make_column("labkit-lab", make_style_sheet(), top, runs, errors, try_it, self._footer)
 
     def _on_language_choice(self, name: str) -> None:
         set_language(name)
         self._refresher.request_refresh()
 
     def _update_texts(self) -> None:
-        """Says what stays on the page in the language of the lab; the rest is said anew with every look."""
+        """Set the fixed texts in the current language.
+
+        The others are set at every refresh.
+        """
         self._language = self.language_switch.value = translation.get_language()
         self.empty_button.description = tr("Empty the queue")
         for title, widget in self._card_titles.items():
@@ -240,25 +276,26 @@ class TuningLab:
         keep_responsive(self.empty_button)
 
     def _retranslate(self) -> None:
-        """Says all of it anew, as somebody chose another language, in this lab or in another one."""
+        """Set all texts after a change of language, here or elsewhere."""
         self._update_texts()
-        for part in (self.controls, self.runs_panel, self.error_browser, self.try_it):
-            part.retranslate()
+        for panel in (self.controls, self.runs_panel, self.error_browser, self.try_it):
+            panel.retranslate()
 
     def _on_train(self) -> None:
-        """One run, however often Train is pressed before that has a row: a double click, or a click in each view.
+        """Start one run in a thread, however often Train is pressed.
 
-        Aside, as waiting here would keep the very messages waiting that are waited for.
+        Until the run is listed, a double click or a click in another view starts no further one. Waiting in this
+        callback would delay the messages that it waits for, so that a thread does it.
         """
         if self._train_lock.acquire(blocking=False):
-            page_widgets.set_if_changed(self.train_button, "disabled", True)
+            set_if_changed(self.train_button, "disabled", True)
             threading.Thread(target=self._train_when_settled, name="labkit-train").start()
 
     def _train_when_settled(self) -> None:
-        """Trains once the settings have come to rest; the same ones not twice within SAME_PRESS_S.
+        """Train when the settings stopped changing; the same ones once within DOUBLE_CLICK_S.
 
-        A page sends a slider's next value only when the one before was answered, but a click at once: it overtakes
-        the last steps of a slider that was moved just before.
+        A page sends a slider's next value only after the previous one was answered, but a click at once: the click
+        overtakes the last steps of a slider that was moved just before.
         """
         deadline = time.monotonic() + MAX_SETTLE_S
         while time.monotonic() < min(self._settings_changed_at + SETTLE_S, deadline):
@@ -272,11 +309,14 @@ class TuningLab:
         except (ValueError, OSError) as problem:
             self._show_error(str(problem))
         finally:
-            page_widgets.set_if_changed(self.train_button, "disabled", False)
+            set_if_changed(self.train_button, "disabled", False)
             self._train_lock.release()
 
     def _on_stop(self) -> None:
-        """Ends the run that the button names; its second click would else end the next one of the queue."""
+        """Stop the run that the button names.
+
+        Clicks within DOUBLE_CLICK_S are ignored: a double click would also stop the next queued run.
+        """
         run, now = self._displayed_run.stop_target, time.monotonic()
         if run is not None and now > self._stopped_at + DOUBLE_CLICK_S:
             self._stopped_at = now
@@ -292,12 +332,12 @@ class TuningLab:
         self._refresher.request_refresh()
 
     def _show_error(self, problem: str) -> None:
-        page_widgets.set_text(self._error, run_html.render_error(problem) if problem else "")
+        set_text(self._panels["problem"], run_html.render_error(problem) if problem else "")
 
-    # --- looking and drawing
+    # --- refreshing
 
     def _refresh(self) -> bool:
-        """One look at everything, and its pictures. Returns whether something is going on."""
+        """Refresh all; return True if a run is live or queued."""
         with self._lock:
             busy = self._refresh_runs()
             self._draw()
@@ -321,57 +361,59 @@ class TuningLab:
             return bool(live or queued)
 
     def _update_lists(self, runs: list[Run]) -> None:
-        """What depends on which runs there are and not on how they go on: with many of them that costs most."""
-        listed = (self._language, *((run.folder, run.label, run.state, run.created) for run in runs))
-        if listed != self._runs_key:
-            self._runs_key, self._titles = listed, name_runs(runs, tr)
+        """Update what depends on the list of runs, not on their progress.
+
+        With many runs this is the largest part of a refresh.
+        """
+        runs_key = (self._language, *((run.folder, run.label, run.state, run.created) for run in runs))
+        if runs_key != self._runs_key:
+            self._runs_key, self._titles = runs_key, name_runs(runs, tr)
             self._static_view.update(runs, self._titles)
             self.error_browser.refresh(runs, self._titles)
             self.try_it.refresh(runs, self._titles)
 
     def _resume_queue(self) -> None:
-        """Lets the queue go on, if whoever ran before could not say so; aside, as a first start takes seconds."""
+        """Start the next queued run, in case the previous one was killed.
+
+        A thread does it: a first start takes seconds.
+        """
         if self._resume_thread is None or not self._resume_thread.is_alive():
-            self._resume_thread = threading.Thread(target=self._start_next, name="labkit-nudge")
+            self._resume_thread = threading.Thread(target=self._start_next, name="labkit-resume-queue")
             self._resume_thread.start()
 
     def _start_next(self) -> None:
         try:
             launch.start_next(self.store.folder)
-        except Exception as problem:  # in a thread nobody else would hear of it
+        except Exception as problem:  # nobody else reports errors of this thread
             self._show_error(str(problem))
 
     def _update_page(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
         run = self._displayed_run.run
         config = self.controls.config()
-        page_widgets.set_text(
-            self._same_settings,
-            run_html.render_same_settings(self._plan_panel.find_same_settings(config, runs, self._runs_key)),
-        )
-        page_widgets.set_text(self._plan, self._plan_panel.describe(config, runs, self._runs_key))
-        page_widgets.set_text(self._notes, self._plan_panel.describe_notes(config))
-        page_widgets.set_text(
-            self._status, run_html.render_status(run, titles.get(run.folder, run.title) if run else "")
-        )
-        page_widgets.set_text(self._failure, run_html.render_failure(run))
-        page_widgets.set_text(self._details, run_html.render_details(run))
-        page_widgets.set_text(self._time_bar, time_bar_html.render_time_bar(run))
-        page_widgets.set_text(self._operators, time_bar_html.render_operators(run))
-        page_widgets.set_text(self._queue, run_html.render_queue(queued, titles))
-        page_widgets.set_visible(
-            self._queue_line, bool(queued) and (bool(live) or len(queued) > 1)
-        )  # a lone one begins at once
-        page_widgets.set_if_changed(
-            self.train_button, "description", tr("Train next") if live or queued else tr("Train")
-        )
-        stopping = self._displayed_run.stop_target
-        page_widgets.set_if_changed(
-            self.stop_button, "description", tr("Stop {run}", run=stopping.title) if stopping else tr("Stop")
-        )
-        page_widgets.set_if_changed(
-            self.stop_button, "tooltip", stopping and titles.get(stopping.folder, stopping.title)
-        )
-        page_widgets.set_if_changed(self.stop_button, "disabled", stopping is None)
+        html = {
+            "same_settings": run_html.render_same_settings(
+                self._plan_panel.find_same_settings(config, runs, self._runs_key)
+            ),
+            "plan": self._plan_panel.describe(config, runs, self._runs_key),
+            "notes": self._plan_panel.describe_notes(config),
+            "status": run_html.render_status(run, titles.get(run.folder, run.title) if run else ""),
+            "queue": run_html.render_queue(queued, titles),
+            "failure": run_html.render_failure(run),
+            "details": run_html.render_details(run),
+            "time": time_bar_html.render_time_bar(run),
+            "operators": time_bar_html.render_operators(run),
+        }
+        for name, text in html.items():
+            set_text(self._panels[name], text)
+        set_visible(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # one alone starts at once
+        set_if_changed(self.train_button, "description", tr("Train next") if live or queued else tr("Train"))
+        self._update_stop_button(titles)
+
+    def _update_stop_button(self, titles: dict[Path, str]) -> None:
+        run = self._displayed_run.stop_target
+        set_if_changed(self.stop_button, "description", tr("Stop {run}", run=run.title) if run else tr("Stop"))
+        set_if_changed(self.stop_button, "tooltip", run and titles.get(run.folder, run.title))
+        set_if_changed(self.stop_button, "disabled", run is None)
 
     def _draw(self) -> None:
         self._run_plots.draw(self._displayed_run.run, self.runs_panel.theme)

@@ -1,4 +1,4 @@
-"""F1 of each entity type, of one run or of two beside each other, as bars in HTML."""
+"""F1 by entity type as HTML bars, for one or two runs."""
 
 import html
 from collections.abc import Mapping
@@ -11,53 +11,54 @@ from labkit.runs.run import Run
 
 
 def render_type_scores(scores: Mapping[str, tuple[Run, Evaluated | None]]) -> str:
-    """A row a type, the most frequent one first; of each run F1 as a bar, precision and recall as numbers.
+    """One row a type, most frequent first: F1 bar, precision and recall.
 
     Args:
-        scores: by what the run is called; the first one's entities are counted. Empty where none was evaluated.
+        scores: each run with its evaluation, by the run's name. Entities are counted in the first evaluation.
+
+    Returns:
+        HTML; empty if no run was evaluated.
     """
-    known = {name: (run, found) for name, (run, found) in scores.items() if found}
-    if not known:
+    evaluated = {name: (run, evaluation) for name, (run, evaluation) in scores.items() if evaluation}
+    if not evaluated:
         return ""
-    support = {kind: score.support for _, found in reversed(known.values()) for kind, score in found.types.items()}
-    heads = "".join(f'<span class="labkit-types-run">{html.escape(name)}</span>' for name in known)
-    rows = [_row(kind, support[kind], known) for kind in sorted(support, key=lambda kind: (-support[kind], kind))]
+    support = {name: score.support for _, each in reversed(evaluated.values()) for name, score in each.types.items()}
+    heads = "".join(f'<span class="labkit-types-run">{html.escape(name)}</span>' for name in evaluated)
+    rows = [_row(name, support[name], evaluated) for name in sorted(support, key=lambda name: (-support[name], name))]
     first = f"<span>{tr('type')}</span><span>{tr('entities')}</span>{heads}"
-    table = f'<div class="labkit-types" style="--runs: {len(known)}">{first}{"".join(rows)}{_total(known)}</div>'
-    return _render_split_warning(known) + table
+    rows.append(_total(evaluated))
+    table = f'<div class="labkit-types" style="--runs: {len(evaluated)}">{first}{"".join(rows)}</div>'
+    splits = {run.corpus.split_id(each.split) if run.corpus else None for run, each in evaluated.values()}
+    if len(splits) > 1:
+        text = tr("These runs were scored on different sentences: their scores are not comparable.")
+        return render_muted(text) + table
+    return table
 
 
-def _render_split_warning(known: Mapping[str, tuple[Run, Evaluated]]) -> str:
-    splits = {run.corpus.split_id(found.split) if run.corpus else None for run, found in known.values()}
-    if len(splits) < 2:
-        return ""
-    return render_muted(tr("These runs were scored on different sentences: their scores are not comparable."))
-
-
-def _row(kind: str, support: int, known: Mapping[str, tuple[Run, Evaluated]]) -> str:
+def _row(type_name: str, support: int, evaluated: Mapping[str, tuple[Run, Evaluated]]) -> str:
     cells = []
-    for run, found in known.values():
-        score = found.types.get(kind)
-        if score and score.support:  # a type that was only invented has no score
+    for run, evaluation in evaluated.values():
+        score = evaluation.types.get(type_name)
+        if score and score.support:  # without gold entities a type has no score
             cells.append(_bar(run, score.f1, score.precision, score.recall))
         else:
             cells.append("<span>–</span>")
-    return f"<b>{html.escape(kind)}</b><span>{support:,}</span>{''.join(cells)}"
+    return f"<b>{html.escape(type_name)}</b><span>{support:,}</span>{''.join(cells)}"
 
 
-def _total(known: Mapping[str, tuple[Run, Evaluated]]) -> str:
+def _total(evaluated: Mapping[str, tuple[Run, Evaluated]]) -> str:
     cells = [
-        "<span>–</span>" if found.score is None else _bar(run, found.score, found.precision, found.recall)
-        for run, found in known.values()
+        "<span>–</span>" if each.score is None else _bar(run, each.score, each.precision, each.recall)
+        for run, each in evaluated.values()
     ]
-    entities = next(iter(known.values()))[1].entities
+    entities = next(iter(evaluated.values()))[1].entities
     return f"<b>{tr('all types')}</b><span>{entities:,}</span>{''.join(cells)}"
 
 
 def _bar(run: Run, f1: float, precision: float, recall: float) -> str:
     colours = f"--light: {colour_of(run, 'light')}; --dark: {colour_of(run, 'dark')}; --share: {100 * f1:.1f}%"
-    told = tr("precision {precision}, recall {recall}", precision=f"{precision:.3f}", recall=f"{recall:.3f}")
+    tooltip = tr("precision {precision}, recall {recall}", precision=f"{precision:.3f}", recall=f"{recall:.3f}")
     return (
-        f'<span class="labkit-types-bar" style="{colours}" title="{html.escape(told, quote=True)}">'
+        f'<span class="labkit-types-bar" style="{colours}" title="{html.escape(tooltip, quote=True)}">'
         f"<i><i></i></i><b>{f1:.3f}</b><small>{precision:.2f} / {recall:.2f}</small></span>"
     )

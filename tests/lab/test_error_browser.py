@@ -8,6 +8,7 @@ from labkit.events import TypeScore
 from labkit.i18n import translation
 from labkit.lab import entity_html
 from labkit.lab.error_browser import ANY_ERROR, DIFFERENT, EVERYTHING, PAGE_SIZE, ErrorBrowser
+from labkit.lab.page_widgets import plain_text
 from labkit.lab.type_scores_html import render_type_scores
 from labkit.runs.compare import name_runs
 from labkit.runs.entity_errors import ERROR_KINDS, Entity, match_entities
@@ -52,6 +53,13 @@ def of(sentences, wanted, types=None):
             for finding in match_entities(told.gold, told.predicted)
         )
     ]
+
+
+def visible(widget):
+    if widget.layout.display != "none":
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from visible(child)
 
 
 def every_page(browser):
@@ -158,9 +166,8 @@ def test_a_file_written_anew_is_read_anew_and_a_chosen_run_stays(browser, runs_f
 def test_without_any_predictions_there_is_a_hint_only(runs_folder):
     write_run(runs_folder)
     browser = refreshed(ErrorBrowser(), runs_folder)
-    assert browser._hint.layout.display is None
-    assert browser._run_menus.layout.display == "none"
-    assert browser.sentences.value == ""
+    assert plain_text(browser.widget) == "As soon as a run has ended, its errors are shown here."
+    assert not {browser.run_menu, browser.kind_menu} & set(visible(browser.widget))
 
 
 def test_what_comes_from_data_is_escaped_and_chinese_is_written_without_spaces(runs_folder):

@@ -15,7 +15,7 @@ CONFIG = RunConfig(epochs=2, batch_size=10, train_limit=0)
 
 
 class Corpus:
-    """Counted when it is let go; `counted` holds what was asked for."""
+    """Counted when `let_go` is set; `asked` holds the corpora that were counted."""
 
     def __init__(self):
         self.asked, self.let_go = [], threading.Event()

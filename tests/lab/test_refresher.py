@@ -3,10 +3,11 @@ import time
 
 from labkit.lab import refresher
 from labkit.lab.refresher import Refresher
+from tests.waiting import until
 
 
-def looks_within(seconds, work, share=1.0, poke=False):
-    """How often `work` is called in so many seconds."""
+def refreshes_within(seconds, work, cpu_share=1.0, request=False):
+    """Number of calls of `work` in this time."""
     count = 0
 
     def counted():
@@ -15,35 +16,35 @@ def looks_within(seconds, work, share=1.0, poke=False):
         return work()
 
     loop = Refresher(counted)
-    loop.cpu_share = share
+    loop.cpu_share = cpu_share
     loop.start()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if poke:
+        if request:
             loop.request_refresh()
         time.sleep(0.01)
     loop.stop()
     return count
 
 
-def test_it_looks_at_most_four_times_a_second_however_often_it_is_poked():
-    assert looks_within(1.1, lambda: True, poke=True) <= 6
+def test_it_refreshes_at_most_four_times_a_second_however_often_that_is_requested():
+    assert refreshes_within(1.1, lambda: True, request=True) <= 6
 
 
-def test_it_looks_seldom_while_nothing_happens_but_soon_when_poked(monkeypatch):
-    assert looks_within(1.1, lambda: False) <= 2
+def test_it_refreshes_seldom_while_nothing_happens_but_soon_on_request(monkeypatch):
+    assert refreshes_within(1.1, lambda: False) <= 2
     monkeypatch.setattr(refresher, "IDLE_S", 300.0)
-    looked = threading.Event()
-    loop = Refresher(lambda: looked.set() or False)
+    refreshed = threading.Event()
+    loop = Refresher(lambda: refreshed.set() or False)
     loop.start()
-    assert looked.wait(30)
-    looked.clear()
+    assert refreshed.wait(30)
+    refreshed.clear()
     loop.request_refresh()
-    assert looked.wait(30)
+    assert refreshed.wait(30)
     loop.stop()
 
 
-def test_a_dear_look_is_followed_by_a_longer_pause(monkeypatch):
+def test_a_refresh_that_takes_long_is_followed_by_a_longer_pause(monkeypatch):
     monkeypatch.setattr(refresher, "FASTEST_S", 0.01)
     monkeypatch.setattr(refresher, "IDLE_S", 0.01)
 
@@ -53,22 +54,21 @@ def test_a_dear_look_is_followed_by_a_longer_pause(monkeypatch):
             pass
         return True
 
-    assert looks_within(0.5, busy, share=1 / 8) <= 5
+    assert refreshes_within(0.5, busy, cpu_share=1 / 8) <= 5
 
 
-def test_one_bad_look_does_not_end_all_further_ones(monkeypatch, caplog):
+def test_one_failed_refresh_does_not_end_all_further_ones(monkeypatch, caplog):
     monkeypatch.setattr(refresher, "FASTEST_S", 0.01)
     monkeypatch.setattr(refresher, "IDLE_S", 0.01)
 
     def broken():
         raise RuntimeError("no such run")
 
-    assert looks_within(1.0, broken) > 3
+    assert refreshes_within(1.0, broken) > 3
     assert "no such run" in caplog.text
 
 
 def test_it_can_be_stopped_from_its_own_work():
     loop = Refresher(lambda: loop.stop() or True)
     loop.start()
-    loop._thread.join(timeout=5)
-    assert not loop._thread.is_alive()
+    until(lambda: "labkit-refresher" not in {thread.name for thread in threading.enumerate()})

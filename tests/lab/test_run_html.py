@@ -92,7 +92,7 @@ def test_an_entity_says_how_sure_it_is_in_percent_and_in_words():
     found = [{"type": 'a"<', "start": 0, "end": 5, "confidence": 0.834}, {"type": "loc", "start": 9, "end": 14}]
     told = run_html.render_entities("Obama in Paris", found, {})
     assert "<small>a&quot;&lt; <i>83 %</i></small>" in told
-    assert 'title="a&quot;&lt;: tagged so with a probability of 83 %"' in told
+    assert 'title="a&quot;&lt;: tagged with a probability of 83 %"' in told
     assert "Paris<small>loc</small>" in told  # where nothing is known of it, nothing is said
 
 

@@ -28,7 +28,7 @@ def made(monkeypatch):
     monkeypatch.setattr(
         ComparisonTableBuilder,
         "build_row",
-        lambda self, run, what: numbers.append(run.number) or original(self, run, what),
+        lambda self, run, name: numbers.append(run.number) or original(self, run, name),
     )
     return numbers
 
@@ -74,22 +74,22 @@ def test_nothing_is_made_where_nothing_moved(store, made):
 
 
 def test_settings_are_compared_again_only_for_other_runs_or_names(store, monkeypatch):
-    makers = []
+    builders = []
     monkeypatch.setattr(
         module,
         "ComparisonTableBuilder",
-        lambda runs, say: makers.append(len(runs)) or ComparisonTableBuilder(runs, say),
+        lambda runs, tr: builders.append(len(runs)) or ComparisonTableBuilder(runs, tr),
     )
     rows = RunRows()
     for _ in range(2):
         rows.build(store.runs())
-    assert makers == [4]
+    assert builders == [4]
     store.annotate(store.get(1), "a note changes no name")
     assert rows.build(store.runs())[1][-1]["note"] == "a note changes no name"
-    assert makers == [4]
+    assert builders == [4]
     store.rename(store.get(1), "mine")
     assert rows.build(store.runs())[1][-1]["name"] == "mine"
-    assert makers == [4, 4]
+    assert builders == [4, 4]
 
 
 def test_a_run_more_leaves_the_rows_that_read_the_same(store, runs_folder):

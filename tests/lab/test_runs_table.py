@@ -51,7 +51,7 @@ def test_unchanged_rows_are_not_sent_again(table):
 
 def test_rows_that_were_given_before_are_not_looked_at_again(table, monkeypatch):
     looked_at = []
-    monkeypatch.setattr(module, "_replace_non_finite", lambda row: looked_at.append(row["id"]) or row)
+    monkeypatch.setattr(module, "replace_non_finite", lambda row: looked_at.append(row["id"]) or row)
     table.rows = [*table.rows[:2], row(3, f1=0.25), row(4)]
     assert looked_at == ["run-0003", "run-0004"]
 
@@ -104,7 +104,7 @@ def test_what_json_cannot_hold_becomes_none(value):
 
 @pytest.mark.parametrize("rows", [[row(1), row(1)], [{"name": "no id"}], [{"id": 1}]])
 def test_rows_need_ids_of_their_own(rows):
-    with pytest.raises(ValueError, match="rows must each have an id of their own"):
+    with pytest.raises(ValueError, match="each row must have a unique id"):
         RunsTable(rows=rows)
 
 

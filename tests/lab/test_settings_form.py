@@ -5,8 +5,9 @@ import threading
 import pytest
 
 from labkit.config import RunConfig, field_types, run_settings
+from labkit.lab.page_widgets import plain_text
 from labkit.lab.setting_inputs import ChoiceControl, FlagControl, MenuControl, NumberControl
-from labkit.lab.settings_form import SettingsForm, describe_rate_ratio
+from labkit.lab.settings_form import FormAssets, SettingsForm, describe_rate_ratio
 from labkit.lab.slider_stops import find_nearest_stop, make_rate_stops, make_slider_stops, parse_number
 from labkit.presets import PRESETS, make_config, preset_values
 from labkit.settings import Setting
@@ -82,7 +83,8 @@ def test_every_setting_has_a_control_on_one_of_the_two_cards(controls, name):
     assert f"labkit-{name}" in control.input._dom_classes
     card = controls.main if control.setting.group == "main" else controls.advanced
     assert control.widget in descendants(card)
-    assert control.setting.help in controls._assets.helps[name]
+    (assets,) = (widget for widget in descendants(controls.main) if isinstance(widget, FormAssets))
+    assert control.setting.help in assets.helps[name]
     assert f"labkit-help-{name}" in control.widget._dom_classes
 
 
@@ -122,18 +124,18 @@ def test_an_unknown_setting_is_named_with_those_there_are(controls):
 @pytest.mark.parametrize("rate", [2e-5, 3e-5, 5e-5])
 def test_the_usual_encoder_rates_are_stops_exact_to_the_last_bit(controls, rate):
     slider = controls.encoder_rate.slider
-    assert {"2e-5", "3e-5", "5e-5"} <= set(slider._options_labels)
-    slider.index = slider._options_labels.index(f"{rate:.0e}".replace("e-0", "e-"))
+    assert {"2e-5", "3e-5", "5e-5"} <= set(slider.options)
+    slider.index = slider.options.index(f"{rate:.0e}".replace("e-0", "e-"))
     assert controls.encoder_rate.value == rate
     assert controls.encoder_rate.field.value == f"{rate * 1e5:.0f}e-5"
 
 
 def test_rate_sliders_reach_from_frozen_to_their_high_end(controls):
-    assert controls.encoder_rate.slider._options_labels[:2] == ("0 (frozen)", "1e-7")
-    assert controls.encoder_rate.slider._options_labels[-1] == "1e-2"
-    assert controls.head_rate.slider._options_labels[:2] == ("0 (frozen)", "1e-6")
-    assert controls.head_rate.slider._options_labels[-1] == "1e-1"
-    assert controls.crf_rate.slider._options_labels[:2] == ("as the head", "0 (frozen)")
+    assert controls.encoder_rate.slider.options[:2] == ("0 (frozen)", "1e-7")
+    assert controls.encoder_rate.slider.options[-1] == "1e-2"
+    assert controls.head_rate.slider.options[:2] == ("0 (frozen)", "1e-6")
+    assert controls.head_rate.slider.options[-1] == "1e-1"
+    assert controls.crf_rate.slider.options[:2] == ("as the head", "0 (frozen)")
 
 
 def test_any_exact_rate_can_be_typed_and_reads_back_as_people_write_it(controls):
@@ -146,7 +148,7 @@ def test_any_exact_rate_can_be_typed_and_reads_back_as_people_write_it(controls)
 
 def test_the_size_of_a_run_is_chosen_among_usual_ones_or_typed_and_zero_reads_all(controls):
     control = controls.train_limit
-    assert control.slider._options_labels == ("500", "1000", "2000", "5000", "10000", "all")
+    assert control.slider.options == ("500", "1000", "2000", "5000", "10000", "all")
     assert (control.slider.label, control.field.value) == ("all", "all")
     control.slider.index = 2
     assert (control.value, control.field.value) == (2000, "2000")
@@ -169,9 +171,8 @@ def test_bad_text_is_told_under_the_field_and_the_last_good_value_stays(controls
     assert control.value == 5e-5
     assert heard == []
     assert control.field.value == typed, "what was typed stays, to be mended"
-    assert control._error.layout.display != "none"
-    assert "Still 5e-5." in control._error.value
-    assert "<script>" not in control._error.value
+    assert "Still 5e-5." in plain_text(control.widget)
+    assert "<script>" not in control.widget.children[-1].value
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_bad_text_is_told_under_the_field_and_the_last_good_value_stays(controls
     [
         ("2.5", "Batch size must be a whole number, not 2.5"),
         ("nan", "Batch size must be a whole number, not nan"),
-        ("many", "&#x27;many&#x27; is not a number; write it like 16"),
+        ("many", "'many' is not a number; write it like 16"),
         ("1e99", "Batch size must be between 1 and 512, not 1e+99"),
     ],
 )
@@ -187,7 +188,7 @@ def test_what_is_no_whole_number_is_told_where_one_is_wanted(controls, typed, to
     controls.batch_size.field.value = typed
     assert controls.batch_size.value == 16
     assert controls.batch_size.field.value == typed
-    assert f"{told}. Still 16." in controls.batch_size._error.value
+    assert f"{told}. Still 16." in plain_text(controls.batch_size.widget)
 
 
 @pytest.mark.parametrize("typed", ["20", " 20 ", "2e1", "20.0"])
@@ -199,9 +200,9 @@ def test_a_whole_number_may_be_written_in_any_way(controls, typed):
 
 def test_the_next_good_value_takes_the_complaint_away(controls):
     controls.batch_size.field.value = "1000"
-    assert "Batch size must be between 1 and 512, not 1000" in controls.batch_size._error.value
+    assert "Batch size must be between 1 and 512, not 1000" in plain_text(controls.batch_size.widget)
     controls.batch_size.field.value = "17"
-    assert controls.batch_size._error.layout.display == "none"
+    assert "Batch size" not in plain_text(controls.batch_size.widget)
     assert controls.batch_size.value == 17
 
 
@@ -259,26 +260,27 @@ def test_a_preset_sets_what_it_touches_leaves_the_rest_and_is_told_once(controls
 
 
 def test_preset_buttons_do_the_same_and_show_which_one_holds(controls):
-    controls._preset_buttons.preset_buttons["article"].click()
+    article, custom = find(controls, "labkit-preset-article"), find(controls, "labkit-preset-custom")
+    article.click()
     assert controls.head_rate.value == 1e-4
-    assert "labkit-chosen" in controls._preset_buttons.preset_buttons["article"]._dom_classes
-    assert controls._preset_buttons.custom_label.layout.visibility == "hidden"
+    assert "labkit-chosen" in article._dom_classes
+    assert custom.layout.visibility == "hidden"
     controls.dropout.value = 0.1
     assert controls.preset == "custom"
-    assert not any(
-        "labkit-chosen" in button._dom_classes for button in controls._preset_buttons.preset_buttons.values()
-    )
-    assert controls._preset_buttons.custom_label.layout.visibility == "visible"
+    presets = [find(controls, f"labkit-preset-{name.replace(' ', '-')}") for name in PRESETS]
+    assert not any("labkit-chosen" in button._dom_classes for button in presets)
+    assert custom.layout.visibility == "visible"
 
 
 def test_a_pair_s_button_sets_corpus_encoder_and_rates_at_once(controls):
     heard = told(controls)
-    controls._preset_buttons.pair_buttons["chinese"].click()
+    chinese, english = find(controls, "labkit-pair-chinese"), find(controls, "labkit-pair-english")
+    chinese.click()
     assert controls.config() == make_config("chinese")
     assert (controls.pair, controls.preset, len(heard)) == ("chinese", "labkit", 1)
-    assert "labkit-chosen" in controls._preset_buttons.pair_buttons["chinese"]._dom_classes
-    assert "labkit-chosen" not in controls._preset_buttons.pair_buttons["english"]._dom_classes
-    controls._preset_buttons.pair_buttons["english"].click()
+    assert "labkit-chosen" in chinese._dom_classes
+    assert "labkit-chosen" not in english._dom_classes
+    english.click()
     assert controls.config() == RunConfig()
 
 
@@ -300,11 +302,11 @@ def test_a_preset_s_rates_follow_another_encoder_and_a_person_s_do_not(controls)
 
 
 def test_the_usual_encoder_rates_are_those_of_the_encoder(controls):
-    assert "2e-5 to 5e-5 usual" in controls.encoder_rate._recommended_bar.value
+    assert "2e-5 to 5e-5 usual" in plain_text(controls.encoder_rate.widget)
     controls.encoder.value = "tiny-zh"
-    assert "1e-4 to 1e-3 usual" in controls.encoder_rate._recommended_bar.value
+    assert "1e-4 to 1e-3 usual" in plain_text(controls.encoder_rate.widget)
     controls.retranslate()
-    assert "1e-4 to 1e-3 usual" in controls.encoder_rate._recommended_bar.value
+    assert "1e-4 to 1e-3 usual" in plain_text(controls.encoder_rate.widget)
 
 
 def test_loaded_settings_are_shown_as_they_are(controls):
@@ -337,9 +339,9 @@ def test_a_callback_may_change_a_setting_in_turn(controls):
 
 
 def test_the_ratio_is_told_in_words(controls):
-    assert controls._ratio.value == "head = 200 × encoder"
+    assert "head = 200 × encoder" in plain_text(controls.main)
     controls.apply_preset("one rate")
-    assert controls._ratio.value == "head = 1 × encoder"
+    assert "head = 1 × encoder" in plain_text(controls.main)
     assert describe_rate_ratio(RunConfig(encoder_rate=1e-2, head_rate=1e-6)) == "head = 0.0001 × encoder"
     assert describe_rate_ratio(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head = 10,000 × encoder"
     assert describe_rate_ratio(RunConfig(encoder_rate=0)) == "encoder frozen"
@@ -367,7 +369,7 @@ def test_what_is_folded_away_is_made_once_when_it_is_opened_and_shows_what_was_s
     folded.advanced.selected_index = 0
     made = rows.children
     assert made == tuple(
-        getattr(folded, name).widget for name, knob in run_settings().items() if knob.group == "advanced"
+        getattr(folded, name).widget for name, setting in run_settings().items() if setting.group == "advanced"
     )
     shown = (folded.seed.field, folded.crf_rate.field, folded.precision.input, folded.dev_limit.field)
     assert [widget.value for widget in shown] == ["7", "1e-3", "float32", "50"]
@@ -390,10 +392,9 @@ def test_every_control_of_a_setting_may_be_asked_for_before_it_is_shown(folded):
 def test_a_complaint_comes_and_goes_in_one_place(controls):
     for _ in range(3):
         controls.clip_norm.field.value = "-1"
-        assert "must be between" in controls.clip_norm._error.value
-        assert controls.clip_norm.widget.children.count(controls.clip_norm._error) == 1
+        assert plain_text(controls.clip_norm.widget).count("must be between") == 1
         controls.clip_norm.field.value = "2"
-        assert controls.clip_norm._error.layout.display == "none"
+        assert "must be between" not in plain_text(controls.clip_norm.widget)
 
 
 def test_settings_moved_from_several_threads_stay_whole(controls):
@@ -443,8 +444,8 @@ def test_stops_of_a_rate_are_what_a_person_would_write():
 
 
 def test_a_slider_always_stops_at_marks_and_default():
-    knob = Setting("x", "y", low=0.0, high=1.0, scale="linear", marks=(0.33,))
-    stops = make_slider_stops(knob, float, 0.01)
+    setting = Setting("x", "y", low=0.0, high=1.0, scale="linear", marks=(0.33,))
+    stops = make_slider_stops(setting, float, 0.01)
     assert {0.0, 0.01, 0.33, 0.35, 1.0} <= set(stops)
     assert list(stops) == sorted(stops)
     assert len(stops) <= 24
@@ -467,6 +468,12 @@ def test_nearest_goes_by_ratio_and_zero_is_near_nothing_but_zero():
 def test_a_number_that_is_none_is_told_in_words():
     with pytest.raises(ValueError, match="'2,5' is not a number; write it like"):
         parse_number(" 2,5 ")
+
+
+def find(controls, css_class):
+    """The one widget of the main card with this CSS class."""
+    (found,) = (widget for widget in descendants(controls.main) if css_class in getattr(widget, "_dom_classes", ()))
+    return found
 
 
 def descendants(widget):

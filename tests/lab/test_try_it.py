@@ -2,6 +2,7 @@
 
 import html
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from labkit.config import RunConfig
 from labkit.i18n import translation
+from labkit.jobs import launch
 from labkit.lab.try_it import TryItPanel
 from labkit.presets import DEFAULT_PAIR, STARTER_PAIRS, make_config
 from labkit.runs.store import RunStore
@@ -18,12 +20,16 @@ from tests.waiting import until
 
 @pytest.fixture
 def offered(runs_folder: Path) -> TryItPanel:
-    """Offers an English run, 1, and a Chinese one, 2, which is the newest."""
+    return panel(runs_folder, launch.predict)
+
+
+def panel(runs_folder: Path, predict: Callable[[Path, str], dict[str, Any]]) -> TryItPanel:
+    """Lists an English run, #1, and a Chinese one, #2, which is the newest."""
     for config in (make_config("english"), make_config("chinese")):
         folder = write_run(runs_folder, config)
         (folder / "best").mkdir(exist_ok=True)
         (folder / "best" / "tagger.json").write_text("{}")
-    made = TryItPanel()
+    made = TryItPanel(predict)
     runs = RunStore(runs_folder).runs()
     made.refresh(runs, {run.folder: f"#{place}" for place, run in enumerate(runs, start=1)})
     return made
@@ -54,7 +60,7 @@ def test_a_run_of_neither_pair_keeps_the_example(offered: TryItPanel, runs_folde
     assert (offered.run_menu.value, offered.text.value) == ("#3", before)
 
 
-def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryItPanel) -> None:
+def test_an_answer_that_comes_late_does_not_replace_a_newer_one(runs_folder: Path) -> None:
     slow = threading.Event()
 
     def predict(_: Path, text: str) -> dict[str, Any]:
@@ -62,7 +68,7 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryItPa
             slow.wait(10)
         return {"entities": [{"start": 0, "end": len(text), "type": "PER", "text": text}], "seconds": 0.1}
 
-    offered._predict = predict
+    offered = panel(runs_folder, predict)
     offered.text.value = "first"
     asking = threading.Thread(target=offered.tag_text)
     asking.start()
@@ -76,16 +82,16 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(offered: TryItPa
     assert "second" in offered.answer.value
 
 
-def test_what_is_to_be_known_of_an_answer_is_told_below_it(
-    offered: TryItPanel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_to_be_known_of_an_answer_is_told_below_it(runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translation, "_language", "en")
+    notes: list[str] = []
+    offered = panel(runs_folder, lambda *_: {"entities": [], "seconds": 0.1, "note": notes[-1]})
     note = "this run computed in float16, which this device cannot: its tags are computed in float32 here"
     for rest, chinese in (
         (", and differ in 1 of 9 dev sentences.", "9 句验证集句子中有 1 句"),
         (" and may differ.", "可能不同"),
     ):
-        offered._predict = lambda _, text, told=note + rest: {"entities": [], "seconds": 0.1, "note": told}
+        notes.append(note + rest)
         offered.tag_text()
         assert html.escape(note + rest) in offered.answer.value
         translation.set_language("zh")

@@ -165,8 +165,8 @@ PAGE_TEXTS: dict[str, str] = {
     "calls": "调用次数",
     "own time": "自身耗时",
     "share": "占比",
-    # the error browser
-    "As soon as a run has ended, what it got wrong is shown here.": "有实验结束之后，这里会显示它的错误。",
+    # what runs got wrong
+    "As soon as a run has ended, its errors are shown here.": "有实验结束之后，这里会显示它的错误。",
     "beside": "对比",
     "part": "数据",
     "type": "类型",
@@ -202,11 +202,11 @@ PAGE_TEXTS: dict[str, str] = {
     # Try it
     "by run": "模型",
     "Mark entities": "标出实体",
-    "As soon as a run has kept its weights, try it here.": "有实验保存了权重之后，就可以在这里试用。",
+    "As soon as a run has saved its weights, you can try it here.": "有实验保存了权重之后，就可以在这里试用。",
     "Type a sentence and choose a run.": "请输入一句话，并选择一个实验。",
     "reading…": "识别中…",
     "no entity found by {run} in {time} s": "{run} 没有识别出实体，用时 {time} 秒",
     "1 entity found by {run} in {time} s": "{run} 识别出 1 个实体，用时 {time} 秒",
     "{count} entities found by {run} in {time} s": "{run} 识别出 {count} 个实体，用时 {time} 秒",
-    "{type}: tagged so with a probability of {share}": "{type}：这样标注的概率为 {share}",
+    "{type}: tagged with a probability of {share}": "{type}：这样标注的概率为 {share}",
 }
