@@ -12,7 +12,7 @@ from labkit.config import RunConfig
 from labkit.data.featurize import Featurizer
 from labkit.model import checkpoint
 from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
-from labkit.model.tagger import build_tagger
+from labkit.model.tagger import Tagger, build_tagger
 from tests.model.structures import STRUCTURES
 
 TAGS = ("O", "B-PER", "I-PER")
@@ -89,6 +89,34 @@ def test_a_checkpoint_older_than_the_choice_of_structures_loads_as_it_was_made(t
     loaded = load_tagger(tmp_path)
     assert loaded.model.crf is not None
     assert torch.equal(loaded.model.lstm.weight_ih_l0, model.lstm.weight_ih_l0)
+
+
+LSTM = [f"lstm.{name}_l0{way}" for way in ("", "_reverse") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+LINEAR = ["linear.weight", "linear.bias"]
+CRF = ["crf.start_transitions", "crf.end_transitions", "crf.transitions"]
+MIX = ["mix.scores", "mix.gain"]
+
+
+def idcnn(layers):
+    modules = ["first", *(f"block.{number}" for number in range(layers))]
+    return [f"idcnn.{module}.{name}" for module in modules for name in ("weight", "bias")]
+
+
+ON_DISK = {
+    "BiLSTM": [*LSTM, *LINEAR, *CRF],
+    "IDCNN": [*idcnn(3), *LINEAR, *CRF],
+    "nothing": [*LINEAR, *CRF],
+    "BiLSTM and softmax": [*LSTM, *LINEAR],
+    "nothing and softmax": LINEAR,
+    "a mix of layers and a tanh layer": [*MIX, *LSTM, "hidden.weight", "hidden.bias", *LINEAR, *CRF],
+    "a projection, a mix and IDCNN": [*MIX, "projection.weight", "projection.bias", *idcnn(2), *LINEAR],
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_the_weights_of_every_structure_keep_the_names_that_old_checkpoints_have(name, tiny_encoder):
+    model = Tagger(AutoModel.from_pretrained(tiny_encoder), len(TAGS), STRUCTURES[name])
+    assert [key for key in model.state_dict() if not key.startswith("encoder.")] == ON_DISK[name]
 
 
 def test_weights_are_plain_safetensors_in_pytorch_crfs_names(saved):
