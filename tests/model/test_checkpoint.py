@@ -52,7 +52,7 @@ def test_a_piece_without_a_vector_is_told_in_words(saved):
     tagger.featurizer.tokenizer.add_tokens(["zurich"])
     rows = tagger.model.encoder.config.vocab_size
     for predict in (tagger.predict, tagger.predict_with_confidence):
-        with pytest.raises(ValueError, match=rf"no vector for the piece 'zurich' \(number {rows} of {rows}\)"):
+        with pytest.raises(ValueError, match=rf"no vector for the token 'zurich' \(number {rows} of {rows}\)"):
             predict([["anna", "zurich"]])
     assert tagger.predict([["anna", "went"]])
 
