@@ -1,4 +1,7 @@
-"""Loading of pretrained encoders and tokenizers from a folder, without running their code."""
+"""Loading of pretrained encoders and tokenizers from a folder.
+
+No code of theirs is run.
+"""
 
 import pickle
 import sys
@@ -46,7 +49,7 @@ def load_encoder(place: Path) -> Any:
 
 
 def _check_weights(place: Path, encoder: Any, report: dict[str, Any]) -> None:
-    """Raise ValueError for weights that are missing, not finite or of the wrong shape."""
+    """Raise ValueError for weights that are missing, misshapen or not finite."""
     for name, found, expected in sorted(report["mismatched_keys"]):
         problem = f"{name} has the shape {tuple(found)}, and {tuple(expected)} by its config.json"
         raise ValueError(f"encoder folder {str(place)!r}: {problem}; the two files are of different models")
@@ -98,7 +101,7 @@ def _load_config(place: Path) -> Any:
         raise _describe_load_error(place, "config.json", error) from error
 
 
-def _describe_load_error(place: Path, what: str, error: Exception) -> ValueError:
+def _describe_load_error(place: Path, component: str, error: Exception) -> ValueError:
     """Convert a library's error to a ValueError that names the folder.
 
     Raises:
@@ -108,7 +111,7 @@ def _describe_load_error(place: Path, what: str, error: Exception) -> ValueError
         raise error
     first_line = next(iter(str(error).strip().splitlines()), "")
     reason = f"{type(error).__name__}: {first_line}".rstrip(".: ")
-    return ValueError(f"encoder folder {str(place)!r}: its {what} cannot be read ({reason}); it may be damaged")
+    return ValueError(f"encoder folder {str(place)!r}: its {component} cannot be read ({reason}); it may be damaged")
 
 
 def max_sequence_length(pretrained: Any) -> int:

@@ -60,7 +60,7 @@ def _stack_halves(emissions: torch.Tensor, mask: torch.Tensor, start: torch.Tens
 
 
 def _recurse(states: torch.Tensor, links: torch.Tensor) -> None:
-    """Add to each score that of the best path to it, in place.
+    """Add the best path's score to each score, in place.
 
     Paths begin at the ends; three operators for two words. Backpointers are not kept: a maximum without its index is
     several times faster.

@@ -45,8 +45,8 @@ class DropoutMasks:
 
         Up or down so often that the mean is exact.
         """
-        drawn = probability * _BYTES + self._random().random((blocks, 1))
-        return torch.from_numpy(drawn.astype(np.uint8))
+        thresholds = probability * _BYTES + self._random().random((blocks, 1))
+        return torch.from_numpy(thresholds.astype(np.uint8))
 
     def _bytes(self, blocks: int) -> torch.Tensor:
         numbers = self._random().bit_generator.random_raw(blocks * _BLOCK // 8)

@@ -14,9 +14,9 @@ Gradient = torch.Tensor | tuple[torch.Tensor, torch.Tensor]  # a pair stands for
 
 
 class FlatParameters:
-    """Parameters that are views of one flat parameter, which an optimizer can step.
+    """Parameters as views of one flat parameter.
 
-    They stay parameters of their modules.
+    They stay parameters of their modules; an optimizer steps the flat one.
 
     Args:
         blocks: each becomes one tensor for computing, its parameters stacked along their first dimension.
@@ -90,9 +90,10 @@ class FlatParameters:
             parameter.grad = view
 
     def accumulate_grad(self, block: int, gradient: Gradient) -> None:
-        """Add to the gradient of a block; the first of a step overwrites.
+        """Add to the gradient of a block.
 
-        So nothing has to be zeroed. Every block must get a gradient at every step, or it keeps that of the step before.
+        A step's first gradient overwrites, so nothing has to be zeroed. Every block must get a gradient at every step,
+        or it keeps that of the step before.
         """
         if self.flat_parameter.grad is None:
             self.flat_parameter.grad = self._gradient

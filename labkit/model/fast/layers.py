@@ -1,9 +1,9 @@
-"""Fused BERT layers with hand-written backward passes, all layers as one autograd function.
+"""Fused BERT layers with hand-written backward passes.
 
-On a CPU, autograd's record of a layer costs as much as its matrix products: every cast, mask and addition is a pass
-over memory and an operator of its own. Written by hand, the three projections are one product, residuals are added
-within products, and only weights are cast. (Vaswani et al. 2017, sections 3.2 and 3.3; the order of operations is that
-of Devlin et al. 2019: normalisation comes after each residual.)
+All layers are one autograd function. On a CPU, autograd's record of a layer costs as much as its matrix products: every
+cast, mask and addition is a pass over memory and an operator of its own. Written by hand, the three projections are one
+product, residuals are added within products, and only weights are cast. (Vaswani et al. 2017, sections 3.2 and 3.3; the
+order of operations is that of Devlin et al. 2019: normalisation comes after each residual.)
 
 Shapes: `rows` are a packed batch's tokens (packing.py), `width` is the hidden size, `planes` sentences x heads. Spare
 rows have no gradient, and get none.
@@ -215,7 +215,7 @@ class FusedLayers(torch.autograd.Function):
             end = start
             if earlier and number and number % 2 == 0:
                 gradient.index_add_(0, ctx.word_rows, earlier.pop())
-        return (gradient, None, None, *(each for own in reversed(by_half) for each in own))
+        return (gradient, None, None, *(tensor for own in reversed(by_half) for tensor in own))
 
 
 def forward_layers(
