@@ -23,8 +23,8 @@ SENTENCES = [["anna", "went", "home"], ["ben"], ["the"] * 100]
 def saved(request, tiny_encoder, tmp_path):
     settings = RunConfig(**asdict(STRUCTURES[request.param])).as_dict()
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()
-    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
-    save_tagger(tmp_path / "best", model, encoder, TAGS, {**settings, "max_pieces": 32})
+    featurizer = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    save_tagger(tmp_path / "best", model, featurizer, TAGS, {**settings, "max_pieces": 32})
     return model, tmp_path
 
 
@@ -46,7 +46,7 @@ def test_a_loaded_tagger_tags_every_word_of_sentences_of_any_length(saved):
         tagger.predict([[]])
 
 
-def test_a_piece_without_a_vector_is_told_in_words(saved):
+def test_a_token_without_a_vector_is_told_in_words(saved):
     _, folder = saved
     tagger = load_tagger(folder)
     tagger.featurizer.tokenizer.add_tokens(["zurich"])
@@ -83,8 +83,8 @@ def test_a_checkpoint_older_than_legal_tags_loads_and_a_newer_one_keeps_to_them(
 def test_a_checkpoint_older_than_the_choice_of_structures_loads_as_it_was_made(tiny_encoder, tmp_path):
     settings = {"downstream": "bilstm", "lstm_size": 8, "lstm_layers": 1, "dropout": 0.3, "max_pieces": 32}
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict()).eval()
-    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
-    save_tagger(tmp_path, model, encoder, TAGS, settings)
+    featurizer = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    save_tagger(tmp_path, model, featurizer, TAGS, settings)
     assert {name.partition(".")[0] for name in model.state_dict()} == {"encoder", "lstm", "linear", "crf"}
     loaded = load_tagger(tmp_path)
     assert loaded.model.crf is not None
@@ -196,10 +196,10 @@ FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "config
 def simple(tiny_encoder, tmp_path):
     """The folder of a checkpoint that is complete."""
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict())
-    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    featurizer = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     folder = tmp_path / "run-0001" / "best"
     folder.parent.mkdir()
-    save_tagger(folder, model, encoder, TAGS, {**RunConfig(lstm_size=8).as_dict(), "max_pieces": 32})
+    save_tagger(folder, model, featurizer, TAGS, {**RunConfig(lstm_size=8).as_dict(), "max_pieces": 32})
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     return folder
 
