@@ -1,8 +1,8 @@
-"""A bidirectional LSTM over sentences of different lengths, fast on a CPU too.
+"""Bidirectional LSTM over sentences of different lengths, fast on a CPU too.
 
-torch's LSTM over a packed sequence steps through time with small operators on a CPU: a tenth of a training step.
-Padded and unpacked, oneDNN runs a whole direction as one operator, three times as fast. So that padding is still
-neither read nor written, the backward direction reads each sentence turned round, and padding comes last for both.
+On a CPU, torch's LSTM over a packed sequence steps through time with small operators: a tenth of a training step.
+Over padded batches oneDNN runs a whole direction as one operator, three times as fast. Padding must still be neither
+read nor written, so the backward direction reads each sentence reversed, which puts padding last in both directions.
 """
 
 from typing import Any
@@ -14,44 +14,56 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 class BiLSTM(nn.LSTM):
-    """torch's LSTM with both directions, batch first: same parameters, same state dict, same results."""
+    """torch's LSTM, bidirectional and batch first.
+
+    Parameters, state dict and results are torch's own.
+    """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0):
         between = dropout if num_layers > 1 else 0.0
         super().__init__(input_size, hidden_size, num_layers, batch_first=True, dropout=between, bidirectional=True)
+        self.output_size = 2 * hidden_size
 
-    def forward(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, words: torch.Tensor, mask: torch.Tensor, lengths: torch.Tensor
+    ) -> torch.Tensor:
         """(batch, words, input_size) → (batch, words, 2 x hidden_size); 0 at padding.
 
         Args:
+            mask: (batch, words) bool, true for a word.
             lengths: words of each row, (batch,), on the CPU, each at least 1.
         """
         if words.device.type != "cpu":
             return self._forward_packed(words, lengths)
         batch, count, _ = words.shape
-        places = torch.arange(count)
-        real = places < lengths[:, None]
-        turned = torch.where(real, lengths[:, None] - 1 - places, places) + torch.arange(batch)[:, None] * count
-        turned = turned.flatten().int()  # int32 is quicker to go by
+        steps = torch.arange(count)
+        order = torch.where(mask, lengths[:, None] - 1 - steps, steps) + torch.arange(batch)[:, None] * count
+        order = order.flatten().int()  # int32 indices are faster
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 words = nn.functional.dropout(words, self.dropout, self.training)
-            there = self._forward_direction(words, 2 * layer)
-            back = _reverse_words(self._forward_direction(_reverse_words(words, turned), 2 * layer + 1), turned)
-            words = torch.cat((there, back), dim=-1)
-        return words * real[:, :, None]
+            forth = self._forward_direction(words, 2 * layer)
+            back = _reverse_words(self._forward_direction(_reverse_words(words, order), 2 * layer + 1), order)
+            words = torch.cat((forth, back), dim=-1)
+        return words * mask[:, :, None]
 
     def _forward_packed(self, words: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """torch's own way, by cuDNN. Sorted here: torch sorts on the device, and waits for it to sort back."""
+        """Run torch's LSTM over a packed sequence, with cuDNN on a GPU.
+
+        Sorted here, on the CPU: torch sorts on the device, and waits for it to restore the order.
+        """
         order = lengths.argsort(descending=True, stable=True)
         cuda = words.device.type == "cuda"  # elsewhere it would have to wait for the copies (pytorch issue 189690)
-        there, back = (each.to(words.device, non_blocking=cuda) for each in (order, order.argsort()))
-        packed = pack_padded_sequence(words.index_select(0, there), lengths[order], batch_first=True)
+        sort, unsort = (index.to(words.device, non_blocking=cuda) for index in (order, order.argsort()))
+        packed = pack_padded_sequence(words.index_select(0, sort), lengths[order], batch_first=True)
         out = pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=words.shape[1])[0]
-        return out.index_select(0, back)
+        return out.index_select(0, unsort)
 
     def _forward_direction(self, words: torch.Tensor, direction: int) -> torch.Tensor:
-        """One direction of one layer. In float32 where oneDNN has no LSTM of what autocast would have it compute in."""
+        """Run one direction of one layer.
+
+        Computes in float32 where oneDNN has no LSTM of the type that autocast asks for.
+        """
         if torch.is_autocast_enabled("cpu") and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             with torch.autocast("cpu", enabled=False):
                 return self._forward_direction(words.float(), direction).to(torch.get_autocast_dtype("cpu"))
@@ -61,7 +73,10 @@ class BiLSTM(nn.LSTM):
 
 
 class _Reversal(torch.autograd.Function):
-    """Words in another order that is its own inverse; so the gradient is turned the same way."""
+    """Reordering of words by a permutation that is its own inverse.
+
+    So the gradient is reordered by the same permutation.
+    """
 
     @staticmethod
     def forward(ctx: Any, words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
@@ -75,9 +90,9 @@ class _Reversal(torch.autograd.Function):
 
 
 def _reverse_words(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-    """(batch, words, width), its rows in that order, (batch x words,)."""
-    turned: torch.Tensor = _Reversal.apply(words, order)  # type: ignore[no-untyped-call]
-    return turned
+    """Reorder (batch, words, width) by `order`, (batch x words,)."""
+    reversed_words: torch.Tensor = _Reversal.apply(words, order)  # type: ignore[no-untyped-call]
+    return reversed_words
 
 
 def _gather_words(words: torch.Tensor, order: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,7 @@
-"""A trained tagger on disk: weights, tokenizer and tags in one folder, written aside and then renamed."""
+"""Checkpoints: a trained tagger's weights, tokenizer and tags in one folder.
+
+A checkpoint is written beside its place and then renamed, so that it is replaced as a whole.
+"""
 
 import os
 import shutil
@@ -29,9 +32,10 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 def save_tagger(
     folder: Path, model: Tagger, featurizer: Featurizer, tags: Sequence[str], settings: dict[str, Any]
 ) -> None:
-    """Writes a checkpoint folder; readers see the old one or the new one, never half of either.
+    """Write a checkpoint folder, replacing an old one atomically.
 
-    Raises FileNotFoundError where the folder that is to hold it is gone.
+    Raises:
+        FileNotFoundError: if the folder above it is gone.
     """
     paths.require_dir(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
@@ -42,15 +46,18 @@ def save_tagger(
         save_file(weights, aside / WEIGHTS, metadata={"format": "pt"})
         model.encoder.config.save_pretrained(aside)
         featurizer.tokenizer.save_pretrained(aside)
-        facts = {"tags": list(tags), "splitting": str(featurizer.granularity)}
-        (aside / SETTINGS).write_bytes(msgspec.json.encode({**facts, **settings}))
+        settings = {"tags": list(tags), "splitting": str(featurizer.granularity), **settings}
+        (aside / SETTINGS).write_bytes(msgspec.json.encode(settings))
         _swap(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def link_checkpoint(source: Path, folder: Path) -> None:
-    """The checkpoint `source` under another name as well, without a second copy where the disk has hard links."""
+    """Link the checkpoint `source` to a second name.
+
+    Copied where the disk has no hard links.
+    """
     paths.require_dir(folder.parent)
     aside = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
@@ -62,17 +69,20 @@ def link_checkpoint(source: Path, folder: Path) -> None:
 
 
 def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
-    """The tagger of a run folder (its best weights, else its last), or of a checkpoint folder itself.
+    """Load the tagger of a run folder or a checkpoint folder.
 
-    It computes in its run's precision where the device can, as `precision_of` tells it; else in float32.
-    Raises ValueError where there is no checkpoint, and with the name of the file that is missing or damaged.
+    Of a run, the best weights are taken, else the last. It computes in the run's precision (`read_precision`) where the
+    device supports it, else in float32.
+
+    Raises:
+        ValueError: if there is no checkpoint; naming the file that is missing or damaged.
     """
     place = find_checkpoint(Path(folder))
     with _explain_errors(place, SETTINGS):
         settings = msgspec.json.decode((place / SETTINGS).read_bytes(), type=dict[str, Any])
     with _explain_errors(place, CONFIG):
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-    with _explain_errors(place, *TOKENIZER):  # where one is missing, transformers makes up another tokenizer
+    with _explain_errors(place, *TOKENIZER):  # if one is missing, transformers makes up another tokenizer
         tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
     model = build_tagger(AutoModel.from_config(config), settings["tags"], settings)
     with _explain_errors(place, WEIGHTS):
@@ -81,21 +91,24 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
             raise ValueError(f"{broken[0]} holds values that are not numbers")
         model.load_state_dict(weights)
     tags = tuple(settings["tags"])
-    splitting = Granularity(settings.get("splitting", Granularity.WORDS))  # older checkpoints do not tell
-    encoder = Featurizer(tokenizer, tags, settings["max_pieces"], splitting)
+    granularity = Granularity(settings.get("splitting", Granularity.WORDS))  # older checkpoints lack it
+    featurizer = Featurizer(tokenizer, tags, settings["max_pieces"], granularity)
     precision = read_precision(place)
-    return TrainedTagger(
-        model.eval().to(device), encoder, tags, precision if is_precision_supported(precision, device) else "float32"
-    )
+    if not is_precision_supported(precision, device):
+        precision = "float32"
+    return TrainedTagger(model.eval().to(device), featurizer, tags, precision)
 
 
 def read_precision(folder: Path) -> str:
-    """The precision that the run of a checkpoint computed in; older ones tell it in the log alone, if at all."""
+    """Read the precision that a checkpoint's run computed in.
+
+    Older checkpoints have it in the run's event log alone, or nowhere: float32 then.
+    """
     place = find_checkpoint(folder)
     with _explain_errors(place, SETTINGS):
-        told = msgspec.json.decode((place / SETTINGS).read_bytes(), type=dict[str, Any]).get("precision", "auto")
-    if told != "auto":
-        return str(told)
+        precision = msgspec.json.decode((place / SETTINGS).read_bytes(), type=dict[str, Any]).get("precision", "auto")
+    if precision != "auto":
+        return str(precision)
     planned = (
         event.precision for event in open_event_log(place.parent).iter_events() if isinstance(event, TrainingPlanned)
     )
@@ -103,23 +116,30 @@ def read_precision(folder: Path) -> str:
 
 
 def is_precision_supported(precision: str, device: str) -> bool:
-    """Whether a device has that precision: all of them but float16 on a CPU."""
+    """True if a device supports a precision: all but float16 on a CPU."""
     return precision != "float16" or torch.device(device).type != "cpu"
 
 
 def find_checkpoint(folder: Path) -> Path:
-    """Where a run's weights lie: `best`, else `last`. Raises ValueError where there are none."""
+    """Find the checkpoint of a run folder: `best`, else `last`.
+
+    Raises:
+        ValueError: if there is none.
+    """
     if not folder.is_dir():
         raise ValueError(f"there is no folder {folder}")
     for place in (folder, folder / "best", folder / "last"):
         if (place / SETTINGS).is_file():
             return place
-    raise ValueError(f"{folder.name} has no weights; it ended before its first evaluation, or was told to keep none")
+    raise ValueError(f"{folder.name} has no weights; it ended before its first evaluation, or was set to keep none")
 
 
 @contextmanager
 def _explain_errors(place: Path, *names: str) -> Iterator[None]:
-    """Whatever goes wrong within becomes a ValueError that names file and run: each library has errors of its own."""
+    """Convert any error within to a ValueError that names file and run.
+
+    Each library has errors of its own.
+    """
     run = "/".join(place.absolute().parts[-2:])
     for name in names:
         if not (place / name).is_file():
@@ -129,8 +149,8 @@ def _explain_errors(place: Path, *names: str) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        why = textwrap.shorten(str(error), 200, placeholder=" …")
-        raise ValueError(f"{', '.join(names)} of {run} cannot be read ({why})") from error
+        reason = textwrap.shorten(str(error), 200, placeholder=" …")
+        raise ValueError(f"{', '.join(names)} of {run} cannot be read ({reason})") from error
 
 
 def _swap(new: Path, folder: Path) -> None:

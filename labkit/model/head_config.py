@@ -1,26 +1,32 @@
-"""What follows an encoder, as plain settings: by the names that RunConfig and a checkpoint give them."""
+"""Settings of the head: all layers after the encoder, by their names in RunConfig and in checkpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-DOWNSTREAM = ("bilstm", "idcnn", "none")
-DECODERS = ("crf", "softmax")
+from labkit.config import RunConfig
+from labkit.settings import field_specs, validate
+
+_CHOICES = [spec for spec in field_specs(RunConfig) if spec.name in ("downstream", "decoder")]
 
 
 @dataclass(frozen=True)
 class HeadConfig:
-    """encoder's last layer, or a mix of all → projection → BiLSTM, IDCNN or nothing → tanh layer → linear → decoder.
+    """Head of a tagger: mix → projection → downstream → tanh → linear → decoder.
+
+    The mix is of all the encoder's layers, else its last layer goes on. Projection, downstream structure and tanh
+    layer may be absent. Choices are those of RunConfig.
 
     Args:
         lstm_size: hidden values per direction.
         idcnn_filters, idcnn_dilations, idcnn_repeats: see labkit.model.idcnn; dilations as `1,1,2`.
-        mix_layers: whether all layers of the encoder are mixed, or its last one goes on.
-        projection_size: values a word after a linear layer in front of all; 0 has no such layer.
-        tanh_size: values a word after a linear layer and tanh behind the structure; 0 has no such layer.
-        dropout: before and after the BiLSTM or IDCNN; once where there is neither.
+        mix_layers: True mixes all layers of the encoder; False takes its last one.
+        projection_size: values a word after a linear layer before the downstream structure; 0 has no such layer.
+        tanh_size: values a word after a linear layer and tanh behind the downstream structure; 0 has no such layer.
+        dropout: before and after the downstream structure; once where there is none.
 
-    Raises ValueError for a downstream structure or a decoder that does not exist.
+    Raises:
+        ValueError: for an unknown downstream structure or decoder.
     """
 
     downstream: str = "bilstm"
@@ -36,16 +42,18 @@ class HeadConfig:
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
-        for name, known in (("downstream", DOWNSTREAM), ("decoder", DECODERS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+        for spec in _CHOICES:
+            validate(spec, getattr(self, spec.name))
 
     @property
     def dilations(self) -> tuple[int, ...]:
+        """`idcnn_dilations` as numbers."""
         return tuple(int(number) for number in self.idcnn_dilations.split(","))
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """From settings of which some are its fields. A checkpoint lacks those that are newer than it: their defaults
-        are what it was made with."""
+        """Select the head's fields from a run's or checkpoint's settings.
+
+        A checkpoint lacks the settings that are newer than it. Their defaults are what it was made with.
+        """
         return cls(**{field.name: settings[field.name] for field in fields(cls) if field.name in settings})

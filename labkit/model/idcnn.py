@@ -1,4 +1,4 @@
-"""A convolutional network over words whose later layers look further: fast to train, as no word waits for another."""
+"""Iterated dilated convolutional network (IDCNN): fast to train, as no word waits for another."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,18 @@ KERNEL_SIZE = 3  # words that a filter sees
 
 
 class IDCNN(nn.Module):
-    """One block of dilated convolutions, run over its own results. (Strubell et al. 2017)
+    """Block of dilated convolutions, applied repeatedly to its own output. (Strubell et al. 2017)
 
-    A convolution brings the words to the number of filters; then the block, each of its layers a convolution and a
-    ReLU, is applied `repeats` times with the same weights. What each time gave goes on, end to end, as in the widely
-    copied TensorFlow version that the article used; the paper takes the last alone. Layers of the block begin as the
-    identity (Yu and Koltun 2016).
+    A first convolution brings the words to the number of filters. Then the block is applied `repeats` times with the
+    same weights; each of its layers is a convolution and a ReLU. The outputs of all repeats are concatenated, as in the
+    widely copied TensorFlow version that the article used; the paper takes the last alone. Layers of the block begin as
+    the identity (Yu and Koltun 2016).
 
-    A convolution is written as a product of matrices, the neighbours' values beside each word's: in bfloat16 that takes
-    a CPU three quarters of the time of torch's, which first turns words and values round.
+    A convolution is written as a matrix product, the neighbours' values beside each word's: in bfloat16 that takes a
+    CPU three quarters of the time of torch's convolution, which first transposes words and values.
 
     Args:
-        dilations: of each layer of the block, how many words from one word that a filter sees to the next.
+        dilations: of each layer of the block, the distance in words between two neighbours that a filter sees.
     """
 
     def __init__(self, input_size: int, filters: int = 256, dilations: Sequence[int] = (1, 1, 2), repeats: int = 4):
@@ -33,30 +33,36 @@ class IDCNN(nn.Module):
         self.repeats = repeats
         self.output_size = repeats * filters
         nn.init.xavier_uniform_(self.first.weight)
-        for layer in layers:  # what is positive passes unchanged at first; from random weights F1 was 5 points lower
+        for layer in layers:  # positive values pass unchanged at first; from random weights F1 was 5 points lower
             nn.init.zeros_(layer.weight)
             nn.init.eye_(layer.weight[:, filters : 2 * filters])
         for layer in (self.first, *layers):
             nn.init.zeros_(layer.bias)
 
-    def forward(self, words: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(batch, words, input_size) → (batch, words, repeats x filters); 0 at padding, which no word ever sees.
+    def forward(self, words: torch.Tensor, mask: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        """(batch, words, input_size) → (batch, words, repeats x filters); 0 at padding.
+
+        No word sees padding.
 
         Args:
             mask: (batch, words) bool, true for a word.
+            lengths: not needed; there for the interface of labkit.model.downstream.
         """
-        real = mask[:, :, None]
-        rows = self.first(_concat_neighbours(words * real, 1))
-        found = []
+        mask = mask[:, :, None]
+        hidden = self.first(_concat_neighbours(words * mask, 1))
+        outputs = []
         for _ in range(self.repeats):
             for dilation, layer in zip(self.dilations, self.block, strict=True):
-                rows = layer(_concat_neighbours(rows * real, dilation)).relu()
-            found.append(rows)
-        return torch.cat(found, dim=-1) * real
+                hidden = layer(_concat_neighbours(hidden * mask, dilation)).relu()
+            outputs.append(hidden)
+        return torch.cat(outputs, dim=-1) * mask
 
 
 def _concat_neighbours(words: torch.Tensor, dilation: int) -> torch.Tensor:
-    """Each word between those so many words before and after it, 0 where there is none: (batch, words, 3 x size)."""
+    """Concatenate each word with its two neighbours at this distance.
+
+    (batch, words, size) → (batch, words, 3 x size); 0 where there is no neighbour.
+    """
     count = words.shape[1]
     padded = F.pad(words, (0, 0, dilation, dilation))
     return torch.cat((padded[:, :count], words, padded[:, 2 * dilation :]), dim=-1)

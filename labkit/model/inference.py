@@ -1,4 +1,4 @@
-"""Prediction with a trained tagger: tags of sentences, and the probability of each entity."""
+"""Inference with a trained tagger: tags of sentences and the confidence of entities."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,27 +16,27 @@ from labkit.model.tagger import Tagger
 
 
 class TaggedSentence(NamedTuple):
-    """A sentence's tags, with the probability of each alone, and of each after the one before (both (words,))."""
+    """Tags of a sentence with their probabilities."""
 
     tags: list[str]
-    marginals: NDArray[np.float64]
-    conditionals: NDArray[np.float64]
+    marginals: NDArray[np.float64]  # (words,), the probability of each tag
+    conditionals: NDArray[np.float64]  # (words,), the probability of each tag given the one before
 
     def confidence(self, start: int, end: int) -> float:
-        """The probability that exactly these tags stand from word `start` to the word before `end`.
+        """Joint probability of the tags from word `start` to before `end`.
 
-        It is exact, the summed probability of all tag sequences that hold these tags there: a long entity is not
-        called sure because each of its words is. Between the windows of a long sentence, which are tagged one by one,
-        words count as independent.
+        It is exact: the summed probability of all tag sequences with these tags there. So a long entity is not called
+        sure because each of its words is. Windows of a long sentence are tagged one by one, and count as independent.
         """
-        return min(
-            1.0, float(self.marginals[start] * self.conditionals[start + 1 : end].prod())
-        )  # rounding may be above
+        probability = float(self.marginals[start] * self.conditionals[start + 1 : end].prod())
+        return min(1.0, probability)  # rounding may exceed 1
 
 
 @dataclass(frozen=True)
 class TrainedTagger:
-    """A tagger ready to predict, in the precision that its run computed in.
+    """Trained model, featurizer and tags, ready to predict.
+
+    It computes in the precision of its run.
 
     >>> tagger = load_tagger("runs/run-0001")           # doctest: +SKIP
     >>> tagger.predict([["Obama", "visits", "Paris"]])  # doctest: +SKIP
@@ -50,27 +50,30 @@ class TrainedTagger:
 
     @torch.inference_mode()
     def predict(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """A tag for every word of every sentence. Sentences may be of any length; none may be empty."""
+        """Predict a tag for every word of every sentence.
+
+        Sentences may be of any length; none may be empty.
+        """
         windows = self._build_windows(sentences)
-        found = np.empty(windows.num_words, object)  # tags, in the order of the text
-        for places, _, _, numbers in self._decode_batches(windows):
-            found[places] = [self.tags[number] for number in numbers]
-        return [found[start:end].tolist() for start, end in pairwise(windows.sentence_offsets.tolist())]
+        tags = np.empty(windows.num_words, object)  # in the order of the text
+        for indices, _, _, numbers in self._decode_batches(windows):
+            tags[indices] = [self.tags[number] for number in numbers]
+        return [tags[start:end].tolist() for start, end in pairwise(windows.sentence_offsets.tolist())]
 
     @torch.inference_mode()
     def predict_with_confidence(self, sentences: Sequence[Sequence[str]]) -> list[TaggedSentence]:
-        """As `predict`, and how sure the tagger is of any span of its tags."""
+        """Predict as `predict` does, with the probabilities of the tags."""
         windows = self._build_windows(sentences)
         tags = np.empty(windows.num_words, object)
-        sure = np.empty((2, windows.num_words))
-        for places, batch, scores, numbers in self._decode_batches(windows):
-            tags[places] = [self.tags[number] for number in numbers]
-            given = torch.zeros_like(batch.tags)
-            given[batch.word_mask] = torch.tensor(numbers, device=given.device)
-            both = torch.stack(self.model.decoder.tag_probabilities(scores.float(), given, batch.word_mask))
-            sure[:, places] = both[:, batch.word_mask].cpu().numpy()
+        probabilities = np.empty((2, windows.num_words))
+        for indices, batch, scores, numbers in self._decode_batches(windows):
+            tags[indices] = [self.tags[number] for number in numbers]
+            predicted = torch.zeros_like(batch.tags)
+            predicted[batch.word_mask] = torch.tensor(numbers, device=predicted.device)
+            both = torch.stack(self.model.decoder.tag_probabilities(scores.float(), predicted, batch.word_mask))
+            probabilities[:, indices] = both[:, batch.word_mask].cpu().numpy()
         bounds = pairwise(windows.sentence_offsets.tolist())
-        return [TaggedSentence(tags[start:end].tolist(), *sure[:, start:end]) for start, end in bounds]
+        return [TaggedSentence(tags[start:end].tolist(), *probabilities[:, start:end]) for start, end in bounds]
 
     def _build_windows(self, sentences: Sequence[Sequence[str]]) -> Windows:
         if any(not words for words in sentences):
@@ -78,18 +81,21 @@ class TrainedTagger:
         windows = self.featurizer.featurize([Sentence(tuple(words), ()) for words in sentences])
         rows = self.model.encoder.get_input_embeddings().num_embeddings
         if (largest := int(windows.input_ids.max(initial=0))) >= rows:
-            piece = self.featurizer.tokenizer.convert_ids_to_tokens(largest)
-            what = f"the encoder has no vector for the piece {piece!r} (number {largest} of {rows})"
-            raise ValueError(f"{what}; its tokenizer is that of another model")
+            token = self.featurizer.tokenizer.convert_ids_to_tokens(largest)
+            problem = f"the encoder has no vector for the token {token!r} (number {largest} of {rows})"
+            raise ValueError(f"{problem}; its tokenizer belongs to another model")
         return windows
 
     def _decode_batches(self, windows: Windows) -> Iterator[tuple[Any, Batch, torch.Tensor, list[int]]]:
-        """Batch by batch: its words' places in the text, the batch, its scores, and its words' tag numbers."""
-        for chosen in sorted_batches(windows.token_counts):
-            device = self.model.linear.weight.device
-            batch = self.featurizer.collate(windows[chosen]).to(device)
+        """Yield word indices, batch, scores and the words' tag numbers.
+
+        The indices are the words' places in the text.
+        """
+        device = self.model.linear.weight.device
+        for members in sorted_batches(windows.token_counts):
+            batch = self.featurizer.collate(windows[members]).to(device)
             dtype = getattr(torch, self.precision)
             with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):  # as an evaluation does
                 scores = self.model.scores(batch)
                 rows = self.model.decode(scores, batch)
-            yield windows.word_indices(chosen), batch, scores, [number for row in rows for number in row]
+            yield windows.word_indices(members), batch, scores, [number for row in rows for number in row]

@@ -1,4 +1,7 @@
-"""A learned weighted mix of all layers of an encoder, as lower ones know more of a word's form than the last."""
+"""Scalar mix: a learned weighted mean of all layers of an encoder.
+
+Lower layers know more of a word's form than the last.
+"""
 
 from collections.abc import Sequence
 
@@ -7,9 +10,9 @@ from torch import nn
 
 
 class ScalarMix(nn.Module):
-    """gain x the weighted mean of the layers, the weights a softmax of as many scores. (Peters et al. 2018, equation 1)
+    """Weighted mean of layers, times a gain. (Peters et al. 2018, equation 1)
 
-    Begins as the plain mean. The embeddings, which are no layer, have no part in it.
+    The weights are a softmax of one score per layer. It begins as the plain mean. The embeddings are not mixed in.
     """
 
     def __init__(self, layers: int):
@@ -18,7 +21,7 @@ class ScalarMix(nn.Module):
         self.gain = nn.Parameter(torch.ones(1))
 
     def forward(self, layers: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Each (batch, words, width) → (batch, words, width), of the same type."""
+        """Mix layers of (batch, words, width) into one, of the same type."""
         stacked = torch.stack(list(layers))
-        shares = (torch.softmax(self.scores, 0) * self.gain).to(stacked.dtype)
-        return torch.einsum("l,lbwd->bwd", shares, stacked)
+        weights = (torch.softmax(self.scores, 0) * self.gain).to(stacked.dtype)
+        return torch.einsum("l,lbwd->bwd", weights, stacked)

@@ -1,4 +1,4 @@
-"""Tags that know nothing of each other: what stands in the CRF's place where there is none."""
+"""Softmax decoder: each word's tag independent of the others, in place of a CRF."""
 
 import torch
 from torch.nn import functional as F
@@ -8,15 +8,18 @@ from labkit.model.crf.viterbi import viterbi_decode
 
 
 class SoftmaxDecoder:
-    """Each word's tag from its own scores alone; asked in the words of labkit.model.crf.CRF, batch first.
+    """Decoder of each word by its own scores alone, with CRF's interface.
 
-    It has no weights. Every tensor below is (batch, words, …); masks are bool, and on at the first word.
+    It has no weights. Every tensor below is (batch, words, …); masks are bool, and true at the first word.
     """
 
     def __call__(
         self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor, reduction: str = "sum"
     ) -> torch.Tensor:
-        """The log likelihood of tags: minus the cross entropy; summed over the batch, or (batch,) if `none`."""
+        """Log likelihood of tags, minus the cross entropy.
+
+        Summed over the batch; (batch,) if `reduction` is `none`.
+        """
         if reduction not in ("none", "sum"):
             raise ValueError(f"reduction must be none or sum, not {reduction!r}")
         losses = F.cross_entropy(emissions.flatten(0, 1), tags.flatten(), reduction="none").view(tags.shape)
@@ -26,27 +29,38 @@ class SoftmaxDecoder:
     def decode(
         self, emissions: torch.Tensor, mask: torch.Tensor, constraints: Constraints | None = None
     ) -> list[list[int]]:
-        """The best tag of each word; the best of the sequences that are allowed, where `legal` is given."""
-        count = emissions.shape[2]
+        """Find the best tag of each word.
+
+        With `constraints`, the tags of each row are the best of the sequences that are allowed.
+        """
+        num_tags = emissions.shape[2]
         if constraints is None:
-            best = emissions.argmax(2).masked_fill(~mask, count)
-            rows = torch.cat((best, best.new_full((len(best), 1), count)), dim=1)
+            best = emissions.argmax(2).masked_fill(~mask, num_tags)
+            rows = torch.cat((best, best.new_full((len(best), 1), num_tags)), dim=1)
         else:
-            allowed = constraints.to(emissions.device)
-            scores = [torch.zeros_like(each, dtype=emissions.dtype).masked_fill(~each, -torch.inf) for each in allowed]
+            scores = [
+                torch.zeros_like(allowed, dtype=emissions.dtype).masked_fill(~allowed, -torch.inf)
+                for allowed in constraints.to(emissions.device)
+            ]
             rows = viterbi_decode(emissions.detach().transpose(0, 1), mask.transpose(0, 1), *scores)
         listed: list[list[int]] = rows.tolist()  # the only transfer
-        return [row[: row.index(count)] for row in listed]
+        return [row[: row.index(num_tags)] for row in listed]
 
     @torch.no_grad()
     def marginals(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Each tag's probability at each word, shaped as the emissions; 0 where masked."""
+        """Probability of each tag at each word, in the emissions' shape.
+
+        0 where masked.
+        """
         return emissions.softmax(2) * mask[:, :, None]
 
     @torch.no_grad()
     def tag_probabilities(
         self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """How probable given tags are: alone, and after the one before, which is the same here; 0 where masked."""
-        alone = self.marginals(emissions, mask).gather(2, tags[:, :, None]).squeeze(2)
-        return alone, alone
+        """Marginal and conditional probabilities of given tags, which are equal here.
+
+        0 where masked.
+        """
+        marginals = self.marginals(emissions, mask).gather(2, tags[:, :, None]).squeeze(2)
+        return marginals, marginals

@@ -1,17 +1,20 @@
-"""Who is told where a pass through the model crosses from one part into the next."""
+"""Timer interface: marks where a forward or backward pass enters its next phase."""
 
 import torch
 
 
 class Timer:
-    """Takes no notice; the training loop puts one in its place that does."""
+    """Timer that records nothing; training replaces it by one that does."""
 
-    def lap(self, part: str) -> None:
-        """What passed since the last call went to this part."""
+    def lap(self, phase: str) -> None:
+        """Attribute the time since the last call to this phase."""
 
     def mark(self, before: str, after: str, values: torch.Tensor) -> None:
-        """`values` are what the part `before` made, and the part `after` goes on with.
+        """Mark the boundary between two phases, forward and backward.
 
-        Forward, what passed since the last call went to `before`; backward, once the gradient of the values is there,
-        to `after`.
+        Forward, the time since the last call goes to `before`. Backward, once the gradient of `values` is there, the
+        time since the last call goes to `after`.
+
+        Args:
+            values: the output of the phase `before` and the input of the phase `after`.
         """

@@ -190,10 +190,10 @@ def test_what_is_wrong_with_an_encoder_is_told(tmp_path, files):
 @pytest.mark.parametrize(
     "problem",
     [
-        "its model.safetensors cannot be read (甲); is it damaged?",
-        "its tokenizer cannot be read (甲); is it damaged?",
-        "its weights hold values that are not numbers, such as in embeddings.bias; is it damaged?",
-        "embeddings.LayerNorm.bias has the shape (32,), and (48,) by its config.json; do both belong to one model?",
+        "its model.safetensors cannot be read (甲); it may be damaged",
+        "its tokenizer cannot be read (甲); it may be damaged",
+        "its weights hold values that are not numbers, for example in embeddings.bias; replace the damaged file",
+        "embeddings.bias has the shape (32,), and (48,) by its config.json; the two files are of different models",
     ],
 )
 def test_what_cannot_be_read_of_an_encoder_is_told(problem):
@@ -204,7 +204,7 @@ def test_that_a_tokenizer_is_of_another_model_is_told(tiny_encoder):
     with pytest.raises(ValueError, match="no vector") as raised:
         _check_vocab_size(str(tiny_encoder), 12, 12)
     assert english_left(str(raised.value)) == []
-    what = "the encoder has no vector for the piece '甲' (number 12 of 12); its tokenizer is that of another model"
+    what = "the encoder has no vector for the token '甲' (number 12 of 12); its tokenizer belongs to another model"
     assert english_left(what) == []
 
 

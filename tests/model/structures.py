@@ -1,4 +1,4 @@
-"""What can follow an encoder: every choice at least once, small."""
+"""Small heads: every choice of downstream structure and decoder at least once."""
 
 from labkit.model.head_config import HeadConfig
 

@@ -6,9 +6,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from labkit.model.bilstm import BiLSTM
 
 LENGTHS = torch.tensor([3, 7, 1, 5])
+MASK = torch.arange(7) < LENGTHS[:, None]
 
 
-def packed(lstm, words, lengths):
+def packed(lstm, words, mask, lengths):
     """torch's own way: the twin."""
     sequence = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
     return pad_packed_sequence(nn.LSTM.forward(lstm, sequence)[0], batch_first=True, total_length=words.shape[1])[0]
@@ -26,7 +27,7 @@ def test_results_and_gradients_are_those_of_packed_sequences(lstm):
     for way in (lstm, lambda *given: packed(lstm, *given)):
         lstm.zero_grad()
         given = words.clone().requires_grad_()
-        output = way(given, LENGTHS)
+        output = way(given, MASK, LENGTHS)
         (output * torch.arange(10)).sum().backward()
         found.append([output, given.grad, *(weight.grad.clone() for weight in lstm.parameters())])
     for ours, theirs in zip(*found, strict=True):
@@ -35,7 +36,7 @@ def test_results_and_gradients_are_those_of_packed_sequences(lstm):
 
 def test_the_way_of_a_gpu_gives_the_same(lstm):
     words = torch.randn(4, 7, 6)
-    torch.testing.assert_close(lstm._forward_packed(words, LENGTHS), lstm(words, LENGTHS))
+    torch.testing.assert_close(lstm._forward_packed(words, LENGTHS), lstm(words, MASK, LENGTHS))
 
 
 def test_padding_is_neither_read_nor_written(lstm):
@@ -43,16 +44,16 @@ def test_padding_is_neither_read_nor_written(lstm):
     soiled = words.clone()
     for row, length in enumerate(LENGTHS):
         soiled[row, length:] = 1e3
-    clean = lstm(words, LENGTHS)
-    assert torch.equal(lstm(soiled, LENGTHS), clean)
+    clean = lstm(words, MASK, LENGTHS)
+    assert torch.equal(lstm(soiled, MASK, LENGTHS), clean)
     assert not clean[0, 3:].any()
 
 
 def test_bfloat16_autocast_is_close(lstm):
     words = torch.randn(4, 7, 6)
-    exact = lstm(words, LENGTHS)
+    exact = lstm(words, MASK, LENGTHS)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        rough = lstm(words, LENGTHS)
+        rough = lstm(words, MASK, LENGTHS)
     assert rough.dtype == torch.bfloat16
     torch.testing.assert_close(rough.float(), exact, atol=0.02, rtol=0.05)
 
@@ -73,6 +74,6 @@ def test_dropout_between_layers_is_drawn_while_training_only():
     torch.manual_seed(0)
     lstm = BiLSTM(6, 5, 2, dropout=0.5)
     words = torch.randn(4, 7, 6)
-    assert not torch.equal(lstm(words, LENGTHS), lstm(words, LENGTHS))
+    assert not torch.equal(lstm(words, MASK, LENGTHS), lstm(words, MASK, LENGTHS))
     lstm.eval()
-    assert torch.equal(lstm(words, LENGTHS), lstm(words, LENGTHS))
+    assert torch.equal(lstm(words, MASK, LENGTHS), lstm(words, MASK, LENGTHS))

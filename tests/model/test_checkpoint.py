@@ -12,7 +12,7 @@ from labkit.config import RunConfig
 from labkit.data.featurize import Featurizer
 from labkit.model import checkpoint
 from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
-from labkit.model.tagger import build_tagger
+from labkit.model.tagger import Tagger, build_tagger
 from tests.model.structures import STRUCTURES
 
 TAGS = ("O", "B-PER", "I-PER")
@@ -23,8 +23,8 @@ SENTENCES = [["anna", "went", "home"], ["ben"], ["the"] * 100]
 def saved(request, tiny_encoder, tmp_path):
     settings = RunConfig(**asdict(STRUCTURES[request.param])).as_dict()
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, settings).eval()
-    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
-    save_tagger(tmp_path / "best", model, encoder, TAGS, {**settings, "max_pieces": 32})
+    featurizer = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    save_tagger(tmp_path / "best", model, featurizer, TAGS, {**settings, "max_pieces": 32})
     return model, tmp_path
 
 
@@ -46,13 +46,13 @@ def test_a_loaded_tagger_tags_every_word_of_sentences_of_any_length(saved):
         tagger.predict([[]])
 
 
-def test_a_piece_without_a_vector_is_told_in_words(saved):
+def test_a_token_without_a_vector_is_told_in_words(saved):
     _, folder = saved
     tagger = load_tagger(folder)
     tagger.featurizer.tokenizer.add_tokens(["zurich"])
     rows = tagger.model.encoder.config.vocab_size
     for predict in (tagger.predict, tagger.predict_with_confidence):
-        with pytest.raises(ValueError, match=rf"no vector for the piece 'zurich' \(number {rows} of {rows}\)"):
+        with pytest.raises(ValueError, match=rf"no vector for the token 'zurich' \(number {rows} of {rows}\)"):
             predict([["anna", "zurich"]])
     assert tagger.predict([["anna", "went"]])
 
@@ -83,12 +83,40 @@ def test_a_checkpoint_older_than_legal_tags_loads_and_a_newer_one_keeps_to_them(
 def test_a_checkpoint_older_than_the_choice_of_structures_loads_as_it_was_made(tiny_encoder, tmp_path):
     settings = {"downstream": "bilstm", "lstm_size": 8, "lstm_layers": 1, "dropout": 0.3, "max_pieces": 32}
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict()).eval()
-    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
-    save_tagger(tmp_path, model, encoder, TAGS, settings)
+    featurizer = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    save_tagger(tmp_path, model, featurizer, TAGS, settings)
     assert {name.partition(".")[0] for name in model.state_dict()} == {"encoder", "lstm", "linear", "crf"}
     loaded = load_tagger(tmp_path)
     assert loaded.model.crf is not None
     assert torch.equal(loaded.model.lstm.weight_ih_l0, model.lstm.weight_ih_l0)
+
+
+LSTM = [f"lstm.{name}_l0{way}" for way in ("", "_reverse") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+LINEAR = ["linear.weight", "linear.bias"]
+CRF = ["crf.start_transitions", "crf.end_transitions", "crf.transitions"]
+MIX = ["mix.scores", "mix.gain"]
+
+
+def idcnn(layers):
+    modules = ["first", *(f"block.{number}" for number in range(layers))]
+    return [f"idcnn.{module}.{name}" for module in modules for name in ("weight", "bias")]
+
+
+ON_DISK = {
+    "BiLSTM": [*LSTM, *LINEAR, *CRF],
+    "IDCNN": [*idcnn(3), *LINEAR, *CRF],
+    "nothing": [*LINEAR, *CRF],
+    "BiLSTM and softmax": [*LSTM, *LINEAR],
+    "nothing and softmax": LINEAR,
+    "a mix of layers and a tanh layer": [*MIX, *LSTM, "hidden.weight", "hidden.bias", *LINEAR, *CRF],
+    "a projection, a mix and IDCNN": [*MIX, "projection.weight", "projection.bias", *idcnn(2), *LINEAR],
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_the_weights_of_every_structure_keep_the_names_that_old_checkpoints_have(name, tiny_encoder):
+    model = Tagger(AutoModel.from_pretrained(tiny_encoder), len(TAGS), STRUCTURES[name])
+    assert [key for key in model.state_dict() if not key.startswith("encoder.")] == ON_DISK[name]
 
 
 def test_weights_are_plain_safetensors_in_pytorch_crfs_names(saved):
@@ -168,10 +196,10 @@ FILES = ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "config
 def simple(tiny_encoder, tmp_path):
     """The folder of a checkpoint that is complete."""
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict())
-    encoder = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
+    featurizer = Featurizer(AutoTokenizer.from_pretrained(tiny_encoder), TAGS, max_pieces=32)
     folder = tmp_path / "run-0001" / "best"
     folder.parent.mkdir()
-    save_tagger(folder, model, encoder, TAGS, {**RunConfig(lstm_size=8).as_dict(), "max_pieces": 32})
+    save_tagger(folder, model, featurizer, TAGS, {**RunConfig(lstm_size=8).as_dict(), "max_pieces": 32})
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     return folder
 

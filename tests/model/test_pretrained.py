@@ -42,7 +42,9 @@ def without(place, part):
 @pytest.mark.parametrize("config", [BERT, DistilBertConfig(**DISTIL)], ids=lambda config: config.model_type)
 def test_learnt_positions_that_are_not_there_are_told_and_not_made_up(tmp_path, config):
     place = without(folder_of(tmp_path / "mine", config), "position_embeddings")
-    with pytest.raises(ValueError, match=r"lacks 1 of the encoder's weights, such as embeddings\.position_embeddings"):
+    with pytest.raises(
+        ValueError, match=r"lacks 1 of the encoder's weights, for example embeddings\.position_embeddings"
+    ):
         load_encoder(place)
 
 
@@ -154,6 +156,6 @@ def test_weights_that_are_not_numbers_are_told_with_the_encoder(tiny_encoder, tm
     weights = load_file(place / "model.safetensors")
     weights["embeddings.word_embeddings.weight"][7, 3] = float("nan")
     save_file(weights, place / "model.safetensors", metadata={"format": "pt"})
-    what = "its weights hold values that are not numbers, such as in embeddings.word_embeddings.weight"
-    with pytest.raises(ValueError, match=rf"^encoder folder '{place}': {what}; is it damaged\?$"):
+    what = "its weights hold values that are not numbers, for example in embeddings.word_embeddings.weight"
+    with pytest.raises(ValueError, match=rf"^encoder folder '{place}': {what}; replace the damaged file$"):
         load_encoder(place)

@@ -4,10 +4,10 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from labkit.config import RunConfig, run_settings
+from labkit.config import RunConfig
 from labkit.data.corpora import Sentence
 from labkit.data.featurize import Featurizer
-from labkit.model.head_config import DECODERS, DOWNSTREAM, HeadConfig
+from labkit.model.head_config import HeadConfig
 from labkit.model.tagger import Tagger, build_tagger
 from tests.model.structures import STRUCTURES
 
@@ -116,9 +116,8 @@ def test_the_mix_of_all_layers_is_that_of_hugging_faces_hidden_states(tiny_encod
         tagger.fast_encoder = None
         by_hugging_face = tagger._encode(batch)
         torch.testing.assert_close(by_hugging_face[batch.word_mask], found[batch.word_mask], rtol=1e-4, atol=1e-5)
-        first, second = tagger.encoder(batch.input_ids, batch.attention_mask, output_hidden_states=True).hidden_states[
-            1:
-        ]
+        output = tagger.encoder(batch.input_ids, batch.attention_mask, output_hidden_states=True)
+        first, second = output.hidden_states[1:]
         shares = torch.tensor([0.3, -0.7]).softmax(0)
         for row, words in enumerate(batch.word_counts.tolist()):
             for word in range(words):
@@ -146,8 +145,6 @@ def test_what_does_not_exist_is_refused_with_what_does(name, known):
         HeadConfig(**{name: "gru"})
 
 
-def test_a_runs_settings_and_a_structure_have_the_same_defaults_and_choices():
+def test_a_runs_settings_and_a_head_have_the_same_defaults():
     assert HeadConfig.from_settings(RunConfig().as_dict()) == HeadConfig()
-    assert run_settings()["downstream"].choices == DOWNSTREAM
-    assert run_settings()["decoder"].choices == DECODERS
     assert HeadConfig(idcnn_dilations="1,12,3").dilations == (1, 12, 3)

@@ -200,4 +200,4 @@ def test_weights_of_another_model_are_told_and_not_made_up(encoders, corpora, tm
     folder = folder_with(tmp_path / "odd", encoders("bert"), weights, WAYS["safetensors"])
     (end,) = of_kind(train(config_of(folder, corpora["chinese"])), RunFinished)
     assert end.state == "failed"
-    assert "lacks 37 of the encoder's weights, such as embeddings.LayerNorm.bias" in end.reason
+    assert "lacks 37 of the encoder's weights, for example embeddings.LayerNorm.bias" in end.reason

@@ -182,15 +182,16 @@ CORPUS_MESSAGES: dict[str, str] = {
     "the encoder as safetensors": (
         "编码器文件夹 {name}：其中的 pytorch_model.bin 含有张量以外的内容，或已损坏，不予加载；请改用 safetensors 格式"
     ),
-    "encoder folder {name}: its weights hold values that are not numbers, such as in {weight}; is it damaged?": (
-        "编码器文件夹 {name}：权重里有不是数字的值，如 {weight}；是不是损坏了？"
-    ),
-    "encoder folder {name}: its {file} cannot be read ({reason}); is it damaged?": (
-        "编码器文件夹 {name}：其中的 {file} 无法读取（{reason}）；是不是损坏了？"
+    "encoder folder {name}: its weights hold values that are not numbers, for example in {weight}; replace the damaged "
+    "file": "编码器文件夹 {name}：权重里有不是数字的值，如 {weight}；请替换损坏的文件",
+    "encoder folder {name}: its {file} cannot be read ({reason}); it may be damaged": (
+        "编码器文件夹 {name}：其中的 {file} 无法读取（{reason}）；可能已损坏"
     ),
     "tokenizer": "分词器",
-    "encoder folder {name}: {weight} has the shape {found}, and {expected} by its config.json; do both belong to one "
-    "model?": "编码器文件夹 {name}：{weight} 的形状是 {found}，按 config.json 应为 {expected}；两者同属一个模型吗？",
+    "encoder folder {name}: {weight} has the shape {found}, and {expected} by its config.json; the two files are of "
+    "different models": (
+        "编码器文件夹 {name}：{weight} 的形状是 {found}，按 config.json 应为 {expected}；两个文件不属于同一个模型"
+    ),
     "encoder folder {name} {problem}": "编码器文件夹 {name} {problem}",
     "encoder {name} from the hub {problem}": "Hub 上的编码器 {name} {problem}",
     "has no readable config.json with a model_type; expected a folder as save_pretrained writes it": (
@@ -198,8 +199,8 @@ CORPUS_MESSAGES: dict[str, str] = {
     ),
     "has no weights; expected {one} or {other}": "没有权重文件；应有 {one} 或 {other}",
     "has no tokenizer; expected one of {names}": "没有分词器；应有 {names} 之一",
-    "lacks {count} of the encoder's weights, such as {weight}; is it of the model that its config.json names?": (
-        "缺少编码器的 {count} 个权重，如 {weight}；它与 config.json 写的是同一个模型吗？"
+    "lacks {count} of the encoder's weights, for example {weight}; its config.json may be that of another model": (
+        "缺少编码器的 {count} 个权重，如 {weight}；其中的 config.json 可能属于另一个模型"
     ),
     "lacks {file}, which its {index} names": "缺少 {index} 中列出的 {file}",
     "unknown encoder {name}: neither a folder nor a valid hub name; {choices}": (
@@ -218,12 +219,12 @@ CORPUS_MESSAGES: dict[str, str] = {
     "give a local folder, or one of the menu: {menu}": "给出本地文件夹，或菜单中的名称：{menu}",
     "the tokenizer of {encoder} has pieces that the encoder has no vector for (number {number} of {rows}); do both "
     "belong to one model?": "{encoder} 的分词器有编码器没有向量的词片（{number}/{rows}）；两者属于同一个模型吗？",
-    "the encoder has no vector for the piece {piece} (number {number} of {rows}); its tokenizer is that of another "
-    "model": "编码器没有词片 {piece} 的向量（{number}/{rows}）；分词器属于另一个模型",
+    "the encoder has no vector for the token {token} (number {number} of {rows}); its tokenizer belongs to another "
+    "model": "编码器没有词片 {token} 的向量（{number}/{rows}）；分词器属于另一个模型",
     "max_pieces must leave room for a word beside the tokenizer's special tokens, not {value}": (
         "最长窗口除分词器自带的标记外至少要容得下一个词，不能是 {value}"
     ),
-    "{run} has no weights; it ended before its first evaluation, or was told to keep none": (
+    "{run} has no weights; it ended before its first evaluation, or was set to keep none": (
         "{run} 没有权重：它在第一次评估之前就结束了，或者设为不保留权重"
     ),
     "there is no folder {folder}": "没有文件夹 {folder}",

@@ -1,4 +1,4 @@
-"""Which tag may follow which, for decoding that never breaks a tag scheme's rules."""
+"""Constraints on tag transitions, for decoding within a tag scheme's rules."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -9,24 +9,27 @@ from labkit.data.tags import match_scheme
 
 
 class Constraints(NamedTuple):
-    """What is allowed, as bool: (tags,), (tags, tags) from row to column, (tags,)."""
+    """Allowed starts, transitions and ends, as bool tensors."""
 
-    start: torch.Tensor
-    transitions: torch.Tensor
-    end: torch.Tensor
+    start: torch.Tensor  # (tags,)
+    transitions: torch.Tensor  # (tags, tags), from row to column
+    end: torch.Tensor  # (tags,)
 
     def to(self, device: torch.device) -> Self:
-        cuda = device.type == "cuda"  # a copy to MPS may read memory that was given away (pytorch issue 189690)
+        cuda = device.type == "cuda"  # a copy to MPS may read memory that was freed (pytorch issue 189690)
         return type(self)(*(allowed.to(device, non_blocking=cuda) for allowed in self))
 
 
 def allowed_transitions(tags: Sequence[str]) -> Constraints:
-    """What the scheme that the tags are written in allows: BIO, or one that marks an entity's end, such as BIOES.
+    """Derive constraints from the scheme of the tags.
 
-    >>> legal_transitions(["O", "B-PER", "I-PER"]).start
+    BIO, or a scheme that marks an entity's end, like BIOES.
+
+    >>> allowed_transitions(["O", "B-PER", "I-PER"]).start
     tensor([ True,  True, False])
 
-    Raises ValueError where the tags' letters belong to no scheme.
+    Raises:
+        ValueError: if the tags' letters belong to no scheme.
     """
     scheme = match_scheme(tags)
     return Constraints(

@@ -1,1 +1,1 @@
-"""BERT encoder written for speed on CPUs: fused layers, packed batches, flat parameters."""
+"""Fast BERT encoder for CPUs: fused layers, packed batches, flat parameters, subset embedding."""

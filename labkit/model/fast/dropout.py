@@ -1,8 +1,8 @@
-"""Dropout whose random numbers cost little on a CPU.
+"""Dropout with cheap random numbers on a CPU. (Srivastava et al. 2014)
 
-torch draws a CPU's masks value by value on one thread: a tenth to an eighth of a training step. Here a share of values
-is dropped by comparing a random byte each, eight of them from one 64-bit number. (Srivastava et al. 2014. On any other
-device this is torch's dropout, which is one kernel there.)
+torch draws a CPU's masks value by value on one thread: a tenth to an eighth of a training step. Here one random byte
+decides on each value, eight of them from one 64-bit number. On any other device this is torch's dropout, which is one
+kernel there.
 """
 
 import math
@@ -13,37 +13,40 @@ import torch
 from torch import nn
 
 _BYTES = 256  # values that a byte can take
-_BLOCK = 256  # values that are compared with the same threshold
+_BLOCK = 256  # values that share a threshold
 
 
 class DropoutMasks:
-    """Draws dropout masks; the same ones for the same torch seed. Seeded when first used."""
+    """Sampler of dropout masks, seeded from torch when first used."""
 
     def __init__(self) -> None:
         self._generator: np.random.Generator | None = None
 
     def sample(self, probability: float, shapes: Sequence[tuple[int, ...]], dtype: torch.dtype) -> list[torch.Tensor]:
-        """A mask a shape, to multiply with: 0 with the probability, else 1 / (1 - probability).
+        """Sample one mask per shape, to multiply with.
 
-        Drawn together, as many small masks cost more to start than to draw. A probability of 1 drops everything; any
-        other is at most 255/256.
+        A value is 0 with this probability, else 1 / (1 - probability). All are drawn at once, as many small draws cost
+        more to start than to run. A probability of 1 drops everything; any other is at most 255/256.
         """
         sizes = [math.prod(shape) for shape in shapes]
         blocks = -(-sum(sizes) // _BLOCK)
-        keep = torch.empty(blocks, _BLOCK, dtype=dtype)
+        values = torch.empty(blocks, _BLOCK, dtype=dtype)
         if probability >= 1:
-            keep.zero_()
+            values.zero_()
         else:
             probability = min(probability, 1 - 1 / _BYTES)
-            torch.ge(self._bytes(blocks), self._thresholds(probability, blocks), out=keep)
-            keep.mul_(1 / (1 - probability))
-        parts = keep.view(-1)[: sum(sizes)].split(sizes)
-        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+            torch.ge(self._bytes(blocks), self._thresholds(probability, blocks), out=values)
+            values.mul_(1 / (1 - probability))
+        masks = values.view(-1)[: sum(sizes)].split(sizes)
+        return [mask.view(shape) for mask, shape in zip(masks, shapes, strict=True)]
 
     def _thresholds(self, probability: float, blocks: int) -> torch.Tensor:
-        """For each block, one of the two whole numbers around 256 x probability, so often that their mean is that."""
-        drawn = probability * _BYTES + self._random().random((blocks, 1))
-        return torch.from_numpy(drawn.astype(np.uint8))
+        """Threshold of each block: 256 x probability, rounded at random.
+
+        Up or down so often that the mean is exact.
+        """
+        thresholds = probability * _BYTES + self._random().random((blocks, 1))
+        return torch.from_numpy(thresholds.astype(np.uint8))
 
     def _bytes(self, blocks: int) -> torch.Tensor:
         numbers = self._random().bit_generator.random_raw(blocks * _BLOCK // 8)
@@ -57,7 +60,7 @@ class DropoutMasks:
 
 
 class Dropout(nn.Dropout):
-    """torch's dropout, with masks of its own on a CPU."""
+    """Dropout with masks from DropoutMasks on a CPU, else torch's."""
 
     def __init__(self, p: float, masks: DropoutMasks):
         super().__init__(p)
@@ -70,7 +73,7 @@ class Dropout(nn.Dropout):
 
 
 def replace_dropout(model: nn.Module, masks: DropoutMasks) -> None:
-    """Puts Dropout in the place of every torch dropout inside a model, whatever its architecture."""
+    """Replace every torch dropout inside a model by Dropout."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:

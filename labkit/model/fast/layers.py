@@ -1,12 +1,12 @@
-"""The two halves of a BERT layer with their backward passes written out, and all layers as one operator.
+"""Fused BERT layers with hand-written backward passes.
 
-On a CPU, autograd's record of a layer costs as much as its matrix products: every cast, mask and addition is a pass
-over memory and an operator of its own. Written out, the three projections are one product, residuals ride along in
-products, and nothing is cast but weights. (Vaswani et al. 2017, sections 3.2 and 3.3; the order of operations is that
-of Devlin et al. 2019: normalisation comes after each residual.)
+All layers are one autograd function. On a CPU, autograd's record of a layer costs as much as its matrix products: every
+cast, mask and addition is a pass over memory and an operator of its own. Written by hand, the three projections are one
+product, residuals are added within products, and only weights are cast. (Vaswani et al. 2017, sections 3.2 and 3.3; the
+order of operations is that of Devlin et al. 2019: normalisation comes after each residual.)
 
-Shapes: `rows` are a batch's pieces end to end (packing.py), `width` is the hidden size, `planes` sentences x heads,
-`depth` width / heads. Spare rows have no gradient, and get none.
+Shapes: `rows` are a packed batch's tokens (packing.py), `width` is the hidden size, `planes` sentences x heads. Spare
+rows have no gradient, and get none.
 """
 
 from collections.abc import Sequence
@@ -26,39 +26,46 @@ _softmax_backward = torch.ops.aten._softmax_backward_data
 
 
 class HalfLayerWeights(Protocol):
-    """The weights of half a layer."""
+    """Interface of the weights of half a layer."""
 
     @property
     def tensors(self) -> Sequence[torch.Tensor]:
-        """What to compute with: matrices and biases in the type of the rows, a normalisation's as they are."""
+        """Weights to compute with.
+
+        Matrices and biases in the type of the rows, those of a normalisation in their own.
+        """
 
     def accumulate_grads(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
-        """Takes the gradients of `work` from this place on; returns what autograd is to get of them."""
+        """Accumulate gradients of `tensors[first:]`; return those that autograd needs."""
 
 
-SavedTensors = tuple[torch.Tensor, ...]  # what a backward pass needs of its forward pass
+SavedTensors = tuple[torch.Tensor, ...]  # of a forward pass, for its backward pass
 
 
 class HalfLayer(Protocol):
-    """Half a layer, at one batch."""
+    """Interface of half a layer, applied to one batch."""
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, SavedTensors]:
-        """(rows, width) → (rows, width)."""
+        """Transform rows: (rows, width) → (rows, width)."""
 
     def backward(self, saved: SavedTensors, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """The gradient of `x`, and what autograd is to get of those of the weights."""
+        """Return the gradient of `x`, and the weights' gradients that autograd needs."""
 
 
 @dataclass(frozen=True)
 class Attention:
-    """normalise(x + dropout(project(attend(x)))), (rows, width) → (rows, width), or fewer rows where `places` says.
+    """Attention half: normalise(x + dropout(project(attend(x)))), (rows, width).
+
+    The output has only the rows of `query_rows`, where they are given.
 
     Attributes:
-        weights: (3 x width, width) of query, key and value end to end, and their bias; those of the output; those of
-            the normalisation.
-        places: the rows that are wanted, those of `asked` among those of `pieces`; None wants all of them.
+        weights: (3 x width, width) of query, key and value end to end, and their bias; weight and bias of the output;
+            those of the normalisation.
+        tokens: packing of the input's rows.
+        queries: packing of the output's rows.
+        query_rows: the row of `tokens` of each row of `queries`; None if both are the same.
         bias: (planes, 1, columns), added to scores, very negative at padding.
-        keep_weights, keep_output: as `Masks` draws them; None keeps everything.
+        attention_dropout_mask, output_dropout_mask: from DropoutMasks; None drops nothing.
     """
 
     weights: HalfLayerWeights
@@ -84,30 +91,33 @@ class Attention:
             scores = torch.bmm(query, key.transpose(1, 2)).mul_(scale)
         else:
             scores = torch.baddbmm(self.bias, query, key.transpose(1, 2), alpha=scale)
-        wide = torch.promote_types(x.dtype, torch.float32)  # in bfloat16 a softmax is slower, at odd lengths thrice
+        wide = torch.promote_types(
+            x.dtype, torch.float32
+        )  # in bfloat16 a softmax is slower, at odd lengths three times
         shares = torch.softmax(scores, -1, dtype=wide)
-        kept = shares.to(x.dtype)  # masks are of x's type, and of two types a product costs a copy more
+        kept = shares.to(x.dtype)  # masks are of x's type; a product of two types costs an extra copy
         if self.attention_dropout_mask is not None:
             kept = kept * self.attention_dropout_mask if kept is shares else kept.mul_(self.attention_dropout_mask)
         seen = self.queries.from_heads(torch.bmm(kept, value)[None])
         out = F.linear(seen, output, output_bias)
-        summed = (
-            before + out if self.output_dropout_mask is None else torch.addcmul(before, out, self.output_dropout_mask)
-        )
+        mask = self.output_dropout_mask
+        summed = before + out if mask is None else torch.addcmul(before, out, mask)
         normed, mean, deviation = _norm(summed, (width,), gain, shift, self.eps)
         return normed, (x, query, key, value, shares, kept, seen, summed, mean, deviation)
 
     def backward(self, saved: SavedTensors, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """A name with a line at its end is the gradient of what has that name in `forward`."""
+        """Return gradients as `HalfLayer.backward` does.
+
+        `name_` is the gradient of `name` in `forward`.
+        """
         x, query, key, value, shares, kept, seen, summed, mean, deviation = saved
         projection, _, output, _, gain, shift = self.weights.tensors
         summed_, gain_, shift_ = _norm_backward(
             gradient, summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
         out_ = summed_ if self.output_dropout_mask is None else summed_ * self.output_dropout_mask
-        outer = self.weights.accumulate_grads(
-            2, (out_.t(), seen), out_.sum(0), gain_, shift_
-        )  # before x_ takes summed_'s place
+        # before x_ overwrites summed_
+        outer = self.weights.accumulate_grads(2, (out_.t(), seen), out_.sum(0), gain_, shift_)
         seen_ = self.queries.to_heads(out_ @ output, 1)[0]
         shares_ = torch.bmm(seen_, value.transpose(1, 2))
         if self.attention_dropout_mask is not None:
@@ -132,11 +142,11 @@ class Attention:
 
 @dataclass(frozen=True)
 class FeedForward:
-    """normalise(x + dropout(contract(gelu(expand(x))))), (rows, width) → (rows, width).
+    """Feed-forward half: normalise(x + dropout(contract(gelu(expand(x))))), (rows, width).
 
     Attributes:
-        weights: weight and bias that expand, that contract, that normalise.
-        keep_output: as `Masks` draws it; None keeps everything.
+        weights: weight and bias of expansion, contraction and normalisation.
+        output_dropout_mask: from DropoutMasks; None drops nothing.
     """
 
     weights: HalfLayerWeights
@@ -167,22 +177,28 @@ class FeedForward:
 
 
 class FusedLayers(torch.autograd.Function):
-    """Halves of layers one after another, as one operator: each of its own would cost autograd some 50 µs a step."""
+    """All half layers as one autograd function.
+
+    One function each would cost autograd some 50 µs a step.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, halves: Sequence[HalfLayer], places: torch.Tensor | None, *parameters: torch.Tensor
+        ctx: Any,
+        x: torch.Tensor,
+        halves: Sequence[HalfLayer],
+        word_rows: torch.Tensor | None,
+        *parameters: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        """The last half's output; where `places` are given, before it those rows of the output of every earlier layer.
+        """Compute `forward_layers`, and save what the backward pass needs.
 
         Args:
-            halves: two a layer.
-            parameters: those of all halves, of which autograd is to get gradients.
+            parameters: those of all halves whose gradients autograd needs.
         """
         saved: list[SavedTensors] = []
-        outputs = forward_layers(x, halves, places, saved)
-        ctx.halves, ctx.places, ctx.counts = halves, places, [len(each) for each in saved]
-        ctx.save_for_backward(*(tensor for each in saved for tensor in each))
+        outputs = forward_layers(x, halves, word_rows, saved)
+        ctx.halves, ctx.word_rows, ctx.counts = halves, word_rows, [len(tensors) for tensors in saved]
+        ctx.save_for_backward(*(tensor for tensors in saved for tensor in tensors))
         return tuple(outputs)
 
     @staticmethod
@@ -191,27 +207,39 @@ class FusedLayers(torch.autograd.Function):
         saved, end = ctx.saved_tensors, sum(ctx.counts)
         *earlier, gradient = gradients
         gradient = gradient.contiguous()
-        given: list[tuple[torch.Tensor, ...]] = []
+        by_half: list[tuple[torch.Tensor, ...]] = []
         for number in reversed(range(len(ctx.halves))):
             start = end - ctx.counts[number]
             gradient, own = ctx.halves[number].backward(saved[start:end], gradient)
-            given.append(own)
+            by_half.append(own)
             end = start
             if earlier and number and number % 2 == 0:
-                gradient.index_add_(0, ctx.places, earlier.pop())
-        return (gradient, None, None, *(each for own in reversed(given) for each in own))
+                gradient.index_add_(0, ctx.word_rows, earlier.pop())
+        return (gradient, None, None, *(tensor for own in reversed(by_half) for tensor in own))
 
 
 def forward_layers(
-    x: torch.Tensor, halves: Sequence[HalfLayer], places: torch.Tensor | None, saved: list[SavedTensors] | None = None
+    x: torch.Tensor,
+    halves: Sequence[HalfLayer],
+    word_rows: torch.Tensor | None,
+    saved: list[SavedTensors] | None = None,
 ) -> list[torch.Tensor]:
-    """What `Layers` gives, without autograd; appends what each half's backward pass needs, if asked to."""
+    """Apply half layers one after another, without autograd.
+
+    Args:
+        halves: two per layer.
+        word_rows: rows of the words' first tokens; None leaves out the outputs of earlier layers.
+        saved: if given, the tensors of each half for its backward pass are appended.
+
+    Returns:
+        `word_rows` of the output of every layer but the last, and all of the last layer's output.
+    """
     earlier = []
     for number, half in enumerate(halves):
-        if places is not None and number and number % 2 == 0:
-            earlier.append(x.index_select(0, places))
-        x, needed = half.forward(x)
+        if word_rows is not None and number and number % 2 == 0:
+            earlier.append(x.index_select(0, word_rows))
+        x, tensors = half.forward(x)
         if saved is not None:
-            saved.append(needed)
-        del needed  # or it would live on through the next half
+            saved.append(tensors)
+        del tensors  # or they would live on through the next half
     return [*earlier, x]

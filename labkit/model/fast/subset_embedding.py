@@ -1,12 +1,13 @@
-"""A table of word pieces of which only those rows are trained that the training sentences can touch.
+"""Subset embedding: a token embedding that trains only the rows of tokens in the training sentences.
 
-Half of a small BERT's weights are its table, and a corpus has a fraction of the pieces: of the 30,522 rows of
-all-MiniLM-L6-v2, WNUT 2016's tweets touch a quarter. The gradient of the others is 0 at every step, so that Adam leaves
-them where they are, and weight decay multiplies them all by the same number. Zeroing, clipping and stepping only
-the live rows is therefore exact; the resting ones are multiplied when somebody reads them.
+Half of a small BERT's weights are its token embedding, and a corpus has a fraction of the tokens: of the 30,522 rows of
+all-MiniLM-L6-v2, WNUT 2016's tweets touch a quarter. The gradient of the other rows is 0 at every step, so Adam leaves
+them as they are, and weight decay multiplies them all by the same number. Zeroing, clipping and stepping only the
+trained rows is therefore exact; the frozen ones are multiplied when they are next read.
 
-A batch touches a few hundred of the live rows. With a gradient of its own (`own_gradient`), those alone are written,
-zeroed and measured, where torch makes ten million zeros at every step. Adam still steps all live rows, as it has to.
+A batch touches a few hundred of the trained rows. With a sparse gradient in place (`enable_inplace_gradients`), those
+alone are written, zeroed and measured, where torch makes ten million zeros at every step. Adam still steps all trained
+rows, as it has to.
 """
 
 from typing import Any
@@ -18,89 +19,112 @@ from torch.nn import functional as F
 
 
 class SubsetEmbedding(nn.Module):
-    """Takes the place of an encoder's nn.Embedding; `weight` is the live rows. Its state dict is that of the whole.
+    """Replacement of an nn.Embedding that trains a subset of its rows.
+
+    `weight` holds the trained rows. The state dict is that of the whole embedding.
 
     Args:
         whole: the embedding to replace.
-        live: the rows that training can touch, (live,), each once.
+        trained_rows: the rows that training can touch, (trained rows,), each once.
     """
 
-    _order: torch.Tensor
-    _place: torch.Tensor
+    _order: torch.Tensor  # (rows,), the whole embedding's row of each row of `_table`
+    _place: torch.Tensor  # (rows,), its inverse: the row of `_table` of each token
 
     def __init__(self, whole: nn.Embedding, trained_rows: torch.Tensor):
         super().__init__()
         if whole.max_norm is not None or whole.sparse or whole.scale_grad_by_freq:
-            raise ValueError("an embedding with max_norm, sparse or scale_grad_by_freq cannot be split into live rows")
+            raise ValueError("an embedding with max_norm, sparse or scale_grad_by_freq cannot be trained in part")
         rows = len(whole.weight)
-        resting = torch.ones(rows, dtype=torch.bool)
-        resting[trained_rows] = False
-        order = torch.cat((trained_rows, resting.nonzero()[:, 0]))
+        frozen = torch.ones(rows, dtype=torch.bool)
+        frozen[trained_rows] = False
+        order = torch.cat((trained_rows, frozen.nonzero()[:, 0]))
         self.padding_idx = whole.padding_idx
         self.embedding_dim = whole.embedding_dim
         self.num_embeddings = rows
-        self._table = whole.weight.detach()[order]  # (rows, width), the live ones first
+        self._table = whole.weight.detach()[order]  # (rows, width), the trained ones first
         self.weight = nn.Parameter(self._table[: len(trained_rows)])  # shares its memory
         self.register_buffer("_order", order, persistent=False)
         self.register_buffer("_place", torch.argsort(order), persistent=False)
         self._factor = 1.0
         self._padding = None if whole.padding_idx is None else int(self._place[whole.padding_idx])
         self._gradient: torch.Tensor | None = None
-        self._touched = trained_rows.new_empty(0)  # which rows of it are not 0, each once
+        self._touched = trained_rows.new_empty(0)  # rows of it that are not 0, each once
 
     @property
     def num_frozen_weights(self) -> int:
-        """How many weights are not trained, as no training sentence has their piece."""
+        """Number of weights that are not trained.
+
+        No training sentence has their tokens.
+        """
         return (self.num_embeddings - len(self.weight)) * self.embedding_dim
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """(batch, pieces) → (batch, pieces, width). While training, every piece must be a live one."""
-        places = self._place[input_ids]
+        """Look up vectors: (batch, tokens) → (batch, tokens, width).
+
+        While training, every token must have a trained row.
+        """
+        rows = self._place[input_ids]
         if self.training and torch.is_grad_enabled():
             if self._gradient is not None and self.weight.requires_grad:
-                found: torch.Tensor = _InplaceLookup.apply(self.weight, places, self)  # type: ignore[no-untyped-call]
-                return found
-            return F.embedding(places, self.weight, self._trained_padding)
+                vectors: torch.Tensor = _InplaceLookup.apply(self.weight, rows, self)  # type: ignore[no-untyped-call]
+                return vectors
+            return F.embedding(rows, self.weight, self._trained_padding)
         self._apply_decay()
-        return F.embedding(places, self._table)
+        return F.embedding(rows, self._table)
 
     @property
     def _trained_padding(self) -> int | None:
-        """The row of the padding piece, which never gets a gradient, if it is a live one."""
+        """Row of the padding token in `weight`; None if it is frozen.
+
+        It never gets a gradient.
+        """
         return self._padding if self._padding is not None and self._padding < len(self.weight) else None
 
     def enable_inplace_gradients(self) -> None:
-        """Lets the backward pass write the gradient where it stays, not through autograd; in one process, on a CPU."""
+        """Let the backward pass write the gradient in place, bypassing autograd.
+
+        In one process only, and on a CPU.
+        """
         self._gradient = torch.zeros_like(self.weight, requires_grad=False)
         self._touched = self._order.new_empty(0)
 
-    def accumulate_grad(self, places: torch.Tensor, gradient: torch.Tensor) -> None:
-        """Adds to the gradient's rows at these places; the first time after `weight.grad` was None, to zeros.
+    def accumulate_grad(self, rows: torch.Tensor, gradient: torch.Tensor) -> None:
+        """Add to these rows of the gradient.
+
+        Where `weight.grad` is None, the gradient is zeroed first.
 
         Args:
-            places: rows of `weight`, (count,); some may be the same.
+            rows: of `weight`, (count,); may repeat.
             gradient: (count, width).
         """
-        mine, touched = self._gradient, places.unique()
-        assert mine is not None
+        own, touched = self._gradient, rows.unique()
+        assert own is not None
         if self.weight.grad is None:
-            mine.index_fill_(0, self._touched, 0.0)
-            self.weight.grad = mine
+            own.index_fill_(0, self._touched, 0.0)
+            self.weight.grad = own
         else:
             touched = torch.cat((self._touched, touched)).unique()
         self._touched = touched
-        mine.index_add_(0, places, gradient)
+        own.index_add_(0, rows, gradient)
         if self._trained_padding is not None:
-            mine[self._trained_padding] = 0
+            own[self._trained_padding] = 0
 
     def nonzero_gradient(self) -> torch.Tensor | None:
-        """All of the gradient that may not be 0: its touched rows alone where it is the embedding's own."""
+        """Rows of the gradient that may be nonzero.
+
+        The touched rows alone where it is written in place, else all.
+        """
         if self.weight.grad is None or self.weight.grad is not self._gradient:
             return self.weight.grad
         return self._gradient.index_select(0, self._touched)
 
     def decay_frozen_rows(self, factor: float) -> None:
-        """One step's weight decay of the resting rows: 1 - rate x decay, as AdamW does to all."""
+        """Apply one step's weight decay to the frozen rows.
+
+        Args:
+            factor: 1 - rate x decay, as AdamW applies it to all weights.
+        """
         self._factor *= factor
 
     def _apply_decay(self) -> None:
@@ -131,22 +155,26 @@ class SubsetEmbedding(nn.Module):
 
 
 class _InplaceLookup(torch.autograd.Function):
-    """A look into a table that keeps its own gradient."""
+    """Embedding lookup whose gradient is written in place."""
 
     @staticmethod
-    def forward(ctx: Any, weight: torch.Tensor, places: torch.Tensor, embedding: SubsetEmbedding) -> torch.Tensor:
-        ctx.places, ctx.embedding = places, embedding
-        return F.embedding(places, weight)
+    def forward(ctx: Any, weight: torch.Tensor, rows: torch.Tensor, embedding: SubsetEmbedding) -> torch.Tensor:
+        ctx.rows, ctx.embedding = rows, embedding
+        return F.embedding(rows, weight)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None]:
-        ctx.embedding.accumulate_grad(ctx.places.flatten(), gradient.reshape(-1, gradient.shape[-1]))
+        ctx.embedding.accumulate_grad(ctx.rows.flatten(), gradient.reshape(-1, gradient.shape[-1]))
         return None, None, None
 
 
 def replace_embedding(encoder: Any, trained_rows: torch.Tensor) -> SubsetEmbedding | None:
-    """Splits an encoder's table of pieces in place; None, and nothing done, where it has none of the usual kind."""
+    """Replace an encoder's token embedding by a subset embedding.
+
+    Returns:
+        None, with nothing replaced, where it is no plain nn.Embedding or all of its rows are trained.
+    """
     whole = encoder.get_input_embeddings()
     if type(whole) is not nn.Embedding or len(trained_rows) == len(whole.weight):
         return None

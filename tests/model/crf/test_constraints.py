@@ -16,22 +16,22 @@ TAGS = {
 
 
 def test_bio_allows_an_inside_only_after_its_own_type():
-    legal = allowed_transitions(["O", "B-PER", "I-PER", "I-LOC"])
-    assert legal.start.tolist() == [True, True, False, False]
-    assert legal.transitions.tolist() == [
+    allowed = allowed_transitions(["O", "B-PER", "I-PER", "I-LOC"])
+    assert allowed.start.tolist() == [True, True, False, False]
+    assert allowed.transitions.tolist() == [
         [True, True, False, False],
         [True, True, True, False],
         [True, True, True, False],
         [True, True, False, True],
     ]
-    assert legal.end.all()
+    assert allowed.end.all()
 
 
 def test_bioes_wants_what_is_begun_to_be_ended():
-    legal = allowed_transitions(["O", "B-PER", "I-PER", "E-PER", "S-PER"])
-    assert legal.start.tolist() == [True, True, False, False, True]
-    assert legal.end.tolist() == [True, False, False, True, True]
-    assert legal.transitions[1].tolist() == legal.transitions[2].tolist() == [False, False, True, True, False]
+    allowed = allowed_transitions(["O", "B-PER", "I-PER", "E-PER", "S-PER"])
+    assert allowed.start.tolist() == [True, True, False, False, True]
+    assert allowed.end.tolist() == [True, False, False, True, True]
+    assert allowed.transitions[1].tolist() == allowed.transitions[2].tolist() == [False, False, True, True, False]
 
 
 @pytest.mark.parametrize("scheme", TAGS)

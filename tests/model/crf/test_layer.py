@@ -329,7 +329,8 @@ def test_neither_loss_nor_decoding_asks_the_device_for_a_value():
     assert scores.grad is not None
     assert crf.marginals(scores, mask).shape == scores.shape
     inner = (scores.detach().transpose(0, 1), mask.t())
-    assert viterbi_decode(*inner, *crf._scores(scores)).shape == (3, 8)
+    scores_of_tags = (crf.start_transitions, crf.transitions, crf.end_transitions)
+    assert viterbi_decode(*inner, *scores_of_tags).shape == (3, 8)
 
 
 def test_a_likelihood_is_differentiable_once_only():

@@ -16,13 +16,13 @@ SMALL = {
     "max_position_embeddings": 40,
 }
 
-FIRST = torch.tensor([[1, 2, 4, 6, 7], [1, 3, 5, 0, 0], [0, 0, 0, 0, 0]])  # the place of each word's first piece
+FIRST = torch.tensor([[1, 2, 4, 6, 7], [1, 3, 5, 0, 0], [0, 0, 0, 0, 0]])  # the index of each word's first token
 REAL = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]])[:, :, None]  # the rest are no words
 WORDS = REAL[:, :, 0].bool()
 
 
 def at_words(vectors):
-    """(batch, pieces, width) → (batch, words, width), 0 where there is no word."""
+    """(batch, tokens, width) → (batch, words, width), 0 where there is no word."""
     return torch.stack([row[places] for row, places in zip(vectors, FIRST, strict=True)]) * REAL
 
 
@@ -35,13 +35,13 @@ def encoder_of(family, **changes):
     return model.eval()
 
 
-def embedded(encoder, pieces):
-    vectors = encoder.embeddings(input_ids=pieces)
+def embedded(encoder, input_ids):
+    vectors = encoder.embeddings(input_ids=input_ids)
     return encoder.embeddings_project(vectors) if hasattr(encoder, "embeddings_project") else vectors
 
 
 @pytest.fixture
-def pieces():
+def input_ids():
     return torch.randint(5, 60, (3, 9), generator=torch.Generator().manual_seed(0))
 
 
@@ -56,17 +56,17 @@ def attention(request):
 
 @pytest.mark.parametrize("owned", [False, True], ids=["through autograd", "where they stay"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_results_and_gradients_are_those_of_hugging_face(family, owned, pieces, attention):
+def test_results_and_gradients_are_those_of_hugging_face(family, owned, input_ids, attention):
     encoder = encoder_of(family).double()
     weights = torch.randn(3, 5, 24, dtype=torch.float64)
-    encoder_output = at_words(encoder(input_ids=pieces, attention_mask=attention).last_hidden_state)
+    encoder_output = at_words(encoder(input_ids=input_ids, attention_mask=attention).last_hidden_state)
     (encoder_output * weights).sum().backward()
     expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
-    stack = FastEncoder(encoder, DropoutMasks())
+    fast_encoder = FastEncoder(encoder, DropoutMasks())
     if owned:
-        stack.enable_inplace_gradients()
-    output = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float64)
+        fast_encoder.enable_inplace_gradients()
+    output = fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float64)
     (output * REAL * weights).sum().backward()
     torch.testing.assert_close(output * REAL, encoder_output)
     for name, parameter in encoder.named_parameters():
@@ -75,18 +75,18 @@ def test_results_and_gradients_are_those_of_hugging_face(family, owned, pieces, 
 
 @pytest.mark.parametrize("owned", [False, True], ids=["through autograd", "where they stay"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(family, owned, pieces, attention):
+def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(family, owned, input_ids, attention):
     encoder = encoder_of(family).double()
     weights = torch.randn(3, 3, 5, 24, dtype=torch.float64)
-    hidden = encoder(input_ids=pieces, attention_mask=attention, output_hidden_states=True).hidden_states[1:]
+    hidden = encoder(input_ids=input_ids, attention_mask=attention, output_hidden_states=True).hidden_states[1:]
     known = torch.stack([at_words(vectors) for vectors in hidden])
     (known * weights).sum().backward()
     expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
-    stack = FastEncoder(encoder, DropoutMasks())
+    fast_encoder = FastEncoder(encoder, DropoutMasks())
     if owned:
-        stack.enable_inplace_gradients()
-    layers = stack.encode_all_layers(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float64)
+        fast_encoder.enable_inplace_gradients()
+    layers = fast_encoder.encode_all_layers(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float64)
     found = torch.stack(layers) * REAL
     (found * weights).sum().backward()
     torch.testing.assert_close(found, known)
@@ -94,16 +94,16 @@ def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(fa
         torch.testing.assert_close(parameter.grad, expected[name], msg=lambda text, name=name: f"{name}: {text}")
 
 
-def test_gradients_are_those_of_finite_differences(pieces, attention):
+def test_gradients_are_those_of_finite_differences(input_ids, attention):
     encoder = encoder_of("bert", num_hidden_layers=1, hidden_size=8, intermediate_size=6).double()
-    stack = FastEncoder(encoder, DropoutMasks())
+    fast_encoder = FastEncoder(encoder, DropoutMasks())
     start = torch.randn(2, 4, 8, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda x: stack(x, attention[:2, :4], FIRST[:2, :2], WORDS[:2, :2], False, torch.float64), (start,)
+        lambda x: fast_encoder(x, attention[:2, :4], FIRST[:2, :2], WORDS[:2, :2], False, torch.float64), (start,)
     )
 
 
-def test_dropout_is_where_hugging_face_has_it(pieces, monkeypatch):
+def test_dropout_is_where_hugging_face_has_it(input_ids, monkeypatch):
     """With the same masks at the same places, down to the order in which they are drawn, the twin agrees."""
     encoder = encoder_of("bert", hidden_dropout_prob=0.3, attention_probs_dropout_prob=0.2)
     attention = torch.ones(3, 9, dtype=torch.long)
@@ -115,7 +115,7 @@ def test_dropout_is_where_hugging_face_has_it(pieces, monkeypatch):
         return masks
 
     monkeypatch.setattr(DropoutMasks, "sample", draw)
-    x = embedded(encoder, pieces).detach().requires_grad_()
+    x = embedded(encoder, input_ids).detach().requires_grad_()
     output = FastEncoder(encoder, DropoutMasks())(x, attention, FIRST, WORDS, True, torch.float32)
     (output * REAL).square().sum().backward()
     twin = x.detach().clone().requires_grad_()
@@ -130,7 +130,7 @@ def _by_hand(encoder, x, by_weights, by_rows):
         inner, outer = layer.attention.self, layer.attention.output
         query, key, value = (
             each(x).view(3, 9, 4, 6).transpose(1, 2) for each in (inner.query, inner.key, inner.value)
-        )  # (batch, heads, pieces, depth)
+        )  # (batch, heads, tokens, head size)
         real = torch.ones(3, 9, dtype=torch.bool)
         if number == 2:
             query, x, real = (
@@ -155,11 +155,11 @@ def _padded(by_rows, real):
     return padded
 
 
-def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces, attention):
+def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(input_ids, attention):
     encoder = encoder_of("bert")
-    stack = FastEncoder(encoder, DropoutMasks())
-    exact = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
-    rough = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.bfloat16)
+    fast_encoder = FastEncoder(encoder, DropoutMasks())
+    exact = fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float32)
+    rough = fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.bfloat16)
     assert rough.dtype == torch.bfloat16
     torch.testing.assert_close((rough * REAL).float(), exact * REAL, atol=0.05, rtol=0.05)
     (rough * REAL).float().square().sum().backward()
@@ -168,24 +168,24 @@ def test_bfloat16_is_close_to_float32_and_its_gradients_arrive_in_float32(pieces
     assert weight.grad.dtype == torch.float32
 
 
-def test_it_computes_with_the_weights_of_the_moment(pieces, attention):
+def test_it_computes_with_the_weights_of_the_moment(input_ids, attention):
     encoder = encoder_of("bert")
-    stack = FastEncoder(encoder, DropoutMasks())
-    before = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
+    fast_encoder = FastEncoder(encoder, DropoutMasks())
+    before = fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float32)
     with torch.no_grad():
         for layer in encoder.encoder.layer:
             layer.intermediate.dense.weight.mul_(2)
             layer.attention.self.key.bias.add_(1)
-    after = stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
+    after = fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float32)
     assert not torch.allclose(before, after)
-    expected = encoder(input_ids=pieces, attention_mask=attention).last_hidden_state
+    expected = encoder(input_ids=input_ids, attention_mask=attention).last_hidden_state
     torch.testing.assert_close(after * REAL, at_words(expected))
 
 
-def test_a_frozen_encoder_gets_no_gradients(pieces, attention):
+def test_a_frozen_encoder_gets_no_gradients(input_ids, attention):
     encoder = encoder_of("bert").requires_grad_(False)
     output = FastEncoder(encoder, DropoutMasks())(
-        embedded(encoder, pieces), attention, FIRST, WORDS, True, torch.float32
+        embedded(encoder, input_ids), attention, FIRST, WORDS, True, torch.float32
     )
     assert not output.requires_grad
 
@@ -204,20 +204,20 @@ def test_other_layers_are_left_to_hugging_face(family, changes):
     assert not FastEncoder.is_supported(encoder)
 
 
-def test_stepping_the_joined_parameters_is_stepping_each(pieces, attention):
+def test_stepping_the_joined_parameters_is_stepping_each(input_ids, attention):
     """AdamW over two steps, each of two parts whose gradients add up."""
     weights = torch.randn(3, 5, 24)
     found = []
     for owned in (False, True):
         encoder = encoder_of("bert")
-        stack = FastEncoder(encoder, DropoutMasks())
-        joined = stack.enable_inplace_gradients() if owned else {}
+        fast_encoder = FastEncoder(encoder, DropoutMasks())
+        joined = fast_encoder.enable_inplace_gradients() if owned else {}
         stepped = list(dict.fromkeys(joined.get(parameter, parameter) for parameter in encoder.parameters()))
         assert not owned or len(stepped) == 7  # matrices, vectors, and five of the embeddings
         optimizer = torch.optim.AdamW(stepped, lr=1e-2)
         for _ in range(2):
-            for part in (pieces, pieces.flip(1)):
-                output = stack(embedded(encoder, part), attention, FIRST, WORDS, False, torch.float32)
+            for part in (input_ids, input_ids.flip(1)):
+                output = fast_encoder(embedded(encoder, part), attention, FIRST, WORDS, False, torch.float32)
                 (output * REAL * weights).sum().backward()
             optimizer.step()
             optimizer.zero_grad()
@@ -228,23 +228,23 @@ def test_stepping_the_joined_parameters_is_stepping_each(pieces, attention):
         )
 
 
-def test_layers_learn_where_nothing_before_them_does(pieces, attention):
+def test_layers_learn_where_nothing_before_them_does(input_ids, attention):
     encoder = encoder_of("bert")
     encoder.embeddings.requires_grad_(False)
-    stack = FastEncoder(encoder, DropoutMasks())
-    stack.enable_inplace_gradients()
-    stack(embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32).sum().backward()
+    fast_encoder = FastEncoder(encoder, DropoutMasks())
+    fast_encoder.enable_inplace_gradients()
+    fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float32).sum().backward()
     assert encoder.encoder.layer[0].attention.self.query.weight.grad.any()
 
 
-def test_weights_put_in_by_hand_are_computed_with(pieces, attention):
+def test_weights_put_in_by_hand_are_computed_with(input_ids, attention):
     encoder = encoder_of("bert")
-    stack = FastEncoder(encoder, DropoutMasks())
-    given = (embedded(encoder, pieces), attention, FIRST, WORDS, False, torch.float32)
-    before = stack(*given)
+    fast_encoder = FastEncoder(encoder, DropoutMasks())
+    inputs = (embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float32)
+    before = fast_encoder(*inputs)
     dense = encoder.encoder.layer[2].output.dense
     dense.weight.data = dense.weight.data + 1
-    expected = at_words(encoder(input_ids=pieces, attention_mask=attention).last_hidden_state)
-    after = stack(*given) * REAL
+    expected = at_words(encoder(input_ids=input_ids, attention_mask=attention).last_hidden_state)
+    after = fast_encoder(*inputs) * REAL
     torch.testing.assert_close(after, expected)
     assert not torch.equal(after, before * REAL)

@@ -16,7 +16,7 @@ def flat_of(layers):
     return FlatParameters([[layers[0].weight, layers[1].weight], [layers[2].weight]])
 
 
-def test_parameters_keep_their_values_and_share_the_wholes_memory(layers):
+def test_parameters_keep_their_values_and_share_the_flat_memory(layers):
     before = [layer.weight.detach().clone() for layer in layers]
     flat = flat_of(layers)
     for layer, value in zip(layers, before, strict=True):
@@ -33,7 +33,7 @@ def fused_adamw(parameters, lr):
 
 
 @pytest.mark.parametrize("optimizer_of", [torch.optim.SGD, fused_adamw])
-def test_copies_are_the_values_of_the_moment_in_another_type(layers, optimizer_of):
+def test_casts_are_the_values_of_the_moment_in_another_type(layers, optimizer_of):
     flat = flat_of(layers)
     optimizer = optimizer_of([flat.flat_parameter], lr=1.0)
     changes = [
@@ -47,13 +47,13 @@ def test_copies_are_the_values_of_the_moment_in_another_type(layers, optimizer_o
     flat.flat_parameter.grad = torch.ones_like(flat.flat_parameter)
     for change in changes:
         change()
-        runs = flat.cast(torch.bfloat16)
-        assert [run.dtype for run in runs] == [torch.bfloat16] * 2
-        for run, values in zip(runs, flat.values, strict=True):
-            assert torch.equal(run, values.bfloat16())
+        blocks = flat.cast(torch.bfloat16)
+        assert [block.dtype for block in blocks] == [torch.bfloat16] * 2
+        for block, values in zip(blocks, flat.values, strict=True):
+            assert torch.equal(block, values.bfloat16())
 
 
-def test_copies_to_evaluate_by_are_of_the_weights_after_the_last_step(layers):
+def test_casts_to_evaluate_by_are_of_the_weights_after_the_last_step(layers):
     flat = flat_of(layers)
     optimizer = fused_adamw([flat.flat_parameter], lr=1.0)
     for _ in range(2):
@@ -72,8 +72,8 @@ def test_in_their_own_type_values_are_not_copied(layers):
 def test_nothing_is_copied_again_that_has_not_changed(layers):
     flat = flat_of(layers)
     with torch.inference_mode():
-        run = flat.cast(torch.bfloat16)[0]
-        run.zero_()  # would be written over
+        block = flat.cast(torch.bfloat16)[0]
+        block.zero_()  # would be written over
         assert not flat.cast(torch.bfloat16)[0].any()
 
 

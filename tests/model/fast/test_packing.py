@@ -1,4 +1,4 @@
-"""Rows and planes against loops over every piece."""
+"""Packed and padded layouts against loops over every token."""
 
 import pytest
 import torch
@@ -20,58 +20,58 @@ def real(request):
 
 
 @pytest.fixture
-def rows(real):
+def packing(real):
     return PackedBatch(real, 4, HEADS)
 
 
-def every_piece(real):
-    """Row, sentence and column of each piece."""
+def every_token(real):
+    """Row, sentence and column of each token."""
     return [(row, *place) for row, place in enumerate(real.nonzero().tolist())]
 
 
-@pytest.mark.parametrize("grain", [1, 4, 8, 32])
-def test_rows_are_filled_up_to_a_grain_and_one_at_least_is_spare(real, grain):
-    rows = PackedBatch(real, grain, HEADS)
-    assert rows.num_real_rows == real.sum()
-    assert rows.num_rows % grain == 0
-    assert rows.num_real_rows < rows.num_rows <= rows.num_real_rows + grain
+@pytest.mark.parametrize("row_multiple", [1, 4, 8, 32])
+def test_rows_are_filled_up_to_a_multiple_and_one_at_least_is_spare(real, row_multiple):
+    packing = PackedBatch(real, row_multiple, HEADS)
+    assert packing.num_real_rows == real.sum()
+    assert packing.num_rows % row_multiple == 0
+    assert packing.num_real_rows < packing.num_rows <= packing.num_real_rows + row_multiple
 
 
-def test_packing_puts_pieces_end_to_end_and_unpacking_puts_them_back(rows, real):
+def test_packing_puts_tokens_end_to_end_and_unpacking_puts_them_back(packing, real):
     values = torch.randn(*real.shape, 5)
-    packed = rows.pack(values)
-    assert packed.shape == (rows.num_rows, 5)
-    unpacked = rows.unpack(packed)
-    for row, sentence, column in every_piece(real):
+    packed = packing.pack(values)
+    assert packed.shape == (packing.num_rows, 5)
+    unpacked = packing.unpack(packed)
+    for row, sentence, column in every_token(real):
         assert torch.equal(packed[row], values[sentence, column])
         assert torch.equal(unpacked[sentence, column], values[sentence, column])
 
 
-def test_gradients_of_packing_and_unpacking_are_each_others_way_and_spare_rows_get_none(rows, real):
+def test_gradients_of_packing_and_unpacking_are_each_others_way_and_spare_rows_get_none(packing, real):
     values = torch.randn(*real.shape, 5, dtype=torch.float64, requires_grad=True)
-    weights = torch.randn(rows.num_rows, 5, dtype=torch.float64)
-    weights[rows.num_real_rows :] = 0  # what comes back to spare rows
-    (rows.pack(values) * weights).sum().backward()
-    assert torch.equal(values.grad[real], weights[: rows.num_real_rows])
+    weights = torch.randn(packing.num_rows, 5, dtype=torch.float64)
+    weights[packing.num_real_rows :] = 0  # what comes back to spare rows
+    (packing.pack(values) * weights).sum().backward()
+    assert torch.equal(values.grad[real], weights[: packing.num_real_rows])
     assert not values.grad[~real].any()
-    packed = torch.randn(rows.num_rows, 5, dtype=torch.float64, requires_grad=True)
-    rows.unpack(packed).square().sum().backward()
-    torch.testing.assert_close(packed.grad[: rows.num_real_rows], 2 * packed[: rows.num_real_rows].detach())
-    assert not packed.grad[rows.num_real_rows :].any()
+    packed = torch.randn(packing.num_rows, 5, dtype=torch.float64, requires_grad=True)
+    packing.unpack(packed).square().sum().backward()
+    torch.testing.assert_close(packed.grad[: packing.num_real_rows], 2 * packed[: packing.num_real_rows].detach())
+    assert not packed.grad[packing.num_real_rows :].any()
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3])
-def test_planes_hold_each_piece_where_attention_looks_for_it(rows, real, parts):
-    values = torch.randn(rows.num_rows, parts * HEADS * DEPTH)
-    planes = rows.to_heads(values, parts)
-    assert planes.shape == (parts, len(real) * HEADS, COLUMNS, DEPTH)
-    apart = values.view(rows.num_rows, parts, HEADS, DEPTH)
-    for row, sentence, column in every_piece(real):
-        for part in range(parts):
+@pytest.mark.parametrize("projections", [1, 2, 3])
+def test_heads_hold_each_token_where_attention_looks_for_it(packing, real, projections):
+    values = torch.randn(packing.num_rows, projections * HEADS * DEPTH)
+    per_head = packing.to_heads(values, projections)
+    assert per_head.shape == (projections, len(real) * HEADS, COLUMNS, DEPTH)
+    apart = values.view(packing.num_rows, projections, HEADS, DEPTH)
+    for row, sentence, column in every_token(real):
+        for projection in range(projections):
             for head in range(HEADS):
-                assert torch.equal(planes[part, sentence * HEADS + head, column], apart[row, part, head])
-    padding = planes.view(parts, len(real), HEADS, COLUMNS, DEPTH).transpose(2, 3)[:, ~real]
-    assert torch.equal(padding, apart[rows.num_real_rows].unsqueeze(1).expand_as(padding))
-    joined = rows.from_heads(planes)
-    assert torch.equal(joined[: rows.num_real_rows], values[: rows.num_real_rows])
-    assert not joined[rows.num_real_rows :].any()
+                assert torch.equal(per_head[projection, sentence * HEADS + head, column], apart[row, projection, head])
+    padding = per_head.view(projections, len(real), HEADS, COLUMNS, DEPTH).transpose(2, 3)[:, ~real]
+    assert torch.equal(padding, apart[packing.num_real_rows].unsqueeze(1).expand_as(padding))
+    merged = packing.from_heads(per_head)
+    assert torch.equal(merged[: packing.num_real_rows], values[: packing.num_real_rows])
+    assert not merged[packing.num_real_rows :].any()
