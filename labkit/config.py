@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from labkit.settings import Setting, field_specs, setting, validate
+from labkit.training.schedules import SCHEDULES
 
-SCHEDULES = ("linear", "constant", "staircase")
 # A part that is scored, where nothing else is asked for: for every so many training sentences one, and at least so
 # many, so that scoring takes a tenth of a run. Their F1 then moves by 1 to 2 points from draw to draw.
 EVAL_SHARES = {"dev": (4, 250), "test": (2, 500)}
@@ -114,13 +114,13 @@ class RunConfig:
         "linear",
         "Encoder schedule",
         "linear falls to 0 at the last step; staircase halves in jumps",
-        choices=SCHEDULES,
+        choices=tuple(SCHEDULES),
     )
     head_schedule: str = setting(
         "linear",
         "Head schedule",
         "linear falls to 0 at the last step; staircase halves in jumps",
-        choices=SCHEDULES,
+        choices=tuple(SCHEDULES),
     )
     encoder_warmup: float = setting(
         0.05,

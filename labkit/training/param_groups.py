@@ -13,6 +13,7 @@ from torch import nn
 from labkit.config import RunConfig
 from labkit.events import ParamGroupInfo
 from labkit.model.fast.subset_embedding import SubsetEmbedding
+from labkit.training.schedules import SCHEDULES
 
 _ROW = 4096  # values of a gradient whose norm is taken at once
 _MANY = 1 << 16  # below, one go is fine
@@ -56,17 +57,13 @@ class ParamGroup:
     def rate_at(self, step: int) -> float:
         """The rate of a step, counted from 0.
 
-        Climbs linearly over the warm-up, reaching the peak at its last step; then `linear` falls towards 0, which
-        the step after the last would have, `constant` stays, and `staircase` is multiplied by the factor at every
-        `staircase_steps` steps, counted from the start, as tf.train.exponential_decay does with its staircase.
+        Climbs linearly over the warm-up, reaching the peak at its last step; then it follows the schedule.
         """
         if step < self.warmup_steps:
             return self.peak_rate * (step + 1) / self.warmup_steps
-        if self.schedule == "linear":
-            return self.peak_rate * max(0.0, (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps))
-        if self.schedule == "staircase":
-            return float(self.peak_rate * self.staircase_factor ** (step // self.staircase_steps))
-        return self.peak_rate
+        return self.peak_rate * SCHEDULES[self.schedule](
+            step, self.warmup_steps, self.total_steps, self.staircase_steps, self.staircase_factor
+        )
 
     def describe(self) -> ParamGroupInfo:
         parameters = self.parameters.values()
