@@ -11,8 +11,8 @@ from pathlib import Path
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
 from labkit.liveness import process_identity
+from labkit.training.clock import seconds_since
 from labkit.training.failures import describe_failure, disk_hint, is_disk_full
-from labkit.training.timing import seconds_since
 
 SAMPLE_INTERVAL_S = 0.5
 

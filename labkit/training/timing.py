@@ -4,7 +4,6 @@ Whoever finishes with something says what it was, and the time since the last wo
 together are the time of the run, and whatever nobody claims is `other`.
 """
 
-import functools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -144,13 +143,3 @@ def _events_of(device: torch.device) -> Callable[[], Any]:
     kinds: dict[str, Any] = {"cuda": torch.cuda.Event, "mps": torch.mps.event.Event}
     kind = kinds[device.type]
     return lambda: kind(enable_timing=True)
-
-
-@functools.lru_cache(maxsize=1)
-def seconds_since(began: float) -> Callable[[], float]:
-    """Tells the seconds since `began` (Unix seconds): they never go back, and all who ask for one beginning agree.
-
-    The system's clock is read once, here; it may be stepped while a run goes on.
-    """
-    zero = time.monotonic() - (time.time() - began)
-    return lambda: time.monotonic() - zero

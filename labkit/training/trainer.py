@@ -33,6 +33,7 @@ from labkit.events import (
     TimeBreakdown,
 )
 from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
+from labkit.training.clock import seconds_since
 from labkit.training.control import ControlReader
 from labkit.training.distributed import SYNC_STEPS
 from labkit.training.evaluation import Evaluation, build_crf_transitions, evaluate
@@ -48,7 +49,7 @@ from labkit.training.setup import (
     shard_batches,
 )
 from labkit.training.step import StepResult, train_step
-from labkit.training.timing import PhaseTimer, seconds_since
+from labkit.training.timing import PhaseTimer
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
 TIME_INTERVAL_S = 2.0  # between two events that tell where the time went
