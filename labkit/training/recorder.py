@@ -1,7 +1,6 @@
 """Drains a run's events into its folder, with samples of its device beside them."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
 from labkit.liveness import process_identity
 from labkit.training.clock import seconds_since
+from labkit.training.distributed import is_main_process
 from labkit.training.failures import describe_failure, disk_hint, is_disk_full
 
 SAMPLE_INTERVAL_S = 0.5
@@ -27,8 +27,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     """
     began = time.time()
     seconds = seconds_since(began)
-    main = os.environ.get("RANK", "0") == "0"
-    writer = LineWriter(folder / EVENTS_FILE) if main else None
+    writer = LineWriter(folder / EVENTS_FILE) if is_main_process() else None
 
     def tell(event: Event) -> None:
         if writer:
@@ -86,10 +85,9 @@ def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threadin
     import torch
 
     from labkit.devices.sampler import Sampler
+    from labkit.training.setup import resolve_device_type
 
-    kind = config.device
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = resolve_device_type(config.device)
     waits = kind == "cuda"
     sampler = Sampler("cpu") if waits else Sampler(kind, get_allocated_mib=_mps_mib)
     seconds = seconds_since(began)

@@ -100,15 +100,24 @@ class TrainingSetup:
         )
 
 
+def resolve_device_type(name: str) -> str:
+    """Device type that a config's `device` means; `auto` is a GPU if torch finds one."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
 def find_device(name: str) -> torch.device:
-    """The device that a config's `device` means here. Raises ValueError where this machine has none such."""
+    """Device that a config's `device` means on this machine.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda was asked for, but torch finds no GPU here; `labkit devices` says why")
     if name == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device mps was asked for, but this machine has none")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    return torch.device(name)
+    return torch.device(resolve_device_type(name))
 
 
 def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
