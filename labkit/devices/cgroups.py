@@ -1,4 +1,4 @@
-"""CPU and memory limits of a process, from its affinity and its control groups (cgroups).
+"""CPU and memory limits of a process, from affinity and cgroups.
 
 A container or a scheduler sets these limits. Without them a run in a container of two cores on a machine of 64 would
 seem idle, and its memory endless. Both versions of cgroups are read, 1 and 2; Linux only.
@@ -21,7 +21,7 @@ class MemoryLimit:
     group: Path
 
     def used_bytes(self) -> int | None:
-        """Memory in use by the whole group; None if it cannot be read.
+        """Memory that the group has in use, or None if unreadable.
 
         File caches that the kernel can drop are not counted.
         """
@@ -47,7 +47,10 @@ def count_usable_cores(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) ->
 
 
 def find_memory_limit(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> MemoryLimit | None:
-    """Tightest memory limit of a process, or None; it may exceed the machine's memory."""
+    """Tightest memory limit of a process, or None.
+
+    It may exceed the machine's memory.
+    """
     limits = []
     for group in _iter_groups("memory", pid, groups, proc):
         limit = _number(group / "memory.max") or _number(group / "memory.limit_in_bytes")
@@ -75,7 +78,7 @@ def _iter_groups(controller: str, pid: int, groups: Path, proc: Path) -> Iterato
 
 
 def _cpu_quota(group: Path) -> float | None:
-    """CPU quota of a group in cores; None if it is not limited."""
+    """CPU quota of a group in cores, or None."""
     quota, _, period = _text(group / "cpu.max").partition(" ")  # version 2: "150000 100000" or "max 100000"
     if not quota:
         quota, period = _text(group / "cpu.cfs_quota_us"), _text(group / "cpu.cfs_period_us")  # version 1; -1 is none

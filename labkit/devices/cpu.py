@@ -1,4 +1,4 @@
-"""CPU utilisation and memory of a run's process and its children, by psutil."""
+"""CPU utilisation and memory of a process and its children, by psutil."""
 
 import contextlib
 import platform
@@ -64,7 +64,7 @@ class ProcessSampler:
         return self._children
 
     def _read_machine_memory(self) -> tuple[float, float | None]:
-        """Total and used MiB, of the container if it is limited, else of the machine."""
+        """Total and used MiB of the limited container, or of the machine."""
         if self._limit:
             used = self._limit.used_bytes()
             return self._limit.total_bytes / _MIB, None if used is None else used / _MIB

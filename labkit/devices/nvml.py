@@ -36,7 +36,7 @@ class Gpu:
 
 
 def start(nvml: Any) -> str:
-    """Starts NVML; returns the reason if it does not start, else an empty text."""
+    """Starts NVML; returns the reason for a failure, else an empty text."""
     try:
         nvml.nvmlInit()
         return ""
@@ -65,7 +65,7 @@ def query(nvml: Any, gpu: Gpu, missing: dict[str, str], metric: str, call: Calla
 
 
 def count_gpus(nvml: Any) -> int:
-    """Number of GPUs in the machine, visible to CUDA or not; 0 if unknown."""
+    """Number of GPUs in the machine, visible or not; 0 if unknown."""
     try:
         return int(nvml.nvmlDeviceGetCount())
     except nvml.NVMLError:
@@ -156,7 +156,7 @@ def _find_handle(nvml: Any, name: str) -> Any:
 
 
 def _first_slice(nvml: Any, handle: Any) -> Any:
-    """The slice that CUDA shows of a GPU in MIG mode, or None."""
+    """Slice that CUDA shows of a GPU in MIG mode, or None."""
     with contextlib.suppress(nvml.NVMLError):
         if nvml.nvmlDeviceGetMigMode(handle)[0]:
             for index in range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)):

@@ -84,7 +84,7 @@ class Sampler:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """Device of this machine, with the figures that can be read from it."""
+    """Device of this machine, with the metrics that can be read."""
 
     device: str  # "cpu", "gpu 0"; "gpu" where there is none
     name: str

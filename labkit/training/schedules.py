@@ -14,7 +14,7 @@ Args of all:
 
 
 def linear(step: int, warmup_steps: int, total_steps: int, staircase_steps: int, staircase_factor: float) -> float:
-    """Falls in a straight line, to 0 at the step after the last."""
+    """Falls linearly, to 0 at the step after the last."""
     return max(0.0, (total_steps - step) / max(1, total_steps - warmup_steps))
 
 
@@ -24,7 +24,10 @@ def constant(step: int, warmup_steps: int, total_steps: int, staircase_steps: in
 
 
 def staircase(step: int, warmup_steps: int, total_steps: int, staircase_steps: int, staircase_factor: float) -> float:
-    """Jumps every `staircase_steps` steps of the run, as tf.train.exponential_decay does with its staircase."""
+    """Jumps every `staircase_steps` steps of the run.
+
+    As tf.train.exponential_decay does with `staircase=True`.
+    """
     return float(staircase_factor ** (step // staircase_steps))
 
 
