@@ -38,7 +38,7 @@ def without_weights(place: Path) -> str:
 
 
 WRONG = {
-    "corpus": (lambda place: {"corpus": "wnut61"}, "corpus 'wnut61' is no file, no folder and no name in the menu"),
+    "corpus": (lambda place: {"corpus": "wnut61"}, "corpus 'wnut61'"),
     "empty file": (lambda place: {"corpus": empty(place, "dev.txt")}, r"dev\.txt:1: no sentences here"),
     "empty table": (lambda place: {"corpus": empty(place, "test.csv")}, r"test\.csv:1: no column id.* an empty file"),
     "encoder": (lambda place: {"encoder": "minilm!"}, "encoder 'minilm!' is neither a folder nor a name"),
@@ -99,7 +99,7 @@ def test_trackers_are_those_of_accelerate() -> None:
 
 def test_checking_brings_in_neither_torch_nor_numpy(config: RunConfig) -> None:
     program = (
-        "import json, sys\nfrom labkit.config import RunConfig\nfrom labkit.training.config_checks import check_config\n"
+        "import sys\nfrom labkit.config import RunConfig\nfrom labkit.training.config_checks import check_config\n"
         f"check_config(RunConfig.from_dict({config.as_dict()!r}))\n"
         "found = {'torch', 'numpy', 'transformers', 'accelerate'} & sys.modules.keys()\nassert not found, found"
     )
