@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from labkit.settings import Setting, field_specs, setting, validate
+from labkit.training.schedules import SCHEDULES
 
-SCHEDULES = ("linear", "constant", "staircase")
 # Default size of a scored split: one sentence per N training sentences, at least M, as (N, M). Scoring then takes a
 # tenth of a run, and F1 moves by 1 to 2 points from draw to draw.
 EVAL_SHARES = {"dev": (4, 250), "test": (2, 500)}
@@ -116,13 +116,13 @@ class RunConfig:
         "linear",
         "Encoder schedule",
         "linear falls to 0 at the last step; staircase halves in jumps",
-        choices=SCHEDULES,
+        choices=tuple(SCHEDULES),
     )
     head_schedule: str = setting(
         "linear",
         "Head schedule",
         "linear falls to 0 at the last step; staircase halves in jumps",
-        choices=SCHEDULES,
+        choices=tuple(SCHEDULES),
     )
     encoder_warmup: float = setting(
         0.05,

@@ -32,6 +32,7 @@ BASICS = {
 ROOMS = {
     **{basic: set() for basic in BASICS},
     "__init__": {"data", "jobs", "lab", "model", "plots", "runs", "training"},  # the public face: each when it is used
+    "config": {"training"},  # of training only the names of its schedules, see below
     "__main__": {"cli"},
     "data": set(),
     "devices": set(),
@@ -159,11 +160,16 @@ def test_basics_import_only_what_they_are_made_of() -> None:
     inside = {(found.module, target) for found in IMPORTS if found.module in BASICS and (target := _inside(found))}
     assert inside == {
         ("config", "settings"),
+        ("config", "training.schedules"),
         ("formatting", "i18n.translation"),
         ("presets", "config"),
         ("presets", "settings"),
         ("versions", "__init__"),
     }
+
+
+def test_schedules_import_nothing_that_takes_time() -> None:
+    assert {found.name for found in IMPORTS if found.module in ("training", "training.schedules")} <= {"math"}
 
 
 def test_the_lab_takes_of_training_only_the_checks_of_a_config() -> None:

@@ -1,7 +1,7 @@
-"""How much of the machine a process may use: its cores and its memory, as affinity and control groups limit them.
+"""CPU and memory limits of a process, from affinity and cgroups.
 
-A container or a scheduler sets these limits in control groups (versions 1 and 2, both read here, Linux only). Without
-them a run in a container of two cores on a machine of 64 would seem idle, and its memory endless.
+A container or a scheduler sets these limits. Without them a run in a container of two cores on a machine of 64 would
+seem idle, and its memory endless. Both versions of cgroups are read, 1 and 2; Linux only.
 """
 
 import os
@@ -15,48 +15,55 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class MemoryLimit:
-    """The tightest memory limit above a process, and the group that has it."""
+    """Tightest memory limit of a process, with the group that sets it."""
 
     total_bytes: int
     group: Path
 
     def used_bytes(self) -> int | None:
-        """What the whole group holds, without file caches that the kernel can drop; None where it cannot be read."""
+        """Memory that the group has in use, or None if unreadable.
+
+        File caches that the kernel can drop are not counted.
+        """
         used = _number(self.group / "memory.current")  # version 2
-        dropped = "inactive_file"
+        droppable = "inactive_file"
         if used is None:
             used = _number(self.group / "memory.usage_in_bytes")  # version 1
-            dropped = "total_inactive_file"
+            droppable = "total_inactive_file"
         if used is None:
             return None
-        return max(0, used - _entry(self.group / "memory.stat", dropped))
+        lines = _text(self.group / "memory.stat").splitlines()
+        return max(0, used - next((int(line.split()[1]) for line in lines if line.startswith(droppable + " ")), 0))
 
 
 def count_usable_cores(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> float:
-    """How many cores the process may keep busy: its affinity, or its quota of time where that is less."""
+    """Number of cores a process may keep busy: the smaller of its affinity and its CPU quota."""
     try:
         usable = float(len(os.sched_getaffinity(pid)))
     except (AttributeError, OSError):  # not on this system; ended a moment ago
         usable = float(os.cpu_count() or 1)
-    quotas = (_quota(group) for group in _groups("cpu", pid, groups, proc))
+    quotas = (_cpu_quota(group) for group in _iter_groups("cpu", pid, groups, proc))
     return min([usable, *(quota for quota in quotas if quota)])
 
 
 def find_memory_limit(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> MemoryLimit | None:
-    """The tightest memory limit set for the process; None where there is none. It may exceed the machine's memory."""
+    """Tightest memory limit of a process, or None.
+
+    It may exceed the machine's memory.
+    """
     limits = []
-    for group in _groups("memory", pid, groups, proc):
+    for group in _iter_groups("memory", pid, groups, proc):
         limit = _number(group / "memory.max") or _number(group / "memory.limit_in_bytes")
         if limit:
             limits.append(MemoryLimit(limit, group))
     return min(limits, key=lambda limit: limit.total_bytes, default=None)
 
 
-def _groups(controller: str, pid: int, groups: Path, proc: Path) -> Iterator[Path]:
-    """The folders of the control groups that a process is in, innermost first.
+def _iter_groups(controller: str, pid: int, groups: Path, proc: Path) -> Iterator[Path]:
+    """Yields the folders of a process's control groups, innermost first.
 
-    Inside a container the path may be the host's, where only the mount's root is ours: so every parent up to the
-    root is looked at, and folders that are not there simply hold no limit.
+    Inside a container the path may be the host's, while only the mount's root is ours. So every parent up to the root
+    is yielded, and a folder that does not exist holds no limit.
     """
     for line in _text(proc / str(pid) / "cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -70,19 +77,12 @@ def _groups(controller: str, pid: int, groups: Path, proc: Path) -> Iterator[Pat
         yield root
 
 
-def _quota(group: Path) -> float | None:
-    """Cores' worth of time that a group gets in each period; None where it is not limited."""
+def _cpu_quota(group: Path) -> float | None:
+    """CPU quota of a group in cores, or None."""
     quota, _, period = _text(group / "cpu.max").partition(" ")  # version 2: "150000 100000" or "max 100000"
     if not quota:
         quota, period = _text(group / "cpu.cfs_quota_us"), _text(group / "cpu.cfs_period_us")  # version 1; -1 is none
     return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
-
-
-def _entry(path: Path, name: str) -> int:
-    for line in _text(path).splitlines():
-        if line.startswith(name + " "):
-            return int(line.split()[1])
-    return 0
 
 
 def _number(path: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""What a run's process does on the CPU: its share of the cores and of the memory that it may use, by psutil."""
+"""CPU utilisation and memory of a process and its children, by psutil."""
 
 import contextlib
 import platform
@@ -16,7 +16,10 @@ _CHILDREN_S = 10.0  # between two searches for child processes: each reads every
 
 
 class ProcessSampler:
-    """Samples one process with its children, again and again; each `sample` costs well under a millisecond."""
+    """Samples the CPU and memory of one process and its children.
+
+    A call of `sample` costs well under a millisecond.
+    """
 
     def __init__(self, pid: int):
         self._main: psutil.Process | None = None
@@ -30,38 +33,38 @@ class ProcessSampler:
         self._limit = limit if limit and limit.total_bytes < psutil.virtual_memory().total else None
 
     def sample(self, seconds: float) -> DeviceSampled:
-        total, used = self._machine()
+        total, used = self._read_machine_memory()
         try:
-            percent, own = self._family(seconds)
+            percent, own = self._read_processes(seconds)
         except psutil.Error:
             missing = dict.fromkeys(CPU_METRICS[:3], "the run's process has ended or may not be looked at")
             return DeviceSampled(seconds, "cpu", None, None, None, total, missing=missing)
-        utilization = min(100.0, percent / self.cores) if self._primed else None  # psutil compares with the call before
+        utilization = min(100.0, percent / self.cores) if self._primed else None  # psutil compares with the last call
         self._primed = True
         others = None if used is None else max(0.0, used - own)
         missing = {} if used is not None else {"memory_others_mib": "the container does not say what it holds"}
         return DeviceSampled(seconds, "cpu", utilization, own, others, total, missing=missing)
 
-    def _family(self, seconds: float) -> tuple[float, float]:
-        """Percent of one core and resident MiB, of the process and its children together."""
+    def _read_processes(self, seconds: float) -> tuple[float, float]:
+        """CPU time in percent of one core, and resident MiB, children included."""
         if self._main is None:
             raise psutil.NoSuchProcess(0)
-        percent, resident = _load(self._main)
-        for child in self._living_children(self._main, seconds):
+        percent, resident = _read_process(self._main)
+        for child in self._find_children(self._main, seconds):
             with contextlib.suppress(psutil.Error):  # ended a moment ago
-                more, memory = _load(child)
+                more, memory = _read_process(child)
                 percent, resident = percent + more, resident + memory
         return percent, resident / _MIB
 
-    def _living_children(self, main: psutil.Process, seconds: float) -> list[psutil.Process]:
+    def _find_children(self, main: psutil.Process, seconds: float) -> list[psutil.Process]:
         if seconds >= self._search_at:
             known = {child: child for child in self._children}  # the old objects remember their last reading
             self._children = [known.get(child, child) for child in main.children(recursive=True)]
             self._search_at = seconds + _CHILDREN_S
         return self._children
 
-    def _machine(self) -> tuple[float, float | None]:
-        """Total and used MiB: of the container where it is limited, else of the machine."""
+    def _read_machine_memory(self) -> tuple[float, float | None]:
+        """Total and used MiB of the limited container, or of the machine."""
         if self._limit:
             used = self._limit.used_bytes()
             return self._limit.total_bytes / _MIB, None if used is None else used / _MIB
@@ -69,13 +72,13 @@ class ProcessSampler:
         return memory.total / _MIB, (memory.total - memory.available) / _MIB
 
 
-def _load(process: psutil.Process) -> tuple[float, int]:
+def _read_process(process: psutil.Process) -> tuple[float, int]:
     with process.oneshot():
         return process.cpu_percent(None), process.memory_info().rss
 
 
 def cpu_name() -> str:
-    """The processor as its maker calls it, or at least its architecture."""
+    """Model name of the CPU, or at least its architecture."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -1,6 +1,6 @@
-"""Which GPUs CUDA shows to this process, found in NVML; and NVML's errors in words a user can act on.
+"""NVML calls: the GPUs that CUDA shows to this process, and readable errors.
 
-Imports no pynvml itself: sampler.py does, and hands the module in as `nvml`.
+Does not import pynvml: sampler.py does, and passes the module in as `nvml`.
 """
 
 import contextlib
@@ -14,19 +14,19 @@ T = TypeVar("T")
 
 GPU_LOST = "the GPU is lost: it fell off the bus, was reset, or its driver was stopped"
 
-_NOT_STARTED = {
+_START_ERRORS = {
     "NVMLError_LibraryNotFound": "no NVIDIA driver (or a container that was not given the driver's utilities)",
     "NVMLError_DriverNotLoaded": "an NVIDIA driver is installed but not loaded",
     "NVMLError_LibRmVersionMismatch": "the NVIDIA driver was changed while in use; restart the machine",
     "NVMLError_NoPermission": "this user may not talk to the NVIDIA driver",
 }
-_NOT_GIVEN = ("NVMLError_NotSupported", "NVMLError_FunctionNotFound", "NVMLLibraryMismatchError")
-_LOST = ("NVMLError_GpuIsLost", "NVMLError_ResetRequired", "NVMLError_Uninitialized")
+_UNSUPPORTED_ERRORS = ("NVMLError_NotSupported", "NVMLError_FunctionNotFound", "NVMLLibraryMismatchError")
+_LOST_ERRORS = ("NVMLError_GpuIsLost", "NVMLError_ResetRequired", "NVMLError_Uninitialized")
 
 
 @dataclass
 class Gpu:
-    """A GPU, or a MIG slice of one, under the number that CUDA gives it."""
+    """GPU, or a MIG slice of one, by its number in CUDA."""
 
     number: int
     name: str  # its number in NVML's order or (the beginning of) its UUID; once found, its whole UUID
@@ -36,12 +36,12 @@ class Gpu:
 
 
 def start(nvml: Any) -> str:
-    """Start NVML; why it does not start, in one sentence, or nothing."""
+    """Starts NVML; returns the reason for a failure, else an empty text."""
     try:
         nvml.nvmlInit()
         return ""
     except nvml.NVMLError as error:
-        return _NOT_STARTED.get(type(error).__name__, f"NVML does not start: {error}")
+        return _START_ERRORS.get(type(error).__name__, f"NVML does not start: {error}")
 
 
 def stop(nvml: Any) -> None:
@@ -50,19 +50,22 @@ def stop(nvml: Any) -> None:
 
 
 def query(nvml: Any, gpu: Gpu, missing: dict[str, str], metric: str, call: Callable[[], T]) -> T | None:
-    """One guarded call: its answer, or None with the reason under `missing[figure]`; notes when the GPU is lost."""
+    """Makes one guarded call to NVML.
+
+    On an error returns None and puts the reason in `missing[metric]`, and in `gpu.problem` if the GPU is lost.
+    """
     try:
         return call()
     except (nvml.NVMLError, nvml.NVMLLibraryMismatchError) as error:
         kind = type(error).__name__
         missing[metric] = _explain_error(kind, error, gpu)
-        if kind in _LOST:
+        if kind in _LOST_ERRORS:
             gpu.problem = missing[metric]
         return None
 
 
 def count_gpus(nvml: Any) -> int:
-    """GPUs of the machine, whether CUDA shows them or not; 0 where NVML does not tell."""
+    """Number of GPUs in the machine, visible or not; 0 if unknown."""
     try:
         return int(nvml.nvmlDeviceGetCount())
     except nvml.NVMLError:
@@ -70,17 +73,18 @@ def count_gpus(nvml: Any) -> int:
 
 
 def iter_visible_gpus(nvml: Any, uuids: Sequence[str] = ()) -> Iterator[Gpu]:
-    """The GPUs in CUDA's order: as `uuids` says, else as CUDA_VISIBLE_DEVICES says, else NVML's order.
+    """Yields the GPUs in CUDA's order.
 
-    Like CUDA, stops at the first entry of the variable that names no GPU. `uuids` are not believed where NVML knows
-    one of them not: of a MIG slice some versions of CUDA tell that of its GPU, others its own.
+    The order is that of `uuids`, else of CUDA_VISIBLE_DEVICES, else NVML's. Like CUDA, stops at the first entry of the
+    variable that names no GPU. `uuids` are ignored if NVML does not know all of them: for a MIG slice some versions of
+    CUDA give the UUID of its GPU, others its own.
     """
-    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = [str(index) for index in range(count_gpus(nvml))] if shown is None else shown.split(",")
-    if uuids and "MIG-" not in (shown or ""):
-        told = list(_resolve_gpus(nvml, [uuid if uuid.startswith("GPU-") else f"GPU-{uuid}" for uuid in uuids]))
-        if len(told) == len(uuids):
-            yield from told
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [str(index) for index in range(count_gpus(nvml))] if visible is None else visible.split(",")
+    if uuids and "MIG-" not in (visible or ""):
+        gpus = list(_resolve_gpus(nvml, [uuid if uuid.startswith("GPU-") else f"GPU-{uuid}" for uuid in uuids]))
+        if len(gpus) == len(uuids):
+            yield from gpus
             return
     yield from _resolve_gpus(nvml, names)
 
@@ -95,10 +99,13 @@ def _resolve_gpus(nvml: Any, names: Sequence[str]) -> Iterator[Gpu]:
 
 
 def resolve_handle(nvml: Any, gpu: Gpu) -> None:
-    """Give a GPU its handle by its name. No handle and no problem: there is no such GPU."""
+    """Sets a GPU's handle by its name.
+
+    With neither a handle nor a problem afterwards, there is no such GPU.
+    """
     missing: dict[str, str] = {}
     gpu.problem = ""
-    gpu.handle = query(nvml, gpu, missing, "handle", lambda: _handle(nvml, gpu.name))
+    gpu.handle = query(nvml, gpu, missing, "handle", lambda: _find_handle(nvml, gpu.name))
     gpu.problem = missing.get("handle", "")
     if gpu.handle is None:
         return
@@ -111,7 +118,10 @@ def resolve_handle(nvml: Any, gpu: Gpu) -> None:
 
 
 def read_total_and_used_mib(nvml: Any, handle: Any) -> tuple[float, float]:
-    """MiB. The second version does not count what the driver reserves for itself as used; old drivers lack it."""
+    """Total and used memory of a GPU, in MiB.
+
+    The second version of the call does not count what the driver reserves as used; old drivers lack it.
+    """
     try:
         memory = nvml.nvmlDeviceGetMemoryInfo(handle, nvml.nvmlMemory_v2)
     except nvml.NVMLError:
@@ -120,14 +130,17 @@ def read_total_and_used_mib(nvml: Any, handle: Any) -> tuple[float, float]:
 
 
 def read_temperature_c(nvml: Any, handle: Any) -> float:
-    """°C. The first call goes away with CUDA 14, the second one is missing from older drivers."""
+    """Temperature of a GPU, in °C.
+
+    The first call goes away with CUDA 14; older drivers lack the second.
+    """
     try:
         return float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
     except (nvml.NVMLError_FunctionNotFound, AttributeError):
         return float(nvml.nvmlDeviceGetTemperatureV(handle, nvml.NVML_TEMPERATURE_GPU))
 
 
-def _handle(nvml: Any, name: str) -> Any:
+def _find_handle(nvml: Any, name: str) -> Any:
     if name.isdecimal():
         return nvml.nvmlDeviceGetHandleByIndex(int(name)) if int(name) < count_gpus(nvml) else None
     if name.startswith("MIG-"):
@@ -143,7 +156,7 @@ def _handle(nvml: Any, name: str) -> Any:
 
 
 def _first_slice(nvml: Any, handle: Any) -> Any:
-    """The one slice that CUDA shows of a GPU in MIG mode; None where it is not in that mode."""
+    """Slice that CUDA shows of a GPU in MIG mode, or None."""
     with contextlib.suppress(nvml.NVMLError):
         if nvml.nvmlDeviceGetMigMode(handle)[0]:
             for index in range(nvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
@@ -153,11 +166,11 @@ def _first_slice(nvml: Any, handle: Any) -> Any:
 
 
 def _explain_error(kind: str, error: Exception, gpu: Gpu) -> str:
-    if kind in _LOST:
+    if kind in _LOST_ERRORS:
         return GPU_LOST
     if kind == "NVMLError_NoPermission":
         return "this user may not read it"
-    if kind not in _NOT_GIVEN:
+    if kind not in _UNSUPPORTED_ERRORS:
         return f"NVML says: {error}"
     if gpu.is_mig:
         return "NVML does not give it for a MIG slice"

@@ -1,8 +1,8 @@
-"""What the devices of a run are doing: its GPUs by NVML, its process on the CPU by psutil.
+"""Device monitor of a run: its GPUs by NVML, its process on the CPU by psutil.
 
-The only importer of pynvml, and only once a GPU is asked for. Whatever cannot be read is None, never 0, with the
+The only importer of pynvml, and only once a GPU is asked for. A figure that cannot be read is None, never 0, with the
 reason beside it. NVML's utilisation covers a window of 1/6 s to 1 s, depending on the GPU: asking more often repeats
-figures. It says that some kernel was running, not how much work was done.
+figures. It means that some kernel was running, not how much work was done.
 """
 
 import functools
@@ -22,8 +22,8 @@ METRICS = (*CPU_METRICS, "power_w", "temperature_c")
 AllocatedMibReader = Callable[[int], float | None]
 
 _MIB = 2**20
-_RETRY_S = 5.0  # between two attempts to find a lost GPU again: starting NVML anew may take a second
-# What a run may hold beside torch's allocator (CUDA's context, libraries), or take between two calls of one sample.
+_RETRY_S = 5.0  # between two attempts to find a lost GPU again: restarting NVML may take a second
+# Memory of a run beside torch's allocator (CUDA's context, libraries), or taken between two calls of a sample.
 _SLACK_MIB = 2048
 _UNLISTED = "NVML does not list this process on the GPU: it has not used it yet, or a container hides process numbers"
 _NO_PERCENTAGE = "NVML's utilisation is not between 0 and 100 %"
@@ -35,15 +35,15 @@ _NOT_THIS_PROCESS = (
 
 
 class Sampler:
-    """Samples the devices of one run: every GPU that CUDA shows it, and its process on the CPU.
+    """Samples a run's devices: its visible GPUs and its process on the CPU.
 
     Args:
-        device: what the run, this process, trains on: `cpu`, `cuda`, `cuda:1`, `mps`.
-        own_gpu_memory: MiB that the run holds on the GPU of a number, by torch's allocator: NVML's figures per process
-            are missing in containers and under WSL. Where both are known the larger counts: the allocator does not
-            know of CUDA's own few hundred MiB. Figures that contradict each other are gaps.
-        gpu_uuids: the GPUs in CUDA's order, where the caller knows it (`torch.cuda.get_device_properties(n).uuid`).
-            Without it NVML's order is taken, which can differ where a machine has different GPUs.
+        device: device that the run, this process, trains on: `cpu`, `cuda`, `cuda:1`, `mps`.
+        get_allocated_mib: returns the MiB that torch's allocator holds on the GPU of a number, as NVML's figures per
+            process are missing in containers and under WSL. If both are known the larger one counts: the allocator does
+            not know of CUDA's own few hundred MiB. Figures that contradict each other become gaps.
+        gpu_uuids: the GPUs in CUDA's order, if the caller knows it (`torch.cuda.get_device_properties(n).uuid`).
+            Without it NVML's order is taken, which can differ on a machine with different GPUs.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Sampler:
         self._last_missing: dict[str, dict[str, str]] = {}
 
     def sample(self, seconds: float) -> list[DeviceSampled]:
-        """What each device does now, GPUs first; `seconds` is the time to write into the samples.
+        """Samples each device, GPUs first; `seconds` goes into the samples.
 
-        Reasons for missing figures come along only when they change. The process's utilisation is a share of the cores
-        that it may use, since the sample before: the first sample has none.
+        Reasons for missing figures are given only when they change. The process's utilisation is a share of the cores
+        that it may use, since the last sample: the first sample has none.
         """
         samples = [self._process.sample(seconds)]
         if gpus := self._gpus or self._mps:
@@ -71,7 +71,7 @@ class Sampler:
         return [self._without_repeated_reasons(sample) for sample in samples]
 
     def close(self) -> None:
-        """Let go of NVML."""
+        """Shuts NVML down."""
         if self._gpus:
             self._gpus.stop()
 
@@ -84,34 +84,40 @@ class Sampler:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A device of this machine, and what can be read from it."""
+    """Device of this machine, with the metrics that can be read."""
 
     device: str  # "cpu", "gpu 0"; "gpu" where there is none
     name: str
     cores: float | None = None  # that this process may use; None for a GPU
     memory_total_mib: float | None = None
     driver: str = ""
-    readable: tuple[str, ...] = ()  # of FIGURES
-    missing: dict[str, str] = field(default_factory=dict)  # figure → why it cannot be read
+    readable: tuple[str, ...] = ()  # of METRICS
+    missing: dict[str, str] = field(default_factory=dict)  # metric → why it cannot be read
     problem: str = ""  # why nothing at all can be read, in one sentence
 
 
 def list_devices() -> list[DeviceInfo]:
-    """The devices of this machine: its NVIDIA GPUs, or one line on why none can be seen, and then the CPU."""
-    gpus = _Gpus(os.getpid(), get_allocated_mib=lambda number: 0.0)  # what a run holds is known to its own allocator
+    """Devices of this machine: NVIDIA GPUs, then the CPU.
+
+    Without a GPU, the first entry gives the reason.
+    """
+    gpus = _Gpus(os.getpid(), get_allocated_mib=lambda number: 0.0)  # a run's memory is known to its own allocator only
     process = ProcessSampler(os.getpid())
     try:
-        found = [gpus.info(sample) for sample in gpus.sample(0.0)]
+        infos = [gpus.info(sample) for sample in gpus.sample(0.0)]
     finally:
         gpus.stop()
     if gpus.problem:
-        found = [DeviceInfo("gpu", "", problem=gpus.problem)]
+        infos = [DeviceInfo("gpu", "", problem=gpus.problem)]
     total = process.sample(0.0).memory_total_mib
-    return [*found, DeviceInfo("cpu", cpu_name(), process.cores, total, readable=CPU_METRICS)]
+    return [*infos, DeviceInfo("cpu", cpu_name(), process.cores, total, readable=CPU_METRICS)]
 
 
 class _Gpus:
-    """The GPUs that CUDA shows to this process, asked through NVML, each call guarded on its own."""
+    """Samples the GPUs that CUDA shows to this process, through NVML.
+
+    Each call is guarded on its own.
+    """
 
     def __init__(
         self, pid: int, number: int = 0, get_allocated_mib: AllocatedMibReader | None = None, uuids: Sequence[str] = ()
@@ -121,7 +127,7 @@ class _Gpus:
         self._get_allocated_mib = get_allocated_mib
         self._uuids = uuids
         self._nvml: Any = None
-        self._gpus = [nvml.Gpu(number, str(number))]  # without NVML the one that trains is still worth a line
+        self._gpus = [nvml.Gpu(number, str(number))]  # without NVML, the one that trains still gets a line
         self._retry_at = float("inf")
 
     def sample(self, seconds: float) -> list[DeviceSampled]:
@@ -139,9 +145,9 @@ class _Gpus:
         readable = tuple(name for name in METRICS if getattr(sample, name) is not None)
         name = driver = None
         if self._nvml and not gpu.problem:
-            ask = functools.partial(nvml.query, self._nvml, gpu, {})
-            name = ask("name", lambda: str(self._nvml.nvmlDeviceGetName(gpu.handle)))
-            driver = ask("driver", lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
+            query = functools.partial(nvml.query, self._nvml, gpu, {})
+            name = query("name", lambda: str(self._nvml.nvmlDeviceGetName(gpu.handle)))
+            driver = query("driver", lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
         total = sample.memory_total_mib
         return DeviceInfo(sample.device, name or "", None, total, driver or "", readable, sample.missing, gpu.problem)
 
@@ -151,7 +157,7 @@ class _Gpus:
             self._nvml = None
 
     def _start(self) -> str:
-        """Start NVML and find the GPUs; why that cannot be, or nothing."""
+        """Starts NVML and finds the GPUs; returns the reason if that fails."""
         try:
             import pynvml
         except ImportError:
@@ -166,7 +172,10 @@ class _Gpus:
         return "CUDA_VISIBLE_DEVICES hides every GPU" if nvml.count_gpus(pynvml) else "NVML shows no NVIDIA GPU"
 
     def _reconnect(self) -> None:
-        """Start NVML anew, without which a lost GPU stays lost to it, and look for every GPU by its UUID."""
+        """Restarts NVML and finds every GPU again by its UUID.
+
+        Without a restart a lost GPU stays lost to NVML.
+        """
         self._retry_at = float("inf")
         nvml.stop(self._nvml)
         problem = nvml.start(self._nvml)
@@ -182,27 +191,27 @@ class _Gpus:
         if self.problem or gpu.problem:
             return self._blank(gpu, seconds)
         lib, missing = self._nvml, dict[str, str]()
-        ask = functools.partial(nvml.query, lib, gpu, missing)
+        query = functools.partial(nvml.query, lib, gpu, missing)
         utilization = None
-        if gpu.is_mig:  # some drivers answer 0 here
+        if gpu.is_mig:  # some drivers return 0 here
             missing["utilization"] = "NVML gives no utilisation for a MIG slice"
         else:
-            utilization = ask("utilization", lambda: float(lib.nvmlDeviceGetUtilizationRates(gpu.handle).gpu))
+            utilization = query("utilization", lambda: float(lib.nvmlDeviceGetUtilizationRates(gpu.handle).gpu))
         if utilization is not None and not 0 <= utilization <= 100:
             utilization, missing["utilization"] = None, _NO_PERCENTAGE
-        total, used = ask("memory_total_mib", lambda: nvml.read_total_and_used_mib(lib, gpu.handle)) or (None, None)
+        total, used = query("memory_total_mib", lambda: nvml.read_total_and_used_mib(lib, gpu.handle)) or (None, None)
         if total is not None and used is not None and used > total:
             total, used, missing["memory_total_mib"] = None, None, _OVERFULL
-        most = None if used is None or total is None else min(total, used + _SLACK_MIB)
-        run = self._read_run_memory_mib(gpu, most, missing)
+        limit = None if used is None or total is None else min(total, used + _SLACK_MIB)
+        run = self._read_run_memory_mib(gpu, limit, missing)
         others = None
         if used is not None and run is not None:
             others = max(0.0, used - run)
         else:
             missing["memory_others_mib"] = missing.get("memory_total_mib") or missing["memory_run_mib"]
-        power = ask("power_w", lambda: float(lib.nvmlDeviceGetPowerUsage(gpu.handle) / 1000))
-        temperature = ask("temperature_c", lambda: nvml.read_temperature_c(lib, gpu.handle))
-        if gpu.problem:  # lost on the way: no half samples
+        power = query("power_w", lambda: float(lib.nvmlDeviceGetPowerUsage(gpu.handle) / 1000))
+        temperature = query("temperature_c", lambda: nvml.read_temperature_c(lib, gpu.handle))
+        if gpu.problem:  # lost meanwhile: no half samples
             return self._blank(gpu, seconds)
         return DeviceSampled(seconds, _label(gpu), utilization, run, others, total, power, temperature, missing)
 
@@ -213,33 +222,31 @@ class _Gpus:
             del missing["memory_run_mib"]
         return DeviceSampled(seconds, _label(gpu), None, run, None, None, missing=missing)
 
-    def _read_run_memory_mib(self, gpu: nvml.Gpu, most: float | None, missing: dict[str, str]) -> float | None:
-        """MiB of the run on a GPU; the larger of what torch's allocator and NVML say, where they say anything.
+    def _read_run_memory_mib(self, gpu: nvml.Gpu, limit: float | None, missing: dict[str, str]) -> float | None:
+        """Memory of the run on a GPU: the larger figure of torch's allocator and NVML.
 
-        A container may have given the run a process number that is another process's on the machine: what NVML lists
-        is believed only where it agrees with the allocator, and with `most`, what can be in use.
+        In a container the run's process number may be another process's on the machine. So NVML's figure counts only if
+        it agrees with the allocator and with `limit`, the MiB that can be in use.
         """
         reasons = {"memory_run_mib": _UNLISTED}
-        processes = nvml.query(self._nvml, gpu, reasons, "memory_run_mib", lambda: self._list_processes(gpu)) or []
+        list_processes = self._nvml.nvmlDeviceGetComputeRunningProcesses
+        processes = nvml.query(self._nvml, gpu, reasons, "memory_run_mib", lambda: list_processes(gpu.handle)) or []
         listed = [entry.usedGpuMemory / _MIB for entry in processes if entry.pid == self._pid and entry.usedGpuMemory]
         allocated = _read_allocated_mib(self._get_allocated_mib, gpu.number)
         if allocated is not None:
-            known = [allocated, *(each for each in listed if each <= allocated + _SLACK_MIB)]
+            known = [allocated, *(mib for mib in listed if mib <= allocated + _SLACK_MIB)]
         else:
             known = listed
         run = max(known, default=None)
-        if run is not None and most is not None and run > most:
+        if run is not None and limit is not None and run > limit:
             run, reasons["memory_run_mib"] = None, _NOT_THIS_PROCESS if allocated is None else _NOT_THIS_GPU
         if run is None:
             missing.update(reasons)
         return run
 
-    def _list_processes(self, gpu: nvml.Gpu) -> list[Any]:
-        return list(self._nvml.nvmlDeviceGetComputeRunningProcesses(gpu.handle))
-
 
 class _Mps:
-    """Apple's GPU, of which macOS tells little."""
+    """Samples Apple's GPU, of which macOS gives few figures."""
 
     def __init__(self, get_allocated_mib: AllocatedMibReader | None):
         self._get_allocated_mib = get_allocated_mib

@@ -1,1 +1,4 @@
-"""Training: the loop that yields events, what surrounds a run's own process, and what the devices are doing."""
+"""Training: the loop that yields events, the recorder around it, and prediction.
+
+Holds no imports: labkit.config imports labkit.training.schedules.
+"""

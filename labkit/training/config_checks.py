@@ -1,6 +1,6 @@
-"""Checks of a run's settings that need neither torch nor a network, before it has a folder.
+"""Validation of a run's settings, without its folder, torch or network.
 
-What only the run itself can find out (tags that break their scheme, a name that the hub does not know) fails there.
+Errors that only the run itself can find (tags that break their scheme, a name that the hub does not know) fail there.
 """
 
 import sys
@@ -26,7 +26,11 @@ TRACKERS = {
 
 
 def check_config(config: RunConfig) -> None:
-    """Raises ValueError, in the words that the run would fail with, where it is sure to fail. Takes milliseconds."""
+    """Checks a config for errors that would fail the run; takes milliseconds.
+
+    Raises:
+        ValueError: with the message that the run would fail with.
+    """
     _check_corpus(config)
     check_encoder(config.encoder)
     if config.crf_rate is not None and config.decoder != "crf":
@@ -37,25 +41,29 @@ def check_config(config: RunConfig) -> None:
 
 
 def check_trackers(names: str) -> list[str]:
-    """The trackers' names. Raises ValueError for one that accelerate would quietly leave out."""
-    asked = [name.strip() for name in names.split(",") if name.strip()]
-    for name in asked:
+    """Splits a comma-separated list of trackers into names.
+
+    Raises:
+        ValueError: for a tracker that accelerate would silently leave out.
+    """
+    trackers = [name.strip() for name in names.split(",") if name.strip()]
+    for name in trackers:
         if name not in TRACKERS:
             raise ValueError(f"trackers: accelerate knows no {name!r}, but {', '.join(TRACKERS)}")
         if not any(map(_version, TRACKERS[name])):
             raise ValueError(f"trackers: {name} is not installed here; pip install {name}")
-    return asked
+    return trackers
 
 
 def _check_corpus(config: RunConfig) -> None:
     source = find_corpus(config.corpus)
-    for path, shown in source.files.values():
-        with open_or_explain(path, shown) as file:
+    for path, display_name in source.files.values():
+        with open_or_explain(path, display_name) as file:
             is_empty = not file.read(1)
         if is_empty:
             from labkit.data.corpora import read_corpus  # imports numpy
 
-            read_corpus(source)  # raises: each form of a file says in its own words what it needs
+            read_corpus(source)  # raises: each file format explains what it needs
 
 
 def _check_device(config: RunConfig) -> None:
@@ -68,7 +76,7 @@ def _check_device(config: RunConfig) -> None:
 
 
 def _version(package: str) -> str:
-    """Empty for a package that is not installed."""
+    """Version of an installed package, or an empty text."""
     with suppress(PackageNotFoundError):
         return version(package)
     return ""

@@ -1,4 +1,7 @@
-"""What the lab asks of a run while it trains, to stop or another rate: heard between two steps and done at once."""
+"""Control requests to a training run: stop it, or change a learning rate.
+
+They are read between two steps and applied at once.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +14,16 @@ from labkit.training.setup import TrainingSetup, unfreeze_encoder
 
 
 class ControlReader:
-    """Does what is asked for in the run folder; without a folder nothing is."""
+    """Reads control requests from the run folder and applies them.
+
+    Without a folder there are none.
+    """
 
     def __init__(self, setup: TrainingSetup, folder: Path | None, seconds: Callable[[], float]):
-        """`seconds` tells how old the run is, for its events."""
+        """
+        Args:
+            seconds: returns the age of the run, for its events.
+        """
         self.is_stopping = False
         self._setup = setup
         self._controls = open_control_log(folder) if folder else None
@@ -22,7 +31,7 @@ class ControlReader:
         self._pending_events: list[Event] = []
 
     def apply(self, step: int) -> Iterator[Event]:
-        """After a step: does what was asked since the last look, and tells what it changed."""
+        """Applies new requests after a step; yields the changes of rates."""
         for control in self._read(step):
             if isinstance(control, StopRequested):
                 self.is_stopping = True
@@ -30,15 +39,18 @@ class ControlReader:
                 yield from self._set_rate(control, step)
 
     def should_stop(self, step: int) -> bool:
-        """During an evaluation: whether to leave it. A rate asked for meanwhile is set at once, and told after it."""
+        """Returns True if an evaluation should be left.
+
+        A rate requested meanwhile is set at once; its event waits for pop_pending_events.
+        """
         if self._setup.accelerator.num_processes == 1:
             self._pending_events += self.apply(step)
         return self.is_stopping
 
     def pop_pending_events(self) -> list[Event]:
-        """What was changed during an evaluation, to be told after it, once."""
-        told, self._pending_events = self._pending_events, []
-        return told
+        """Removes and returns the events of changes made during an evaluation."""
+        events, self._pending_events = self._pending_events, []
+        return events
 
     def _read(self, step: int) -> list[ControlRequest]:
         accelerator = self._setup.accelerator
@@ -46,11 +58,11 @@ class ControlReader:
             return []
         if accelerator.num_processes == 1:
             return self._controls.read()
-        if step % SYNC_STEPS:  # asking the others costs a transfer
+        if step % SYNC_STEPS:  # the exchange costs a transfer
             return []
-        told: list[list[ControlRequest]] = [self._controls.read() if accelerator.is_main_process else []]
-        torch.distributed.broadcast_object_list(told, src=0)
-        return told[0]
+        requests: list[list[ControlRequest]] = [self._controls.read() if accelerator.is_main_process else []]
+        torch.distributed.broadcast_object_list(requests, src=0)
+        return requests[0]
 
     def _set_rate(self, request: RateRequested, step: int) -> Iterator[RateChanged]:
         for group in self._setup.param_groups:

@@ -1,28 +1,28 @@
-"""Several processes of one run: who they are, and how all of them learn what the main one decided."""
+"""Distributed training: rank, world size, and broadcasts from the main process."""
 
 import os
 from typing import Any
 
-SYNC_STEPS = 10  # from one step at which all of them report and listen to the next: either costs a transfer
+SYNC_STEPS = 10  # steps between two exchanges of losses and requests, each of which costs a transfer
 
 _stores: list[Any] = []  # the store lives in the main process: the others may still be reading when it goes on
 
 
 def is_main_process() -> bool:
-    """Whether this is the process that speaks and writes; true where there is only one."""
+    """Returns True if this process (rank 0) writes and prints."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def is_distributed() -> bool:
-    """Whether `accelerate launch` or `torchrun` started more than this process."""
+    """Returns True if `accelerate launch` or `torchrun` started several processes."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def broadcast_text(text: str | None, name: str) -> str:
-    """What the main process passed as `text`, in every process; the others pass None and wait for it.
+    """Broadcasts the main process's `text`; the other processes pass None.
 
-    Through the store that torch's processes meet at anyway, so before any process group and on any device. All of them
-    must ask equally often, for what one run was told stays in the store when the next one asks.
+    Goes through the store of torch's rendezvous, so it needs no process group and works on any device. Every process
+    must call it equally often, as the values of one run stay in the store for the next one.
     """
     if not is_distributed():
         assert text is not None

@@ -1,4 +1,7 @@
-"""Entity scores: exact span and type, micro averaged, overall and per type; and what the CRF has learnt by then."""
+"""Entity-level evaluation: precision, recall and F1 by exact span and type.
+
+Scores are micro averages, overall and per type.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,7 +23,7 @@ from labkit.model.tagger import Tagger
 
 @dataclass
 class EntityCounts:
-    """Gold, predicted and correct entities by type.
+    """Counts of gold, predicted and correct entities by type.
 
     Entities are counted as conlleval and seqeval's default mode do (Tjong Kim Sang and De Meulder 2003, section 2.1).
     """
@@ -30,7 +33,7 @@ class EntityCounts:
     correct: Counter[str] = field(default_factory=Counter)
 
     def add(self, gold: Sequence[str], predicted: Sequence[str]) -> None:
-        """Counts one sentence, given the tags of its words."""
+        """Counts the entities of one sentence, given the tags of its words."""
         gold_spans, predicted_spans = set(bio_tags_to_spans(gold)), set(bio_tags_to_spans(predicted))
         self.gold.update(span.type for span in gold_spans)
         self.predicted.update(span.type for span in predicted_spans)
@@ -46,12 +49,12 @@ class EntityCounts:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one pass over a part of the corpus gave."""
+    """Result of one pass over a split."""
 
-    loss: float  # negative log likelihood per word; where it is no number, nothing was decoded
+    loss: float  # negative log likelihood per word; if it is not finite, nothing was decoded
     counts: EntityCounts
-    illegal: int  # places where decoding broke the tag scheme, before anything kept it from that
-    predicted: Array  # (words,) int64, tag numbers in the order of the text
+    illegal: int  # places where unconstrained decoding breaks the tag scheme
+    predicted: Array  # (words,) int64, tag ids in the order of the text
 
 
 @torch.inference_mode()
@@ -63,16 +66,16 @@ def evaluate(
     device: torch.device,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Evaluation | None:
-    """Scores a part of the corpus; None where `stopped` said so between two batches.
+    """Scores a split; returns None if `should_stop` returns True between two batches.
 
     Args:
-        windows: all windows of the part, in the order of the text; a sentence cut into windows is counted whole.
+        windows: all windows of the split, in the order of the text; a sentence cut into windows is counted whole.
     """
     was_training = model.training
     model.eval()
     loss, words = torch.zeros((), device=device), 0
     predicted = np.zeros(windows.num_words, np.int64)
-    freely = predicted if model.constraints is None else predicted.copy()
+    unconstrained = predicted if model.constraints is None else predicted.copy()
     try:
         for chosen in sorted_batches(windows.token_counts):
             if should_stop():
@@ -80,50 +83,48 @@ def evaluate(
             batch = featurizer.collate(windows[chosen]).to(device)
             scores = model.scores(batch)
             loss += model.negative_log_likelihood(scores, batch)
-            if not bool(loss.isfinite()):  # there is no best sequence then; decoding waits for the device anyway
+            if not bool(loss.isfinite()):  # nothing to decode then, and decoding waits for the device anyway
                 return Evaluation(loss.item(), EntityCounts(), 0, predicted)
             words += batch.num_words
-            places = windows.word_indices(chosen)
-            predicted[places] = list(chain.from_iterable(model.decode(scores, batch)))
-            if freely is not predicted:
-                freely[places] = list(chain.from_iterable(_decode_unconstrained(model, scores, batch)))
+            indices = windows.word_indices(chosen)
+            predicted[indices] = list(chain.from_iterable(model.decode(scores, batch)))
+            if unconstrained is not predicted:
+                unconstrained[indices] = list(chain.from_iterable(_decode_unconstrained(model, scores, batch)))
     finally:
         model.train(was_training)
     counts = EntityCounts()
     for start, end in pairwise(windows.sentence_offsets.tolist()):
-        gold = [tags[number] for number in windows.tags[start:end].tolist()]
-        counts.add(gold, [tags[number] for number in predicted[start:end].tolist()])
-    illegal = count_illegal(freely, windows.sentence_offsets, allowed_transitions(tags))
+        gold = [tags[tag] for tag in windows.tags[start:end].tolist()]
+        counts.add(gold, [tags[tag] for tag in predicted[start:end].tolist()])
+    illegal = count_illegal(unconstrained, windows.sentence_offsets, allowed_transitions(tags))
     return Evaluation(loss.item() / max(1, words), counts, illegal, predicted)
 
 
 def _decode_unconstrained(model: Tagger, scores: torch.Tensor, batch: Batch) -> list[list[int]]:
-    """What would be decoded if nothing was forbidden."""
-    legal, model.constraints = model.constraints, None
+    """Decodes without the model's constraints."""
+    constraints, model.constraints = model.constraints, None
     try:
         return model.decode(scores, batch)
     finally:
-        model.constraints = legal
+        model.constraints = constraints
 
 
 def count_illegal(tag_ids: Array, sentence_starts: Array, constraints: Constraints) -> int:
-    """In how many places of some sentences a tag follows another, or begins or ends a sentence, that must not.
+    """Counts illegal transitions between tags, and illegal first and last tags.
 
     Args:
-        numbers: tag numbers, sentence after sentence, (words,).
-        starts: the first word of each sentence, none of them empty, and the number of all words, (sentences + 1,).
+        tag_ids: tags of all words, sentence after sentence, (words,).
+        sentence_starts: first word of each sentence, none of them empty, then the number of words, (sentences + 1,).
     """
-    allowed = constraints.transitions.numpy()[tag_ids[:-1], tag_ids[1:]]
-    allowed[sentence_starts[1:-1] - 1] = True  # from one sentence to the next
-    begun, ended = (
-        constraints.start.numpy()[tag_ids[sentence_starts[:-1]]],
-        constraints.end.numpy()[tag_ids[sentence_starts[1:] - 1]],
-    )
-    return sum(int(np.count_nonzero(~each)) for each in (allowed, begun, ended))
+    transitions = constraints.transitions.numpy()[tag_ids[:-1], tag_ids[1:]]
+    transitions[sentence_starts[1:-1] - 1] = True  # from one sentence to the next
+    starts = constraints.start.numpy()[tag_ids[sentence_starts[:-1]]]
+    ends = constraints.end.numpy()[tag_ids[sentence_starts[1:] - 1]]
+    return sum(int(np.count_nonzero(~allowed)) for allowed in (transitions, starts, ends))
 
 
 def build_crf_transitions(crf: CRF, tags: Sequence[str], seconds: float, step: int) -> CrfTransitions:
-    """The CRF's scores as they are now, rounded to what a picture can show."""
+    """Builds the event of the CRF's present scores, rounded for plots."""
     start, transitions, end = (
         scores.detach().cpu().double().numpy().round(3).tolist()
         for scores in (crf.start_transitions, crf.transitions, crf.end_transitions)

@@ -1,4 +1,4 @@
-"""What went wrong, in a sentence a user can act on."""
+"""Failure messages: reason and remedy for an exception or a diverged loss."""
 
 import errno
 import math
@@ -12,7 +12,7 @@ from labkit.events import RunFinished
 from labkit.presets import HIGH_ENCODER_RATE, HIGH_IDCNN_RATE, recommended_rate_range
 from labkit.settings import format_rate
 
-# How libraries say that memory ran out, where they raise no MemoryError: torch's allocators, the loader of shared
+# Messages of libraries that raise no MemoryError when memory runs out: torch's allocators, the loader of shared
 # libraries, oneDNN, CUDA's libraries.
 _MEMORY = (
     "can't allocate memory",
@@ -23,22 +23,25 @@ _MEMORY = (
     "_alloc_failed",
 )
 _DISK = ("no space left on device", "disk quota exceeded")
-_COMPUTING = ("training", "evaluating", "scoring the test part")  # phases that memory depends on the window in
+_COMPUTING = ("training", "evaluating", "scoring the test part")  # phases whose memory depends on the window
 
 
 class DivergenceError(Exception):
-    """A loss is no number any more, or has exploded."""
+    """A loss that is not a number, or has exploded."""
 
     def __init__(self, step: int, loss: float, rates: dict[str, float], split: str = "", steps: int = 1):
-        """`part` is what was scored, empty for training, whose loss is the mean of the last `steps`."""
+        """
+        Args:
+            split: split that was scored; empty for training, whose loss is the mean of the last `steps` steps.
+        """
         self.step = step
         self.rates = rates
         self.was_untrained = step == 1 and not split
         what = "is not a number" if math.isnan(loss) else f"exploded to {loss:.3g} per word"
         over = f", the mean of the last {steps} steps," if steps > 1 else ""
-        told = ", ".join(f"{name} {format_rate(float(f'{rate:.2g}'))}" for name, rate in rates.items())
-        kind = "peak rates" if split else "rates"  # a score is not of one step, whose rates may have fallen to 0
-        super().__init__(f"The {split} loss {what}{over} at step {step} ({kind}: {told}).".replace("  ", " "))
+        listed = ", ".join(f"{name} {format_rate(float(f'{rate:.2g}'))}" for name, rate in rates.items())
+        kind = "peak rates" if split else "rates"  # at the time of a score the rates may have fallen to 0
+        super().__init__(f"The {split} loss {what}{over} at step {step} ({kind}: {listed}).".replace("  ", " "))
 
 
 def describe_failure(
@@ -51,15 +54,18 @@ def describe_failure(
     longest_window: int | None = None,
     folder: Path | None = None,
 ) -> RunFinished:
-    """The last event of a run that raised: reason, hint and, folded away, the traceback.
+    """Builds the last event of a run that raised: reason, hint and traceback.
 
     Args:
-        phase: what the run was busy with, as it told it: only in training does memory depend on the batch size.
-        window: word pieces of the longest window that there is; None where that is not known yet.
-        folder: what the run writes into.
+        phase: text of the run's last PhaseEntered. Only in training does memory depend on the batch size.
+        longest_window: tokens of the longest window of the corpus; None if not known yet.
+        folder: the run folder.
     """
     if isinstance(error, DivergenceError):
-        hint = _untrained_hint(config) if error.was_untrained else rate_hint(config, error.rates)
+        hint = rate_hint(config, error.rates)
+        if error.was_untrained:
+            remedy = "another encoder" if config.precision == "float32" else "precision float32"
+            hint = f"Nothing was learnt yet, so no rate is to blame: try {remedy}."
         return RunFinished(seconds, "failed", error.step, str(error), hint)
     reason, hint = _explain_error(error, config, step, phase, longest_window or config.max_pieces, folder or Path())
     return RunFinished(seconds, "failed", step, reason, hint, "".join(traceback.format_exception(error)))
@@ -68,9 +74,14 @@ def describe_failure(
 def _explain_error(
     error: Exception, config: RunConfig, step: int, phase: str, window: int, folder: Path
 ) -> tuple[str, str]:
-    """Reason and hint. A reason keeps its case: it may begin with a path or a name."""
+    """Reason and hint for an exception.
+
+    A reason keeps its case: it may begin with a path or a name.
+    """
     if is_out_of_memory(error):
-        return _memory_reason(config, step, phase), _memory_hint(config, phase, window)
+        batch = f"token budget {config.token_budget}" if config.token_budget else f"batch size {config.batch_size}"
+        cause = f"at {batch}" if phase == "training" else f"while {phase}"
+        return f"Out of memory {cause}, step {step}.", _memory_hint(config, phase, window)
     if is_disk_full(error):
         return f"No room on the disk for what the run writes, step {step}.", disk_hint(folder, error)
     if isinstance(error, ImportError):
@@ -81,24 +92,26 @@ def _explain_error(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a GPU's or the machine's memory ran out; most libraries raise something else than MemoryError."""
+    """Returns True if GPU or main memory ran out.
+
+    Most libraries raise something else than MemoryError.
+    """
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
-    told = str(error).lower()
-    return not isinstance(error, ValueError) and any(text in told for text in _MEMORY)
+    return not isinstance(error, ValueError) and any(text in str(error).lower() for text in _MEMORY)
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether there was no room for a file, be it told by the system or by safetensors."""
+    """Returns True if the disk was full, for the system or safetensors."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return True
     return not isinstance(error, ValueError) and any(text in str(error).lower() for text in _DISK)
 
 
 def disk_hint(folder: Path, error: BaseException) -> str:
-    """How much is free where a file found no room, and what to do."""
-    named = getattr(error, "filename", None)
-    place = Path(named).absolute().parent if isinstance(named, str) else folder.absolute()
+    """Hint for a full disk: free space at the file's place, and a remedy."""
+    filename = getattr(error, "filename", None)
+    place = Path(filename).absolute().parent if isinstance(filename, str) else folder.absolute()
     try:
         free = shutil.disk_usage(place).free / 2**20
     except OSError:  # the folder is gone
@@ -107,7 +120,10 @@ def disk_hint(folder: Path, error: BaseException) -> str:
 
 
 def rate_hint(config: RunConfig, rates: Mapping[str, float]) -> str:
-    """The group whose rate to lower: that which is the most times what is high for it; empty where all are 0."""
+    """Hint to lower the rate that is furthest above its usual maximum.
+
+    Empty if all rates are 0.
+    """
     head = HIGH_IDCNN_RATE if config.downstream == "idcnn" else RunConfig().head_rate
     high = {"encoder": max(HIGH_ENCODER_RATE, recommended_rate_range(config.encoder)[1]), "head": head, "crf": head}
     if not any(rates.values()):
@@ -116,22 +132,10 @@ def rate_hint(config: RunConfig, rates: Mapping[str, float]) -> str:
     return f"Lower the {group} rate (a third of it is a good next try), or lengthen its warm-up."
 
 
-def _untrained_hint(config: RunConfig) -> str:
-    begun = "Nothing was learnt yet, so no rate is to blame: try"
-    return f"{begun} another encoder." if config.precision == "float32" else f"{begun} precision float32."
-
-
 def describe_poor_loss(loss: float, f1: float, uniform_loss: float) -> str:
-    """What is told of a run that ended well, but with a dev loss that a guess would beat."""
-    what = f"The dev loss ended at {loss:.3g} per word (F1 {f1:.3f})"
-    return f"{what}, where a tagger that guesses evenly has {uniform_loss:.3g}."
-
-
-def _memory_reason(config: RunConfig, step: int, phase: str) -> str:
-    if phase != "training":
-        return f"Out of memory while {phase}, step {step}."
-    batch = f"token budget {config.token_budget}" if config.token_budget else f"batch size {config.batch_size}"
-    return f"Out of memory at {batch}, step {step}."
+    """Reason of a completed run whose dev loss is worse than guessing."""
+    ended = f"The dev loss ended at {loss:.3g} per word (F1 {f1:.3f})"
+    return f"{ended}, where a tagger that guesses evenly has {uniform_loss:.3g}."
 
 
 def _memory_hint(config: RunConfig, phase: str, window: int) -> str:
@@ -141,11 +145,11 @@ def _memory_hint(config: RunConfig, phase: str, window: int) -> str:
     if phase in (*_COMPUTING, "loading the encoder"):
         options.append("a smaller encoder")
     if phase != "training":
-        begun = "The batch size plays no part here: close other programs"
-        return f"{begun}, or try {_join_options(options)}." if options else f"{begun}."
+        close = "The batch size plays no part here: close other programs"
+        return f"{close}, or try {_join_options(options)}." if options else f"{close}."
     budget = config.token_budget
     size, name = (budget, "token budget") if budget else (config.batch_size, "batch size")
-    if size > (window if budget else 1):  # windows longer than a budget go alone, whatever it is
+    if size > (window if budget else 1):  # a window longer than the budget is a batch of its own anyway
         twice = config.accumulate * 2
         is_same = size % 2 == 0 and twice <= (run_settings()["accumulate"].high or twice)
         same = f" (with accumulate {twice} the step stays the same)" if is_same else ""

@@ -1,11 +1,11 @@
-"""How long OpenMP's threads wait for each other awake: long where the cores are theirs, briefly beside a neighbour.
+"""OpenMP spin-waiting, adapted to the load of other processes.
 
-A thread that is through with its part of an operator waits for the others. Awake ("spinning") it goes on at once;
-asleep it leaves its core to whoever wants it, but waking it takes a while, in a virtual machine above all. libgomp,
-torch's OpenMP on Linux, is told the time once, at its start (labkit.environment). But where it counts more threads than
-cores it waits only briefly (gcc, libgomp/config/linux/wait.h: `gomp_throttled_spin_count_var`), and it counts at every
-wait. So a few threads more that do nothing change the time while a run goes on. Its results do not change by a bit, as
-its own threads stay as many as they are.
+A thread that has finished its share of an operator waits for the others. A spinning thread continues at once. A
+sleeping thread leaves its core to other processes, but takes a while to wake, above all in a virtual machine. libgomp,
+torch's OpenMP on Linux, reads the spin time once, at its start (labkit.environment). But with more threads than cores
+it spins only briefly (gcc, libgomp/config/linux/wait.h: `gomp_throttled_spin_count_var`), and it counts them at every
+wait. So a few idle threads change the spin time of a run that is under way. Results stay the same to the last bit, as
+the number of working threads does not change.
 """
 
 import os
@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
@@ -21,50 +21,51 @@ import psutil
 from labkit.devices import cgroups
 from labkit.environment import OMP_SPIN_COUNT
 
-INTERVAL_S = 0.5  # between two looks at the neighbours
-# Cores' worth of work of all others from which on waiting briefly is better, and below which it no longer is. Measured
-# on two cores, ms a step awake for long and briefly: others at 0.2 170 and 225, at 0.4 247 and 285, at 0.7 370 and 276.
+INTERVAL_S = 0.5  # between two readings of the load
+# Load of other processes, in cores, above which short spinning begins, and below which it ends. Measured on two cores,
+# ms a step with long and with short spinning: load 0.2: 170 and 225, load 0.4: 247 and 285, load 0.7: 370 and 276.
 BEGIN, END = 0.5, 0.35
 
 
 class SpinController:
-    """Decides, look by look, whether threads are to wait briefly.
+    """Shortens spinning while other processes need the cores.
 
     Args:
-        threads: that take part in an operator.
-        cores: that this process may use.
-        others: cores' worth of what others have computed since it was called last.
-        crowd: has a `gather` that makes threads wait briefly, and a `leave` that ends it.
+        threads: threads that share an operator.
+        cores: cores that this process may use.
+        others: returns the load of other processes since its last call, in cores.
+        idle_threads: object whose `gather` shortens spinning, and whose `leave` ends that.
     """
 
-    def __init__(self, threads: int, cores: float, others: Callable[[], float], crowd: Any):
+    def __init__(self, threads: int, cores: float, others: Callable[[], float], idle_threads: Any):
         self._threads, self._cores = threads, cores
-        self._others, self._crowd = others, crowd
+        self._others, self._idle_threads = others, idle_threads
         self.briefly = False
 
     def update(self) -> None:
+        """Reads the load and changes the spin time if needed."""
         others = self._others()
         crowded = self._threads + (others if others > (END if self.briefly else BEGIN) else 0) > self._cores
         if crowded != self.briefly:
-            (self._crowd.gather if crowded else self._crowd.leave)()
+            (self._idle_threads.gather if crowded else self._idle_threads.leave)()
             self.briefly = crowded
 
     def close(self) -> None:
         if self.briefly:
-            self._crowd.leave()
+            self._idle_threads.leave()
             self.briefly = False
 
 
 class IdleThreads:
-    """Threads that libgomp counts beside those of this process, and that sleep.
+    """Sleeping threads that libgomp counts beside the working ones.
 
     Args:
-        threads: that take part in an operator.
-        cores: that libgomp knows of.
+        threads: threads that share an operator.
+        cores: cores that libgomp knows of.
     """
 
     def __init__(self, threads: int, cores: int):
-        self._count = cores // (threads - 1)  # each comes with a team, whose other threads are what is counted
+        self._count = cores // (threads - 1)  # each has a team, whose other threads are the ones counted
         self._leave = threading.Event()
         self._members: list[threading.Thread] = []
 
@@ -83,12 +84,15 @@ class IdleThreads:
     def _stay(self) -> None:
         import torch
 
-        torch.ones(1 << 18).sum()  # large enough to be shared out, which makes this thread a team
+        torch.ones(1 << 18).sum()  # large enough to be parallel, which gives this thread a team
         self._leave.wait()
 
 
 class OtherProcessesLoad:
-    """What all other processes compute, by the system's count of CPU time; called, it tells cores' worth since then."""
+    """Load of all other processes, by the system's count of CPU time.
+
+    A call returns their mean load since the last one, in cores.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
@@ -101,7 +105,7 @@ class OtherProcessesLoad:
         return max(0.0, busy - own) / seconds if seconds > 0 else 0.0
 
     def _now(self) -> tuple[float, float, float]:
-        """Seconds by the clock, of all cores' work, and of this process's."""
+        """Seconds of the clock, of all cores' work, and of this process's."""
         system, own = psutil.cpu_times(), self._process.cpu_times()
         idle = {"idle", "iowait", "guest", "guest_nice", "steal"}  # guests' time is in user and nice, too
         busy = sum(seconds for name, seconds in system._asdict().items() if name not in idle)
@@ -109,35 +113,33 @@ class OtherProcessesLoad:
 
 
 @contextmanager
-def _run_watcher(threads: int) -> Iterator[None]:
-    cores = len(os.sched_getaffinity(0))
-    spinning = SpinController(
-        threads, cgroups.count_usable_cores(os.getpid()), OtherProcessesLoad(), IdleThreads(threads, cores)
-    )
-    ended = threading.Event()
+def tune_spinning() -> Iterator[None]:
+    """Context that adapts the spinning of torch's threads to other processes' load.
 
-    def watch() -> None:
-        while not ended.wait(INTERVAL_S):
-            with suppress(psutil.Error, OSError):
-                spinning.update()
-
-    watcher = threading.Thread(target=watch, name="labkit-spinning", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
-        spinning.close()
-
-
-def tune_spinning() -> Any:
-    """A context in which torch's threads wait for each other as suits what else the machine does.
-
-    Nothing is done on systems other than Linux, for a single thread, or where a user has set how threads wait.
+    Does nothing on systems other than Linux, for a single thread, or if the user has set how threads wait.
     """
     import torch
 
     threads = torch.get_num_threads()
-    own = os.environ.get("GOMP_SPINCOUNT") == OMP_SPIN_COUNT and not os.environ.get("OMP_WAIT_POLICY")
-    return _run_watcher(threads) if sys.platform == "linux" and own and threads > 1 else nullcontext()
+    is_ours = os.environ.get("GOMP_SPINCOUNT") == OMP_SPIN_COUNT and not os.environ.get("OMP_WAIT_POLICY")
+    if sys.platform != "linux" or not is_ours or threads < 2:
+        yield
+        return
+    idle_threads = IdleThreads(threads, len(os.sched_getaffinity(0)))
+    usable_cores = cgroups.count_usable_cores(os.getpid())
+    controller = SpinController(threads, usable_cores, OtherProcessesLoad(), idle_threads)
+    ended = threading.Event()
+
+    def update_until_ended() -> None:
+        while not ended.wait(INTERVAL_S):
+            with suppress(psutil.Error, OSError):
+                controller.update()
+
+    updater = threading.Thread(target=update_until_ended, name="labkit-spinning", daemon=True)
+    updater.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        updater.join()
+        controller.close()

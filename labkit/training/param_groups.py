@@ -1,4 +1,4 @@
-"""Learning-rate groups: which weights get which rate, by which schedule.
+"""Parameter groups: weights that share a learning rate, a schedule and a weight decay.
 
 Groups are made of submodules and their complement, never of name patterns: every parameter is in exactly one.
 """
@@ -13,14 +13,18 @@ from torch import nn
 from labkit.config import RunConfig
 from labkit.events import ParamGroupInfo
 from labkit.model.fast.subset_embedding import SubsetEmbedding
+from labkit.training.schedules import SCHEDULES
 
-_ROW = 4096  # values of a gradient whose norm is taken at once
-_MANY = 1 << 16  # below, one go is fine
+_NORM_ROW = 4096  # values of a large gradient whose norm is computed at once
+_MIN_LARGE_VALUES = 1 << 16  # smaller gradients need no rows
 
 
 @dataclass
 class ParamGroup:
-    """Parameters that share a peak rate and a schedule. `peak` may be changed while training."""
+    """Parameters that share a peak rate and a schedule.
+
+    `peak_rate` may be changed while training.
+    """
 
     name: str
     peak_rate: float
@@ -32,11 +36,11 @@ class ParamGroup:
     staircase_factor: float = 0.5
     decay_parameters: dict[str, nn.Parameter] = field(default_factory=dict)
     no_decay_parameters: dict[str, nn.Parameter] = field(default_factory=dict)
-    embedding: SubsetEmbedding | None = None  # whose live rows are among these, and whose other rows only decay
-    fused_into: Mapping[nn.Parameter, nn.Parameter] = field(default_factory=dict)  # to the one they are stepped as
+    embedding: SubsetEmbedding | None = None  # its trained rows are among these, its frozen rows only decay
+    fused_into: Mapping[nn.Parameter, nn.Parameter] = field(default_factory=dict)  # parameter → flat one to step
 
     def resolve_fused(self, parameters: Mapping[str, nn.Parameter]) -> list[nn.Parameter]:
-        """What an optimizer steps in the place of these, and whose gradients are theirs."""
+        """Replaces fused parameters by the flat ones that the optimizer steps."""
         return list(dict.fromkeys(self.fused_into.get(parameter, parameter) for parameter in parameters.values()))
 
     @property
@@ -44,29 +48,25 @@ class ParamGroup:
         return {**self.decay_parameters, **self.no_decay_parameters}
 
     def collect_gradients(self) -> list[torch.Tensor]:
-        """All values of the parameters' gradients that may not be 0."""
-        found = [
+        """Gradients of all parameters, without rows known to be 0."""
+        gradients = [
             self.embedding.nonzero_gradient()
             if self.embedding and parameter is self.embedding.weight
             else parameter.grad
             for parameter in self.resolve_fused(self.parameters)
         ]
-        return [gradient for gradient in found if gradient is not None]
+        return [gradient for gradient in gradients if gradient is not None]
 
     def rate_at(self, step: int) -> float:
-        """The rate of a step, counted from 0.
+        """Learning rate of a step, counted from 0.
 
-        Climbs linearly over the warm-up, reaching the peak at its last step; then `linear` falls towards 0, which
-        the step after the last would have, `constant` stays, and `staircase` is multiplied by the factor at every
-        `staircase_steps` steps, counted from the start, as tf.train.exponential_decay does with its staircase.
+        It climbs linearly over the warm-up, whose last step has the peak, and then follows the schedule.
         """
         if step < self.warmup_steps:
             return self.peak_rate * (step + 1) / self.warmup_steps
-        if self.schedule == "linear":
-            return self.peak_rate * max(0.0, (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps))
-        if self.schedule == "staircase":
-            return float(self.peak_rate * self.staircase_factor ** (step // self.staircase_steps))
-        return self.peak_rate
+        return self.peak_rate * SCHEDULES[self.schedule](
+            step, self.warmup_steps, self.total_steps, self.staircase_steps, self.staircase_factor
+        )
 
     def describe(self) -> ParamGroupInfo:
         parameters = self.parameters.values()
@@ -83,20 +83,20 @@ class ParamGroup:
         )
 
     def decay_frozen_rows(self, rate: float) -> None:
-        """What a step of AdamW does to weights that no gradient reaches."""
+        """Applies AdamW's weight decay to rows that no gradient reaches."""
         if self.embedding:
             self.embedding.decay_frozen_rows(1 - rate * self.weight_decay)
 
 
 def build_param_groups(model: Any, config: RunConfig, total_steps: int) -> list[ParamGroup]:
-    """The groups `encoder` and `head`, and `crf` where it has a rate of its own.
+    """Builds the parameter groups `encoder`, `head` and, with its own rate, `crf`.
 
     Args:
         model: has the submodules `encoder` and `crf`, which may be None; all else belongs to the head.
-        total_steps: optimizer steps of the whole run, which schedules and warm-ups are shares of.
+        total_steps: optimizer steps of the whole run, of which a warm-up is a share.
 
     Raises:
-        ValueError: naming the parameter that is in no group or in two; for a rate of a CRF where there is none.
+        ValueError: a parameter, which is named, is in no group or in two; or there is a CRF rate but no CRF.
     """
     modules = {"encoder": model.encoder}
     if config.crf_rate is not None:
@@ -107,19 +107,25 @@ def build_param_groups(model: Any, config: RunConfig, total_steps: int) -> list[
         modules["crf"] = model.crf
     groups = [_empty_group(name, config, total_steps) for name in ("encoder", "head", "crf")]
     by_name = {group.name: group for group in groups}
-    homes = {id(parameter): name for name, module in modules.items() for parameter in module.parameters()}
-    undecayed = _find_no_decay_ids(model)
+    group_names = {id(parameter): name for name, module in modules.items() for parameter in module.parameters()}
     for name, parameter in model.named_parameters():
-        group = by_name[homes.get(id(parameter), "head")]
-        (group.no_decay_parameters if id(parameter) in undecayed else group.decay_parameters)[name] = parameter
-    by_name["encoder"].embedding = next((each for each in model.modules() if isinstance(each, SubsetEmbedding)), None)
-    filled = [group for group in groups if group.parameters]
-    check_partition(model, filled)
-    return filled
+        group = by_name[group_names.get(id(parameter), "head")]
+        # biases and LayerNorm have one dimension (Devlin et al., optimization.py), and so have the CRF's start and end
+        # scores, which act as biases
+        (group.no_decay_parameters if parameter.dim() < 2 else group.decay_parameters)[name] = parameter
+    embeddings = (module for module in model.modules() if isinstance(module, SubsetEmbedding))
+    by_name["encoder"].embedding = next(embeddings, None)
+    groups = [group for group in groups if group.parameters]
+    check_partition(model, groups)
+    return groups
 
 
 def check_partition(model: nn.Module, groups: Sequence[ParamGroup]) -> None:
-    """Raises ValueError naming the parameters of the model that are in no group, or in more than one."""
+    """Checks that every parameter of the model is in exactly one group.
+
+    Raises:
+        ValueError: naming the parameters that are in no group or in several.
+    """
     seen: dict[int, str] = {}
     for group in groups:
         for name, parameter in group.parameters.items():
@@ -132,7 +138,7 @@ def check_partition(model: nn.Module, groups: Sequence[ParamGroup]) -> None:
 
 
 def build_optimizer_groups(groups: Sequence[ParamGroup]) -> list[dict[str, Any]]:
-    """What torch's optimizers take: two entries a group, with and without weight decay, named by their group."""
+    """Builds torch's `param_groups`: per group one with decay, one without."""
     entries = []
     for group in groups:
         for parameters, decay in ((group.decay_parameters, group.weight_decay), (group.no_decay_parameters, 0.0)):
@@ -143,7 +149,7 @@ def build_optimizer_groups(groups: Sequence[ParamGroup]) -> list[dict[str, Any]]
 
 
 def set_rates(optimizer: torch.optim.Optimizer, groups: Sequence[ParamGroup], step: int) -> dict[str, float]:
-    """Gives every group its rate for a step (from 0); the only place that does. Returns the rates by name."""
+    """Sets the groups' rates for a step (from 0); returns them."""
     rates = {group.name: group.rate_at(step) for group in groups}
     for entry in optimizer.param_groups:
         entry["lr"] = rates[entry["group"]]
@@ -153,50 +159,53 @@ def set_rates(optimizer: torch.optim.Optimizer, groups: Sequence[ParamGroup], st
 def clip_gradients(
     groups: Sequence[ParamGroup], max_norm: float, optimizer: torch.optim.Optimizer | None = None
 ) -> dict[str, torch.Tensor]:
-    """Scales all gradients so that their norm together is at most `largest` (0 does not); without waiting.
+    """Clips the norm of all gradients together, as torch's `clip_grad_norm_` does.
+
+    Never waits for a GPU.
 
     Args:
-        optimizer: one of torch's fused optimizers, which then scales the gradients of a CPU on its way through them, as
-            it can for a GradScaler; without it they are scaled here, which takes a pass over all of them.
+        max_norm: largest norm; 0 does not clip.
+        optimizer: one of torch's fused optimizers. On a CPU it then divides the gradients during its step, as it can
+            for a GradScaler, which saves a pass over all of them.
 
-    Returns each group's norm before clipping, scalars on the device. Equals torch's `clip_grad_norm_`.
+    Returns:
+        Norm of each group before clipping, scalars on the device.
     """
-    norms = {group.name: _norm(own) for group in groups if (own := group.collect_gradients())}
+    norms = {group.name: _norm(gradients) for group in groups if (gradients := group.collect_gradients())}
     if not norms:
         return norms
     total = torch.linalg.vector_norm(torch.stack(list(norms.values())))
     on_cpu = total.device.type == "cpu"
     divisor = torch.clamp((total + 1e-6) / max_norm, min=1.0).float() if max_norm > 0 else None
-    if on_cpu and divisor is not None and divisor == 1:  # asking a GPU would wait for it, dividing by 1 costs less
+    if on_cpu and divisor is not None and divisor == 1:  # on a GPU reading it would wait; dividing by 1 costs less
         divisor = None
     if on_cpu and optimizer is not None:
         optimizer.grad_scale = divisor  # type: ignore[attr-defined]
     elif divisor is not None:
-        torch._foreach_div_(_optimizer_gradients(groups), divisor)
+        stepped = (parameter for group in groups for parameter in group.resolve_fused(group.parameters))
+        torch._foreach_div_([parameter.grad for parameter in stepped if parameter.grad is not None], divisor)
     return norms
 
 
-def _optimizer_gradients(groups: Sequence[ParamGroup]) -> list[torch.Tensor]:
-    stepped = (parameter for group in groups for parameter in group.resolve_fused(group.parameters))
-    return [parameter.grad for parameter in stepped if parameter.grad is not None]
-
-
 def _norm(gradients: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Of all of them together. Large ones row by row: in one go a CPU takes twice as long, and is off by 4e-4."""
-    parts: list[torch.Tensor] = []
+    """Norm of all gradients together.
+
+    On a CPU large ones are taken row by row: at once they take twice as long, and the norm is off by 4e-4.
+    """
+    chunks: list[torch.Tensor] = []
     for gradient in gradients:
-        whole = gradient.numel() // _ROW * _ROW
-        if gradient.device.type != "cpu" or not gradient.is_contiguous() or whole < _MANY:
-            parts.append(gradient)
+        in_rows = gradient.numel() // _NORM_ROW * _NORM_ROW  # values that fill whole rows
+        if gradient.device.type != "cpu" or not gradient.is_contiguous() or in_rows < _MIN_LARGE_VALUES:
+            chunks.append(gradient)
         else:
             values = gradient.view(-1)
-            parts += [torch.linalg.vector_norm(values[:whole].view(-1, _ROW), dim=1), values[whole:]]
-    together: torch.Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(parts)))
-    return together
+            chunks += [torch.linalg.vector_norm(values[:in_rows].view(-1, _NORM_ROW), dim=1), values[in_rows:]]
+    total: torch.Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(chunks)))
+    return total
 
 
 def _empty_group(name: str, config: RunConfig, total_steps: int) -> ParamGroup:
-    kind = "encoder" if name == "encoder" else "head"  # the CRF goes by the head's plan, at its own rate
+    kind = "encoder" if name == "encoder" else "head"  # the CRF has the head's schedule, at its own rate
     peak = config.crf_rate if name == "crf" else getattr(config, f"{kind}_rate")
     return ParamGroup(
         name=name,
@@ -208,11 +217,3 @@ def _empty_group(name: str, config: RunConfig, total_steps: int) -> ParamGroup:
         staircase_steps=config.staircase_steps,
         staircase_factor=config.staircase_factor,
     )
-
-
-def _find_no_decay_ids(model: nn.Module) -> set[int]:
-    """Biases and the weights of normalisation layers: of one dimension, all of them (Devlin et al., optimization.py).
-
-    The CRF's start and end scores are of one dimension too, and act as biases.
-    """
-    return {id(parameter) for parameter in model.parameters() if parameter.dim() < 2}

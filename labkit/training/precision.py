@@ -1,11 +1,10 @@
-"""Which precision a run computes in: bfloat16 where the device does it fast, whatever the device is."""
+"""Choice of a run's precision: bfloat16 if the device is fast in it."""
 
 import functools
 import hashlib
 import json
 import platform
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,18 +13,21 @@ from labkit.data.json_cache import load_json, store_json
 from labkit.model.checkpoint import is_precision_supported
 from labkit.training.distributed import broadcast_text, is_main_process
 
-# Faster than this many times float32, or it is not worth its rounding; well away from 1 so that two measurements on
-# one machine choose the same.
+# bfloat16 must be this many times faster than float32 to be worth its rounding. Well away from 1, so that two
+# measurements on one machine choose the same.
 MIN_BFLOAT16_SPEEDUP = 1.5
 # Instructions that multiply bfloat16 and add in float32, as torch names them (Intel and AMD, Intel's AMX, ARM).
-_FLAGS = ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16")
-TRIALS_PER_START, MAX_TRIALS = 3, 9  # measurements, of some 50 ms each, before one is believed against the flags
+_BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16")
+TRIALS_PER_START, MAX_TRIALS = 3, 9  # measurements, of some 50 ms each, before they overrule the flags
 
 
 def choose_precision(requested: str, device: torch.device) -> str:
-    """`float32`, `bfloat16` or `float16`. `auto` finds out once what a CPU is fast in, and asks a GPU what it has.
+    """Chooses `float32`, `bfloat16` or `float16` for a device.
 
-    Raises ValueError where the device cannot compute in what was asked for.
+    `auto` goes by a GPU's compute capability; a CPU is measured once.
+
+    Raises:
+        ValueError: the device cannot compute in the requested precision.
     """
     if not is_precision_supported(requested, device.type):
         raise ValueError("precision float16 is not possible on a CPU; choose auto, bfloat16 or float32")
@@ -35,88 +37,78 @@ def choose_precision(requested: str, device: torch.device) -> str:
         # Since Ampere (compute capability 8) in hardware; `is_bf16_supported` would also count emulation.
         return "bfloat16" if torch.cuda.get_device_capability(device) >= (8, 0) else "float16"
     if device.type == "cpu":
-        return broadcast_text(_measure_cpu_precision() if is_main_process() else None, "precision")
+        measured = None
+        if is_main_process():  # another process might measure otherwise, and batch its windows for another precision
+            measured = "bfloat16" if is_cpu_fast_in_bfloat16() else "float32"
+        return broadcast_text(measured, "precision")
     return "float32"
 
 
-def _measure_cpu_precision() -> str:
-    """By one process of several: another might measure otherwise, and batch its windows for another precision."""
-    return "bfloat16" if is_cpu_fast_in_bfloat16() else "float32"
-
-
 def precision_notes(precision: str, device: torch.device) -> list[str]:
-    """What a user should know of a precision that was chosen, one sentence each."""
+    """Warnings about a chosen precision, one sentence each."""
     if precision == "bfloat16" and device.type == "cpu" and not any(_describe_machine()["flags"]):
         return ["This CPU has no instructions for bfloat16: it computes many times slower than in float32."]
     return []
 
 
 def is_cpu_fast_in_bfloat16() -> bool:
-    """What the CPU's flags say, if a measurement agrees; each is kept in folders.cache() for this CPU and torch.
+    """Returns True if flags and measurements call this CPU fast in bfloat16.
 
-    A neighbour's work can hide a gain: where none of three measurements agrees they are believed, but made again at the
-    next starts, and only after TRIES for good.
+    A measurement that agrees with the flags settles it. Other processes can hide a gain: if none of TRIALS_PER_START
+    agrees, the measurements decide for now and are repeated at the next start, until there are MAX_TRIALS. All are kept
+    in paths.cache() for this CPU and torch.
     """
     machine = _describe_machine()
     name = f"precision-{hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]}"
     expected = any(machine["flags"])
-    gains = kept = _load_gains(name)
-    for _ in range(0 if _is_settled(gains, expected) else TRIALS_PER_START):
-        gains = [*gains, measure_bfloat16_speedup()]
-        if _is_confirmed(gains, expected):
+    speedups = kept = _load_speedups(name)
+    for _ in range(TRIALS_PER_START if len(kept) < MAX_TRIALS else 0):
+        if _is_confirmed(speedups, expected):
             break
-    if gains != kept:
-        store_json(name, [round(gain, 3) for gain in gains])
-    return expected if _is_confirmed(gains, expected) else not expected
+        speedups = [*speedups, measure_bfloat16_speedup()]
+    if speedups != kept:
+        store_json(name, [round(speedup, 3) for speedup in speedups])
+    return expected if _is_confirmed(speedups, expected) else not expected
 
 
 def measure_bfloat16_speedup(repeats: int = 7) -> float:
-    """How many times faster this CPU multiplies matrices of an encoder's shape in bfloat16 than in float32.
+    """Measures the speedup of bfloat16 over float32, for an encoder's matrix product.
 
-    The shortest of several, taken in turns, so that a neighbour's moment on the CPU spoils neither.
+    Takes the shortest of several interleaved products, so that a short load of other processes does not count.
     """
-    kinds = (torch.float32, torch.bfloat16)
-    pairs = {kind: (torch.ones(512, 384, dtype=kind), torch.ones(384, 1536, dtype=kind)) for kind in kinds}
+    dtypes = (torch.float32, torch.bfloat16)
+    pairs = {dtype: (torch.ones(512, 384, dtype=dtype), torch.ones(384, 1536, dtype=dtype)) for dtype in dtypes}
     for left, right in pairs.values():
         left @ right  # the first product pays for set-up
-    seconds = {kind: min(times) for kind, times in _time_interleaved(pairs, repeats).items()}
+    seconds = dict.fromkeys(dtypes, float("inf"))
+    for _ in range(repeats):
+        for dtype, (left, right) in pairs.items():
+            begin = time.perf_counter()
+            left @ right
+            seconds[dtype] = min(seconds[dtype], time.perf_counter() - begin)
     return seconds[torch.float32] / seconds[torch.bfloat16]
 
 
-def _time_interleaved(pairs: Mapping[Any, tuple[torch.Tensor, torch.Tensor]], repeats: int) -> dict[Any, list[float]]:
-    times: dict[Any, list[float]] = {kind: [] for kind in pairs}
-    for _ in range(repeats):
-        for kind, (left, right) in pairs.items():
-            begin = time.perf_counter()
-            left @ right
-            times[kind].append(time.perf_counter() - begin)
-    return times
-
-
-def _is_confirmed(gains: list[float], expected: bool) -> bool:
-    """Whether any measurement shows what the flags let expect."""
-    return any((gain > MIN_BFLOAT16_SPEEDUP) == expected for gain in gains)
-
-
-def _is_settled(gains: list[float], expected: bool) -> bool:
-    return _is_confirmed(gains, expected) or len(gains) >= MAX_TRIALS
+def _is_confirmed(speedups: list[float], expected: bool) -> bool:
+    """Returns True if any measurement agrees with the flags."""
+    return any((speedup > MIN_BFLOAT16_SPEEDUP) == expected for speedup in speedups)
 
 
 @functools.cache
 def _describe_machine() -> dict[str, Any]:
-    """What a measurement holds for."""
-    told = torch.cpu.get_capabilities()
+    """Identity of the machine and torch that a measurement is valid for."""
+    capabilities = torch.cpu.get_capabilities()
     return {
-        "cpu": str(told.get("cpu_name") or platform.processor() or platform.machine()),
+        "cpu": str(capabilities.get("cpu_name") or platform.processor() or platform.machine()),
         "host": platform.node(),
-        "flags": [name for name in _FLAGS if told.get(name)],
+        "flags": [name for name in _BFLOAT16_FLAGS if capabilities.get(name)],
         "torch": torch.__version__,
     }
 
 
-def _load_gains(name: str) -> list[float]:
-    """Earlier measurements; none where there are none, or no usable ones."""
-    told = load_json(name)
-    gains = told if isinstance(told, list) else []
-    usable = all(isinstance(gain, float) and 0 < gain < 1000 for gain in gains)
-    return gains if usable else []
+def _load_speedups(name: str) -> list[float]:
+    """Earlier measurements; empty if there are none, or the file is damaged."""
+    stored = load_json(name)
+    speedups = stored if isinstance(stored, list) else []
+    is_usable = all(isinstance(speedup, float) and 0 < speedup < 1000 for speedup in speedups)
+    return speedups if is_usable else []

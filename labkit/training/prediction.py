@@ -1,4 +1,4 @@
-"""Tagging a text that somebody typed, or a table of texts, with the weights of a run."""
+"""Prediction: entities of a typed text or a table, by a run's weights."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,21 +14,22 @@ from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import read_predictions
 from labkit.training.precision import precision_notes
 
-MAX_COMPARED_SENTENCES = 200  # dev sentences that are predicted again where the run's precision is not to be had
-_ROWS = 256  # of a table, tagged together: batches are of similar length then, and something is written early
+MAX_COMPARED_SENTENCES = 200  # dev sentences predicted again on a device that lacks the run's precision
+_CHUNK_ROWS = 256  # rows of a table tagged together: batches are of similar length, and output begins early
 
 
 def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
-    """The entities of a text by a run's weights, as plain values for JSON.
+    """Predicts the entities of a text; returns plain values for JSON.
 
-    The text is split into words as the run's corpus is.
+    The text is split into words like the run's corpus.
 
     Returns:
-        `words`, `tags` (a tag a word), `entities` ({type, start, end} in characters of the text,
-        `first`, the number of its first word, and `confidence`, the probability of exactly these tags there, from 0 to
-        1), `seconds`, `note` (what is to be known of all that; empty where nothing is).
+        `words`; `tags`, one a word; `entities`, each with `type`, `start` and `end` in characters of the text, `first`,
+        the index of its first word, and `confidence`, the probability of exactly these tags, from 0 to 1; `seconds`;
+        `note`, a warning about the predictions, or an empty text.
 
-    Raises ValueError where the run has no weights.
+    Raises:
+        ValueError: the run has no weights.
     """
     begin = time.perf_counter()
     tagger = load_tagger(folder)
@@ -36,38 +37,39 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
     tags: list[str] = []
     entities: list[dict[str, Any]] = []
     lines = split_text(text, tagger.featurizer.granularity)
-    found = tagger.predict_with_confidence([[word for word, _, _ in line] for line in lines])
-    for line, tagged in zip(lines, found, strict=True):
+    predictions = tagger.predict_with_confidence([[word for word, _, _ in line] for line in lines])
+    for line, tagged in zip(lines, predictions, strict=True):
         for kind, start, end in bio_tags_to_spans(tagged.tags):
-            place = {"type": kind, "start": line[start].start, "end": line[end - 1].end, "first": len(words) + start}
-            entities.append({**place, "confidence": tagged.confidence(start, end)})
+            entity = {"type": kind, "start": line[start].start, "end": line[end - 1].end, "first": len(words) + start}
+            entities.append({**entity, "confidence": tagged.confidence(start, end)})
         words += line
         tags += tagged.tags
     seconds = time.perf_counter() - begin
     note = describe_precision(folder, tagger)
-    told = {"words": [word for word, _, _ in words], "tags": tags, "entities": entities}
-    return {**told, "seconds": seconds, "note": note}
+    prediction = {"words": [word for word, _, _ in words], "tags": tags, "entities": entities}
+    return {**prediction, "seconds": seconds, "note": note}
 
 
 def describe_precision(folder: str | Path, tagger: TrainedTagger) -> str:
-    """What a run's precision means for its predictions here, in a sentence; empty where nothing is to be told.
+    """Warning about a run's precision on this device, or an empty text.
 
-    Where the device has no such precision, how many come out otherwise of the dev sentences whose predictions the run
-    kept, if these are the weights that it kept them of.
+    If the device lacks the precision, it includes the number of dev sentences whose predictions differ from those that
+    the run saved, provided that these weights made them.
     """
-    place = find_checkpoint(Path(folder))
-    asked = read_precision(place)
-    if asked == tagger.precision:
-        return " ".join(precision_notes(asked, tagger.model.linear.weight.device))
-    what = f"this run computed in {asked}, which this device cannot: its tags are computed in {tagger.precision} here"
-    kept = read_predictions(place.parent, "dev") if place.name == "best" else None
-    if kept is None:
-        return f"{what} and may differ."
-    looked_at = list(kept.sentences.values())[:MAX_COMPARED_SENTENCES]
-    found = tagger.predict([sentence.words for sentence in looked_at])
-    pairs = zip(found, looked_at, strict=True)
+    checkpoint = find_checkpoint(Path(folder))
+    precision = read_precision(checkpoint)
+    if precision == tagger.precision:
+        return " ".join(precision_notes(precision, tagger.model.linear.weight.device))
+    why = (
+        f"this run computed in {precision}, which this device cannot: its tags are computed in {tagger.precision} here"
+    )
+    saved = read_predictions(checkpoint.parent, "dev") if checkpoint.name == "best" else None
+    if saved is None:
+        return f"{why} and may differ."
+    compared = list(saved.sentences.values())[:MAX_COMPARED_SENTENCES]
+    pairs = zip(tagger.predict([sentence.words for sentence in compared]), compared, strict=True)
     differ = sum([Entity(*span) for span in bio_tags_to_spans(tags)] != sentence.predicted for tags, sentence in pairs)
-    return f"{what}, and differ in {differ} of {len(looked_at)} dev sentences."
+    return f"{why}, and differ in {differ} of {len(compared)} dev sentences."
 
 
 def predict_table(
@@ -76,19 +78,23 @@ def predict_table(
     types: Sequence[str] = (),
     on_note: Callable[[str], object] = lambda note: None,
 ) -> Iterator[tuple[str, str]]:
-    """The id of each row, in the order of the file, and its entities as BDCI writes them: joined by `;`.
+    """Predicts the entities of a table, row by row.
 
-    Texts are split into words as the run's corpus is; long ones are tagged window by window and told as a whole.
+    Texts are split into words like the run's corpus; long ones are tagged window by window.
 
     Args:
-        types: of the entities that are told; all where none is given.
-        tell: hears what is to be known of all rows, before the first.
+        types: entity types to return; all if empty.
+        on_note: called with a warning about all rows, if there is one, before the first row.
 
-    Raises ValueError where the run has no weights, or knows no such type.
+    Returns:
+        Each row's id, in the order of the file, and its entities in BDCI's format: joined by `;`.
+
+    Raises:
+        ValueError: the run has no weights, or does not know a type.
     """
     tagger = load_tagger(folder)
     known = sorted({tag[2:] for tag in tagger.tags} - {""})
-    if unknown := [each for each in types if each not in known]:
+    if unknown := [name for name in types if name not in known]:
         raise ValueError(f"type must be one of {', '.join(known)}, which the run was trained on, not {unknown[0]!r}")
     if note := describe_precision(folder, tagger):
         on_note(note)
@@ -96,16 +102,16 @@ def predict_table(
 
 
 def _predict_cells(tagger: TrainedTagger, table: bdci.BdciTable, types: set[str]) -> Iterator[tuple[str, str]]:
-    for start in range(0, len(table.rows), _ROWS):
-        rows = table.rows[start : start + _ROWS]
+    for start in range(0, len(table.rows), _CHUNK_ROWS):
+        rows = table.rows[start : start + _CHUNK_ROWS]
         documents = [row.build_document() for row in rows]
         lines = [split_text(document.text, tagger.featurizer.granularity) for document in documents]
-        tagged = iter(tagger.predict([[word for word, _, _ in line] for each in lines for line in each]))
-        for row, document, own in zip(rows, documents, lines, strict=True):
-            found = [span for line in own for span in _to_text_spans(line, next(tagged)) if span.type in types]
-            yield row.id, bdci.format_cell(document, found)
-
-
-def _to_text_spans(line: Sequence[WordSpan], tags: Sequence[str]) -> list[Span]:
-    """The entities of a line in characters of its text."""
-    return [Span(kind, line[start].start, line[end - 1].end) for kind, start, end in bio_tags_to_spans(tags)]
+        all_tags = iter(tagger.predict([[word for word, _, _ in line] for own_lines in lines for line in own_lines]))
+        for row, document, own_lines in zip(rows, documents, lines, strict=True):
+            spans = [
+                Span(kind, line[start].start, line[end - 1].end)  # in characters of the text
+                for line in own_lines
+                for kind, start, end in bio_tags_to_spans(next(all_tags))
+                if kind in types
+            ]
+            yield row.id, bdci.format_cell(document, spans)

@@ -1,7 +1,6 @@
-"""Drains a run's events into its folder, with samples of its device beside them."""
+"""Recorder: writes a run's events and device samples into its folder."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,8 +10,9 @@ from pathlib import Path
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
 from labkit.liveness import process_identity
+from labkit.training.clock import seconds_since
+from labkit.training.distributed import is_main_process
 from labkit.training.failures import describe_failure, disk_hint, is_disk_full
-from labkit.training.timing import seconds_since
 
 SAMPLE_INTERVAL_S = 0.5
 
@@ -22,35 +22,34 @@ _log = logging.getLogger(__name__)
 def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | None = None) -> str:
     """Trains and writes `events.jsonl` and `summary.json`; returns the final state.
 
-    The first line is written before torch is imported, so that whoever asked for the run sees at once that it is up.
-    Under `accelerate launch` only the main process writes; `on_event` is called in each.
+    The first line is written before torch is imported, so that the user sees at once that the run is up. Under
+    `accelerate launch` only the main process writes; `on_event` is called in every process.
     """
     began = time.time()
     seconds = seconds_since(began)
-    main = os.environ.get("RANK", "0") == "0"
-    writer = LineWriter(folder / EVENTS_FILE) if main else None
+    writer = LineWriter(folder / EVENTS_FILE) if is_main_process() else None
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         if writer:
             writer.write(event)
         if on_event:
             on_event(event)
 
-    tell(RunStarted(began, *process_identity()))
+    emit(RunStarted(began, *process_identity()))
     state = "failed"
     try:
-        state = _drain(config, folder, began, tell, writer)
+        state = _drain(config, folder, began, emit, writer)
     except (ImportError, MemoryError) as error:
-        tell(describe_failure(error, config, seconds(), 0, "importing packages"))
-    except OSError as error:  # not of training, which tells its own: the log could not be written, but perhaps now
+        emit(describe_failure(error, config, seconds(), 0, "importing packages"))
+    except OSError as error:  # from the log, as train() reports its own; there may be room again by now
         with suppress(OSError):
             why = f"The run's log could not be written: {error.strerror or error}."
-            tell(RunFinished(seconds(), "failed", 0, why, disk_hint(folder, error) if is_disk_full(error) else ""))
+            emit(RunFinished(seconds(), "failed", 0, why, disk_hint(folder, error) if is_disk_full(error) else ""))
         raise
     finally:
         if writer:
             writer.close()
-            _summarise(folder)
+            _write_summary(folder)
     return state
 
 
@@ -60,11 +59,12 @@ def _drain(
     try:
         from labkit.training.openmp_spinning import tune_spinning
         from labkit.training.trainer import train
-    except OSError as error:  # a shared library that cannot be loaded, and not the log
+    except OSError as error:  # a shared library that cannot be loaded
         raise ImportError(str(error)) from error
 
     ended = threading.Event()
-    sampling = threading.Thread(target=_sample, args=(config, began, writer, ended), name="labkit-devices", daemon=True)
+    args = (config, began, writer, ended)
+    sampling = threading.Thread(target=_sample, args=args, name="labkit-devices", daemon=True)
     if writer:
         sampling.start()
     state = "failed"
@@ -82,46 +82,42 @@ def _drain(
 
 
 def _sample(config: RunConfig, began: float, writer: LineWriter, ended: threading.Event) -> None:
-    """Writes samples until the run has ended; of GPUs from when it uses them, as only then their order is known."""
+    """Writes device samples until the run ends.
+
+    GPUs are sampled from when the run uses them, as their order is known only then.
+    """
     import torch
 
     from labkit.devices.sampler import Sampler
+    from labkit.training.setup import resolve_device_type
 
-    kind = config.device
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    def cuda_mib(index: int) -> float:
+        return torch.cuda.memory_reserved(index) / 2**20
+
+    def mps_mib(index: int) -> float | None:
+        return torch.mps.driver_allocated_memory() / 2**20 if torch.backends.mps.is_available() else None
+
+    kind = resolve_device_type(config.device)
     waits = kind == "cuda"
-    sampler = Sampler("cpu") if waits else Sampler(kind, get_allocated_mib=_mps_mib)
+    sampler = Sampler("cpu") if waits else Sampler(kind, get_allocated_mib=mps_mib)
     seconds = seconds_since(began)
     try:
         while not ended.wait(SAMPLE_INTERVAL_S):
-            if waits and torch.cuda.is_initialized():  # by the run: asking for anything before would do it here
+            if waits and torch.cuda.is_initialized():  # by the run; any other call would initialise it here
                 waits = False
-                gpus = range(torch.cuda.device_count())
-                uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in gpus]
-                sampler = Sampler("cuda", get_allocated_mib=_cuda_mib, gpu_uuids=uuids)
-            with suppress(OSError):  # a full disk: a gap in the plot, the run itself tells of it
+                indices = range(torch.cuda.device_count())
+                uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in indices]
+                sampler = Sampler("cuda", get_allocated_mib=cuda_mib, gpu_uuids=uuids)
+            with suppress(OSError):  # a full disk: a gap in the plot; the run itself reports it
                 writer.write(*sampler.sample(seconds()))
     finally:
         sampler.close()
 
 
-def _cuda_mib(index: int) -> float:
-    import torch
-
-    return torch.cuda.memory_reserved(index) / 2**20
-
-
-def _mps_mib(index: int) -> float | None:
-    import torch
-
-    return torch.mps.driver_allocated_memory() / 2**20 if torch.backends.mps.is_available() else None
-
-
-def _summarise(folder: Path) -> None:
+def _write_summary(folder: Path) -> None:
     from labkit.runs.store import write_summary
 
     try:
         write_summary(folder)
-    except OSError as error:  # whoever reads the folder makes it too; what went wrong before is not to be hidden
+    except OSError as error:  # readers of the folder write it too, and an earlier error must stay visible
         _log.warning("no summary in %s: %s", folder, error)

@@ -1,4 +1,4 @@
-"""The predictions of an evaluation, kept in the run folder for whoever asks what was got wrong."""
+"""Predictions of an evaluation, saved for the error browser."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -18,27 +18,27 @@ from labkit.training.evaluation import Evaluation
 def save_predictions(
     folder: Path, corpus: EncodedCorpus, split: str, windows: Windows, evaluation: Evaluation, step: int
 ) -> None:
-    """Writes the first sentences that hold an entity, gold or predicted, as many as there is room for.
+    """Saves the first sentences with entities, gold or predicted, within limits.
 
     Args:
-        windows: those of the part that were scored, in the order of the text.
+        windows: the scored windows of the split, in the order of the text.
     """
     texts = corpus.texts[split]
-    kept, beyond = _limit_sentences(_sentences(texts, windows, evaluation, corpus.tags))
-    about = PredictionsHeader(
+    kept, first_omitted = _limit_sentences(_iter_sentences(texts, windows, evaluation, corpus.tags))
+    header = PredictionsHeader(
         split=split,
         step=step,
         corpus=corpus.sha256,
         total=len(texts),
         scored=windows.num_sentences,
-        truncated_at=beyond.number if beyond else len(texts),
+        truncated_at=first_omitted.number if first_omitted else len(texts),
         separator=" " if corpus.granularity is Granularity.WORDS else "",
     )
-    write_predictions(folder, about, kept)
+    write_predictions(folder, header, kept)
 
 
 def _limit_sentences(sentences: Iterator[ScoredSentence]) -> tuple[list[ScoredSentence], ScoredSentence | None]:
-    """The first ones, and the one that has no room any more."""
+    """First sentences within the limits, and the first one beyond them."""
     kept: list[ScoredSentence] = []
     words = 0
     for sentence in sentences:
@@ -49,15 +49,15 @@ def _limit_sentences(sentences: Iterator[ScoredSentence]) -> tuple[list[ScoredSe
     return kept, None
 
 
-def _sentences(
-    texts: PackedWords, windows: Windows, found: Evaluation, tags: Sequence[str]
+def _iter_sentences(
+    texts: PackedWords, windows: Windows, evaluation: Evaluation, tags: Sequence[str]
 ) -> Iterator[ScoredSentence]:
-    """Those that hold an entity."""
+    """Yields the scored sentences that have an entity."""
     numbers = np.unique(windows.sentence_index).tolist()
     for number, (start, end) in zip(numbers, pairwise(windows.sentence_offsets.tolist()), strict=True):
         gold, predicted = (
             [Entity(*span) for span in bio_tags_to_spans([tags[tag] for tag in row[start:end].tolist()])]
-            for row in (windows.tags, found.predicted)
+            for row in (windows.tags, evaluation.predicted)
         )
         if gold or predicted:
             yield ScoredSentence(number, texts.get_words(number), gold, predicted)

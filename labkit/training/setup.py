@@ -1,4 +1,4 @@
-"""Everything a run trains with, made from its config: device, corpus, encoder, model, groups, optimizer."""
+"""Training setup from a config: device, corpus, encoder, model, parameter groups, optimizer."""
 
 import hashlib
 import json
@@ -33,12 +33,12 @@ from labkit.training.config_checks import check_trackers
 from labkit.training.param_groups import ParamGroup, build_optimizer_groups, build_param_groups
 from labkit.training.precision import choose_precision, precision_notes
 
-EVAL_SEED = 0  # draws the sentences that are scored: runs of two seeds are compared on the same ones
+EVAL_SEED = 0  # draws the scored sentences: runs with different seeds are compared on the same ones
 
 
 @dataclass
 class TrainingSetup:
-    """What the training loop works with."""
+    """Everything that the training loop works with."""
 
     accelerator: Any
     corpus: EncodedCorpus
@@ -62,15 +62,15 @@ class TrainingSetup:
 
     @property
     def row_multiple(self) -> int:
-        """What a batch's pieces, and one more, are filled up to a multiple of where the encoder computes on them alone.
+        """Row multiple that packed batches are balanced to; 1 for padded batches.
 
-        1 where it computes on padded windows.
+        The rows of a batch are its tokens and a spare one.
         """
-        by_rows = self.tagger.fast_encoder is not None and self.device.type == "cpu"
-        return row_multiple_for(getattr(torch, self.precision)) if by_rows else 1
+        is_packed = self.tagger.fast_encoder is not None and self.device.type == "cpu"
+        return row_multiple_for(getattr(torch, self.precision)) if is_packed else 1
 
     def build_corpus_read(self, seconds: float) -> CorpusRead:
-        """What is trained on, as the log tells it."""
+        """Builds the event that describes the corpus."""
         return CorpusRead(
             seconds=seconds,
             name=self.corpus.name,
@@ -86,7 +86,7 @@ class TrainingSetup:
         )
 
     def build_training_planned(self, seconds: float, steps: int) -> TrainingPlanned:
-        """What is going to happen, and on what, as the log tells it."""
+        """Builds the event that gives the plan and the device."""
         device = self.device
         return TrainingPlanned(
             seconds=seconds,
@@ -100,24 +100,33 @@ class TrainingSetup:
         )
 
 
+def resolve_device_type(name: str) -> str:
+    """Device type of a config's `device`; `auto` prefers a GPU."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
 def find_device(name: str) -> torch.device:
-    """The device that a config's `device` means here. Raises ValueError where this machine has none such."""
+    """Torch device of a config's `device`.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda was asked for, but torch finds no GPU here; `labkit devices` says why")
     if name == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device mps was asked for, but this machine has none")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    return torch.device(name)
+    return torch.device(resolve_device_type(name))
 
 
 def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
-    """Hugging Face accelerate, set to the config's device and precision, and the precision that was chosen."""
+    """Opens accelerate on the config's device; returns it and the chosen precision."""
     device = find_device(config.device)
     precision = choose_precision(config.precision, device)
-    if "LOCAL_RANK" not in os.environ:  # a second run in one process starts afresh
+    if "LOCAL_RANK" not in os.environ:  # a second run in one process starts from a clean state
         AcceleratorState._reset_state(reset_partial_state=True)
-    if device.type == "cuda":  # same seed, same losses; a few kernels warn that they have no such version
+    if device.type == "cuda":  # same seed, same losses; a few kernels warn that they have no deterministic version
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     trackers = check_trackers(config.trackers)
@@ -136,7 +145,7 @@ def open_accelerator(config: RunConfig, folder: Path | None) -> tuple[Any, str]:
 
 @dataclass(frozen=True)
 class PretrainedEncoder:
-    """An encoder as it was loaded."""
+    """Pretrained encoder with its tokenizer, as loaded."""
 
     place: Path
     model: Any
@@ -145,7 +154,7 @@ class PretrainedEncoder:
 
 
 def load_pretrained(config: RunConfig) -> PretrainedEncoder:
-    """The config's encoder, downloaded where it is not here yet."""
+    """Loads the config's encoder, and downloads it first if needed."""
     place = locate_encoder(config.encoder)
     model = load_encoder(place)
     return PretrainedEncoder(place, model, load_tokenizer(place), min(config.max_pieces, max_sequence_length(model)))
@@ -154,7 +163,10 @@ def load_pretrained(config: RunConfig) -> PretrainedEncoder:
 def load_corpus(
     config: RunConfig, source: CorpusFiles, pretrained: PretrainedEncoder
 ) -> tuple[EncodedCorpus, Featurizer]:
-    """The config's corpus. Its split has a seed of its own: runs of two seeds are scored on the same sentences."""
+    """Loads the config's corpus, encoded.
+
+    A dev split is drawn by a seed of its own, so that runs with different seeds are scored on the same sentences.
+    """
     return load_encoded(
         source, pretrained.tokenizer, pretrained.max_pieces, dev_share=config.dev_share, repair=config.repair_tags
     )
@@ -168,61 +180,62 @@ def build_setup(
     corpus: EncodedCorpus,
     featurizer: Featurizer,
 ) -> TrainingSetup:
-    """Builds the model and all else around the corpus."""
+    """Builds the model and everything else around the corpus."""
     train = subsample(corpus.train, config.sentence_limit("train"), config.seed)
-    dev, test = (subsample(getattr(corpus, part), config.sentence_limit(part), EVAL_SEED) for part in ("dev", "test"))
-    pieces = np.bincount(train.input_ids, minlength=featurizer.pad_token_id + 1)
-    pieces[featurizer.pad_token_id] = 1  # read beside every short sentence
-    largest = max(int(part.input_ids.max(initial=featurizer.pad_token_id)) for part in (train, dev, test))
-    _check_vocab_size(config.encoder, largest, len(pretrained.model.get_input_embeddings().weight))
-    replace_embedding(pretrained.model, torch.from_numpy(np.flatnonzero(pieces)))
-    torch.manual_seed(config.seed)  # the head's first weights, whatever was drawn before
+    dev = subsample(corpus.dev, config.sentence_limit("dev"), EVAL_SEED)
+    test = subsample(corpus.test, config.sentence_limit("test"), EVAL_SEED)
+    largest_id = max(int(split.input_ids.max(initial=featurizer.pad_token_id)) for split in (train, dev, test))
+    _check_vocab_size(config.encoder, largest_id, len(pretrained.model.get_input_embeddings().weight))
+    token_counts = np.bincount(train.input_ids, minlength=featurizer.pad_token_id + 1)
+    token_counts[featurizer.pad_token_id] = 1  # read beside every short sentence
+    replace_embedding(pretrained.model, torch.from_numpy(np.flatnonzero(token_counts)))
+    torch.manual_seed(config.seed)  # the head's first weights do not depend on what was drawn before
     tagger = build_tagger(pretrained.model, corpus.tags, config.as_dict())
     batches = count_batches(train.token_counts, config.batch_size, config.token_budget)
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
     groups = build_param_groups(tagger, config, steps_per_epoch * config.epochs)
-    alone = accelerator.num_processes == 1
-    if alone:
+    is_single = accelerator.num_processes == 1
+    if is_single:
         freeze_encoder(tagger, groups)
     fuse_encoder(tagger, groups, accelerator)
     model = accelerator.prepare_model(tagger)
-    if not alone:  # only what trains when several processes come together is averaged, should it thaw
+    if not is_single:  # later, as DDP averages only what it finds unfrozen, and the encoder may be unfrozen in the run
         freeze_encoder(tagger, groups)
-    optimizer = torch.optim.AdamW(
-        build_optimizer_groups(groups), fused=accelerator.device.type in ("cpu", "cuda", "mps")
+    is_fused = accelerator.device.type in ("cpu", "cuda", "mps")
+    optimizer = torch.optim.AdamW(build_optimizer_groups(groups), fused=is_fused)
+    notes = (
+        *corpus.notes,
+        *encoding_notes(train, dev, test),
+        *adjustment_notes(config, train.num_sentences, max_sequence_length(pretrained.model)),
+        *_token_budget_notes(train, config.token_budget),
+        *precision_notes(precision, accelerator.device),
     )
     return TrainingSetup(
-        accelerator, corpus, featurizer, hash_encoder(pretrained.place), precision, train, dev, test, model,
-        tagger, groups, accelerator.prepare_optimizer(optimizer), steps_per_epoch,
-        (
-            *corpus.notes,
-            *encoding_notes(train, dev, test),
-            *adjustment_notes(config, train.num_sentences, max_sequence_length(pretrained.model)),
-            *_notes_on_budget(train, config.token_budget),
-            *precision_notes(precision, accelerator.device),
-        ),
+        accelerator=accelerator, corpus=corpus, featurizer=featurizer, encoder_sha256=hash_encoder(pretrained.place),
+        precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, param_groups=groups,
+        optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch, notes=notes,
     )  # fmt: skip
 
 
-def _notes_on_budget(train: Windows, budget: int) -> list[str]:
-    beyond = int(np.count_nonzero(train.token_counts > budget)) if budget else 0
-    if not beyond:
+def _token_budget_notes(train: Windows, budget: int) -> list[str]:
+    longer = int(np.count_nonzero(train.token_counts > budget)) if budget else 0
+    if not longer:
         return []
-    return [f"{beyond:,} windows are longer than the token budget ({budget}); each is a batch of its own."]
+    return [f"{longer:,} windows are longer than the token budget ({budget}); each is a batch of its own."]
 
 
-def _check_vocab_size(encoder: str, largest: int, rows: int) -> None:
-    if largest >= rows:
+def _check_vocab_size(encoder: str, largest_id: int, rows: int) -> None:
+    if largest_id >= rows:
         raise ValueError(
-            f"the tokenizer of {encoder!r} has pieces that the encoder has no vector for"
-            f" (number {largest} of {rows}); do both belong to one model?"
+            f"the tokenizer of {encoder!r} has tokens that the encoder has no vector for"
+            f" (number {largest_id} of {rows}); do both belong to one model?"
         )
 
 
 def subsample(windows: Windows, limit: int, seed: int) -> Windows:
-    """Those of `limit` sentences drawn by the seed, in the order of the text; all of them where the limit is 0.
+    """Draws `limit` sentences by the seed and returns their windows, in order.
 
-    By the same seed a larger limit draws the same sentences and more.
+    A limit of 0 keeps all. With the same seed a larger limit draws a superset.
     """
     if not 0 < limit < windows.num_sentences:
         return windows
@@ -232,38 +245,46 @@ def subsample(windows: Windows, limit: int, seed: int) -> Windows:
 
 
 def fingerprint(texts: PackedWords, windows: Windows, tags: Sequence[str]) -> str:
-    """SHA-256 of the words and gold tags of sentences that are scored, whatever else is in their corpus.
+    """SHA-256 of the scored sentences' words and gold tags.
 
-    About 0.1 ms for a thousand words: 20 ms for MSRA's test part.
+    It does not depend on the rest of the corpus. About 0.1 ms for a thousand words: 20 ms for MSRA's test split.
 
     Args:
-        texts: of the whole part; the windows are of some of its sentences, in the order of the text.
+        texts: words of the whole split.
+        windows: windows of some of its sentences, in the order of the text.
     """
     chosen = texts.take(np.unique(windows.sentence_index))
-    used, numbers = np.unique(windows.tags, return_inverse=True)  # numbered by the tags of train: not part of it
+    used, numbers = np.unique(windows.tags, return_inverse=True)  # without the ids, which depend on the tags of train
     names = [tags[number] for number in used.tolist()]
     ranks = np.argsort(np.argsort(names)) if names else used
-    found = hashlib.sha256(json.dumps(sorted(names)).encode())
+    digest = hashlib.sha256(json.dumps(sorted(names)).encode())
     for array in (chosen.codepoints, chosen.word_offsets, chosen.sentence_offsets, ranks[numbers]):
-        found.update(array.astype("<i4").tobytes())
-    return found.hexdigest()
+        digest.update(array.astype("<i4").tobytes())
+    return digest.hexdigest()
 
 
 def freeze_encoder(tagger: Tagger, groups: Sequence[ParamGroup]) -> None:
-    """Takes an encoder of rate 0 out of the backward pass, which saves most of a step; `thaw` brings it back."""
+    """Freezes an encoder of rate 0, which saves most of a step.
+
+    `unfreeze_encoder` is the inverse.
+    """
     rates = {group.name: group.peak_rate for group in groups}
     if rates.get("encoder") == 0 and any(rates.values()):
         tagger.encoder.requires_grad_(False)
 
 
 def fuse_encoder(tagger: Tagger, groups: Sequence[ParamGroup], accelerator: Any) -> None:
-    """Has an encoder's layers stepped as one, and its table keep its gradient, where nobody else needs a look at each
-    gradient on its way."""
-    alone = accelerator.device.type == "cpu" and accelerator.num_processes == 1
-    if alone and tagger.fast_encoder and all(parameter.requires_grad for parameter in tagger.encoder.parameters()):
-        joined = tagger.fast_encoder.enable_inplace_gradients()
+    """Lets the optimizer step the encoder's layers as flat parameters.
+
+    The layers and the embedding then accumulate gradients in place. Only on one CPU process and without a frozen
+    encoder: DDP has to see each gradient.
+    """
+    is_single_cpu = accelerator.device.type == "cpu" and accelerator.num_processes == 1
+    is_frozen = not all(parameter.requires_grad for parameter in tagger.encoder.parameters())
+    if is_single_cpu and tagger.fast_encoder and not is_frozen:
+        fused_into = tagger.fast_encoder.enable_inplace_gradients()
         for group in groups:
-            group.fused_into = joined
+            group.fused_into = fused_into
             if group.embedding:
                 group.embedding.enable_inplace_gradients()
 
@@ -273,6 +294,9 @@ def unfreeze_encoder(tagger: Tagger) -> None:
 
 
 def shard_batches(epoch_batches: Sequence[Array], rank: int, processes: int) -> Iterator[Array]:
-    """This process's share of an epoch's batches; the first ones come again so that all have equally many."""
-    each = -(-len(epoch_batches) // processes)
-    return islice(cycle(epoch_batches), rank, each * processes, processes)
+    """Yields one process's share of an epoch's batches.
+
+    The first batches are repeated so that every process has the same number.
+    """
+    per_process = -(-len(epoch_batches) // processes)
+    return islice(cycle(epoch_batches), rank, per_process * processes, processes)

@@ -1,4 +1,4 @@
-"""One optimizer step, from the numbers of windows to moved weights. Nothing in it waits for the device."""
+"""Training step: forward, backward, clipping and optimizer, without waiting for the device."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -14,21 +14,22 @@ from labkit.training.timing import PhaseTimer
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step gave; loss (per word) and norms by group are scalars that are still on the device."""
+    """Result of a step; its scalars are still on the device."""
 
     rates: dict[str, float]
-    loss: torch.Tensor
-    gradient_norms: dict[str, torch.Tensor]
-    tokens: int  # word pieces of this process's batches, padding not counted
+    loss: torch.Tensor  # per word
+    gradient_norms: dict[str, torch.Tensor]  # by group
+    tokens: int  # of this process's batches, padding not counted
 
 
 def train_step(
     setup: TrainingSetup, timer: PhaseTimer, micro_batches: Sequence[Array], step: int, clip_norm: float
 ) -> StepResult:
-    """Adds up the gradients of all parts, each a batch of windows by number, clips them and moves the weights.
+    """Accumulates the gradients of micro-batches, clips them and steps the optimizer.
 
     Args:
-        step: which one, from 0; schedules go by it.
+        micro_batches: indices of the windows of each.
+        step: number of the step, from 0, for the schedules.
         clip_norm: largest norm of all gradients together; 0 does not clip.
     """
     accelerator = setup.accelerator
@@ -39,15 +40,15 @@ def train_step(
     total = torch.zeros((), device=setup.device)
     for number, batch in enumerate(batches, start=1):
         with accelerator.no_sync(setup.model) if number < len(batches) else nullcontext():
-            moved = batch.to(setup.device)
+            on_device = batch.to(setup.device)
             timer.lap("data")
-            loss = setup.model(moved) * (batch.num_words / words)
+            loss = setup.model(on_device) * (batch.num_words / words)
             accelerator.backward(loss)
             timer.end_backward()
         total += loss.detach()
     accelerator.unscale_gradients(setup.optimizer)
     norms = clip_gradients(setup.param_groups, clip_norm, setup.optimizer.optimizer)
-    # accelerate's optimizer looks for packages on disk at every step, and has something to do only for a GradScaler
+    # accelerate's optimizer searches for packages on disk at every step, and is needed only for a GradScaler
     optimizer = setup.optimizer if accelerator.scaler else setup.optimizer.optimizer
     optimizer.step()
     if not accelerator.optimizer_step_was_skipped:

@@ -1,9 +1,9 @@
-"""train(config): a run, as a generator of events.
+"""Trainer: a run as a generator of events.
 
     for event in train(RunConfig(epochs=1)):
         ...
 
-is the whole interface. Nothing here draws, and no thread is started; a recorder drains the events into a file.
+is the whole interface. It draws nothing and starts no thread; the recorder writes the events into a file.
 """
 
 import functools
@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from labkit.events import (
     TimeBreakdown,
 )
 from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
+from labkit.training.clock import seconds_since
 from labkit.training.control import ControlReader
 from labkit.training.distributed import SYNC_STEPS
 from labkit.training.evaluation import Evaluation, build_crf_transitions, evaluate
@@ -48,34 +50,34 @@ from labkit.training.setup import (
     shard_batches,
 )
 from labkit.training.step import StepResult, train_step
-from labkit.training.timing import PhaseTimer, seconds_since
+from labkit.training.timing import PhaseTimer
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
-TIME_INTERVAL_S = 2.0  # between two events that tell where the time went
-DIVERGED_LOSS_RATIO = 10.0  # times the untrained tagger's loss, over the last few steps or on dev
-POOR_LOSS_RATIO = 2.0  # times the same: a dev loss of which a run that ended well tells
+TIME_INTERVAL_S = 2.0  # between two TimeBreakdown events
+DIVERGED_LOSS_RATIO = 10.0  # times the loss of a tagger that guesses evenly, over the last few steps or on dev
+POOR_LOSS_RATIO = 2.0  # times the same: a final dev loss that a completed run warns of
 
 
 def train(config: RunConfig, folder: Path | None = None, began: float | None = None) -> Iterator[Event]:
-    """Trains as the config says; always ends with RunFinished, whatever happens.
+    """Trains by a config and yields events, the last one always RunFinished.
 
     Args:
-        folder: the run folder, which is read for controls and gets the weights; None keeps no weights.
-        began: Unix seconds that `seconds` in the events count from; now, where not given.
+        folder: the run folder, read for control requests and used for the weights; None saves nothing.
+        began: Unix seconds that `seconds` of the events count from; default: now.
     """
     training = _Trainer(config, folder, time.time() if began is None else began)
     try:
         yield from training.events()
     except Exception as error:  # a failure is an event, not a crash
-        at = training.seconds(), training.step, training.phase
-        yield describe_failure(error, config, *at, longest_window=training.longest_window, folder=folder)
+        state = training.seconds(), training.step, training.phase
+        yield describe_failure(error, config, *state, longest_window=training.longest_window, folder=folder)
     finally:
         training.close()
 
 
 @dataclass(frozen=True)
 class _PendingStep:
-    """A step whose numbers are still on the device."""
+    """Step whose loss and norms are still on the device."""
 
     step: int
     epoch: float
@@ -102,7 +104,7 @@ class _Trainer:
         self._best: Evaluated | None = None
         self._best_step = -1
         self._latest: Evaluated | None = None
-        self.longest_window: int | None = None  # word pieces of the longest window, as soon as that is known
+        self.longest_window: int | None = None  # in tokens, as soon as it is known
 
     def close(self) -> None:
         if hasattr(self, "profiler"):
@@ -110,15 +112,15 @@ class _Trainer:
         if self.config.trackers and hasattr(self, "setup"):
             self.setup.accelerator.end_training()
 
-    # --- the run, from end to end
+    # --- the run, from start to end
 
     def events(self) -> Iterator[Event]:
         yield from self._prepare()
         order = np.random.default_rng(self.config.seed)
-        config, train, grain = self.config, self.setup.train, self.setup.row_multiple
+        config, train, multiple = self.config, self.setup.train, self.setup.row_multiple
         size, budget = config.batch_size, config.token_budget
         for epoch in range(config.epochs):
-            batches = epoch_batches(train.token_counts, train.word_counts, size, budget, order, grain)
+            batches = epoch_batches(train.token_counts, train.word_counts, size, budget, order, multiple)
             yield from self._epoch(epoch, batches)
             if not self.control_reader.is_stopping:
                 yield from self._evaluate_dev(epoch + 1)
@@ -129,32 +131,33 @@ class _Trainer:
     def _prepare(self) -> Iterator[Event]:
         config = self.config
         yield self._enter_phase("loading the encoder")
-        source = find_corpus(config.corpus)  # first, as it takes no time to tell that there is none
+        source = find_corpus(config.corpus)  # first, as a missing corpus is found at once
         accelerator, precision = open_accelerator(config, self.folder)
         pretrained = load_pretrained(config)
         yield self._enter_phase("reading the corpus")
-        corpus, encoder = load_corpus(config, source, pretrained)
-        self.setup = shop = build_setup(config, accelerator, precision, pretrained, corpus, encoder)
-        self.control_reader = ControlReader(shop, self.folder, self.seconds)
-        shop.tagger.timer = self.timer = PhaseTimer(shop.device, loading=self.seconds())
-        self.longest_window = max(int(part.token_counts.max(initial=0)) for part in (shop.train, shop.dev, shop.test))
-        self._steps = steps = shop.steps_per_epoch * config.epochs
+        corpus, featurizer = load_corpus(config, source, pretrained)
+        self.setup = setup = build_setup(config, accelerator, precision, pretrained, corpus, featurizer)
+        self.control_reader = ControlReader(setup, self.folder, self.seconds)
+        setup.tagger.timer = self.timer = PhaseTimer(setup.device, loading=self.seconds())
+        splits = (setup.train, setup.dev, setup.test)
+        self.longest_window = max(int(split.token_counts.max(initial=0)) for split in splits)
+        self._steps = steps = setup.steps_per_epoch * config.epochs
         self._uniform_loss = math.log(max(2, len(corpus.tags)))  # nats per word of a tagger that guesses evenly
-        traced = self.folder if accelerator.is_main_process else None
-        self.profiler = StepProfiler(config.profile, steps, shop.device, self.timer, traced)
-        yield shop.build_corpus_read(self.seconds())
-        yield ParamGroupsBuilt(self.seconds(), [group.describe() for group in shop.param_groups])
-        yield shop.build_training_planned(self.seconds(), steps)
+        trace_folder = self.folder if accelerator.is_main_process else None
+        self.profiler = StepProfiler(config.profile, steps, setup.device, self.timer, trace_folder)
+        yield setup.build_corpus_read(self.seconds())
+        yield ParamGroupsBuilt(self.seconds(), [group.describe() for group in setup.param_groups])
+        yield setup.build_training_planned(self.seconds(), steps)
 
     def _epoch(self, epoch: int, batches: list[Array]) -> Iterator[Event]:
         yield self._enter_phase("training")
         accelerator = self.setup.accelerator
-        own = shard_batches(batches, accelerator.process_index, accelerator.num_processes)
+        shard = shard_batches(batches, accelerator.process_index, accelerator.num_processes)
         self.setup.model.train()
         for done in range(1, self.setup.steps_per_epoch + 1):
-            parts = [part for _, part in zip(range(self.config.accumulate), own, strict=False)]
+            micro_batches = list(islice(shard, self.config.accumulate))
             with self.profiler.step(self.step, self.tokens):
-                self._pending.append(self._run_step(parts, epoch + done / self.setup.steps_per_epoch))
+                self._pending.append(self._run_step(micro_batches, epoch + done / self.setup.steps_per_epoch))
             if self.profiler.is_full:
                 yield from self._finish_profiling()
             yield from self.control_reader.apply(self.step)
@@ -185,10 +188,10 @@ class _Trainer:
     # --- one step
 
     def _run_step(self, micro_batches: list[Array], epoch: float) -> _PendingStep:
-        taken = train_step(self.setup, self.timer, micro_batches, self.step, self.config.clip_norm)
+        result = train_step(self.setup, self.timer, micro_batches, self.step, self.config.clip_norm)
         self.step += 1
-        self.tokens += taken.tokens * self.setup.accelerator.num_processes
-        return _PendingStep(self.step, epoch, self.seconds(), self.tokens, taken)
+        self.tokens += result.tokens * self.setup.accelerator.num_processes
+        return _PendingStep(self.step, epoch, self.seconds(), self.tokens, result)
 
     def _is_report_due(self) -> bool:
         if self.setup.accelerator.num_processes > 1:
@@ -196,17 +199,21 @@ class _Trainer:
         return self.control_reader.is_stopping or time.monotonic() - self._reported >= REPORT_INTERVAL_S
 
     def _report(self) -> Iterator[Event]:
-        """Reads all pending numbers in one transfer; raises Diverged at the first that is no number or too large."""
+        """Reports all pending steps, read from the device in two transfers.
+
+        Raises:
+            DivergenceError: at the first loss that is not a number or too large.
+        """
         pending, self._pending = self._pending, []
         self._reported = time.monotonic()
         if not pending:
             return
         losses = self.setup.accelerator.reduce(torch.stack([step.result.loss for step in pending]), "mean").tolist()
         norms = torch.stack([norm for step in pending for norm in step.result.gradient_norms.values()]).tolist()
-        told = iter(norms)
+        next_norm = iter(norms)
         for step, loss in zip(pending, losses, strict=True):
             rates = step.result.rates
-            by_group = {name: _finite_or_none(next(told)) for name in step.result.gradient_norms}
+            by_group = {name: _finite_or_none(next(next_norm)) for name in step.result.gradient_norms}
             self._track({"loss": loss, **{f"rate/{name}": rate for name, rate in rates.items()}}, step.step)
             yield StepDone(step.seconds, step.step, step.epoch, _finite_or_none(loss), rates, by_group, step.tokens)
             self._check_divergence(step, loss)
@@ -216,9 +223,8 @@ class _Trainer:
         if not math.isfinite(loss):
             raise DivergenceError(step.step, loss, step.result.rates)
         mean, steps = statistics.fmean(self._recent), len(self._recent)
-        if (
-            steps == self._recent.maxlen or step.step == self._steps
-        ) and mean > DIVERGED_LOSS_RATIO * self._uniform_loss:
+        is_judged = steps == self._recent.maxlen or step.step == self._steps
+        if is_judged and mean > DIVERGED_LOSS_RATIO * self._uniform_loss:
             raise DivergenceError(step.step, mean, step.result.rates, steps=steps)
 
     # --- evaluation and weights
@@ -227,48 +233,48 @@ class _Trainer:
         yield from self._finish_profiling()
         yield from self._report()
         yield self._enter_phase("evaluating")
-        found = self._evaluate_windows(self.setup.dev)
+        evaluation = self._evaluate_windows(self.setup.dev)
         yield from self.control_reader.pop_pending_events()
-        if found is None:
+        if evaluation is None:
             return
-        self._check_eval_loss(found.loss, "dev", math.inf)
-        self._latest = event = self._build_evaluated(found, epoch, "dev")
-        self._track({"dev loss": found.loss, "dev f1": event.score}, self.step)
+        self._check_eval_loss(evaluation.loss, "dev", math.inf)
+        self._latest = event = self._build_evaluated(evaluation, epoch, "dev")
+        self._track({"dev loss": evaluation.loss, "dev f1": event.score}, self.step)
         yield event
-        self._check_eval_loss(found.loss, "dev", DIVERGED_LOSS_RATIO * self._uniform_loss)
+        self._check_eval_loss(evaluation.loss, "dev", DIVERGED_LOSS_RATIO * self._uniform_loss)
         if self.setup.tagger.crf is not None:
             yield build_crf_transitions(self.setup.tagger.crf, self.setup.corpus.tags, self.seconds(), self.step)
         if self._best is None or event.rank_key > self._best.rank_key:
             self._best, self._best_step = event, self.step
-            self._save_predictions(found, "dev", self.step)
+            self._save_predictions(evaluation, "dev", self.step)
             if self.folder and "best" in self.config.keep:
                 yield from self._save("best")
         yield self._build_time_breakdown()
 
     def _evaluate_test(self) -> Iterator[Event]:
-        """The test part, scored once, by the weights that were best on dev where they were kept."""
+        """Scores the test split, with the best weights on dev if kept."""
         yield self._enter_phase("scoring the test part")
-        kept = self._best_step if self.folder and "best" in self.config.keep else None
-        if self.folder and kept not in (None, self.step):
+        step = self._best_step if self.folder and "best" in self.config.keep else self.step
+        if self.folder and step != self.step:
             best = load_tagger(self.folder / "best").model.state_dict()
-            now = {name: value.clone() for name, value in self.setup.tagger.state_dict().items()}
+            last = {name: value.clone() for name, value in self.setup.tagger.state_dict().items()}
             self.setup.tagger.load_state_dict(best)
-            found = self._evaluate_windows(self.setup.test)
-            self.setup.tagger.load_state_dict(now)
+            evaluation = self._evaluate_windows(self.setup.test)
+            self.setup.tagger.load_state_dict(last)
         else:
-            found = self._evaluate_windows(self.setup.test)
-        if found is not None:
-            self._check_eval_loss(found.loss, "test", math.inf)
-            yield self._build_evaluated(found, float(self.config.epochs), "test")
-            self._save_predictions(found, "test", kept if kept is not None else self.step)
+            evaluation = self._evaluate_windows(self.setup.test)
+        if evaluation is not None:
+            self._check_eval_loss(evaluation.loss, "test", math.inf)
+            yield self._build_evaluated(evaluation, float(self.config.epochs), "test")
+            self._save_predictions(evaluation, "test", step)
 
     def _check_eval_loss(self, loss: float, split: str, max_loss: float) -> None:
-        """Raises Diverged for a part's loss that is no number or above `most`."""
+        """Raises DivergenceError for a loss that is not finite or too large."""
         if not math.isfinite(loss) or loss > max_loss:
             raise DivergenceError(self.step, loss, self._peak_rates(), split)
 
     def _explain_poor_loss(self) -> tuple[str, str]:
-        """Reason and hint of a run that ends well, but with a dev loss that a guess would beat; else empty."""
+        """Reason and hint for a poor last dev loss, or empty texts."""
         last = self._latest
         if last is None or last.loss is None or last.loss <= POOR_LOSS_RATIO * self._uniform_loss:
             return "", ""
@@ -278,10 +284,10 @@ class _Trainer:
         return {group.name: group.peak_rate for group in self.setup.param_groups}
 
     def _evaluate_windows(self, windows: Windows) -> Evaluation | None:
-        shop = self.setup
-        stopped = functools.partial(self.control_reader.should_stop, self.step)
-        with self.timer.attributed_to("evaluation"), shop.accelerator.autocast():
-            return evaluate(shop.tagger, shop.featurizer, windows, shop.corpus.tags, shop.device, stopped)
+        setup = self.setup
+        should_stop = functools.partial(self.control_reader.should_stop, self.step)
+        with self.timer.attributed_to("evaluation"), setup.accelerator.autocast():
+            return evaluate(setup.tagger, setup.featurizer, windows, setup.corpus.tags, setup.device, should_stop)
 
     def _build_evaluated(self, evaluation: Evaluation, epoch: float, split: str) -> Evaluated:
         overall = evaluation.counts.overall()
@@ -317,24 +323,27 @@ class _Trainer:
             if name == "last" and self._best_step == self.step and "best" in self.config.keep:
                 link_checkpoint(folder / "best", folder / "last")
             else:
-                shop = self.setup
-                chosen = {"max_pieces": shop.featurizer.max_pieces, "precision": shop.precision}
-                settings = {**self.config.as_dict(), **chosen}
-                save_tagger(folder / name, shop.tagger, shop.featurizer, shop.corpus.tags, settings)
+                setup = self.setup
+                used = {"max_pieces": setup.featurizer.max_pieces, "precision": setup.precision}
+                settings = {**self.config.as_dict(), **used}
+                save_tagger(folder / name, setup.tagger, setup.featurizer, setup.corpus.tags, settings)
         self.setup.accelerator.wait_for_everyone()
 
-    # --- small things
+    # --- helpers
 
     def _finish_profiling(self) -> Iterator[Event]:
-        """What the profiled steps spent their time on, once: as soon as there are enough, or anything else begins."""
+        """Ends a recording and yields its event, if there is one.
+
+        Called as soon as enough steps are recorded, or anything but a step begins.
+        """
         if self.profiler.is_recording:
             yield from self._report()
             yield self.profiler.end(self.step, self.tokens, self.seconds)
 
     def _build_time_breakdown(self) -> TimeBreakdown:
         self._timed = time.monotonic()
-        spent = {part: round(seconds, 4) for part, seconds in self.timer.totals().items()}
-        return TimeBreakdown(self.seconds(), self.step, spent)
+        totals = {phase: round(seconds, 4) for phase, seconds in self.timer.totals().items()}
+        return TimeBreakdown(self.seconds(), self.step, totals)
 
     def _enter_phase(self, text: str) -> PhaseEntered:
         self.phase = text
@@ -346,5 +355,8 @@ class _Trainer:
 
 
 def _finite_or_none(value: float) -> float | None:
-    """A loss or a norm; None where it is no number. Rounding puts a loss that is as good as none below zero."""
+    """Loss or norm of at least 0, or None if not finite.
+
+    Rounding puts a loss that is nearly 0 below it.
+    """
     return max(0.0, value) if math.isfinite(value) else None

@@ -31,7 +31,7 @@ def no_cuda_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A driver's way to be; `figures` are those of gpu 0 in the order of FIGURES, `reasons` a part of each reason."""
+    """A driver's way to be; `figures` are those of gpu 0 in the order of METRICS, `reasons` a part of each reason."""
 
     name: str
     library: Callable[[], FakeLibrary | None]

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from labkit.training.timing import seconds_since
+from labkit.training.clock import seconds_since
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_trackers_are_those_of_accelerate() -> None:
 
 def test_checking_brings_in_neither_torch_nor_numpy(config: RunConfig) -> None:
     program = (
-        "import json, sys\nfrom labkit.config import RunConfig\nfrom labkit.training.config_checks import check_config\n"
+        "import sys\nfrom labkit.config import RunConfig\nfrom labkit.training.config_checks import check_config\n"
         f"check_config(RunConfig.from_dict({config.as_dict()!r}))\n"
         "found = {'torch', 'numpy', 'transformers', 'accelerate'} & sys.modules.keys()\nassert not found, found"
     )

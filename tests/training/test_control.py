@@ -10,7 +10,7 @@ from labkit.training.control import ControlReader
 from labkit.training.distributed import SYNC_STEPS
 
 
-def shop_of(processes=1, main=True):
+def setup_with(processes=1, main=True):
     groups = [SimpleNamespace(name="encoder", peak_rate=0.0), SimpleNamespace(name="head", peak_rate=1e-2)]
     encoder = torch.nn.Linear(1, 1).requires_grad_(False)
     accelerator = SimpleNamespace(num_processes=processes, is_main_process=main)
@@ -24,46 +24,46 @@ def ask(folder, *controls):
 
 
 def test_what_is_asked_is_done_and_told_once(tmp_path):
-    shop = shop_of()
-    listener = ControlReader(shop, tmp_path, lambda: 7.0)
-    assert list(listener.apply(1)) == []
+    setup = setup_with()
+    reader = ControlReader(setup, tmp_path, lambda: 7.0)
+    assert list(reader.apply(1)) == []
     ask(tmp_path, RateRequested("head", 1e-3), RateRequested("crf", 1e-3), StopRequested())
-    assert list(listener.apply(2)) == [RateChanged(7.0, 2, "head", 1e-3)]
-    assert (shop.param_groups[1].peak_rate, listener.is_stopping) == (1e-3, True)
-    assert list(listener.apply(3)) == []
+    assert list(reader.apply(2)) == [RateChanged(7.0, 2, "head", 1e-3)]
+    assert (setup.param_groups[1].peak_rate, reader.is_stopping) == (1e-3, True)
+    assert list(reader.apply(3)) == []
 
 
 @pytest.mark.parametrize(("rate", "thawed"), [(1e-5, True), (0.0, False)])
 def test_an_encoder_thaws_with_a_rate_of_its_own(tmp_path, rate, thawed):
-    shop = shop_of()
+    setup = setup_with()
     ask(tmp_path, RateRequested("encoder", rate))
-    list(ControlReader(shop, tmp_path, lambda: 0.0).apply(1))
-    assert all(parameter.requires_grad == thawed for parameter in shop.tagger.encoder.parameters())
+    list(ControlReader(setup, tmp_path, lambda: 0.0).apply(1))
+    assert all(parameter.requires_grad == thawed for parameter in setup.tagger.encoder.parameters())
 
 
 def test_a_rate_asked_for_during_an_evaluation_is_set_at_once_and_told_after_it(tmp_path):
-    shop = shop_of()
-    listener = ControlReader(shop, tmp_path, lambda: 7.0)
+    setup = setup_with()
+    reader = ControlReader(setup, tmp_path, lambda: 7.0)
     ask(tmp_path, RateRequested("head", 1e-3))
-    assert not listener.should_stop(5)
-    assert shop.param_groups[1].peak_rate == 1e-3
+    assert not reader.should_stop(5)
+    assert setup.param_groups[1].peak_rate == 1e-3
     ask(tmp_path, StopRequested())
-    assert listener.should_stop(5)
-    assert listener.pop_pending_events() == [RateChanged(7.0, 5, "head", 1e-3)]
-    assert listener.pop_pending_events() == []
+    assert reader.should_stop(5)
+    assert reader.pop_pending_events() == [RateChanged(7.0, 5, "head", 1e-3)]
+    assert reader.pop_pending_events() == []
 
 
 def test_without_a_folder_nothing_is_asked():
-    listener = ControlReader(shop_of(), None, lambda: 0.0)
-    assert list(listener.apply(1)) == []
-    assert not listener.should_stop(1)
+    reader = ControlReader(setup_with(), None, lambda: 0.0)
+    assert list(reader.apply(1)) == []
+    assert not reader.should_stop(1)
 
 
 def test_several_processes_hear_the_main_one_at_the_steps_at_which_they_meet(tmp_path, monkeypatch):
     sent = []
-    monkeypatch.setattr(torch.distributed, "broadcast_object_list", lambda told, src: sent.append((told[0], src)))
+    monkeypatch.setattr(torch.distributed, "broadcast_object_list", lambda sending, src: sent.append((*sending, src)))
     ask(tmp_path, StopRequested())
-    main = ControlReader(shop_of(processes=2), tmp_path, lambda: 0.0)
+    main = ControlReader(setup_with(processes=2), tmp_path, lambda: 0.0)
     for step in range(1, SYNC_STEPS):
         assert list(main.apply(step)) == []
         assert not main.should_stop(step)
@@ -71,11 +71,11 @@ def test_several_processes_hear_the_main_one_at_the_steps_at_which_they_meet(tmp
     list(main.apply(SYNC_STEPS))
     assert (sent, main.is_stopping) == ([([StopRequested()], 0)], True)
 
-    def receive(told, src):
-        assert told == [[]]  # only the main process reads
-        told[0] = [StopRequested()]
+    def receive(requests, src):
+        assert requests == [[]]  # only the main process reads
+        requests[0] = [StopRequested()]
 
     monkeypatch.setattr(torch.distributed, "broadcast_object_list", receive)
-    other = ControlReader(shop_of(processes=2, main=False), tmp_path, lambda: 0.0)
+    other = ControlReader(setup_with(processes=2, main=False), tmp_path, lambda: 0.0)
     list(other.apply(SYNC_STEPS))
     assert other.is_stopping

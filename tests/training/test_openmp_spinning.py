@@ -11,8 +11,8 @@ from labkit.training import openmp_spinning
 from labkit.training.openmp_spinning import BEGIN, END, IdleThreads, OtherProcessesLoad, SpinController, tune_spinning
 
 
-class Noted:
-    """A crowd that only says what it was asked for."""
+class FakeIdleThreads:
+    """Notes its calls."""
 
     def __init__(self):
         self.asked = []
@@ -24,42 +24,42 @@ class Noted:
         self.asked.append("leave")
 
 
-def looks(others, threads=2, cores=2.0):
-    """Whether threads wait briefly after each look, and what the crowd was asked for."""
-    told, crowd = iter(others), Noted()
-    minded = SpinController(threads, cores, lambda: next(told), crowd)
+def updates(others, threads=2, cores=2.0):
+    """Whether spinning is short after each update, and the calls of the idle threads."""
+    loads, idle = iter(others), FakeIdleThreads()
+    controller = SpinController(threads, cores, lambda: next(loads), idle)
     found = []
     for _ in others:
-        minded.update()
-        found.append(minded.briefly)
-    return found, crowd.asked
+        controller.update()
+        found.append(controller.briefly)
+    return found, idle.asked
 
 
 def test_threads_wait_briefly_while_a_neighbour_computes_and_only_then():
-    assert looks([0.0, 0.9, 1.0, 0.0]) == ([False, True, True, False], ["gather", "leave"])
+    assert updates([0.0, 0.9, 1.0, 0.0]) == ([False, True, True, False], ["gather", "leave"])
 
 
 def test_a_neighbour_near_the_bounds_changes_nothing_to_and_fro():
     between = (BEGIN + END) / 2
-    assert looks([between, between, 0.9, between, between, 0.1, between])[0] == [False] * 2 + [True] * 3 + [False] * 2
+    assert updates([between, between, 0.9, between, between, 0.1, between])[0] == [False] * 2 + [True] * 3 + [False] * 2
 
 
 def test_a_neighbour_with_a_core_of_its_own_is_no_reason_to_wait_briefly():
-    assert looks([1.0, 1.9], threads=2, cores=4.0) == ([False, False], [])
-    assert looks([2.1], threads=2, cores=4.0)[0] == [True]
+    assert updates([1.0, 1.9], threads=2, cores=4.0) == ([False, False], [])
+    assert updates([2.1], threads=2, cores=4.0)[0] == [True]
 
 
 def test_with_less_time_than_threads_they_always_wait_briefly():
-    assert looks([0.0, 0.0], threads=4, cores=1.5) == ([True, True], ["gather"])
+    assert updates([0.0, 0.0], threads=4, cores=1.5) == ([True, True], ["gather"])
 
 
-def test_the_crowd_leaves_when_all_is_over():
-    crowd = Noted()
-    minded = SpinController(2, 2.0, lambda: 1.0, crowd)
-    minded.update()
-    minded.close()
-    minded.close()
-    assert crowd.asked == ["gather", "leave"]
+def test_idle_threads_leave_when_all_is_over():
+    idle = FakeIdleThreads()
+    controller = SpinController(2, 2.0, lambda: 1.0, idle)
+    controller.update()
+    controller.close()
+    controller.close()
+    assert idle.asked == ["gather", "leave"]
 
 
 Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
@@ -77,23 +77,23 @@ def test_others_are_all_work_but_this_process_own(monkeypatch):
     assert others() == 0.0  # no time has passed
 
 
-def test_a_crowd_is_larger_than_the_cores_and_goes_when_it_is_told():
+def test_idle_threads_outnumber_the_cores_and_end_when_they_leave():
     before = threading.active_count()
-    crowd = IdleThreads(threads=2, cores=3)
+    idle = IdleThreads(threads=2, cores=3)
     for _ in range(2):
-        crowd.gather()
+        idle.gather()
         assert threading.active_count() == before + 3
-        crowd.leave()
+        idle.leave()
         assert threading.active_count() == before
 
 
 def test_results_are_the_same_to_the_last_bit():
     torch.manual_seed(0)
-    values, crowd = torch.randn(500, 700), IdleThreads(2, 2)
+    values, idle = torch.randn(500, 700), IdleThreads(2, 2)
     alone = values @ values.t()
-    crowd.gather()
+    idle.gather()
     beside = values @ values.t()
-    crowd.leave()
+    idle.leave()
     assert torch.equal(alone, beside)
 
 

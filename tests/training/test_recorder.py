@@ -2,6 +2,7 @@ import builtins
 import errno
 import json
 import os
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -48,6 +49,20 @@ def test_the_folder_tells_the_whole_story_with_samples_of_the_device(config, fol
     assert run.best.f1 == max(event.f1 for event in heard if isinstance(event, Evaluated) and event.split == "dev")
     assert {sample.device for sample in run.samples} == {"cpu"}
     assert (folder / "summary.json").exists()
+
+
+def test_a_runs_first_line_is_written_before_torch_is_imported(config, folder):
+    """A user waits for that line; importing torch takes seconds."""
+    program = (
+        "import json, pathlib, sys\nfrom labkit.config import RunConfig\nfrom labkit.training.recorder import record\n"
+        "def check(event):\n"
+        "    assert not {'torch', 'numpy'} & sys.modules.keys()\n"
+        "    sys.exit(len((pathlib.Path(sys.argv[2]) / 'events.jsonl').read_text().splitlines()))\n"
+        "record(RunConfig.from_dict(json.loads(sys.argv[1])), pathlib.Path(sys.argv[2]), check)\n"
+    )
+    command = [sys.executable, "-c", program, json.dumps(config.as_dict()), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_seconds_of_events_and_samples_ascend_when_the_clock_is_set_back(config, folder, monkeypatch):

@@ -78,87 +78,87 @@ def work(seconds: float, clock: Clock, backward_s: float = 0.0) -> "type[torch.a
     return Layer
 
 
-def step(watch: PhaseTimer, clock: Clock, frozen: bool = False) -> None:
+def step(timer: PhaseTimer, clock: Clock, frozen: bool = False) -> None:
     """One step: data 1 s, encoder 10 + 20, downstream 2 + 3, CRF 0.5 + 0.25, optimizer 4."""
-    watch.begin_step()
+    timer.begin_step()
     clock.now += 1
-    watch.lap("data")
+    timer.lap("data")
     weight = torch.ones(2, requires_grad=not frozen)
     vectors = work(10, clock, 20).apply(weight)
-    watch.mark("encoder", "downstream", vectors)
+    timer.mark("encoder", "downstream", vectors)
     scores = work(2, clock, 3).apply(vectors + torch.ones(2, requires_grad=True))
-    watch.mark("downstream", "CRF", scores)
+    timer.mark("downstream", "CRF", scores)
     loss = work(0.5, clock, 0.25).apply(scores).sum()
-    watch.lap("CRF")
+    timer.lap("CRF")
     loss.backward()
-    watch.end_backward()
+    timer.end_backward()
     clock.now += 4
-    watch.lap("optimizer")
+    timer.lap("optimizer")
 
 
 def test_forward_and_backward_of_a_part_count_together(clock: Clock) -> None:
-    watch = PhaseTimer(CPU, loading=7.0, clock=clock)
-    step(watch, clock)
+    timer = PhaseTimer(CPU, loading=7.0, clock=clock)
+    step(timer, clock)
     clock.now += 6
-    assert watch.totals() == {
+    assert timer.totals() == {
         "loading": 7, "data": 1, "encoder": 30, "downstream": 5, "CRF": 0.75, "optimizer": 4, "other": 6
     }  # fmt: skip
 
 
 def test_a_frozen_encoder_has_no_backward_part(clock: Clock) -> None:
-    watch = PhaseTimer(CPU, clock=clock)
-    step(watch, clock, frozen=True)
-    step(watch, clock, frozen=False)  # and can be thawed
-    told = watch.totals()
+    timer = PhaseTimer(CPU, clock=clock)
+    step(timer, clock, frozen=True)
+    step(timer, clock, frozen=False)  # and can be thawed
+    told = timer.totals()
     assert told["encoder"] == 10 + 30
     assert told["downstream"] == 5 + 5
     assert told["CRF"] == 0.75 * 2
 
 
 def test_all_parts_together_are_the_time_since_the_run_began(clock: Clock) -> None:
-    watch = PhaseTimer(CPU, loading=3.0, clock=clock)
+    timer = PhaseTimer(CPU, loading=3.0, clock=clock)
     for number in range(5):
         clock.now += 0.125
-        step(watch, clock, frozen=number % 2 == 0)
-        with watch.attributed_to("evaluation"):
+        step(timer, clock, frozen=number % 2 == 0)
+        with timer.attributed_to("evaluation"):
             clock.now += 2
-            watch.mark("encoder", "downstream", torch.zeros(1))
+            timer.mark("encoder", "downstream", torch.zeros(1))
             clock.now += 1
         clock.now += 0.5
-        with watch.attributed_to("saving"):
+        with timer.attributed_to("saving"):
             clock.now += 1
-        assert sum(watch.totals().values()) == 3.0 + clock.now - 100.0
-    assert watch.totals()["evaluation"] == 15
-    assert watch.totals()["saving"] == 5
-    assert watch.totals()["other"] == 5 * 0.625
+        assert sum(timer.totals().values()) == 3.0 + clock.now - 100.0
+    assert timer.totals()["evaluation"] == 15
+    assert timer.totals()["saving"] == 5
+    assert timer.totals()["other"] == 5 * 0.625
 
 
 def test_an_evaluation_leaves_no_trace_in_the_next_backward_pass(clock: Clock) -> None:
-    watch = PhaseTimer(CPU, clock=clock)
-    with watch.attributed_to("evaluation"):
-        watch.mark("downstream", "CRF", torch.zeros(1))
-    step(watch, clock)
-    assert watch.totals()["encoder"] == 30
+    timer = PhaseTimer(CPU, clock=clock)
+    with timer.attributed_to("evaluation"):
+        timer.mark("downstream", "CRF", torch.zeros(1))
+    step(timer, clock)
+    assert timer.totals()["encoder"] == 30
 
 
-def device_step(watch: PhaseTimer, device: Device, clock: Clock, slow: float = 1.0) -> None:
+def device_step(timer: PhaseTimer, device: Device, clock: Clock, slow: float = 1.0) -> None:
     """The process queues a step in 1 s; the device works 600 ms on the encoder and 300 on the rest of it, idle 100."""
-    watch.begin_step()
+    timer.begin_step()
     for part, milliseconds in (("data", 100), ("encoder", 600), ("downstream", 200), ("CRF", 50), ("optimizer", 50)):
         device.work(milliseconds * slow)
-        watch.lap(part)
+        timer.lap(part)
     clock.now += 1
 
 
 def test_a_device_is_timed_by_its_own_events_scaled_to_all_steps(clock: Clock) -> None:
     device = Device()
-    watch = PhaseTimer(GPU, loading=2.0, clock=clock, event=device.event)
+    timer = PhaseTimer(GPU, loading=2.0, clock=clock, event=device.event)
     for _ in range(2 * TIMED_STEP_INTERVAL):
-        device_step(watch, device, clock)
+        device_step(timer, device, clock)
     device.catch_up()
-    with watch.attributed_to("evaluation"):
+    with timer.attributed_to("evaluation"):
         clock.now += 5
-    told = watch.totals()
+    told = timer.totals()
     assert told["evaluation"] == 5
     assert told["encoder"] == pytest.approx(0.6 * 2 * TIMED_STEP_INTERVAL)
     assert told["data"] == pytest.approx(0.1 * 2 * TIMED_STEP_INTERVAL)
@@ -167,12 +167,12 @@ def test_a_device_is_timed_by_its_own_events_scaled_to_all_steps(clock: Clock) -
 
 def test_a_device_that_lags_behind_is_not_waited_for(clock: Clock) -> None:
     device = Device()
-    watch = PhaseTimer(GPU, clock=clock, event=device.event)
+    timer = PhaseTimer(GPU, clock=clock, event=device.event)
     for _ in range(TIMED_STEP_INTERVAL):
-        device_step(watch, device, clock)
-    assert watch.totals() == {"loading": 0.0, "other": TIMED_STEP_INTERVAL}  # nothing known yet, and nothing lost
+        device_step(timer, device, clock)
+    assert timer.totals() == {"loading": 0.0, "other": TIMED_STEP_INTERVAL}  # nothing known yet, and nothing lost
     device.catch_up()
-    told = watch.totals()
+    told = timer.totals()
     assert told["encoder"] == pytest.approx(0.6 * TIMED_STEP_INTERVAL)
     assert sum(told.values()) == pytest.approx(TIMED_STEP_INTERVAL)
 
@@ -185,14 +185,14 @@ def test_the_first_step_which_sets_the_device_up_stands_for_no_other(clock: Cloc
         made.append(device.event())
         return made[-1]
 
-    watch = PhaseTimer(GPU, clock=clock, event=event)
-    device_step(watch, device, clock, slow=1000)
+    timer = PhaseTimer(GPU, clock=clock, event=event)
+    device_step(timer, device, clock, slow=1000)
     assert not made
     for _ in range(TIMED_STEP_INTERVAL):
-        device_step(watch, device, clock)
+        device_step(timer, device, clock)
     assert len(made) == 7  # one step of ten: its begin, its five parts, and what passed until the next
     device.catch_up()
-    assert watch.totals()["encoder"] == pytest.approx(0.6 * (TIMED_STEP_INTERVAL + 1))
+    assert timer.totals()["encoder"] == pytest.approx(0.6 * (TIMED_STEP_INTERVAL + 1))
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_a_run_tells_where_its_time_went_until_its_end(config, tmp_path) -> None
         assert any(isinstance(event, TimeBreakdown) for event in events[place : place + 4])
 
 
-def test_the_stopwatch_changes_no_number_of_a_run(config, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_the_timer_changes_no_number_of_a_run(config, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     with_it = [event.loss for event in train(config) if isinstance(event, Evaluated)]
     monkeypatch.setattr(PhaseTimer, "mark", lambda *_: None)
     assert [event.loss for event in train(config) if isinstance(event, Evaluated)] == with_it

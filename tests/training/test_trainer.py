@@ -362,7 +362,7 @@ def test_a_tokenizer_that_belongs_to_another_model_is_told(config, tmp_path):
     model.save_pretrained(folder)
     last = list(train(config.replace(encoder=str(folder))))[-1]
     assert last.state == "failed"
-    assert "has pieces that the encoder has no vector for" in last.reason
+    assert "has tokens that the encoder has no vector for" in last.reason
 
 
 @pytest.mark.parametrize("part", ["dev", "test"])
@@ -377,7 +377,7 @@ def test_a_piece_without_a_vector_is_told_before_training_though_it_is_in_no_tra
     with (corpus / f"{part}.txt").open("a") as file:
         file.write("\n\nzurich\tB-LOC\n")
     events = list(train(config))
-    assert "has pieces that the encoder has no vector for" in events[-1].reason
+    assert "has tokens that the encoder has no vector for" in events[-1].reason
     assert not any(isinstance(event, StepDone) for event in events)
 
 

@@ -29,11 +29,11 @@ def training(request, tiny_encoder, tiny_corpus, monkeypatch):
     )
     begun = trainer._Trainer(config, None, time.time())
     list(begun._prepare())
-    shop = begun.setup
-    shop.tagger.to(META)
-    groups = build_param_groups(shop.tagger, config, shop.steps_per_epoch)
+    prepared = begun.setup
+    prepared.tagger.to(META)
+    groups = build_param_groups(prepared.tagger, config, prepared.steps_per_epoch)
     optimizer = AcceleratedOptimizer(torch.optim.AdamW(build_optimizer_groups(groups)), device_placement=False)
-    begun.setup = replace(shop, model=shop.tagger, param_groups=groups, optimizer=optimizer)
+    begun.setup = replace(prepared, model=prepared.tagger, param_groups=groups, optimizer=optimizer)
     monkeypatch.setattr(setup.TrainingSetup, "device", META)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
     return begun

@@ -217,7 +217,7 @@ CORPUS_MESSAGES: dict[str, str] = {
         "编码器 {name} 下载失败：{error}；请重试，或{choices}"
     ),
     "give a local folder, or one of the menu: {menu}": "给出本地文件夹，或菜单中的名称：{menu}",
-    "the tokenizer of {encoder} has pieces that the encoder has no vector for (number {number} of {rows}); do both "
+    "the tokenizer of {encoder} has tokens that the encoder has no vector for (number {number} of {rows}); do both "
     "belong to one model?": "{encoder} 的分词器有编码器没有向量的词片（{number}/{rows}）；两者属于同一个模型吗？",
     "the encoder has no vector for the token {token} (number {number} of {rows}); its tokenizer belongs to another "
     "model": "编码器没有词片 {token} 的向量（{number}/{rows}）；分词器属于另一个模型",
