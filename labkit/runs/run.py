@@ -22,7 +22,7 @@ from labkit.events import (
     open_event_log,
 )
 from labkit.runs.curves import RunCurves
-from labkit.runs.folded import EventAccumulator
+from labkit.runs.event_accumulator import EventAccumulator
 from labkit.runs.folder import (
     CONFIG,
     SUMMARY,
