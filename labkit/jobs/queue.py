@@ -103,13 +103,13 @@ def _is_busy(folder: Path) -> bool:
     that is ahead.
     """
     deadline = time.monotonic() + _ORPHAN_TIMEOUT_S
-    while (how := read_queue_state(folder)) == "claimed":
+    while (how := read_queue_state(folder)) == "starting":
         if age_s(folder / OUTPUT) > _ORPHAN_TIMEOUT_S or time.monotonic() > deadline:
             with suppress(OSError):  # another user's, in a shared folder; a full disk; a log that is no file
                 append_event(folder, _build_startup_failure(folder))
             return False
         time.sleep(0.01)
-    return how == "live"
+    return how == "running"
 
 
 def _start_run(folder: Path) -> bool:
@@ -134,7 +134,7 @@ def _wait_for_start(folder: Path, pid: int) -> bool:
     while born and is_process_alive(pid, born) and time.monotonic() < deadline:
         if _poll_first_event(folder):
             return read_started_event(folder) is not None
-    if read_queue_state(folder) == "claimed":
+    if read_queue_state(folder) == "starting":
         if born and is_process_alive(pid, born):
             os.kill(pid, signal.SIGTERM)
         append_event(folder, _build_startup_failure(folder))
@@ -143,7 +143,7 @@ def _wait_for_start(folder: Path, pid: int) -> bool:
 
 def _poll_first_event(folder: Path, attempts: int = 10) -> bool:
     for _ in range(attempts):
-        if read_queue_state(folder) != "claimed":
+        if read_queue_state(folder) != "starting":
             return True
         time.sleep(0.001)
     return False

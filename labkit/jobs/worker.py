@@ -26,13 +26,13 @@ def run_training(folder: str) -> None:
     """A run's whole life: it trains, then lets the next one of the queue start."""
     run = Path(folder)
     try:
-        if read_queue_state(run) == "claimed":  # or its starter gave up on it
+        if read_queue_state(run) == "starting":  # or its starter gave up on it
             config = RunConfig.from_dict(json.loads((run / CONFIG).read_bytes())["config"])
             _load_function("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
     except BaseException as error:
         if read_queue_state(run) not in (
-            "over",
-            "new",
+            "ended",
+            "created",
         ):  # in a new log, as the old one was deleted, it would stand alone
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             with suppress(OSError):  # a full disk hides nothing of what went wrong before

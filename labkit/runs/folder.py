@@ -26,9 +26,14 @@ NUMBERS_FILE = ".numbers"  # one a line, appended, so that several who submit ne
 
 MAX_UNIX_TIME = 253_402_300_800.0  # Unix seconds; nobody's calendar has later times than the year 9999
 
-# `new`: made, but not to be started by the queue. `claimed`: a process took it, and has not written its first line yet.
-# `over` has an end in its log, or a process that is gone.
-QueueState = Literal["new", "queued", "claimed", "live", "over"]
+# A run as the queue sees it: from the start and end of its log. Run.state reads the whole log and says more.
+#   created   not for the queue: a terminal trains it        Run.state: starting
+#   queued    waiting for its turn                           Run.state: queued
+#   starting  a process took it, and made its output         Run.state: starting
+#   running   its first line is there, its process lives     Run.state: starting, then running once it has a plan
+#   ended     its end is in the log, or no process of this   Run.state: completed, stopped, failed or interrupted;
+#             machine is writing it                          running, where another machine's process may write it
+QueueState = Literal["created", "queued", "starting", "running", "ended"]
 
 _HEAD_BYTES = 4096  # holds the two first events
 _TAIL_BYTES = 2**18  # holds the last event, whatever its details
@@ -205,13 +210,13 @@ def read_queue_state(folder: Path) -> QueueState:
     head = _read_chunk(log, _HEAD_BYTES)
     if begun := _find_event(head, RunStarted):
         if not is_running(*begun.process_identity):  # nor does a run of another machine keep this one busy
-            return "over"  # most are, of a thousand runs: their ends are not worth reading
-        return "over" if _has_end(log) else "live"
+            return "ended"  # most are, of a thousand runs: their ends are not worth reading
+        return "ended" if _has_end(log) else "running"
     if _has_end(log):
-        return "over"
+        return "ended"
     if not _find_event(head, RunQueued):
-        return "new"
-    return "claimed" if os.path.lexists(folder / OUTPUT) else "queued"
+        return "created"
+    return "starting" if os.path.lexists(folder / OUTPUT) else "queued"
 
 
 def has_no_writer(folder: Path) -> bool:

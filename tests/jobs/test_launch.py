@@ -60,7 +60,7 @@ def until_started(folder: Path) -> RunStarted:
 
 
 def until_over(folder: Path) -> None:
-    until(lambda: read_queue_state(folder) == "over", f"the end of {folder.name}")
+    until(lambda: read_queue_state(folder) == "ended", f"the end of {folder.name}")
 
 
 def finish(folder: Path) -> RunFinished | None:
@@ -322,7 +322,7 @@ def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(worker, "append_event", full)
     monkeypatch.setattr(
-        worker, "read_queue_state", lambda _: "claimed"
+        worker, "read_queue_state", lambda _: "starting"
     )  # this process is no run's: it would go on living
     monkeypatch.setattr(worker, "continue_queue", lambda _: None)
     with pytest.raises(ArithmeticError):
@@ -479,7 +479,7 @@ def test_a_run_whose_starter_was_killed_half_way_is_given_up_in_the_end(monkeypa
     lost = launch.create(config("quick"))
     append_event(lost, RunQueued(time.time()))
     (lost / OUTPUT).write_text("Killed\n")  # taken by a process, and never heard of again
-    assert read_queue_state(lost) == "claimed"
+    assert read_queue_state(lost) == "starting"
     following = launch.submit(config("quick"))
     until_over(following)
     assert finish(lost).reason.endswith("Killed")
@@ -567,7 +567,7 @@ def test_a_real_run_trains_in_a_child_of_the_real_server(
     fork_client.connect().close()
     real = RunConfig(corpus=str(tiny_corpus), encoder=str(tiny_encoder), epochs=1, device="cpu", lstm_size=8)
     folder = launch.submit(real)
-    until(lambda: read_queue_state(folder) == "over", "the end", timeout_s=120)
+    until(lambda: read_queue_state(folder) == "ended", "the end", timeout_s=120)
     assert finish(folder).state == "completed", finish(folder)
     assert launch.predict(folder, "anna lives in berlin .")["words"] == ["anna", "lives", "in", "berlin", "."]
     assert Path(fork_client._socket_path() + ".log").read_text() == "", "something of the preload could not be imported"

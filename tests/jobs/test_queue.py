@@ -28,7 +28,7 @@ def test_an_output_of_a_clock_that_is_ahead_does_not_hold_the_queue(
     began = time.monotonic()
     assert not queue._is_busy(queued)
     assert time.monotonic() - began < 4
-    assert read_queue_state(queued) == "over"
+    assert read_queue_state(queued) == "ended"
 
 
 def test_a_queued_run_of_another_user_is_left_to_them(queued: Path, monkeypatch: pytest.MonkeyPatch) -> None:

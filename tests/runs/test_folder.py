@@ -26,17 +26,17 @@ needs_boot_id = pytest.mark.skipif(not TOLD.boot, reason="clocks and names are a
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        ([], "new"),
+        ([], "created"),
         ([RunQueued(0.0)], "queued"),
-        ([RunQueued(0.0), END], "over"),
-        ([RunQueued(0.0), HERE], "live"),
-        ([RunQueued(0.0), HERE, END], "over"),
-        ([HERE, *[PhaseEntered(0.0, "training")] * 10_000, END], "over"),
-        ([RunQueued(0.0), GONE], "over"),
-        ([RunQueued(0.0), ELSEWHERE], "over"),
-        ([RunQueued(0.0), TOLD], "live"),
-        pytest.param([RunQueued(0.0), SET], "live", marks=needs_boot_id),
-        ([RunQueued(0.0), ANOTHER], "over"),
+        ([RunQueued(0.0), END], "ended"),
+        ([RunQueued(0.0), HERE], "running"),
+        ([RunQueued(0.0), HERE, END], "ended"),
+        ([HERE, *[PhaseEntered(0.0, "training")] * 10_000, END], "ended"),
+        ([RunQueued(0.0), GONE], "ended"),
+        ([RunQueued(0.0), ELSEWHERE], "ended"),
+        ([RunQueued(0.0), TOLD], "running"),
+        pytest.param([RunQueued(0.0), SET], "running", marks=needs_boot_id),
+        ([RunQueued(0.0), ANOTHER], "ended"),
     ],
 )
 def test_a_log_tells_how_far_its_run_is(events: list[Event], expected: str, tmp_path: Path) -> None:
@@ -45,10 +45,10 @@ def test_a_log_tells_how_far_its_run_is(events: list[Event], expected: str, tmp_
     assert read_queue_state(tmp_path) == expected
 
 
-def test_a_queued_run_whose_output_exists_is_claimed(tmp_path: Path) -> None:
+def test_a_queued_run_whose_output_exists_is_starting(tmp_path: Path) -> None:
     append_event(tmp_path, RunQueued(0.0))
     (tmp_path / OUTPUT).touch()
-    assert read_queue_state(tmp_path) == "claimed"
+    assert read_queue_state(tmp_path) == "starting"
 
 
 def test_of_a_run_whose_process_is_gone_only_the_head_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,5 +57,5 @@ def test_of_a_run_whose_process_is_gone_only_the_head_is_read(tmp_path: Path, mo
     read: list[int] = []
     part = stages._read_chunk
     monkeypatch.setattr(stages, "_read_chunk", lambda log, size: read.append(size) or part(log, size))
-    assert read_queue_state(tmp_path) == "over"
+    assert read_queue_state(tmp_path) == "ended"
     assert read == [stages._HEAD_BYTES], "a thousand runs would take a second at every start"
