@@ -21,6 +21,7 @@ from labkit.jobs.worker import CONTINUE_QUEUE, RUN_TRAINING, build_failure
 from labkit.liveness import is_process_alive, process_start_time
 from labkit.runs.folder import (
     CONFIG,
+    LOCK_FILE,
     OUTPUT,
     age_s,
     append_event,
@@ -68,7 +69,7 @@ def finish_cancelled(runs: Path) -> None:
 @contextmanager
 def _queue_lock(runs: Path) -> Iterator[None]:
     runs.mkdir(parents=True, exist_ok=True)
-    with hold_lock(runs / ".lock"):
+    with hold_lock(runs / LOCK_FILE):
         yield
 
 

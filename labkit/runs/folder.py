@@ -1,4 +1,17 @@
-"""The run folder: names of its files, their readers and writers, and how far its run is."""
+"""Run folder: names, readers and writers of its files, and its run's state in the queue.
+
+    config.json                settings, time, package versions and folder that the run was asked for with
+    events.jsonl               event log, one event a line (labkit/events.py)
+    control.jsonl              requests to stop or to change a rate (control.py)
+    output.log                 what the run's process prints; made by that process before its first event
+    summary.json               figures of the log, so that lists need not read it (summary.py)
+    label.json                 name and note that a user gave the run
+    predictions.SPLIT.jsonl    scored sentences of dev or test (predictions.py)
+    best/, last/               checkpoints, each with its tagger.json (labkit/model/checkpoint.py)
+    trace.json.gz              operators of a profiled run (labkit/training/profiler.py)
+
+The folder of runs also holds `.numbers`, `.lock` for the queue, and the lab's `.lab.json` (view_state.py).
+"""
 
 import logging
 import math
@@ -22,7 +35,12 @@ CONFIG = "config.json"
 SUMMARY = "summary.json"
 LABEL = "label.json"
 OUTPUT = "output.log"  # whoever makes this file is the run's process
+PREDICTIONS = "predictions.{split}.jsonl"
+CHECKPOINTS = ("best", "last")
+CHECKPOINT_SETTINGS = "tagger.json"  # in each checkpoint
+
 NUMBERS_FILE = ".numbers"  # one a line, appended, so that several who submit need not wait for each other
+LOCK_FILE = ".lock"  # held by whoever starts or ends runs of the queue
 
 MAX_UNIX_TIME = 253_402_300_800.0  # Unix seconds; nobody's calendar has later times than the year 9999
 

@@ -6,10 +6,11 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from labkit.runs.folder import age_s
+from labkit.runs.folder import CHECKPOINTS, CONFIG, LABEL, PREDICTIONS, SUMMARY, age_s
 
-_PARTIAL_CHECKPOINT = re.compile(r"\.(?P<name>best|last)-(?P<old>old-)?(?P<pid>\d+)")
-_PARTIAL_FILE = re.compile(r"\.(predictions\.\w+\.jsonl|(summary|label|config)\.json)\.[\w.]+")
+_FILES = "|".join((CONFIG, SUMMARY, LABEL, PREDICTIONS.format(split=r"\w+"))).replace(".", r"\.")
+_PARTIAL_CHECKPOINT = re.compile(rf"\.(?P<name>{'|'.join(CHECKPOINTS)})-(?P<old>old-)?(?P<pid>\d+)")
+_PARTIAL_FILE = re.compile(rf"\.({_FILES})\.[\w.]+")
 _DELETED_RUN = re.compile(r"\..+\.deleted\.\d+")
 _WRITE_TIMEOUT_S = 60.0  # readers of any host write a summary aside, and label.json; it takes them milliseconds
 

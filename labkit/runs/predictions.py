@@ -14,6 +14,7 @@ import msgspec
 from labkit import paths
 from labkit.events import READ_ERRORS, Whole
 from labkit.runs.entity_errors import Entity
+from labkit.runs.folder import PREDICTIONS
 
 MAX_SENTENCES, MAX_WORDS = 2000, 200_000  # about 1 MB; a sentence may be a document of thousands of words
 
@@ -47,7 +48,7 @@ class Predictions(msgspec.Struct, frozen=True):
 
 
 def predictions_path(folder: Path, split: str) -> Path:
-    return folder / f"predictions.{split}.jsonl"
+    return folder / PREDICTIONS.format(split=split)
 
 
 def write_predictions(folder: Path, header: PredictionsHeader, sentences: Iterable[ScoredSentence]) -> None:

@@ -25,6 +25,7 @@ from labkit.runs.curves import RunCurves
 from labkit.runs.event_accumulator import EventAccumulator
 from labkit.runs.folder import (
     CONFIG,
+    OUTPUT,
     SUMMARY,
     RunLabel,
     StoredConfig,
@@ -40,7 +41,6 @@ from labkit.runs.folder import (
 from labkit.runs.leftovers import clear_leftovers
 from labkit.runs.summary import Summary
 
-OUTPUT = "output.log"  # what a run's process prints; made before its first line is
 NUM_COLOURS = 8  # colours to tell runs apart by; further runs repeat them with another line style
 REMOTE_SILENCE_TIMEOUT_S = (
     600.0  # a run on another host, where nobody can look for its process, is given up after this long
