@@ -140,13 +140,12 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
 @runs_option
 def stop(run: str, runs_folder: Path | None) -> None:
     """Stop a run after its current step, keeping its model; take a queued one out of the queue."""
-    from labkit.jobs import launch
     from labkit.runs.store import RunStore
 
     found = RunStore(runs_folder).get(run)
     if found.is_final:
         raise click.ClickException(f"{found.title} is {found.state} already")
-    launch.stop(found.folder)
+    found.stop()
 
 
 @cli.command(short_help="Mark the entities of a text, or of a table of texts, by a run's weights.")

@@ -5,30 +5,25 @@ queue.py for the queue. Importing this is cheap, it leaves torch to the run's pr
 """
 
 import json
-import logging
-import math
 import shutil
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
 from labkit.config import RunConfig
-from labkit.events import CONTROL_FILE, ControlRequest, LineWriter, RateRequested, RunQueued, StopRequested
+from labkit.events import RunQueued
 from labkit.jobs import subprocesses
 from labkit.jobs.fork_client import shutdown as shutdown_server
 from labkit.jobs.fork_client import start_server
-from labkit.jobs.queue import cancel_queued, finish_cancelled, start_next
+from labkit.jobs.queue import cancel_queued, start_next
 from labkit.jobs.worker import PREDICT
+from labkit.runs.control import run_in_background
 from labkit.runs.folder import (
     CONFIG,
     append_event,
-    is_run_folder,
     parse_run_number,
     read_highest_number,
-    read_queue_state,
     record_number,
     run_folders,
 )
@@ -38,15 +33,11 @@ __all__ = [
     "cancel_queued",
     "create",
     "predict",
-    "set_rate",
     "shutdown_server",
     "start_next",
     "start_server",
-    "stop",
     "submit",
 ]
-
-_log = logging.getLogger(__name__)
 
 
 def submit(config: RunConfig, runs: Path | None = None) -> Path:
@@ -55,7 +46,7 @@ def submit(config: RunConfig, runs: Path | None = None) -> Path:
     Who ends right after this still waits for the start, so that the run is not left lying.
     """
     folder = _make_run_folder(config, runs, RunQueued(time.time()))
-    _run_in_background(start_next, folder.parent)
+    run_in_background(start_next, folder.parent)
     return folder
 
 
@@ -65,20 +56,6 @@ def create(config: RunConfig, runs: Path | None = None) -> Path:
     It has the next number, taken by making the folder: of two callers at once, each gets its own.
     """
     return _make_run_folder(config, runs)
-
-
-def stop(folder: Path) -> None:
-    """Asks a run to end after its current step, keeping its model; a queued one will never start."""
-    _write_control(folder, StopRequested())
-    if read_queue_state(folder) == "queued":
-        _run_in_background(finish_cancelled, folder.parent)
-
-
-def set_rate(folder: Path, group: str, rate: float) -> None:
-    """Asks a run for another peak rate of a group from its next step on. Raises ValueError for an impossible one."""
-    if not (math.isfinite(rate) and rate >= 0):
-        raise ValueError(f"rate of {group} must be a number of at least 0, not {rate!r}")
-    _write_control(folder, RateRequested(group, float(rate)))
 
 
 def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
@@ -120,23 +97,3 @@ def _make_next_folder(runs: Path) -> Path:
             return folder
         except FileExistsError:
             following += 1
-
-
-def _write_control(folder: Path, control: ControlRequest) -> None:
-    if not is_run_folder(folder):
-        raise ValueError(f"folder must be a run's, but there is no run in {folder}")
-    writer = LineWriter(folder / CONTROL_FILE)
-    try:
-        writer.write(control)
-    finally:
-        writer.close()
-
-
-def _run_in_background(function: Callable[[Path], object], runs: Path) -> None:
-    def quietly() -> None:
-        try:
-            function(runs)
-        except Exception:
-            _log.exception("the queue of %s is stuck", runs)
-
-    threading.Thread(target=quietly, name="labkit-queue").start()

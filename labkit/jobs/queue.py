@@ -10,18 +10,16 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from labkit.events import READ_ERRORS, RunFinished, StopRequested, open_control_log
-from labkit.file_lock import hold_lock
+from labkit.events import READ_ERRORS, RunFinished
 from labkit.jobs.subprocesses import start_process
 from labkit.jobs.worker import CONTINUE_QUEUE, RUN_TRAINING, build_failure
 from labkit.liveness import is_process_alive, process_start_time
+from labkit.runs.control import finish_cancelled, queue_lock
 from labkit.runs.folder import (
     CONFIG,
-    LOCK_FILE,
     OUTPUT,
     age_s,
     append_event,
@@ -29,6 +27,7 @@ from labkit.runs.folder import (
     read_queue_state,
     read_started_event,
     run_folders,
+    startable_folders,
 )
 from labkit.runs.leftovers import clear_deleted_runs, clear_leftovers, has_leftovers
 
@@ -43,43 +42,21 @@ def start_next(runs: Path) -> Path | None:
 
     None where nothing was to be started. A run that cannot be started ends as failed, and the next one gets its turn.
     """
-    with _queue_lock(runs):
-        _finish_cancelled(runs)
+    with queue_lock(runs):
+        finish_cancelled(runs)
         _clean_up(runs)
         if any(_is_busy(folder) for folder in run_folders(runs)):
             return None
-        return next((folder for folder in _startable_folders(runs) if _start_run(folder)), None)
+        return next((folder for folder in startable_folders(runs) if _start_run(folder)), None)
 
 
 def cancel_queued(runs: Path) -> int:
     """Deletes the folders of the runs that have never started; returns how many."""
-    with _queue_lock(runs):
-        waiting = _startable_folders(runs)
+    with queue_lock(runs):
+        waiting = startable_folders(runs)
         for folder in waiting:
             shutil.rmtree(folder, ignore_errors=True)  # one that cannot be deleted keeps none of the others
         return sum(not folder.exists() for folder in waiting)
-
-
-def finish_cancelled(runs: Path) -> None:
-    """Ends the queued runs that were asked to stop, without starting any."""
-    with _queue_lock(runs):
-        _finish_cancelled(runs)
-
-
-@contextmanager
-def _queue_lock(runs: Path) -> Iterator[None]:
-    runs.mkdir(parents=True, exist_ok=True)
-    with hold_lock(runs / LOCK_FILE):
-        yield
-
-
-def _startable_folders(runs: Path) -> list[Path]:
-    """Those of them that may be started or ended from here: other users of a shared folder see to their own.
-
-    A run has its settings last, so one without them is still being made, or was never made whole.
-    """
-    waiting = (folder for folder in run_folders(runs) if read_queue_state(folder) == "queued")
-    return [folder for folder in waiting if os.path.lexists(folder / CONFIG) and os.access(folder, os.W_OK)]
 
 
 def _clean_up(runs: Path) -> None:
@@ -88,13 +65,6 @@ def _clean_up(runs: Path) -> None:
     for folder in run_folders(runs):
         if has_leftovers(folder) and has_no_writer(folder):
             clear_leftovers(folder)
-
-
-def _finish_cancelled(runs: Path) -> None:
-    for folder in _startable_folders(runs):
-        if any(isinstance(line, StopRequested) for line in open_control_log(folder).read()):
-            with suppress(OSError):  # a full disk; it is asked for again with the next look
-                append_event(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
 
 
 def _is_busy(folder: Path) -> bool:

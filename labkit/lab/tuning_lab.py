@@ -114,7 +114,7 @@ class TuningLab:
         The next in the queue begins. The Stop button ends only the run that it names.
         """
         for run in self.store.live():
-            launch.stop(run.folder)
+            run.stop()
         self._refresher.request_refresh()
 
     def compare(self, runs: Sequence[Run | int | str], x: str | None = None, layout: str | None = None) -> "Picture":
@@ -280,7 +280,7 @@ class TuningLab:
         run, now = self._displayed_run.stop_target, time.monotonic()
         if run is not None and now > self._stopped_at + DOUBLE_CLICK_S:
             self._stopped_at = now
-            launch.stop(run.folder)
+            run.stop()
             self._refresher.request_refresh()
 
     def _on_settings_change(self, _: RunConfig) -> None:

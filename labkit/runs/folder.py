@@ -223,6 +223,15 @@ def run_folders(runs: Path) -> list[Path]:
     return []
 
 
+def startable_folders(runs: Path) -> list[Path]:
+    """Queued runs that may be started or ended from here: other users of a shared folder see to their own.
+
+    A run has its settings last, so one without them is still being made, or was never made whole.
+    """
+    waiting = (folder for folder in run_folders(runs) if read_queue_state(folder) == "queued")
+    return [folder for folder in waiting if os.path.lexists(folder / CONFIG) and os.access(folder, os.W_OK)]
+
+
 def read_queue_state(folder: Path) -> QueueState:
     log = folder / EVENTS_FILE
     head = _read_chunk(log, _HEAD_BYTES)

@@ -10,17 +10,13 @@ from typing import Self
 from labkit import gc_pause, liveness
 from labkit.config import RunConfig
 from labkit.events import (
-    CONTROL_FILE,
     EVENTS_FILE,
-    ControlRequest,
     Event,
-    LineWriter,
     LogReader,
-    RateRequested,
     RunStarted,
-    StopRequested,
     open_event_log,
 )
+from labkit.runs import control
 from labkit.runs.curves import RunCurves
 from labkit.runs.event_accumulator import EventAccumulator
 from labkit.runs.folder import (
@@ -151,24 +147,17 @@ class Run(EventAccumulator):
             time.sleep(poll_s)
 
     def stop(self) -> None:
-        """Asks the run to end after its current step, keeping its model."""
-        self._write_control(StopRequested())
+        """Asks the run to end after its current step, keeping its model; a queued one never starts."""
+        control.stop(self._require_folder())
 
     def set_rate(self, group: str, rate: float) -> None:
         """Asks for another peak rate of a group. Raises ValueError for an unknown group or an impossible rate."""
-        known = [audit.name for audit in self.groups]
-        if known and group not in known:
-            raise ValueError(f"group must be one of {', '.join(known)}, not {group!r}")
-        if not (rate >= 0 and math.isfinite(rate)):
-            raise ValueError(f"rate must be a number of at least 0, not {rate!r}")
-        self._write_control(RateRequested(group, rate))
+        control.set_rate(self._require_folder(), group, rate)
 
-    def _write_control(self, control: ControlRequest) -> None:
+    def _require_folder(self) -> Path:
         if not self.folder.name:
             raise ValueError("this run has no folder, and so no process to ask; run it with labkit.jobs.launch")
-        writer = LineWriter(self.folder / CONTROL_FILE)
-        writer.write(control)
-        writer.close()
+        return self.folder
 
     def _load(self) -> None:
         """The first look: at the summary, or where there is none, at the events; then the summary is made."""

@@ -31,6 +31,7 @@ from labkit.events import (
 )
 from labkit.jobs import fork_client, launch, subprocesses, worker
 from labkit.liveness import is_process_alive
+from labkit.runs import control
 from labkit.runs.folder import OUTPUT, append_event, read_queue_state, read_started_event
 from labkit.runs.store import RunStore
 from tests.runs import damage
@@ -128,7 +129,7 @@ def test_a_run_survives_a_signal_to_all_of_the_group_that_asked(
     before = len(open_event_log(folder).read())
     until(lambda: len(open_event_log(folder).read()) > before + 3, "a further line")
     assert is_process_alive(begun.pid, begun.process_started)
-    launch.stop(folder)
+    control.stop(folder)
     until_over(folder)
     assert finish(folder).state == "completed"
 
@@ -142,7 +143,7 @@ def test_a_second_run_waits_and_starts_when_the_first_ends(fork: str, monkeypatc
     time.sleep(0.3)
     assert read_queue_state(second) == "queued"
     assert launch.start_next(first.parent) is None
-    launch.stop(first)
+    control.stop(first)
     until_over(second)
     assert read_started_event(second).time >= read_started_event(first).time + finish(first).seconds
 
@@ -228,7 +229,7 @@ def test_cancelling_removes_only_what_never_started() -> None:
     assert live.exists()
     assert other.exists()
     assert launch.cancel_queued(live.parent) == 0
-    launch.stop(live)
+    control.stop(live)
     until_over(live)
 
 
@@ -236,11 +237,11 @@ def test_stop_keeps_a_queued_run_from_ever_starting() -> None:
     live = launch.submit(config("patient"))
     until_started(live)
     waiting, next_one = launch.submit(config("quick")), launch.submit(config("quick"))
-    launch.stop(waiting)
+    control.stop(waiting)
     until_over(waiting)
     assert kinds(waiting) == ["RunQueued", "RunFinished"]
     assert finish(waiting).state == "stopped"
-    launch.stop(live)
+    control.stop(live)
     until_over(next_one)
     assert finish(next_one).state == "completed"
 
@@ -250,22 +251,22 @@ def test_a_stop_line_alone_keeps_a_queued_run_from_starting() -> None:
     until_started(live)
     waiting = launch.submit(config("quick"))
     (waiting / CONTROL_FILE).write_text('{"kind":"stop asked"}\n')
-    launch.stop(live)
+    control.stop(live)
     until_over(waiting)
     assert kinds(waiting) == ["RunQueued", "RunFinished"]
 
 
 def test_a_rate_goes_into_the_control_file() -> None:
     folder = launch.create(config("quick"))
-    launch.set_rate(folder, "head", 3e-4)
+    control.set_rate(folder, "head", 3e-4)
     assert open_control_log(folder).read() == [RateRequested("head", 3e-4)]
     for rate in (-1e-3, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="rate of head must be a number of at least 0"):
-            launch.set_rate(folder, "head", rate)
+            control.set_rate(folder, "head", rate)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    for ask in (launch.stop, lambda folder: launch.set_rate(folder, "head", 0.1)):
+    for ask in (control.stop, lambda folder: control.set_rate(folder, "head", 0.1)):
         with pytest.raises(ValueError, match="there is no"):
             ask(tmp_path / "run-0009")
 
@@ -334,7 +335,7 @@ def test_a_run_that_cannot_be_started_lets_the_next_one_pass(runs_folder: Path) 
     until_started(live)
     broken, fine = launch.submit(config("quick")), launch.submit(config("quick"))
     (broken / "config.json").write_text("{")
-    launch.stop(live)
+    control.stop(live)
     until_over(fine)
     assert finish(broken).state == "failed"
     assert finish(fine).state == "completed"
@@ -367,7 +368,7 @@ def test_a_run_that_was_never_made_whole_is_neither_started_nor_in_the_way(runs_
     for folder in halves:  # killed before its settings were there, with and without a line
         (folder / "config.json").unlink()
     append_event(halves[0], RunQueued(time.time()))
-    launch.stop(halves[0])
+    control.stop(halves[0])
     for folder in (alone, *halves):
         for path in (*folder.iterdir(), folder):
             os.utime(path, (time.time() - 3600,) * 2)
@@ -432,7 +433,7 @@ def test_no_number_is_given_twice_whatever_is_deleted(by: str, runs_folder: Path
         shutil.rmtree(waiting)
     else:
         assert launch.cancel_queued(runs_folder) == 1
-    launch.stop(live)
+    control.stop(live)
     until_over(live)
     assert not waiting.exists()
     assert launch.create(config("quick")).name == "run-0003"
@@ -459,7 +460,7 @@ def test_what_is_no_run_cannot_be_asked_anything(tmp_path: Path) -> None:
     encoder = tmp_path / "encoder"
     encoder.mkdir()
     (encoder / "config.json").write_text('{"model_type": "bert"}')
-    for ask in (launch.stop, lambda folder: launch.set_rate(folder, "head", 1e-3)):
+    for ask in (control.stop, lambda folder: control.set_rate(folder, "head", 1e-3)):
         with pytest.raises(ValueError, match="there is no run in"):
             ask(encoder)
     assert [path.name for path in encoder.iterdir()] == ["config.json"]
@@ -494,7 +495,7 @@ def test_no_process_takes_a_run_that_another_has_taken() -> None:
         subprocesses.start_process(worker.RUN_TRAINING, str(live), output=live / OUTPUT)
     assert kinds(live) == ["RunQueued", "RunStarted"]
     assert (live / OUTPUT).read_text() == server_log
-    launch.stop(live)
+    control.stop(live)
     until_over(live)
 
 

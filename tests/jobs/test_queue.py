@@ -9,6 +9,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.events import RunQueued
 from labkit.jobs import launch, queue
+from labkit.runs import control
 from labkit.runs.folder import OUTPUT, append_event, read_queue_state
 
 
@@ -33,8 +34,9 @@ def test_an_output_of_a_clock_that_is_ahead_does_not_hold_the_queue(
 
 def test_a_queued_run_of_another_user_is_left_to_them(queued: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    launch.stop(queued)
-    queue.finish_cancelled(queued.parent)
+    control.stop(queued)
+    with control.queue_lock(queued.parent):
+        control.finish_cancelled(queued.parent)
     assert launch.start_next(queued.parent) is None
     assert launch.cancel_queued(queued.parent) == 0
     assert read_queue_state(queued) == "queued"

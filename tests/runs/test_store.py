@@ -342,8 +342,8 @@ def test_stop_and_rates_are_lines_for_the_trainer(runs_folder):
     ("group", "rate", "why"),
     [
         ("tail", 1e-3, "group must be one of encoder, head"),
-        ("head", -1.0, "rate must be"),
-        ("head", float("nan"), "rate must"),
+        ("head", -1.0, "rate of head must be a number of at least 0"),
+        ("head", float("nan"), "rate of head must be"),
     ],
 )
 def test_rates_that_make_no_sense_are_refused(runs_folder, group, rate, why):
@@ -353,9 +353,17 @@ def test_rates_that_make_no_sense_are_refused(runs_folder, group, rate, why):
     assert open_control_log(run.folder).read() == []
 
 
+def test_a_queued_run_that_is_stopped_ends_without_starting(runs_folder):
+    run = Run(write_run(runs_folder, state="queued"))
+    run.stop()
+    assert run.wait(30).state == "stopped"
+    assert run.started is None
+
+
 def test_a_run_without_a_folder_cannot_be_asked_anything():
-    with pytest.raises(ValueError, match="no folder"):
-        Run().stop()
+    for ask in (lambda: Run().stop(), lambda: Run().set_rate("head", 1e-3)):
+        with pytest.raises(ValueError, match="no folder"):
+            ask()
 
 
 # --- processes that vanish
