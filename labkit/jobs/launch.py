@@ -27,6 +27,7 @@ from labkit.runs.folder import (
     record_number,
     run_folders,
 )
+from labkit.runs.run import Run
 from labkit.versions import installed_versions
 
 __all__ = [
@@ -40,14 +41,14 @@ __all__ = [
 ]
 
 
-def submit(config: RunConfig, runs: Path | None = None) -> Path:
-    """Queues a run, and starts it in the background if none is live; returns its folder at once.
+def submit(config: RunConfig, runs: Path | None = None) -> Run:
+    """Queues a run, and starts it in the background if none is live; returns at once.
 
-    Who ends right after this still waits for the start, so that the run is not left lying.
+    A process that ends right after this still waits for the start, so that the run is not left in the queue.
     """
     folder = _make_run_folder(config, runs, RunQueued(time.time()))
     run_in_background(start_next, folder.parent)
-    return folder
+    return Run(folder)
 
 
 def create(config: RunConfig, runs: Path | None = None) -> Path:

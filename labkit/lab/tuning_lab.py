@@ -101,8 +101,7 @@ class TuningLab:
         """Trains with the settings as they stand, or with `config`; returns at once. Queued while another trains."""
         config = config or self.controls.config()
         check_config(config)
-        folder = launch.submit(config, self.store.folder)
-        run = self.store.get(folder)
+        run = self.store.get(launch.submit(config, self.store.folder).folder)  # one object for each run
         with self._lock:  # or a look that began before would untick what it does not know yet
             self.runs_panel.add_to_selection(run)
         self._refresher.request_refresh()

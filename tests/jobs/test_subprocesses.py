@@ -105,7 +105,7 @@ def sockets(folder: Path) -> list[Path]:
 
 def test_runs_that_follow_each_other_share_one_server(alone: Path) -> None:
     for _ in range(2):
-        folder = launch.submit(RunConfig(corpus="short"))  # the second one is started by the first
+        folder = launch.submit(RunConfig(corpus="short")).folder  # the second one is started by the first
     until(lambda: read_queue_state(folder) == "ended", "the end of the second run")
     assert len(sockets(alone)) == 1
 
