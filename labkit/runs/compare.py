@@ -106,6 +106,10 @@ class ComparisonTable:
             for row, best in zip(self.rows, self.best, strict=True)
         ]
 
+    def _repr_markdown_(self) -> str:
+        """The table as Jupyter shows it."""
+        return to_markdown(self.columns, self.text_rows())
+
 
 def find_differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
     """The settings in which the runs differ, as declared, each with its value for every run.

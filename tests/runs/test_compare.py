@@ -269,6 +269,11 @@ def test_the_table_of_differences_has_a_row_a_setting(runs_folder):
     ]
 
 
+def test_a_comparison_is_shown_as_markdown(runs_folder):
+    table = build_comparison_table(_runs(runs_folder, CONFIG, CONFIG.replace(dropout=0.5)))
+    assert table._repr_markdown_() == to_markdown(table.columns, table.text_rows())
+
+
 def test_a_run_is_not_named_after_scoring_in_proportion(runs_folder):
     runs = _runs(runs_folder, CONFIG.replace(train_limit=500), CONFIG.replace(train_limit=500, dev_limit=40))
     assert list(name_runs(runs).values()) == ["#1", "#2 dev sentences 40"]
