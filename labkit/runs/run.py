@@ -221,8 +221,8 @@ class Run(EventAccumulator):
         if log_is_gone:
             self._lost_reason = f"{EVENTS_FILE} of {self.folder.name} is gone; it was deleted while the run went on"
         else:
-            is_silent = age_s(self.folder / EVENTS_FILE) >= REMOTE_SILENCE_TIMEOUT_S
-            has_vanished = is_silent if is_running is None else not is_running
+            silence_s = age_s(self.folder / EVENTS_FILE)
+            has_vanished = silence_s >= REMOTE_SILENCE_TIMEOUT_S if is_running is None else not is_running
             if not has_vanished or self._read_new_events():  # it may have ended after the log was read
                 return
         self._summary.vanished = True

@@ -832,7 +832,7 @@ def test_only_run_folders_of_this_store_can_be_deleted(runs_folder, tmp_path):
     with pytest.raises(ValueError, match="is not in"):
         store.get(encoder)
     for stranger in (store.get(other), Run(encoder), Run(tmp_path), Run()):
-        with pytest.raises(ValueError, match="is no run of"):
+        with pytest.raises(ValueError, match="is not a run of"):
             store.delete(stranger, confirm=True)
     assert encoder.exists()
     assert (other / "config.json").exists()
