@@ -118,9 +118,10 @@ class ComparisonTable:
 
 
 def find_differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
-    """Finds the settings in which runs differ, in declared order, each with its value for every run.
+    """Finds the settings in which runs differ, with every run's value.
 
-    Runs whose settings cannot be read have None, which is not a difference; neither is `profile`.
+    Settings are in declared order. None stands for a run whose settings cannot be read, which is not a difference;
+    neither is `profile`.
     """
     configs = [run.config for run in runs]
     readable = [config for config in configs if config]
@@ -184,7 +185,7 @@ def default_axis(runs: Iterable[Run]) -> Axis:
 
 
 def build_comparison_table(runs: Sequence[Run], tr: Translate = format_english) -> ComparisonTable:
-    """Builds a table with one row per run, in the given order, and the differing settings."""
+    """Builds a table with one row per run and the differing settings."""
     builder = ComparisonTableBuilder(runs, tr)
     rows = [builder.build_row(run, name) for run, name in zip(runs, builder.short_names, strict=True)]
     top = best_f1_by_split(runs)
@@ -192,7 +193,7 @@ def build_comparison_table(runs: Sequence[Run], tr: Translate = format_english) 
 
 
 class ComparisonTableBuilder:
-    """Columns, short names and rows for a set of runs; valid while their settings and names last."""
+    """Columns, short names and rows for a set of runs. Valid while their settings and names last."""
 
     def __init__(self, runs: Sequence[Run], tr: Translate = format_english):
         values = find_differences(runs)
@@ -227,7 +228,7 @@ class ComparisonTableBuilder:
         )
 
     def build_row(self, run: Run, short_name: str) -> list[Value]:
-        """Values of one run as it is now, in the order of the columns."""
+        """Current values of one run, in the order of the columns."""
         summary = run.summary()
         illegal = run.count_illegal(summary.latest) if summary.latest else None
         return [
@@ -249,7 +250,7 @@ class ComparisonTableBuilder:
 
 
 def name_dev_splits(runs: Iterable[Run]) -> dict[str, str]:
-    """Names the dev splits that runs were scored on, like `msra · 500`; empty if there is only one.
+    """Names the dev splits that runs were scored on: `msra · 500`. Empty if there is only one.
 
     A second split of the same corpus and size is `msra · 500 (2)`.
     """
@@ -264,7 +265,7 @@ def name_dev_splits(runs: Iterable[Run]) -> dict[str, str]:
 
 
 def best_f1_by_split(runs: Iterable[Run]) -> dict[str | None, float]:
-    """Best F1 on each dev split that at least two runs have a score on, unless it is 0."""
+    """Best F1 on each dev split with scores of several runs. Splits whose best F1 is 0 are left out."""
     scores = defaultdict(list)
     for run in runs:
         if (score := run.best_f1) is not None:
@@ -273,7 +274,7 @@ def best_f1_by_split(runs: Iterable[Run]) -> dict[str | None, float]:
 
 
 def best_columns(run: Run, top: Mapping[str | None, float]) -> list[str]:
-    """Keys of the columns in which a run is best on its dev split; equal runs share them."""
+    """Keys of columns in which a run is best on its split. Equal runs share them."""
     score = run.best_f1
     return ["best_f1"] if score is not None and score == top.get(run.dev_split) else []
 
@@ -297,7 +298,7 @@ def to_markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str
 def _short_name(
     config: RunConfig | None, common: Mapping[str, Mapping[Value, int]], format_part: Callable[[str, Value], str]
 ) -> str:
-    """Name of a run by its settings, the rarest among the runs where there are more than MAX_NAME_PARTS.
+    """Name of a run by its differing settings: of many, the MAX_NAME_PARTS rarest.
 
     Args:
         common: count of runs per value, per differing setting, in the order of a name.

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def stop(folder: Path) -> None:
-    """Asks a run to end after its current step, keeping its model; a queued one never starts.
+    """Asks a run to end after its current step, keeping its model. A queued one never starts.
 
     Raises ValueError if there is no run in the folder.
     """
@@ -39,10 +39,10 @@ def stop(folder: Path) -> None:
 
 
 def set_rate(folder: Path, group: str, rate: float) -> None:
-    """Asks a run for another peak rate of a parameter group, from its next step on.
+    """Asks a run for another peak learning rate of a parameter group.
 
-    Raises ValueError for an unknown group, for a rate that is negative or not finite, and if there is no run. Groups
-    are known once the run has built them; until then any name is taken.
+    Raises ValueError for an unknown group, for a rate that is negative or not finite, and if there is no run. Any
+    group is accepted until the run has built its groups.
     """
     if not (math.isfinite(rate) and rate >= 0):
         raise ValueError(f"rate of {group} must be a number of at least 0, not {rate!r}")
@@ -64,14 +64,14 @@ def finish_cancelled(runs: Path) -> None:
 
 @contextmanager
 def queue_lock(runs: Path) -> Iterator[None]:
-    """Lock between processes on the queue of a folder of runs, which is made if missing."""
+    """Holds the lock between processes on a folder's queue."""
     runs.mkdir(parents=True, exist_ok=True)
     with hold_lock(runs / LOCK_FILE):
         yield
 
 
 def run_in_background(function: Callable[[Path], object], runs: Path) -> None:
-    """Calls `function(runs)` in a thread, which the interpreter waits for at its end; errors are logged."""
+    """Calls `function(runs)` in a thread and logs its errors. The interpreter does not exit before it ends."""
 
     def call() -> None:
         try:

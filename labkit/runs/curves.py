@@ -149,7 +149,7 @@ class RunCurves:
         return np.array([getattr(evaluation, name) for evaluation in self.evaluations], dtype=float)
 
     def sample_axis(self, kind: Axis) -> Array:
-        """Positions of the device samples, interpolated between steps, (samples,); NaN before the first step."""
+        """Positions of the device samples, interpolated between steps, (samples,). NaN before the first step."""
         name = check_axis(kind)
         seconds = np.array([sample.seconds for sample in self.samples], dtype=float)
         steps = self.steps.snapshot()

@@ -24,7 +24,7 @@ Similarity = Callable[[Entity, Entity], int]
 
 
 class EntityMatch(NamedTuple):
-    """Gold entity, predicted entity, or a pair of both, and the kind of match."""
+    """Gold entity, predicted entity or a pair, with the kind of match."""
 
     kind: str  # CORRECT, or one of ERROR_KINDS
     gold: Entity | None
@@ -47,7 +47,7 @@ class EntityMatch(NamedTuple):
 
 
 def match_entities(gold: Sequence[Entity], predicted: Sequence[Entity]) -> list[EntityMatch]:
-    """Matches all entities of a sentence, each once, in the order of the text.
+    """Matches the gold and predicted entities of a sentence, in text order.
 
     - Same words and type: correct.
     - Same words, another type: wrong type.

@@ -1,4 +1,4 @@
-"""Estimate of a run's steps and duration, from earlier runs on the same machine."""
+"""Estimate of a run's steps and duration, from earlier runs."""
 
 import math
 import socket
@@ -18,7 +18,7 @@ _SHOULD_MATCH = ("corpus", "lstm_size", "lstm_layers", "max_pieces")  # preferab
 
 @dataclass(frozen=True)
 class Estimate:
-    """Estimated steps and seconds of a run; `seconds` and `basis` are None without an earlier run."""
+    """Estimated steps and seconds of a run. `seconds` and `basis` are None without an earlier run."""
 
     steps_per_epoch: int
     steps: int
@@ -38,7 +38,9 @@ def estimate(
     processes: int = 1,
     host: str | None = None,
 ) -> Estimate:
-    """Estimates the steps of a run, and its seconds by scaling those of the most similar run.
+    """Estimates the steps and the seconds of a run.
+
+    The seconds are those of the most similar earlier run, scaled:
 
     seconds = loading + training + evaluations + closing, where for the similar run
     - loading is the time until its first step, unscaled;
@@ -47,9 +49,9 @@ def estimate(
     - closing is its time for the test split and the last weights, scaled by `test_sentences` if given: writing the
       weights takes next to no time.
 
-    Only completed or stopped runs count, on the same host, with the same encoder, downstream structure, decoder, device,
-    precision and number of processes, and with a frozen encoder only if this one is frozen. Of these the most similar
-    in batch size and number of sentences is used, the newest of equals.
+    Only completed or stopped runs count, on the same host, with the same encoder, downstream structure, decoder,
+    device, precision and number of processes, and with a frozen encoder only if this one is frozen. Of these the most
+    similar in batch size and number of sentences is used, the newest of equals.
 
     Args:
         train_sentences: of the corpus; the config's limits are applied to it, and to the other splits.
@@ -94,7 +96,7 @@ def _tokens_per_sentence(runs: Iterable[Run], config: RunConfig) -> float:
 
 
 def _windows_per_sentence(runs: Iterable[Run], config: RunConfig) -> float | None:
-    """Mean windows per sentence, from the newest run with the same window settings; None without one.
+    """Mean windows per sentence, from the newest run with equal window settings. None without one.
 
     The log has the steps of that run, not its windows: its last batch is taken to be half full.
     """

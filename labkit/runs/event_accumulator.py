@@ -31,7 +31,7 @@ class IllegalCounts(NamedTuple):
 
 
 class EventAccumulator:
-    """State of a run, built from its events; hold `lock` to read several values of one moment."""
+    """State of a run, built from its events. Hold `lock` to read several values of one moment."""
 
     def __init__(self, config: RunConfig | None) -> None:
         self.lock = threading.RLock()
@@ -41,7 +41,7 @@ class EventAccumulator:
         self._unlogged_changes = 0  # changes without an event, for instance a vanished process
 
     def add(self, event: Event) -> None:
-        """Adds one event; all data of a run, live or finished, comes in here."""
+        """Adds one event. All data of a run, live or finished, comes in here."""
         with self.lock:
             self._summary.add(event)
             if self._curves is not None:
@@ -102,7 +102,7 @@ class EventAccumulator:
 
     @property
     def best_f1(self) -> float | None:
-        """Highest F1 on dev; None before an evaluation, and if dev has no entity."""
+        """Highest F1 on dev. None before an evaluation, and if dev has no entity."""
         return self.best.score if self.best else None
 
     def count_illegal(self, evaluation: Evaluated) -> IllegalCounts:
@@ -119,7 +119,7 @@ class EventAccumulator:
 
     @property
     def time_breakdown(self) -> TimeBreakdown | None:
-        """Latest time breakdown; None for a short run, and for one of an older version."""
+        """Latest time breakdown. None for a short run, and for one of an older version."""
         return self._summary.time_breakdown
 
     @property
@@ -144,7 +144,7 @@ class EventAccumulator:
 
     @property
     def steps(self) -> Steps:
-        """Columns of the steps at one moment; take them once, as a second call may return more steps."""
+        """Columns of the steps at one moment. Take them once, as a second call may return more steps."""
         with self.lock:
             return self._load_curves().steps.snapshot()
 
@@ -164,7 +164,7 @@ class EventAccumulator:
 
     @property
     def transitions(self) -> CrfTransitions | None:
-        """CRF transition scores at the last evaluation on dev; None without one or without a CRF."""
+        """CRF transition scores at the last evaluation on dev. None without one or without a CRF."""
         return self._load_curves().transitions
 
     def axis(self, kind: Axis) -> Array:
@@ -177,7 +177,7 @@ class EventAccumulator:
             return self._load_curves().evaluation_axis(kind)
 
     def sample_axis(self, kind: Axis) -> Array:
-        """Positions of the device samples, interpolated between steps, (samples,); NaN before the first step."""
+        """Positions of the device samples, interpolated between steps, (samples,). NaN before the first step."""
         with self.lock:
             return self._load_curves().sample_axis(kind)
 

@@ -1,6 +1,6 @@
 """Run folder: names, readers and writers of its files, and its run's state in the queue.
 
-    config.json                settings, time, package versions and folder that the run was asked for with
+    config.json                settings, time of creation, package versions and working directory
     events.jsonl               event log, one event a line (labkit/events.py)
     control.jsonl              requests to stop or to change a rate (control.py)
     output.log                 what the run's process prints; made by that process before its first event
@@ -64,7 +64,7 @@ E = TypeVar("E")
 
 
 class RunLabel(msgspec.Struct, frozen=True):
-    """Name and note that a user gave a run; `problem` is a sentence if they cannot be read."""
+    """Name and note that a user gave a run. `problem` is a sentence if they cannot be read."""
 
     name: str = ""
     note: str = ""
@@ -111,12 +111,12 @@ def is_run_folder(folder: Path) -> bool:
 
 
 def parse_time(value: object) -> float | None:
-    """Unix seconds if the value is a time of the calendar, else None."""
+    """Unix seconds if the value is a valid time, else None."""
     return float(value) if isinstance(value, int | float) and 0 <= value < MAX_UNIX_TIME else None
 
 
 def read_label(folder: Path) -> RunLabel:
-    """Reads label.json; empty if there is none, with a `problem` if it cannot be read."""
+    """Reads label.json. Empty if there is none, with a `problem` if it cannot be read."""
     try:
         return _read_json(folder, LABEL, RunLabel)
     except FileNotFoundError:
@@ -131,7 +131,7 @@ def write_label(folder: Path, label: RunLabel) -> None:
 
 
 def read_summary(folder: Path) -> Summary | None:
-    """Reads summary.json; None if it is missing, damaged, or older than the log."""
+    """Reads summary.json. None if it is missing, damaged, or older than the log."""
     try:
         summary = _read_json(folder, SUMMARY, Summary)
     except (FileNotFoundError, ValueError):
@@ -151,7 +151,7 @@ def write_summary(folder: Path) -> Summary:
 
 
 def store_summary(folder: Path, summary: Summary) -> None:
-    """Writes a summary computed by a reader; a folder that cannot be written to is skipped."""
+    """Writes a summary computed by a reader. A folder that cannot be written to is skipped."""
     try:
         write_atomically(folder / SUMMARY, msgspec.json.encode(summary))
     except OSError as error:
@@ -159,7 +159,7 @@ def store_summary(folder: Path, summary: Summary) -> None:
 
 
 def log_size(folder: Path) -> int:
-    """Size of the event log in bytes; 0 if it cannot be read.
+    """Size of the event log in bytes. 0 if it cannot be read.
 
     Take it before reading the log, so that a summary never claims more events than it has.
     """
@@ -170,7 +170,7 @@ def log_size(folder: Path) -> int:
 
 
 def age_s(path: Path) -> float:
-    """Seconds since a file was last written, by this machine's clock; infinite if missing."""
+    """Seconds since a file was last written, by this machine's clock. Infinite if missing."""
     try:
         return time.time() - os.stat(path).st_mtime
     except OSError:
@@ -190,7 +190,7 @@ def _read_json(folder: Path, name: str, form: type[T]) -> T:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file that others see either old or new, never half written."""
+    """Replaces a file atomically, so that no reader sees half of it."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         aside.write_bytes(content)
@@ -207,14 +207,14 @@ def parse_run_number(folder: Path) -> int:
 
 
 def read_highest_number(runs: Path) -> int:
-    """Highest run number recorded in a folder of runs; 0 if there is none."""
+    """Highest run number recorded in a folder of runs. 0 if there is none."""
     with suppress(OSError):
         return max(map(int, re.findall(rb"^\d{1,9}$", (runs / NUMBERS_FILE).read_bytes(), re.MULTILINE)), default=0)
     return 0
 
 
 def record_number(runs: Path, number: int) -> None:
-    """Records a number as used, so that a deleted run's is not given again; an OSError is ignored."""
+    """Records a run number as used, so that it is never reused. An OSError is ignored."""
     with suppress(OSError), open(runs / NUMBERS_FILE, "ab", buffering=0) as file:
         file.write(b"\n%d\n" % number)  # begins with a line break, as a full disk may have torn the line before
 
@@ -237,7 +237,7 @@ def startable_folders(runs: Path) -> list[Path]:
 
 
 def read_queue_state(folder: Path) -> QueueState:
-    """Reads a run's state in the queue from the start and the end of its log."""
+    """Reads a run's queue state from both ends of its log."""
     log = folder / EVENTS_FILE
     head = _read_chunk(log, _HEAD_BYTES)
     if started := _find_event(head, RunStarted):
@@ -254,13 +254,13 @@ def read_queue_state(folder: Path) -> QueueState:
 
 
 def has_no_writer(folder: Path) -> bool:
-    """True if certainly no process writes to a run's folder; another machine's may still."""
+    """True if certainly no process writes to a run's folder. Another machine's may still."""
     started = read_started_event(folder)
     return _has_end(folder / EVENTS_FILE) or (started is not None and is_running(*started.process_identity) is False)
 
 
 def read_started_event(folder: Path) -> RunStarted | None:
-    """First event of the run's own process; None if there is none yet."""
+    """First event of the run's own process. None if there is none yet."""
     return _find_event(_read_chunk(folder / EVENTS_FILE, _HEAD_BYTES), RunStarted)
 
 
@@ -278,7 +278,7 @@ def _has_end(log: Path) -> bool:
 
 
 def _read_chunk(log: Path, size: int) -> bytes:
-    """First `size` bytes of a file, or the last ones if negative; empty if it cannot be read."""
+    """First `size` bytes of a file, or the last ones if negative. Empty if it cannot be read."""
     with suppress(OSError), open(log, "rb") as file:
         if size < 0:
             file.seek(max(os.fstat(file.fileno()).st_size + size, 0))

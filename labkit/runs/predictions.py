@@ -56,7 +56,7 @@ def predictions_path(folder: Path, split: str) -> Path:
 
 
 def write_predictions(folder: Path, header: PredictionsHeader, sentences: Iterable[ScoredSentence]) -> None:
-    """Writes a predictions file; readers see the old one or the new one, never half of it.
+    """Writes a predictions file. Readers see the old one or the new one, never half of it.
 
     Raises FileNotFoundError if the run folder was deleted.
     """
@@ -69,7 +69,7 @@ def write_predictions(folder: Path, header: PredictionsHeader, sentences: Iterab
 
 
 def read_predictions(folder: Path, split: str) -> Predictions | None:
-    """Reads the predictions of a split; None if they are missing or damaged."""
+    """Reads the predictions of a split. None if they are missing or damaged."""
     try:
         first, *lines = predictions_path(folder, split).read_bytes().splitlines()
         header = msgspec.json.decode(first, type=PredictionsHeader)
@@ -103,7 +103,7 @@ def align_predictions(runs: Mapping[Any, Predictions]) -> list[dict[Any, ScoredS
 
 
 def _find_sentence(run: Predictions, number: int, others: Iterable[Predictions]) -> ScoredSentence | None:
-    """Sentence of a run; None if the run is not known to have scored it."""
+    """Sentence of a run. None if the run is not known to have scored it."""
     if number in run.sentences:
         return run.sentences[number]
     for other in others:

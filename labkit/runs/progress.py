@@ -12,7 +12,7 @@ RECENT_S = 10.0  # window of the recent speed
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a run at one moment; planned figures are None until known."""
+    """Progress of a run at one moment. Planned figures are None until known."""
 
     step: int
     steps: int | None  # planned
@@ -29,14 +29,14 @@ class Progress:
 
 
 def seconds_left(summary: Summary) -> float | None:
-    """Remaining steps times the mean time of a step, evaluations included; None unless running."""
+    """Remaining steps times the mean time of a step, evaluations included. None unless running."""
     if summary.state != "running" or not summary.plan or not summary.step:
         return None
     return (summary.plan.steps - summary.step) * (summary.all_steps_s + summary.evaluation_s) / summary.step
 
 
 def recent_tokens_per_s(steps: Steps) -> float | None:
-    """Speed over the last RECENT_S seconds, or over the last two steps if slower."""
+    """Speed over the last RECENT_S seconds, at least two steps."""
     if len(steps) < 2:
         return None
     first = min(int(np.searchsorted(steps.seconds, steps.seconds[-1] - RECENT_S)), len(steps) - 2)

@@ -1,4 +1,4 @@
-"""One run of a run folder: settings, state, metrics and curves, kept up to date from its event log."""
+"""One run: settings, state, metrics and curves, read from its event log."""
 
 import math
 import os
@@ -43,7 +43,7 @@ START_TIMEOUT_S = 60.0  # without a first event, for a run that was created or t
 
 
 class Run(EventAccumulator):
-    """One run, read from its folder, or without a folder from events added to it.
+    """One run, read from its folder, or in memory from added events.
 
     A run that has ended is read from summary.json, and its event log only when curves are used. One that has not ended
     is read further by `refresh`. Safe to share between threads; hold `lock` to read several values of one moment.
@@ -95,17 +95,17 @@ class Run(EventAccumulator):
 
     @property
     def colour(self) -> int:
-        """Index of its colour, from 0 to NUM_COLOURS - 1; it depends on its own number or name only."""
+        """Index of its colour, from 0 to NUM_COLOURS - 1. It depends on its own number or name only."""
         return ((self.number or zlib.crc32(self.folder.name.encode())) - 1) % NUM_COLOURS
 
     @property
     def line_style(self) -> int:
-        """Index of its line style, from 0; one more each time the colours repeat."""
+        """Index of its line style, from 0. One more each time the colours repeat."""
         return max(self.number - 1, 0) // NUM_COLOURS
 
     @property
     def problem(self) -> str | None:
-        """Sentence on why the run cannot be read completely; None if it can."""
+        """Sentence on why the run cannot be read completely. None if it can."""
         if self._problem:
             return self._problem
         if self.deleted:
@@ -119,7 +119,7 @@ class Run(EventAccumulator):
         return self.label.problem or None
 
     def refresh(self) -> bool:
-        """Reads new events, and checks that the process still exists; True if anything changed."""
+        """Reads new events, and checks that the process still exists. True if anything changed."""
         if self._log_reader is None:
             return False
         with self.lock:
@@ -133,18 +133,18 @@ class Run(EventAccumulator):
             return self.version != before
 
     def drop_curves(self) -> None:
-        """Frees the curves of a run that has ended; they are read again from its log when used."""
+        """Frees the curves of a run that has ended. They are read again from its log when used."""
         with self.lock:
             if self._summary.finished and self.folder.name:
                 self._curves = None
 
     @property
     def curves_used_at(self) -> float:
-        """Last use of the curves, by `time.monotonic`; -inf if none are in memory."""
+        """Last use of the curves, by `time.monotonic`. -inf if none are in memory."""
         return -math.inf if self._curves is None else self._curves_used_at
 
     def wait(self, timeout_s: float | None = None, poll_s: float = 0.1) -> Self:
-        """Waits until the run has ended or its folder is deleted, and returns the run. Raises TimeoutError."""
+        """Waits until the run has ended or is deleted, and returns it. Raises TimeoutError."""
         deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
         while True:
             self.refresh()
@@ -155,7 +155,7 @@ class Run(EventAccumulator):
             time.sleep(poll_s)
 
     def stop(self) -> None:
-        """Asks the run to end after its step, keeping its model; a queued one never starts."""
+        """Asks the run to end after its step, keeping its model. A queued one never starts."""
         control.stop(self._require_folder())
 
     def set_rate(self, group: str, rate: float) -> None:

@@ -71,16 +71,16 @@ class RunStore:
             return runs
 
     def get(self, which: int | str | Path) -> Run:
-        """Finds a run by number, by the user's name for it, by folder name or by path, even outside this folder.
+        """Finds a run by number, name, folder name or path.
 
-        Numbers come before names: a run named "2" does not hide run number 2.
+        A path may lead outside this folder. Numbers come before names: a run named "2" does not hide run number 2.
 
         Raises ValueError if there is no such run, or more than one of that name.
         """
         return self.get_all([which])[0]
 
     def get_all(self, which: Iterable[int | str | Path | Run]) -> list[Run]:
-        """Finds several runs like `get`, in the given order; Run objects are returned as they are."""
+        """Finds several runs like `get`, in the given order. Run objects are returned as they are."""
         runs = self.runs()  # listed once for all of them: a thousand folders take 10 ms
         return [one if isinstance(one, Run) else self._resolve(one, runs) for one in which]
 
@@ -116,7 +116,7 @@ class RunStore:
         self._write_label(run, msgspec.structs.replace(read_label(run.folder), note=note.strip()))
 
     def delete(self, run: Run, *, confirm: bool) -> None:
-        """Deletes a run's folder with its weights; for a link to a folder, the link only.
+        """Deletes a run's folder with its weights. For a link to a folder, the link only.
 
         Raises ValueError unless `confirm` is true, for a live run, and for a run that is not in this folder.
         """
@@ -152,7 +152,7 @@ class RunStore:
             return []
 
     def _load(self, name: str) -> _CachedRun | None:
-        """Run of a folder, brought up to date; None if there is none."""
+        """Run of a folder, brought up to date. None if there is none."""
         folder = f"{self.folder}/{name}"  # a Path would cost more than the stat, for each of a thousand runs
         known, stamp = self._cached.get(name), _read_stamp(folder)
         if stamp is None:
@@ -167,7 +167,7 @@ class RunStore:
         return known
 
     def _reload(self, name: str, folder: str, known: _CachedRun | None) -> _CachedRun | None:
-        """Reads settings and label if they changed; replacing either also changes the folder's time."""
+        """Reads settings and label if they changed. Replacing either also changes the folder's time."""
         config, label = _read_stamp(f"{folder}/{CONFIG}"), _read_stamp(f"{folder}/{LABEL}")
         if known is None:
             is_listed = config is not None or age_s(Path(folder)) > INCOMPLETE_GRACE_S
@@ -181,7 +181,7 @@ class RunStore:
 
 
 def _drop_old_curves(runs: list[Run]) -> None:
-    """Frees the least recently used curves, or a kernel would keep those of every run it trained."""
+    """Frees the least recently used curves. A kernel would otherwise keep those of every run it trained."""
     cached = [run for run in runs if run.finished and run.curves_used_at > -math.inf]
     cached.sort(key=lambda run: run.curves_used_at)
     for run in cached[:-MAX_CACHED_CURVES]:

@@ -27,7 +27,7 @@ FORMAT_VERSION = 1  # a summary of another format is computed again from the eve
 
 
 class Summary(msgspec.Struct):
-    """Figures of a run without its curves; each is None until it is known."""
+    """Figures of a run without its curves. Each is None until it is known."""
 
     format: Whole = FORMAT_VERSION
     events: Whole = 0  # counted so far
@@ -135,7 +135,7 @@ class Summary(msgspec.Struct):
             self.best = event
 
     def _seconds_since_last(self, seconds: float) -> float:
-        """Time since the last event that took time; all of it counts for one kind of work or another."""
+        """Time since the last event that took time. All of it counts for one kind of work or another."""
         if not self.plan:
             return 0.0
         known = self.training_s + self.profiling_s + self.evaluation_s + self.closing_s

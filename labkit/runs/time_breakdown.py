@@ -31,7 +31,7 @@ class TimePart:
 
 
 def list_time_parts(breakdown: TimeBreakdown | None) -> list[TimePart]:
-    """Lists all TIME_PARTS, the rare ones only if measured; then parts of other versions of labkit."""
+    """Lists all TIME_PARTS, the rare ones only if measured. Then parts of other versions of labkit."""
     totals = breakdown.totals if breakdown else {}
     total = sum(totals.values()) or 1.0
     names = [name for name in TIME_PARTS if name not in RARE_PARTS or name in totals]

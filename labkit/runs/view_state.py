@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class ViewState(msgspec.Struct, frozen=True, kw_only=True):
-    """View settings of the runs table and the comparison; they outlive page and kernel."""
+    """View settings of the runs table and the comparison. They outlive page and kernel."""
 
     sort_key: str = ""  # of a column; empty keeps the newest on top
     ascending: bool = True
@@ -27,7 +27,7 @@ class ViewState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_view_state(runs: Path) -> ViewState:
-    """Reads the view state of a folder of runs; missing or invalid fields get their defaults."""
+    """Reads the view state of a folder of runs. Missing or invalid fields get their defaults."""
     try:
         stored = msgspec.json.decode((runs / VIEW_STATE_FILE).read_bytes(), type=dict[str, Any])
     except READ_ERRORS:
@@ -40,7 +40,7 @@ def read_view_state(runs: Path) -> ViewState:
 
 
 def write_view_state(runs: Path, state: ViewState) -> None:
-    """Writes the view state; if the folder cannot be written to, it lasts as long as the lab."""
+    """Writes the view state. If the folder cannot be written to, it lasts as long as the lab."""
     try:
         write_atomically(runs / VIEW_STATE_FILE, msgspec.json.encode(state))
     except OSError as error:
