@@ -40,7 +40,7 @@ from tests.runs.samples import write_run
 pytestmark = pytest.mark.usefixtures("standin")
 ROOT = Path(__file__).resolve().parents[2]
 
-needs_fork = pytest.mark.skipif(not fork_client.can_fork(), reason="there is no warm server without fork")
+needs_fork = pytest.mark.skipif(not fork_client.can_fork(), reason="there is no fork server without fork")
 WAYS = [pytest.param("1", id="forked", marks=needs_fork), pytest.param("0", id="fresh interpreter")]
 
 
@@ -163,7 +163,7 @@ def test_who_ends_right_after_submitting_leaves_a_started_run(runs_folder: Path)
 def test_the_queue_goes_on_after_a_run_was_killed(runs_folder: Path) -> None:
     assert elsewhere("for what in ('killed', 'quick'): launch.submit(RunConfig(corpus=what))").wait(timeout=60) == 0
     until_over(runs_folder / "run-0002")
-    assert kinds(runs_folder / "run-0001") == ["RunQueued", "RunStarted"], "a killed run is told by its missing end"
+    assert kinds(runs_folder / "run-0001") == ["RunQueued", "RunStarted"], "a killed run is known by its missing end"
 
 
 @needs_fork
@@ -267,9 +267,9 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fork", WAYS)
-@pytest.mark.parametrize(("what", "told"), [("exits", "no space left for this"), ("segfaults", "fault")])
+@pytest.mark.parametrize(("what", "text"), [("exits", "no space left for this"), ("segfaults", "fault")])
 def test_a_process_that_dies_before_its_first_line_leaves_a_failed_run(
-    what: str, told: str, fork: str, monkeypatch: pytest.MonkeyPatch
+    what: str, text: str, fork: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LABKIT_FORK", fork)
     folder = launch.submit(config(what)).folder
@@ -278,7 +278,7 @@ def test_a_process_that_dies_before_its_first_line_leaves_a_failed_run(
     end = finish(folder)
     assert end.state == "failed"
     assert end.reason.startswith("The run's process ended before it could begin: ")
-    assert told in end.details
+    assert text in end.details
     assert OUTPUT in end.hint
 
 

@@ -1,4 +1,4 @@
-"""The warm server and what is asked of it."""
+"""The fork server, and functions called in its children."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from .conftest import STANDIN
 
 pytestmark = [
     pytest.mark.usefixtures("standin"),
-    pytest.mark.skipif(not fork_client.can_fork(), reason="there is no warm server without fork"),
+    pytest.mark.skipif(not fork_client.can_fork(), reason="there is no fork server without fork"),
 ]
 
 
