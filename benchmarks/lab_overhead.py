@@ -112,7 +112,7 @@ def outcome(found: dict[str, list[Round]]) -> dict[str, float | None]:
 
 
 def headless(runs: Path, settings: dict[str, Any]) -> Round:
-    return watched(launch.submit(RunConfig(**settings), runs), None, lambda: 0)
+    return watched(launch.submit(RunConfig(**settings), runs).folder, None, lambda: 0)
 
 
 def with_lab(runs: Path, settings: dict[str, Any]) -> Round:

@@ -3,7 +3,7 @@
     python benchmarks/neighbour.py [--rounds 3] [--sentences 640]
 
 `labkit train` of the Chinese pair for one epoch, each in a process of its own, in turn: as a user gets it (threads wait
-awake for long, but briefly beside a neighbour: labkit.training.openmp_spinning), and with one count for all times, which
+awake for long, but briefly beside a neighbour: training/openmp_spinning.py), and with one count for all times, which
 GOMP_SPINCOUNT in the environment is. The neighbour is one process that counts up. Milliseconds are medians over a run's
 steps without the first ones. The last line is JSON: how many times faster a step is than with each count, alone and
 beside the neighbour; medians over the rounds. Linux.

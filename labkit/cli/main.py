@@ -138,13 +138,12 @@ def stop(run: str, runs_folder: Path | None) -> None:
 
     A queued run is taken out of the queue.
     """
-    from labkit.jobs import launch
     from labkit.runs.store import RunStore
 
-    stopped = RunStore(runs_folder).get(run)
-    if stopped.is_final:
-        raise click.ClickException(f"{stopped.title} is {stopped.state} already")
-    launch.stop(stopped.folder)
+    found = RunStore(runs_folder).get(run)
+    if found.is_final:
+        raise click.ClickException(f"{found.title} is {found.state} already")
+    found.stop()
 
 
 @cli.command(short_help="Mark the entities of a text, or of a table of texts, by a run's weights.")

@@ -18,6 +18,7 @@ from labkit.events import Event, OperatorsProfiled, RunFinished, TimeBreakdown
 from labkit.i18n.translation import tr
 from labkit.jobs import launch
 from labkit.presets import adjustment_notes
+from labkit.runs import control
 from labkit.runs.store import RunStore
 from labkit.training import distributed
 
@@ -58,7 +59,7 @@ def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
 
         def stop() -> None:
             progress.print_note(tr("Stopping after this step, the model is kept; Ctrl-C again aborts."))
-            launch.stop(folder)
+            control.stop(folder)
 
         for note in adjustment_notes(config, longest_window=read_max_sequence_length(config.encoder)):
             progress.print_note(note)

@@ -1,1 +1,1 @@
-"""Start runs in processes of their own: queue, launch, worker. Never imports torch."""
+"""Jobs: queue, fork server and worker processes that train runs. Never imports torch."""

@@ -1,107 +1,88 @@
-"""Starts runs in processes of their own, one after the other, and talks to them.
+"""Launcher: creates and queues runs, each trained in a process of its own.
 
-A run's process survives the kernel that asked for it, whatever becomes of that: see fork_server.py for how it is made and
-queue.py for the queue. Importing this is cheap, it leaves torch to the run's process.
+A run's process survives the kernel that submitted it. See fork_server.py for how it is started and queue.py for the
+queue. Importing this module is cheap: only the run's process imports torch.
 """
 
 import json
-import logging
-import math
 import shutil
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from labkit import paths
 from labkit.config import RunConfig
-from labkit.events import CONTROL_FILE, ControlRequest, LineWriter, RateRequested, RunQueued, StopRequested
+from labkit.events import RunQueued
 from labkit.jobs import subprocesses
 from labkit.jobs.fork_client import shutdown as shutdown_server
 from labkit.jobs.fork_client import start_server
-from labkit.jobs.queue import cancel_queued, finish_cancelled, start_next
+from labkit.jobs.queue import cancel_queued, start_next
 from labkit.jobs.worker import PREDICT
+from labkit.runs.control import run_in_background
 from labkit.runs.folder import (
     CONFIG,
     append_event,
-    is_run_folder,
     parse_run_number,
     read_highest_number,
-    read_queue_state,
     record_number,
     run_folders,
 )
+from labkit.runs.run import Run
 from labkit.versions import installed_versions
 
 __all__ = [
     "cancel_queued",
     "create",
     "predict",
-    "set_rate",
     "shutdown_server",
     "start_next",
     "start_server",
-    "stop",
     "submit",
 ]
 
-_log = logging.getLogger(__name__)
 
+def submit(config: RunConfig, runs: Path | None = None) -> Run:
+    """Queues a run and returns at once; a background thread starts it.
 
-def submit(config: RunConfig, runs: Path | None = None) -> Path:
-    """Queues a run, and starts it in the background if none is live; returns its folder at once.
-
-    Who ends right after this still waits for the start, so that the run is not left lying.
+    It starts when no other run of the folder is live. A process that exits right after this still waits for the start,
+    so that the run is not left in the queue.
     """
     folder = _make_run_folder(config, runs, RunQueued(time.time()))
-    _run_in_background(start_next, folder.parent)
-    return folder
+    run_in_background(start_next, folder.parent)
+    return Run(folder)
 
 
 def create(config: RunConfig, runs: Path | None = None) -> Path:
-    """The folder of a new run, with its config.json; the caller trains it, the queue does not touch it.
+    """Creates a run folder for the caller to train, outside the queue.
 
-    It has the next number, taken by making the folder: of two callers at once, each gets its own.
+    It gets the next number. Two callers at once get different ones, as making the folder takes the number.
     """
     return _make_run_folder(config, runs)
 
 
-def stop(folder: Path) -> None:
-    """Asks a run to end after its current step, keeping its model; a queued one will never start."""
-    _write_control(folder, StopRequested())
-    if read_queue_state(folder) == "queued":
-        _run_in_background(finish_cancelled, folder.parent)
-
-
-def set_rate(folder: Path, group: str, rate: float) -> None:
-    """Asks a run for another peak rate of a group from its next step on. Raises ValueError for an impossible one."""
-    if not (math.isfinite(rate) and rate >= 0):
-        raise ValueError(f"rate of {group} must be a number of at least 0, not {rate!r}")
-    _write_control(folder, RateRequested(group, float(rate)))
-
-
 def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
-    """What `predictor.predict_text` says, from a process of its own, so that no model stays in this one.
+    """Tags a text by a run's model, in another process.
 
-    Raises ValueError for a run without a model, and RuntimeError with a sentence for whatever else goes wrong.
+    The answer is that of labkit.training.prediction.predict_text. No model stays in this process.
+
+    Raises ValueError for a run without a model, and RuntimeError with a sentence for any other error.
     """
     if not folder.is_dir():
         raise ValueError(f"folder must be a run's, but there is no {folder}")
-    found: dict[str, Any] = subprocesses.call_in_process(PREDICT, str(folder.resolve()), text, timeout_s=timeout_s)
-    return found
+    answer: dict[str, Any] = subprocesses.call_in_process(PREDICT, str(folder.resolve()), text, timeout_s=timeout_s)
+    return answer
 
 
 def _make_run_folder(config: RunConfig, runs: Path | None, *first_events: RunQueued) -> Path:
-    """A run folder with these lines in its log, or none at all. Its settings come last: with them it is whole."""
+    """Makes a complete run folder with these events, or none at all. Its settings are written last."""
     folder = _make_next_folder((runs or paths.runs()).resolve())
     try:
         for event in first_events:
             append_event(folder, event)
-        here = subprocesses.current_folder()  # a relative corpus is looked for from here
-        about = {"config": config.as_dict(), "created": time.time(), "versions": installed_versions(), "cwd": here}
+        cwd = subprocesses.current_folder()  # the path of a corpus may be relative to it
+        document = {"config": config.as_dict(), "created": time.time(), "versions": installed_versions(), "cwd": cwd}
         aside = folder / f".{CONFIG}.new"
-        aside.write_text(json.dumps(about, indent=1), encoding="utf-8")
+        aside.write_text(json.dumps(document, indent=1), encoding="utf-8")
         aside.replace(folder / CONFIG)
     except BaseException:  # a full disk, most likely
         shutil.rmtree(folder, ignore_errors=True)
@@ -112,31 +93,11 @@ def _make_run_folder(config: RunConfig, runs: Path | None, *first_events: RunQue
 
 def _make_next_folder(runs: Path) -> Path:
     runs.mkdir(parents=True, exist_ok=True)
-    following = max(read_highest_number(runs), *map(parse_run_number, run_folders(runs)), 0) + 1
+    number = max(read_highest_number(runs), *map(parse_run_number, run_folders(runs)), 0) + 1
     while True:
-        folder = runs / f"run-{following:04d}"
+        folder = runs / f"run-{number:04d}"
         try:
             folder.mkdir()
             return folder
         except FileExistsError:
-            following += 1
-
-
-def _write_control(folder: Path, control: ControlRequest) -> None:
-    if not is_run_folder(folder):
-        raise ValueError(f"folder must be a run's, but there is no run in {folder}")
-    writer = LineWriter(folder / CONTROL_FILE)
-    try:
-        writer.write(control)
-    finally:
-        writer.close()
-
-
-def _run_in_background(function: Callable[[Path], object], runs: Path) -> None:
-    def quietly() -> None:
-        try:
-            function(runs)
-        except Exception:
-            _log.exception("the queue of %s is stuck", runs)
-
-    threading.Thread(target=quietly, name="labkit-queue").start()
+            number += 1

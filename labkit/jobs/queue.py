@@ -1,7 +1,7 @@
-"""Whose turn it is: of the runs queued in a folder of runs, one at a time trains.
+"""Run queue on disk: of the runs queued in a folder, one at a time trains.
 
-Nobody keeps the queue in memory. It is what the run folders say, looked at under a lock by whoever submits a run and by
-every run's process when it ends, so it goes on without any notebook.
+No process keeps the queue in memory: it is the state of the run folders, read under a file lock when a run is submitted
+and by every run's process when it ends. So it goes on without any notebook.
 """
 
 import json
@@ -10,15 +10,14 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from labkit.events import READ_ERRORS, RunFinished, StopRequested, open_control_log
-from labkit.file_lock import hold_lock
+from labkit.events import READ_ERRORS, RunFinished
 from labkit.jobs.subprocesses import start_process
 from labkit.jobs.worker import CONTINUE_QUEUE, RUN_TRAINING, build_failure
 from labkit.liveness import is_process_alive, process_start_time
+from labkit.runs.control import finish_cancelled, queue_lock
 from labkit.runs.folder import (
     CONFIG,
     OUTPUT,
@@ -28,130 +27,91 @@ from labkit.runs.folder import (
     read_queue_state,
     read_started_event,
     run_folders,
+    startable_folders,
 )
 from labkit.runs.leftovers import clear_deleted_runs, clear_leftovers, has_leftovers
 
-START_TIMEOUT_S = 60.0  # from a process to its first line on disk; a fresh interpreter on a busy machine takes seconds
-_ORPHAN_TIMEOUT_S = 10.0  # the same, for a process whose starter was killed before it saw that line
+START_TIMEOUT_S = 60.0  # from a process to its first event on disk; a fresh interpreter on a busy machine takes seconds
+_POLLS_PER_PROCESS_CHECK = 10  # reading the log is cheaper than looking up the process
+_ORPHAN_TIMEOUT_S = 10.0  # the same, for a process whose starter was killed before that event
 
 _log = logging.getLogger(__name__)
 
 
 def start_next(runs: Path) -> Path | None:
-    """Starts the oldest queued run of the folder if none is live; returns its folder once its first line is on disk.
+    """Starts the oldest queued run if none is running; returns its folder.
 
-    None where nothing was to be started. A run that cannot be started ends as failed, and the next one gets its turn.
+    Returns once its first event is on disk; None if there was nothing to start. A run that cannot be started ends as
+    failed, and the next one is tried. Also removes what killed processes have left in run folders.
     """
-    with _queue_lock(runs):
-        _finish_cancelled(runs)
-        _clean_up(runs)
+    with queue_lock(runs):
+        finish_cancelled(runs)
+        clear_deleted_runs(runs)
+        for folder in run_folders(runs):
+            if has_leftovers(folder) and has_no_writer(folder):
+                clear_leftovers(folder)
         if any(_is_busy(folder) for folder in run_folders(runs)):
             return None
-        return next((folder for folder in _startable_folders(runs) if _start_run(folder)), None)
+        return next((folder for folder in startable_folders(runs) if _start_run(folder)), None)
 
 
 def cancel_queued(runs: Path) -> int:
-    """Deletes the folders of the runs that have never started; returns how many."""
-    with _queue_lock(runs):
-        waiting = _startable_folders(runs)
+    """Deletes the folders of the queued runs; returns their number."""
+    with queue_lock(runs):
+        waiting = startable_folders(runs)
         for folder in waiting:
-            shutil.rmtree(folder, ignore_errors=True)  # one that cannot be deleted keeps none of the others
+            shutil.rmtree(folder, ignore_errors=True)  # an error does not keep the others
         return sum(not folder.exists() for folder in waiting)
 
 
-def finish_cancelled(runs: Path) -> None:
-    """Ends the queued runs that were asked to stop, without starting any."""
-    with _queue_lock(runs):
-        _finish_cancelled(runs)
-
-
-@contextmanager
-def _queue_lock(runs: Path) -> Iterator[None]:
-    runs.mkdir(parents=True, exist_ok=True)
-    with hold_lock(runs / ".lock"):
-        yield
-
-
-def _startable_folders(runs: Path) -> list[Path]:
-    """Those of them that may be started or ended from here: other users of a shared folder see to their own.
-
-    A run has its settings last, so one without them is still being made, or was never made whole.
-    """
-    waiting = (folder for folder in run_folders(runs) if read_queue_state(folder) == "queued")
-    return [folder for folder in waiting if os.path.lexists(folder / CONFIG) and os.access(folder, os.W_OK)]
-
-
-def _clean_up(runs: Path) -> None:
-    """Removes what kills have left aside."""
-    clear_deleted_runs(runs)
-    for folder in run_folders(runs):
-        if has_leftovers(folder) and has_no_writer(folder):
-            clear_leftovers(folder)
-
-
-def _finish_cancelled(runs: Path) -> None:
-    for folder in _startable_folders(runs):
-        if any(isinstance(line, StopRequested) for line in open_control_log(folder).read()):
-            with suppress(OSError):  # a full disk; it is asked for again with the next look
-                append_event(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
-
-
 def _is_busy(folder: Path) -> bool:
-    """Whether a run is live. One whose starter was killed half-way is given time for its first line.
+    """True if a run has a process. One that is starting is awaited.
 
-    That is counted from when its output began, but not waited for longer than it takes: the file may be from a clock
-    that is ahead.
+    Its starter was killed, as it would hold the lock. The process has _ORPHAN_TIMEOUT_S from the creation of its output
+    to its first event, but is not awaited for longer than that: the file may be from a clock that is ahead.
     """
     deadline = time.monotonic() + _ORPHAN_TIMEOUT_S
-    while (how := read_queue_state(folder)) == "claimed":
+    while (state := read_queue_state(folder)) == "starting":
         if age_s(folder / OUTPUT) > _ORPHAN_TIMEOUT_S or time.monotonic() > deadline:
-            with suppress(OSError):  # another user's, in a shared folder; a full disk; a log that is no file
+            with suppress(OSError):  # another user's run, a full disk, a log that is not a file
                 append_event(folder, _build_startup_failure(folder))
             return False
         time.sleep(0.01)
-    return how == "live"
+    return state == "running"
 
 
 def _start_run(folder: Path) -> bool:
-    """Whether the run's process came up; where not, the run ends as failed, with the reason."""
+    """Starts a run's process; True if it wrote its first event. Otherwise the run ends as failed."""
     try:
-        about = json.loads((folder / CONFIG).read_bytes())
-        pid = start_process(
-            RUN_TRAINING, str(folder), output=folder / OUTPUT, after=CONTINUE_QUEUE, cwd=about.get("cwd", "")
-        )
+        cwd = json.loads((folder / CONFIG).read_bytes()).get("cwd", "")
+        pid = start_process(RUN_TRAINING, str(folder), output=folder / OUTPUT, after=CONTINUE_QUEUE, cwd=cwd)
     except (AttributeError, *READ_ERRORS) as error:
         _log.warning("%s could not be started: %s", folder.name, error)
-        with suppress(OSError):  # the folder was deleted meanwhile, or its log is no file
+        with suppress(OSError):  # the folder was deleted meanwhile, or its log is not a file
             append_event(folder, build_failure(folder, str(error)))
         return False
     return _wait_for_start(folder, pid)
 
 
 def _wait_for_start(folder: Path, pid: int) -> bool:
-    """Waits for the process's first line; ends the run as failed if the process ends without it."""
-    born = process_start_time(pid)
+    """Waits for the first event of a run's process. The run ends as failed if there is none."""
+    started_at = process_start_time(pid)
     deadline = time.monotonic() + START_TIMEOUT_S
-    while born and is_process_alive(pid, born) and time.monotonic() < deadline:
-        if _poll_first_event(folder):
-            return read_started_event(folder) is not None
-    if read_queue_state(folder) == "claimed":
-        if born and is_process_alive(pid, born):
+    while started_at and is_process_alive(pid, started_at) and time.monotonic() < deadline:
+        for _ in range(_POLLS_PER_PROCESS_CHECK):
+            if read_queue_state(folder) != "starting":
+                return read_started_event(folder) is not None
+            time.sleep(0.001)
+    if read_queue_state(folder) == "starting":
+        if started_at and is_process_alive(pid, started_at):
             os.kill(pid, signal.SIGTERM)
         append_event(folder, _build_startup_failure(folder))
     return read_started_event(folder) is not None
-
-
-def _poll_first_event(folder: Path, attempts: int = 10) -> bool:
-    for _ in range(attempts):
-        if read_queue_state(folder) != "claimed":
-            return True
-        time.sleep(0.001)
-    return False
 
 
 def _build_startup_failure(folder: Path) -> RunFinished:
     output = ""
     with suppress(OSError):
         output = (folder / OUTPUT).read_bytes()[-8000:].decode("utf-8", "replace").strip()
-    said = output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it was killed for want of memory"
-    return build_failure(folder, f"The run's process ended before it could begin: {said}", output)
+    last_line = output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it ran out of memory"
+    return build_failure(folder, f"The run's process ended before it could begin: {last_line}", output)

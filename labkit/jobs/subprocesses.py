@@ -1,4 +1,4 @@
-"""Runs a function in a process of its own: forked from the warm server, or in a fresh interpreter without one."""
+"""Subprocess calls: a function in a child of the fork server, or in a fresh interpreter."""
 
 import json
 import logging
@@ -20,20 +20,26 @@ from labkit.jobs.fork_server import Request, encode_frame, read_frame
 
 _log = logging.getLogger(__name__)
 
-_START_TIMEOUT_S = 30.0  # for a child to say that it is there
+_START_TIMEOUT_S = 30.0  # until a child has sent its pid
 
 
 def start_process(target: str, *args: str, output: Path, after: str = "", cwd: str = "") -> int:
-    """Starts `call` ("module:function") on its own, printing into `output`, a new file; returns its pid.
+    """Starts a function in a process of its own; returns its pid.
 
-    `after` is called with the same arguments if the process was killed or raised; without the warm server it is not.
-    Raises OSError where no process can be had.
+    Args:
+        target: the function, as "module:function"; its arguments are `args`.
+        output: a new file for what the process prints.
+        after: function to be called with the same arguments if the process was killed or raised. Without the fork
+            server it is not called.
+        cwd: working directory; that of this process if empty.
+
+    Raises OSError if no process can be started.
     """
     request = _build_request(target, args, cwd) | {"output": str(output)}
     if after:
         request["after"] = {"call": after, "args": args}
     for connection in _connections(BOOT_TIMEOUT_S):
-        with connection, suppress(EOFError, ConnectionError):  # it ended just now
+        with connection, suppress(EOFError, ConnectionError):  # the server has just ended
             connection.settimeout(_START_TIMEOUT_S)
             connection.sendall(encode_frame(request))
             return _parse_pid(read_frame(connection.recv))
@@ -41,22 +47,29 @@ def start_process(target: str, *args: str, output: Path, after: str = "", cwd: s
 
 
 def call_in_process(target: str, *args: str, timeout_s: float) -> Any:
-    """What `call` returns, run in a process of its own.
+    """Calls a "module:function" in a process of its own; returns its value.
 
-    Raises ValueError where it raised one; RuntimeError for its other exceptions, if it died, and if it took too long.
+    Raises ValueError if it raised one. Raises RuntimeError for its other exceptions, if it died, and after `timeout_s`.
     """
     request = _build_request(target, args, "") | {"reply": True}
     deadline = time.monotonic() + timeout_s
     try:
-        return _unwrap(_send_and_wait(request, deadline))
+        outcome = _send_and_wait(request, deadline)
     except TimeoutError:
         raise RuntimeError(f"no answer within {timeout_s:g} s; try again, or allow more time") from None
     except OSError as error:
         raise RuntimeError(str(error)) from error
+    if "value" in outcome:
+        return outcome["value"]
+    if "error" not in outcome:
+        raise RuntimeError("its process ended before it could answer; perhaps it ran out of memory")
+    if outcome["error"] == "ValueError":
+        raise ValueError(outcome["text"])
+    raise RuntimeError(outcome["text"] or outcome["error"])
 
 
 def current_folder() -> str:
-    """The current folder, or the root where it has been deleted."""
+    """Working directory, or the root if it has been deleted."""
     with suppress(FileNotFoundError):
         return os.getcwd()
     return os.sep
@@ -69,12 +82,12 @@ def _build_request(target: str, args: tuple[str, ...], cwd: str) -> Request:
 
 
 def _connections(wait_s: float) -> Iterator[socket.socket]:
-    """Up to two connections to the warm server, the second for when it ended just after the first."""
+    """Yields up to two connections to the fork server. The first may reach one that is just ending."""
     for _ in range(2 if can_fork() else 0):
         try:
             yield connect(wait_s=wait_s)
         except NoServerError as error:
-            _log.warning("no warm server, so a fresh interpreter is started: %s", error)
+            _log.warning("no fork server, so a fresh interpreter is started: %s", error)
             return
 
 
@@ -94,7 +107,7 @@ def _start_without_server(request: Request) -> int:
         raise OSError("a fresh interpreter ended before it could begin") from None
     finally:
         if sys.platform != "win32":
-            process.wait()  # at once: it leaves the one that works behind
+            process.wait()  # short: its child, which does the work, stays behind
 
 
 def _send_and_wait(request: Request, deadline: float) -> dict[str, Any]:
@@ -112,7 +125,10 @@ def _send_and_wait(request: Request, deadline: float) -> dict[str, Any]:
 
 
 def _wait_for_outcome(connection: socket.socket, request: Request, deadline: float) -> dict[str, Any]:
-    """The child's outcome; empty if it died. Raises TimeoutError, and ConnectionError if the server had gone."""
+    """Sends a request, returns the child's outcome. Empty if it died.
+
+    Raises TimeoutError, and ConnectionError if the server has ended.
+    """
     connection.settimeout(_remaining_s(deadline))
     connection.sendall(encode_frame(request))
     try:
@@ -132,18 +148,18 @@ def _wait_for_outcome(connection: socket.socket, request: Request, deadline: flo
 
 
 def _start_single_use(request: Request) -> subprocess.Popen[bytes]:
-    """A fresh interpreter that has been given the request."""
+    """Starts a fresh interpreter for one request."""
     pipe = subprocess.PIPE
     process = start_interpreter(["once"], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
     assert process.stdin
     with suppress(BrokenPipeError), process.stdin:
         process.stdin.write(json.dumps(request).encode())
-    process.stdin = None  # it has all: communicate() shall not flush it again
+    process.stdin = None  # closed: communicate() must not flush it again
     return process
 
 
 def _parse_outcome(data: bytes) -> dict[str, Any]:
-    """The outcome in what a fresh interpreter wrote: its pid, then the outcome; empty if it died before that."""
+    """Parses the output of a fresh interpreter: its pid, then the outcome, empty if it died."""
     stream = BytesIO(data)
     with suppress(EOFError):
         _parse_pid(read_frame(stream.read))
@@ -154,13 +170,3 @@ def _parse_outcome(data: bytes) -> dict[str, Any]:
 
 def _remaining_s(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.001)
-
-
-def _unwrap(outcome: dict[str, Any]) -> Any:
-    if "value" in outcome:
-        return outcome["value"]
-    if "error" not in outcome:
-        raise RuntimeError("its process ended before it could answer, perhaps for want of memory")
-    if outcome["error"] == "ValueError":
-        raise ValueError(outcome["text"])
-    raise RuntimeError(outcome["text"] or outcome["error"])

@@ -1,6 +1,6 @@
-"""What runs in a process of its own, away from the kernel that asked for it.
+"""Worker: the functions that run in a process of their own, outside the kernel.
 
-Little is imported before the run's first line is on disk: that is what the user waits for.
+Little is imported before the run's first event is on disk, as the user waits for that.
 """
 
 import importlib
@@ -23,19 +23,16 @@ PREDICT = f"{__name__}:predict"
 
 
 def run_training(folder: str) -> None:
-    """A run's whole life: it trains, then lets the next one of the queue start."""
+    """Trains a run, then starts the next one of the queue."""
     run = Path(folder)
     try:
-        if read_queue_state(run) == "claimed":  # or its starter gave up on it
+        if read_queue_state(run) == "starting":  # otherwise its starter has ended it
             config = RunConfig.from_dict(json.loads((run / CONFIG).read_bytes())["config"])
             _load_function("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
     except BaseException as error:
-        if read_queue_state(run) not in (
-            "over",
-            "new",
-        ):  # in a new log, as the old one was deleted, it would stand alone
+        if read_queue_state(run) not in ("ended", "created"):  # created: its log was deleted meanwhile
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            with suppress(OSError):  # a full disk hides nothing of what went wrong before
+            with suppress(OSError):  # a full disk must not hide the first error
                 append_event(run, build_failure(run, reason, traceback.format_exc()))
         raise
     finally:
@@ -43,29 +40,28 @@ def run_training(folder: str) -> None:
 
 
 def continue_queue(folder: str) -> None:
-    """Lets the next run start; the warm server does it as well, when a run's process was killed."""
+    """Starts the next run. The fork server calls this too, after a run's process was killed."""
     from labkit.jobs.queue import start_next
 
     start_next(Path(folder).parent)
 
 
 def predict(folder: str, text: str) -> dict[str, Any]:
-    """The entities of a text by a run's model."""
-    found: dict[str, Any] = _load_function("LABKIT_PREDICTOR", "labkit.training.prediction:predict_text")(
-        Path(folder), text
-    )
-    return found
+    """Predicts the entities of a text with a run's model."""
+    predict_text = _load_function("LABKIT_PREDICTOR", "labkit.training.prediction:predict_text")
+    answer: dict[str, Any] = predict_text(Path(folder), text)
+    return answer
 
 
 def build_failure(folder: Path, reason: str, details: str = "") -> RunFinished:
-    """The end of a run that could not say so itself."""
-    begun = read_started_event(folder)
-    seconds = time.time() - begun.time if begun else 0.0
+    """Builds the final event of a run whose process wrote none."""
+    started = read_started_event(folder)
+    seconds = time.time() - started.time if started else 0.0
     return RunFinished(seconds, "failed", 0, reason, f"All that it printed is in {OUTPUT} of its folder.", details)
 
 
 def _load_function(variable: str, default: str) -> Callable[..., Any]:
-    """The function that an environment variable names as "module:function"; tests put a stand-in there."""
+    """Imports the "module:function" that an environment variable names. Tests put a stand-in there."""
     module, function = os.environ.get(variable, default).split(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    return found
+    loaded: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return loaded

@@ -15,6 +15,7 @@ from labkit.lab import run_html
 from labkit.lab.page_widgets import set_visible
 from labkit.plots.theme import THEMES
 from labkit.presets import DEFAULT_PAIR, STARTER_PAIRS, find_starter_pair
+from labkit.runs.folder import CHECKPOINT_SETTINGS, CHECKPOINTS
 from labkit.runs.store import Run
 
 
@@ -131,4 +132,4 @@ def render_prediction(text: str, prediction: dict[str, Any], run: Run) -> str:
 
 def has_weights(run: Run) -> bool:
     """True if the run's folder has a checkpoint."""
-    return any(os.path.isfile(f"{run.folder}/{name}/tagger.json") for name in ("best", "last"))
+    return any(os.path.isfile(f"{run.folder}/{name}/{CHECKPOINT_SETTINGS}") for name in CHECKPOINTS)

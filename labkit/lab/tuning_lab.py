@@ -132,8 +132,7 @@ class TuningLab:
         """
         config = config or self.controls.config()
         check_config(config)
-        folder = launch.submit(config, self.store.folder)
-        run = self.store.get(folder)
+        run = self.store.get(launch.submit(config, self.store.folder).folder)  # one object for each run
         with self._lock:  # or a refresh that began before would deselect the run, which it does not know yet
             self.runs_panel.add_to_selection(run)
         self._refresher.request_refresh()
@@ -146,7 +145,7 @@ class TuningLab:
         button stops only the run that it names.
         """
         for run in self.store.live():
-            launch.stop(run.folder)
+            run.stop()
         self._refresher.request_refresh()
 
     def compare(self, runs: Sequence[Run | int | str], x: str | None = None, layout: str | None = None) -> "Picture":
@@ -320,7 +319,7 @@ class TuningLab:
         run, now = self._displayed_run.stop_target, time.monotonic()
         if run is not None and now > self._stopped_at + DOUBLE_CLICK_S:
             self._stopped_at = now
-            launch.stop(run.folder)
+            run.stop()
             self._refresher.request_refresh()
 
     def _on_settings_change(self, _: RunConfig) -> None:

@@ -1,1 +1,1 @@
-"""Reading runs: one run folded from its events, the folder of runs, and runs beside each other."""
+"""Runs: the run folder, one run read from its events, the store of all runs, and their comparison."""

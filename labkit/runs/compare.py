@@ -1,4 +1,4 @@
-"""Runs beside each other: in what they differ, what to call them, how they scored."""
+"""Comparison of runs: differing settings, short names, ranking, and a table of scores."""
 
 import math
 import time
@@ -37,12 +37,12 @@ __all__ += [
 ]
 
 Value = str | int | float | bool | None
-Translate = Callable[..., str]  # says a text, its {places} filled, in the language of whoever asks
+Translate = Callable[..., str]  # translates a text and fills its {placeholders}
 _SETTINGS = run_settings()
-MAX_NAME_PARTS = 4  # of a name; more would not be read
+MAX_NAME_PARTS = 4  # settings in a name
 BEST_MARK = "★"
 
-_SHORT_LABELS = {  # how a setting is called in a run's name, where its label is too long
+_SHORT_LABELS = {  # of settings in a run's name, instead of their longer labels
     "batch_size": "batch",
     "encoder_rate": "encoder",
     "head_rate": "head",
@@ -51,16 +51,19 @@ _SHORT_LABELS = {  # how a setting is called in a run's name, where its label is
     "lstm_size": "BiLSTM",
     "lstm_layers": "layers",
 }
-_PROPER_NAMES = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}  # where a choice is a name of the field's own
-_EVAL_LIMITS = ("dev_limit", "test_limit")  # told where they are set: in proportion goes without saying
-_UNLABELLED = ("corpus", "encoder", "precision", "device")  # what their values are is plain from the values
+_PROPER_NAMES = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}  # choices that are proper names
+_EVAL_LIMITS = ("dev_limit", "test_limit")  # in a name only if set: by default they follow from the size of the corpus
+_UNLABELLED = ("corpus", "encoder", "precision", "device")  # their values speak for themselves
 
 
 @dataclass(frozen=True)
 class ComparisonColumn:
-    """A column of a table. `kind` says how its values are to be shown, `best` which of them is the best one.
+    """Column of a comparison table.
 
-    `within` names the column that must be the same for two values of this one to be compared.
+    Attributes:
+        kind: format of its values.
+        best: direction of its best value.
+        within: key of the column that two runs must share for these values to be comparable.
     """
 
     key: str
@@ -88,29 +91,37 @@ _MENDED_COLUMN = ComparisonColumn(
 
 @dataclass(frozen=True)
 class ComparisonTable:
-    """Plain values, a row a run; times in Unix seconds, durations in seconds, scores from 0 to 1."""
+    """Table of plain values, one row per run.
+
+    Times are in Unix seconds, durations in seconds, scores from 0 to 1.
+    """
 
     fields: tuple[ComparisonColumn, ...]
     rows: list[list[Value]]
-    best: list[list[str]]  # for each row, the keys of the columns that it is best in
+    best: list[list[str]]  # for each row, keys of the columns in which it is best
 
     @property
     def columns(self) -> list[str]:
-        """What is written above the columns."""
+        """Labels of the columns."""
         return [column.label for column in self.fields]
 
     def text_rows(self) -> list[list[str]]:
-        """The values as people read them, the best marked with a star."""
+        """Formats all values; the best are marked with a star."""
         return [
             [_format_cell(column, value, column.key in best) for column, value in zip(self.fields, row, strict=True)]
             for row, best in zip(self.rows, self.best, strict=True)
         ]
 
+    def _repr_markdown_(self) -> str:
+        """Markdown for Jupyter."""
+        return to_markdown(self.columns, self.text_rows())
+
 
 def find_differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
-    """The settings in which the runs differ, as declared, each with its value for every run.
+    """Finds the settings in which runs differ, with every run's value.
 
-    A run whose settings cannot be read has None, and makes no difference. Whether a run was profiled is none either.
+    Settings are in declared order. None stands for a run whose settings cannot be read, which is not a difference;
+    neither is `profile`.
     """
     configs = [run.config for run in runs]
     readable = [config for config in configs if config]
@@ -122,25 +133,25 @@ def find_differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
 
 
 def format_english(text: str, **values: object) -> str:
-    """Says a text as it is: in English."""
+    """Default translator: fills the placeholders of the English text."""
     return text.format(**values) if values else text
 
 
 def name_runs(runs: Sequence[Run], tr: Translate = format_english) -> dict[Path, str]:
-    """What to call each run, by its folder: `#12 head 1e-3 · batch 8`, made of what differs among these runs.
+    """Names runs by their differing settings, by folder: `#12 head 1e-3 · batch 8`.
 
-    What differs most comes first, as there is seldom room for all of it. A name that a user gave wins: `#12 my name`.
-    Where nothing differs: `#12`.
+    Settings with the most different values come first, as there is seldom room for all. A name given by the user wins:
+    `#12 my name`. If nothing differs: `#12`.
     """
-    whats = ComparisonTableBuilder(runs, tr).short_names
-    return {run.folder: f"{run.title} {what}".strip() for run, what in zip(runs, whats, strict=True)}
+    names = ComparisonTableBuilder(runs, tr).short_names
+    return {run.folder: f"{run.title} {name}".strip() for run, name in zip(runs, names, strict=True)}
 
 
 def rank(runs: Iterable[Run]) -> list[Run]:
-    """Best first: by the best F1 on dev, then by the loss there; those without a score last.
+    """Sorts runs, best first: by best F1 on dev, then by dev loss; runs without a score last.
 
-    Runs that were scored on the same dev sentences stand together, those of the newest run's first: scores on others
-    say nothing about them.
+    Runs scored on the same dev sentences are grouped, the group of the newest run first, as scores on different
+    sentences cannot be compared.
     """
     runs = list(runs)
     newest: dict[str | None, float] = {}
@@ -148,41 +159,41 @@ def rank(runs: Iterable[Run]) -> list[Run]:
         newest[run.dev_split] = max(run.created, newest.get(run.dev_split, -math.inf))
 
     def sort_key(run: Run) -> tuple[bool, float, str, tuple[float, float]]:
-        merit = run.best.rank_key if run.best else (-math.inf, -math.inf)
-        return run.best_f1 is not None, newest[run.dev_split], run.dev_split or "", merit
+        rank_key = run.best.rank_key if run.best else (-math.inf, -math.inf)
+        return run.best_f1 is not None, newest[run.dev_split], run.dev_split or "", rank_key
 
     return sorted(runs, key=sort_key, reverse=True)
 
 
 def default_axis(runs: Iterable[Run]) -> Axis:
-    """`epoch` where runs differ in the steps of one, as step 100 is then another place in each; else `step`."""
+    """Chooses an axis for runs: `epoch` if their epochs differ in steps, else `step`."""
     return "epoch" if len({run.plan.steps_per_epoch for run in runs if run.plan}) > 1 else "step"
 
 
 def build_comparison_table(runs: Sequence[Run], tr: Translate = format_english) -> ComparisonTable:
-    """One row a run, in the given order; of the settings only those that differ."""
-    maker = ComparisonTableBuilder(runs, tr)
-    rows = [maker.build_row(run, what) for run, what in zip(runs, maker.short_names, strict=True)]
+    """Builds a table with one row per run and the differing settings."""
+    builder = ComparisonTableBuilder(runs, tr)
+    rows = [builder.build_row(run, name) for run, name in zip(runs, builder.short_names, strict=True)]
     top = best_f1_by_split(runs)
-    return ComparisonTable(maker.columns, rows, [best_columns(run, top) for run in runs])
+    return ComparisonTable(builder.columns, rows, [best_columns(run, top) for run in runs])
 
 
 class ComparisonTableBuilder:
-    """What a table of certain runs is made of; it stays as it is while their settings and names do."""
+    """Columns, short names and rows for a set of runs. Valid while their settings and names last."""
 
     def __init__(self, runs: Sequence[Run], tr: Translate = format_english):
         values = find_differences(runs)
         self._fields = list(values)
         self._splits = name_dev_splits(runs)
         self._shows_mended = any(run.config.legal_only for run in runs if run.config)
-        format_part = cache(partial(_format_name_part, tr=tr))  # of a thousand runs many have the same settings
-        counts = {field: Counter(each) for field, each in values.items()}
+        format_part = cache(partial(_format_name_part, tr=tr))  # many of a thousand runs share settings
+        counts = {field: Counter(of_runs) for field, of_runs in values.items()}
         common = dict(sorted(counts.items(), key=lambda item: -len(item[1])))
-        # a name each, without the number
-        self.short_names = [run.name or _short_name(run.config, common, format_part) for run in runs]
+        self.short_names = [run.name or _short_name(run.config, common, format_part) for run in runs]  # without number
 
     @cached_property
     def columns(self) -> tuple[ComparisonColumn, ...]:
+        """Columns of the table, the differing settings among them."""
         return (
             ComparisonColumn("number", "run", "integer"),
             ComparisonColumn("name", "name", "name"),
@@ -203,7 +214,7 @@ class ComparisonTableBuilder:
         )
 
     def build_row(self, run: Run, short_name: str) -> list[Value]:
-        """The values of one run as it is now, in the order of the columns."""
+        """Current values of one run, in the order of the columns."""
         summary = run.summary()
         illegal = run.count_illegal(summary.latest) if summary.latest else None
         return [
@@ -225,37 +236,37 @@ class ComparisonTableBuilder:
 
 
 def name_dev_splits(runs: Iterable[Run]) -> dict[str, str]:
-    """Names of the dev splits that runs were scored on, such as `msra · 500`; empty where it is only one.
+    """Names the dev splits that runs were scored on: `msra · 500`. Empty if there is only one.
 
-    Splits of one corpus and size are told apart by a number: the second one is `msra · 500 (2)`.
+    A second split of the same corpus and size is `msra · 500 (2)`.
     """
     splits = {run.corpus.split_id("dev"): run.corpus for run in runs if run.corpus and run.best}
-    called: Counter[str] = Counter()
-    named = {}
+    counts: Counter[str] = Counter()
+    names = {}
     for split, corpus in splits.items() if len(splits) > 1 else ():
         name = f"{corpus.name} · {corpus.dev_sentences:,}"
-        called[name] += 1
-        named[split] = name if called[name] == 1 else f"{name} ({called[name]})"
-    return named
+        counts[name] += 1
+        names[split] = name if counts[name] == 1 else f"{name} ({counts[name]})"
+    return names
 
 
 def best_f1_by_split(runs: Iterable[Run]) -> dict[str | None, float]:
-    """The best F1 on each dev split that two runs or more have a score on, unless it is 0."""
+    """Best F1 on each dev split with scores of several runs. Splits whose best F1 is 0 are left out."""
     scores = defaultdict(list)
     for run in runs:
         if (score := run.best_f1) is not None:
             scores[run.dev_split].append(score)
-    return {split: max(each) for split, each in scores.items() if len(each) > 1 and max(each) > 0}
+    return {split: max(f1) for split, f1 in scores.items() if len(f1) > 1 and max(f1) > 0}
 
 
 def best_columns(run: Run, top: Mapping[str | None, float]) -> list[str]:
-    """The keys of the columns that a run is best in, of those on its dev split; equals are best together."""
+    """Keys of columns in which a run is best on its split. Equal runs share them."""
     score = run.best_f1
     return ["best_f1"] if score is not None and score == top.get(run.dev_split) else []
 
 
 def differences_table(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
-    """Headings, and one row for each setting that differs: its label, then its value in every run."""
+    """Builds headings, and a row for each differing setting: its label, then every run's value."""
     rows = [
         [_SETTINGS[field].label, *(format_value(_SETTINGS[field], value) for value in values)]
         for field, values in find_differences(runs).items()
@@ -264,7 +275,7 @@ def differences_table(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
 
 
 def to_markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table for notes and issues; a pipe in a cell is kept as text."""
+    """Formats a table as Markdown; pipes in cells are escaped."""
     lines = [columns, ["---"] * len(columns), *rows]
     cells = ([" ".join(str(cell).split()).replace("|", "\\|") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
@@ -273,22 +284,22 @@ def to_markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str
 def _short_name(
     config: RunConfig | None, common: Mapping[str, Mapping[Value, int]], format_part: Callable[[str, Value], str]
 ) -> str:
-    """Of more settings than a name has room for, those that fewest runs share.
+    """Name of a run by its differing settings: of many, the MAX_NAME_PARTS rarest.
 
     Args:
-        common: how many runs have each value of each setting in which they differ, in the order of a name.
+        common: count of runs per value, per differing setting, in the order of a name.
     """
     if config is None:
         return ""
     values = {field: getattr(config, field) for field in common}
-    told = [field for field, value in values.items() if value is not None or field not in _EVAL_LIMITS]
-    rare = sorted(told, key=lambda field: common[field][values[field]])[:MAX_NAME_PARTS]
-    parts = [format_part(field, values[field]) for field in told if field in rare]
-    return " · ".join(parts + ["…"] * (len(told) > MAX_NAME_PARTS))
+    named = [field for field, value in values.items() if value is not None or field not in _EVAL_LIMITS]
+    rare = sorted(named, key=lambda field: common[field][values[field]])[:MAX_NAME_PARTS]
+    parts = [format_part(field, values[field]) for field in named if field in rare]
+    return " · ".join(parts + ["…"] * (len(named) > MAX_NAME_PARTS))
 
 
 def _format_name_part(field: str, value: Value, tr: Translate) -> str:
-    """`head 1e-3`, `3 epochs`, `no BiLSTM`: one setting in a run's name."""
+    """Formats one setting in a run's name: `head 1e-3`, `3 epochs`, `no BiLSTM`."""
     if field == "downstream":
         return tr("no BiLSTM") if value == "none" else _PROPER_NAMES.get(str(value), str(value))
     if field == "decoder":
@@ -299,23 +310,20 @@ def _format_name_part(field: str, value: Value, tr: Translate) -> str:
         return tr("all sentences")
     if field in _UNLABELLED:
         return str(value).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-    called = tr(_SHORT_LABELS[field]) if field in _SHORT_LABELS else _lower_label(tr(_SETTINGS[field].label))
-    return f"{called} {tr(format_value(_SETTINGS[field], value))}"
-
-
-def _lower_label(label: str) -> str:
-    """`Dropout` → `dropout`, but `BiLSTM size` as it is."""
-    return label if any(letter.isupper() for letter in label[1:]) else label.lower()
+    label = tr(_SHORT_LABELS.get(field, _SETTINGS[field].label))
+    if field not in _SHORT_LABELS and not any(letter.isupper() for letter in label[1:]):  # not `BiLSTM size`
+        label = label.lower()
+    return f"{label} {tr(format_value(_SETTINGS[field], value))}"
 
 
 def _build_setting_column(field: str) -> ComparisonColumn:
-    knob, default = _SETTINGS[field], getattr(RunConfig(), field)
+    spec, default = _SETTINGS[field], getattr(RunConfig(), field)
     kind: Any = "integer" if isinstance(default, int) else "number"
     if field.endswith("_rate"):
         kind = "rate"
     elif isinstance(default, bool | str):
         kind = "text"
-    return ComparisonColumn(field, knob.label, kind, "", knob.help)
+    return ComparisonColumn(field, spec.label, kind, "", spec.help)
 
 
 def _format_cell(column: ComparisonColumn, value: Value, best: bool) -> str:

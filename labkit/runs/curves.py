@@ -1,4 +1,4 @@
-"""The curves of a run: its steps as numpy columns that grow cheaply while it is live, and what else has a time."""
+"""Curves of a run: growing numpy columns of its steps, evaluations and device samples."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,19 +14,20 @@ from labkit.events import CrfTransitions, DeviceSampled, Evaluated, Event, RateC
 Array = npt.NDArray[np.float64]
 Axis = Literal["step", "epoch", "tokens", "seconds"]
 AXES: tuple[Axis, ...] = ("step", "epoch", "tokens", "seconds")
-MAX_PENDING = 1024
+MAX_PENDING = 1024  # events
 _EMPTY = np.empty(0)
 
 
 class GrowingArray:
-    """Numbers in a doubling buffer; what was None reads as NaN."""
+    """Append-only float array in a doubling buffer; None becomes NaN."""
 
     def __init__(self, num_missing: int = 0):
-        """Starts with so many NaN, for a figure that was first told later than others."""
+        """Starts with `num_missing` NaN, for a figure that begins later than others."""
         self._buffer = np.full(num_missing, np.nan) if num_missing else _EMPTY
         self._size = num_missing
 
     def extend(self, numbers: list[float | None]) -> None:
+        """Appends numbers."""
         size = self._size + len(numbers)
         if size > len(self._buffer):
             grown = np.full(max(size, 2 * len(self._buffer), 256), np.nan)
@@ -36,7 +37,7 @@ class GrowingArray:
         self._size = size
 
     def array(self) -> Array:
-        """All numbers so far, (numbers,), read-only; later numbers do not show up in it."""
+        """Read-only view of all numbers so far, (numbers,); it does not grow."""
         view = self._buffer[: self._size]
         view.flags.writeable = False
         return view
@@ -44,7 +45,7 @@ class GrowingArray:
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps of a run at one moment; every array is (steps,), read-only, NaN where a figure is missing."""
+    """Steps of a run at one moment: read-only arrays (steps,), NaN where missing."""
 
     step: Array
     epoch: Array
@@ -58,15 +59,15 @@ class Steps:
         return len(self.step)
 
     def axis(self, kind: Axis) -> Array:
-        """Where the steps lie on that axis, (steps,). Raises ValueError for an unknown axis."""
+        """Positions of the steps on an axis, (steps,). Raises ValueError for an unknown axis."""
         return np.asarray(getattr(self, check_axis(kind)))
 
 
 class StepBuffer:
-    """Collects StepDone events into columns.
+    """Column buffer of StepDone events.
 
-    Arrived events wait in a list, and are moved into the columns in one go when somebody looks: ten times cheaper than
-    one by one. At most MOST_WAITING of them, as Python's garbage collection looks again and again at what is kept.
+    New events wait in a list and are moved into the columns together when a snapshot is taken: ten times cheaper than
+    one by one. At most MAX_PENDING wait, as Python's garbage collector visits every object kept.
     """
 
     def __init__(self) -> None:
@@ -78,28 +79,29 @@ class StepBuffer:
         self._snapshot: Steps | None = None
 
     def extend(self, events: Iterable[StepDone]) -> None:
+        """Appends steps."""
         self._pending.extend(events)
         self._snapshot = None
         if len(self._pending) >= MAX_PENDING:
             self._flush()
 
     def _flush(self) -> None:
-        arrived, self._pending = self._pending, []
+        events, self._pending = self._pending, []
         for name, column in self._scalars.items():
-            column.extend(list(map(attrgetter(name), arrived)))
-        self._extend_by_group(self._rates, [event.rates for event in arrived])
-        self._extend_by_group(self._norms, [event.gradient_norms for event in arrived])
-        self._size += len(arrived)
+            column.extend(list(map(attrgetter(name), events)))
+        self._extend_by_group(self._rates, [event.rates for event in events])
+        self._extend_by_group(self._norms, [event.gradient_norms for event in events])
+        self._size += len(events)
 
-    def _extend_by_group(self, columns: dict[str, GrowingArray], figures: Sequence[Mapping[str, float | None]]) -> None:
-        for name in dict.fromkeys(chain.from_iterable(figures)):
+    def _extend_by_group(self, columns: dict[str, GrowingArray], rows: Sequence[Mapping[str, float | None]]) -> None:
+        for name in dict.fromkeys(chain.from_iterable(rows)):
             if name not in columns:
                 columns[name] = GrowingArray(num_missing=self._size)
         for name, column in columns.items():
-            column.extend([told.get(name) for told in figures])
+            column.extend([row.get(name) for row in rows])
 
     def snapshot(self) -> Steps:
-        """The columns as they are now; the same object until another step arrives."""
+        """Steps so far; the same object until another step arrives."""
         if self._snapshot is None:
             self._flush()
             self._snapshot = Steps(
@@ -111,7 +113,7 @@ class StepBuffer:
 
 
 class RunCurves:
-    """All that a run's events tell beyond its summary."""
+    """Time series of a run: all of its events that are not in the summary."""
 
     def __init__(self) -> None:
         self.steps = StepBuffer()
@@ -121,13 +123,14 @@ class RunCurves:
         self.transitions: CrfTransitions | None = None  # the last ones
 
     def extend(self, events: Sequence[Event]) -> None:
-        """The same as adding them one by one, in less time."""
+        """Adds events, faster than one by one."""
         self.steps.extend(event for event in events if isinstance(event, StepDone))
         for event in events:
             if not isinstance(event, StepDone):
                 self.add(event)
 
     def add(self, event: Event) -> None:
+        """Adds one event."""
         if isinstance(event, StepDone):
             self.steps.extend([event])
         elif isinstance(event, DeviceSampled):
@@ -141,12 +144,12 @@ class RunCurves:
             self.transitions = event
 
     def evaluation_axis(self, kind: Axis) -> Array:
-        """Where the evaluations lie, (evaluations,)."""
+        """Positions of the dev evaluations on an axis, (evaluations,)."""
         name = check_axis(kind)
         return np.array([getattr(evaluation, name) for evaluation in self.evaluations], dtype=float)
 
     def sample_axis(self, kind: Axis) -> Array:
-        """Where the samples lie, (samples,), between the steps around them; NaN before the first step."""
+        """Positions of the device samples, interpolated between steps, (samples,). NaN before the first step."""
         name = check_axis(kind)
         seconds = np.array([sample.seconds for sample in self.samples], dtype=float)
         steps = self.steps.snapshot()
@@ -158,6 +161,7 @@ class RunCurves:
 
 
 def check_axis(kind: str) -> str:
+    """Returns the name of an axis. Raises ValueError for an unknown one."""
     if kind not in AXES:
         raise ValueError(f"axis must be one of {', '.join(AXES)}, not {kind!r}")
     return kind

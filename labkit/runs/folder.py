@@ -1,4 +1,17 @@
-"""The run folder: names of its files, their readers and writers, and how far its run is."""
+"""Run folder: names, readers and writers of its files, and its run's state in the queue.
+
+    config.json                settings, time of creation, package versions and working directory
+    events.jsonl               event log, one event a line (labkit/events.py)
+    control.jsonl              requests to stop or to change a rate (control.py)
+    output.log                 what the run's process prints; made by that process before its first event
+    summary.json               figures of the log, so that lists need not read it (summary.py)
+    label.json                 name and note that a user gave the run
+    predictions.SPLIT.jsonl    scored sentences of dev or test (predictions.py)
+    best/, last/               checkpoints, each with its tagger.json (labkit/model/checkpoint.py)
+    trace.json.gz              operators of a profiled run (labkit/training/profiler.py)
+
+The folder of runs also holds `.numbers`, `.lock` for the queue, and the lab's `.lab.json` (view_state.py).
+"""
 
 import logging
 import math
@@ -21,16 +34,26 @@ from labkit.runs.summary import FORMAT_VERSION, Summary
 CONFIG = "config.json"
 SUMMARY = "summary.json"
 LABEL = "label.json"
-OUTPUT = "output.log"  # whoever makes this file is the run's process
-NUMBERS_FILE = ".numbers"  # one a line, appended, so that several who submit need not wait for each other
+OUTPUT = "output.log"  # the process that creates this file has the run
+PREDICTIONS = "predictions.{split}.jsonl"
+CHECKPOINTS = ("best", "last")
+CHECKPOINT_SETTINGS = "tagger.json"  # in each checkpoint
 
-MAX_UNIX_TIME = 253_402_300_800.0  # Unix seconds; nobody's calendar has later times than the year 9999
+NUMBERS_FILE = ".numbers"  # one a line, appended, so that several submitters need not wait for each other
+LOCK_FILE = ".lock"  # held while runs of the queue are started or ended
 
-# `new`: made, but not to be started by the queue. `claimed`: a process took it, and has not written its first line yet.
-# `over` has an end in its log, or a process that is gone.
-QueueState = Literal["new", "queued", "claimed", "live", "over"]
+MAX_UNIX_TIME = 253_402_300_800.0  # Unix seconds, end of the year 9999: Python's calendar ends there
 
-_HEAD_BYTES = 4096  # holds the two first events
+# A run as the queue sees it: from the start and end of its log. Run.state reads the whole log and says more.
+#   created   not for the queue: a terminal trains it        Run.state: starting
+#   queued    waiting for its turn                           Run.state: queued
+#   starting  a process took it, and made its output         Run.state: starting
+#   running   its first line is there, its process lives     Run.state: starting, then running once it has a plan
+#   ended     its end is in the log, or no process of this   Run.state: completed, stopped, failed or interrupted;
+#             machine is writing it                          running, where another machine's process may write it
+QueueState = Literal["created", "queued", "starting", "running", "ended"]
+
+_HEAD_BYTES = 4096  # holds the first two events
 _TAIL_BYTES = 2**18  # holds the last event, whatever its details
 _decoder: "msgspec.json.Decoder[Event]" = msgspec.json.Decoder(Event)
 
@@ -41,7 +64,7 @@ E = TypeVar("E")
 
 
 class RunLabel(msgspec.Struct, frozen=True):
-    """What a user wrote on a run. `problem` is a sentence where that cannot be read."""
+    """Name and note that a user gave a run. `problem` is a sentence if they cannot be read."""
 
     name: str = ""
     note: str = ""
@@ -50,7 +73,7 @@ class RunLabel(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class StoredConfig:
-    """What was asked for: the content of config.json. `problem` is a sentence where it cannot be read."""
+    """Content of config.json; `problem` is a sentence if it cannot be read."""
 
     config: RunConfig | None = None
     created: float | None = None  # Unix seconds
@@ -59,11 +82,11 @@ class StoredConfig:
 
 
 def read_config(folder: Path) -> StoredConfig:
-    """Never raises; says in `problem` what is wrong with the file."""
+    """Reads config.json. Never raises: an error is described in `problem`."""
     try:
         document = _read_json(folder, CONFIG, dict[str, Any])
     except FileNotFoundError:
-        return StoredConfig(problem=f"{folder.name} has no {CONFIG}; it was not made whole, or has lost it")
+        return StoredConfig(problem=f"{folder.name} has no {CONFIG}; it was never completed, or the file was deleted")
     except ValueError as error:
         return StoredConfig(problem=str(error))
     created, versions, problem = parse_time(document.get("created")), document.get("versions"), None
@@ -80,21 +103,20 @@ def read_config(folder: Path) -> StoredConfig:
 
 
 def is_run_folder(folder: Path) -> bool:
-    """Whether a folder is a run's, be it damaged: an encoder's has a config.json as well."""
+    """True if a folder holds a run, even a damaged one. An encoder's folder has a config.json as well."""
     if not os.path.isdir(folder):
         return False
-    return (
-        parse_run_number(folder) > 0 or os.path.lexists(folder / EVENTS_FILE) or read_config(folder).config is not None
-    )
+    is_named_so = parse_run_number(folder) > 0
+    return is_named_so or os.path.lexists(folder / EVENTS_FILE) or read_config(folder).config is not None
 
 
 def parse_time(value: object) -> float | None:
-    """Unix seconds that a calendar has, or None."""
+    """Unix seconds if the value is a valid time, else None."""
     return float(value) if isinstance(value, int | float) and 0 <= value < MAX_UNIX_TIME else None
 
 
 def read_label(folder: Path) -> RunLabel:
-    """An empty one where there is none; of one that cannot be read it is told why."""
+    """Reads label.json. Empty if there is none, with a `problem` if it cannot be read."""
     try:
         return _read_json(folder, LABEL, RunLabel)
     except FileNotFoundError:
@@ -104,11 +126,12 @@ def read_label(folder: Path) -> RunLabel:
 
 
 def write_label(folder: Path, label: RunLabel) -> None:
+    """Writes label.json; other processes never see half of it."""
     write_atomically(folder / LABEL, msgspec.json.encode({"name": label.name, "note": label.note}))
 
 
 def read_summary(folder: Path) -> Summary | None:
-    """The stored summary, or None where there is none, it is damaged, or the log has changed since."""
+    """Reads summary.json. None if it is missing, damaged, or older than the log."""
     try:
         summary = _read_json(folder, SUMMARY, Summary)
     except (FileNotFoundError, ValueError):
@@ -118,7 +141,7 @@ def read_summary(folder: Path) -> Summary | None:
 
 
 def write_summary(folder: Path) -> Summary:
-    """Makes summary.json of the events in the folder; what a run does last."""
+    """Computes summary.json from the event log; a run does this last."""
     size, tail, summary = log_size(folder), open_event_log(folder), Summary()
     for event in tail.iter_events():
         summary.add(event)
@@ -128,7 +151,7 @@ def write_summary(folder: Path) -> Summary:
 
 
 def store_summary(folder: Path, summary: Summary) -> None:
-    """Stores what a reader folded itself; a folder that cannot be written to is no reason to fail."""
+    """Writes a summary computed by a reader. A folder that cannot be written to is skipped."""
     try:
         write_atomically(folder / SUMMARY, msgspec.json.encode(summary))
     except OSError as error:
@@ -136,7 +159,10 @@ def store_summary(folder: Path, summary: Summary) -> None:
 
 
 def log_size(folder: Path) -> int:
-    """Bytes of the log. Take it before reading, so that a summary is never believed to hold more than it does."""
+    """Size of the event log in bytes. 0 if it cannot be read.
+
+    Take it before reading the log, so that a summary never claims more events than it has.
+    """
     try:
         return os.stat(f"{folder}/{EVENTS_FILE}").st_size
     except OSError:
@@ -144,7 +170,7 @@ def log_size(folder: Path) -> int:
 
 
 def age_s(path: Path) -> float:
-    """Seconds since a file was last written to, by this machine's clock; infinite where there is none."""
+    """Seconds since a file was last written, by this machine's clock. Infinite if missing."""
     try:
         return time.time() - os.stat(path).st_mtime
     except OSError:
@@ -152,9 +178,9 @@ def age_s(path: Path) -> float:
 
 
 def _read_json(folder: Path, name: str, form: type[T]) -> T:
-    """The content of a file. Raises FileNotFoundError, or ValueError in words for whatever else it is damaged by."""
+    """Reads a JSON file. Raises FileNotFoundError, and ValueError with a sentence for any other error."""
     try:
-        with open(f"{folder}/{name}", "rb", buffering=0) as file:  # a Path and a buffer cost twice the reading
+        with open(f"{folder}/{name}", "rb", buffering=0) as file:  # a Path and a buffer would double the time
             return msgspec.json.decode(file.read(), type=form)
     except FileNotFoundError:
         raise
@@ -164,68 +190,82 @@ def _read_json(folder: Path, name: str, form: type[T]) -> T:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Other processes see the old file or the new one, never half of it."""
+    """Replaces a file atomically, so that no reader sees half of it."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         aside.write_bytes(content)
         os.replace(aside, path)
-    except BaseException:  # a full disk, most likely: half a file would only fill it further
+    except BaseException:  # most likely a full disk: half a file would only fill it further
         aside.unlink(missing_ok=True)
         raise
 
 
 def parse_run_number(folder: Path) -> int:
-    """12 for `run-0012`; 0 for any other name."""
+    """Number in a folder's name: 12 for `run-0012`, 0 for any other name."""
     match = re.fullmatch(r"run-(\d+)", folder.name)
     return int(match[1]) if match else 0
 
 
 def read_highest_number(runs: Path) -> int:
-    """The highest number that was noted in a folder of runs; 0 where there is none."""
+    """Highest run number recorded in a folder of runs. 0 if there is none."""
     with suppress(OSError):
         return max(map(int, re.findall(rb"^\d{1,9}$", (runs / NUMBERS_FILE).read_bytes(), re.MULTILINE)), default=0)
     return 0
 
 
 def record_number(runs: Path, number: int) -> None:
-    """Remembers a number; where that cannot be written, only the folders that are there tell."""
+    """Records a run number as used, so that it is never reused. An OSError is ignored."""
     with suppress(OSError), open(runs / NUMBERS_FILE, "ab", buffering=0) as file:
-        file.write(b"\n%d\n" % number)  # what a full disk has torn stands on a line of its own
+        file.write(b"\n%d\n" % number)  # begins with a line break, as a full disk may have torn the line before
 
 
 def run_folders(runs: Path) -> list[Path]:
-    """Oldest first; empty where there is no such folder."""
+    """Run folders by number, oldest first; empty if `runs` does not exist."""
     with suppress(FileNotFoundError):
         return sorted((path for path in runs.iterdir() if parse_run_number(path)), key=parse_run_number)
     return []
 
 
+def startable_folders(runs: Path) -> list[Path]:
+    """Queued runs that this user may start or end, oldest first.
+
+    Runs of other users of a shared folder are theirs to start. The settings of a run are written last, so a run without
+    them is incomplete.
+    """
+    waiting = (folder for folder in run_folders(runs) if read_queue_state(folder) == "queued")
+    return [folder for folder in waiting if os.path.lexists(folder / CONFIG) and os.access(folder, os.W_OK)]
+
+
 def read_queue_state(folder: Path) -> QueueState:
+    """Reads a run's queue state from both ends of its log."""
     log = folder / EVENTS_FILE
     head = _read_chunk(log, _HEAD_BYTES)
-    if begun := _find_event(head, RunStarted):
-        if not is_running(*begun.process_identity):  # nor does a run of another machine keep this one busy
-            return "over"  # most are, of a thousand runs: their ends are not worth reading
-        return "over" if _has_end(log) else "live"
+    if started := _find_event(head, RunStarted):
+        if not is_running(
+            *started.process_identity
+        ):  # None for another machine's run, which does not keep this one busy
+            return "ended"  # most of a thousand runs: the end of their log need not be read
+        return "ended" if _has_end(log) else "running"
     if _has_end(log):
-        return "over"
+        return "ended"
     if not _find_event(head, RunQueued):
-        return "new"
-    return "claimed" if os.path.lexists(folder / OUTPUT) else "queued"
+        return "created"
+    return "starting" if os.path.lexists(folder / OUTPUT) else "queued"
 
 
 def has_no_writer(folder: Path) -> bool:
-    """Whether nobody writes to a run's folder any more, for certain: the process of another machine may yet."""
-    begun = read_started_event(folder)
-    return _has_end(folder / EVENTS_FILE) or (begun is not None and is_running(*begun.process_identity) is False)
+    """True if certainly no process writes to a run's folder. Another machine's may still."""
+    started = read_started_event(folder)
+    return _has_end(folder / EVENTS_FILE) or (started is not None and is_running(*started.process_identity) is False)
 
 
 def read_started_event(folder: Path) -> RunStarted | None:
-    """The run's first own line, None if it never came."""
+    """First event of the run's own process. None if there is none yet."""
     return _find_event(_read_chunk(folder / EVENTS_FILE, _HEAD_BYTES), RunStarted)
 
 
 def append_event(folder: Path, event: Event) -> None:
+    """Appends one event to a run's log. Raises OSError if it does not fit on the disk."""
     writer = LineWriter(folder / EVENTS_FILE)
     try:
         writer.write(event)
@@ -238,7 +278,7 @@ def _has_end(log: Path) -> bool:
 
 
 def _read_chunk(log: Path, size: int) -> bytes:
-    """So many bytes of a file from its start, or where negative from its end; none where it cannot be read."""
+    """First `size` bytes of a file, or the last ones if negative. Empty if it cannot be read."""
     with suppress(OSError), open(log, "rb") as file:
         if size < 0:
             file.seek(max(os.fstat(file.fileno()).st_size + size, 0))

@@ -1,4 +1,4 @@
-"""What a kill leaves aside in a run folder: a checkpoint or a file that was still being written."""
+"""Cleanup after killed processes: half-written checkpoints and files in run folders."""
 
 import os
 import re
@@ -6,26 +6,27 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from labkit.runs.folder import age_s
+from labkit.runs.folder import CHECKPOINTS, CONFIG, LABEL, PREDICTIONS, SUMMARY, age_s
 
-_PARTIAL_CHECKPOINT = re.compile(r"\.(?P<name>best|last)-(?P<old>old-)?(?P<pid>\d+)")
-_PARTIAL_FILE = re.compile(r"\.(predictions\.\w+\.jsonl|(summary|label|config)\.json)\.[\w.]+")
+_FILES = "|".join((CONFIG, SUMMARY, LABEL, PREDICTIONS.format(split=r"\w+"))).replace(".", r"\.")
+_PARTIAL_CHECKPOINT = re.compile(rf"\.(?P<name>{'|'.join(CHECKPOINTS)})-(?P<old>old-)?(?P<pid>\d+)")
+_PARTIAL_FILE = re.compile(rf"\.({_FILES})\.[\w.]+")
 _DELETED_RUN = re.compile(r"\..+\.deleted\.\d+")
-_WRITE_TIMEOUT_S = 60.0  # readers of any host write a summary aside, and label.json; it takes them milliseconds
+_WRITE_TIMEOUT_S = 60.0  # processes of any host may be writing a summary or a label, which takes milliseconds
 
 
 def has_leftovers(folder: Path) -> bool:
-    """Whether there is anything to remove, perhaps: looking costs some microseconds."""
+    """True if there may be files to remove; takes some microseconds."""
     return bool(_list_hidden(folder))
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Removes what was being written in the folder of a run whose process is gone for certain."""
+    """Removes half-written files of a run whose process is certainly gone."""
     hidden = _list_hidden(folder)
-    checkpoints = [(path, found) for path in hidden if (found := _PARTIAL_CHECKPOINT.fullmatch(path.name))]
-    for path, found in checkpoints:
-        if found["old"] and not (place := folder / found["name"]).exists():  # killed amid exchanging them
-            new = folder / f".{found['name']}-{found['pid']}"  # whole, or the old one would still be in place
+    checkpoints = [(path, match) for path in hidden if (match := _PARTIAL_CHECKPOINT.fullmatch(path.name))]
+    for path, match in checkpoints:
+        if match["old"] and not (place := folder / match["name"]).exists():  # killed between two renames
+            new = folder / f".{match['name']}-{match['pid']}"  # complete, or the old one would still be in place
             with suppress(OSError):
                 (new if new.is_dir() else path).rename(place)
     for path, _ in checkpoints:
@@ -37,7 +38,7 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def clear_deleted_runs(runs: Path) -> None:
-    """Removes what is left of run folders whose deletion was broken off."""
+    """Removes the rest of run folders whose deletion was interrupted."""
     for path in _list_hidden(runs):
         if _DELETED_RUN.fullmatch(path.name):
             shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""One run: its settings, and what its events say so far."""
+"""One run: settings, state, metrics and curves, read from its event log."""
 
 import math
 import os
@@ -10,21 +10,18 @@ from typing import Self
 from labkit import gc_pause, liveness
 from labkit.config import RunConfig
 from labkit.events import (
-    CONTROL_FILE,
     EVENTS_FILE,
-    ControlRequest,
     Event,
-    LineWriter,
     LogReader,
-    RateRequested,
     RunStarted,
-    StopRequested,
     open_event_log,
 )
+from labkit.runs import control
 from labkit.runs.curves import RunCurves
-from labkit.runs.folded import EventAccumulator
+from labkit.runs.event_accumulator import EventAccumulator
 from labkit.runs.folder import (
     CONFIG,
+    OUTPUT,
     SUMMARY,
     RunLabel,
     StoredConfig,
@@ -40,68 +37,75 @@ from labkit.runs.folder import (
 from labkit.runs.leftovers import clear_leftovers
 from labkit.runs.summary import Summary
 
-OUTPUT = "output.log"  # what a run's process prints; made before its first line is
-NUM_COLOURS = 8  # colours to tell runs apart by; further runs repeat them with another line style
-REMOTE_SILENCE_TIMEOUT_S = (
-    600.0  # a run on another host, where nobody can look for its process, is given up after this long
-)
-START_TIMEOUT_S = 60.0  # a run that has not begun this long after it was made, or taken out of the queue, is given up
+NUM_COLOURS = 8  # further runs repeat the colours with another line style
+REMOTE_SILENCE_TIMEOUT_S = 600.0  # without a new event, for a run on another host, whose process cannot be looked up
+START_TIMEOUT_S = 60.0  # without a first event, for a run that was created or taken out of the queue
 
 
 class Run(EventAccumulator):
-    """A run folder, read; or, without a folder, events that are added one by one.
+    """One run, read from its folder, or in memory from added events.
 
-    A run that is over is read from its summary.json, and its events only when somebody asks for curves. One that is
-    not over is read on by `refresh`. Safe to share between threads; hold `lock` to read several things of one moment.
+    A run that has ended is read from summary.json, and its event log only when curves are used. One that has not ended
+    is read further by `refresh`. Safe to share between threads; hold `lock` to read several values of one moment.
+
+        >>> run = Run(config=RunConfig())
+        >>> run.state
+        'queued'
     """
 
     def __init__(self, folder: Path | None = None, config: RunConfig | None = None) -> None:
-        """Reads the folder; never raises for what is in it, see `problem`. `config` is for a run without a folder."""
-        asked = StoredConfig(config, time.time()) if folder is None else read_config(Path(folder))
-        super().__init__(asked.config)
+        """Reads the folder; never raises for its content, see `problem`.
+
+        Args:
+            folder: the run folder; None for a run in memory, which takes events by `add`.
+            config: settings of a run without a folder.
+        """
+        stored = StoredConfig(config, time.time()) if folder is None else read_config(Path(folder))
+        super().__init__(stored.config)
         self.folder = Path() if folder is None else Path(folder)
         self.number = parse_run_number(self.folder)  # 0 for a folder that is not called run-N
         self.deleted = False
         self.label = RunLabel() if folder is None else read_label(self.folder)
-        self.versions = asked.versions or {}
-        self._problem = asked.problem
-        self._lost_reason = ""  # why no more can be read, in a sentence
-        self._log_reader: LogReader[Event] | None = None  # None for a run that needs no reading on
+        self.versions = stored.versions or {}
+        self._problem = stored.problem
+        self._lost_reason = ""  # a sentence if the run vanished without an end
+        self._log_reader: LogReader[Event] | None = None  # None once nothing more can come
         self._curves_used_at = time.monotonic()
         if folder is not None:
             self._load()
-        self.created = self._earliest_time(asked.created)  # Unix seconds
+        self.created = self._earliest_time(stored.created)  # Unix seconds
 
     def __repr__(self) -> str:
         return f"Run({self.title}, {self.state}, step {self._summary.step})"
 
     @property
     def name(self) -> str:
-        """What a user called it, or nothing."""
+        """Name given by the user; empty if there is none."""
         return self.label.name
 
     @property
     def note(self) -> str:
+        """Note given by the user; empty if there is none."""
         return self.label.note
 
     @property
     def title(self) -> str:
-        """`#12`, or the folder's name where that has no number."""
+        """`#12`, or the folder's name if it has no number."""
         return f"#{self.number}" if self.number else self.folder.name
 
     @property
     def colour(self) -> int:
-        """Which of COLOURS, from 0: made of its number or name, so that it stays whatever becomes of others."""
+        """Index of its colour, from 0 to NUM_COLOURS - 1. It depends on its own number or name only."""
         return ((self.number or zlib.crc32(self.folder.name.encode())) - 1) % NUM_COLOURS
 
     @property
     def line_style(self) -> int:
-        """From 0; one more each time the colours start over."""
+        """Index of its line style, from 0. One more each time the colours repeat."""
         return max(self.number - 1, 0) // NUM_COLOURS
 
     @property
     def problem(self) -> str | None:
-        """What keeps this run from being read whole, in a sentence."""
+        """Sentence on why the run cannot be read completely. None if it can."""
         if self._problem:
             return self._problem
         if self.deleted:
@@ -115,7 +119,7 @@ class Run(EventAccumulator):
         return self.label.problem or None
 
     def refresh(self) -> bool:
-        """Reads what was appended since the last look, and notices a vanished process; says whether anything is new."""
+        """Reads new events, and checks that the process still exists. True if anything changed."""
         if self._log_reader is None:
             return False
         with self.lock:
@@ -129,18 +133,18 @@ class Run(EventAccumulator):
             return self.version != before
 
     def drop_curves(self) -> None:
-        """Forgets what the log of a run that has ended tells again when somebody asks."""
+        """Frees the curves of a run that has ended. They are read again from its log when used."""
         with self.lock:
             if self._summary.finished and self.folder.name:
                 self._curves = None
 
     @property
     def curves_used_at(self) -> float:
-        """When somebody last asked for curves that are in memory, by `time.monotonic`; infinitely long ago for none."""
+        """Last use of the curves, by `time.monotonic`. -inf if none are in memory."""
         return -math.inf if self._curves is None else self._curves_used_at
 
     def wait(self, timeout_s: float | None = None, poll_s: float = 0.1) -> Self:
-        """Returns when the run is over or its folder is gone. Raises TimeoutError when that takes longer."""
+        """Waits until the run has ended or is deleted, and returns it. Raises TimeoutError."""
         deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
         while True:
             self.refresh()
@@ -151,27 +155,23 @@ class Run(EventAccumulator):
             time.sleep(poll_s)
 
     def stop(self) -> None:
-        """Asks the run to end after its current step, keeping its model."""
-        self._write_control(StopRequested())
+        """Asks the run to end after its step, keeping its model. A queued one never starts."""
+        control.stop(self._require_folder())
 
     def set_rate(self, group: str, rate: float) -> None:
-        """Asks for another peak rate of a group. Raises ValueError for an unknown group or an impossible rate."""
-        known = [audit.name for audit in self.groups]
-        if known and group not in known:
-            raise ValueError(f"group must be one of {', '.join(known)}, not {group!r}")
-        if not (rate >= 0 and math.isfinite(rate)):
-            raise ValueError(f"rate must be a number of at least 0, not {rate!r}")
-        self._write_control(RateRequested(group, rate))
+        """Asks for another peak rate of a parameter group.
 
-    def _write_control(self, control: ControlRequest) -> None:
+        Raises ValueError for an unknown group, and for a rate that is negative or not finite.
+        """
+        control.set_rate(self._require_folder(), group, rate)
+
+    def _require_folder(self) -> Path:
         if not self.folder.name:
             raise ValueError("this run has no folder, and so no process to ask; run it with labkit.jobs.launch")
-        writer = LineWriter(self.folder / CONTROL_FILE)
-        writer.write(control)
-        writer.close()
+        return self.folder
 
     def _load(self) -> None:
-        """The first look: at the summary, or where there is none, at the events; then the summary is made."""
+        """First reading: of the summary, or else of the event log, whose summary is then stored."""
         if stored := read_summary(self.folder):
             self._summary, self._curves = stored, None
             return
@@ -179,10 +179,10 @@ class Run(EventAccumulator):
         self._read_new_events()
         if not self.is_final:
             self._check_folder()
-            self._unlogged_changes = 0  # nobody has seen it otherwise
+            self._unlogged_changes = 0  # no reader has seen another state
         if self.finished:
             clear_leftovers(self.folder)
-        if self.is_final and (self.finished or self.started):  # else somebody may be about to begin it
+        if self.is_final and (self.finished or self.started):  # otherwise a process may be about to start it
             store_summary(self.folder, self._summary)
             self._log_reader, self._curves = None, None  # a thousand runs are listed, few are looked at
 
@@ -191,12 +191,8 @@ class Run(EventAccumulator):
         size, before = log_size(self.folder), self._summary.events
         if 0 < size < self._log_reader.offset:  # another log has taken its place
             self._unlogged_changes += before + 1
-            self._summary, self._curves, self._log_reader, before = (
-                Summary(),
-                RunCurves(),
-                open_event_log(self.folder),
-                0,
-            )
+            self._summary, self._curves, before = Summary(), RunCurves(), 0
+            self._log_reader = open_event_log(self.folder)
         for event in self._log_reader.iter_events():
             self.add(event)
         self._summary.skipped, self._summary.log_bytes = self._log_reader.skipped_lines, size
@@ -206,7 +202,7 @@ class Run(EventAccumulator):
         return has_grown
 
     def _check_folder(self) -> None:
-        """Nothing new in the log: is the folder still there, and whoever is to go on with the log?"""
+        """Checks a run without new events: its folder, then its process."""
         if not os.path.isdir(self.folder):
             self.deleted, self._summary.vanished = True, self.is_live
             self._unlogged_changes += 1
@@ -220,31 +216,32 @@ class Run(EventAccumulator):
         assert self.started
         if not self.is_live:
             return
-        is_gone = self._log_reader.offset > 0 and log_size(self.folder) == 0
-        alive = None if is_gone else liveness.is_running(*self.started.process_identity)
-        if is_gone:
+        log_is_gone = self._log_reader.offset > 0 and log_size(self.folder) == 0
+        is_running = None if log_is_gone else liveness.is_running(*self.started.process_identity)
+        if log_is_gone:
             self._lost_reason = f"{EVENTS_FILE} of {self.folder.name} is gone; it was deleted while the run went on"
-        elif (
-            age_s(self.folder / EVENTS_FILE) < REMOTE_SILENCE_TIMEOUT_S if alive is None else alive
-        ) or self._read_new_events():
-            return  # in the last case it ended between two looks
+        else:
+            silence_s = age_s(self.folder / EVENTS_FILE)
+            has_vanished = silence_s >= REMOTE_SILENCE_TIMEOUT_S if is_running is None else not is_running
+            if not has_vanished or self._read_new_events():  # it may have ended after the log was read
+                return
         self._summary.vanished = True
         self._unlogged_changes += 1
-        if alive is False:
+        if is_running is False:
             clear_leftovers(self.folder)
-        if not is_gone:
+        if not log_is_gone:
             store_summary(self.folder, self._summary)
 
     def _check_start(self) -> None:
-        """Of a run without a first line: does it wait for its turn, is it about to begin, or is that long ago?"""
+        """Checks a run without a first event: queued, starting, or lost after START_TIMEOUT_S."""
         config, output = self.folder / CONFIG, self.folder / OUTPUT
-        is_whole, is_taken = os.path.lexists(config), os.path.lexists(output)
-        begins = is_taken or not (is_whole and self._summary.queued is not None)
-        is_young = abs(age_s(output if is_taken else config)) < START_TIMEOUT_S
-        is_over = os.path.lexists(self.folder / SUMMARY)  # a run writes it last, even if its log is gone
-        is_lost = begins and (is_over or not (is_whole and is_young))
-        why = f"its process was never heard of, see {OUTPUT}"
-        if is_over or not is_taken:
+        is_complete, has_process = os.path.lexists(config), os.path.lexists(output)
+        begins = has_process or not (is_complete and self._summary.queued is not None)
+        is_recent = abs(age_s(output if has_process else config)) < START_TIMEOUT_S
+        has_ended = os.path.lexists(self.folder / SUMMARY)  # a run writes it last, even if its log is gone
+        is_lost = begins and (has_ended or not (is_complete and is_recent))
+        why = f"its process wrote no event, see {OUTPUT}"
+        if has_ended or not has_process:
             why = "it never began, or its log is gone"
         self._lost_reason = f"nothing is known of {self.folder.name}: {why}" if is_lost else ""
         if (begins, is_lost) != (self._summary.begins, self._summary.vanished):
@@ -260,11 +257,11 @@ class Run(EventAccumulator):
                     for events in open_event_log(self.folder).iter_batches():
                         self._curves.extend(events)
                         started = next((event for event in reversed(events) if isinstance(event, RunStarted)), started)
-                if started != self.started:  # the folder is gone, or another run's by now
+                if started != self.started:  # the folder was deleted, and perhaps replaced by another run's
                     self._curves, self.deleted = RunCurves(), True
             return self._curves
 
     def _earliest_time(self, created: float | None) -> float:
-        """Unix seconds, as far back as anything tells."""
-        told = (created, self._summary.queued, self.started and self.started.time, time.time() - age_s(self.folder))
-        return next((at for at in map(parse_time, told) if at is not None), time.time())
+        """First known of the times in its files, in Unix seconds."""
+        times = (created, self._summary.queued, self.started and self.started.time, time.time() - age_s(self.folder))
+        return next((at for at in map(parse_time, times) if at is not None), time.time())

@@ -1,4 +1,4 @@
-"""The folder of run folders."""
+"""Run store: lists, finds, labels and deletes the runs of a folder."""
 
 import contextlib
 import math
@@ -28,63 +28,66 @@ from labkit.runs.run import NUM_COLOURS, Run
 
 __all__ = ["NUM_COLOURS", "Run", "RunStore", "write_summary"]
 
-INCOMPLETE_GRACE_S = (
-    10.0  # a run folder without settings is listed when it is this old: until then somebody may be making it
-)
-MTIME_GRACE_S = 2.0  # after which a further change of a folder is sure to show in its time, whatever the file system
+INCOMPLETE_GRACE_S = 10.0  # a run folder without settings is listed from this age on: it may still be being created
+MTIME_GRACE_S = 2.0  # age of a folder's time after which another change surely shows, on any file system
 
-MAX_CACHED_CURVES = 16  # runs that have ended whose curves stay in memory, however long ago somebody asked for them
-CURVES_USED_WITHIN_S = (
-    60.0  # and those of any run that somebody asked for this lately, as a picture of many asks again and again
-)
+MAX_CACHED_CURVES = 16  # runs that have ended whose curves stay in memory, however long unused
+CURVES_USED_WITHIN_S = 60.0  # curves used this recently stay as well: a plot of many runs uses them again and again
 
-_FileStamp = tuple[int, int] | None  # tells one file of a name from the next: inode and time in ns
+_FileStamp = tuple[int, int] | None  # inode and time in ns: identifies one version of a file; None if it is missing
 
 
 @dataclass
 class _CachedRun:
     run: Run
-    folder_stamp: _FileStamp  # None while it may change without another stamp
+    folder_stamp: _FileStamp  # None while a change might not show in it
     config_stamp: _FileStamp
     label_stamp: _FileStamp
 
 
 class RunStore:
-    """All runs of a folder. Each run stays the same object from call to call; safe to share between threads."""
+    """All runs of a folder of runs, read from disk.
+
+    Each run stays the same object from call to call. Safe to share between threads.
+    """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        """By default the folder that `labkit.paths.runs` names. It need not exist yet."""
+        """Opens `folder`, by default `labkit.paths.runs()`; it need not exist yet."""
         self.folder = paths.runs() if folder is None else Path(folder)
         self._cached: dict[str, _CachedRun] = {}
         self._lock = threading.RLock()
 
     def runs(self) -> list[Run]:
-        """Newest last, each as it is now. Folders that have no settings yet are left out for some seconds."""
+        """All runs as they are now, newest last.
+
+        Folders without settings are left out for INCOMPLETE_GRACE_S seconds.
+        """
         with self._lock:
             known = {name: self._load(name) for name in self._list_names()}
             self._cached = {name: entry for name, entry in known.items() if entry}
-            runs = sorted((entry.run for entry in self._cached.values()), key=_creation_key)
+            runs = [entry.run for entry in self._cached.values()]
+            runs.sort(key=lambda run: (run.created, run.number, run.folder.name))
             _drop_old_curves(runs)
             return runs
 
     def get(self, which: int | str | Path) -> Run:
-        """A run by number, by the name a user gave it, by folder name, or by path; one outside this folder too.
+        """Finds a run by number, name, folder name or path.
 
-        A number is that of a run before it is a name, or a run called 2 would hide the second one.
+        A path may lead outside this folder. Numbers come before names: a run named "2" does not hide run number 2.
 
-        Raises ValueError when there is none, or more than one of that name.
+        Raises ValueError if there is no such run, or more than one of that name.
         """
         return self.get_all([which])[0]
 
     def get_all(self, which: Iterable[int | str | Path | Run]) -> list[Run]:
-        """Several runs as `get` finds them, in the order asked for; runs stay what they are. Errors as there."""
-        runs = self.runs()  # one look for all of them: a thousand folders take 10 ms
+        """Finds several runs like `get`, in the given order. Run objects are returned as they are."""
+        runs = self.runs()  # listed once for all of them: a thousand folders take 10 ms
         return [one if isinstance(one, Run) else self._resolve(one, runs) for one in which]
 
     def _resolve(self, which: int | str | Path, runs: list[Run]) -> Run:
         numbered = [run for run in runs if run.number and str(run.number) == str(which).removeprefix("#")]
         found = numbered or [run for run in runs if _matches(run, which)]
-        if len(found) > 1:  # a link and what it leads to
+        if len(found) > 1:  # a link and its target
             found = [run for run in found if run.folder.absolute() == Path(str(which)).absolute()] or found
         if len(found) > 1:
             numbers = ", ".join(run.title for run in found)
@@ -97,29 +100,31 @@ class RunStore:
         raise ValueError(f"run {str(which)!r} is not in {self.folder}; {there}")
 
     def live(self) -> list[Run]:
-        """Those that are starting or running."""
+        """Runs that are starting or running."""
         return [run for run in self.runs() if run.is_live]
 
     def queued(self) -> list[Run]:
-        """Those that wait for their turn, next one first."""
+        """Runs that wait in the queue, next one first."""
         return [run for run in self.runs() if run.state == "queued"]
 
     def rename(self, run: Run, name: str) -> None:
-        """Gives a run a name of the user's; an empty one takes it away."""
+        """Sets the user's name of a run; an empty one removes it."""
         self._write_label(run, msgspec.structs.replace(read_label(run.folder), name=name.strip()))
 
     def annotate(self, run: Run, note: str) -> None:
-        """Keeps a note of the user's with a run; an empty one takes it away."""
+        """Sets the user's note on a run; an empty one removes it."""
         self._write_label(run, msgspec.structs.replace(read_label(run.folder), note=note.strip()))
 
     def delete(self, run: Run, *, confirm: bool) -> None:
-        """Removes a run's folder, weights and all; of one that is a link, the link alone.
+        """Deletes a run's folder with its weights. For a link to a folder, the link only.
 
-        Raises ValueError unless confirmed, for a live run, and for one that is not in this folder.
+        Raises ValueError unless `confirm` is true, for a live run, and for a run that is not in this folder.
         """
-        is_stranger = os.path.isdir(run.folder) and not is_run_folder(run.folder)
-        if is_stranger or run.folder.parent.resolve() != self.folder.resolve():
-            raise ValueError(f"{run.folder} is no run of {self.folder}; delete it by hand, or by a store of its own")
+        is_other_folder = os.path.isdir(run.folder) and not is_run_folder(run.folder)
+        if is_other_folder or run.folder.parent.resolve() != self.folder.resolve():
+            raise ValueError(
+                f"{run.folder} is not a run of {self.folder}; delete it by hand, or through the store of its own folder"
+            )
         run.refresh()
         if run.is_live:
             raise ValueError(f"run {run.title} is {run.state}; stop it before deleting it")
@@ -127,8 +132,8 @@ class RunStore:
             raise ValueError(f"deleting {run.title} cannot be undone; pass confirm=True")
         record_number(self.folder, run.number)
         aside = run.folder.with_name(f".{run.folder.name}.deleted.{os.getpid()}")
-        with contextlib.suppress(FileNotFoundError):  # somebody else was first
-            os.rename(run.folder, aside)  # gone at once for every reader, never seen half deleted
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            os.rename(run.folder, aside)  # readers never see a folder that is half deleted
             if aside.is_symlink():
                 aside.unlink()
             else:
@@ -147,24 +152,27 @@ class RunStore:
             return []
 
     def _load(self, name: str) -> _CachedRun | None:
-        """The run of that folder, brought up to date; None where there is none (yet, or any more)."""
-        folder = f"{self.folder}/{name}"  # a Path costs more than the look itself, a thousand times over
+        """Run of a folder, brought up to date. None if there is none."""
+        folder = f"{self.folder}/{name}"  # a Path would cost more than the stat, for each of a thousand runs
         known, stamp = self._cached.get(name), _read_stamp(folder)
         if stamp is None:
             return None
         if known is None or known.folder_stamp is None or known.folder_stamp != stamp:
             known = self._reload(name, folder, known)
             if known:
-                known.folder_stamp = stamp if _is_stable(stamp) else None
+                is_stable = stamp[1] < (time.time() - MTIME_GRACE_S) * 1e9
+                known.folder_stamp = stamp if is_stable else None
         if known:
             known.run.refresh()
         return known
 
     def _reload(self, name: str, folder: str, known: _CachedRun | None) -> _CachedRun | None:
-        """Reads settings and label where they changed. Both are put in place whole, so their folder changes too."""
+        """Reads settings and label if they changed. Replacing either also changes the folder's time."""
         config, label = _read_stamp(f"{folder}/{CONFIG}"), _read_stamp(f"{folder}/{LABEL}")
-        if known is None and not (is_run_folder(Path(folder)) if config else _is_incomplete(folder)):
-            return None
+        if known is None:
+            is_listed = config is not None or age_s(Path(folder)) > INCOMPLETE_GRACE_S
+            if not (is_listed and is_run_folder(Path(folder))):
+                return None
         if known is None or known.config_stamp != config:
             return _CachedRun(Run(self.folder / name), None, config, label)
         if known.label_stamp != label:
@@ -173,27 +181,18 @@ class RunStore:
 
 
 def _drop_old_curves(runs: list[Run]) -> None:
-    """Or a kernel that trains again and again would keep the curves of all runs that it followed."""
-    kept = [run for run in runs if run.finished and run.curves_used_at > -math.inf]
-    kept.sort(key=lambda run: run.curves_used_at)
-    for run in kept[:-MAX_CACHED_CURVES]:
+    """Frees the least recently used curves. A kernel would otherwise keep those of every run it trained."""
+    cached = [run for run in runs if run.finished and run.curves_used_at > -math.inf]
+    cached.sort(key=lambda run: run.curves_used_at)
+    for run in cached[:-MAX_CACHED_CURVES]:
         if run.curves_used_at < time.monotonic() - CURVES_USED_WITHIN_S:
             run.drop_curves()
-
-
-def _creation_key(run: Run) -> tuple[float, int, str]:
-    return run.created, run.number, run.folder.name
-
-
-def _is_incomplete(folder: str) -> bool:
-    """Whether a folder without settings is a run's, and has been left so."""
-    return is_run_folder(Path(folder)) and age_s(Path(folder)) > INCOMPLETE_GRACE_S
 
 
 def _matches(run: Run, which: int | str | Path) -> bool:
     if isinstance(which, int):
         return run.number == which
-    if not str(which).strip():  # a run without a name, and the current folder, are not meant by nothing
+    if not str(which).strip():  # an empty string is neither a run without a name nor the current folder
         return False
     names = (run.name, run.folder.name, run.title)
     return str(which) in names or Path(which).resolve() == run.folder.resolve()
@@ -202,10 +201,6 @@ def _matches(run: Run, which: int | str | Path) -> bool:
 def _read_stamp(path: str) -> _FileStamp:
     try:
         status = os.stat(path)
-    except OSError:  # not there, or no more than a link to itself
+    except OSError:  # missing, or a link to itself
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-def _is_stable(stamp: _FileStamp) -> bool:
-    return stamp is not None and stamp[1] < (time.time() - MTIME_GRACE_S) * 1e9

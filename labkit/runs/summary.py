@@ -1,7 +1,4 @@
-"""What a table needs to know of a run, folded from its events; small enough to list a thousand runs."""
-
-from collections.abc import Callable
-from typing import Any
+"""Summary of a run: its latest figures, reduced from its events, small enough to list a thousand runs."""
 
 import msgspec
 
@@ -9,6 +6,7 @@ from labkit.events import (
     FINAL_STATES,
     CheckpointSaved,
     CorpusRead,
+    DeviceSampled,
     Evaluated,
     Event,
     OperatorsProfiled,
@@ -25,19 +23,19 @@ from labkit.events import (
     Whole,
 )
 
-FORMAT_VERSION = 1  # a summary of another format is made anew from the events
+FORMAT_VERSION = 1  # a summary of another format is computed again from the events
 
 
 class Summary(msgspec.Struct):
-    """A run without its curves. `add` folds one more event in; every figure is None until it is known."""
+    """Figures of a run without its curves. Each is None until it is known."""
 
     format: Whole = FORMAT_VERSION
-    events: Whole = 0  # folded so far
+    events: Whole = 0  # counted so far
     skipped: Whole = 0  # lines of the log that could not be understood
-    log_bytes: Whole = 0  # size of the log that this was made from, when stored
+    log_bytes: Whole = 0  # size of the log that this was computed from, when stored
     queued: Real | None = None  # Unix seconds
     started: RunStarted | None = None
-    phase: str = ""  # what the run is busy with, in words
+    phase: str = ""  # current activity, in words for the user
     corpus: CorpusRead | None = None
     groups: list[ParamGroupInfo] = []
     plan: TrainingPlanned | None = None
@@ -46,33 +44,66 @@ class Summary(msgspec.Struct):
     tokens: Whole = 0
     loss: Real | None = None  # of the last step
     seconds: Real = 0.0  # of the last event
-    training_s: Real = 0.0  # in steps, those not counted that a profiler slowed
-    profiling_s: Real = 0.0  # in those
+    training_s: Real = 0.0  # in steps, except those slowed by a profiler
+    profiling_s: Real = 0.0  # in the profiled steps
     evaluation_s: Real = 0.0  # in evaluations on dev, saving the best weights included
-    closing_s: Real = 0.0  # on the test part and the last weights
+    closing_s: Real = 0.0  # on the test split and the last weights
     evaluations: Whole = 0  # on dev
-    best: Evaluated | None = None  # on dev, by `Evaluated.rank_key` as the best weights are
+    best: Evaluated | None = None  # on dev, by `Evaluated.rank_key`, which also picks the best weights
     latest: Evaluated | None = None  # on dev
     test: Evaluated | None = None
-    time_breakdown: TimeBreakdown | None = msgspec.field(
-        default=None, name="spent"
-    )  # the last word on where the time went
+    time_breakdown: TimeBreakdown | None = msgspec.field(default=None, name="spent")  # the latest one
     profiled: OperatorsProfiled | None = None
     finished: RunFinished | None = None
-    begins: bool = False  # a process has it, or should have, that has not written its first line yet
-    vanished: bool = False  # its process ended without a word
+    begins: bool = False  # a process has it, or should have, and has not written its first event yet
+    vanished: bool = False  # its process ended without a RunFinished
 
     def add(self, event: Event) -> None:
+        """Updates the figures with one more event."""
         self.events += 1
-        seconds = getattr(event, "seconds", None)
-        if seconds is not None and seconds > self.seconds:
-            self.seconds = seconds
-        if fold := _HANDLERS.get(type(event)):
-            fold(self, event)
+        self.seconds = max(self.seconds, getattr(event, "seconds", 0.0))
+        match event:  # the most frequent first
+            case StepDone():
+                self.training_s += self._seconds_since_last(event.seconds)
+                self.step, self.epoch, self.tokens, self.loss = event.step, event.epoch, event.tokens, event.loss
+            case DeviceSampled():
+                pass  # part of the curves only
+            case Evaluated(split="dev"):
+                self._add_dev_evaluation(event)
+            case Evaluated():
+                self.closing_s += self._seconds_since_last(event.seconds)
+                self.test = event
+            case CheckpointSaved(name="best"):
+                self.evaluation_s += self._seconds_since_last(event.seconds)
+            case CheckpointSaved():
+                self.closing_s += self._seconds_since_last(event.seconds)
+            case PhaseEntered():
+                self.training_s += self._seconds_since_last(event.seconds)  # until now the device worked on steps
+                self.phase = event.text
+            case TimeBreakdown():
+                self.time_breakdown = event
+            case OperatorsProfiled():
+                self.training_s += self._seconds_since_last(event.seconds)  # holds the profiled steps until now
+                self.profiling_s = min(event.duration_s, self.training_s)
+                self.training_s -= self.profiling_s
+                self.profiled = event
+            case RunQueued():
+                self.queued = event.time
+            case RunStarted():
+                self.started, self.finished, self.vanished = event, None, False
+            case CorpusRead():
+                self.corpus = event
+            case ParamGroupsBuilt():
+                self.groups = event.groups
+            case TrainingPlanned():
+                self.plan = event
+            case RunFinished():
+                self.closing_s += self._seconds_since_last(event.seconds)
+                self.finished = event
 
     @property
     def state(self) -> str:
-        """queued, starting, running, completed, stopped, failed or interrupted."""
+        """One of queued, starting, running, completed, stopped, failed, interrupted."""
         if self.finished:
             return self.finished.state if self.finished.state in FINAL_STATES else "failed"
         if self.vanished:
@@ -87,100 +118,25 @@ class Summary(msgspec.Struct):
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Over all steps but profiled ones, evaluations not counted."""
+        """Mean speed of all steps except profiled ones, without evaluations."""
         return self.tokens / self.all_steps_s if self.all_steps_s > 0 else None
 
     @property
     def all_steps_s(self) -> float:
-        """What all steps so far would have taken if none of them had been profiled."""
+        """Estimated seconds of all steps so far, had none been profiled."""
         counted = self.tokens - (self.profiled.tokens if self.profiled else 0)
         return self.training_s * self.tokens / counted if counted > 0 else 0.0
 
+    def _add_dev_evaluation(self, event: Evaluated) -> None:
+        self.evaluation_s += self._seconds_since_last(event.seconds)
+        self.evaluations += 1
+        self.latest = event
+        if self.best is None or event.rank_key > self.best.rank_key:
+            self.best = event
+
     def _seconds_since_last(self, seconds: float) -> float:
-        """Time since the last thing that took time; all of it is spent on one thing or another."""
+        """Time since the last event that took time. All of it counts for one kind of work or another."""
         if not self.plan:
             return 0.0
         known = self.training_s + self.profiling_s + self.evaluation_s + self.closing_s
         return max(seconds - self.plan.seconds - known, 0.0)
-
-
-def _on_queued(summary: Summary, event: RunQueued) -> None:
-    summary.queued = event.time
-
-
-def _on_started(summary: Summary, event: RunStarted) -> None:
-    summary.started, summary.finished, summary.vanished = event, None, False
-
-
-def _on_phase(summary: Summary, event: PhaseEntered) -> None:
-    summary.phase = event.text
-    summary.training_s += summary._seconds_since_last(event.seconds)  # until now the device still worked on steps
-
-
-def _on_corpus(summary: Summary, event: CorpusRead) -> None:
-    summary.corpus = event
-
-
-def _on_groups(summary: Summary, event: ParamGroupsBuilt) -> None:
-    summary.groups = event.groups
-
-
-def _on_planned(summary: Summary, event: TrainingPlanned) -> None:
-    summary.plan = event
-
-
-def _on_step(summary: Summary, event: StepDone) -> None:
-    summary.training_s += summary._seconds_since_last(event.seconds)
-    summary.step, summary.epoch, summary.tokens, summary.loss = event.step, event.epoch, event.tokens, event.loss
-
-
-def _on_evaluated(summary: Summary, event: Evaluated) -> None:
-    if event.split != "dev":
-        summary.closing_s += summary._seconds_since_last(event.seconds)
-        summary.test = event
-        return
-    summary.evaluation_s += summary._seconds_since_last(event.seconds)
-    summary.evaluations += 1
-    summary.latest = event
-    if summary.best is None or event.rank_key > summary.best.rank_key:
-        summary.best = event
-
-
-def _on_saved(summary: Summary, event: CheckpointSaved) -> None:
-    if event.name == "best":
-        summary.evaluation_s += summary._seconds_since_last(event.seconds)
-    else:
-        summary.closing_s += summary._seconds_since_last(event.seconds)
-
-
-def _on_time_breakdown(summary: Summary, event: TimeBreakdown) -> None:
-    summary.time_breakdown = event
-
-
-def _on_profiled(summary: Summary, event: OperatorsProfiled) -> None:
-    """Its time stands among that of steps until now."""
-    summary.training_s += summary._seconds_since_last(event.seconds)
-    summary.profiling_s = min(event.duration_s, summary.training_s)
-    summary.training_s -= summary.profiling_s
-    summary.profiled = event
-
-
-def _on_finished(summary: Summary, event: RunFinished) -> None:
-    summary.closing_s += summary._seconds_since_last(event.seconds)
-    summary.finished = event
-
-
-_HANDLERS: dict[type, Callable[[Summary, Any], None]] = {
-    RunQueued: _on_queued,
-    RunStarted: _on_started,
-    PhaseEntered: _on_phase,
-    CorpusRead: _on_corpus,
-    ParamGroupsBuilt: _on_groups,
-    TrainingPlanned: _on_planned,
-    StepDone: _on_step,
-    Evaluated: _on_evaluated,
-    CheckpointSaved: _on_saved,
-    TimeBreakdown: _on_time_breakdown,
-    OperatorsProfiled: _on_profiled,
-    RunFinished: _on_finished,
-}

@@ -74,7 +74,7 @@ def lab(notebook: Notebook, cell: tuple[Path, int], runs_folder: Path) -> Iterat
     yield lab
     launch.cancel_queued(runs_folder)
     for run in lab.store.live():
-        launch.stop(run.folder)
+        run.stop()
     until(lambda: not lab.store.live(), 60, "the test's runs ended")
     notebook.execute("try:\n    lab.close()\nexcept NameError:\n    pass")
 

@@ -23,7 +23,7 @@ from labkit.liveness import process_start_time
 
 
 def record(config: RunConfig, folder: Path) -> str:
-    """`quick` ends at once, `patient` when it is told to stop or after a minute; the others die."""
+    """`quick` ends at once, `patient` when it is asked to stop or after a minute; the others die."""
     if config.corpus == "imports":
         import no_such_package  # type: ignore[import-not-found]  # noqa: F401
     if config.corpus == "exits":

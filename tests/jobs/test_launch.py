@@ -31,6 +31,7 @@ from labkit.events import (
 )
 from labkit.jobs import fork_client, launch, subprocesses, worker
 from labkit.liveness import is_process_alive
+from labkit.runs import control
 from labkit.runs.folder import OUTPUT, append_event, read_queue_state, read_started_event
 from labkit.runs.store import RunStore
 from tests.runs import damage
@@ -39,7 +40,7 @@ from tests.runs.samples import write_run
 pytestmark = pytest.mark.usefixtures("standin")
 ROOT = Path(__file__).resolve().parents[2]
 
-needs_fork = pytest.mark.skipif(not fork_client.can_fork(), reason="there is no warm server without fork")
+needs_fork = pytest.mark.skipif(not fork_client.can_fork(), reason="there is no fork server without fork")
 WAYS = [pytest.param("1", id="forked", marks=needs_fork), pytest.param("0", id="fresh interpreter")]
 
 
@@ -60,7 +61,7 @@ def until_started(folder: Path) -> RunStarted:
 
 
 def until_over(folder: Path) -> None:
-    until(lambda: read_queue_state(folder) == "over", f"the end of {folder.name}")
+    until(lambda: read_queue_state(folder) == "ended", f"the end of {folder.name}")
 
 
 def finish(folder: Path) -> RunFinished | None:
@@ -85,27 +86,22 @@ def test_a_submitted_run_leaves_its_first_line_and_its_end(fork: str, monkeypatc
     monkeypatch.setenv("LABKIT_FORK", fork)
     if fork_client.can_fork():
         fork_client.connect().close()
-    begin = time.perf_counter()
-    folder = launch.submit(config("quick"))
-    submitted = time.perf_counter() - begin
-    begun = until_started(folder)
-    print(f"submit took {submitted * 1000:.1f} ms, first line after {(time.perf_counter() - begin) * 1000:.1f} ms")
-    until_over(folder)
-    assert kinds(folder) == ["RunQueued", "RunStarted", "RunFinished"]
-    assert begun.pid != os.getpid()
-    assert submitted < 0.5
+    run = launch.submit(config("quick"))
+    assert run.wait(30).state == "completed"
+    assert kinds(run.folder) == ["RunQueued", "RunStarted", "RunFinished"]
+    assert run.started.pid != os.getpid()
 
 
 @pytest.mark.parametrize("fork", WAYS)
 def test_what_a_run_prints_is_in_its_folder(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_FORK", fork)
-    folder = launch.submit(config("quick"))
+    folder = launch.submit(config("quick")).folder
     until_over(folder)
     assert (folder / OUTPUT).read_text().splitlines() == ["spoken by the run", "complained by the run"]
 
 
 def test_a_run_folder_holds_the_config_and_versions() -> None:
-    folder = launch.submit(config("quick").replace(epochs=7))
+    folder = launch.submit(config("quick").replace(epochs=7)).folder
     until_over(folder)
     about = json.loads((folder / "config.json").read_text())
     assert RunConfig.from_dict(about["config"]) == config("quick").replace(epochs=7)
@@ -128,7 +124,7 @@ def test_a_run_survives_a_signal_to_all_of_the_group_that_asked(
     before = len(open_event_log(folder).read())
     until(lambda: len(open_event_log(folder).read()) > before + 3, "a further line")
     assert is_process_alive(begun.pid, begun.process_started)
-    launch.stop(folder)
+    control.stop(folder)
     until_over(folder)
     assert finish(folder).state == "completed"
 
@@ -136,13 +132,13 @@ def test_a_run_survives_a_signal_to_all_of_the_group_that_asked(
 @pytest.mark.parametrize("fork", WAYS)
 def test_a_second_run_waits_and_starts_when_the_first_ends(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_FORK", fork)
-    first = launch.submit(config("patient"))
+    first = launch.submit(config("patient")).folder
     until_started(first)
-    second = launch.submit(config("quick"))
+    second = launch.submit(config("quick")).folder
     time.sleep(0.3)
     assert read_queue_state(second) == "queued"
     assert launch.start_next(first.parent) is None
-    launch.stop(first)
+    control.stop(first)
     until_over(second)
     assert read_started_event(second).time >= read_started_event(first).time + finish(first).seconds
 
@@ -167,14 +163,14 @@ def test_who_ends_right_after_submitting_leaves_a_started_run(runs_folder: Path)
 def test_the_queue_goes_on_after_a_run_was_killed(runs_folder: Path) -> None:
     assert elsewhere("for what in ('killed', 'quick'): launch.submit(RunConfig(corpus=what))").wait(timeout=60) == 0
     until_over(runs_folder / "run-0002")
-    assert kinds(runs_folder / "run-0001") == ["RunQueued", "RunStarted"], "a killed run is told by its missing end"
+    assert kinds(runs_folder / "run-0001") == ["RunQueued", "RunStarted"], "a killed run is known by its missing end"
 
 
 @needs_fork
 def test_the_queue_goes_on_with_the_next_look_after_run_and_server_were_killed_together() -> None:
-    first = launch.submit(config("patient"))
+    first = launch.submit(config("patient")).folder
     begun = until_started(first)
-    second = launch.submit(config("quick"))
+    second = launch.submit(config("quick")).folder
     until(lambda: "labkit-queue" not in [thread.name for thread in threading.enumerate()], "end of the thread")
     for pid in (psutil.Process(begun.pid).ppid(), begun.pid):
         os.kill(pid, signal.SIGKILL)
@@ -187,9 +183,9 @@ def test_the_queue_goes_on_with_the_next_look_after_run_and_server_were_killed_t
 
 def test_a_vanished_run_does_not_block_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_FORK", "0")  # nobody sees it die
-    first = launch.submit(config("killed"))
+    first = launch.submit(config("killed")).folder
     until_over(first)
-    second = launch.submit(config("quick"))
+    second = launch.submit(config("quick")).folder
     until_over(second)
     assert finish(second).state == "completed"
 
@@ -198,7 +194,7 @@ def test_two_who_submit_at_once_get_their_own_numbers_and_one_run_is_live(runs_f
     program = """
         while not (runs / 'go').exists():
             time.sleep(0.001)
-        print(*[launch.submit(RunConfig(corpus='short')).name for _ in range(3)])
+        print(*[launch.submit(RunConfig(corpus='short')).folder.name for _ in range(3)])
     """
     runs_folder.mkdir()
     asking = [elsewhere(program, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -216,11 +212,11 @@ def test_two_who_submit_at_once_get_their_own_numbers_and_one_run_is_live(runs_f
 
 
 def test_cancelling_removes_only_what_never_started() -> None:
-    over = launch.submit(config("quick"))
+    over = launch.submit(config("quick")).folder
     until_over(over)
-    live = launch.submit(config("patient"))
+    live = launch.submit(config("patient")).folder
     until_started(live)
-    waiting = [launch.submit(config("quick")) for _ in range(2)]
+    waiting = [launch.submit(config("quick")).folder for _ in range(2)]
     other = launch.create(config("quick"))  # a terminal trains this one itself
     assert launch.cancel_queued(live.parent) == 2
     assert not any(folder.exists() for folder in waiting)
@@ -228,68 +224,68 @@ def test_cancelling_removes_only_what_never_started() -> None:
     assert live.exists()
     assert other.exists()
     assert launch.cancel_queued(live.parent) == 0
-    launch.stop(live)
+    control.stop(live)
     until_over(live)
 
 
 def test_stop_keeps_a_queued_run_from_ever_starting() -> None:
-    live = launch.submit(config("patient"))
+    live = launch.submit(config("patient")).folder
     until_started(live)
-    waiting, next_one = launch.submit(config("quick")), launch.submit(config("quick"))
-    launch.stop(waiting)
+    waiting, next_one = launch.submit(config("quick")).folder, launch.submit(config("quick")).folder
+    control.stop(waiting)
     until_over(waiting)
     assert kinds(waiting) == ["RunQueued", "RunFinished"]
     assert finish(waiting).state == "stopped"
-    launch.stop(live)
+    control.stop(live)
     until_over(next_one)
     assert finish(next_one).state == "completed"
 
 
 def test_a_stop_line_alone_keeps_a_queued_run_from_starting() -> None:
-    live = launch.submit(config("patient"))
+    live = launch.submit(config("patient")).folder
     until_started(live)
-    waiting = launch.submit(config("quick"))
+    waiting = launch.submit(config("quick")).folder
     (waiting / CONTROL_FILE).write_text('{"kind":"stop asked"}\n')
-    launch.stop(live)
+    control.stop(live)
     until_over(waiting)
     assert kinds(waiting) == ["RunQueued", "RunFinished"]
 
 
 def test_a_rate_goes_into_the_control_file() -> None:
     folder = launch.create(config("quick"))
-    launch.set_rate(folder, "head", 3e-4)
+    control.set_rate(folder, "head", 3e-4)
     assert open_control_log(folder).read() == [RateRequested("head", 3e-4)]
     for rate in (-1e-3, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="rate of head must be a number of at least 0"):
-            launch.set_rate(folder, "head", rate)
+            control.set_rate(folder, "head", rate)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    for ask in (launch.stop, lambda folder: launch.set_rate(folder, "head", 0.1)):
+    for ask in (control.stop, lambda folder: control.set_rate(folder, "head", 0.1)):
         with pytest.raises(ValueError, match="there is no"):
             ask(tmp_path / "run-0009")
 
 
 @pytest.mark.parametrize("fork", WAYS)
-@pytest.mark.parametrize(("what", "told"), [("exits", "no space left for this"), ("segfaults", "fault")])
+@pytest.mark.parametrize(("what", "text"), [("exits", "no space left for this"), ("segfaults", "fault")])
 def test_a_process_that_dies_before_its_first_line_leaves_a_failed_run(
-    what: str, told: str, fork: str, monkeypatch: pytest.MonkeyPatch
+    what: str, text: str, fork: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LABKIT_FORK", fork)
-    folder = launch.submit(config(what))
+    folder = launch.submit(config(what)).folder
     until_over(folder)
     assert kinds(folder) == ["RunQueued", "RunFinished"]
     end = finish(folder)
     assert end.state == "failed"
     assert end.reason.startswith("The run's process ended before it could begin: ")
-    assert told in end.details
+    assert text in end.details
     assert OUTPUT in end.hint
 
 
 @pytest.mark.parametrize("fork", WAYS)
 def test_a_missing_package_is_named(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_FORK", fork)
-    folder = launch.submit(config("imports"))
+    folder = launch.submit(config("imports")).folder
     until_over(folder)
     assert finish(folder).reason == "ModuleNotFoundError: No module named 'no_such_package'"
     assert "Traceback" in finish(folder).details
@@ -299,13 +295,13 @@ def test_code_that_cannot_be_imported_at_all_is_told(tmp_path: Path, monkeypatch
     (tmp_path / "labkit").mkdir()
     (tmp_path / "labkit" / "__init__.py").write_text("raise ImportError('this checkout is broken')\n")
     monkeypatch.syspath_prepend(str(tmp_path))  # this process has labkit already, its child has not
-    folder = launch.submit(config("quick"))
+    folder = launch.submit(config("quick")).folder
     until_over(folder)
     assert finish(folder).reason.endswith("ImportError: this checkout is broken")
 
 
 def test_an_exception_that_the_recorder_lets_through_ends_the_run() -> None:
-    folder = launch.submit(config("raises"))
+    folder = launch.submit(config("raises")).folder
     until_over(folder)
     until(lambda: finish(folder), "the end in the log")
     assert kinds(folder) == ["RunQueued", "RunStarted", "RunFinished"]
@@ -322,7 +318,7 @@ def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(worker, "append_event", full)
     monkeypatch.setattr(
-        worker, "read_queue_state", lambda _: "claimed"
+        worker, "read_queue_state", lambda _: "starting"
     )  # this process is no run's: it would go on living
     monkeypatch.setattr(worker, "continue_queue", lambda _: None)
     with pytest.raises(ArithmeticError):
@@ -330,11 +326,11 @@ def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_run_that_cannot_be_started_lets_the_next_one_pass(runs_folder: Path) -> None:
-    live = launch.submit(config("patient"))
+    live = launch.submit(config("patient")).folder
     until_started(live)
-    broken, fine = launch.submit(config("quick")), launch.submit(config("quick"))
+    broken, fine = launch.submit(config("quick")).folder, launch.submit(config("quick")).folder
     (broken / "config.json").write_text("{")
-    launch.stop(live)
+    control.stop(live)
     until_over(fine)
     assert finish(broken).state == "failed"
     assert finish(fine).state == "completed"
@@ -367,7 +363,7 @@ def test_a_run_that_was_never_made_whole_is_neither_started_nor_in_the_way(runs_
     for folder in halves:  # killed before its settings were there, with and without a line
         (folder / "config.json").unlink()
     append_event(halves[0], RunQueued(time.time()))
-    launch.stop(halves[0])
+    control.stop(halves[0])
     for folder in (alone, *halves):
         for path in (*folder.iterdir(), folder):
             os.utime(path, (time.time() - 3600,) * 2)
@@ -410,9 +406,9 @@ def test_wherever_submitting_is_killed_the_run_waits_or_can_be_deleted(kill_afte
 
 
 def test_a_run_whose_log_is_deleted_ends_and_the_queue_goes_on() -> None:
-    first = launch.submit(config("patient"))
+    first = launch.submit(config("patient")).folder
     begun = until_started(first)
-    second = launch.submit(config("quick"))
+    second = launch.submit(config("quick")).folder
     (first / EVENTS_FILE).unlink()
     until_over(second)
     until(lambda: not is_process_alive(begun.pid, begun.process_started), "the end of the run without a log")
@@ -422,9 +418,9 @@ def test_a_run_whose_log_is_deleted_ends_and_the_queue_goes_on() -> None:
 
 @pytest.mark.parametrize("by", ["store", "hand", "queue"])
 def test_no_number_is_given_twice_whatever_is_deleted(by: str, runs_folder: Path) -> None:
-    live = launch.submit(config("patient"))
+    live = launch.submit(config("patient")).folder
     until_started(live)
-    waiting = launch.submit(config("quick"))
+    waiting = launch.submit(config("quick")).folder
     if by == "store":
         store = RunStore(runs_folder)
         store.delete(store.get(2), confirm=True)
@@ -432,7 +428,7 @@ def test_no_number_is_given_twice_whatever_is_deleted(by: str, runs_folder: Path
         shutil.rmtree(waiting)
     else:
         assert launch.cancel_queued(runs_folder) == 1
-    launch.stop(live)
+    control.stop(live)
     until_over(live)
     assert not waiting.exists()
     assert launch.create(config("quick")).name == "run-0003"
@@ -459,7 +455,7 @@ def test_what_is_no_run_cannot_be_asked_anything(tmp_path: Path) -> None:
     encoder = tmp_path / "encoder"
     encoder.mkdir()
     (encoder / "config.json").write_text('{"model_type": "bert"}')
-    for ask in (launch.stop, lambda folder: launch.set_rate(folder, "head", 1e-3)):
+    for ask in (control.stop, lambda folder: control.set_rate(folder, "head", 1e-3)):
         with pytest.raises(ValueError, match="there is no run in"):
             ask(encoder)
     assert [path.name for path in encoder.iterdir()] == ["config.json"]
@@ -469,7 +465,7 @@ def test_damaged_runs_do_not_hold_the_queue(runs_folder: Path) -> None:
     for state, name in (("completed", "events.jsonl"), ("queued", "config.json"), ("queued", "events.jsonl")):
         for way in damage.WAYS if state == "completed" else damage.UNREADABLE:
             damage.damaged(write_run(runs_folder, config("quick"), 5, state), name, way)
-    waiting = launch.submit(config("quick"))
+    waiting = launch.submit(config("quick")).folder
     until_over(waiting)
     assert finish(waiting).state == "completed"
 
@@ -479,28 +475,28 @@ def test_a_run_whose_starter_was_killed_half_way_is_given_up_in_the_end(monkeypa
     lost = launch.create(config("quick"))
     append_event(lost, RunQueued(time.time()))
     (lost / OUTPUT).write_text("Killed\n")  # taken by a process, and never heard of again
-    assert read_queue_state(lost) == "claimed"
-    following = launch.submit(config("quick"))
+    assert read_queue_state(lost) == "starting"
+    following = launch.submit(config("quick")).folder
     until_over(following)
     assert finish(lost).reason.endswith("Killed")
     assert finish(following).state == "completed"
 
 
 def test_no_process_takes_a_run_that_another_has_taken() -> None:
-    live = launch.submit(config("patient"))
+    live = launch.submit(config("patient")).folder
     until_started(live)
     server_log = (live / OUTPUT).read_text()
     with pytest.raises(OSError, match="exists"):
         subprocesses.start_process(worker.RUN_TRAINING, str(live), output=live / OUTPUT)
     assert kinds(live) == ["RunQueued", "RunStarted"]
     assert (live / OUTPUT).read_text() == server_log
-    launch.stop(live)
+    control.stop(live)
     until_over(live)
 
 
 def test_threads_files_and_children_are_back_after_twenty_starts() -> None:
     def submit() -> None:
-        until_over(launch.submit(config("quick")))
+        until_over(launch.submit(config("quick")).folder)
         until(lambda: "labkit-queue" not in [thread.name for thread in threading.enumerate()], "end of the thread")
 
     submit()
@@ -566,8 +562,8 @@ def test_a_real_run_trains_in_a_child_of_the_real_server(
         monkeypatch.delenv(name)
     fork_client.connect().close()
     real = RunConfig(corpus=str(tiny_corpus), encoder=str(tiny_encoder), epochs=1, device="cpu", lstm_size=8)
-    folder = launch.submit(real)
-    until(lambda: read_queue_state(folder) == "over", "the end", timeout_s=120)
+    folder = launch.submit(real).folder
+    until(lambda: read_queue_state(folder) == "ended", "the end", timeout_s=120)
     assert finish(folder).state == "completed", finish(folder)
     assert launch.predict(folder, "anna lives in berlin .")["words"] == ["anna", "lives", "in", "berlin", "."]
     assert Path(fork_client._socket_path() + ".log").read_text() == "", "something of the preload could not be imported"

@@ -1,4 +1,4 @@
-"""Whose turn it is, where a run's folder is not as this process would have made it."""
+"""The queue with run folders that another clock or another user has made."""
 
 import os
 import time
@@ -9,6 +9,7 @@ import pytest
 from labkit.config import RunConfig
 from labkit.events import RunQueued
 from labkit.jobs import launch, queue
+from labkit.runs import control
 from labkit.runs.folder import OUTPUT, append_event, read_queue_state
 
 
@@ -24,17 +25,18 @@ def test_an_output_of_a_clock_that_is_ahead_does_not_hold_the_queue(
 ) -> None:
     monkeypatch.setattr(queue, "_ORPHAN_TIMEOUT_S", 0.2)
     (queued / OUTPUT).touch()
-    os.utime(queued / OUTPUT, (time.time() + 5, time.time() + 5))
-    began = time.monotonic()
-    assert not queue._is_busy(queued)
-    assert time.monotonic() - began < 4
-    assert read_queue_state(queued) == "over"
+    ahead = time.time() + 5
+    os.utime(queued / OUTPUT, (ahead, ahead))
+    assert launch.start_next(queued.parent) is None
+    assert time.time() < ahead, "it waited for that clock"
+    assert read_queue_state(queued) == "ended"
 
 
 def test_a_queued_run_of_another_user_is_left_to_them(queued: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    launch.stop(queued)
-    queue.finish_cancelled(queued.parent)
+    control.stop(queued)
+    with control.queue_lock(queued.parent):
+        control.finish_cancelled(queued.parent)
     assert launch.start_next(queued.parent) is None
     assert launch.cancel_queued(queued.parent) == 0
     assert read_queue_state(queued) == "queued"

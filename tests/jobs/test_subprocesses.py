@@ -1,4 +1,4 @@
-"""The warm server and what is asked of it."""
+"""The fork server, and functions called in its children."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from .conftest import STANDIN
 
 pytestmark = [
     pytest.mark.usefixtures("standin"),
-    pytest.mark.skipif(not fork_client.can_fork(), reason="there is no warm server without fork"),
+    pytest.mark.skipif(not fork_client.can_fork(), reason="there is no fork server without fork"),
 ]
 
 
@@ -105,8 +105,8 @@ def sockets(folder: Path) -> list[Path]:
 
 def test_runs_that_follow_each_other_share_one_server(alone: Path) -> None:
     for _ in range(2):
-        folder = launch.submit(RunConfig(corpus="short"))  # the second one is started by the first
-    until(lambda: read_queue_state(folder) == "over", "the end of the second run")
+        folder = launch.submit(RunConfig(corpus="short")).folder  # the second one is started by the first
+    until(lambda: read_queue_state(folder) == "ended", "the end of the second run")
     assert len(sockets(alone)) == 1
 
 

@@ -17,6 +17,7 @@ from labkit.jobs import launch
 from labkit.lab import plan_panel, run_plots, runs_panel, tuning_lab
 from labkit.lab.tuning_lab import TuningLab
 from labkit.plots.renderer import Picture
+from labkit.runs.run import Run
 from tests.runs.samples import write_run
 from tests.waiting import until
 
@@ -60,7 +61,7 @@ def asked(monkeypatch, runs_folder):
 
     def submit(config, _runs):
         found.append(config)
-        return write_run(runs_folder, config, steps=2)
+        return Run(write_run(runs_folder, config, steps=2))
 
     monkeypatch.setattr(launch, "submit", submit)
     return found

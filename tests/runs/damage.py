@@ -62,8 +62,8 @@ def _each(kinds: type | tuple[type, ...], text: str) -> Callable[[Path], None]:
                 documents = [json.loads(path.read_text())]
             except ValueError:
                 return
-        told = [json.dumps(changed(document)).replace('"@@"', text) for document in documents]
-        path.write_text("".join(line + "\n" for line in told))
+        changed_lines = [json.dumps(changed(document)).replace('"@@"', text) for document in documents]
+        path.write_text("".join(line + "\n" for line in changed_lines))
 
     return damage
 

@@ -86,17 +86,17 @@ def write_mistakes(
     folder: Path, seed: int = 0, sentences: int = 90, part: str = "dev", chinese: bool = False
 ) -> dict[int, ScoredSentence]:
     """Predictions in a run folder: three sentences again and again, each entity right or wrong in some way."""
-    rng, told = random.Random(seed), {}
+    rng, by_number = random.Random(seed), {}
     texts = [list(text) if chinese else text.split() for text in (CHINESE if chinese else ENGLISH)]
     for number in range(sentences):
         words, gold = texts[number % 3], _GOLD[chinese][number % 3]
         predicted = [changed for entity in gold if (changed := _changed(entity, rng))]
         predicted += [Entity("PER", 1, 2)] if not gold and rng.random() < 0.3 else []
         if gold or predicted:
-            told[number] = ScoredSentence(number, words, gold, predicted)
+            by_number[number] = ScoredSentence(number, words, gold, predicted)
     about = PredictionsHeader(part, 100, "c0ffee", sentences, sentences, sentences, "" if chinese else " ")
-    write_predictions(folder, about, told.values())
-    return told
+    write_predictions(folder, about, by_number.values())
+    return by_number
 
 
 def _changed(entity: Entity, rng: random.Random) -> Entity | None:
@@ -244,16 +244,16 @@ def _samples(until: float, noise: random.Random) -> Iterator[DeviceSampled]:
         yield DeviceSampled(half / 2, "cpu", utilization, 400 + 3 * half**0.5, 2000.0, 16000.0, missing=missing)
 
 
-def scored(f1: float = 0.5, loss: float | None = 0.5, config: RunConfig | None = None, **told: Any) -> Run:
+def scored(f1: float = 0.5, loss: float | None = 0.5, config: RunConfig | None = None, **changes: Any) -> Run:
     """A run without a folder that was evaluated once, on 120 sentences of the corpus `mine` with 180 entities.
 
     Args:
-        told: fields of CorpusRead and Evaluated that differ.
+        changes: fields of CorpusRead and Evaluated that differ.
     """
     run = Run(config=config or RunConfig())
     corpus = CorpusRead(0.1, "mine", "c0ffee", 900, 120, 130, 9000, ["O", "B-PER", "I-PER"], [])
     found = Evaluated(0.2, 10, 1.0, 100, loss, f1, f1, f1, {}, gold=180, predicted=170)
     for event in (corpus, found):
-        known = {name: value for name, value in told.items() if name in event.__struct_fields__}
+        known = {name: value for name, value in changes.items() if name in event.__struct_fields__}
         run.add(msgspec.structs.replace(event, **known))
     return run

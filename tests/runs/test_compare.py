@@ -211,7 +211,7 @@ def test_the_table_tells_the_epoch_of_the_best_f1_and_no_star_for_nothing_found(
 
 
 @pytest.mark.parametrize(
-    ("legal_only", "predicted", "told", "left", "mended"),
+    ("legal_only", "predicted", "illegal", "left", "mended"),
     [
         (False, 90, 515, 515, None),
         (False, 0, 0, None, None),
@@ -222,9 +222,9 @@ def test_the_table_tells_the_epoch_of_the_best_f1_and_no_star_for_nothing_found(
     ],
 )
 def test_illegal_places_are_those_of_the_predictions_beside_those_that_were_mended(
-    legal_only, predicted, told, left, mended
+    legal_only, predicted, illegal, left, mended
 ):
-    run = scored(config=CONFIG.replace(legal_only=legal_only), illegal=told, predicted=predicted)
+    run = scored(config=CONFIG.replace(legal_only=legal_only), illegal=illegal, predicted=predicted)
     made = build_comparison_table([run, scored(config=CONFIG.replace(legal_only=True), illegal=7)])
     assert column(made, "illegal") == [left, 0]
     assert column(made, "mended") == [mended, 7]
@@ -257,6 +257,11 @@ def test_the_table_of_differences_has_a_row_a_setting(runs_folder):
         "| Head rate | 1e-3 | 5e-3 |",
         "| Dropout | 0.3 | 0.5 |",
     ]
+
+
+def test_a_comparison_is_shown_as_markdown(runs_folder):
+    table = build_comparison_table(_runs(runs_folder, CONFIG, CONFIG.replace(dropout=0.5)))
+    assert table._repr_markdown_() == to_markdown(table.columns, table.text_rows())
 
 
 def test_a_run_is_not_named_after_scoring_in_proportion(runs_folder):
@@ -444,8 +449,8 @@ def test_steps_of_cut_sentences_are_told_by_the_newest_run_that_cut_alike():
     config = CONFIG.replace(batch_size=16, train_limit=0, epochs=1, max_pieces=8)
     first = estimate([], config, 100)
     assert (first.steps, first.is_exact) == (7, False), "a short window may cut, and nobody has tried"
-    told = estimate([cut(49, max_pieces=8)], config, 100)
-    assert (told.steps, told.is_exact) == (49, False)
+    similar = estimate([cut(49, max_pieces=8)], config, 100)
+    assert (similar.steps, similar.is_exact) == (49, False)
     assert estimate([cut(49, max_pieces=8)], config.replace(batch_size=32), 100).steps == 25
     assert estimate([cut(49, max_pieces=8)], config.replace(train_limit=50), 100).steps == 25
     for other in (cut(49, max_pieces=8, token_budget=64), cut(49, max_pieces=9)):

@@ -12,7 +12,7 @@ from labkit.runs.curves import AXES, RunCurves, StepBuffer
 from tests.runs.samples import events
 
 
-def told(count, seed=0):
+def steps_of(count, seed=0):
     """Steps in which figures are missing now and then, and groups turn up late or are left out."""
     noise = random.Random(seed)
     for step in range(1, count + 1):
@@ -31,10 +31,10 @@ def same(column, numbers):
 
 
 @pytest.mark.parametrize("looks_every", [1, 7, 1000])
-@pytest.mark.parametrize("most_waiting", [1, 16, 1024])
-def test_columns_say_what_the_events_said_however_often_somebody_looks(monkeypatch, most_waiting, looks_every):
-    monkeypatch.setattr(curves, "MAX_PENDING", most_waiting)
-    columns, steps = StepBuffer(), list(told(700))
+@pytest.mark.parametrize("max_pending", [1, 16, 1024])
+def test_columns_equal_the_events_however_often_they_are_read(monkeypatch, max_pending, looks_every):
+    monkeypatch.setattr(curves, "MAX_PENDING", max_pending)
+    columns, steps = StepBuffer(), list(steps_of(700))
     for step in steps:
         columns.extend([step])
         if step.step % looks_every == 0:
@@ -48,7 +48,7 @@ def test_columns_say_what_the_events_said_however_often_somebody_looks(monkeypat
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 10_000])
-def test_events_folded_together_amount_to_what_they_do_one_by_one(at_once):
+def test_events_added_together_equal_events_added_one_by_one(at_once):
     log = events(RunConfig(), 300, "completed")
     one_by_one, together = RunCurves(), RunCurves()
     for event in log:
@@ -63,23 +63,23 @@ def test_events_folded_together_amount_to_what_they_do_one_by_one(at_once):
         assert same(together.steps.snapshot().axis(axis), one_by_one.steps.snapshot().axis(axis))
 
 
-def test_a_group_that_was_never_told_of_has_no_column():
+def test_a_group_that_never_occurred_has_no_column():
     columns = StepBuffer()
-    for step in told(30):
+    for step in steps_of(30):
         columns.extend([step])
     assert set(columns.snapshot().rates) == {"encoder", "head"}
 
 
 def test_few_events_are_kept_whole():
     columns = StepBuffer()
-    for step in told(3 * curves.MAX_PENDING + 5):
+    for step in steps_of(3 * curves.MAX_PENDING + 5):
         columns.extend([step])
     assert len(columns._pending) == 5
 
 
 def test_the_same_columns_are_given_out_until_another_step_arrives():
     columns = StepBuffer()
-    first, second = told(2)
+    first, second = steps_of(2)
     columns.extend([first])
     once = columns.snapshot()
     assert columns.snapshot() is once

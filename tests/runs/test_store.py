@@ -50,8 +50,8 @@ def _facts(run):
     columns |= {f"rate {name}": column for name, column in steps.rates.items()}
     columns |= {f"norm {name}": column for name, column in steps.gradient_norms.items()}
     plain = {name: [None if np.isnan(x) else x for x in column] for name, column in columns.items()}
-    told = (run.state, run.phase, run.started, run.corpus, run.groups, run.plan, run.finished, run.best, run.test)
-    return plain, told, run.evaluations, run.samples, run.rate_changes, run.version, run.progress(), run.config
+    figures = (run.state, run.phase, run.started, run.corpus, run.groups, run.plan, run.finished, run.best, run.test)
+    return plain, figures, run.evaluations, run.samples, run.rate_changes, run.version, run.progress(), run.config
 
 
 @pytest.fixture
@@ -63,11 +63,11 @@ def count_reads(monkeypatch):
     return reads
 
 
-# --- folding
+# --- from events
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_folding_one_by_one_equals_loading_from_disk(runs_folder, state):
+def test_events_added_one_by_one_equal_loading_from_disk(runs_folder, state):
     config = RunConfig(seed=3)
     folder = write_run(runs_folder, config, state=state, number=1)
     live = Run(config=config)
@@ -75,8 +75,8 @@ def test_folding_one_by_one_equals_loading_from_disk(runs_folder, state):
         live.add(event)
     loaded = Run(folder)
     assert loaded.state == state
-    if state == "interrupted":  # no event tells of it, only the missing process
-        live._summary.vanished, live._ends = True, loaded.version - live.version
+    if state == "interrupted":  # not by an event, but by the missing process
+        live.summary().vanished = True
     assert _facts(live) == _facts(loaded)
 
 
@@ -152,11 +152,11 @@ def test_columns_hold_what_the_events_said():
         run.add(event)
         if isinstance(event, StepDone) and event.step % 97 == 0:
             assert run.steps.step[-1] == event.step
-    told = [event for event in log if isinstance(event, StepDone)]
-    assert run.steps.loss.tolist() == [event.loss for event in told]
-    assert run.steps.tokens.tolist() == [event.tokens for event in told]
-    assert run.steps.rates["head"].tolist() == [event.rates["head"] for event in told]
-    assert run.steps.gradient_norms["encoder"].tolist() == [event.gradient_norms["encoder"] for event in told]
+    steps = [event for event in log if isinstance(event, StepDone)]
+    assert run.steps.loss.tolist() == [event.loss for event in steps]
+    assert run.steps.tokens.tolist() == [event.tokens for event in steps]
+    assert run.steps.rates["head"].tolist() == [event.rates["head"] for event in steps]
+    assert run.steps.gradient_norms["encoder"].tolist() == [event.gradient_norms["encoder"] for event in steps]
     assert len(run.steps) == 700
     assert run.evaluations == [event for event in log if isinstance(event, Evaluated)]
     assert run.samples == [event for event in log if isinstance(event, DeviceSampled)]
@@ -342,8 +342,8 @@ def test_stop_and_rates_are_lines_for_the_trainer(runs_folder):
     ("group", "rate", "why"),
     [
         ("tail", 1e-3, "group must be one of encoder, head"),
-        ("head", -1.0, "rate must be"),
-        ("head", float("nan"), "rate must"),
+        ("head", -1.0, "rate of head must be a number of at least 0"),
+        ("head", float("nan"), "rate of head must be"),
     ],
 )
 def test_rates_that_make_no_sense_are_refused(runs_folder, group, rate, why):
@@ -353,9 +353,17 @@ def test_rates_that_make_no_sense_are_refused(runs_folder, group, rate, why):
     assert open_control_log(run.folder).read() == []
 
 
+def test_a_queued_run_that_is_stopped_ends_without_starting(runs_folder):
+    run = Run(write_run(runs_folder, state="queued"))
+    run.stop()
+    assert run.wait(30).state == "stopped"
+    assert run.started is None
+
+
 def test_a_run_without_a_folder_cannot_be_asked_anything():
-    with pytest.raises(ValueError, match="no folder"):
-        Run().stop()
+    for ask in (lambda: Run().stop(), lambda: Run().set_rate("head", 1e-3)):
+        with pytest.raises(ValueError, match="no folder"):
+            ask()
 
 
 # --- processes that vanish
@@ -824,7 +832,7 @@ def test_only_run_folders_of_this_store_can_be_deleted(runs_folder, tmp_path):
     with pytest.raises(ValueError, match="is not in"):
         store.get(encoder)
     for stranger in (store.get(other), Run(encoder), Run(tmp_path), Run()):
-        with pytest.raises(ValueError, match="is no run of"):
+        with pytest.raises(ValueError, match="is not a run of"):
             store.delete(stranger, confirm=True)
     assert encoder.exists()
     assert (other / "config.json").exists()

@@ -1,4 +1,4 @@
-"""Where the time of a run went: folded, stored, read back, and left out where nothing was told."""
+"""Time breakdown of a run: accumulated, stored, read back, and left out where nothing was measured."""
 
 import json
 
@@ -48,14 +48,14 @@ def test_small_shares_are_told_as_small_and_none_as_none():
 
 def test_a_run_keeps_the_last_word_and_so_does_its_summary(runs_folder):
     folder = write_run(runs_folder)
-    told = [event for event in events() if isinstance(event, TimeBreakdown)]
-    assert len(told) == 3
+    breakdowns = [event for event in events() if isinstance(event, TimeBreakdown)]
+    assert len(breakdowns) == 3
     run = Run(folder)
-    assert run.time_breakdown == told[-1]
+    assert run.time_breakdown == breakdowns[-1]
     write_summary(folder)
     stored = json.loads((folder / "summary.json").read_text())
-    assert stored["spent"]["spent"] == told[-1].totals
-    assert Run(folder).time_breakdown == told[-1]
+    assert stored["spent"]["spent"] == breakdowns[-1].totals
+    assert Run(folder).time_breakdown == breakdowns[-1]
 
 
 def test_a_run_of_an_older_version_reads_as_before(runs_folder):

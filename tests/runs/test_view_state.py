@@ -34,8 +34,8 @@ def test_what_is_damaged_or_missing_is_as_if_nobody_had_chosen(tmp_path, content
 
 
 def test_a_value_that_is_not_known_leaves_the_others(tmp_path):
-    told = {"sort_key": "best_f1", "ascending": False, "axis": "epoch", "layout": "heap", "later": [1]}
-    (tmp_path / VIEW_STATE_FILE).write_text(json.dumps(told))
+    stored = {"sort_key": "best_f1", "ascending": False, "axis": "epoch", "layout": "heap", "later": [1]}
+    (tmp_path / VIEW_STATE_FILE).write_text(json.dumps(stored))
     assert read_view_state(tmp_path) == ViewState(sort_key="best_f1", ascending=False, axis="epoch")
 
 

@@ -145,7 +145,7 @@ PAGE_TEXTS: dict[str, str] = {
     "the structure after the encoder and the linear layer, forward and backward": "下游结构与线性层的前向与反向",
     "the CRF, or softmax in its place, and its loss, forward and backward": "CRF（或 softmax）及其损失的前向与反向",
     "clipping the gradients, the optimizer's step, zeroing the gradients": "梯度裁剪、参数更新、梯度清零",
-    "scoring the dev part, and in the end the test part": "在验证集上评分，最后在测试集上评分",
+    "scoring the dev split, and in the end the test split": "在验证集上评分，最后在测试集上评分",
     "writing the weights": "写入权重",
     "the steps recorded operator by operator, and recording them": "逐算子记录的那几步，以及记录本身",
     "reading what the lab asks for, reporting, and whatever belongs to no other part": (

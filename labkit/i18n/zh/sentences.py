@@ -154,24 +154,24 @@ GENERAL_MESSAGES: dict[str, str] = {
     ),
     "macOS tells a GPU's figures to administrators only": "macOS 只向管理员提供 GPU 数据",
     "the GPU shares the memory of the CPU": "GPU 与 CPU 共用内存",
-    "these runs were scored on different corpora, or on other parts of them": "这些实验的评估语料或划分不同，无法对比",
-    # damaged runs, and runs that cannot be deleted: labkit/runs
+    "these runs were scored on different corpora, or on different splits of them": "这些实验的评估语料或划分不同，无法对比",
+    # runs that cannot be read whole, or not be deleted: labkit/runs
     "the folder of {run} was deleted": "{run} 的文件夹已被删除",
     "{count} lines of {file} of {run} could not be understood": "{run} 的 {file} 中有 {count} 行无法解析",
     "{file} of {run} cannot be read: {why}": "无法读取 {run} 的 {file}：{why}",
     "the settings of {run} cannot be read: {why}": "无法读取 {run} 的设置：{why}",
-    "{run} has no {file}; it was not made whole, or has lost it": "{run} 没有 {file}：创建时中断，或文件已丢失",
+    "{run} has no {file}; it was never completed, or the file was deleted": "{run} 没有 {file}：创建时中断，或文件已丢失",
     "{file} of {run} has no field {field}": "{run} 的 {file} 中没有字段 {field}",
     "{file} of {run} has no time in its field {field}": "{run} 的 {file} 中，字段 {field} 不是时间",
     "{file} of {run} is gone; it was deleted while the run went on": "{run} 的 {file} 已不存在：实验进行中被删除",
     "nothing is known of {run}: it never began, or its log is gone": "没有 {run} 的任何记录：它从未开始，或日志已丢失",
-    "nothing is known of {run}: its process was never heard of, see {file}": (
+    "nothing is known of {run}: its process wrote no event, see {file}": (
         "没有 {run} 的任何记录：它的进程毫无音讯，见 {file}"
     ),
     "FileNotFoundError: the log {file} is gone; it was deleted or renamed while it was in use": (
         "日志 {file} 已不存在：使用期间被删除或改名了"
     ),
-    "{folder} is no run of {runs}; delete it by hand, or by a store of its own": (
+    "{folder} is not a run of {runs}; delete it by hand, or through the store of its own folder": (
         "{folder} 不是 {runs} 中的实验；请手动删除，或用它所在文件夹的 RunStore 删除"
     ),
 }

@@ -1,4 +1,4 @@
-"""What is known of a run: its events folded one by one, live or finished."""
+"""Event accumulator: summary and curves of a run, built event by event, live or finished."""
 
 import threading
 from typing import NamedTuple
@@ -24,24 +24,24 @@ from labkit.runs.summary import Summary
 
 
 class IllegalCounts(NamedTuple):
-    """Places of an evaluation where tags break their scheme; None where that says nothing."""
+    """Counts of tags in an evaluation that break the tag scheme."""
 
-    remaining: int | None  # in the predictions; None where there are none, as nothing cannot break a rule
-    mended: int | None  # by decoding; None for a run without `legal_only`
+    remaining: int | None  # in the predictions; None if no entity was predicted
+    mended: int | None  # corrected by decoding; None for a run without `legal_only`
 
 
 class EventAccumulator:
-    """Events, added one by one, and what they amount to. Hold `lock` to read several things of one moment."""
+    """State of a run, built from its events. Hold `lock` to read several values of one moment."""
 
     def __init__(self, config: RunConfig | None) -> None:
         self.lock = threading.RLock()
         self.config = config
         self._summary = Summary()
         self._curves: RunCurves | None = RunCurves()
-        self._unlogged_changes = 0  # times that it was found to be gone, which no event tells
+        self._unlogged_changes = 0  # changes without an event, for instance a vanished process
 
     def add(self, event: Event) -> None:
-        """Folds one more event in: the one way into a run, live or finished."""
+        """Adds one event. All data of a run, live or finished, comes in here."""
         with self.lock:
             self._summary.add(event)
             if self._curves is not None:
@@ -49,12 +49,12 @@ class EventAccumulator:
 
     @property
     def version(self) -> int:
-        """Grows with everything that becomes known."""
+        """Change counter: grows with every event and every change of state."""
         return self._summary.events + self._unlogged_changes
 
     @property
     def state(self) -> str:
-        """queued, starting, running, completed, stopped, failed or interrupted."""
+        """One of queued, starting, running, completed, stopped, failed, interrupted."""
         return self._summary.state
 
     @property
@@ -67,7 +67,7 @@ class EventAccumulator:
 
     @property
     def phase(self) -> str:
-        """What it is busy with, in words."""
+        """Current activity, in words for the user."""
         return self._summary.phase
 
     @property
@@ -80,7 +80,7 @@ class EventAccumulator:
 
     @property
     def dev_split(self) -> str | None:
-        """The identity of the dev sentences that it is scored on; None before its corpus is read."""
+        """Identity of its dev sentences; None before its corpus is read."""
         return self.corpus.split_id("dev") if self.corpus else None
 
     @property
@@ -97,21 +97,21 @@ class EventAccumulator:
 
     @property
     def best(self) -> Evaluated | None:
-        """The best evaluation on dev, by `Evaluated.merit`."""
+        """Best evaluation on dev, by `Evaluated.rank_key`."""
         return self._summary.best
 
     @property
     def best_f1(self) -> float | None:
-        """The highest F1 on dev; None before an evaluation, and where dev has no entity to find."""
+        """Highest F1 on dev. None before an evaluation, and if dev has no entity."""
         return self.best.score if self.best else None
 
     def count_illegal(self, evaluation: Evaluated) -> IllegalCounts:
-        """Illegal places in one of its evaluations."""
+        """Counts illegal tags in one of its evaluations."""
         mends = self.config is not None and self.config.legal_only
-        left = 0 if mends and evaluation.illegal is not None else evaluation.illegal
-        return IllegalCounts(
-            None if evaluation.predicted == 0 and not left else left, evaluation.illegal if mends else None
-        )
+        remaining = 0 if mends and evaluation.illegal is not None else evaluation.illegal
+        if evaluation.predicted == 0 and not remaining:
+            remaining = None
+        return IllegalCounts(remaining, evaluation.illegal if mends else None)
 
     @property
     def test(self) -> Evaluated | None:
@@ -119,7 +119,7 @@ class EventAccumulator:
 
     @property
     def time_breakdown(self) -> TimeBreakdown | None:
-        """The last word on where its time went; None for a run that was too short, or of an older version."""
+        """Latest time breakdown. None for a short run, and for one of an older version."""
         return self._summary.time_breakdown
 
     @property
@@ -127,7 +127,7 @@ class EventAccumulator:
         return self._summary.profiled
 
     def summary(self) -> Summary:
-        """All but the curves; not to be changed."""
+        """All figures except the curves; not to be changed."""
         return self._summary
 
     def progress(self) -> Progress:
@@ -144,18 +144,18 @@ class EventAccumulator:
 
     @property
     def steps(self) -> Steps:
-        """Columns of one moment: take this once and read all of it, rather than asking twice."""
+        """Columns of the steps at one moment. Take them once, as a second call may return more steps."""
         with self.lock:
             return self._load_curves().steps.snapshot()
 
     @property
     def evaluations(self) -> list[Evaluated]:
-        """On dev, oldest first."""
+        """Evaluations on dev, oldest first."""
         return list(self._load_curves().evaluations)
 
     @property
     def samples(self) -> list[DeviceSampled]:
-        """Of all devices, oldest first."""
+        """Device samples of all devices, oldest first."""
         return list(self._load_curves().samples)
 
     @property
@@ -164,20 +164,20 @@ class EventAccumulator:
 
     @property
     def transitions(self) -> CrfTransitions | None:
-        """What the CRF had learnt at the last evaluation on dev; None before one, and for a run without a CRF."""
+        """CRF transition scores at the last evaluation on dev. None without one or without a CRF."""
         return self._load_curves().transitions
 
     def axis(self, kind: Axis) -> Array:
-        """Where the steps lie, (steps,)."""
+        """Positions of the steps on an axis, (steps,)."""
         return self.steps.axis(kind)
 
     def evaluation_axis(self, kind: Axis) -> Array:
-        """Where the evaluations on dev lie, (evaluations,)."""
+        """Positions of the dev evaluations on an axis, (evaluations,)."""
         with self.lock:
             return self._load_curves().evaluation_axis(kind)
 
     def sample_axis(self, kind: Axis) -> Array:
-        """Where the device samples lie, (samples,), between the steps around them; NaN before the first step."""
+        """Positions of the device samples, interpolated between steps, (samples,). NaN before the first step."""
         with self.lock:
             return self._load_curves().sample_axis(kind)
 
