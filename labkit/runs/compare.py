@@ -22,14 +22,12 @@ __all__ = [
     "ComparisonTableBuilder",
     "Estimate",
     "best_columns",
-    "differences_table",
-    "estimate",
-    "find_differences",
-]
-__all__ += [
     "best_f1_by_split",
     "build_comparison_table",
     "default_axis",
+    "differences_table",
+    "estimate",
+    "find_differences",
     "name_dev_splits",
     "name_runs",
     "rank",
@@ -78,14 +76,59 @@ _SPLIT_COLUMN = ComparisonColumn(
     "dev_split", "dev split", "text", "", "corpus and number of dev sentences; scores compare within one split only"
 )
 
-_ILLEGAL_HELP = "places in its last predictions on dev that break the tag scheme; – where it predicted no entity"
-_MENDED_COLUMN = ComparisonColumn(
-    "mended",
-    "mended",
-    "integer",
-    "",
-    "such places that decoding legal tags only has mended, last time on dev",
-    _SPLIT_COLUMN.key,
+# The columns behind the settings, each with its value for a run; a new column is one entry here. "mended" is left out
+# where no run mends tags.
+_COLUMNS: tuple[tuple[ComparisonColumn, Callable[[Run], Value]], ...] = (
+    (
+        ComparisonColumn("best_f1", "best F1", "score", "high", "highest entity F1 on dev", _SPLIT_COLUMN.key),
+        lambda run: run.best_f1,
+    ),
+    (
+        ComparisonColumn("best_epoch", "at epoch", "number", "", "the epoch of the best F1"),
+        lambda run: run.best.epoch if run.best_f1 is not None and run.best else None,
+    ),
+    (
+        ComparisonColumn("entities", "entities", "integer", "", "in the dev sentences: what F1 rests on"),
+        lambda run: run.best.entities if run.best else None,
+    ),
+    (
+        ComparisonColumn(
+            "dev_loss", "dev loss", "number", "low", "of the last evaluation, per word", _SPLIT_COLUMN.key
+        ),
+        lambda run: latest.loss if (latest := run.summary().latest) else None,
+    ),
+    (ComparisonColumn("state", "state", "state"), lambda run: run.state),
+    (
+        ComparisonColumn(
+            "illegal",
+            "illegal",
+            "integer",
+            "",
+            "places in its last predictions on dev that break the tag scheme; – where it predicted no entity",
+            _SPLIT_COLUMN.key,
+        ),
+        lambda run: run.count_illegal(latest).remaining if (latest := run.summary().latest) else None,
+    ),
+    (
+        ComparisonColumn(
+            "mended",
+            "mended",
+            "integer",
+            "",
+            "such places that decoding legal tags only has mended, last time on dev",
+            _SPLIT_COLUMN.key,
+        ),
+        lambda run: run.count_illegal(latest).mended if (latest := run.summary().latest) else None,
+    ),
+    (
+        ComparisonColumn("seconds", "time", "duration", "", "from the start to the end, loading included"),
+        lambda run: run.summary().seconds if run.started else None,
+    ),
+    (
+        ComparisonColumn("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
+        lambda run: run.progress().tokens_per_s,
+    ),
+    (ComparisonColumn("created", "created", "time"), lambda run: run.created),
 )
 
 
@@ -199,39 +242,21 @@ class ComparisonTableBuilder:
             ComparisonColumn("name", "name", "name"),
             *(_build_setting_column(field) for field in self._fields),
             *([_SPLIT_COLUMN] if self._splits else []),
-            ComparisonColumn("best_f1", "best F1", "score", "high", "highest entity F1 on dev", _SPLIT_COLUMN.key),
-            ComparisonColumn("best_epoch", "at epoch", "number", "", "the epoch of the best F1"),
-            ComparisonColumn("entities", "entities", "integer", "", "in the dev sentences: what F1 rests on"),
-            ComparisonColumn(
-                "dev_loss", "dev loss", "number", "low", "of the last evaluation, per word", _SPLIT_COLUMN.key
-            ),
-            ComparisonColumn("state", "state", "state"),
-            ComparisonColumn("illegal", "illegal", "integer", "", _ILLEGAL_HELP, _SPLIT_COLUMN.key),
-            *([_MENDED_COLUMN] if self._shows_mended else []),
-            ComparisonColumn("seconds", "time", "duration", "", "from the start to the end, loading included"),
-            ComparisonColumn("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
-            ComparisonColumn("created", "created", "time"),
+            *(column for column, _ in self._shown_columns),
         )
+
+    @cached_property
+    def _shown_columns(self) -> list[tuple[ComparisonColumn, Callable[[Run], Value]]]:
+        return [each for each in _COLUMNS if self._shows_mended or each[0].key != "mended"]
 
     def build_row(self, run: Run, short_name: str) -> list[Value]:
         """Current values of one run, in the order of the columns."""
-        summary = run.summary()
-        illegal = run.count_illegal(summary.latest) if summary.latest else None
         return [
             run.number,
             short_name,
             *(getattr(run.config, field, None) for field in self._fields),
             *([self._splits.get(run.dev_split or "") if run.best else None] if self._splits else []),
-            run.best_f1,
-            run.best.epoch if run.best_f1 is not None and run.best else None,
-            run.best.entities if run.best else None,
-            summary.latest.loss if summary.latest else None,
-            run.state,
-            illegal.remaining if illegal else None,
-            *([illegal.mended if illegal else None] if self._shows_mended else []),
-            summary.seconds if run.started else None,
-            run.progress().tokens_per_s,
-            run.created,
+            *(value(run) for _, value in self._shown_columns),
         ]
 
 

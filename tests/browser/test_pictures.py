@@ -93,7 +93,8 @@ def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_
         answer = {"entities": found, "seconds": 0.1}
         lab.notebook.execute(
             f"from labkit.lab.try_it import render_prediction\nlab.try_it.text.value = {text!r}\n"
-            f"lab.try_it._show_answer(lab.try_it._request_number, lambda: render_prediction({text!r}, {answer!r}, lab.store.get(2)))"
+            f"answer = lambda: render_prediction({text!r}, {answer!r}, lab.store.get(2))\n"
+            "lab.try_it._show_answer(lab.try_it._request_number, answer)"
         )
         for layout in ("side by side", "overlaid"):
             lab.notebook.execute(f"lab.compare([1, 2, 3, 4], layout={layout!r})")

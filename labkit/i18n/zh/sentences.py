@@ -154,13 +154,17 @@ GENERAL_MESSAGES: dict[str, str] = {
     ),
     "macOS tells a GPU's figures to administrators only": "macOS 只向管理员提供 GPU 数据",
     "the GPU shares the memory of the CPU": "GPU 与 CPU 共用内存",
-    "these runs were scored on different corpora, or on different splits of them": "这些实验的评估语料或划分不同，无法对比",
+    "these runs were scored on different corpora, or on different splits of them": (
+        "这些实验的评估语料或划分不同，无法对比"
+    ),
     # runs that cannot be read whole, or not be deleted: labkit/runs
     "the folder of {run} was deleted": "{run} 的文件夹已被删除",
     "{count} lines of {file} of {run} could not be understood": "{run} 的 {file} 中有 {count} 行无法解析",
     "{file} of {run} cannot be read: {why}": "无法读取 {run} 的 {file}：{why}",
     "the settings of {run} cannot be read: {why}": "无法读取 {run} 的设置：{why}",
-    "{run} has no {file}; it was never completed, or the file was deleted": "{run} 没有 {file}：创建时中断，或文件已丢失",
+    "{run} has no {file}; it was never completed, or the file was deleted": (
+        "{run} 没有 {file}：创建时中断，或文件已丢失"
+    ),
     "{file} of {run} has no field {field}": "{run} 的 {file} 中没有字段 {field}",
     "{file} of {run} has no time in its field {field}": "{run} 的 {file} 中，字段 {field} 不是时间",
     "{file} of {run} is gone; it was deleted while the run went on": "{run} 的 {file} 已不存在：实验进行中被删除",
