@@ -6,8 +6,7 @@ from typing import TypeVar
 import click
 
 from labkit.cli.output import replace_unencodable
-from labkit.i18n.translation import get_language
-from labkit.i18n.zh import COMMAND_HELP
+from labkit.i18n.translation import command_help
 
 C = TypeVar("C", bound=click.Command)
 
@@ -42,7 +41,7 @@ class TranslatedGroup(click.Group):
 
 def _translate_command(command: C) -> C:
     """A copy of a command with translated help, or itself in English."""
-    helps = COMMAND_HELP.get(command.name or "", {}) if get_language() == "zh" else {}
+    helps = command_help(command.name or "")
     if not helps:
         return command
     translated = copy.copy(command)

@@ -7,10 +7,21 @@ its texts again after a change.
 import os
 import re
 from functools import cache, lru_cache
+from typing import Protocol
 
-from labkit.i18n.zh import MESSAGES, UI_TEXTS
+from labkit.i18n import zh
+
+
+class Catalogue(Protocol):
+    """Translations into one language; a package beside this module."""
+
+    UI_TEXTS: dict[str, str]  # by English text
+    MESSAGES: dict[str, str]  # by English template
+    COMMAND_HELP: dict[str, dict[str, str]]  # by command, then by option; "" is the command's own help
+
 
 LANGUAGES = {"en": "English", "zh": "中文"}
+_CATALOGUES: dict[str, Catalogue] = {"zh": zh}  # of all languages but English
 
 _language: str | None = None
 
@@ -49,7 +60,7 @@ def tr(text: str, **values: object) -> str:
 
 def translate(language: str, text: str, **values: object) -> str:
     """The text in a given language, with its {placeholders} filled."""
-    translated = UI_TEXTS.get(text, text) if language == "zh" else text
+    translated = _CATALOGUES[language].UI_TEXTS.get(text, text) if language in _CATALOGUES else text
     return translated.format(**values) if values else translated
 
 
@@ -58,30 +69,39 @@ def translate_message(text: str) -> str:
 
     It is recognised by the fixed parts of a template. A message without a template stays English.
     """
-    return _translate_message(text) if get_language() == "zh" else text
+    language = get_language()
+    return _translate_message(text, language) if language in _CATALOGUES else text
+
+
+def command_help(command: str) -> dict[str, str]:
+    """Help of a command and its options in the current language, by option; empty for English."""
+    catalogue = _CATALOGUES.get(get_language())
+    return catalogue.COMMAND_HELP.get(command, {}) if catalogue else {}
 
 
 @lru_cache(1024)
-def _translate_message(text: str, depth: int = 8) -> str:
-    """The message in Chinese, and up to `depth` messages nested in it.
+def _translate_message(text: str, language: str, depth: int = 8) -> str:
+    """The message in a language, and up to `depth` messages nested in it.
 
     The limit keeps the time linear in the length of the text.
     """
-    if text in UI_TEXTS:
-        return UI_TEXTS[text]
+    texts = _CATALOGUES[language].UI_TEXTS
+    if text in texts:
+        return texts[text]
     small = text[:1].lower() + text[1:]  # older logs began every reason with a capital letter
-    for template, chinese in _message_templates() if depth else ():
+    for template, translation in _message_templates(language) if depth else ():
         values = template.match(text)
         if values is None and small != text:
             values = template.match(small)
         if values is not None:
-            return chinese.format(**{name: _translate_message(value, depth - 1) for name, value in values.items()})
+            inner = {name: _translate_message(value, language, depth - 1) for name, value in values.items()}
+            return translation.format(**inner)
     return text
 
 
 @cache
-def _message_templates() -> list[tuple["_MessageTemplate", str]]:
-    return [(_MessageTemplate(english), chinese) for english, chinese in MESSAGES.items()]
+def _message_templates(language: str) -> list[tuple["_MessageTemplate", str]]:
+    return [(_MessageTemplate(english), text) for english, text in _CATALOGUES[language].MESSAGES.items()]
 
 
 class _MessageTemplate:

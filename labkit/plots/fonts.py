@@ -72,12 +72,13 @@ def plot_tr(text: str, **values: object) -> str:
 
 def plot_tr_message(text: str) -> str:
     """What `language.retold` does, for words in a picture."""
-    return translation.translate_message(text) if plot_language() == "zh" else text
+    return translation.translate_message(text) if plot_language() == translation.get_language() else text
 
 
 def plot_language() -> str:
     """The language of pictures."""
-    return "zh" if translation.get_language() == "zh" and has_chinese() else "en"
+    language = translation.get_language()
+    return "en" if language == "zh" and not has_chinese() else language
 
 
 def strip_undrawable(text: str) -> str:
