@@ -1,8 +1,9 @@
-"""The plots of what a run's devices were doing: use in percent, and memory."""
+"""Plots of device utilization in percent, and of memory."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,17 +19,17 @@ from labkit.runs.run import Run
 
 @dataclass(frozen=True)
 class DeviceSeries:
-    """What one device was doing, by step; all (samples,), NaN where a figure could not be read."""
+    """Samples of one device by step, (samples,); NaN where a reading is missing."""
 
     device: str
     step: Array
     use: Array  # percent
-    memory: Array  # MiB, this run's
+    memory: Array  # MiB used by this run
     latest: DeviceSampled
 
 
 class DevicePlots:
-    """Use over memory, on one axis of steps. A missing reading is a gap, and says why."""
+    """Device use above memory by step; missing readings are gaps with a reason."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         share = 0.5 * box.height
@@ -55,23 +56,23 @@ class DevicePlots:
 
     def _draw_use(self, run: Run | None, readings: Sequence[DeviceSeries], reason: str) -> None:
         self.use.set_title(_title(run, readings))
-        for line, each in zip(self.use_lines, [*readings, None, None, None, None], strict=False):
+        for line, each in zip_longest(self.use_lines, readings):
             set_data(line, *((each.step, each.use) if each else NOTHING))
         set_data(self.lone, *_find_isolated_points(readings))
         known = any(np.isfinite(each.use).any() for each in readings)
         gaps = any((np.isnan(each.use) & np.isfinite(each.step)).any() for each in readings)
         set_text(self.use_empty, "" if known else _empty_text(run, readings, reason, lines=3), 0.5, 0.5)
-        set_text(self.gap_reason, _gap_text(reason) if known and gaps and reason else "")
+        gap_text = plot_tr("gaps: {reason}", reason=plot_tr_message(reason)) if known and gaps and reason else ""
+        set_text(self.gap_reason, textwrap.shorten(gap_text, 64, placeholder=" …"))
         set_text(self.use.note, _use_in_words(run, readings))
 
     def _draw_memory(self, run: Run | None, readings: Sequence[DeviceSeries], reason: str) -> None:
-        for line, each in zip(self.memory_lines, [*readings, None, None, None, None], strict=False):
+        for line, each in zip_longest(self.memory_lines, readings):
             set_data(line, *((each.step, each.memory) if each else NOTHING))
         self._fit_memory(readings)
         known = any(np.isfinite(each.memory).any() for each in readings)
-        set_text(
-            self.memory_empty, "" if known or not readings else _empty_text(run, readings, reason, lines=1), 0.5, 0.5
-        )
+        message = _empty_text(run, readings, reason, lines=1) if readings and not known else ""
+        set_text(self.memory_empty, message, 0.5, 0.5)
         set_text(self.memory.note, _memory_in_words(readings[0].latest) if readings else "")
 
     def _fit_memory(self, readings: Sequence[DeviceSeries]) -> None:
@@ -85,7 +86,7 @@ NOTHING = np.empty(0), np.empty(0)
 
 
 def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[DeviceSeries]:
-    """Of the GPUs where there are any, otherwise of the CPU; of at most as many devices as there are dashes."""
+    """Series of the GPUs if any, otherwise of the CPU; at most one per line style."""
     step = run.sample_axis("step")
     names = list(dict.fromkeys(sample.device for sample in samples))
     for name in ([name for name in names if name != "cpu"] or names)[: len(DASHES)]:
@@ -109,23 +110,22 @@ def _find_isolated_points(readings: Sequence[DeviceSeries]) -> tuple[Array, Arra
     x = np.concatenate([np.empty(0), *(each.step for each in readings)])
     y = np.concatenate([np.empty(0), *(each.use for each in readings)])
     gap = np.isnan(np.concatenate([[np.nan], np.where(np.isnan(x), np.nan, y), [np.nan]]))
-    lone = gap[:-2] & gap[2:] & ~gap[1:-1]
-    return x[lone], y[lone]
+    isolated = gap[:-2] & gap[2:] & ~gap[1:-1]
+    return x[isolated], y[isolated]
 
 
 def missing_reason(samples: Sequence[DeviceSampled], figure: str) -> str:
-    """The latest reason that was told; it is told only when it changes."""
+    """Latest recorded reason why `figure` is missing; empty if none.
+
+    A reason is recorded only when it changes.
+    """
     return next((sample.missing[figure] for sample in reversed(samples) if figure in sample.missing), "")
-
-
-def _gap_text(reason: str) -> str:
-    return textwrap.shorten(plot_tr("gaps: {reason}", reason=plot_tr_message(reason)), 64, placeholder=" …")
 
 
 def _empty_text(run: Run | None, readings: Sequence[DeviceSeries], reason: str, lines: int) -> str:
     if readings:
-        told = plot_tr("not available: {reason}", reason=plot_tr_message(reason) or plot_tr("no sample yet"))
-        return wrap_text(told, 54, lines)
+        reason = plot_tr_message(reason) or plot_tr("no sample yet")
+        return wrap_text(plot_tr("not available: {reason}", reason=reason), 54, lines)
     if run is None or run.state == "queued":
         return ""
     return plot_tr("nothing was read") if run.is_final else plot_tr("waiting for the first reading")
