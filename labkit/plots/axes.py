@@ -192,9 +192,9 @@ def set_marked_data(line: Line2D, x: Array, y: Array, mark: str = "o") -> None:
     line.set_marker(mark if len(x) <= MOST_MARKS else "")
 
 
-def set_text(text: Text, words: str, x: float | None = None, y: float | None = None, **style: Any) -> None:
-    """Set, move and show a text; hide it if `words` is empty."""
-    text.set(text=strip_undrawable(words), visible=bool(words), **style)
+def set_text(text: Text, content: str, x: float | None = None, y: float | None = None, **style: Any) -> None:
+    """Set, move and show a text; hide it if `content` is empty."""
+    text.set(text=strip_undrawable(content), visible=bool(content), **style)
     if x is not None and y is not None:
         text.set_position((x, y))
 

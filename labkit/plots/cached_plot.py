@@ -31,5 +31,5 @@ class CachedPlot:
             self._theme = theme_named(name)
 
     def _style_key(self) -> Hashable:
-        """Theme and language; if they change, no part of an older figure can be reused."""
+        """Theme and language; an older figure is reusable only if both match."""
         return self._theme.name, fonts.plot_language()

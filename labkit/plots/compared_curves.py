@@ -17,7 +17,7 @@ from labkit.runs.run import Run
 
 @dataclass(frozen=True)
 class CurveData:
-    """Curves of one run; `x` is for steps, `eval_x` for evaluations on dev."""
+    """Curves of one run, by step (`x`) or evaluation on dev (`eval_x`)."""
 
     x: Array
     loss: Array
@@ -28,7 +28,10 @@ class CurveData:
     dev_loss: Array
 
     def plottable_rates(self, group: str) -> Array:
-        """Rates of one group by step; NaN if missing or 0, as the axis is logarithmic."""
+        """Rates of one parameter group by step; NaN if missing or 0.
+
+        A logarithmic axis has no place for 0.
+        """
         rates = self.rates.get(group, np.full(len(self.x), np.nan))
         return np.where(rates > 0, rates, np.nan)
 
@@ -48,7 +51,7 @@ class ComparedCurves:
 
     @property
     def smoothing_steps(self) -> int:
-        """Smoothing span of all losses in steps, so that equal losses look equal.
+        """Smoothing span in steps, shared so that equal losses look equal.
 
         It suits the shortest planned run: a longer span would hold its curve above its loss. Longer runs look rougher.
         """
@@ -75,7 +78,7 @@ class ComparedCurves:
         return CurveData(steps.axis(self.x), steps.loss, smooth(steps.loss, span), steps.rates, eval_x, f1, dev_loss)
 
     def fit_x_axis(self, areas: Sequence[PlotArea], curves: Sequence[CurveData], most_ticks: int = 4) -> None:
-        """Set all x axes from 0 to the end of the longest run, planned if known."""
+        """Set all x axes from 0 to the longest run's planned end."""
         high = max((self._end(run, data) for run, data in zip(self.runs, curves, strict=True)), default=1.0)
         unit, size = ("min", 60.0) if self.x == "seconds" and high > 180 else _UNITS[self.x]
         ticks = linear_ticks(high / size, most_ticks, whole=self.x in ("step", "epoch"))
@@ -104,13 +107,13 @@ def _format_tick(number: float) -> str:
     return f"{number:,.0f}" if number == round(number) else f"{number:g}"
 
 
-def fit_text(words: str, width_in: float, lines: int, size_pt: float, bold: bool = False) -> str:
-    """Wrap a text to `lines` lines of `width_in` inches; the rest becomes `…`.
+def fit_text(text: str, width_in: float, lines: int, size_pt: float, bold: bool = False) -> str:
+    """Wrap a text to `lines` lines of `width_in` inches.
 
-    It is broken at ` · ` if it has any, otherwise between words or Chinese letters.
+    It is broken at ` · ` if it has any, otherwise between words or Chinese letters. What does not fit becomes `…`.
     """
     room = width_in * 72 / size_pt / (0.64 if bold else 0.57)  # mean width of a letter of DejaVu Sans, per font size
-    parts = words.replace(" · ", " ·\n ").split("\n") if " · " in words else split_chunks(words)
+    parts = text.replace(" · ", " ·\n ").split("\n") if " · " in text else split_chunks(text)
     broken: list[str] = []
     line = ""
     for part in parts:
@@ -131,13 +134,13 @@ def _truncate(line: str, room: float) -> str:
     return line.rstrip() + "…"
 
 
-def _width_in_letters(words: str) -> float:
+def _width_in_letters(text: str) -> float:
     """Width in Latin letters; a Chinese letter counts as 1.7."""
-    return len(words) + 0.7 * wide_letters(words)
+    return len(text) + 0.7 * wide_letters(text)
 
 
 def status_line(run: Run, with_entity_count: bool = False) -> str:
-    """Best F1 of a run, like `best F1 0.512`, and its state unless completed.
+    """Best F1, like `best F1 0.512`, and the state unless completed.
 
     Args:
         with_entity_count: add the number of dev entities, as in `best F1 0.512 (1,234)`.
@@ -151,20 +154,20 @@ def status_line(run: Run, with_entity_count: bool = False) -> str:
 
 
 def flag_best_runs(runs: Sequence[Run]) -> list[bool]:
-    """For each run, True if its F1 is the highest on its dev split."""
+    """True for each run whose F1 is the highest on its dev split."""
     top = best_f1_by_split(runs)
     return [bool(best_columns(run, top)) for run in runs]
 
 
 def describe_dev_entities(runs: Sequence[Run]) -> str:
-    """Number of dev entities, or a note that dev splits differ; may be empty."""
+    """Number of dev entities, or a note that dev splits differ."""
     if name_dev_splits(runs):
         return plot_tr("different dev sentences, not comparable")
     return next((format_entity_count(run.best.entities, plot_tr) for run in runs if run.best and run.best.entities), "")
 
 
 def format_best_f1(run: Run) -> str:
-    """Best F1 of a run, like `best 0.512 (1,234 entities)`; empty if none."""
+    """Best F1 of a run, like `best 0.512 (1,234 entities)`, or empty."""
     if run.best is None or run.best.score is None:
         return ""
     entities = format_entity_count(run.best.entities, plot_tr)

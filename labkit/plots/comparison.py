@@ -49,7 +49,7 @@ class ComparePlot(CachedPlot):
     def draw(
         self, runs: Sequence[Run], x: Axis = "step", layout: str = "side by side", names: Names | None = None
     ) -> bytes | None:
-        """Return the plot as PNG; None if nothing has changed since the last draw.
+        """Return the plot as PNG, or None if nothing has changed.
 
         Args:
             x: quantity on the x axis: `step`, `epoch`, `tokens` or `seconds`.

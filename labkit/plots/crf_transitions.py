@@ -1,4 +1,4 @@
-"""Heat map of a CRF's transition scores, beside its count of illegal transitions.
+"""Heat map of CRF transition scores, with counts of illegal transitions.
 
 A CRF that learns gives the lowest scores to what its tag scheme forbids, and illegal transitions disappear. One whose
 rate is too low stays near its initial scores, and illegal transitions remain.
@@ -71,7 +71,7 @@ class TransitionsPlot(CachedPlot):
     """Plot of one run's CRF, redrawn at every evaluation; of constant size."""
 
     def draw(self, run: Run | None) -> bytes | None:
-        """Return the plot as PNG, unknown parts empty; None if nothing has changed."""
+        """Return the plot as PNG, or None if nothing has changed."""
         with self._lock:
             summary = run.summary() if run else None
             content = (
@@ -169,7 +169,7 @@ def _write_scores(area: PlotArea, grid: TransitionGrid, reach: float) -> None:
 
 
 def _format_score(score: float, digits: int = 1) -> str:
-    """Format with a minus as wide as a plus, and without minus zero."""
+    """Format with a minus as wide as a plus; never minus zero."""
     return f"{round(score, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
@@ -190,17 +190,17 @@ def _draw_counts(figure: Picture, theme: Theme, run: Run | None) -> PlotArea:
     ticks = linear_ticks(high, whole=True)
     area.set_y_axis(0, high, ticks, [f"{tick:,.0f}" for tick in ticks])
     set_marked_data(curve, x, y)
-    if run and counted:
-        set_text(area.note, _latest_count_text(*run.count_illegal(counted[-1])))
-    else:
+    if not run or not counted:
         set_text(add_message(area), _nothing_counted(run), 0.5, 0.5)
-    return area
-
-
-def _latest_count_text(left: int | None, mended: int | None) -> str:
+        return area
+    left, mended = run.count_illegal(counted[-1])
     if mended:
-        return plot_tr("latest {mended}, all mended", mended=f"{mended:,}")
-    return plot_tr("latest: no entity predicted") if left is None else plot_tr("latest {count}", count=f"{left:,}")
+        set_text(area.note, plot_tr("latest {mended}, all mended", mended=f"{mended:,}"))
+    elif left is None:
+        set_text(area.note, plot_tr("latest: no entity predicted"))
+    else:
+        set_text(area.note, plot_tr("latest {count}", count=f"{left:,}"))
+    return area
 
 
 def _nothing_counted(run: Run | None) -> str:

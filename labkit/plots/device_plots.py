@@ -19,7 +19,7 @@ from labkit.runs.run import Run
 
 @dataclass(frozen=True)
 class DeviceSeries:
-    """Samples of one device by step, (samples,); NaN where a reading is missing."""
+    """Samples of one device by step, (samples,); missing readings are NaN."""
 
     device: str
     step: Array
@@ -29,7 +29,7 @@ class DeviceSeries:
 
 
 class DevicePlots:
-    """Device use above memory by step; missing readings are gaps with a reason."""
+    """Device use and memory by step; missing readings are explained gaps."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         share = 0.5 * box.height
@@ -86,7 +86,7 @@ NOTHING = np.empty(0), np.empty(0)
 
 
 def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[DeviceSeries]:
-    """Series of the GPUs if any, otherwise of the CPU; at most one per line style."""
+    """Yield the GPUs' series, otherwise the CPU's; one per line style."""
     step = run.sample_axis("step")
     names = list(dict.fromkeys(sample.device for sample in samples))
     for name in ([name for name in names if name != "cpu"] or names)[: len(DASHES)]:

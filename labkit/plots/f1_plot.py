@@ -16,7 +16,7 @@ F1_TOPS = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 class F1Plot:
-    """Entity F1 on dev by step; the best point has a ring and its value."""
+    """Entity F1 on dev; the best point has a ring and value."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         self.area = PlotArea(figure, theme, box, plot_tr("F1 on dev (higher is better)"))
@@ -58,7 +58,7 @@ class F1Plot:
 
 
 def fit_f1(areas: Sequence[PlotArea], best: float) -> None:
-    """Set the y axes from 0 to a round number with room above `best`."""
+    """Set y axes from 0 to a round number well above `best`."""
     high = next((top for top in F1_TOPS if top >= best * 1.15), 1.0)
     ticks = [high * share for share in (0, 0.25, 0.5, 0.75, 1)]
     for area in areas:
@@ -66,7 +66,7 @@ def fit_f1(areas: Sequence[PlotArea], best: float) -> None:
 
 
 def f1_title(what: str) -> str:
-    """Title of an F1 plot; `what` tells which entities it counts, if known."""
+    """Title of an F1 plot; `what` is its number of entities."""
     if what:
         return plot_tr("F1 on dev (higher is better): {what}", what=what)
     return plot_tr("F1 on dev (higher is better)")

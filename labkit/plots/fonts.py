@@ -67,7 +67,7 @@ def plot_tr(text: str, **values: object) -> str:
 
 
 def plot_tr_message(text: str) -> str:
-    """Translate a finished message, like a reason from a log, for a plot."""
+    """Translate a finished message, like a failure's reason, for a plot."""
     return translation.translate_message(text) if plot_language() == "zh" else text
 
 

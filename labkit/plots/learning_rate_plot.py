@@ -18,7 +18,7 @@ from labkit.settings import format_rate
 
 
 class LearningRatePlot:
-    """Learning rate of each parameter group on a log axis, named at its peak."""
+    """Learning rates by parameter group on a log axis, named at peaks."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         self.area = PlotArea(figure, theme, box, plot_tr("Learning rates"))
@@ -46,7 +46,7 @@ class LearningRatePlot:
         return self.curves[name]
 
     def _name_curves(self, run: Run | None, peaks: dict[str, float]) -> None:
-        """Write each group's name above its peak; names of close peaks go side by side."""
+        """Write names above peaks, side by side if the peaks are close."""
         warmups = [group.warmup_steps for group in run.groups] if run else []
         low, high = self.area.axes.get_ylim()
         width = self.area.axes.get_xlim()[1]
@@ -86,7 +86,7 @@ def peak_rates(run: Run | None) -> dict[str, float]:
 
 
 def fit_rates(areas: Sequence[PlotArea], rates: Sequence[float], above: float = 1.2) -> None:
-    """Fit logarithmic y axes to `rates`, with a factor of `above` over the highest."""
+    """Fit logarithmic y axes to `rates`, with `above` times the highest."""
     low, high = (round_down(min(rates) * 0.9), round_up(max(rates) * above, LOG_LADDER)) if rates else (1e-7, 1e-1)
     ticks = log_ticks(low, high)
     for area in areas:
@@ -94,7 +94,7 @@ def fit_rates(areas: Sequence[PlotArea], rates: Sequence[float], above: float = 
 
 
 def axis_rates(run: Run, groups: Sequence[str] | None = None) -> list[float]:
-    """Lowest and highest rate that a y axis must hold; empty if unknown.
+    """Lowest and highest rate that a y axis needs; empty if unknown.
 
     It must hold the peaks and most of the decay, but neither the start of warm-up nor the end at 0.
     """
