@@ -18,7 +18,7 @@ from labkit.plots.theme import Dashes, Theme
 
 TITLE_PT, TEXT_PT, TICK_PT = 11.0, 9.5, 9.0  # font sizes in points; 9 points are 10 pixels in a figure 800 pixels wide
 
-MOST_MARKS = 40
+MOST_MARKS = 40  # points of a curve that still has markers
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class PlotArea:
         text.set(transform=self.axes.transAxes + shift, position=(0, 1), visible=True)
         return text
 
-    # Animated artists: drawn over the background each time.
+    # Animated artists: drawn over the background at each draw.
 
     def add_curve(self, colour: str, width: float = 1.8, dashes: Dashes = "-", **style: Any) -> Line2D:
         """Add an empty animated curve; later curves are painted over it."""

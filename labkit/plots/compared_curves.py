@@ -72,8 +72,8 @@ class ComparedCurves:
 
     def _compute(self, run: Run, span: int) -> CurveData:
         steps, evaluations = run.steps, run.evaluations
-        f1 = np.array([each.score for each in evaluations], np.float64)  # numpy reads None as NaN
-        dev_loss = np.array([each.loss for each in evaluations], np.float64)
+        f1 = np.array([evaluation.score for evaluation in evaluations], np.float64)  # numpy reads None as NaN
+        dev_loss = np.array([evaluation.loss for evaluation in evaluations], np.float64)
         eval_x = run.evaluation_axis(self.x)
         return CurveData(steps.axis(self.x), steps.loss, smooth(steps.loss, span), steps.rates, eval_x, f1, dev_loss)
 

@@ -54,17 +54,17 @@ def build_transition_grid(event: CrfTransitions, support: dict[str, int]) -> Tra
         support: gold entities by type.
     """
     types = list(dict.fromkeys(tag[2:] for tag in event.tags if tag != "O"))
-    shown = sorted(types, key=lambda name: -support.get(name, 0))[:MOST_TYPES]
+    kept = sorted(types, key=lambda name: -support.get(name, 0))[:MOST_TYPES]
     ordered = [tag for tag in event.tags if tag == "O"]
-    ordered += [tag for name in types if name in shown for tag in event.tags if tag != "O" and tag[2:] == name]
-    places = [event.tags.index(tag) for tag in ordered]
+    ordered += [tag for name in types if name in kept for tag in event.tags if tag != "O" and tag[2:] == name]
+    indices = [event.tags.index(tag) for tag in ordered]
     scheme = match_scheme(event.tags)
-    scores = np.full((len(places) + 1, len(places) + 1), np.nan)
-    scores[0, :-1], scores[1:, -1] = np.array(event.start)[places], np.array(event.end)[places]
-    scores[1:, :-1] = np.array(event.transitions)[np.ix_(places, places)]
+    scores = np.full((len(indices) + 1, len(indices) + 1), np.nan)
+    scores[0, :-1], scores[1:, -1] = np.array(event.start)[indices], np.array(event.end)[indices]
+    scores[1:, :-1] = np.array(event.transitions)[np.ix_(indices, indices)]
     edges = [["", *ordered], [*ordered, ""]]
     allowed = np.array([[not scheme.find_violation(before, after) for after in edges[1]] for before in edges[0]])
-    return TransitionGrid(tuple(ordered), scores, allowed, len(types) - len(shown))
+    return TransitionGrid(tuple(ordered), scores, allowed, len(types) - len(kept))
 
 
 class TransitionsPlot(CachedPlot):
@@ -73,10 +73,10 @@ class TransitionsPlot(CachedPlot):
     def draw(self, run: Run | None) -> bytes | None:
         """Return the plot as PNG, or None if nothing has changed."""
         with self._lock:
-            summary = run.summary() if run else None
-            content = (
-                (run.folder, run.created, run.state, summary.evaluations, summary.plan) if run and summary else None
-            )
+            content = None
+            if run:
+                summary = run.summary()
+                content = (run.folder, run.created, run.state, summary.evaluations, summary.plan)
             drawn_key = (self._style_key(), content)
             if drawn_key == self._drawn_key:
                 return None
@@ -179,10 +179,11 @@ def _draw_counts(figure: Picture, theme: Theme, run: Run | None) -> PlotArea:
     title = plot_tr("Illegal on dev, before mending") if mends else plot_tr("Illegal transitions on dev")
     area = PlotArea(figure, theme, COUNT, title)
     curve = area.add_curve(theme.score, 2.0, marker="o", markersize=4.5, clip_on=False)
-    counted = [each for each in run.evaluations if each.illegal is not None] if run else []
-    x = np.array([each.step for each in counted], np.float64)
-    # With no entity predicted, no illegal transition is no success: a gap.
-    y = np.array([None if each.predicted == 0 and not each.illegal else each.illegal for each in counted], np.float64)
+    counted = [evaluation for evaluation in run.evaluations if evaluation.illegal is not None] if run else []
+    x = np.array([evaluation.step for evaluation in counted], np.float64)
+    # Without a predicted entity, 0 illegal transitions are no success: a gap, as numpy reads None as NaN.
+    counts = [None if e.predicted == 0 and not e.illegal else e.illegal for e in counted]
+    y = np.array(counts, np.float64)
     steps = StepAxis.of(run, float(run.steps.step[-1]) if run and len(run.steps) else 0.0)
     area.set_x_axis(steps.high, (0, steps.high), (plot_tr("step 0"), f"{steps.high:,.0f}") if run else ("", ""))
     highest = float(np.nanmax(y, initial=0.0))

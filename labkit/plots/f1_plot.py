@@ -31,8 +31,8 @@ class F1Plot:
     def update(self, run: Run | None, axis: StepAxis) -> None:
         axis.apply(self.area)
         evaluations = run.evaluations if run else []
-        f1 = np.array([each.score for each in evaluations], np.float64)  # numpy reads None as NaN
-        set_marked_data(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
+        f1 = np.array([evaluation.score for evaluation in evaluations], np.float64)  # numpy reads None as NaN
+        set_marked_data(self.f1, np.array([evaluation.step for evaluation in evaluations], np.float64), f1)
         message = ""
         if run and not np.isfinite(f1).any():
             ended = plot_tr("it was never evaluated") if run.is_final else plot_tr("waiting for the first evaluation")

@@ -77,7 +77,7 @@ def format_rounded_rate(rate: float, digits: int = 2) -> str:
 
 
 def peak_rates(run: Run | None) -> dict[str, float]:
-    """Peak rate by parameter group: planned if known, otherwise the highest so far."""
+    """Peak rate by parameter group: planned, or else the highest so far."""
     if run is None:
         return {}
     planned = {group.name: group.rate for group in run.groups}

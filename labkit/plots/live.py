@@ -83,7 +83,8 @@ class _LiveFigure:
 
     def update(self, run: Run | None) -> None:
         with run.lock if run else nullcontext():  # steps, evaluations and samples of one moment
-            step, loss = (run.steps.step, run.steps.loss) if run else (np.empty(0), np.empty(0))
+            steps = run.steps if run else None
+            step, loss = (steps.step, steps.loss) if steps else (np.empty(0), np.empty(0))
             axis = StepAxis.of(run, float(step[-1]) if len(step) else 0.0)
             self.loss.update(run, step, loss, axis)
             self.score.update(run, axis)

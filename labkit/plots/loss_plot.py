@@ -67,8 +67,8 @@ class LossPlot:
 def dev_losses(run: Run | None) -> tuple[Array, Array]:
     """Steps and losses of evaluations on dev; missing losses are NaN."""
     evaluations = run.evaluations if run else []
-    losses = [math.nan if each.loss is None else each.loss for each in evaluations]
-    return np.array([each.step for each in evaluations], np.float64), np.array(losses, np.float64)
+    losses = [math.nan if evaluation.loss is None else evaluation.loss for evaluation in evaluations]
+    return np.array([evaluation.step for evaluation in evaluations], np.float64), np.array(losses, np.float64)
 
 
 def fit_loss(areas: Sequence[PlotArea], outlying: Sequence[Array], whole: Sequence[Array]) -> None:

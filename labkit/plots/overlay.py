@@ -36,9 +36,9 @@ LINE, BASE = 0.165, 0.125  # inches from line to line, and from the top of a lin
 
 
 class OverlayLayout:
-    """Overlaid curves of runs; of constant size.
+    """Overlaid curves of any number of runs; of constant size.
 
-    The list says how many runs it had no room for.
+    The list of names says how many it has no room for.
     """
 
     def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):

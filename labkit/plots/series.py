@@ -38,7 +38,7 @@ def smooth(values: Array, span: int) -> Array:
 
 
 def _decayed_sum(values: Array, decay: float) -> Array:
-    """Running sum, decayed by `decay` a step, (n,) → (n,).
+    """Running sum, multiplied by `decay` at each step, (n,) → (n,).
 
     Computed by doubling: O(n log n), but without a Python loop over values.
     """
@@ -60,9 +60,8 @@ def downsample(x: Array, y: Array, most: int = MOST_POINTS) -> tuple[Array, Arra
     """
     if len(y) <= most:
         return x, y
-    size = 1 << math.ceil(
-        math.log2(len(y) / (most // 3))
-    )  # a power of two, so that old points stay the same as new ones come
+    # A power of two, so that old points stay the same when new ones come.
+    size = 1 << math.ceil(math.log2(len(y) / (most // 3)))
     padded = np.full(-(-len(y) // size) * size, np.nan)
     padded[: len(y)] = y
     buckets = padded.reshape(-1, size)

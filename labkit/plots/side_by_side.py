@@ -36,26 +36,26 @@ RATES = "Learning rates: encoder solid, head dashed, CRF dotted"
 
 
 class SideBySideLayout:
-    """Columns of at most eight runs, up to four in a row.
+    """Columns of at most eight runs, up to four in a row to stay readable.
 
-    So each stays readable; a note says how many runs are left out.
+    A note says how many runs are left out.
     """
 
     def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
-        shown = runs[: MOST_COLUMNS * MOST_BANDS]
-        self.curves = ComparedCurves(shown, x)
-        bands = max(math.ceil(len(shown) / MOST_COLUMNS), 1)
-        across = max(math.ceil(len(shown) / bands), 1)
-        left_out = len(runs) - len(shown)
+        drawn = runs[: MOST_COLUMNS * MOST_BANDS]
+        self.curves = ComparedCurves(drawn, x)
+        bands = max(math.ceil(len(drawn) / MOST_COLUMNS), 1)
+        across = max(math.ceil(len(drawn) / bands), 1)
+        left_out = len(runs) - len(drawn)
         height = BAND * bands + (0.3 if left_out else 0)
         self.figure = Picture(figsize=(WIDTH, height), dpi=DPI, facecolor=theme.background)
         self.columns = [
             _RunColumn(self.figure, theme, run, name, across, place)
-            for place, (run, name) in enumerate(zip(shown, names, strict=False))
+            for place, (run, name) in enumerate(zip(drawn, names, strict=False))
         ]
         self.page = PlotArea(self.figure, theme, Box(0, 0, WIDTH, height))
         self.page.axes.set_axis_off()
-        if not shown:
+        if not drawn:
             set_text(self.page.add_text(color=theme.muted, ha="center"), plot_tr("no runs chosen"), 0.5, 0.5)
         if left_out:
             note = plot_tr("{count} more runs have no room side by side; overlaid shows all", count=left_out)
