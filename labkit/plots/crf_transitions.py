@@ -207,7 +207,7 @@ def _draw_counts(figure: Picture, theme: Theme, run: Run | None) -> PlotArea:
 def _nothing_counted(run: Run | None) -> str:
     if run is None:
         return plot_tr("no run yet")
-    return plot_tr("not told by this run") if run.is_final else plot_tr("waiting for the first evaluation")
+    return plot_tr("not recorded by this run") if run.is_final else plot_tr("waiting for the first evaluation")
 
 
 def _draw_explanation(area: PlotArea, grid: TransitionGrid | None, run: Run | None) -> None:
@@ -233,7 +233,7 @@ def _describe_learning(difference: float, run: Run | None) -> list[str]:
     rates = run.steps.rates if run else {}
     own = rates.get("crf", rates.get("head", np.empty(0)))
     if len(own) and not np.nanmax(own):
-        advice = plot_tr("its rate is 0, so it stays as it was drawn.")
+        advice = plot_tr("its rate is 0, so it keeps its initial scores.")
     else:
         advice = plot_tr("a larger CRF rate teaches it." if "crf" in rates else "a larger head or CRF rate teaches it.")
     return [plot_tr("The CRF knows no rule of the scheme yet:"), advice]

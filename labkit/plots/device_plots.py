@@ -128,7 +128,7 @@ def _empty_text(run: Run | None, readings: Sequence[DeviceSeries], reason: str, 
         return wrap_text(plot_tr("not available: {reason}", reason=reason), 54, lines)
     if run is None or run.state == "queued":
         return ""
-    return plot_tr("nothing was read") if run.is_final else plot_tr("waiting for the first reading")
+    return plot_tr("no readings") if run.is_final else plot_tr("waiting for the first reading")
 
 
 def _describe_use(run: Run | None, readings: Sequence[DeviceSeries]) -> str:

@@ -35,7 +35,7 @@ class F1Plot:
         set_marked_data(self.f1, np.array([evaluation.step for evaluation in evaluations], np.float64), f1)
         message = ""
         if run and not np.isfinite(f1).any():
-            ended = plot_tr("it was never evaluated") if run.is_final else plot_tr("waiting for the first evaluation")
+            ended = plot_tr("never evaluated") if run.is_final else plot_tr("waiting for the first evaluation")
             message = plot_tr("no entity in the dev split") if run.best else ended
         set_text(self.empty, message, 0.5, 0.5)
         if len(f1):
