@@ -1,4 +1,4 @@
-"""The picture of what a CRF has learnt."""
+"""Plot of CRF transition scores."""
 
 import io
 
@@ -18,7 +18,7 @@ MANY = [f"type-{number}" for number in range(14)]
 
 
 def learnt(types, forbidden=-1.0):
-    """Scores 0.5 for what BIO allows."""
+    """Transitions with a score of 0.5 wherever BIO allows them."""
     tags = ["O", *(f"B-{name}" for name in types), *(f"I-{name}" for name in types)]
 
     def score(before, after):
