@@ -154,7 +154,7 @@ def status_line(run: Run, with_entity_count: bool = False) -> str:
 
 
 def flag_best_runs(runs: Sequence[Run]) -> list[bool]:
-    """True for each run whose F1 is the highest on its dev split."""
+    """True for each run with the highest F1 on its dev split."""
     top = best_f1_by_split(runs)
     return [bool(best_columns(run, top)) for run in runs]
 

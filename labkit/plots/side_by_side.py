@@ -36,9 +36,9 @@ RATES = "Learning rates: encoder solid, head dashed, CRF dotted"
 
 
 class SideBySideLayout:
-    """Columns of at most eight runs, up to four in a row to stay readable.
+    """Columns of at most eight runs, up to four in a row.
 
-    A note says how many runs are left out.
+    More would not be readable; a note says how many runs are left out.
     """
 
     def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
