@@ -1,4 +1,4 @@
-"""One plot of a picture: axes at a fixed place with a heading, whose limits stay put as long as they can."""
+"""Axes of one plot: animated curves and text over a static layout, for blitting."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from labkit.plots.fonts import font_families, strip_undrawable
 from labkit.plots.series import Array, downsample
 from labkit.plots.theme import Dashes, Theme
 
-TITLE_PT, TEXT_PT, TICK_PT = 11.0, 9.5, 9.0  # font sizes in points; 9 are 10 pixels where a picture is 800 pixels wide
+TITLE_PT, TEXT_PT, TICK_PT = 11.0, 9.5, 9.0  # font sizes in points; 9 points are 10 pixels in a figure 800 pixels wide
 
-MOST_MARKS = 40
+MOST_MARKS = 40  # points of a curve that still has markers
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where the axes lie in the figure, in inches from its left and top edges."""
+    """Axes rectangle in inches, from the figure's left and top edges."""
 
     left: float
     top: float
@@ -32,21 +32,24 @@ class Box:
 
 
 class PlotArea:
-    """Axes whose curves and words move, on a background that stays until `stamp` changes."""
+    """Axes with animated curves and text over a background for blitting.
+
+    The background can be reused until `layout_key` changes.
+    """
 
     def __init__(self, figure: Figure, theme: Theme, box: Box, title: str = "", one_row: bool = False):
-        """`one_row` puts the note beside the title, at the right edge, rather than below it."""
+        """Add the axes, with title, note and grid, to `figure`.
+
+        Args:
+            one_row: put the note beside the title, at the right edge, instead of below it.
+        """
         width, height = figure.get_size_inches()
         bottom = height - box.top - box.height
         self.axes = figure.add_axes(
             (box.left / width, bottom / height, box.width / width, box.height / height), facecolor=theme.background
         )
         self.theme = theme
-        self.text_bbox = {
-            "facecolor": theme.background,
-            "edgecolor": "none",
-            "pad": 2.0,
-        }  # lies under words, over lines
+        self.text_bbox = {"facecolor": theme.background, "edgecolor": "none", "pad": 2.0}  # under text, over lines
         self.labels_x = self.labels_y = True  # small multiples have them at the edges only
         self._height = box.height
         self.animated_artists: list[Artist] = []
@@ -54,20 +57,20 @@ class PlotArea:
         self._layout: dict[str, Hashable] = {}
         self._epoch_lines: list[Artist] = []
         self._legend: Legend | None = None
-        self._plain_axes()
+        self._style_axes()
         self._title = self._heading(0.08 if one_row else 0.28, TITLE_PT, theme.text, bold=True, animated=False)
         self._title.set_text(title)
         self.note = self._heading(0.08, TEXT_PT, theme.muted)
         if one_row:
             self.note.set(x=1, ha="right")
 
-    def _plain_axes(self) -> None:
+    def _style_axes(self) -> None:
         axes, theme = self.axes, self.theme
         axes.set_axisbelow(True)
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.spines["bottom"].set(color=theme.muted, linewidth=0.8)
-        plain: dict[str, Any] = {"labelsize": TICK_PT, "labelcolor": theme.muted, "labelfontfamily": font_families()}
-        axes.tick_params(which="both", length=0, top=False, right=False, pad=4, **plain)
+        labels: dict[str, Any] = {"labelsize": TICK_PT, "labelcolor": theme.muted, "labelfontfamily": font_families()}
+        axes.tick_params(which="both", length=0, top=False, right=False, pad=4, **labels)
         axes.grid(False)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
@@ -75,53 +78,54 @@ class PlotArea:
         axes.set_yticks([])
 
     def _add_grid(self) -> LineCollection:
-        """All lines of the grid as one: as parts of matplotlib's ticks, half a millisecond each, they were a quarter of
-        the time of eight runs side by side, where most areas show no other part of a tick."""
-        across = self.axes.get_yaxis_transform()
-        grid = LineCollection([], colors=self.theme.grid, linewidths=0.8, zorder=0.5, transform=across)
+        """Add all grid lines as one LineCollection.
+
+        Matplotlib's own grid lines belong to its ticks and take 0.5 ms each: a quarter of the time of eight runs side
+        by side, where most areas show no other part of a tick.
+        """
+        x_in_axes = self.axes.get_yaxis_transform()
+        grid = LineCollection([], colors=self.theme.grid, linewidths=0.8, zorder=0.5, transform=x_in_axes)
         self.axes.add_collection(grid, autolim=False)
         return grid
 
-    def _heading(self, above: float, size: float, colour: str, bold: bool = False, animated: bool = True) -> Text:
-        """Words over the axes, so many inches above them."""
+    def _heading(self, above_in: float, size: float, colour: str, bold: bool = False, animated: bool = True) -> Text:
+        """Add text `above_in` inches above the axes."""
         text = self.add_text(size=size, color=colour, fontweight="bold" if bold else "normal", animated=animated)
-        shift = ScaledTranslation(0, above, self.axes.figure.dpi_scale_trans)
+        shift = ScaledTranslation(0, above_in, self.axes.figure.dpi_scale_trans)
         text.set(transform=self.axes.transAxes + shift, position=(0, 1), visible=True)
         return text
 
-    # What moves.
+    # Animated artists: drawn over the background at each draw.
 
-    def add_curve(self, colour: str, width: float = 1.8, dashes: Dashes = "-", **how: Any) -> Line2D:
-        """A curve without points yet; one made later is painted over it."""
+    def add_curve(self, colour: str, width: float = 1.8, dashes: Dashes = "-", **style: Any) -> Line2D:
+        """Add an empty animated curve; later curves are painted over it."""
         line = Line2D([], [], color=colour, linewidth=width, linestyle=dashes, marker="", animated=True, zorder=5)
-        line.set(**{"solid_joinstyle": "round", **how})
+        line.set(**{"solid_joinstyle": "round", **style})
         self.axes.add_line(line)
         self.animated_artists.append(line)
         return line
 
-    def add_text(self, size: float = TEXT_PT, animated: bool = True, **how: Any) -> Text:
-        """Words that are still to be said; never read as mathematics, as names of runs may hold a dollar sign."""
-        plain: dict[str, Any] = {
-            "fontfamily": font_families(),
-            "parse_math": False,
-            "usetex": False,
-            "color": self.theme.text,
-        }
-        text = self.axes.text(0, 0, "", fontsize=size, animated=animated, zorder=4, **plain)
-        text.set(**how)
+    def add_text(self, size: float = TEXT_PT, animated: bool = True, **style: Any) -> Text:
+        """Add a hidden, empty text, to be filled by `set_text`.
+
+        It is not parsed as mathtext, as names of runs may hold a dollar sign.
+        """
+        plain: dict[str, Any] = {"fontfamily": font_families(), "parse_math": False, "usetex": False}
+        text = self.axes.text(0, 0, "", fontsize=size, animated=animated, zorder=4, color=self.theme.text, **plain)
+        text.set(**style)
         text.set_visible(False)
         if animated:
             self.animated_artists.append(text)
         return text
 
-    # What stays: each change of it costs a full draw.
+    # Layout: each change of it costs a full draw.
 
     def set_title(self, title: str) -> None:
         if self._update_layout("title", title):
             self._title.set_text(title)
 
     def set_legend(self, lines: Sequence[Line2D], labels: Sequence[str]) -> None:
-        """A legend in the heading, above the axes."""
+        """Show a legend in the heading, above the axes."""
         if not self._update_layout("legend", tuple(labels)):
             return
         if self._legend:
@@ -129,12 +133,12 @@ class PlotArea:
         above = (0, 1 + 0.07 / self._height)
         self._legend = self.axes.legend(
             lines, labels, loc="lower left", bbox_to_anchor=above, ncols=len(labels), labelcolor=self.theme.muted,
-            prop={"size": TEXT_PT, "family": font_families()}, frameon=False, borderpad=0, borderaxespad=0, handlelength=1.6,
-            handletextpad=0.5, columnspacing=1.4,
+            prop={"size": TEXT_PT, "family": font_families()}, frameon=False, borderpad=0, borderaxespad=0,
+            handlelength=1.6, handletextpad=0.5, columnspacing=1.4,
         )  # fmt: skip
 
     def set_x_axis(self, high: float, ticks: Sequence[float], labels: Sequence[str]) -> None:
-        """From 0 to `high`, with those ticks."""
+        """Set the x limits to 0 and `high`, with these ticks."""
         if self._update_layout("x", (high, *ticks, *labels)):
             self.axes.set_xlim(0, high)
             if self.labels_x:
@@ -151,7 +155,7 @@ class PlotArea:
             self._grid.set_segments([((0, tick), (1, tick)) for tick in ticks])
 
     def mark_epochs(self, boundaries: Sequence[float], middles: Sequence[float], labels: Sequence[str]) -> None:
-        """Light lines where epochs end, and words between them under the axes."""
+        """Draw epoch boundaries as light lines, with labels between them below."""
         if not self._update_layout("epochs", (*boundaries, *labels)):
             return
         while self._epoch_lines:
@@ -160,44 +164,43 @@ class PlotArea:
             self._epoch_lines.append(self.axes.axvline(x, color=self.theme.grid, linewidth=0.8, zorder=0.4))
         self.axes.set_xticks(middles, labels=labels, minor=True)
 
-    def _update_layout(self, what: str, shape: Hashable) -> bool:
-        """Notes how something that stays is to look; says whether that is new."""
-        if self._layout.get(what) == shape:
-            return False
-        self._layout[what] = shape
-        return True
+    def _update_layout(self, name: str, value: Hashable) -> bool:
+        """Store one property of the layout; True if it has changed."""
+        changed = self._layout.get(name) != value
+        self._layout[name] = value
+        return changed
 
     def freeze(self) -> None:
-        """From now on everything is part of the figure's own drawing."""
+        """Make every artist part of the figure's normal drawing."""
         for artist in self.animated_artists:
             artist.set_animated(False)
 
     @property
     def layout_key(self) -> Hashable:
-        """Differs when what stays has changed."""
+        """State of the layout; a new one requires a full draw."""
         return tuple(self._layout.items())
 
 
 def set_data(line: Line2D, x: Array, y: Array) -> None:
-    """Gives a curve its points, no more of them than can be seen."""
+    """Set the points of a curve, downsampled to what can be seen."""
     line.set_data(*downsample(x, y))
 
 
 def set_marked_data(line: Line2D, x: Array, y: Array, mark: str = "o") -> None:
-    """The same for a curve with a mark at every point, as long as there are few enough to be told apart."""
+    """Set the points of a curve, with markers if at most MOST_MARKS."""
     set_data(line, x, y)
     line.set_marker(mark if len(x) <= MOST_MARKS else "")
 
 
-def set_text(text: Text, words: str, x: float | None = None, y: float | None = None, **how: Any) -> None:
-    """Sets, moves and shows words, or hides them where there are none."""
-    text.set(text=strip_undrawable(words), visible=bool(words), **how)
+def set_text(text: Text, content: str, x: float | None = None, y: float | None = None, **style: Any) -> None:
+    """Set, move and show a text; hide it if `content` is empty."""
+    text.set(text=strip_undrawable(content), visible=bool(content), **style)
     if x is not None and y is not None:
         text.set_position((x, y))
 
 
 def visible_artists(areas: Sequence[PlotArea]) -> list[Artist]:
-    """The moving artists of some areas, in the order in which matplotlib would paint them."""
+    """Visible animated artists of `areas`, in matplotlib's painting order."""
     return [
         artist
         for area in areas

@@ -1,4 +1,4 @@
-"""What pictures that are drawn again and again share: one draw at a time, in the theme and language of its moment."""
+"""Base class for plots that are redrawn: lock, theme, skip if unchanged."""
 
 import threading
 from collections.abc import Hashable
@@ -8,10 +8,10 @@ from labkit.plots.theme import theme_named
 
 
 class CachedPlot:
-    """A plot whose theme may change between two draws, on any thread, and whose language is that of the lab.
+    """Thread-safe plot that skips a draw if nothing has changed.
 
-    A draw holds `_lock`, keeps in `_drawn` all that it depended on, `_looks()` included, and is left out where the
-    next one would depend on the same.
+    The theme may be set between two draws, on any thread; the language is the lab's. A draw holds `_lock` and keeps in
+    `_drawn_key` all that it depended on, `_style_key()` included. The next draw is skipped if its key is the same.
     """
 
     def __init__(self, theme: str = "light"):
@@ -22,14 +22,14 @@ class CachedPlot:
 
     @property
     def theme(self) -> str:
+        """Name of the next draw's theme. Setting one that is not in THEMES raises ValueError."""
         return self._theme.name
 
     @theme.setter
     def theme(self, name: str) -> None:
-        """The next draw is in this theme. Raises ValueError for one that is not in THEMES."""
         with self._lock:
             self._theme = theme_named(name)
 
     def _style_key(self) -> Hashable:
-        """Theme and language: where they differ, nothing of an older picture can stay."""
+        """Theme and language; an older figure is reusable only if both match."""
         return self._theme.name, fonts.plot_language()

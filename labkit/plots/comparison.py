@@ -1,4 +1,4 @@
-"""Several runs in one picture: in columns on shared axes, or laid over each other."""
+"""Comparison plots of several runs, side by side or overlaid."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from labkit.runs.store import RunStore
 
 
 class ComparisonLayout(Protocol):
-    """One layout: a figure for certain runs, brought up to date again and again."""
+    """Layout of a comparison: one figure, updated in place."""
 
     figure: Picture
 
@@ -38,7 +38,10 @@ Names = Mapping[Path, str]
 
 
 class ComparePlot(CachedPlot):
-    """The picture of several runs, live ones among them; its size depends on the layout and how many they are."""
+    """Plot of several runs, live ones included, redrawn as they grow.
+
+    Its size depends on the layout and on the number of runs.
+    """
 
     def __init__(self, theme: str = "light"):
         """Raises ValueError for a theme that is not in THEMES."""
@@ -48,31 +51,30 @@ class ComparePlot(CachedPlot):
     def draw(
         self, runs: Sequence[Run], x: Axis = "step", layout: str = "side by side", names: Names | None = None
     ) -> bytes | None:
-        """The picture as PNG; None when there is nothing new since the last draw.
+        """Return the plot as PNG, or None if nothing has changed.
 
         Args:
-            x: what the runs are laid along: `step`, `epoch`, `tokens` or `seconds`.
+            x: quantity on the x axis: `step`, `epoch`, `tokens` or `seconds`.
             layout: `side by side` or `overlaid`.
-            names: by run folder; made of what differs among the runs where not given.
+            names: names by run folder; runs without one are named after the settings in which they differ.
 
         Raises ValueError for an unknown axis or layout.
         """
         with self._lock:
-            called = _names(runs, names)
-            each = ((run.folder, run.created, run.colour) for run in runs)
-            shown = (self._style_key(), x, layout, *each, *called)
-            state = (shown, tuple(run.version for run in runs))
-            if state == self._drawn_key:
+            labels = _run_labels(runs, names)
+            identities = ((run.folder, run.created, run.colour) for run in runs)
+            figure_key = (self._style_key(), x, layout, *identities, *labels)
+            drawn_key = (figure_key, tuple(run.version for run in runs))
+            if drawn_key == self._drawn_key:
                 return None
-            if shown != self._figure_key:
+            if figure_key != self._figure_key:
                 with gc_pause.gc_paused():
-                    self._layout = _build_layout(self._theme, runs, called, x, layout)
+                    self._layout = _build_layout(self._theme, runs, labels, x, layout)
                 self._renderer = BlitRenderer(self._layout.figure, self._theme)
             self._layout.update()
-            png = self._renderer.png(
-                visible_artists(self._layout.areas), tuple(area.layout_key for area in self._layout.areas)
-            )
-            self._figure_key, self._drawn_key = shown, state
+            areas = self._layout.areas
+            png = self._renderer.png(visible_artists(areas), tuple(area.layout_key for area in areas))
+            self._figure_key, self._drawn_key = figure_key, drawn_key
             return png
 
 
@@ -83,24 +85,27 @@ def compare_figure(
     theme: str = "light",
     names: Names | None = None,
 ) -> Picture:
-    """The picture of several runs as a figure, for a notebook or a file. Arguments and errors as in ComparePlot."""
-    sheet = _build_layout(theme_named(theme), runs, _names(runs, names), x, layout)
-    sheet.update()
-    for area in sheet.areas:
+    """Figure of several runs, for a notebook or a file.
+
+    Arguments and errors as in `ComparePlot.draw`.
+    """
+    comparison = _build_layout(theme_named(theme), runs, _run_labels(runs, names), x, layout)
+    comparison.update()
+    for area in comparison.areas:
         area.freeze()
-    return sheet.figure
+    return comparison.figure
 
 
-def _build_layout(theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis, layout: str) -> ComparisonLayout:
+def _build_layout(theme: Theme, runs: Sequence[Run], labels: Sequence[str], x: Axis, layout: str) -> ComparisonLayout:
     check_axis(x)
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
-    return LAYOUTS[layout](theme, runs, names, x)
+    return LAYOUTS[layout](theme, runs, labels, x)
 
 
-def _names(runs: Sequence[Run], names: Names | None) -> list[str]:
-    made = name_runs(runs, fonts.plot_tr)
-    return [(names or made).get(run.folder, made[run.folder]) for run in runs]
+def _run_labels(runs: Sequence[Run], names: Names | None) -> list[str]:
+    defaults = name_runs(runs, fonts.plot_tr)
+    return [(names or defaults).get(run.folder, defaults[run.folder]) for run in runs]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""The plots of what a run's devices were doing: use in percent, and memory."""
+"""Plots of device utilization in percent, and of memory."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,17 +19,17 @@ from labkit.runs.run import Run
 
 @dataclass(frozen=True)
 class DeviceSeries:
-    """What one device was doing, by step; all (samples,), NaN where a figure could not be read."""
+    """Samples of one device by step, (samples,); missing readings are NaN."""
 
     device: str
     step: Array
     use: Array  # percent
-    memory: Array  # MiB, this run's
+    memory: Array  # MiB used by this run
     latest: DeviceSampled
 
 
 class DevicePlots:
-    """Use over memory, on one axis of steps. A missing reading is a gap, and says why."""
+    """Device use and memory by step; missing readings are explained gaps."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         share = 0.5 * box.height
@@ -37,7 +38,7 @@ class DevicePlots:
         self.memory = PlotArea(figure, theme, lower, plot_tr("Memory"), one_row=True)
         self.use_lines = [self.use.add_curve(theme.device, 1.6, dashes) for dashes in DASHES]
         self.memory_lines = [self.memory.add_curve(theme.muted, 1.8, dashes) for dashes in DASHES]
-        self.lone = self.use.add_curve(theme.device, 0, marker=".", markersize=4)
+        self.isolated = self.use.add_curve(theme.device, 0, marker=".", markersize=4)
         self.use_empty, self.memory_empty = add_message(self.use), add_message(self.memory)
         self.gap_reason = self.use.add_text(TICK_PT, color=theme.muted, bbox=self.use.text_bbox, va="bottom")
         self.gap_reason.set(transform=self.use.axes.transAxes, position=(0.01, 0.05))
@@ -55,29 +56,29 @@ class DevicePlots:
 
     def _draw_use(self, run: Run | None, readings: Sequence[DeviceSeries], reason: str) -> None:
         self.use.set_title(_title(run, readings))
-        for line, each in zip(self.use_lines, [*readings, None, None, None, None], strict=False):
-            set_data(line, *((each.step, each.use) if each else NOTHING))
-        set_data(self.lone, *_find_isolated_points(readings))
-        known = any(np.isfinite(each.use).any() for each in readings)
-        gaps = any((np.isnan(each.use) & np.isfinite(each.step)).any() for each in readings)
+        for line, series in zip_longest(self.use_lines, readings):
+            set_data(line, *((series.step, series.use) if series else NOTHING))
+        set_data(self.isolated, *_find_isolated_points(readings))
+        known = any(np.isfinite(series.use).any() for series in readings)
+        gaps = any((np.isnan(series.use) & np.isfinite(series.step)).any() for series in readings)
         set_text(self.use_empty, "" if known else _empty_text(run, readings, reason, lines=3), 0.5, 0.5)
-        set_text(self.gap_reason, _gap_text(reason) if known and gaps and reason else "")
-        set_text(self.use.note, _use_in_words(run, readings))
+        gap_text = plot_tr("gaps: {reason}", reason=plot_tr_message(reason)) if known and gaps and reason else ""
+        set_text(self.gap_reason, textwrap.shorten(gap_text, 64, placeholder=" …"))
+        set_text(self.use.note, _describe_use(run, readings))
 
     def _draw_memory(self, run: Run | None, readings: Sequence[DeviceSeries], reason: str) -> None:
-        for line, each in zip(self.memory_lines, [*readings, None, None, None, None], strict=False):
-            set_data(line, *((each.step, each.memory) if each else NOTHING))
+        for line, series in zip_longest(self.memory_lines, readings):
+            set_data(line, *((series.step, series.memory) if series else NOTHING))
         self._fit_memory(readings)
-        known = any(np.isfinite(each.memory).any() for each in readings)
-        set_text(
-            self.memory_empty, "" if known or not readings else _empty_text(run, readings, reason, lines=1), 0.5, 0.5
-        )
-        set_text(self.memory.note, _memory_in_words(readings[0].latest) if readings else "")
+        known = any(np.isfinite(series.memory).any() for series in readings)
+        message = _empty_text(run, readings, reason, lines=1) if readings and not known else ""
+        set_text(self.memory_empty, message, 0.5, 0.5)
+        set_text(self.memory.note, _describe_memory(readings[0].latest) if readings else "")
 
     def _fit_memory(self, readings: Sequence[DeviceSeries]) -> None:
-        most = max((float(np.nanmax(each.memory, initial=0.0)) for each in readings), default=0.0) * 1.1
-        unit, size = ("GiB", 1024.0) if most > 1024 else ("MiB", 1.0)
-        high = round_up(max(most, 100.0) / size)
+        highest = max((float(np.nanmax(series.memory, initial=0.0)) for series in readings), default=0.0) * 1.1
+        unit, size = ("GiB", 1024.0) if highest > 1024 else ("MiB", 1.0)
+        high = round_up(max(highest, 100.0) / size)
         self.memory.set_y_axis(0, high * size, [0, high * size], ["0", f"{high:g} {unit}"])
 
 
@@ -85,7 +86,7 @@ NOTHING = np.empty(0), np.empty(0)
 
 
 def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[DeviceSeries]:
-    """Of the GPUs where there are any, otherwise of the CPU; of at most as many devices as there are dashes."""
+    """Yield the GPUs' series, otherwise the CPU's; one per line style."""
     step = run.sample_axis("step")
     names = list(dict.fromkeys(sample.device for sample in samples))
     for name in ([name for name in names if name != "cpu"] or names)[: len(DASHES)]:
@@ -96,7 +97,7 @@ def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[DeviceSeri
 
 
 def _title(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
-    names = [each.device for each in readings]
+    names = [series.device for series in readings]
     if names == ["cpu"] or (not names and run and run.plan and run.plan.device == "cpu"):
         return plot_tr("CPU use, this run")
     if not names:
@@ -106,45 +107,45 @@ def _title(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
 
 def _find_isolated_points(readings: Sequence[DeviceSeries]) -> tuple[Array, Array]:
     """Readings between two gaps, which a line cannot show."""
-    x = np.concatenate([np.empty(0), *(each.step for each in readings)])
-    y = np.concatenate([np.empty(0), *(each.use for each in readings)])
+    x = np.concatenate([np.empty(0), *(series.step for series in readings)])
+    y = np.concatenate([np.empty(0), *(series.use for series in readings)])
     gap = np.isnan(np.concatenate([[np.nan], np.where(np.isnan(x), np.nan, y), [np.nan]]))
-    lone = gap[:-2] & gap[2:] & ~gap[1:-1]
-    return x[lone], y[lone]
+    isolated = gap[:-2] & gap[2:] & ~gap[1:-1]
+    return x[isolated], y[isolated]
 
 
-def missing_reason(samples: Sequence[DeviceSampled], figure: str) -> str:
-    """The latest reason that was told; it is told only when it changes."""
-    return next((sample.missing[figure] for sample in reversed(samples) if figure in sample.missing), "")
+def missing_reason(samples: Sequence[DeviceSampled], reading: str) -> str:
+    """Latest recorded reason why `reading` is missing; empty if none.
 
-
-def _gap_text(reason: str) -> str:
-    return textwrap.shorten(plot_tr("gaps: {reason}", reason=plot_tr_message(reason)), 64, placeholder=" …")
+    A reason is recorded only when it changes.
+    """
+    return next((sample.missing[reading] for sample in reversed(samples) if reading in sample.missing), "")
 
 
 def _empty_text(run: Run | None, readings: Sequence[DeviceSeries], reason: str, lines: int) -> str:
     if readings:
-        told = plot_tr("not available: {reason}", reason=plot_tr_message(reason) or plot_tr("no sample yet"))
-        return wrap_text(told, 54, lines)
+        reason = plot_tr_message(reason) or plot_tr("no sample yet")
+        return wrap_text(plot_tr("not available: {reason}", reason=reason), 54, lines)
     if run is None or run.state == "queued":
         return ""
-    return plot_tr("nothing was read") if run.is_final else plot_tr("waiting for the first reading")
+    return plot_tr("no readings") if run.is_final else plot_tr("waiting for the first reading")
 
 
-def _use_in_words(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
+def _describe_use(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
     if run and run.is_live:
-        figures, word = [each.use[-1] for each in readings], plot_tr("now")
+        label, values = plot_tr("now"), [series.use[-1] for series in readings]
     else:
-        figures, word = [np.nanmean(each.use) for each in readings if np.isfinite(each.use).any()], plot_tr("mean")
-    use = ", ".join(f"{figure:.0f} %" for figure in figures if np.isfinite(figure))
+        measured = [series.use for series in readings if np.isfinite(series.use).any()]
+        label, values = plot_tr("mean"), [np.nanmean(use) for use in measured]
+    use = ", ".join(f"{value:.0f} %" for value in values if np.isfinite(value))
     tokens_per_s = run.progress().tokens_per_s if run else None
     speed = f"{tokens_per_s:,.0f} {plot_tr('tokens/s')}" if tokens_per_s else ""
-    return ", ".join(filter(None, [f"{word} {use}" if use else "", speed]))
+    return ", ".join(filter(None, [f"{label} {use}" if use else "", speed]))
 
 
-def _memory_in_words(sample: DeviceSampled) -> str:
-    figures = [(plot_tr("this run"), sample.memory_run_mib), (plot_tr("others"), sample.memory_others_mib)]
-    parts = [f"{name} {_gib(value)}" for name, value in figures if value is not None]
+def _describe_memory(sample: DeviceSampled) -> str:
+    values = [(plot_tr("this run"), sample.memory_run_mib), (plot_tr("others"), sample.memory_others_mib)]
+    parts = [f"{name} {_gib(value)}" for name, value in values if value is not None]
     if sample.memory_total_mib is not None:
         parts.append(plot_tr("of {total}", total=_gib(sample.memory_total_mib)))
     return f"{', '.join(parts)} GiB" if parts else ""

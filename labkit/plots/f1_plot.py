@@ -1,4 +1,4 @@
-"""The plot of the F1 on dev."""
+"""Plot of the F1 on dev."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ F1_TOPS = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 class F1Plot:
-    """Entity F1 on dev; the best point has a ring and its value."""
+    """Entity F1 on dev; the best point has a ring and value."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         self.area = PlotArea(figure, theme, box, plot_tr("F1 on dev (higher is better)"))
@@ -31,9 +31,13 @@ class F1Plot:
     def update(self, run: Run | None, axis: StepAxis) -> None:
         axis.apply(self.area)
         evaluations = run.evaluations if run else []
-        f1 = np.array([each.score for each in evaluations], np.float64)  # numpy reads None as NaN
-        set_marked_data(self.f1, np.array([each.step for each in evaluations], np.float64), f1)
-        set_text(self.empty, "" if run is None or np.isfinite(f1).any() else _no_scores(run), 0.5, 0.5)
+        f1 = np.array([evaluation.score for evaluation in evaluations], np.float64)  # numpy reads None as NaN
+        set_marked_data(self.f1, np.array([evaluation.step for evaluation in evaluations], np.float64), f1)
+        message = ""
+        if run and not np.isfinite(f1).any():
+            ended = plot_tr("never evaluated") if run.is_final else plot_tr("waiting for the first evaluation")
+            message = plot_tr("no entity in the dev split") if run.best else ended
+        set_text(self.empty, message, 0.5, 0.5)
         if len(f1):
             fit_f1([self.area], np.nanmax(f1, initial=0.0))
         best = run.best if run else None
@@ -42,7 +46,7 @@ class F1Plot:
             artist.set_visible(best is not None and best.score is not None)
         if best and best.score is not None:
             self._mark_best(best.step, best.score, axis)
-        set_text(self.area.note, _scores(run))
+        set_text(self.area.note, _describe_scores(run))
 
     def _mark_best(self, step: float, f1: float, axis: StepAxis) -> None:
         self.ring.set_data([step], [f1])
@@ -54,6 +58,7 @@ class F1Plot:
 
 
 def fit_f1(areas: Sequence[PlotArea], best: float) -> None:
+    """Set y axes from 0 to a round number well above `best`."""
     high = next((top for top in F1_TOPS if top >= best * 1.15), 1.0)
     ticks = [high * share for share in (0, 0.25, 0.5, 0.75, 1)]
     for area in areas:
@@ -61,19 +66,13 @@ def fit_f1(areas: Sequence[PlotArea], best: float) -> None:
 
 
 def f1_title(what: str) -> str:
-    """The title of a plot of F1, with what it rests on."""
+    """Title of an F1 plot; `what` is its number of entities."""
     if what:
         return plot_tr("F1 on dev (higher is better): {what}", what=what)
     return plot_tr("F1 on dev (higher is better)")
 
 
-def _no_scores(run: Run) -> str:
-    if run.best:
-        return plot_tr("no entity in the dev split")
-    return plot_tr("it was never evaluated") if run.is_final else plot_tr("waiting for the first evaluation")
-
-
-def _scores(run: Run | None) -> str:
+def _describe_scores(run: Run | None) -> str:
     if run is None or not run.best:
         return ""
     parts, (latest,) = [], run.evaluations[-1:] or (run.best,)

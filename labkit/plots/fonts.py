@@ -1,7 +1,8 @@
-"""The fonts of every picture, and what can be written with them."""
+"""Fonts of the plots, and the language that they can show."""
 
 import logging
 import re
+from contextlib import suppress
 from functools import lru_cache
 
 from matplotlib import font_manager
@@ -23,64 +24,59 @@ CHINESE = (
     "Heiti SC",
     "Droid Sans Fallback",
     "Arial Unicode MS",
-    "Noto Sans CJK JP",  # the same letters, some of them in their Japanese form
+    "Noto Sans CJK JP",  # the same letters, some in their Japanese form
 )
-# Chinese letters and what is written between them, full-width forms among them.
+# Chinese letters and punctuation, full-width forms included.
 HAN = re.compile(
     "[\u2e80-\u2fdf\u3000-\u303f\u31c0-\u31e3\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]+"
 )
 
-# WenQuanYi has no bold face, and its regular one is as good: nothing to tell everybody on stderr.
+# WenQuanYi has no bold face; its regular one will do, so no warning on stderr.
 logging.getLogger("matplotlib.font_manager").addFilter(lambda record: "font weight" not in record.msg)
 
 
 @lru_cache
 def font_families() -> list[str]:
-    """Font families to try in turn: names of runs may be Chinese. Only installed ones, as others make warnings."""
+    """Installed font families in order of preference, Chinese ones included.
+
+    Families that are not installed are left out, as matplotlib warns about them.
+    """
     installed = set(font_manager.get_font_names())
     return [name for name in (LATIN, *CHINESE) if name in installed]
 
 
 @lru_cache
 def has_chinese() -> bool:
-    """Whether pictures can hold Chinese; looks through the system's fonts where matplotlib's list knows none.
+    """True if plots can show Chinese with an installed font.
 
-    That list is made once, and kept for years: a font that was installed since is not in it.
+    Matplotlib caches its font list for years. If that list has no Chinese font, fonts installed since are added.
     """
-    if not set(CHINESE) & set(font_families()) and _add_new_fonts():
+    if not set(CHINESE) & set(font_families()):
+        known = {entry.fname for entry in font_manager.fontManager.ttflist}
+        for path in set(font_manager.findSystemFonts()) - known:
+            with suppress(OSError, RuntimeError):  # a font that matplotlib cannot draw, like emojis in colour
+                font_manager.fontManager.addfont(path)
         font_families.cache_clear()
     return bool(set(CHINESE) & set(font_families()))
 
 
-def _add_new_fonts() -> int:
-    """Tells matplotlib of fonts that its list lacks; how many there were."""
-    known = {entry.fname for entry in font_manager.fontManager.ttflist}
-    new = set(font_manager.findSystemFonts()) - known
-    for path in new:
-        try:
-            font_manager.fontManager.addfont(path)
-        except (OSError, RuntimeError):  # not a font that can be drawn with: emojis in colour, for one
-            continue
-    return len(new)
-
-
 def plot_tr(text: str, **values: object) -> str:
-    """What `language.tr` does, for words in a picture: they stay English where no font could draw them."""
+    """Translate a plot's text; it stays English if no font has Chinese."""
     return translation.translate(plot_language(), text, **values)
 
 
 def plot_tr_message(text: str) -> str:
-    """What `language.retold` does, for words in a picture."""
+    """Translate a finished message, like a failure's reason, for a plot."""
     return translation.translate_message(text) if plot_language() == translation.get_language() else text
 
 
 def plot_language() -> str:
-    """The language of pictures."""
+    """Language of the plots; English if no font has the letters of the current one."""
     language = translation.get_language()
     return "en" if language == "zh" and not has_chinese() else language
 
 
 def strip_undrawable(text: str) -> str:
-    """The text without what would be drawn as boxes: where no Chinese font is installed, `…` for Chinese words."""
+    """Replace Chinese words by `…` if no installed font can draw them."""
     return HAN.sub("…", text) if not text.isascii() and HAN.search(text) and not has_chinese() else text

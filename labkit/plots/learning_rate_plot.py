@@ -1,4 +1,4 @@
-"""The plot of the learning rates."""
+"""Plot of the learning rates of all parameter groups."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from labkit.settings import format_rate
 
 
 class LearningRatePlot:
-    """The learning rate of every group on a logarithmic axis, named at its peak."""
+    """Learning rates by parameter group on a log axis, named at peaks."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         self.area = PlotArea(figure, theme, box, plot_tr("Learning rates"))
@@ -35,18 +35,18 @@ class LearningRatePlot:
             set_data(line, step, np.where(values > 0, values, np.nan))  # a rate of 0 has no place on a logarithmic axis
         fit_rates([self.area], axis_rates(run) if run else [], above=2.2)
         self._name_curves(run, peaks)
-        set_text(self.area.note, _rates_in_words(run, peaks))
+        set_text(self.area.note, _describe_rates(run, peaks))
 
     def _curve(self, name: str) -> tuple[Line2D, Text]:
         if name not in self.curves:
             colour = self.area.theme.group(name)
-            dashes = DASHES[min(len(self.curves), 2)]  # so that of two equal rates both are seen
+            dashes = DASHES[min(len(self.curves), 2)]  # so that two equal rates can both be seen
             line = self.area.add_curve(colour, 2.0, dashes)
             self.curves[name] = line, self.area.add_text(color=colour, fontweight="bold", va="bottom")
         return self.curves[name]
 
     def _name_curves(self, run: Run | None, peaks: dict[str, float]) -> None:
-        """Names stand over the peaks, where no curve goes; over the same one, side by side, when peaks are close."""
+        """Write names above peaks, side by side if the peaks are close."""
         warmups = [group.warmup_steps for group in run.groups] if run else []
         low, high = self.area.axes.get_ylim()
         width = self.area.axes.get_xlim()[1]
@@ -61,35 +61,32 @@ class LearningRatePlot:
             column += 1
 
 
-def _rates_in_words(run: Run | None, peaks: dict[str, float]) -> str:
+def _describe_rates(run: Run | None, peaks: dict[str, float]) -> str:
     if run and run.is_live:
-        now = [
-            f"{plot_tr(name)} {format_rounded_rate(values[-1])}"
-            for name, values in run.steps.rates.items()
-            if len(values)
-        ]
-        return plot_tr("now: {rates}", rates=", ".join(now)) if now else ""
+        latest = {name: values[-1] for name, values in run.steps.rates.items() if len(values)}
+        rates = ", ".join(f"{plot_tr(name)} {format_rounded_rate(rate)}" for name, rate in latest.items())
+        return plot_tr("now: {rates}", rates=rates) if rates else ""
     if peaks.get("encoder") and peaks.get("head"):
         return plot_tr("the head's peak is {ratio} × the encoder's", ratio=f"{peaks['head'] / peaks['encoder']:.3g}")
     return ""
 
 
 def format_rounded_rate(rate: float, digits: int = 2) -> str:
-    """A rate in so many digits at most: an exact one may have seventeen."""
+    """Format a rate in at most `digits` significant digits."""
     return format_rate(float(f"{rate:.{digits - 1}e}"))
 
 
 def peak_rates(run: Run | None) -> dict[str, float]:
-    """Peak by group: as planned, and where that is not known, as seen."""
+    """Peak rate by parameter group: planned, or else the highest so far."""
     if run is None:
         return {}
     planned = {group.name: group.rate for group in run.groups}
-    seen = {name: float(np.nanmax(values, initial=0.0)) for name, values in run.steps.rates.items()}
-    return {**seen, **planned}
+    highest = {name: float(np.nanmax(values, initial=0.0)) for name, values in run.steps.rates.items()}
+    return {**highest, **planned}
 
 
 def fit_rates(areas: Sequence[PlotArea], rates: Sequence[float], above: float = 1.2) -> None:
-    """A logarithmic axis that holds these rates and has room above the highest, so many times as high."""
+    """Fit logarithmic y axes to `rates`, with `above` times the highest."""
     low, high = (round_down(min(rates) * 0.9), round_up(max(rates) * above, LOG_LADDER)) if rates else (1e-7, 1e-1)
     ticks = log_ticks(low, high)
     for area in areas:
@@ -97,11 +94,14 @@ def fit_rates(areas: Sequence[PlotArea], rates: Sequence[float], above: float = 
 
 
 def axis_rates(run: Run, groups: Sequence[str] | None = None) -> list[float]:
-    """What an axis must hold: the peaks, and how rates fall, but neither the start of warm-up nor the end at 0."""
+    """Lowest and highest rate that a y axis needs; empty if unknown.
+
+    It must hold the peaks and most of the decay, but neither the start of warm-up nor the end at 0.
+    """
     steps = run.plan.steps if run.plan else len(run.steps)
-    after = max((group.warmup_steps for group in run.groups), default=0)
+    warmup = max((group.warmup_steps for group in run.groups), default=0)
     peaks, rates = peak_rates(run), run.steps.rates
-    wanted = peaks.keys() if groups is None else peaks.keys() & set(groups)
-    found = [rates[name][after : int(0.94 * steps)] for name in wanted & rates.keys()]
-    seen = positive_values([*found, np.array([peaks[name] * share for name in wanted for share in (0.06, 1)])])
-    return [float(seen.min()), float(seen.max())] if len(seen) else []
+    names = peaks.keys() if groups is None else peaks.keys() & set(groups)
+    decaying = [rates[name][warmup : int(0.94 * steps)] for name in names & rates.keys()]
+    values = positive_values([*decaying, np.array([peaks[name] * share for name in names for share in (0.06, 1)])])
+    return [float(values.min()), float(values.max())] if len(values) else []

@@ -1,4 +1,4 @@
-"""Pictures of runs: one while it trains, several side by side. All of it works where torch is not installed."""
+"""Live plot of one run, and the public names of labkit.plots. Needs no torch."""
 
 from collections.abc import Hashable
 from contextlib import nullcontext
@@ -36,7 +36,7 @@ PLOTS = [Box(left, top, 4.15, 1.92) for top in (0.54, 3.32) for left in (0.62, 5
 
 
 class LivePlot(CachedPlot):
-    """One run's picture, drawn again and again while it trains; always of the same size."""
+    """Plot of one run, redrawn while it trains; of constant size."""
 
     def __init__(self, theme: str = "light"):
         """Raises ValueError for a theme that is not in THEMES."""
@@ -44,26 +44,29 @@ class LivePlot(CachedPlot):
         self._live_figure: _LiveFigure | None = None
 
     def draw(self, run: Run | None) -> bytes | None:
-        """The picture as PNG, of empty axes for None; None when there is nothing new since the last draw."""
+        """Return the plot as PNG, or None if nothing has changed.
+
+        Without a run, the axes are empty.
+        """
         with self._lock:
-            shown = (self._style_key(), (run.folder, run.created) if run else None)
-            state = (shown, run.version if run else 0)
-            if state == self._drawn_key:
+            figure_key = (self._style_key(), (run.folder, run.created) if run else None)
+            drawn_key = (figure_key, run.version if run else 0)
+            if drawn_key == self._drawn_key:
                 return None
-            if self._live_figure is None or self._live_figure.figure_key != shown:
-                self._live_figure = _LiveFigure(self._theme, shown)
+            if self._live_figure is None or self._live_figure.figure_key != figure_key:
+                self._live_figure = _LiveFigure(self._theme, figure_key)
             png = self._live_figure.png(run)
-            self._drawn_key = state
+            self._drawn_key = drawn_key
             return png
 
 
 def figure_of(run: Run, theme: str = "light") -> Picture:
-    """The picture of a run as a figure, for a notebook or a file."""
-    return _LiveFigure(theme_named(theme), None).finished(run)
+    """Figure of one run, for a notebook or a file."""
+    return _LiveFigure(theme_named(theme), None).frozen(run)
 
 
 class _LiveFigure:
-    """The four plots of one run on one figure."""
+    """Figure of one run with its four plots."""
 
     def __init__(self, theme: Theme, figure_key: Hashable):
         self.figure_key = figure_key
@@ -80,22 +83,19 @@ class _LiveFigure:
 
     def update(self, run: Run | None) -> None:
         with run.lock if run else nullcontext():  # steps, evaluations and samples of one moment
-            self._update(run)
-
-    def _update(self, run: Run | None) -> None:
-        steps = run.steps if run else None
-        step, loss = (steps.step, steps.loss) if steps else (np.empty(0), np.empty(0))
-        axis = StepAxis.of(run, float(step[-1]) if len(step) else 0.0)
-        self.loss.update(run, step, loss, axis)
-        self.score.update(run, axis)
-        self.rates.update(run, axis)
-        self.device.update(run, axis)
+            steps = run.steps if run else None
+            step, loss = (steps.step, steps.loss) if steps else (np.empty(0), np.empty(0))
+            axis = StepAxis.of(run, float(step[-1]) if len(step) else 0.0)
+            self.loss.update(run, step, loss, axis)
+            self.score.update(run, axis)
+            self.rates.update(run, axis)
+            self.device.update(run, axis)
 
     def png(self, run: Run | None) -> bytes:
         self.update(run)
         return self.renderer.png(visible_artists(self.areas), tuple(area.layout_key for area in self.areas))
 
-    def finished(self, run: Run) -> Picture:
+    def frozen(self, run: Run) -> Picture:
         self.update(run)
         for area in self.areas:
             area.freeze()

@@ -1,4 +1,4 @@
-"""The plot of the loss."""
+"""Plot of the training and dev loss."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from labkit.runs.run import Run
 
 
 class LossPlot:
-    """The loss of each step, faint; smoothed, bold; on dev, as points."""
+    """Loss per step (faint), smoothed (bold), and on dev (points)."""
 
     def __init__(self, figure: Figure, theme: Theme, box: Box):
         self.area = PlotArea(figure, theme, box, plot_tr("Loss per word (lower is better)"))
@@ -45,40 +45,44 @@ class LossPlot:
         set_data(self.smoothed, step, smoothed)
         set_marked_data(self.dev, dev_step, dev_loss)
         fit_loss([self.area], [loss], [smoothed, dev_loss])
-        words = plot_tr("smoothed over about {span} steps", span=span) if axis.high > 1 else plot_tr("smoothed")
-        self.area.set_legend([self.raw, self.smoothed, self.dev], [plot_tr("each step"), words, plot_tr("dev")])
+        label = plot_tr("smoothed over about {span} steps", span=span) if axis.high > 1 else plot_tr("smoothed")
+        self.area.set_legend([self.raw, self.smoothed, self.dev], [plot_tr("each step"), label, plot_tr("dev")])
         set_text(self.empty, "" if len(step) else no_steps(run), 0.5, 0.5)
         self._mark_end(run, step, axis)
 
     def _mark_end(self, run: Run | None, step: Array, axis: StepAxis) -> None:
-        early = run is not None and run.state in ("stopped", "failed", "interrupted") and len(step) > 0
-        self.end_line.set_visible(early)
-        if not early:
+        if run is None or run.state not in ("stopped", "failed", "interrupted") or not len(step):
+            self.end_line.set_visible(False)
             return set_text(self.end_label, "")
-        assert run
+        self.end_line.set_visible(True)
         last = float(step[-1])
         low, high = self.area.axes.get_ylim()
         self.end_line.set_data([last, last], [low, high])
         left = last > 0.6 * axis.high
         shift = 0.02 * axis.high * (-1 if left else 1)
-        told = plot_tr("{state} at step {step}", state=plot_tr(run.state), step=f"{last:,.0f}")
-        set_text(self.end_label, told, last + shift, 0.96, ha="right" if left else "left")
+        text = plot_tr("{state} at step {step}", state=plot_tr(run.state), step=f"{last:,.0f}")
+        set_text(self.end_label, text, last + shift, 0.96, ha="right" if left else "left")
 
 
 def dev_losses(run: Run | None) -> tuple[Array, Array]:
-    """Steps and losses of the evaluations on dev; NaN where a loss was no number."""
+    """Steps and losses of evaluations on dev; missing losses are NaN."""
     evaluations = run.evaluations if run else []
-    losses = [math.nan if each.loss is None else each.loss for each in evaluations]
-    return np.array([each.step for each in evaluations], np.float64), np.array(losses, np.float64)
+    losses = [math.nan if evaluation.loss is None else evaluation.loss for evaluation in evaluations]
+    return np.array([evaluation.step for evaluation in evaluations], np.float64), np.array(losses, np.float64)
 
 
 def fit_loss(areas: Sequence[PlotArea], outlying: Sequence[Array], whole: Sequence[Array]) -> None:
-    """A logarithmic axis that holds some curves whole; outliers of others may stick out of it."""
-    raw, seen = positive_values(outlying), positive_values(whole)
-    if not len(seen):
+    """Fit logarithmic y axes to curves.
+
+    Args:
+        outlying: curves whose outliers may lie outside.
+        whole: curves that must lie inside.
+    """
+    raw, kept = positive_values(outlying), positive_values(whole)
+    if not len(kept):
         return
-    high = max(seen.max(), min(raw.max(initial=0.0), 1.5 * seen.max()))
-    low = min(seen.min(), max(raw.min(initial=np.inf), 0.5 * seen.min()))
+    high = max(kept.max(), min(raw.max(initial=0.0), 1.5 * kept.max()))
+    low = min(kept.min(), max(raw.min(initial=np.inf), 0.5 * kept.min()))
     high = round_up(1.05 * high, LOG_LADDER)
     low = min(round_down(0.95 * low), high / 10)
     ticks = log_ticks(low, high)

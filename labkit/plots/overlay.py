@@ -1,4 +1,7 @@
-"""A comparison on one set of axes: loss, F1, both rates; a colour and line a run, and a list of names at the right."""
+"""Overlaid comparison layout: loss, F1 and two rates on shared axes.
+
+Each run has a colour and a line style; a list at the right names them.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +10,6 @@ from matplotlib.text import Text
 from labkit.plots.axes import TEXT_PT, Box, PlotArea, set_data, set_marked_data, set_text
 from labkit.plots.compared_curves import (
     ComparedCurves,
-    CurveData,
     describe_dev_entities,
     fit_text,
     flag_best_runs,
@@ -30,17 +32,20 @@ PLOTS = [Box(left, top, 2.95, 1.92) for top in (0.54, 3.32) for left in (0.62, 4
 LIST = Box(7.42, 0.12, 2.48, 5.3)
 TITLES = ("Loss per word (lower is better)", "F1 on dev (higher is better)", "Encoder rate", "Head rate")
 RATE_NOTES = ("of the pretrained part", "of what is trained from scratch")
-LINE, BASE = 0.165, 0.125  # inches from one line of words to the next, and from the top of one to its baseline
+LINE, BASE = 0.165, 0.125  # inches from line to line, and from the top of a line to its baseline
 
 
 class OverlayLayout:
-    """However many runs they are, the picture keeps its size; the list says how many it could not name."""
+    """Overlaid curves of any number of runs; of constant size.
+
+    The list of names says how many it has no room for.
+    """
 
     def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
         self.curves = ComparedCurves(runs, x)
         self.figure = Picture(figsize=SIZE, dpi=DPI, facecolor=theme.background)
-        headings = zip(PLOTS, TITLES, strict=True)
-        self.plots = [PlotArea(self.figure, theme, box, plot_tr(title)) for box, title in headings]
+        places = zip(PLOTS, TITLES, strict=True)
+        self.plots = [PlotArea(self.figure, theme, box, plot_tr(title)) for box, title in places]
         styles = [(colour_of(run, theme.name), dashes_of(run)) for run in runs]
         loss, score, *rates = self.plots
         for area, note in zip(rates, RATE_NOTES, strict=True):
@@ -56,29 +61,26 @@ class OverlayLayout:
         return [*self.plots, self.list.area]
 
     def update(self) -> None:
-        drawn = self.curves.compute_all()
-        self.curves.fit_x_axis(self.plots, drawn)
-        for run, each, loss, f1 in zip(self.curves.runs, drawn, self.loss, self.f1, strict=True):
-            set_data(loss, each.x, each.smoothed)
-            set_marked_data(f1, each.eval_x, each.f1, mark_of(run))
-        fit_loss(self.plots[:1], [], [each.smoothed for each in drawn])
-        fit_f1(self.plots[1:2], highest_f1(drawn))
+        curves = self.curves.compute_all()
+        self.curves.fit_x_axis(self.plots, curves)
+        for run, data, loss, f1 in zip(self.curves.runs, curves, self.loss, self.f1, strict=True):
+            set_data(loss, data.x, data.smoothed)
+            set_marked_data(f1, data.eval_x, data.f1, mark_of(run))
+        fit_loss(self.plots[:1], [], [data.smoothed for data in curves])
+        fit_f1(self.plots[1:2], highest_f1(curves))
         set_text(self.plots[0].note, plot_tr("smoothed over about {span} steps", span=self.curves.smoothing_steps))
         set_text(self.plots[1].note, describe_dev_entities(self.curves.runs))
-        self._draw_rates(drawn)
-        self.list.update()
-        waiting = plot_tr("waiting for the first step") if drawn else plot_tr("no runs chosen")
-        set_text(self.empty, "" if any(len(each.x) for each in drawn) else waiting, 0.5, 0.5)
-
-    def _draw_rates(self, drawn: Sequence[CurveData]) -> None:
         for area, group, lines in zip(self.plots[2:], ("encoder", "head"), self.rates, strict=True):
-            for each, line in zip(drawn, lines, strict=True):
-                set_data(line, each.x, each.plottable_rates(group))
+            for data, line in zip(curves, lines, strict=True):
+                set_data(line, data.x, data.plottable_rates(group))
             fit_rates([area], [rate for run in self.curves.runs for rate in axis_rates(run, [group])])
+        self.list.update()
+        waiting = plot_tr("waiting for the first step") if curves else plot_tr("no runs chosen")
+        set_text(self.empty, "" if any(len(data.x) for data in curves) else waiting, 0.5, 0.5)
 
 
 class _RunList:
-    """A line of each run's colour, its name, and how it stands."""
+    """List of runs: line style, name and status of each."""
 
     def __init__(self, figure: Picture, theme: Theme, runs: Sequence[Run], names: Sequence[str]):
         self.runs = runs
@@ -86,7 +88,7 @@ class _RunList:
         self.area.axes.set_axis_off()
         self.area.axes.set(xlim=(0, LIST.width), ylim=(LIST.height, 0))  # inches, downwards
         step = min(LIST.height / max(len(runs), 1), 4 * LINE)
-        self.lines = max(1, min(int(step / LINE - 0.2), 3))  # of words for a run
+        self.lines = max(1, min(int(step / LINE - 0.2), 3))  # of text per run
         self.step = max(step, 1.15 * LINE)
         self.room = int(LIST.height / self.step) - (self.step > step)
         named = list(zip(runs, names, strict=True))[: self.room]
@@ -96,23 +98,23 @@ class _RunList:
             set_text(more, plot_tr("and {count} more", count=len(runs) - self.room), 0.42, self.room * self.step)
 
     def _entry(self, theme: Theme, row: int, run: Run, name: str) -> Text:
-        """Makes what stays of an entry; returns the words for how the run stands."""
+        """Add an entry's constant parts; return the text for its status."""
         top = row * self.step
         sample = self.area.add_curve(colour_of(run, theme.name), 2.2, dashes_of(run))
         sample.set(marker=mark_of(run), markersize=5, markevery=[1])
         sample.set_data([0, 0.17, 0.34], [top + LINE / 2] * 3)
         width = LIST.width - 0.42 - (0.5 if self.lines == 1 else 0)
-        called = fit_text(name, width, max(self.lines - 1, 1), TEXT_PT)
+        label = fit_text(name, width, max(self.lines - 1, 1), TEXT_PT)
         if self.lines == 1:
-            set_text(self.area.add_text(va="baseline"), called, 0.42, top + BASE)
+            set_text(self.area.add_text(va="baseline"), label, 0.42, top + BASE)
             return self.area.add_text(color=theme.muted, va="baseline", ha="right", x=LIST.width, y=top + BASE)
-        set_text(self.area.add_text(va="top", linespacing=1.2), called, 0.42, top)
-        return self.area.add_text(color=theme.muted, va="top", x=0.42, y=top + LINE * (1 + called.count("\n")) + 0.02)
+        set_text(self.area.add_text(va="top", linespacing=1.2), label, 0.42, top)
+        return self.area.add_text(color=theme.muted, va="top", x=0.42, y=top + LINE * (1 + label.count("\n")) + 0.02)
 
     def update(self) -> None:
-        several = bool(name_dev_splits(self.runs))
-        for run, words, best in zip(self.runs, self.status_texts, flag_best_runs(self.runs), strict=False):
+        several_splits = bool(name_dev_splits(self.runs))
+        for run, status, best in zip(self.runs, self.status_texts, flag_best_runs(self.runs), strict=False):
             score = "–" if run.best_f1 is None else f"{run.best_f1:.3f}"
-            text = ("★ " if best else "") + (status_line(run, several) if self.lines > 1 else score)
-            text = fit_text(text, LIST.width - 0.42, 1, TEXT_PT, bold=best) if several else text
-            set_text(words, text, fontweight="bold" if best else "normal")
+            text = ("★ " if best else "") + (status_line(run, several_splits) if self.lines > 1 else score)
+            text = fit_text(text, LIST.width - 0.42, 1, TEXT_PT, bold=best) if several_splits else text
+            set_text(status, text, fontweight="bold" if best else "normal")

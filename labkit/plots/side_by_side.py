@@ -1,4 +1,4 @@
-"""A comparison side by side: a column a run, the same axes for all."""
+"""Side-by-side comparison layout: one column per run, shared limits."""
 
 import math
 from collections.abc import Sequence
@@ -29,30 +29,33 @@ from labkit.runs.run import Run
 WIDTH, BAND, DPI = 10.0, 5.75, 120  # inches
 MOST_COLUMNS, MOST_BANDS = 4, 2
 LEFT, RIGHT, BETWEEN = 0.62, 0.3, 0.28  # margins in inches
-# Where the three plots of a column begin, from the top of its band, and how high they are, in inches.
+# Top (from the top of the band) and height of the three plots of a column, in inches.
 ROWS = ((1.17, 1.2), (2.91, 1.0), (4.45, 0.92))
 LOSS = "Loss per word (lower is better): each step faint, smoothed over about {span} steps bold, on dev dotted"
 RATES = "Learning rates: encoder solid, head dashed, CRF dotted"
 
 
 class SideBySideLayout:
-    """At most eight runs, in rows of up to four, so that each stays readable; a note says how many are left out."""
+    """Columns of at most eight runs, up to four in a row.
+
+    More would not be readable; a note says how many runs are left out.
+    """
 
     def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
-        shown = runs[: MOST_COLUMNS * MOST_BANDS]
-        self.curves = ComparedCurves(shown, x)
-        bands = max(math.ceil(len(shown) / MOST_COLUMNS), 1)
-        across = max(math.ceil(len(shown) / bands), 1)
-        left_out = len(runs) - len(shown)
+        drawn = runs[: MOST_COLUMNS * MOST_BANDS]
+        self.curves = ComparedCurves(drawn, x)
+        bands = max(math.ceil(len(drawn) / MOST_COLUMNS), 1)
+        across = max(math.ceil(len(drawn) / bands), 1)
+        left_out = len(runs) - len(drawn)
         height = BAND * bands + (0.3 if left_out else 0)
         self.figure = Picture(figsize=(WIDTH, height), dpi=DPI, facecolor=theme.background)
         self.columns = [
             _RunColumn(self.figure, theme, run, name, across, place)
-            for place, (run, name) in enumerate(zip(shown, names, strict=False))
+            for place, (run, name) in enumerate(zip(drawn, names, strict=False))
         ]
         self.page = PlotArea(self.figure, theme, Box(0, 0, WIDTH, height))
         self.page.axes.set_axis_off()
-        if not shown:
+        if not drawn:
             set_text(self.page.add_text(color=theme.muted, ha="center"), plot_tr("no runs chosen"), 0.5, 0.5)
         if left_out:
             note = plot_tr("{count} more runs have no room side by side; overlaid shows all", count=left_out)
@@ -63,24 +66,23 @@ class SideBySideLayout:
         return [*(area for column in self.columns for area in column.areas), self.page]
 
     def update(self) -> None:
-        drawn, columns = self.curves.compute_all(), self.columns
-        self.curves.fit_x_axis(
-            [area for column in columns for area in column.areas], drawn, 4 if len(columns) < 3 else 2
-        )
-        fit_loss([column.loss for column in columns], [each.loss for each in drawn],
-                 [curve for each in drawn for curve in (each.smoothed, each.dev_loss)])  # fmt: skip
-        fit_f1([column.score for column in columns], highest_f1(drawn))
+        curves, columns = self.curves.compute_all(), self.columns
+        areas = [area for column in columns for area in column.areas]
+        self.curves.fit_x_axis(areas, curves, most_ticks=4 if len(columns) < 3 else 2)
+        whole = [values for data in curves for values in (data.smoothed, data.dev_loss)]
+        fit_loss([column.loss for column in columns], [data.loss for data in curves], whole)
+        fit_f1([column.score for column in columns], highest_f1(curves))
         fit_rates([column.rates for column in columns], [rate for run in self.curves.runs for rate in axis_rates(run)])
         for column in columns:
             if column.loss.labels_y:  # the first of its band
                 column.loss.set_title(plot_tr(LOSS, span=self.curves.smoothing_steps))
                 column.score.set_title(f1_title(describe_dev_entities(self.curves.runs)))
-        for column, each, best in zip(columns, drawn, flag_best_runs(self.curves.runs), strict=True):
-            column.update(each, best)
+        for column, data, best in zip(columns, curves, flag_best_runs(self.curves.runs), strict=True):
+            column.update(data, best)
 
 
 class _RunColumn:
-    """Loss, F1 and rates of one run, under its name."""
+    """Column of one run: its name above loss, F1 and rates."""
 
     def __init__(self, figure: Picture, theme: Theme, run: Run, name: str, across: int, place: int):
         self.run = run
@@ -103,32 +105,27 @@ class _RunColumn:
         self.dev = self.loss.add_curve(colour, 1.4, DASHES[2], marker="o", markersize=4, clip_on=False)
         self.f1 = self.score.add_curve(colour, 2.0, marker="o", markersize=4, clip_on=False)
         groups = ("encoder", "head", "crf")
-        self.lines = {
-            name: self.rates.add_curve(colour, 1.8, dashes) for name, dashes in zip(groups, DASHES, strict=False)
-        }
+        dashes = zip(groups, DASHES, strict=False)
+        self.lines = {name: self.rates.add_curve(colour, 1.8, style) for name, style in dashes}
 
     def _draw_name(self, theme: Theme, name: str) -> None:
-        above = self.loss.axes.transAxes
-        height = ROWS[0][1]
-        words = self.loss.add_text(
-            TEXT_PT, va="top", fontweight="bold", color=colour_of(self.run, theme.name), transform=above
-        )
-        set_text(words, name, 0, 1 + (ROWS[0][0] - 0.08) / height, linespacing=1.2)
-        self.status_text = self.loss.add_text(TEXT_PT, va="top", color=theme.muted, transform=above)
-        self.status_text.set_position((0, 1 + (ROWS[0][0] - 0.1 - 0.17 * (1 + name.count("\n"))) / height))
+        in_axes, (top, height) = self.loss.axes.transAxes, ROWS[0]
+        colour = colour_of(self.run, theme.name)
+        text = self.loss.add_text(TEXT_PT, va="top", fontweight="bold", color=colour, transform=in_axes)
+        set_text(text, name, 0, 1 + (top - 0.08) / height, linespacing=1.2)
+        self.status_text = self.loss.add_text(TEXT_PT, va="top", color=theme.muted, transform=in_axes)
+        self.status_text.set_position((0, 1 + (top - 0.1 - 0.17 * (1 + name.count("\n"))) / height))
 
-    def update(self, drawn: CurveData, best: bool) -> None:
-        set_data(self.raw, drawn.x, drawn.loss)
-        set_data(self.smoothed, drawn.x, drawn.smoothed)
-        set_marked_data(self.dev, drawn.eval_x, drawn.dev_loss)
-        set_marked_data(self.f1, drawn.eval_x, drawn.f1)
+    def update(self, curves: CurveData, best: bool) -> None:
+        set_data(self.raw, curves.x, curves.loss)
+        set_data(self.smoothed, curves.x, curves.smoothed)
+        set_marked_data(self.dev, curves.eval_x, curves.dev_loss)
+        set_marked_data(self.f1, curves.eval_x, curves.f1)
         for group, line in self.lines.items():
-            set_data(line, drawn.x, drawn.plottable_rates(group))
+            set_data(line, curves.x, curves.plottable_rates(group))
         set_text(self.status_text, status_line(self.run) + (" ★" if best else ""))
-        latest = drawn.dev_loss[np.isfinite(drawn.dev_loss)][-1:]
+        latest = curves.dev_loss[np.isfinite(curves.dev_loss)][-1:]
         set_text(self.loss.note, f"{plot_tr('dev')} {format_loss(latest[0], 3)}" if len(latest) else "")
         set_text(self.score.note, format_best_f1(self.run))
-        peaks = ", ".join(
-            f"{plot_tr(name)} {format_rounded_rate(peak, 3)}" for name, peak in peak_rates(self.run).items()
-        )
-        set_text(self.rates.note, fit_text(peaks, self.width, 1, TEXT_PT))
+        peaks = [f"{plot_tr(name)} {format_rounded_rate(peak, 3)}" for name, peak in peak_rates(self.run).items()]
+        set_text(self.rates.note, fit_text(", ".join(peaks), self.width, 1, TEXT_PT))

@@ -1,4 +1,4 @@
-"""The axis that the plots of one run share, and what they say while there is nothing to draw."""
+"""Shared step axis of one run's plots, and messages for empty plots."""
 
 import itertools
 import math
@@ -16,7 +16,10 @@ from labkit.runs.run import Run
 
 @dataclass(frozen=True)
 class StepAxis:
-    """All planned steps, from the first moment on; `marks` are what stands under the middles of epochs."""
+    """X axis over all planned steps of a run, from the start.
+
+    `boundaries` lie between epochs; `epoch_labels` stand under `middles`.
+    """
 
     high: float
     ticks: tuple[float, ...] = ()
@@ -27,6 +30,7 @@ class StepAxis:
 
     @classmethod
     def of(cls, run: Run | None, last_step: float) -> "StepAxis":
+        """Build the axis from the plan, unless `last_step` is beyond it."""
         plan = run.plan if run else None
         if plan and plan.steps >= last_step:
             return cls._from_plan(plan.steps, max(plan.steps_per_epoch, 1))
@@ -39,27 +43,23 @@ class StepAxis:
     @classmethod
     def _from_plan(cls, steps: int, per_epoch: int) -> "StepAxis":
         epochs = math.ceil(steps / per_epoch)
-        together = _epochs_together(epochs)
-        ticks = (*(float(step) for step in range(0, steps, per_epoch * together)), float(steps))
+        # Epochs between two ticks: enough for a label between any two, the last two included.
+        counts = range(math.ceil(epochs / (4 if epochs < 10 else 3)), epochs)
+        fitting = (count for count in counts if epochs % count == 0 or epochs % count >= 0.17 * epochs)
+        stride = next(fitting, max(epochs, 1))
+        ticks = (*(float(step) for step in range(0, steps, per_epoch * stride)), float(steps))
         middles = tuple((left + right) / 2 for left, right in itertools.pairwise(ticks))
-        firsts = range(1, epochs + 1, together)
-        marks = [f"{first}–{min(first + together - 1, epochs)}" for first in firsts]
-        if together > 1:
-            marks = [plot_tr("epochs {span}", span=marks[0]), *marks[1:]]
+        firsts = range(1, epochs + 1, stride)
+        labels = [f"{first}–{min(first + stride - 1, epochs)}" for first in firsts]
+        if stride > 1:
+            labels[0] = plot_tr("epochs {span}", span=labels[0])
         else:
-            marks = [plot_tr("epoch {number}", number=first) for first in firsts]
-        boundaries = ticks[1:-1]
-        return cls(float(steps), ticks, _step_labels(ticks), boundaries, middles, tuple(marks))
+            labels = [plot_tr("epoch {number}", number=first) for first in firsts]
+        return cls(float(steps), ticks, _step_labels(ticks), ticks[1:-1], middles, tuple(labels))
 
     def apply(self, area: PlotArea) -> None:
         area.set_x_axis(self.high, self.ticks, self.labels)
         area.mark_epochs(self.boundaries, self.middles, self.epoch_labels)
-
-
-def _epochs_together(epochs: int) -> int:
-    """How many epochs lie between two ticks: few enough ticks for words between any two, the last two included."""
-    several = range(math.ceil(epochs / (4 if epochs < 10 else 3)), epochs)
-    return next((count for count in several if epochs % count == 0 or epochs % count >= 0.17 * epochs), max(epochs, 1))
 
 
 def _step_labels(ticks: Sequence[float]) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ def _step_labels(ticks: Sequence[float]) -> tuple[str, ...]:
 
 
 def add_message(area: PlotArea) -> Text:
-    """Words for the middle of an area without curves."""
+    """Add a text for the middle of an area without curves."""
     return area.add_text(
         color=area.theme.muted,
         ha="center",
@@ -79,7 +79,7 @@ def add_message(area: PlotArea) -> Text:
 
 
 def no_steps(run: Run | None) -> str:
-    """What an empty plot says."""
+    """Message for the plot of a run without steps."""
     if run is None:
         return plot_tr("no run yet")
     if run.state == "queued":
@@ -92,10 +92,13 @@ def no_steps(run: Run | None) -> str:
 
 
 def wrap_text(text: str, width: int, lines: int) -> str:
-    """A text in at most so many lines of so many Latin letters; a Chinese one is as wide as two, and may end a line."""
+    """Wrap a text to at most `lines` lines of `width` Latin letters.
+
+    A Chinese letter is as wide as two, and may end a line.
+    """
     broken = [""]
-    for piece in split_chunks(text.strip()):
-        if broken[-1] and display_width(broken[-1] + piece) > width:
+    for chunk in split_chunks(text.strip()):
+        if broken[-1] and display_width(broken[-1] + chunk) > width:
             broken.append("")
-        broken[-1] += piece if broken[-1] else piece.strip()
+        broken[-1] += chunk if broken[-1] else chunk.strip()
     return "\n".join(broken[:lines]) + (" …" if len(broken) > lines else "")

@@ -1,4 +1,4 @@
-"""Colours of every picture: one set for JupyterLab's light theme, one for its dark one."""
+"""Colour themes of the plots, for light and dark JupyterLab."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Theme:
-    """What a picture is painted with. `runs` stand for runs, in the order in which runs get them.
+    """Colours of a plot; `runs` are given to runs in that order.
 
-    They are the colours of Okabe and Ito (jfly.uni-koeln.de/color), which stay apart for colour-blind eyes, made
-    darker or lighter until each has a contrast of at least 3:1 with the background (WCAG 2.1, 1.4.11).
+    They are the colour-blind safe colours of Okabe and Ito (jfly.uni-koeln.de/color), made darker or lighter until
+    each has a contrast of at least 3:1 with the background (WCAG 2.1, 1.4.11).
     """
 
     name: str
-    background: str  # JupyterLab's own, so that a picture has no visible edge
+    background: str  # JupyterLab's own, so that a plot has no visible edge
     text: str
     muted: str
     grid: str
-    faint: float  # opacity of what lies behind a curve in the same colour
+    faint: float  # opacity of the unsmoothed curve behind a curve of the same colour
     runs: tuple[str, ...]
 
     @property
@@ -38,7 +38,7 @@ class Theme:
         return self.runs[2]
 
     def group(self, name: str) -> str:
-        """The colour of a learning-rate group's curve."""
+        """Colour of a parameter group's learning-rate curve."""
         return {"encoder": self.runs[0], "head": self.runs[1]}.get(name, self.runs[2])
 
     @property
@@ -69,37 +69,40 @@ THEMES: dict[str, Theme] = {
 }
 COLOURS: tuple[str, ...] = THEMES["light"].runs
 DASHES: tuple[Dashes, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (6, 1.6, 1.4, 1.6)))
-MARKS = ("o", "s", "^", "D")  # for the points of a curve, as matplotlib calls them
+MARKS = ("o", "s", "^", "D")  # matplotlib markers
 
 
 def theme_named(name: str) -> Theme:
-    """Raises ValueError for a name that is not in THEMES."""
+    """Return the theme of that name. Raises ValueError if it is not in THEMES."""
     if name not in THEMES:
         raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {name!r}")
     return THEMES[name]
 
 
 def css_variables(format_variables: Callable[[Theme], str]) -> str:
-    """CSS variables of the lab's page, one set for JupyterLab's light theme and one for its dark one.
+    """CSS variables of the lab's page for JupyterLab's light and dark theme.
 
     Args:
-        told: all variables of a theme, each as `--name: value;`.
+        format_variables: returns all variables of a theme, each as `--name: value;`.
     """
     light, dark = format_variables(THEMES["light"]), format_variables(THEMES["dark"])
     return f'.labkit-lab {{{light}}}\n[data-jp-theme-light="false"] .labkit-lab {{{dark}}}\n'
 
 
 def colour_of(run: Run, theme: str = "light") -> str:
-    """The colour that stays with a run, as `#rrggbb`; runs eight apart share it, and differ by line and mark."""
+    """Permanent colour of a run, as `#rrggbb`.
+
+    Runs eight apart share it, and differ in line style and marker.
+    """
     colours = theme_named(theme).runs
     return colours[run.colour % len(colours)]
 
 
 def dashes_of(run: Run) -> Dashes:
-    """The line style that stays with a run, as matplotlib takes it."""
+    """Permanent line style of a run, as matplotlib takes it."""
     return DASHES[run.line_style % len(DASHES)]
 
 
 def mark_of(run: Run) -> str:
-    """What marks a run's points, where it has but one and so no line."""
+    """Permanent marker of a run's points, for curves of one point."""
     return MARKS[run.line_style % len(MARKS)]

@@ -1,4 +1,4 @@
-"""What every picture that is drawn again and again does when theme or language change."""
+"""Plots that are redrawn: changes of theme and language."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The picture of what a CRF has learnt."""
+"""Plot of CRF transition scores."""
 
 import io
 
@@ -18,7 +18,7 @@ MANY = [f"type-{number}" for number in range(14)]
 
 
 def learnt(types, forbidden=-1.0):
-    """Scores 0.5 for what BIO allows."""
+    """Transitions with a score of 0.5 wherever BIO allows them."""
     tags = ["O", *(f"B-{name}" for name in types), *(f"I-{name}" for name in types)]
 
     def score(before, after):
@@ -89,8 +89,8 @@ def test_whether_the_crf_learns_is_told_in_words(forbidden, said):
     [
         ({}, "a larger head or CRF rate teaches it."),
         ({"crf": 1e-3}, "a larger CRF rate teaches it."),
-        ({"crf": 0.0}, "its rate is 0, so it stays as it was drawn."),
-        ({"head": 0.0}, "its rate is 0, so it stays as it was drawn."),
+        ({"crf": 0.0}, "its rate is 0, so it keeps its initial scores."),
+        ({"head": 0.0}, "its rate is 0, so it keeps its initial scores."),
         ({"head": 0.0, "crf": 1e-3}, "a larger CRF rate teaches it."),
     ],
 )
@@ -145,7 +145,7 @@ def test_a_run_without_a_crf_and_one_that_is_not_evaluated_yet_say_so():
     old = Run(config=RunConfig())
     for event in events(RunConfig(), 300):
         old.add(event)
-    assert "not told by this run" in words(transitions_figure(old))
+    assert "not recorded by this run" in words(transitions_figure(old))
 
 
 def test_it_is_drawn_again_only_at_evaluations_and_keeps_its_size():

@@ -7,10 +7,10 @@ def test_a_chinese_letter_is_as_wide_as_two_digits():
     assert [display_width(text) for text in ("", "BiLSTM", "学习率", "CRF 学习率", "，")] == [0, 6, 6, 10, 2]
 
 
-def test_pieces_are_the_text_and_no_line_begins_with_what_ends_a_sentence():
+def test_chunks_are_the_text_and_no_line_begins_with_what_ends_a_sentence():
     text = "BERT 的轮数，3 epochs。好！"
     assert "".join(split_chunks(text)) == text
-    assert not [piece for piece in split_chunks(text) if piece[0] in "，。！"]
+    assert not [chunk for chunk in split_chunks(text) if chunk[0] in "，。！"]
 
 
 def test_chinese_is_broken_where_a_line_is_full_and_english_between_words():
