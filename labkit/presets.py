@@ -132,17 +132,13 @@ def preset(name: str = "labkit", pair: str = DEFAULT_PAIR, **changes: Any) -> Ru
         ValueError: naming the field, for an unknown setting or a value out of its range; for an unknown name; for bad
             JSON in LABKIT_DEFAULTS.
     """
-    return make_config(pair, name, {**_defaults_of_environment(), **changes})
-
-
-def _defaults_of_environment() -> dict[str, Any]:
     try:
-        found = json.loads(os.environ.get("LABKIT_DEFAULTS") or "{}")
+        defaults = json.loads(os.environ.get("LABKIT_DEFAULTS") or "{}")
     except json.JSONDecodeError as problem:
         raise ValueError(f'LABKIT_DEFAULTS must be a JSON object like {{"epochs": 2}}: {problem}') from None
-    if not isinstance(found, dict):
-        raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {found!r}")
-    return found
+    if not isinstance(defaults, dict):
+        raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {defaults!r}")
+    return make_config(pair, name, {**defaults, **changes})
 
 
 def make_config(

@@ -32,10 +32,13 @@ def runs_table(runs: Sequence[Run]) -> Table:
     scores = ["dev F1 (entities)", "at epoch", "test F1 (entities)"]
     table = Table("run", "what", "state", *split, *scores, "loss", "took", "when", box=None, pad_edge=False)
     for run in runs:
+        progress, state = run.progress(), tr(run.state)
+        if run.state == "running" and progress.steps:
+            state = tr("running, {share}", share=f"{progress.share:.0%}")
         row = (
             run.title,
             titles[run.folder].removeprefix(run.title).strip(),
-            _state_text(run),
+            state,
             *([splits.get(run.dev_split or "", "–")] if splits else []),
             format_score(run.best),
             "–" if run.best_f1 is None or not run.best else f"{run.best.epoch:.3g}",
@@ -129,13 +132,6 @@ def format_score(evaluation: Evaluated | None) -> str:
 
 def format_optional_loss(value: float | None) -> str:
     return "–" if value is None else format_loss(value)
-
-
-def _state_text(run: Run) -> str:
-    progress = run.progress()
-    if run.state == "running" and progress.steps:
-        return tr("running, {share}", share=f"{progress.share:.0%}")
-    return tr(run.state)
 
 
 def _figure_label(name: str) -> str:

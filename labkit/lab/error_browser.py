@@ -180,7 +180,13 @@ class ErrorBrowser:
         self.previous_button.disabled, self.next_button.disabled = self._page == 0, self._page == last
         heads = "".join(f"<b>{html.escape(name)}</b>" for name in names) if len(names) > 1 else ""
         head = f'<div class="labkit-errors-row"><span></span>{heads}</div>' if heads else ""
-        body = "".join(_render_row(row, predictions[0].header.separator) for row in page)
+        body, separator = "", predictions[0].header.separator
+        for row in page:
+            texts = "".join(
+                f"<div>{entity_html.render_sentence(sentence.words, separator, matches)}</div>"
+                for sentence, matches in row
+            )
+            body += f'<div class="labkit-errors-row"><span>{row[0][0].number + 1}</span>{texts}</div>'
         body = body or run_html.render_muted(tr("No such sentence."))
         table = f'<div class="labkit-errors-rows" style="--runs: {len(predictions)}">{head}{body}</div>'
         self.sentences.value = entity_html.render_legend() + table
@@ -205,10 +211,3 @@ class ErrorBrowser:
 def has_predictions(run: Run) -> bool:
     """True if the run's folder has predictions on the dev split."""
     return os.path.isfile(predictions_path(run.folder, "dev"))
-
-
-def _render_row(row: AlignedSentence, separator: str) -> str:
-    texts = "".join(
-        f"<div>{entity_html.render_sentence(sentence.words, separator, matches)}</div>" for sentence, matches in row
-    )
-    return f'<div class="labkit-errors-row"><span>{row[0][0].number + 1}</span>{texts}</div>'

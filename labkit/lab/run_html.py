@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from labkit.events import CorpusRead, ParamGroupInfo
+from labkit.events import CorpusRead
 from labkit.formatting import format_duration, format_entity_count
 from labkit.i18n.translation import tr, translate_message
 from labkit.runs.estimate import Estimate
@@ -194,7 +194,13 @@ def _groups(run: Run) -> str:
         (
             tr(group.name),
             f"{group.tensors}",
-            _count_parameters(group),
+            tr(
+                "{count} and {resting} that no sentence touches",
+                count=f"{group.parameters:,}",
+                resting=f"{group.frozen_parameters:,}",
+            )
+            if group.frozen_parameters
+            else f"{group.parameters:,}",
             format_rate(group.rate),
             tr(group.schedule),
             tr("{count} steps", count=f"{group.warmup_steps:,}"),
@@ -203,13 +209,6 @@ def _groups(run: Run) -> str:
         for group in run.groups
     ]
     return render_table([tr(head) for head in heads], rows) if rows else ""
-
-
-def _count_parameters(group: ParamGroupInfo) -> str:
-    trained, frozen = f"{group.parameters:,}", f"{group.frozen_parameters:,}"
-    if not group.frozen_parameters:
-        return trained
-    return tr("{count} and {resting} that no sentence touches", count=trained, resting=frozen)
 
 
 def render_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -63,13 +63,10 @@ def render_static_view(runs: Sequence[Run], names: Mapping[Path, str]) -> dict[s
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
         state = f"{run.state} {translate('zh', run.state)}"
         rows.append([names.get(run.folder, run.title), score, state, created])
-    style = "".join(STYLE.splitlines())
-    page = f'<style>{style}</style><div class="labkit-static">{texts}{_table(rows)}</div>'
-    return {"text/html": page, "text/plain": "\n".join(text for _, text in TEXTS)}
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Table in one line, also without rows: notebooks compare equal whatever runs exist."""
     lines = [f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
     head = f"<tr>{''.join(f'<th>{html.escape(cell)}</th>' for cell in HEADS)}</tr>" if rows else ""
-    return f'<table class="labkit-newest">{" ".join((head + "".join(lines)).split())}</table>'
+    # in one line, also without rows: notebooks compare equal whatever runs exist
+    table = f'<table class="labkit-newest">{" ".join((head + "".join(lines)).split())}</table>'
+    style = "".join(STYLE.splitlines())
+    page = f'<style>{style}</style><div class="labkit-static">{texts}{table}</div>'
+    return {"text/html": page, "text/plain": "\n".join(text for _, text in TEXTS)}

@@ -55,7 +55,11 @@ def render_time_bar(run: Run | None) -> str:
     if run and run.config and run.config.profile and "profiling" not in [part.name for part in parts]:
         parts.insert(-1, TimePart("profiling", TIME_PARTS["profiling"], 0.0, 0.0))  # keeps its place until known
     known = bool(run and run.time_breakdown)
-    legend = "".join(_legend_entry(part, known) for part in parts)
+    legend = ""
+    for part in parts:
+        share = format_percent(part.share) if known else "–"  # a dash keeps its place until the share is known
+        text = f"{html.escape(tr(part.name))} <b>{share}</b>{_render_tooltip(part) if known else ''}"
+        legend += f'<span class="labkit-part">{_mark(part.name)}{text}</span>'
     return (
         f'<div class="labkit-time"><div class="labkit-time-head"><b>{tr(TITLE)}</b><span>{_figures(run)}</span></div>'
         f'{_bar(parts if known else [])}<div class="labkit-time-legend">{legend}</div></div>'
@@ -108,7 +112,7 @@ def render_operators(run: Run | None) -> str:
 
 def _figures(run: Run | None) -> str:
     if run is None or run.time_breakdown is None:
-        return tr("not told by this run") if run and run.is_final else tr("known as soon as a run trains")
+        return tr("not recorded by this run") if run and run.is_final else tr("known as soon as a run trains")
     summary = run.summary()
     time = format_duration(sum(run.time_breakdown.totals.values()))
     text = time if run.is_final else tr("{time} so far", time=time)
@@ -130,13 +134,6 @@ def _render_segment(part: TimePart) -> str:
     label = f"{tr(part.name)} {label}" if part.share >= MIN_NAMED_SHARE else label
     style = f"flex-grow: {part.share:.4f}; {_paint(part.name)}"
     return f'<div class="labkit-part" style="{style}"><span>{html.escape(label)}</span>{_render_tooltip(part)}</div>'
-
-
-def _legend_entry(part: TimePart, known: bool) -> str:
-    """Legend entry; a dash keeps its place until the share is known."""
-    share = format_percent(part.share) if known else "–"
-    tooltip = _render_tooltip(part) if known else ""
-    return f'<span class="labkit-part">{_mark(part.name)}{html.escape(tr(part.name))} <b>{share}</b>{tooltip}</span>'
 
 
 def _mark(name: str) -> str:

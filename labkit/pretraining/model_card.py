@@ -10,7 +10,7 @@ from labkit import __version__
 from labkit.pretraining.checkpoint import PretrainState
 from labkit.pretraining.config import PretrainConfig
 from labkit.pretraining.decontamination import OVERLAP_CHARACTERS
-from labkit.pretraining.training_data import PretrainingData, SourceStats
+from labkit.pretraining.training_data import PretrainingData
 
 _TEMPLATE = Path(__file__).with_suffix(".md")
 _MAX_HISTORY_ROWS = 16
@@ -47,7 +47,12 @@ def model_card(
         vocabulary=len(data.vocabulary),
         million_parameters=sizes[0] / 1e6,
         megabytes=sizes[1] / 1e6,
-        source_rows="\n".join(map(_source_row, data.source_stats)),
+        source_rows="\n".join(
+            f"| {source.name} | {source.lines:,} | {source.exact}, {source.overlapping} | {source.near_held_out} | "
+            f"{source.train_lines:,}, {source.train_characters:,} | "
+            f"{source.held_out_lines:,}, {source.held_out_characters:,} |"
+            for source in data.source_stats
+        ),
         train_tokens=len(data.train),
         held_out_tokens=len(data.held_out),
         overlap=OVERLAP_CHARACTERS,
@@ -69,12 +74,4 @@ def model_card(
         labkit=__version__,
         torch=torch.__version__,
         transformers=transformers.__version__,
-    )
-
-
-def _source_row(source: SourceStats) -> str:
-    return (
-        f"| {source.name} | {source.lines:,} | {source.exact}, {source.overlapping} | {source.near_held_out} | "
-        f"{source.train_lines:,}, {source.train_characters:,} | "
-        f"{source.held_out_lines:,}, {source.held_out_characters:,} |"
     )

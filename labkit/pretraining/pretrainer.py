@@ -78,7 +78,10 @@ class _Pretrainer:
         self.precision = choose_precision("auto", torch.device("cpu"))
         torch.manual_seed(config.seed)
         self.model = MaskedLM(_build_bert_config(config, len(data.vocabulary)), getattr(torch, self.precision))
-        self.optimizer = _build_optimizer(self.model, config)
+        matrices = [parameter for parameter in self.model.parameters() if parameter.dim() > 1]
+        others = [parameter for parameter in self.model.parameters() if parameter.dim() < 2]
+        groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=BETAS, eps=EPSILON, fused=True)
         self.facts = {**config.as_dict(), "text": data.sha256()}
         state = checkpoint.load(folder, self.model.bert, self.optimizer, self.facts)
         if state is None:
@@ -213,10 +216,3 @@ def _build_bert_config(config: PretrainConfig, vocabulary: int) -> BertConfig:
         attention_probs_dropout_prob=0.0,
         pad_token_id=SPECIAL_TOKENS.index("[PAD]"),
     )
-
-
-def _build_optimizer(model: MaskedLM, config: PretrainConfig) -> torch.optim.AdamW:
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.rate, betas=BETAS, eps=EPSILON, fused=True)

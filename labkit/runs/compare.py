@@ -1,4 +1,4 @@
-"""Comparison of runs: differing settings, short names, ranking, and a table of scores."""
+"""Comparison of runs: the columns of every runs table, short names, ranking."""
 
 import math
 import time

@@ -34,8 +34,13 @@ def stop(folder: Path) -> None:
     Raises ValueError if there is no run in the folder.
     """
     _append_request(folder, StopRequested())
+
+    def finish(runs: Path) -> None:
+        with queue_lock(runs):
+            finish_cancelled(runs)
+
     if read_queue_state(folder) == "queued":
-        run_in_background(_lock_and_finish_cancelled, folder.parent)
+        run_in_background(finish, folder.parent)
 
 
 def set_rate(folder: Path, group: str, rate: float) -> None:
@@ -80,11 +85,6 @@ def run_in_background(function: Callable[[Path], object], runs: Path) -> None:
             _log.exception("the queue of %s is stuck", runs)
 
     threading.Thread(target=call, name="labkit-queue").start()
-
-
-def _lock_and_finish_cancelled(runs: Path) -> None:
-    with queue_lock(runs):
-        finish_cancelled(runs)
 
 
 def _append_request(folder: Path, request: ControlRequest) -> None:

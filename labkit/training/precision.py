@@ -61,7 +61,10 @@ def is_cpu_fast_in_bfloat16() -> bool:
     machine = _describe_machine()
     name = f"precision-{hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]}"
     expected = any(machine["flags"])
-    speedups = kept = _load_speedups(name)
+    stored = load_json(name)
+    stored = stored if isinstance(stored, list) else []
+    is_usable = all(isinstance(speedup, float) and 0 < speedup < 1000 for speedup in stored)
+    speedups = kept = stored if is_usable else []
     for _ in range(TRIALS_PER_START if len(kept) < MAX_TRIALS else 0):
         if _is_confirmed(speedups, expected):
             break
@@ -104,11 +107,3 @@ def _describe_machine() -> dict[str, Any]:
         "flags": [name for name in _BFLOAT16_FLAGS if capabilities.get(name)],
         "torch": torch.__version__,
     }
-
-
-def _load_speedups(name: str) -> list[float]:
-    """Earlier measurements; empty if there are none, or the file is damaged."""
-    stored = load_json(name)
-    speedups = stored if isinstance(stored, list) else []
-    is_usable = all(isinstance(speedup, float) and 0 < speedup < 1000 for speedup in speedups)
-    return speedups if is_usable else []

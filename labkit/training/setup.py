@@ -203,11 +203,14 @@ def build_setup(
         freeze_encoder(tagger, groups)
     is_fused = accelerator.device.type in ("cpu", "cuda", "mps")
     optimizer = torch.optim.AdamW(build_optimizer_groups(groups), fused=is_fused)
+    budget = config.token_budget
+    longer = int(np.count_nonzero(train.token_counts > budget)) if budget else 0
+    budget_note = f"{longer:,} windows are longer than the token budget ({budget}); each is a batch of its own."
     notes = (
         *corpus.notes,
         *encoding_notes(train, dev, test),
         *adjustment_notes(config, train.num_sentences, max_sequence_length(pretrained.model)),
-        *_token_budget_notes(train, config.token_budget),
+        *([budget_note] if longer else []),
         *precision_notes(precision, accelerator.device),
     )
     return TrainingSetup(
@@ -215,13 +218,6 @@ def build_setup(
         precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, param_groups=groups,
         optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch, notes=notes,
     )  # fmt: skip
-
-
-def _token_budget_notes(train: Windows, budget: int) -> list[str]:
-    longer = int(np.count_nonzero(train.token_counts > budget)) if budget else 0
-    if not longer:
-        return []
-    return [f"{longer:,} windows are longer than the token budget ({budget}); each is a batch of its own."]
 
 
 def _check_vocab_size(encoder: str, largest_id: int, rows: int) -> None:

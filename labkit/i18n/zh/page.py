@@ -151,7 +151,7 @@ PAGE_TEXTS: dict[str, str] = {
     "reading what the lab asks for, reporting, and whatever belongs to no other part": (
         "读取界面的请求、上报，以及不属于其他各项的部分"
     ),
-    "not told by this run": "这个实验没有记录",
+    "not recorded by this run": "这个实验没有记录",
     "known as soon as a run trains": "开始训练后即可看到",
     "{time} so far": "已用 {time}",
     "{time}, {took} ms a step": "{time}，每步 {took} 毫秒",

@@ -52,7 +52,6 @@ PLOT_TEXTS: dict[str, str] = {
     "latest {mended}, all mended": "最近 {mended}，均已修正",
     "latest: no entity predicted": "最近：没有预测出实体",
     "this run has no CRF": "这个实验没有 CRF",
-    "not recorded by this run": "这个实验没有记录",
     "start": "开头",
     "end": "结尾",
     "row: the tag before; column: the tag after": "行：前一个标签；列：后一个标签",
