@@ -39,7 +39,7 @@ def test_an_encoder_comes_out_of_a_text_of_ones_own(
     folder = tmp_path / "data" / "encoders" / "mine"
     assert said.out.strip() == str(folder)
     assert (folder / "model.safetensors").is_file()
-    assert "own.txt: 1,500 lines; left out 1 that are to be spared" in said.err
+    assert "own.txt: 1,500 lines; left out 1 excluded ones" in said.err
     assert "held-out loss" in said.err
     assert f"pretrain --name mine --text {text}" in (folder / "README.md").read_text(encoding="utf-8")
     assert call(monkeypatch, "--name", "mine", "--text", text, *SMALL) == 1
