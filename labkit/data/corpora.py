@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from labkit import gc_pause
 from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, list_corpora
 from labkit.data.formats import format_of
 from labkit.data.formats.parsed_file import ParsedFile
 from labkit.data.tags import BIO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
+from labkit.gc_pause import gc_paused
 
 __all__ = [
     "Corpus",
@@ -69,7 +69,7 @@ def read_corpus(
     if not 0 < dev_share < 1:
         raise ValueError(f"dev_share must be above 0 and below 1, not {dev_share!r}")
     source = corpus if isinstance(corpus, CorpusFiles) else find_corpus(corpus)
-    with gc_pause.gc_paused():  # nothing read becomes garbage: scanning it repeatedly took half of the time
+    with gc_paused():  # nothing read becomes garbage: scanning it repeatedly took half of the time
         return _build_corpus(source, dev_share, seed, repair or source.repair)
 
 

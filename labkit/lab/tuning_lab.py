@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 from IPython.display import display
 
-from labkit import gc_pause
 from labkit.config import RunConfig
 from labkit.data.corpora import list_corpora
 from labkit.data.downloads import list_encoders
+from labkit.gc_pause import gc_paused
 from labkit.i18n import translation
 from labkit.i18n.translation import set_language, tr
 from labkit.jobs import launch
@@ -110,7 +110,7 @@ class TuningLab:
         self._train_lock = threading.Lock()  # held from a press of Train until its run has a row
         self._last_press: tuple[RunConfig, float] | None = None  # its settings; until when they are not trained again
         self._stopped_at = -math.inf
-        with gc_pause.gc_paused():
+        with gc_paused():
             before = _OPEN.get(self.store.folder)
             self._make(config or (before.controls.config() if before else preset()))
             self._refresher = Refresher(self._refresh)
@@ -157,7 +157,7 @@ class TuningLab:
             layout: `side by side` or `overlaid`; default: as chosen in the lab.
         """
         chosen = self.store.get_all(runs)
-        with self._lock, gc_pause.gc_paused():
+        with self._lock, gc_paused():
             if x:
                 self.runs_panel.set_axis(x)
             self.runs_panel.layout_buttons.value = layout or self.runs_panel.layout_buttons.value

@@ -13,8 +13,9 @@ from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
 from labkit.plots.fonts import font_families, strip_undrawable
-from labkit.plots.series import Array, downsample
+from labkit.plots.series import downsample
 from labkit.plots.theme import Dashes, Theme
+from labkit.runs.curves import FloatArray
 
 TITLE_PT, TEXT_PT, TICK_PT = 11.0, 9.5, 9.0  # font sizes in points; 9 points are 10 pixels in a figure 800 pixels wide
 
@@ -181,12 +182,12 @@ class PlotArea:
         return tuple(self._layout.items())
 
 
-def set_data(line: Line2D, x: Array, y: Array) -> None:
+def set_data(line: Line2D, x: FloatArray, y: FloatArray) -> None:
     """Set the points of a curve, downsampled to what can be seen."""
     line.set_data(*downsample(x, y))
 
 
-def set_marked_data(line: Line2D, x: Array, y: Array, mark: str = "o") -> None:
+def set_marked_data(line: Line2D, x: FloatArray, y: FloatArray, mark: str = "o") -> None:
     """Set the points of a curve, with markers if at most MOST_MARKS."""
     set_data(line, x, y)
     line.set_marker(mark if len(x) <= MOST_MARKS else "")

@@ -8,10 +8,10 @@ import numpy as np
 from labkit.formatting import format_entity_count
 from labkit.plots.axes import PlotArea
 from labkit.plots.fonts import plot_tr
-from labkit.plots.series import Array, linear_ticks, round_up, smooth, smoothing_span
+from labkit.plots.series import linear_ticks, round_up, smooth, smoothing_span
 from labkit.plots.text_width import split_chunks, wide_letters
 from labkit.runs.compare import best_columns, best_f1_by_split, name_dev_splits
-from labkit.runs.curves import Axis
+from labkit.runs.curves import Axis, FloatArray
 from labkit.runs.run import Run
 
 
@@ -19,15 +19,15 @@ from labkit.runs.run import Run
 class CurveData:
     """Curves of one run, by step (`x`) or evaluation on dev (`eval_x`)."""
 
-    x: Array
-    loss: Array
-    smoothed: Array
-    rates: dict[str, Array]
-    eval_x: Array
-    f1: Array
-    dev_loss: Array
+    x: FloatArray
+    loss: FloatArray
+    smoothed: FloatArray
+    rates: dict[str, FloatArray]
+    eval_x: FloatArray
+    f1: FloatArray
+    dev_loss: FloatArray
 
-    def plottable_rates(self, group: str) -> Array:
+    def plottable_rates(self, group: str) -> FloatArray:
         """Rates of one parameter group by step; NaN if missing or 0.
 
         A logarithmic axis has no place for 0.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from labkit import gc_pause
+from labkit.gc_pause import gc_paused
 from labkit.plots import fonts
 from labkit.plots.axes import PlotArea, visible_artists
 from labkit.plots.cached_plot import CachedPlot
@@ -68,7 +68,7 @@ class ComparePlot(CachedPlot):
             if drawn_key == self._drawn_key:
                 return None
             if figure_key != self._figure_key:
-                with gc_pause.gc_paused():
+                with gc_paused():
                     self._layout = _build_layout(self._theme, runs, labels, x, layout)
                 self._renderer = BlitRenderer(self._layout.figure, self._theme)
             self._layout.update()

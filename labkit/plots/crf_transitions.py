@@ -18,9 +18,10 @@ from labkit.plots.axes import Box, PlotArea, set_marked_data, set_text
 from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.fonts import plot_tr, strip_undrawable
 from labkit.plots.renderer import Picture, exclusive_drawing, to_png
-from labkit.plots.series import Array, linear_ticks, round_up
+from labkit.plots.series import linear_ticks, round_up
 from labkit.plots.step_axis import StepAxis, add_message
 from labkit.plots.theme import Theme, theme_named
+from labkit.runs.curves import FloatArray
 from labkit.runs.run import Run
 
 SIZE, DPI = (10.0, 4.8), 120
@@ -40,7 +41,7 @@ class TransitionGrid:
     """
 
     tags: tuple[str, ...]
-    scores: Array
+    scores: FloatArray
     allowed: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
     left_out: int  # entity types not drawn
 

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from labkit.events import DeviceSampled
 from labkit.plots.axes import TICK_PT, Box, PlotArea, set_data, set_text
 from labkit.plots.fonts import plot_tr, plot_tr_message
-from labkit.plots.series import Array, round_up
+from labkit.plots.series import round_up
 from labkit.plots.step_axis import StepAxis, add_message, wrap_text
 from labkit.plots.theme import DASHES, Theme
+from labkit.runs.curves import FloatArray
 from labkit.runs.run import Run
 
 
@@ -22,9 +23,9 @@ class DeviceSeries:
     """Samples of one device by step, (samples,); missing readings are NaN."""
 
     device: str
-    step: Array
-    use: Array  # percent
-    memory: Array  # MiB used by this run
+    step: FloatArray
+    use: FloatArray  # percent
+    memory: FloatArray  # MiB used by this run
     latest: DeviceSampled
 
 
@@ -105,7 +106,7 @@ def _title(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
     return plot_tr("GPU {numbers} use", numbers=", ".join(name.removeprefix("gpu ") for name in names))
 
 
-def _find_isolated_points(readings: Sequence[DeviceSeries]) -> tuple[Array, Array]:
+def _find_isolated_points(readings: Sequence[DeviceSeries]) -> tuple[FloatArray, FloatArray]:
     """Readings between two gaps, which a line cannot show."""
     x = np.concatenate([np.empty(0), *(series.step for series in readings)])
     y = np.concatenate([np.empty(0), *(series.use for series in readings)])

@@ -8,18 +8,10 @@ from matplotlib.figure import Figure
 
 from labkit.plots.axes import Box, PlotArea, set_data, set_marked_data, set_text
 from labkit.plots.fonts import plot_tr
-from labkit.plots.series import (
-    LOG_LADDER,
-    Array,
-    log_ticks,
-    positive_values,
-    round_down,
-    round_up,
-    smooth,
-    smoothing_span,
-)
+from labkit.plots.series import LOG_LADDER, log_ticks, positive_values, round_down, round_up, smooth, smoothing_span
 from labkit.plots.step_axis import StepAxis, add_message, no_steps
 from labkit.plots.theme import DASHES, Theme
+from labkit.runs.curves import FloatArray
 from labkit.runs.run import Run
 
 
@@ -36,7 +28,7 @@ class LossPlot:
         at_step = self.area.axes.get_xaxis_transform()
         self.end_label = self.area.add_text(fontweight="bold", bbox=self.area.text_bbox, va="top", transform=at_step)
 
-    def update(self, run: Run | None, step: Array, loss: Array, axis: StepAxis) -> None:
+    def update(self, run: Run | None, step: FloatArray, loss: FloatArray, axis: StepAxis) -> None:
         axis.apply(self.area)
         span = smoothing_span(int(axis.high))
         smoothed = smooth(loss, span)
@@ -50,7 +42,7 @@ class LossPlot:
         set_text(self.empty, "" if len(step) else no_steps(run), 0.5, 0.5)
         self._mark_end(run, step, axis)
 
-    def _mark_end(self, run: Run | None, step: Array, axis: StepAxis) -> None:
+    def _mark_end(self, run: Run | None, step: FloatArray, axis: StepAxis) -> None:
         if run is None or run.state not in ("stopped", "failed", "interrupted") or not len(step):
             self.end_line.set_visible(False)
             return set_text(self.end_label, "")
@@ -64,14 +56,14 @@ class LossPlot:
         set_text(self.end_label, text, last + shift, 0.96, ha="right" if left else "left")
 
 
-def dev_losses(run: Run | None) -> tuple[Array, Array]:
+def dev_losses(run: Run | None) -> tuple[FloatArray, FloatArray]:
     """Steps and losses of evaluations on dev; missing losses are NaN."""
     evaluations = run.evaluations if run else []
     losses = [math.nan if evaluation.loss is None else evaluation.loss for evaluation in evaluations]
     return np.array([evaluation.step for evaluation in evaluations], np.float64), np.array(losses, np.float64)
 
 
-def fit_loss(areas: Sequence[PlotArea], outlying: Sequence[Array], whole: Sequence[Array]) -> None:
+def fit_loss(areas: Sequence[PlotArea], outlying: Sequence[FloatArray], whole: Sequence[FloatArray]) -> None:
     """Fit logarithmic y axes to curves.
 
     Args:

@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from labkit.runs.curves import FloatArray
 
 MOST_POINTS = 1000  # of a drawn curve; twice the pixels of a plot's width
 LINEAR_LADDER = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -21,7 +20,7 @@ def smoothing_span(steps: int) -> int:
     return max(5, round(steps / 30))
 
 
-def smooth(values: Array, span: int) -> Array:
+def smooth(values: FloatArray, span: int) -> FloatArray:
     """Exponential moving geometric mean with bias correction, (n,) → (n,).
 
     Losses are drawn on a logarithmic axis. There, a geometric mean runs through the middle of the curve, while an
@@ -37,7 +36,7 @@ def smooth(values: Array, span: int) -> Array:
     return np.asarray(np.exp(np.divide(total, weight, out=np.full(len(values), np.nan), where=weight > 0)))
 
 
-def _decayed_sum(values: Array, decay: float) -> Array:
+def _decayed_sum(values: FloatArray, decay: float) -> FloatArray:
     """Running sum, multiplied by `decay` at each step, (n,) → (n,).
 
     Computed by doubling: O(n log n), but without a Python loop over values.
@@ -49,7 +48,7 @@ def _decayed_sum(values: Array, decay: float) -> Array:
     return total
 
 
-def downsample(x: Array, y: Array, most: int = MOST_POINTS) -> tuple[Array, Array]:
+def downsample(x: FloatArray, y: FloatArray, most: int = MOST_POINTS) -> tuple[FloatArray, FloatArray]:
     """Reduce a curve to at most `most` points that look the same.
 
     Each bucket keeps its lowest value, its highest and, if any, a gap.
@@ -114,7 +113,7 @@ def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
     return inside[:: -(-len(inside) // most)]
 
 
-def positive_values(curves: Sequence[Array]) -> Array:
+def positive_values(curves: Sequence[FloatArray]) -> FloatArray:
     """All finite positive values of `curves`."""
     numbers = np.concatenate([np.empty(0), *curves])
     return np.asarray(numbers[np.isfinite(numbers) & (numbers > 0)])

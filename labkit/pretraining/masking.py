@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.pretraining.packing import Array, TokenSequences
+from labkit.data.windows import Array
+from labkit.pretraining.packing import TokenSequences
 
 MASKED_SHARE, REPLACED_SHARE = 0.8, 0.1  # of the chosen tokens: become [MASK], a random token; the rest stays
 

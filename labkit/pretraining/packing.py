@@ -5,12 +5,10 @@ Lines are concatenated to a stream of tokens, and sequences are cut from it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from labkit.data.windows import Array
 
 
 @dataclass(frozen=True)

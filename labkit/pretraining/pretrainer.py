@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from transformers import BertConfig
 
+from labkit.data.windows import Array
 from labkit.pretraining import checkpoint, packing
 from labkit.pretraining.config import PretrainConfig, PretrainStage
 from labkit.pretraining.events import (
@@ -27,7 +28,7 @@ from labkit.pretraining.export import export_encoder, require_no_encoder
 from labkit.pretraining.initialisation import initialise_weights
 from labkit.pretraining.masked_lm import MaskedLM
 from labkit.pretraining.masking import MaskedSequences, mask_whole_words
-from labkit.pretraining.packing import Array, TokenSequences
+from labkit.pretraining.packing import TokenSequences
 from labkit.pretraining.training_data import PretrainingData
 from labkit.pretraining.vocabulary import CONTINUATION_TOKENS, SPECIAL_TOKENS
 from labkit.training.precision import choose_precision

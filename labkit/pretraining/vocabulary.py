@@ -15,7 +15,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from labkit.pretraining.packing import Array
+from labkit.data.windows import Array
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 BASE_CHARACTERS = (*string.ascii_lowercase, *string.digits, *string.punctuation, *"、。“”‘’《》〈〉「」『』【】—·⋯")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from labkit.events import CrfTransitions, DeviceSampled, Evaluated, Event, RateChanged, StepDone
 
-Array = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
 Axis = Literal["step", "epoch", "tokens", "seconds"]
 AXES: tuple[Axis, ...] = ("step", "epoch", "tokens", "seconds")
 MAX_PENDING = 1024  # events
@@ -36,7 +36,7 @@ class GrowingArray:
         self._buffer[self._size : size] = numbers  # numpy reads None as NaN
         self._size = size
 
-    def array(self) -> Array:
+    def array(self) -> FloatArray:
         """Read-only view of all numbers so far, (numbers,); it does not grow."""
         view = self._buffer[: self._size]
         view.flags.writeable = False
@@ -47,18 +47,18 @@ class GrowingArray:
 class Steps:
     """Steps of a run at one moment: read-only arrays (steps,), NaN where missing."""
 
-    step: Array
-    epoch: Array
-    loss: Array  # per word
-    tokens: Array  # seen so far
-    seconds: Array  # since the start of the run
-    rates: dict[str, Array] = field(default_factory=dict)  # by group
-    gradient_norms: dict[str, Array] = field(default_factory=dict)  # by group, before clipping
+    step: FloatArray
+    epoch: FloatArray
+    loss: FloatArray  # per word
+    tokens: FloatArray  # seen so far
+    seconds: FloatArray  # since the start of the run
+    rates: dict[str, FloatArray] = field(default_factory=dict)  # by group
+    gradient_norms: dict[str, FloatArray] = field(default_factory=dict)  # by group, before clipping
 
     def __len__(self) -> int:
         return len(self.step)
 
-    def axis(self, kind: Axis) -> Array:
+    def axis(self, kind: Axis) -> FloatArray:
         """Positions of the steps on an axis, (steps,). Raises ValueError for an unknown axis."""
         return np.asarray(getattr(self, check_axis(kind)))
 
@@ -143,12 +143,12 @@ class RunCurves:
         elif isinstance(event, CrfTransitions):
             self.transitions = event
 
-    def evaluation_axis(self, kind: Axis) -> Array:
+    def evaluation_axis(self, kind: Axis) -> FloatArray:
         """Positions of the dev evaluations on an axis, (evaluations,)."""
         name = check_axis(kind)
         return np.array([getattr(evaluation, name) for evaluation in self.evaluations], dtype=float)
 
-    def sample_axis(self, kind: Axis) -> Array:
+    def sample_axis(self, kind: Axis) -> FloatArray:
         """Positions of the device samples, interpolated between steps, (samples,). NaN before the first step."""
         name = check_axis(kind)
         seconds = np.array([sample.seconds for sample in self.samples], dtype=float)

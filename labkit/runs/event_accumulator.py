@@ -18,7 +18,7 @@ from labkit.events import (
     TimeBreakdown,
     TrainingPlanned,
 )
-from labkit.runs.curves import Array, Axis, RunCurves, Steps
+from labkit.runs.curves import Axis, FloatArray, RunCurves, Steps
 from labkit.runs.progress import Progress, recent_tokens_per_s, seconds_left
 from labkit.runs.summary import Summary
 
@@ -167,16 +167,16 @@ class EventAccumulator:
         """CRF transition scores at the last evaluation on dev. None without one or without a CRF."""
         return self._load_curves().transitions
 
-    def axis(self, kind: Axis) -> Array:
+    def axis(self, kind: Axis) -> FloatArray:
         """Positions of the steps on an axis, (steps,)."""
         return self.steps.axis(kind)
 
-    def evaluation_axis(self, kind: Axis) -> Array:
+    def evaluation_axis(self, kind: Axis) -> FloatArray:
         """Positions of the dev evaluations on an axis, (evaluations,)."""
         with self.lock:
             return self._load_curves().evaluation_axis(kind)
 
-    def sample_axis(self, kind: Axis) -> Array:
+    def sample_axis(self, kind: Axis) -> FloatArray:
         """Positions of the device samples, interpolated between steps, (samples,). NaN before the first step."""
         with self.lock:
             return self._load_curves().sample_axis(kind)

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Self
 
-from labkit import gc_pause, liveness
+from labkit import liveness
 from labkit.config import RunConfig
 from labkit.events import (
     EVENTS_FILE,
@@ -16,6 +16,7 @@ from labkit.events import (
     RunStarted,
     open_event_log,
 )
+from labkit.gc_pause import gc_paused
 from labkit.runs import control
 from labkit.runs.curves import RunCurves
 from labkit.runs.event_accumulator import EventAccumulator
@@ -253,7 +254,7 @@ class Run(EventAccumulator):
             self._curves_used_at = time.monotonic()
             if self._curves is None:
                 self._curves, started = RunCurves(), None
-                with gc_pause.gc_paused():
+                with gc_paused():
                     for events in open_event_log(self.folder).iter_batches():
                         self._curves.extend(events)
                         started = next((event for event in reversed(events) if isinstance(event, RunStarted)), started)

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from labkit import gc_pause
 from labkit.events import OperatorsProfiled, OperatorTime
+from labkit.gc_pause import gc_paused
 from labkit.training.timing import PhaseTimer
 
 SKIPPED_STEPS = 20  # warm-up steps, or half of a shorter run
@@ -97,7 +97,7 @@ class StepProfiler:
         assert self.is_recording
         with self._timer.attributed_to("profiling"):
             self._profile.stop()
-            with gc_pause.gc_paused():  # none of the hundred thousand objects made here is garbage
+            with gc_paused():  # none of the hundred thousand objects made here is garbage
                 operators = rank_operators(self._profile.key_averages(), on_device=self._device.type == "cuda")
             if self._folder:
                 self._write_trace(self._folder / TRACE_FILENAME)
