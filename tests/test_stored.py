@@ -58,6 +58,8 @@ def test_stored_runs_of_all_states_say_what_they_said(stored_runs: Path) -> None
     expected = json.loads((STORED / "runs.json").read_text(encoding="utf-8"))
     runs = RunStore(stored_runs).runs()
     found = [{**run_to_dict(run), "folder": run.folder.name} for run in runs]
+    for now, stored in zip(found, expected, strict=True):  # settings that are newer have no stored value
+        now["config"] = {name: now["config"][name] for name in now["config"] if name in stored["config"]}
     assert json.loads(json.dumps(found)) == expected
     assert [list(each) for each in found] == [list(each) for each in expected], "the order of the keys"
     states = {"completed", "failed", "stopped", "interrupted", "queued"}
@@ -67,7 +69,8 @@ def test_stored_runs_of_all_states_say_what_they_said(stored_runs: Path) -> None
 def test_stored_settings_open_and_are_written_by_the_same_names(stored_runs: Path) -> None:
     for folder in stored_runs.iterdir():
         stored = json.loads((folder / "config.json").read_bytes())["config"]
-        assert RunConfig.from_dict(stored).as_dict() == stored
+        written = RunConfig.from_dict(stored).as_dict()
+        assert {name: value for name, value in written.items() if name in stored} == stored
 
 
 def test_stored_runs_are_compared_and_their_curves_are_read(stored_runs: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from labkit.cli.output import escape_markup
-from labkit.config import run_settings
+from labkit.config import field_types, run_settings
 from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
 from labkit.formatting import format_duration, format_loss
@@ -84,7 +84,7 @@ def comparison_table(runs: Sequence[Run]) -> Table:
     compared = build_comparison_table(runs, tr)
     worded = {name for name, setting in run_settings().items() if setting.choices or setting.none_text}
     worded |= {name for name, setting in run_settings().items() if setting.zero_text}
-    worded |= {"state", "repair_tags", "legal_only", "mix_layers"}
+    worded |= {"state", *(name for name, (kind, _) in field_types().items() if kind is bool)}
     rows = [
         [tr(cell) if column.key in worded else cell for column, cell in zip(compared.fields, row, strict=True)]
         for row in compared.text_rows()

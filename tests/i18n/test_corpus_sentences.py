@@ -8,6 +8,7 @@ from labkit.config import RunConfig
 from labkit.data.corpora import read_corpus
 from labkit.data.encoders import locate_encoder
 from labkit.data.featurize import Featurizer
+from labkit.data.formats import ENDINGS
 from labkit.data.windows import encoding_notes
 from labkit.i18n import translation
 from labkit.i18n.translation import translate_message
@@ -18,21 +19,7 @@ from tests.i18n.test_translation import english_in
 GOOD = "Anna\tB-PER\nSmith\tI-PER\nwent\tO\n\nBen\tB-PER\nLee\tI-PER\nran\tO\n\n" * 9
 ROW = "1,标题,正文里有甲公司,{labels}\n"
 # What stays as it is: names of files, columns and commands, tags, and words of the corpus itself.
-KEPT = {
-    "train",
-    "txt",
-    "csv",
-    "conll",
-    "tsv",
-    "iob",
-    "iob2",
-    "bioes",
-    "bmes",
-    "bilou",
-    "ner",
-    "dev",
-    "docstart",
-}
+KEPT = {*ENDINGS, "train", "dev", "docstart"}
 KEPT |= {"title", "text", "unknownentities", "config", "json", "model", "type", "save", "pretrained", "iconv", "old"}
 KEPT |= {"new", "utf", "gbk", "org", "misc", "csv", "safetensors", "pytorch", "bin", "vocab", "endpoint", "msra"}
 KEPT |= {"corpus", "anna", "went", "entity", "tokenizer", "wnut16", "mine", "some", "index", "tiny"}
