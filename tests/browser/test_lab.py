@@ -374,7 +374,7 @@ def test_the_language_is_switched_with_a_click_and_a_run_that_trains_goes_on(lab
         lab.page.get_by_role("button", name="English").click()
         lab.until_status("#1", "training")
     finally:
-        lab.notebook.execute("from labkit.i18n.translation import choose\nchoose('en')")
+        lab.notebook.execute("from labkit.i18n.translation import set_language\nset_language('en')")
     assert lab.page.problems == []
 
 

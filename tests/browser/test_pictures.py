@@ -83,7 +83,7 @@ def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_
     for place, rate in enumerate((5e-5, 1e-3, 1e-2)):
         write_run(runs_folder, RunConfig(head_rate=rate, epochs=2 + place, downstream=("none", "bilstm")[place % 2]))
     try:
-        lab.notebook.execute("from labkit.i18n.translation import choose\nchoose('zh')")
+        lab.notebook.execute("from labkit.i18n.translation import set_language\nset_language('zh')")
         lab.show(**LONG)
         lab.store.rename(lab.run(2), "人民日报语料，下游学习率很小 $5e-5$")
         text = "王小明在北京大学读书，他的导师是李教授。2024 年 ABC 公司在上海上市。"
@@ -111,7 +111,7 @@ def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_
         lab.page.wait_for_timeout(1500)
         shoot("chinese-advanced")
     finally:
-        lab.notebook.execute("from labkit.i18n.translation import choose\nchoose('en')")
+        lab.notebook.execute("from labkit.i18n.translation import set_language\nset_language('en')")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -119,7 +119,7 @@ def test_pictures_of_errors_and_of_what_the_crf_has_learnt(
     lab: LabPage, shoot: Shoot, runs_folder: Path, one_run: Path, language: str
 ) -> None:
     try:
-        lab.notebook.execute(f"from labkit.i18n.translation import choose\nchoose({language!r})")
+        lab.notebook.execute(f"from labkit.i18n.translation import set_language\nset_language({language!r})")
         for seed, rate in ((1, 1e-3), (2, 1e-2)):
             write_mistakes(write_run(runs_folder, RunConfig(head_rate=rate)), seed, chinese=language == "zh")
         lab.show()
@@ -133,7 +133,7 @@ def test_pictures_of_errors_and_of_what_the_crf_has_learnt(
         until(lambda: "--runs: 2" in lab.page.locator(".labkit-errors-list").inner_html(), what="two runs")
         shoot(f"errors-beside-{language}")
     finally:
-        lab.notebook.execute("from labkit.i18n.translation import choose\nchoose('en')")
+        lab.notebook.execute("from labkit.i18n.translation import set_language\nset_language('en')")
 
 
 def test_pictures_of_what_goes_wrong(lab: LabPage, shoot: Shoot, runs_folder: Path) -> None:
