@@ -24,6 +24,11 @@ TRACKERS = {
     "trackio": ("trackio",),
 }
 
+# what the run itself fails with, where only torch can tell: training/setup.py, training/precision.py
+NO_CUDA = "device cuda was asked for, but torch finds no GPU here; `labkit devices` says why"
+NO_MPS = "device mps was asked for, but this machine has none"
+NO_FLOAT16 = "precision float16 is not possible on a CPU; choose auto, bfloat16 or float32"
+
 
 def check_config(config: RunConfig) -> None:
     """Checks a config for errors that would fail the run; takes milliseconds.
@@ -68,11 +73,11 @@ def _check_corpus(config: RunConfig) -> None:
 
 def _check_device(config: RunConfig) -> None:
     if config.device == "cuda" and (sys.platform == "darwin" or _version("torch").endswith("+cpu")):
-        raise ValueError("device cuda was asked for, but torch finds no GPU here; `labkit devices` says why")
+        raise ValueError(NO_CUDA)
     if config.device == "mps" and sys.platform != "darwin":
-        raise ValueError("device mps was asked for, but this machine has none")
+        raise ValueError(NO_MPS)
     if config.device == "cpu" and config.precision == "float16":
-        raise ValueError("precision float16 is not possible on a CPU; choose auto, bfloat16 or float32")
+        raise ValueError(NO_FLOAT16)
 
 
 def _version(package: str) -> str:

@@ -11,6 +11,7 @@ import torch
 
 from labkit.data.json_cache import load_json, store_json
 from labkit.model.checkpoint import is_precision_supported
+from labkit.training.config_checks import NO_FLOAT16
 from labkit.training.distributed import broadcast_text, is_main_process
 
 # bfloat16 must be this many times faster than float32 to be worth its rounding. Well away from 1, so that two
@@ -30,7 +31,7 @@ def choose_precision(requested: str, device: torch.device) -> str:
         ValueError: the device cannot compute in the requested precision.
     """
     if not is_precision_supported(requested, device.type):
-        raise ValueError("precision float16 is not possible on a CPU; choose auto, bfloat16 or float32")
+        raise ValueError(NO_FLOAT16)
     if requested != "auto":
         return requested
     if device.type == "cuda":

@@ -29,7 +29,7 @@ from labkit.model.fast.subset_embedding import replace_embedding
 from labkit.model.pretrained import load_encoder, load_tokenizer, max_sequence_length
 from labkit.model.tagger import Tagger, build_tagger
 from labkit.presets import adjustment_notes
-from labkit.training.config_checks import check_trackers
+from labkit.training.config_checks import NO_CUDA, NO_MPS, check_trackers
 from labkit.training.param_groups import ParamGroup, build_optimizer_groups, build_param_groups
 from labkit.training.precision import choose_precision, precision_notes
 
@@ -114,9 +114,9 @@ def find_device(name: str) -> torch.device:
         ValueError: this machine has no such device.
     """
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device cuda was asked for, but torch finds no GPU here; `labkit devices` says why")
+        raise ValueError(NO_CUDA)
     if name == "mps" and not torch.backends.mps.is_available():
-        raise ValueError("device mps was asked for, but this machine has none")
+        raise ValueError(NO_MPS)
     return torch.device(resolve_device_type(name))
 
 
