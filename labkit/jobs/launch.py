@@ -13,12 +13,9 @@ from typing import Any
 from labkit import paths
 from labkit.config import RunConfig
 from labkit.events import RunQueued
-from labkit.jobs import subprocesses
+from labkit.jobs.fork_client import Call, current_folder, start_server
 from labkit.jobs.fork_client import shutdown as shutdown_server
-from labkit.jobs.fork_client import start_server
-from labkit.jobs.queue import cancel_queued, start_next
-from labkit.jobs.worker import PREDICT
-from labkit.runs.control import run_in_background
+from labkit.jobs.queue import cancel_queued, start_next, start_soon
 from labkit.runs.folder import (
     CONFIG,
     append_event,
@@ -42,13 +39,12 @@ __all__ = [
 
 
 def submit(config: RunConfig, runs: Path | None = None) -> Run:
-    """Queues a run and returns at once; a background thread starts it.
+    """Queues a run and returns at once. It starts when no other run of the folder is live.
 
-    It starts when no other run of the folder is live. A process that exits right after this still waits for the start,
-    so that the run is not left in the queue.
+    Raises OSError if the run cannot be written, or no process be started.
     """
     folder = _make_run_folder(config, runs, RunQueued(time.time()))
-    run_in_background(start_next, folder.parent)
+    start_soon(folder.parent)
     return Run(folder)
 
 
@@ -65,11 +61,12 @@ def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
 
     The answer is that of labkit.training.prediction.predict_text. No model stays in this process.
 
-    Raises ValueError for a run without a model, and RuntimeError with a sentence for any other error.
+    Raises ValueError for a run without a model, TimeoutError after `timeout_s`, and RuntimeError or OSError with a
+    sentence for any other error.
     """
     if not folder.is_dir():
         raise ValueError(f"folder must be a run's, but there is no {folder}")
-    answer: dict[str, Any] = subprocesses.call_in_process(PREDICT, str(folder.resolve()), text, timeout_s=timeout_s)
+    answer: dict[str, Any] = Call("labkit.jobs.worker:predict", str(folder.resolve()), text, timeout_s=timeout_s).value()
     return answer
 
 
@@ -79,7 +76,7 @@ def _make_run_folder(config: RunConfig, runs: Path | None, *first_events: RunQue
     try:
         for event in first_events:
             append_event(folder, event)
-        cwd = subprocesses.current_folder()  # the path of a corpus may be relative to it
+        cwd = current_folder()  # the path of a corpus may be relative to it
         document = {"config": config.as_dict(), "created": time.time(), "versions": installed_versions(), "cwd": cwd}
         aside = folder / f".{CONFIG}.new"
         aside.write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -1,58 +1,59 @@
 """Run queue on disk: of the runs queued in a folder, one at a time trains.
 
-No process keeps the queue in memory: it is the state of the run folders, read under a file lock when a run is submitted
-and by every run's process when it ends. So it goes on without any notebook.
+No process keeps the queue in memory: it is the state of the run folders, read under a file lock. Whoever adds a run asks
+the fork server for a process, and that process claims the oldest queued run unless another run is live. It asks again
+when its run has ended; if it was killed, the server does. So the queue goes on without any notebook.
 """
 
 import json
 import logging
 import os
 import shutil
-import signal
+import sys
+import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from filelock import Timeout
+
 from labkit.events import READ_ERRORS, RunFinished
-from labkit.jobs.subprocesses import start_process
-from labkit.jobs.worker import CONTINUE_QUEUE, RUN_TRAINING, build_failure
-from labkit.liveness import is_process_alive, process_start_time
+from labkit.jobs.fork_client import Call
 from labkit.runs.control import finish_cancelled, queue_lock
 from labkit.runs.folder import (
     CONFIG,
     OUTPUT,
-    age_s,
     append_event,
+    has_live_process,
     has_no_writer,
     read_queue_state,
     read_started_event,
     run_folders,
+    run_lock,
     startable_folders,
 )
 from labkit.runs.leftovers import clear_deleted_runs, clear_leftovers, has_leftovers
 
-START_TIMEOUT_S = 60.0  # from a process to its first event on disk; a fresh interpreter on a busy machine takes seconds
-_POLLS_PER_PROCESS_CHECK = 10  # reading the log is cheaper than looking up the process
-_ORPHAN_TIMEOUT_S = 10.0  # the same, for a process whose starter was killed before that event
+START_TIMEOUT_S = 120.0  # until a run is claimed: a cold server on a busy machine imports torch for a minute
 
 _log = logging.getLogger(__name__)
+_claimed = ExitStack()  # holds the lock of this process's run until the process ends
 
 
 def start_next(runs: Path) -> Path | None:
-    """Starts the oldest queued run if none is running; returns its folder.
+    """Starts the oldest queued run if none is live, and waits for it; returns its folder.
 
-    Returns once its first event is on disk; None if there was nothing to start. A run that cannot be started ends as
-    failed, and the next one is tried. Also removes what killed processes have left in run folders.
+    A run that cannot be started ends as failed, and the next one is tried. Also removes what killed processes have left
+    in run folders. Raises OSError if no process can be started.
     """
-    with queue_lock(runs):
-        finish_cancelled(runs)
-        clear_deleted_runs(runs)
-        for folder in run_folders(runs):
-            if has_leftovers(folder) and has_no_writer(folder):
-                clear_leftovers(folder)
-        if any(_is_busy(folder) for folder in run_folders(runs)):
-            return None
-        return next((folder for folder in startable_folders(runs) if _start_run(folder)), None)
+    call = _request_start(runs)
+    return _wait_for_claim(runs, call) if call else None
+
+
+def start_soon(runs: Path) -> None:
+    """Starts the oldest queued run like `start_next`, without waiting. This process may then end."""
+    if call := _request_start(runs):
+        threading.Thread(target=_wait_for_claim, args=(runs, call), name="labkit-queue", daemon=True).start()
 
 
 def cancel_queued(runs: Path) -> int:
@@ -64,49 +65,82 @@ def cancel_queued(runs: Path) -> int:
         return sum(not folder.exists() for folder in waiting)
 
 
+def claim_next(runs: str) -> str | None:
+    """Makes this process that of the oldest queued run; returns its folder. None if a run is live, or none is queued."""
+    with queue_lock(Path(runs)):
+        finish_cancelled(Path(runs))
+        if any([_is_busy(folder) for folder in run_folders(Path(runs))]):  # of all: each lost start is ended
+            return None
+        return next((str(folder) for folder in startable_folders(Path(runs)) if _claim(folder)), None)
+
+
+def build_failure(folder: Path, reason: str, details: str = "") -> RunFinished:
+    """Builds the final event of a run whose process wrote none."""
+    started = read_started_event(folder)
+    seconds = time.time() - started.time if started else 0.0
+    return RunFinished(seconds, "failed", 0, reason, f"All that it printed is in {OUTPUT} of its folder.", details)
+
+
+def _request_start(runs: Path) -> Call | None:
+    with queue_lock(runs):
+        finish_cancelled(runs)
+        clear_deleted_runs(runs)
+        for folder in run_folders(runs):
+            if has_leftovers(folder) and has_no_writer(folder):
+                clear_leftovers(folder)
+        if not startable_folders(runs):
+            return None
+    return Call(f"{__name__}:claim_next", str(runs), then="labkit.jobs.worker:train", timeout_s=START_TIMEOUT_S)
+
+
+def _wait_for_claim(runs: Path, call: Call) -> Path | None:
+    """Waits for the folder that was claimed. If labkit cannot be imported there, the oldest run ends as failed."""
+    try:
+        folder = call.value()
+        return Path(folder) if folder else None
+    except OSError as error:
+        _log.warning("the queue of %s has not started a run: %s", runs, error)
+    except (RuntimeError, ValueError) as error:
+        with queue_lock(runs):
+            for folder in startable_folders(runs)[:1]:
+                append_event(folder, build_failure(folder, f"its process could not begin: {error}"))
+    return None
+
+
 def _is_busy(folder: Path) -> bool:
-    """True if a run has a process. One that is starting is awaited.
-
-    Its starter was killed, as it would hold the lock. The process has _ORPHAN_TIMEOUT_S from the creation of its output
-    to its first event, but is not awaited for longer than that: the file may be from a clock that is ahead.
-    """
-    deadline = time.monotonic() + _ORPHAN_TIMEOUT_S
-    while (state := read_queue_state(folder)) == "starting":
-        if age_s(folder / OUTPUT) > _ORPHAN_TIMEOUT_S or time.monotonic() > deadline:
-            with suppress(OSError):  # another user's run, a full disk, a log that is not a file
-                append_event(folder, _build_startup_failure(folder))
-            return False
-        time.sleep(0.01)
-    return state == "running"
+    """True if a run has a process. One whose process ended before its first event ends as failed."""
+    state = read_queue_state(folder)
+    if state == "starting" and not has_live_process(folder):
+        with suppress(OSError):  # another user's run, a full disk, a log that is not a file
+            append_event(folder, _build_startup_failure(folder))
+        return False
+    return state in ("starting", "running")
 
 
-def _start_run(folder: Path) -> bool:
-    """Starts a run's process; True if it wrote its first event. Otherwise the run ends as failed."""
+def _claim(folder: Path) -> bool:
+    """Gives a run this process, with the run's lock, output and working directory. On an error the run ends as failed."""
     try:
         cwd = json.loads((folder / CONFIG).read_bytes()).get("cwd", "")
-        pid = start_process(RUN_TRAINING, str(folder), output=folder / OUTPUT, after=CONTINUE_QUEUE, cwd=cwd)
-    except (AttributeError, *READ_ERRORS) as error:
+        _claimed.enter_context(run_lock(folder))
+        _redirect_output(folder / OUTPUT)
+        with suppress(OSError, TypeError):
+            os.chdir(cwd)
+        return True
+    except (AttributeError, Timeout, *READ_ERRORS) as error:
         _log.warning("%s could not be started: %s", folder.name, error)
         with suppress(OSError):  # the folder was deleted meanwhile, or its log is not a file
             append_event(folder, build_failure(folder, str(error)))
+        _claimed.close()
         return False
-    return _wait_for_start(folder, pid)
 
 
-def _wait_for_start(folder: Path, pid: int) -> bool:
-    """Waits for the first event of a run's process. The run ends as failed if there is none."""
-    started_at = process_start_time(pid)
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while started_at and is_process_alive(pid, started_at) and time.monotonic() < deadline:
-        for _ in range(_POLLS_PER_PROCESS_CHECK):
-            if read_queue_state(folder) != "starting":
-                return read_started_event(folder) is not None
-            time.sleep(0.001)
-    if read_queue_state(folder) == "starting":
-        if started_at and is_process_alive(pid, started_at):
-            os.kill(pid, signal.SIGTERM)
-        append_event(folder, _build_startup_failure(folder))
-    return read_started_event(folder) is not None
+def _redirect_output(path: Path) -> None:
+    """Redirects standard output and error to a new file. Raises FileExistsError if another process made it."""
+    with open(path, "xb") as file, open(os.devnull, "rb") as null:
+        for source, target in ((null, 0), (file, 1), (file, 2)):
+            os.dup2(source.fileno(), target)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _build_startup_failure(folder: Path) -> RunFinished:

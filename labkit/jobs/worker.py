@@ -5,8 +5,8 @@ Little is imported before the run's first event is on disk, as the user waits fo
 
 import importlib
 import json
+import multiprocessing
 import os
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,21 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from labkit.config import RunConfig
-from labkit.events import RunFinished
-from labkit.runs.folder import CONFIG, OUTPUT, append_event, read_queue_state, read_started_event
-
-RUN_TRAINING = f"{__name__}:run_training"
-CONTINUE_QUEUE = f"{__name__}:continue_queue"
-PREDICT = f"{__name__}:predict"
+from labkit.jobs.queue import build_failure, start_soon
+from labkit.runs.folder import CONFIG, append_event, read_queue_state
 
 
-def run_training(folder: str) -> None:
-    """Trains a run, then starts the next one of the queue."""
+def train(folder: str) -> None:
+    """Trains a run that this process has claimed. Then the server starts the next one."""
     run = Path(folder)
     try:
-        if read_queue_state(run) == "starting":  # otherwise its starter has ended it
-            config = RunConfig.from_dict(json.loads((run / CONFIG).read_bytes())["config"])
-            _load_function("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
+        config = RunConfig.from_dict(json.loads((run / CONFIG).read_bytes())["config"])
+        _load_function("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
     except BaseException as error:
         if read_queue_state(run) not in ("ended", "created"):  # created: its log was deleted meanwhile
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -36,14 +31,9 @@ def run_training(folder: str) -> None:
                 append_event(run, build_failure(run, reason, traceback.format_exc()))
         raise
     finally:
-        continue_queue(folder)
-
-
-def continue_queue(folder: str) -> None:
-    """Starts the next run. The fork server calls this too, after a run's process was killed."""
-    from labkit.jobs.queue import start_next
-
-    start_next(Path(folder).parent)
+        server = multiprocessing.parent_process()
+        if server and not server.is_alive():
+            start_soon(run.parent)
 
 
 def predict(folder: str, text: str) -> dict[str, Any]:
@@ -51,13 +41,6 @@ def predict(folder: str, text: str) -> dict[str, Any]:
     predict_text = _load_function("LABKIT_PREDICTOR", "labkit.training.prediction:predict_text")
     answer: dict[str, Any] = predict_text(Path(folder), text)
     return answer
-
-
-def build_failure(folder: Path, reason: str, details: str = "") -> RunFinished:
-    """Builds the final event of a run whose process wrote none."""
-    started = read_started_event(folder)
-    seconds = time.time() - started.time if started else 0.0
-    return RunFinished(seconds, "failed", 0, reason, f"All that it printed is in {OUTPUT} of its folder.", details)
 
 
 def _load_function(variable: str, default: str) -> Callable[..., Any]:

@@ -4,10 +4,8 @@ The run's process reads them between two steps (labkit/training/control.py). A q
 ended from here, under the lock of the queue.
 """
 
-import logging
 import math
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,8 +23,6 @@ from labkit.events import (
 from labkit.file_lock import hold_lock
 from labkit.runs.folder import LOCK_FILE, append_event, is_run_folder, read_queue_state, startable_folders
 
-_log = logging.getLogger(__name__)
-
 
 def stop(folder: Path) -> None:
     """Asks a run to end after its current step, keeping its model. A queued one never starts.
@@ -34,13 +30,9 @@ def stop(folder: Path) -> None:
     Raises ValueError if there is no run in the folder.
     """
     _append_request(folder, StopRequested())
-
-    def finish(runs: Path) -> None:
-        with queue_lock(runs):
-            finish_cancelled(runs)
-
     if read_queue_state(folder) == "queued":
-        run_in_background(finish, folder.parent)
+        with queue_lock(folder.parent):
+            finish_cancelled(folder.parent)
 
 
 def set_rate(folder: Path, group: str, rate: float) -> None:
@@ -73,18 +65,6 @@ def queue_lock(runs: Path) -> Iterator[None]:
     runs.mkdir(parents=True, exist_ok=True)
     with hold_lock(runs / LOCK_FILE):
         yield
-
-
-def run_in_background(function: Callable[[Path], object], runs: Path) -> None:
-    """Calls `function(runs)` in a thread and logs its errors. The interpreter does not exit before it ends."""
-
-    def call() -> None:
-        try:
-            function(runs)
-        except Exception:
-            _log.exception("the queue of %s is stuck", runs)
-
-    threading.Thread(target=call, name="labkit-queue").start()
 
 
 def _append_request(folder: Path, request: ControlRequest) -> None:

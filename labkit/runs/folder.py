@@ -4,6 +4,7 @@
     events.jsonl               event log, one event a line (labkit/events.py)
     control.jsonl              requests to stop or to change a rate (control.py)
     output.log                 what the run's process prints; made by that process before its first event
+    run.lock                   locked as long as the run has a process; empty
     summary.json               figures of the log, so that lists need not read it (summary.py)
     label.json                 name and note that a user gave the run
     predictions.SPLIT.jsonl    scored sentences of dev or test (predictions.py)
@@ -17,9 +18,11 @@ import logging
 import math
 import os
 import re
+import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -28,19 +31,23 @@ import msgspec
 
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, READ_ERRORS, Event, LineWriter, RunQueued, RunStarted, open_event_log
-from labkit.liveness import is_running
+from labkit.file_lock import hold_lock, is_locked
 from labkit.runs.summary import FORMAT_VERSION, Summary
 
 CONFIG = "config.json"
 SUMMARY = "summary.json"
 LABEL = "label.json"
 OUTPUT = "output.log"  # the process that creates this file has the run
+RUN_LOCK = "run.lock"
 PREDICTIONS = "predictions.{split}.jsonl"
 CHECKPOINTS = ("best", "last")
 CHECKPOINT_SETTINGS = "tagger.json"  # in each checkpoint
 
 NUMBERS_FILE = ".numbers"  # one a line, appended, so that several submitters need not wait for each other
 LOCK_FILE = ".lock"  # held while runs of the queue are started or ended
+
+# For a run whose process cannot be looked up: without locks on its file system, or on a machine that shares no locks.
+SILENCE_TIMEOUT_S = 600.0
 
 MAX_UNIX_TIME = 253_402_300_800.0  # Unix seconds, end of the year 9999: Python's calendar ends there
 
@@ -237,26 +244,45 @@ def startable_folders(runs: Path) -> list[Path]:
 
 
 def read_queue_state(folder: Path) -> QueueState:
-    """Reads a run's queue state from both ends of its log."""
+    """Reads a run's queue state from its lock and from both ends of its log."""
     log = folder / EVENTS_FILE
-    head = _read_chunk(log, _HEAD_BYTES)
-    if started := _find_event(head, RunStarted):
-        if not is_running(
-            *started.process_identity
-        ):  # None for another machine's run, which does not keep this one busy
-            return "ended"  # most of a thousand runs: the end of their log need not be read
-        return "ended" if _has_end(log) else "running"
-    if _has_end(log):
+    if os.path.lexists(folder / SUMMARY) or _has_end(log):  # most of a thousand runs have a summary
         return "ended"
+    head = _read_chunk(log, _HEAD_BYTES)
+    if _find_event(head, RunStarted):
+        return "running" if has_live_process(folder) else "ended"
     if not _find_event(head, RunQueued):
         return "created"
     return "starting" if os.path.lexists(folder / OUTPUT) else "queued"
 
 
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Marks a run as live for as long as this process is inside. May be nested."""
+    with hold_lock(folder / RUN_LOCK, timeout_s=10.0, is_reentrant=True):
+        yield
+
+
+def has_process(folder: Path) -> bool | None:
+    """True if a run has a process, by its lock. None if that cannot be told.
+
+    A lock that is free says nothing of another machine's run, as few network file systems share locks. Runs of earlier
+    versions have no lock.
+    """
+    locked, started = is_locked(folder / RUN_LOCK, patience_s=0.05), read_started_event(folder)
+    is_of_this_machine = started is None or started.host == socket.gethostname()
+    return locked if locked or is_of_this_machine else None
+
+
+def has_live_process(folder: Path) -> bool:
+    """True if a run has a process, or may have one: its log has grown within SILENCE_TIMEOUT_S."""
+    known = has_process(folder)
+    return known if known is not None else age_s(folder / EVENTS_FILE) < SILENCE_TIMEOUT_S
+
+
 def has_no_writer(folder: Path) -> bool:
     """True if certainly no process writes to a run's folder. Another machine's may still."""
-    started = read_started_event(folder)
-    return _has_end(folder / EVENTS_FILE) or (started is not None and is_running(*started.process_identity) is False)
+    return _has_end(folder / EVENTS_FILE) or has_process(folder) is False
 
 
 def read_started_event(folder: Path) -> RunStarted | None:

@@ -7,7 +7,6 @@ import zlib
 from pathlib import Path
 from typing import Self
 
-from labkit import liveness
 from labkit.config import RunConfig
 from labkit.events import (
     EVENTS_FILE,
@@ -27,6 +26,8 @@ from labkit.runs.folder import (
     RunLabel,
     StoredConfig,
     age_s,
+    has_live_process,
+    has_no_writer,
     log_size,
     parse_run_number,
     parse_time,
@@ -39,7 +40,6 @@ from labkit.runs.leftovers import clear_leftovers
 from labkit.runs.summary import Summary
 
 NUM_COLOURS = 8  # further runs repeat the colours with another line style
-REMOTE_SILENCE_TIMEOUT_S = 600.0  # without a new event, for a run on another host, whose process cannot be looked up
 START_TIMEOUT_S = 60.0  # without a first event, for a run that was created or taken out of the queue
 
 
@@ -218,19 +218,15 @@ class Run(EventAccumulator):
         if not self.is_live:
             return
         log_is_gone = self._log_reader.offset > 0 and log_size(self.folder) == 0
-        is_running = None if log_is_gone else liveness.is_running(*self.started.process_identity)
         if log_is_gone:
             self._lost_reason = f"{EVENTS_FILE} of {self.folder.name} is gone; it was deleted while the run went on"
-        else:
-            silence_s = age_s(self.folder / EVENTS_FILE)
-            has_vanished = silence_s >= REMOTE_SILENCE_TIMEOUT_S if is_running is None else not is_running
-            if not has_vanished or self._read_new_events():  # it may have ended after the log was read
-                return
+        elif has_live_process(self.folder) or self._read_new_events():  # it may have ended after the log was read
+            return
         self._summary.vanished = True
         self._unlogged_changes += 1
-        if is_running is False:
-            clear_leftovers(self.folder)
         if not log_is_gone:
+            if has_no_writer(self.folder):
+                clear_leftovers(self.folder)
             store_summary(self.folder, self._summary)
 
     def _check_start(self) -> None:

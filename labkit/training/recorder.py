@@ -1,6 +1,8 @@
 """Recorder: writes a run's events and device samples into its folder."""
 
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +11,6 @@ from pathlib import Path
 
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
-from labkit.liveness import process_identity
 from labkit.training.clock import seconds_since
 from labkit.training.distributed import is_main_process
 from labkit.training.failures import describe_failure, disk_hint, is_disk_full
@@ -35,7 +36,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
         if on_event:
             on_event(event)
 
-    emit(RunStarted(began, *process_identity()))
+    emit(RunStarted(began, os.getpid(), socket.gethostname()))
     state = "failed"
     try:
         state = _drain(config, folder, began, emit, writer)
