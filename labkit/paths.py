@@ -1,6 +1,8 @@
 """Paths of runs, corpora, encoders and caches. Environment variables move them."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -40,3 +42,23 @@ def require_dir(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"the folder {folder} is gone; it was deleted or renamed while it was in use")
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Temporary file beside `path`, renamed onto it at the end: no reader sees half a file.
+
+    Removed on any error, such as a full disk.
+    """
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.part")
+    try:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # by the umask; safetensors makes files that only their owner can read
+        yield temporary
+        with suppress(OSError):
+            temporary.chmod(mode)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise

@@ -2,13 +2,13 @@
 
 import csv
 import io
-import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from labkit.cli.output import write_data, write_message
 from labkit.data.formats.bdci import ENTITIES_COLUMN, read_table
+from labkit.paths import atomic_write
 
 
 def iter_tagged_lines(folder: Path, text: str) -> Iterator[str]:
@@ -48,13 +48,8 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
         return
     if out.exists() and not out.is_file():
         return _write_csv(out, rows)
-    target = out.resolve()  # else a link would be replaced, instead of the file that it leads to
-    temporary = target.with_name(f".{target.name}-{os.getpid()}")
-    try:
+    with atomic_write(out.resolve()) as temporary:  # else a link would be replaced, instead of the file it leads to
         _write_csv(temporary, rows)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_csv(path: Path, rows: Iterator[tuple[str, str]]) -> None:

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import time
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from labkit.data.windows import Array
+from labkit.paths import atomic_write
 
 MAX_BYTES = 2 * 2**30  # of all entries together; the least recently used ones are evicted
 _SUFFIX = ".safetensors"
@@ -53,7 +53,7 @@ def load(folder: Path, key: str) -> tuple[dict[str, Array], dict[str, Any]] | No
 
 
 def store(folder: Path, key: str, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> None:
-    """Stores an entry, written to a temporary file and renamed into place.
+    """Stores an entry.
 
     Several processes may store the same entry: they write the same content, and the last one stays.
 
@@ -61,19 +61,16 @@ def store(folder: Path, key: str, arrays: Mapping[str, Array], facts: Mapping[st
         arrays: of int32 or int64.
         facts: values that JSON can hold.
     """
-    temporary = folder / f".{uuid.uuid4().hex}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(facts)
         metadata = {"facts": text, "sha256": _checksum(key, arrays, text)}
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        save_file(contiguous, temporary, metadata=metadata)
-        os.replace(temporary, folder / f"{key}{_SUFFIX}")
+        with atomic_write(folder / f"{key}{_SUFFIX}") as temporary:
+            save_file(contiguous, temporary, metadata=metadata)
         _evict(folder)
     except (OSError, SafetensorError) as error:  # a full disk raises either
         log.warning("nothing could be stored in %s: %s", folder, error)
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _map_file(path: Path) -> tuple[dict[str, Array], dict[str, str]]:

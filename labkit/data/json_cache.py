@@ -1,10 +1,7 @@
 """Small JSON cache in `paths.cache()`; entries that cannot be read are recomputed."""
 
-import contextlib
 import json
 import logging
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +23,14 @@ def load_json(name: str) -> Any:
 
 
 def store_json(name: str, value: Any) -> None:
-    """Stores a value, written to a temporary file and renamed into place.
-
-    If that is not possible, it is logged, and the value is recomputed next time.
-    """
+    """Stores a value. If that is not possible, it is logged, and the value is recomputed next time."""
     path = _path(name)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(value), encoding="utf-8")
-        os.replace(temporary, path)
+        with paths.atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(value), encoding="utf-8")
     except OSError as error:
         log.warning("nothing could be stored in %s: %s", path.parent, error)
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _path(name: str) -> Path:

@@ -80,7 +80,8 @@ class Call:
         self._timeout_s = timeout_s
         self._deadline = time.monotonic() + timeout_s + _GRACE_S
         self._file = server_folder() / f"{uuid.uuid4().hex}{REQUEST}"
-        atomic_write(self._file, json.dumps(request).encode())
+        with atomic_write(self._file) as file:
+            file.write_text(json.dumps(request))
         start_server()
 
     def value(self) -> Any:

@@ -40,7 +40,7 @@ _POLL_S = 0.01
 # A forked child may not use the system libraries that torch needs on macOS, and Windows has no fork: there a child is a
 # fresh interpreter. Only Linux was tried.
 _FORKS = sys.platform == "linux"
-_processes = multiprocessing.get_context("fork" if _FORKS else "spawn")
+_processes: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
 
 Request = dict[str, Any]
 

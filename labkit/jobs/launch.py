@@ -66,7 +66,9 @@ def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise ValueError(f"folder must be a run's, but there is no {folder}")
-    answer: dict[str, Any] = Call("labkit.jobs.worker:predict", str(folder.resolve()), text, timeout_s=timeout_s).value()
+    answer: dict[str, Any] = Call(
+        "labkit.jobs.worker:predict", str(folder.resolve()), text, timeout_s=timeout_s
+    ).value()
     return answer
 
 
@@ -78,9 +80,8 @@ def _make_run_folder(config: RunConfig, runs: Path | None, *first_events: RunQue
             append_event(folder, event)
         cwd = current_folder()  # the path of a corpus may be relative to it
         document = {"config": config.as_dict(), "created": time.time(), "versions": installed_versions(), "cwd": cwd}
-        aside = folder / f".{CONFIG}.new"
-        aside.write_text(json.dumps(document, indent=1), encoding="utf-8")
-        aside.replace(folder / CONFIG)
+        with paths.atomic_write(folder / CONFIG) as file:
+            file.write_text(json.dumps(document, indent=1), encoding="utf-8")
     except BaseException:  # a full disk, most likely
         shutil.rmtree(folder, ignore_errors=True)
         raise

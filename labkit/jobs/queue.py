@@ -69,7 +69,7 @@ def claim_next(runs: str) -> str | None:
     """Makes this process that of the oldest queued run; returns its folder. None if a run is live, or none is queued."""
     with queue_lock(Path(runs)):
         finish_cancelled(Path(runs))
-        if any([_is_busy(folder) for folder in run_folders(Path(runs))]):  # of all: each lost start is ended
+        if any(_is_busy(folder) for folder in run_folders(Path(runs))):
             return None
         return next((str(folder) for folder in startable_folders(Path(runs)) if _claim(folder)), None)
 
@@ -118,7 +118,7 @@ def _is_busy(folder: Path) -> bool:
 
 
 def _claim(folder: Path) -> bool:
-    """Gives a run this process, with the run's lock, output and working directory. On an error the run ends as failed."""
+    """Gives a run this process: its lock, output and working directory. On an error the run ends as failed."""
     try:
         cwd = json.loads((folder / CONFIG).read_bytes()).get("cwd", "")
         _claimed.enter_context(run_lock(folder))
@@ -140,7 +140,9 @@ def _redirect_output(path: Path) -> None:
         for source, target in ((null, 0), (file, 1), (file, 2)):
             os.dup2(source.fileno(), target)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        stream.reconfigure(  # type: ignore[union-attr]
+            encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
 
 
 def _build_startup_failure(folder: Path) -> RunFinished:

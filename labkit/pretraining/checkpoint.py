@@ -1,11 +1,10 @@
 """Checkpoint of a pretraining: weights, optimizer moments and position in one file.
 
-The file is written to a temporary one and renamed, so after a crash it is the last or the previous checkpoint. The text
-that a step reads, and the tokens it masks, follow from the seed and the step, so no random state is saved.
+After a crash it is the last or the previous checkpoint. The text that a step reads, and the tokens it masks, follow
+from the seed and the step, so no random state is saved.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from labkit.paths import atomic_write
 from labkit.pretraining.events import HeldOutEvaluated
 
 STATE_FILE = "pretraining.safetensors"
@@ -48,9 +48,8 @@ def save(
     for name, parameter in model.named_parameters():
         tensors |= {f"{moment} {name}": optimizer.state[parameter][moment] for moment in _MOMENTS}
     metadata = {"position": json.dumps(asdict(state)), "facts": json.dumps(facts)}
-    temporary = folder / f".{STATE_FILE}.part"
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=metadata)
-    os.replace(temporary, folder / STATE_FILE)
+    with atomic_write(folder / STATE_FILE) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata=metadata)
 
 
 def load(

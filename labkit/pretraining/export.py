@@ -5,7 +5,6 @@ Weights are in half precision; the folder has a tokenizer, a model card and chec
 
 import copy
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertModel
 
+from labkit.paths import atomic_write
 from labkit.pretraining.checkpoint import PretrainState
 from labkit.pretraining.config import PretrainConfig
 from labkit.pretraining.model_card import model_card
@@ -47,15 +47,13 @@ def export_encoder(
     encoder = _to_half_precision(model, vocabulary)
     encoder.config.save_pretrained(folder)
     save_tokenizer(build_tokenizer(vocabulary, config.max_sequence_length), vocabulary, folder)
-    temporary = folder / f".{WEIGHTS}.part"
     weights = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
-    save_file(weights, temporary, metadata={"format": "pt"})
-    _write_checksums(folder, temporary)
-    sizes = (sum(parameter.numel() for parameter in encoder.parameters()), temporary.stat().st_size)
-    card = model_card(folder.name, config, data, state, precision, command, sizes, encoder.config)
-    (folder / "README.md").write_text(card, encoding="utf-8")
-    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
-    os.replace(temporary, folder / WEIGHTS)
+    with atomic_write(folder / WEIGHTS) as temporary:
+        save_file(weights, temporary, metadata={"format": "pt"})
+        _write_checksums(folder, temporary)
+        sizes = (sum(parameter.numel() for parameter in encoder.parameters()), temporary.stat().st_size)
+        card = model_card(folder.name, config, data, state, precision, command, sizes, encoder.config)
+        (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 @torch.no_grad()

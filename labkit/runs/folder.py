@@ -19,7 +19,6 @@ import math
 import os
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +31,7 @@ import msgspec
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, READ_ERRORS, Event, LineWriter, RunQueued, RunStarted, open_event_log
 from labkit.file_lock import hold_lock, is_locked
+from labkit.paths import atomic_write
 from labkit.runs.summary import FORMAT_VERSION, Summary
 
 CONFIG = "config.json"
@@ -134,7 +134,8 @@ def read_label(folder: Path) -> RunLabel:
 
 def write_label(folder: Path, label: RunLabel) -> None:
     """Writes label.json; other processes never see half of it."""
-    write_atomically(folder / LABEL, msgspec.json.encode({"name": label.name, "note": label.note}))
+    with atomic_write(folder / LABEL) as temporary:
+        temporary.write_bytes(msgspec.json.encode({"name": label.name, "note": label.note}))
 
 
 def read_summary(folder: Path) -> Summary | None:
@@ -153,14 +154,16 @@ def write_summary(folder: Path) -> Summary:
     for event in tail.iter_events():
         summary.add(event)
     summary.skipped, summary.log_bytes = tail.skipped_lines, size
-    write_atomically(folder / SUMMARY, msgspec.json.encode(summary))
+    with atomic_write(folder / SUMMARY) as temporary:
+        temporary.write_bytes(msgspec.json.encode(summary))
     return summary
 
 
 def store_summary(folder: Path, summary: Summary) -> None:
     """Writes a summary computed by a reader. A folder that cannot be written to is skipped."""
     try:
-        write_atomically(folder / SUMMARY, msgspec.json.encode(summary))
+        with atomic_write(folder / SUMMARY) as temporary:
+            temporary.write_bytes(msgspec.json.encode(summary))
     except OSError as error:
         log.debug("no %s in %s: %s", SUMMARY, folder, error)
 
@@ -194,17 +197,6 @@ def _read_json(folder: Path, name: str, form: type[T]) -> T:
     except READ_ERRORS as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise ValueError(f"{name} of {folder.name} cannot be read: {why}") from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces a file atomically, so that no reader sees half of it."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        aside.write_bytes(content)
-        os.replace(aside, path)
-    except BaseException:  # most likely a full disk: half a file would only fill it further
-        aside.unlink(missing_ok=True)
-        raise
 
 
 def parse_run_number(folder: Path) -> int:

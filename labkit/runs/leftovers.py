@@ -10,7 +10,7 @@ from labkit.runs.folder import CHECKPOINTS, CONFIG, LABEL, PREDICTIONS, SUMMARY,
 
 _FILES = "|".join((CONFIG, SUMMARY, LABEL, PREDICTIONS.format(split=r"\w+"))).replace(".", r"\.")
 _PARTIAL_CHECKPOINT = re.compile(rf"\.(?P<name>{'|'.join(CHECKPOINTS)})-(?P<old>old-)?(?P<pid>\d+)")
-_PARTIAL_FILE = re.compile(rf"\.({_FILES})\.[\w.]+")
+_PARTIAL_FILE = re.compile(rf"\.({_FILES})\.[\w.]+")  # by atomic_write, or by an earlier version
 _DELETED_RUN = re.compile(r"\..+\.deleted\.\d+")
 _WRITE_TIMEOUT_S = 60.0  # processes of any host may be writing a summary or a label, which takes milliseconds
 

@@ -5,7 +5,6 @@ test split was scored with. The first line is a header, each further line a sent
 The error browser shows them.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,11 +60,9 @@ def write_predictions(folder: Path, header: PredictionsHeader, sentences: Iterab
     Raises FileNotFoundError if the run folder was deleted.
     """
     paths.require_dir(folder)
-    path = predictions_path(folder, header.split)
     lines = [msgspec.json.encode(header), *(msgspec.json.encode(sentence) for sentence in sentences)]
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(b"".join(line + b"\n" for line in lines))
-    os.replace(aside, path)
+    with paths.atomic_write(predictions_path(folder, header.split)) as temporary:
+        temporary.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
 def read_predictions(folder: Path, split: str) -> Predictions | None:

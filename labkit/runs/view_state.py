@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from labkit.events import READ_ERRORS
-from labkit.runs.folder import write_atomically
+from labkit.paths import atomic_write
 
 VIEW_STATE_FILE = ".lab.json"
 
@@ -42,6 +42,7 @@ def read_view_state(runs: Path) -> ViewState:
 def write_view_state(runs: Path, state: ViewState) -> None:
     """Writes the view state. If the folder cannot be written to, it lasts as long as the lab."""
     try:
-        write_atomically(runs / VIEW_STATE_FILE, msgspec.json.encode(state))
+        with atomic_write(runs / VIEW_STATE_FILE) as temporary:
+            temporary.write_bytes(msgspec.json.encode(state))
     except OSError as error:
         log.debug("no %s in %s: %s", VIEW_STATE_FILE, runs, error)

@@ -11,7 +11,7 @@ from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 
 NAMES = (".best-12", ".last-12", ".best-old-12", ".config.json.new", ".summary.json.12.34", ".label.json.12.34")
-NAMES += (".predictions.dev.jsonl.12",)
+NAMES += (".predictions.dev.jsonl.12", ".summary.json.0123456789abcdef.part")
 
 
 def leave(folder: Path, age_s: float = 3600) -> None:
