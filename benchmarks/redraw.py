@@ -68,7 +68,7 @@ def made_up(steps: int) -> list[Event]:
     """A run of 20 steps a second, sampled twice a second, evaluated after each epoch."""
     per_epoch = math.ceil(steps / EPOCHS)
     groups = [ParamGroupInfo(name, 10, 1000, rate, "linear", steps // 20, 0.0, 3) for name, rate in RATES.items()]
-    events: list[Event] = [RunStarted(0.0, 0, 0.0, ""), ParamGroupsBuilt(0.0, groups)]
+    events: list[Event] = [RunStarted(0.0, 0, ""), ParamGroupsBuilt(0.0, groups)]
     events.append(TrainingPlanned(0.0, steps, per_epoch, "cpu", "", "float32", 1, ""))
     for step in range(1, steps + 1):
         seconds, epoch = step / 20, step / per_epoch

@@ -46,7 +46,7 @@ from labkit.events import (
 
 ONE_OF_EACH: list[Event] = [
     RunQueued(1.5),
-    RunStarted(2.0, 17, 1.9, "machine", "ef" * 16, 190),
+    RunStarted(2.0, 17, "machine"),
     PhaseEntered(0.1, "Reading the corpus"),
     CorpusRead(0.2, "wnut16", "ab" * 32, 10, 2, 3, 99, ["O", "B-person"], ["2 sentences were <b>cut</b>."], "de" * 32),
     ParamGroupsBuilt(0.3, [ParamGroupInfo("head", 4, 1000, 5e-3, "linear", 3, 0.0, 2)]),
@@ -232,7 +232,7 @@ def test_a_field_of_a_later_version_is_passed_over(tmp_path: Path) -> None:
 def test_a_field_with_a_default_may_be_missing_in_an_older_log(tmp_path: Path) -> None:
     append(tmp_path, b'{"kind":"run finished","seconds":1.0,"state":"completed","step":3}\n')
     append(tmp_path, b'{"kind":"run started","time":2.0,"pid":17,"process_started":1.9,"host":"machine"}\n')
-    assert open_event_log(tmp_path).read() == [RunFinished(1.0, "completed", 3), RunStarted(2.0, 17, 1.9, "machine")]
+    assert open_event_log(tmp_path).read() == [RunFinished(1.0, "completed", 3), RunStarted(2.0, 17, "machine")]
 
 
 def corpus_read(**told: Any) -> CorpusRead:

@@ -1,7 +1,7 @@
 """Client of the fork server (fork_server.py): starts it, and calls functions in its children.
 
 The server lives in a session of its own, so that it outlives the kernel that started it and does not delay that
-kernel's exit. It serves a private folder, whose name is a hash of all that affects the import of the preloaded packages.
+kernel's exit. It serves a private folder, named by a hash of all that affects the import of the preloaded packages.
 """
 
 import getpass
@@ -50,8 +50,7 @@ _LOOK_INTERVAL_S = 1.0  # from one look at the server to the next, while an answ
 
 _LOOK_INTERVAL_S = 1.0  # from one look at the server to the next, while an answer is awaited
 _POLL_S = 0.005
-_GRACE_S = 2.0  # in which the server kills a child that takes too long
-_started: list[subprocess.Popen[bytes]] = []  # servers of this process, which has to reap them
+_started: dict[Path, subprocess.Popen[bytes]] = {}  # by folder: the servers of this process, which has to reap them
 
 
 class Call:
@@ -61,14 +60,15 @@ class Call:
         """Sends the request; this process may then end.
 
         Args:
-            target: the function, as "module:function"; its arguments are `args`.
+            target: the function, as "module:function"; its arguments are `args`. If the server is killed, it may be
+                called twice.
             timeout_s: time for the answer. A child that has not answered by then is killed.
             then: function to be called with the value, in the same child, unless the value is None.
 
         Raises OSError if the request cannot be written or no server be started.
         """
         here = current_folder()
-        request = {
+        self._request = {
             "call": target,
             "args": args,
             "path": [os.path.join(here, entry) for entry in sys.path],
@@ -77,12 +77,10 @@ class Call:
             "timeout_s": timeout_s,
             **({"then": then} if then else {}),
         }
-        self._timeout_s = timeout_s
-        self._deadline = time.monotonic() + timeout_s + _GRACE_S
-        self._file = server_folder() / f"{uuid.uuid4().hex}{REQUEST}"
-        with atomic_write(self._file) as file:
-            file.write_text(json.dumps(request))
-        start_server()
+        self._deadline = time.monotonic() + timeout_s
+        self._folder = server_folder()
+        self._file = self._folder / f"{uuid.uuid4().hex}{REQUEST}"
+        self._send()
 
     def value(self) -> Any:
         """Waits for the function's value.
@@ -92,12 +90,14 @@ class Call:
         """
         reply, look_at = self._file.with_suffix(REPLY), time.monotonic() + _LOOK_INTERVAL_S
         while not reply.exists():
-            if time.monotonic() > self._deadline:
+            now = time.monotonic()
+            if now > self._deadline:
                 self._file.unlink(missing_ok=True)
-                raise TimeoutError(f"no answer within {self._timeout_s:g} s; try again, or allow more time")
-            if time.monotonic() > look_at:  # the server was killed, or ended just before the request came
-                start_server()
-                look_at += _LOOK_INTERVAL_S
+                raise TimeoutError(f"no answer within {self._request['timeout_s']:g} s; try again, or allow more time")
+            if now > look_at:
+                look_at = now + _LOOK_INTERVAL_S
+                if not is_locked(self._folder / LOCK):  # the server was killed, or ended before the request came
+                    self._send()
             time.sleep(_POLL_S)
         outcome = json.loads(reply.read_bytes())
         reply.unlink()
@@ -109,26 +109,18 @@ class Call:
             raise ValueError(outcome["text"])
         raise RuntimeError(f"{outcome['error']}: {outcome['text']}" if outcome["text"] else outcome["error"])
 
+    def _send(self) -> None:
+        with atomic_write(self._file) as file:
+            file.write_text(json.dumps(self._request))
+        _start_server(self._folder, IDLE_S)
+
 
 def start_server(idle_s: float = IDLE_S) -> None:
     """Starts the server, unless there is one. Returns before it is ready, which takes seconds.
 
     The server ends after `idle_s` without use. Raises OSError if it cannot be started.
     """
-    folder = server_folder()
-    if is_locked(folder / LOCK):
-        return
-    for server in _started.copy():
-        if (status := server.poll()) is not None:
-            _started.remove(server)
-            if status > 0:
-                raise OSError(f"the server of labkit's processes ended with status {status}; see {folder / 'log'}")
-    preload = os.environ.get("LABKIT_PRELOAD", ",".join(PRELOAD))
-    # -P: or the script's folder would come first on the path, and its modules before those of the standard library
-    command = [sys.executable, "-P", str(_SCRIPT), str(folder), f"--idle-s={idle_s}", f"--preload={preload}"]
-    with open(folder / "log", "ab") as log:
-        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": folder}
-        _started.append(subprocess.Popen(command, env=torch_environment(), start_new_session=True, **options))
+    _start_server(server_folder(), idle_s)
 
 
 def shutdown() -> None:
@@ -138,6 +130,8 @@ def shutdown() -> None:
             (lock.parent / STOP).touch()
             time.sleep(_POLL_S)
         (lock.parent / STOP).unlink(missing_ok=True)
+        if server := _started.pop(lock.parent, None):
+            server.wait()
 
 
 def server_folder() -> Path:
@@ -159,14 +153,32 @@ def current_folder() -> str:
     return os.sep
 
 
+def _start_server(folder: Path, idle_s: float) -> None:
+    if is_locked(folder / LOCK):
+        return
+    if server := _started.pop(folder, None):
+        if (status := server.poll()) is None:  # it is about to take its lock, or has just released it
+            _started[folder] = server
+            return
+        if status > 0:
+            raise OSError(f"the process that starts runs ended with status {status}; see {folder / 'log'}")
+    preload = os.environ.get("LABKIT_PRELOAD", ",".join(PRELOAD))
+    # -P: or the script's folder would come first on the path, and its modules before those of the standard library
+    command = [sys.executable, "-P", str(_SCRIPT), str(folder), f"--idle-s={idle_s}", f"--preload={preload}"]
+    with open(folder / "log", "ab") as log:
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": folder}
+        _started[folder] = subprocess.Popen(command, env=torch_environment(), start_new_session=True, **options)
+
+
 def _private_folder() -> Path:
-    """Folder that only this user can enter: who writes into it runs code as this user. Raises OSError if there is none."""
+    """Folder that only this user can enter, as requests in it are executed. Raises OSError if there is none."""
+    user = getattr(os, "getuid", getpass.getuser)()
     for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir()):
-        folder = Path(base or os.devnull, f"labkit-{getpass.getuser()}")
+        folder = Path(base or os.devnull, f"labkit-{user}")
         with suppress(OSError):
             folder.mkdir(mode=0o700, exist_ok=True)
             status = folder.lstat()
-            is_own = not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o077)
-            if stat.S_ISDIR(status.st_mode) and is_own:
+            is_private = sys.platform == "win32" or (status.st_uid == user and not status.st_mode & 0o077)
+            if stat.S_ISDIR(status.st_mode) and is_private:
                 return folder
     raise OSError(f"{folder} is not a folder of this user alone; set XDG_RUNTIME_DIR to one")

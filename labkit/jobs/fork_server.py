@@ -13,8 +13,8 @@ A request is a JSON file in FOLDER, which the server takes by deleting it:
     timeout_s    time after which the child is killed, unless it has answered
 
 The child answers by a file beside the request: {"value": …}, or {"error": the exception's name, "text": its message};
-an empty object if it died. A request whose child was killed after its answer is made again, without a new answer: so
-the queue of runs goes on after a run was killed.
+an empty object if it died. When a child that called `then` has ended, even by a kill, its request is made again: so the
+queue of runs goes on.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--idle-s", type=float, default=600.0)
     parser.add_argument("--preload", default="", help="modules, separated by commas")
     options = parser.parse_args()
-    with suppress(Timeout), FileLock(options.folder / LOCK, timeout=1.0, fallback_to_soft=False):
+    with suppress(Timeout), FileLock(options.folder / LOCK, timeout=0.1, fallback_to_soft=False):
         _preload(options.preload.split(",") if _FORKS else [])
         ForkServer(options.folder, options.idle_s).run()
     os._exit(0)  # multiprocessing would wait for children, which go on without a server
@@ -85,6 +85,8 @@ class ForkServer:
         self.folder = folder
         self.idle_s = idle_s
         self._children: list[_Child] = []
+        for old in folder.glob(f"*{REPLY}"):
+            old.unlink()
 
     def run(self) -> None:
         """Serves until idle, or until a file STOP appears in the folder."""
@@ -92,12 +94,12 @@ class ForkServer:
         while self._children or time.monotonic() - last_used < self.idle_s:
             for name in os.listdir(self.folder):
                 if name == STOP:
-                    return (self.folder / STOP).unlink()
+                    return
                 if name.endswith(REQUEST):
                     self._take(self.folder / name)
             for child in [child for child in self._children if child.has_ended()]:
                 self._children.remove(child)
-                if child.answered and child.process.exitcode and child.request.get("then"):
+                if child.called_then:
                     self._children.append(_Child(child.request, None))
             if self._children:
                 last_used = time.monotonic()
@@ -110,7 +112,7 @@ class ForkServer:
             self._children.append(_Child(json.loads(data), path.with_suffix(REPLY)))
         except FileNotFoundError:
             pass  # the client withdrew it
-        except (OSError, ValueError, KeyError):
+        except Exception:
             traceback.print_exc()
 
 
@@ -119,34 +121,39 @@ class _Child:
 
     def __init__(self, request: Request, reply: Path | None):
         self.request = request
-        self.answered = False
+        self.called_then = False
         self._reply = reply
         self._kill_at = time.monotonic() + request["timeout_s"]
         self._answer, writer = _processes.Pipe(duplex=False)
-        self.process = _processes.Process(target=_run_child, args=(request, writer))
-        self.process.start()
+        self._process = _processes.Process(target=_run_child, args=(request, writer))
+        self._process.start()
         writer.close()  # so that the pipe ends with the child
 
     def has_ended(self) -> bool:
         """Passes the answer on; True once the process has ended."""
-        has_ended = self.process.exitcode is not None
+        has_ended = self._process.exitcode is not None
         if not self._answer.closed:
             if self._answer.poll():
                 self._pass_on()
             elif time.monotonic() > self._kill_at:
-                self.process.kill()
+                self._answer.close()  # nobody waits any longer
+                self._process.kill()
         return has_ended
 
     def _pass_on(self) -> None:
         outcome = {}
         with suppress(EOFError), self._answer:  # EOFError: it died
             outcome = self._answer.recv()
-            self.answered = True
+        self.called_then = _calls_then(self.request, outcome)
         if self._reply:
             with suppress(OSError):
                 aside = self._reply.with_suffix(".new")
                 aside.write_text(json.dumps(outcome))
                 aside.replace(self._reply)
+
+
+def _calls_then(request: Request, outcome: dict[str, Any]) -> bool:
+    return "then" in request and outcome.get("value") is not None
 
 
 def _run_child(request: Request, answer: Connection) -> None:
@@ -158,9 +165,9 @@ def _run_child(request: Request, answer: Connection) -> None:
     except Exception as error:
         traceback.print_exc()
         outcome = {"error": type(error).__name__, "text": str(error)}
-    answer.send(outcome)
-    answer.close()
-    if "then" in request and outcome.get("value") is not None:
+    with suppress(OSError), answer:  # the server was killed meanwhile; a run goes on without it
+        answer.send(outcome)
+    if _calls_then(request, outcome):
         _load(request["then"])(outcome["value"])
 
 

@@ -1,8 +1,8 @@
 """Run queue on disk: of the runs queued in a folder, one at a time trains.
 
-No process keeps the queue in memory: it is the state of the run folders, read under a file lock. Whoever adds a run asks
-the fork server for a process, and that process claims the oldest queued run unless another run is live. It asks again
-when its run has ended; if it was killed, the server does. So the queue goes on without any notebook.
+No process keeps the queue in memory: it is the state of the run folders, read under a file lock. Whoever adds a run
+asks the fork server for a process, which claims the oldest queued run unless another run is live. When that process has
+ended, even by a kill, the server starts another. So the queue goes on without any notebook.
 """
 
 import json
@@ -66,7 +66,7 @@ def cancel_queued(runs: Path) -> int:
 
 
 def claim_next(runs: str) -> str | None:
-    """Makes this process that of the oldest queued run; returns its folder. None if a run is live, or none is queued."""
+    """Claims the oldest queued run for this process; returns its folder. None if a run is live, or none is queued."""
     with queue_lock(Path(runs)):
         finish_cancelled(Path(runs))
         if any(_is_busy(folder) for folder in run_folders(Path(runs))):
@@ -111,8 +111,9 @@ def _is_busy(folder: Path) -> bool:
     """True if a run has a process. One whose process ended before its first event ends as failed."""
     state = read_queue_state(folder)
     if state == "starting" and not has_live_process(folder):
-        with suppress(OSError):  # another user's run, a full disk, a log that is not a file
-            append_event(folder, _build_startup_failure(folder))
+        if read_queue_state(folder) == "starting":  # otherwise it has begun and ended meanwhile
+            with suppress(OSError):  # another user's run, a full disk, a log that is not a file
+                append_event(folder, _build_startup_failure(folder))
         return False
     return state in ("starting", "running")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
+from labkit.runs.folder import run_lock
 from labkit.training.clock import seconds_since
 from labkit.training.distributed import is_main_process
 from labkit.training.failures import describe_failure, disk_hint, is_disk_full
@@ -21,14 +22,27 @@ _log = logging.getLogger(__name__)
 
 
 def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | None = None) -> str:
-    """Trains and writes `events.jsonl` and `summary.json`; returns the final state.
+    """Trains and writes `events.jsonl` and `summary.json`; returns the final state. Holds the run's lock meanwhile.
 
     The first line is written before torch is imported, so that the user sees at once that the run is up. Under
     `accelerate launch` only the main process writes; `on_event` is called in every process.
     """
+    if not is_main_process():
+        return _record(config, folder, None, on_event)
+    with run_lock(folder):
+        writer = LineWriter(folder / EVENTS_FILE)
+        try:
+            return _record(config, folder, writer, on_event)
+        finally:
+            writer.close()
+            _write_summary(folder)
+
+
+def _record(
+    config: RunConfig, folder: Path, writer: LineWriter | None, on_event: Callable[[Event], None] | None
+) -> str:
     began = time.time()
     seconds = seconds_since(began)
-    writer = LineWriter(folder / EVENTS_FILE) if is_main_process() else None
 
     def emit(event: Event) -> None:
         if writer:
@@ -37,9 +51,8 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
             on_event(event)
 
     emit(RunStarted(began, os.getpid(), socket.gethostname()))
-    state = "failed"
     try:
-        state = _drain(config, folder, began, emit, writer)
+        return _drain(config, folder, began, emit, writer)
     except (ImportError, MemoryError) as error:
         emit(describe_failure(error, config, seconds(), 0, "importing packages"))
     except OSError as error:  # from the log, as train() reports its own; there may be room again by now
@@ -47,11 +60,7 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
             why = f"The run's log could not be written: {error.strerror or error}."
             emit(RunFinished(seconds(), "failed", 0, why, disk_hint(folder, error) if is_disk_full(error) else ""))
         raise
-    finally:
-        if writer:
-            writer.close()
-            _write_summary(folder)
-    return state
+    return "failed"
 
 
 def _drain(

@@ -29,19 +29,15 @@ from labkit.events import (
     open_control_log,
     open_event_log,
 )
-from labkit.jobs import fork_client, launch, subprocesses, worker
-from labkit.liveness import is_process_alive
+from labkit.jobs import fork_client, launch, queue, worker
 from labkit.runs import control
-from labkit.runs.folder import OUTPUT, append_event, read_queue_state, read_started_event
+from labkit.runs.folder import OUTPUT, append_event, has_process, read_queue_state, read_started_event, run_lock
 from labkit.runs.store import RunStore
 from tests.runs import damage
 from tests.runs.samples import write_run
 
 pytestmark = pytest.mark.usefixtures("standin")
 ROOT = Path(__file__).resolve().parents[2]
-
-needs_fork = pytest.mark.skipif(not fork_client.can_fork(), reason="there is no fork server without fork")
-WAYS = [pytest.param("1", id="forked", marks=needs_fork), pytest.param("0", id="fresh interpreter")]
 
 
 def config(what: str) -> RunConfig:
@@ -81,20 +77,14 @@ def elsewhere(program: str, **how) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True, **how)
 
 
-@pytest.mark.parametrize("fork", WAYS)
-def test_a_submitted_run_leaves_its_first_line_and_its_end(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
-    if fork_client.can_fork():
-        fork_client.connect().close()
+def test_a_submitted_run_leaves_its_first_line_and_its_end() -> None:
     run = launch.submit(config("quick"))
     assert run.wait(30).state == "completed"
     assert kinds(run.folder) == ["RunQueued", "RunStarted", "RunFinished"]
     assert run.started.pid != os.getpid()
 
 
-@pytest.mark.parametrize("fork", WAYS)
-def test_what_a_run_prints_is_in_its_folder(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
+def test_what_a_run_prints_is_in_its_folder() -> None:
     folder = launch.submit(config("quick")).folder
     until_over(folder)
     assert (folder / OUTPUT).read_text().splitlines() == ["spoken by the run", "complained by the run"]
@@ -110,12 +100,8 @@ def test_a_run_folder_holds_the_config_and_versions() -> None:
     assert folder.name == "run-0001"
 
 
-@pytest.mark.parametrize("fork", WAYS)
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_run_survives_a_signal_to_all_of_the_group_that_asked(
-    sign: signal.Signals, fork: str, runs_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
+def test_a_run_survives_a_signal_to_all_of_the_group_that_asked(sign: signal.Signals, runs_folder: Path) -> None:
     asking = elsewhere("launch.submit(RunConfig(corpus='patient'))\ntime.sleep(60)")
     folder = runs_folder / "run-0001"
     begun = until_started(folder)
@@ -123,15 +109,13 @@ def test_a_run_survives_a_signal_to_all_of_the_group_that_asked(
     assert asking.wait(timeout=30) != 0
     before = len(open_event_log(folder).read())
     until(lambda: len(open_event_log(folder).read()) > before + 3, "a further line")
-    assert is_process_alive(begun.pid, begun.process_started)
+    assert psutil.pid_exists(begun.pid)
     control.stop(folder)
     until_over(folder)
     assert finish(folder).state == "completed"
 
 
-@pytest.mark.parametrize("fork", WAYS)
-def test_a_second_run_waits_and_starts_when_the_first_ends(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
+def test_a_second_run_waits_and_starts_when_the_first_ends() -> None:
     first = launch.submit(config("patient")).folder
     until_started(first)
     second = launch.submit(config("quick")).folder
@@ -143,35 +127,29 @@ def test_a_second_run_waits_and_starts_when_the_first_ends(fork: str, monkeypatc
     assert read_started_event(second).time >= read_started_event(first).time + finish(first).seconds
 
 
-@pytest.mark.parametrize("fork", WAYS)
-def test_the_queue_goes_on_after_who_asked_has_gone(
-    fork: str, runs_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
+def test_the_queue_goes_on_after_who_asked_has_gone(runs_folder: Path) -> None:
     asking = elsewhere("for _ in range(3): launch.submit(RunConfig(corpus='short'))")
     assert asking.wait(timeout=60) == 0
     until_over(runs_folder / "run-0003")
     assert [finish(runs_folder / f"run-000{n}").state for n in (1, 2, 3)] == ["completed"] * 3
 
 
-def test_who_ends_right_after_submitting_leaves_a_started_run(runs_folder: Path) -> None:
+def test_who_ends_right_after_submitting_leaves_a_run_that_starts(runs_folder: Path) -> None:
     assert elsewhere("launch.submit(RunConfig(corpus='quick'))").wait(timeout=60) == 0
-    assert read_started_event(runs_folder / "run-0001")
+    until_over(runs_folder / "run-0001")
 
 
-@needs_fork
 def test_the_queue_goes_on_after_a_run_was_killed(runs_folder: Path) -> None:
     assert elsewhere("for what in ('killed', 'quick'): launch.submit(RunConfig(corpus=what))").wait(timeout=60) == 0
     until_over(runs_folder / "run-0002")
     assert kinds(runs_folder / "run-0001") == ["RunQueued", "RunStarted"], "a killed run is known by its missing end"
 
 
-@needs_fork
 def test_the_queue_goes_on_with_the_next_look_after_run_and_server_were_killed_together() -> None:
     first = launch.submit(config("patient")).folder
     begun = until_started(first)
     second = launch.submit(config("quick")).folder
-    until(lambda: "labkit-queue" not in [thread.name for thread in threading.enumerate()], "end of the thread")
+    until(lambda: "labkit-queue" not in [thread.name for thread in threading.enumerate()], "the answer: not yet")
     for pid in (psutil.Process(begun.pid).ppid(), begun.pid):
         os.kill(pid, signal.SIGKILL)
     until_over(first)
@@ -181,13 +159,22 @@ def test_the_queue_goes_on_with_the_next_look_after_run_and_server_were_killed_t
     assert [run.state for run in RunStore(first.parent).runs()] == ["interrupted", "completed"]
 
 
-def test_a_vanished_run_does_not_block_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABKIT_FORK", "0")  # nobody sees it die
-    first = launch.submit(config("killed")).folder
-    until_over(first)
+def test_the_queue_goes_on_after_the_server_was_killed() -> None:
+    first = launch.submit(config("patient")).folder
+    server = psutil.Process(until_started(first).pid).ppid()
     second = launch.submit(config("quick")).folder
+    os.kill(server, signal.SIGKILL)
+    control.stop(first)
     until_over(second)
-    assert finish(second).state == "completed"
+    assert [run.state for run in RunStore(first.parent).runs()] == ["completed", "completed"]
+
+
+def test_a_request_is_answered_after_its_server_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_PRELOAD", "msgspec,psutil,http.server")  # a server of its own
+    folder = launch.create(config("quick"))
+    server = launch.predict(folder, "who")["server"]
+    os.kill(server, signal.SIGKILL)
+    assert launch.predict(folder, "who")["server"] != server
 
 
 def test_two_who_submit_at_once_get_their_own_numbers_and_one_run_is_live(runs_folder: Path) -> None:
@@ -266,12 +253,11 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
             ask(tmp_path / "run-0009")
 
 
-@pytest.mark.parametrize("fork", WAYS)
 @pytest.mark.parametrize(("what", "text"), [("exits", "no space left for this"), ("segfaults", "fault")])
 def test_a_process_that_dies_before_its_first_line_leaves_a_failed_run(
-    what: str, text: str, fork: str, monkeypatch: pytest.MonkeyPatch
+    what: str,
+    text: str,
 ) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
     folder = launch.submit(config(what)).folder
     until_over(folder)
     assert kinds(folder) == ["RunQueued", "RunFinished"]
@@ -282,9 +268,7 @@ def test_a_process_that_dies_before_its_first_line_leaves_a_failed_run(
     assert OUTPUT in end.hint
 
 
-@pytest.mark.parametrize("fork", WAYS)
-def test_a_missing_package_is_named(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
+def test_a_missing_package_is_named() -> None:
     folder = launch.submit(config("imports")).folder
     until_over(folder)
     assert finish(folder).reason == "ModuleNotFoundError: No module named 'no_such_package'"
@@ -317,12 +301,8 @@ def test_a_full_disk_does_not_hide_why_a_run_ended(monkeypatch: pytest.MonkeyPat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(worker, "append_event", full)
-    monkeypatch.setattr(
-        worker, "read_queue_state", lambda _: "starting"
-    )  # this process is no run's: it would go on living
-    monkeypatch.setattr(worker, "continue_queue", lambda _: None)
-    with pytest.raises(ArithmeticError):
-        worker.run_training(str(folder))
+    with pytest.raises(ArithmeticError), run_lock(folder):
+        worker.train(str(folder))
 
 
 def test_a_run_that_cannot_be_started_lets_the_next_one_pass(runs_folder: Path) -> None:
@@ -343,9 +323,7 @@ def full(*_: object, **__: object) -> None:
     raise FULL
 
 
-@pytest.mark.parametrize(
-    "write_to", ["pathlib.Path.write_text", "labkit.events.LineWriter.write", "pathlib.Path.replace"]
-)
+@pytest.mark.parametrize("write_to", ["pathlib.Path.write_text", "labkit.events.LineWriter.write", "os.replace"])
 def test_a_full_disk_leaves_no_half_made_run(write_to: str, runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(write_to, full)
@@ -386,7 +364,7 @@ def test_wherever_submitting_is_killed_the_run_waits_or_can_be_deleted(kill_afte
         if after == "mkdir":
             module.append_event = dying
         elif after == "RunQueued":
-            module.subprocesses.current_folder = dying
+            module.current_folder = dying
         else:
             module.record_number = dying
         launch.submit(RunConfig(corpus="quick"))
@@ -407,11 +385,11 @@ def test_wherever_submitting_is_killed_the_run_waits_or_can_be_deleted(kill_afte
 
 def test_a_run_whose_log_is_deleted_ends_and_the_queue_goes_on() -> None:
     first = launch.submit(config("patient")).folder
-    begun = until_started(first)
+    until_started(first)
     second = launch.submit(config("quick")).folder
     (first / EVENTS_FILE).unlink()
     until_over(second)
-    until(lambda: not is_process_alive(begun.pid, begun.process_started), "the end of the run without a log")
+    until(lambda: not has_process(first), "the end of the run without a log")
     assert not (first / EVENTS_FILE).exists()
     assert "is gone" in (first / OUTPUT).read_text()
 
@@ -470,28 +448,18 @@ def test_damaged_runs_do_not_hold_the_queue(runs_folder: Path) -> None:
     assert finish(waiting).state == "completed"
 
 
-def test_a_run_whose_starter_was_killed_half_way_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labkit.jobs.queue._ORPHAN_TIMEOUT_S", 0.2)
+def test_a_run_whose_process_was_killed_before_its_first_line_has_failed() -> None:
     lost = launch.create(config("quick"))
     append_event(lost, RunQueued(time.time()))
-    (lost / OUTPUT).write_text("Killed\n")  # taken by a process, and never heard of again
-    assert read_queue_state(lost) == "starting"
+    with run_lock(lost):
+        (lost / OUTPUT).write_text("Killed\n")
+        assert read_queue_state(lost) == "starting"
+        assert queue.claim_next(str(lost.parent)) is None, "it is about to begin"
+        assert read_queue_state(lost) == "starting"
     following = launch.submit(config("quick")).folder
     until_over(following)
     assert finish(lost).reason.endswith("Killed")
     assert finish(following).state == "completed"
-
-
-def test_no_process_takes_a_run_that_another_has_taken() -> None:
-    live = launch.submit(config("patient")).folder
-    until_started(live)
-    server_log = (live / OUTPUT).read_text()
-    with pytest.raises(OSError, match="exists"):
-        subprocesses.start_process(worker.RUN_TRAINING, str(live), output=live / OUTPUT)
-    assert kinds(live) == ["RunQueued", "RunStarted"]
-    assert (live / OUTPUT).read_text() == server_log
-    control.stop(live)
-    until_over(live)
 
 
 def test_threads_files_and_children_are_back_after_twenty_starts() -> None:
@@ -509,9 +477,7 @@ def test_threads_files_and_children_are_back_after_twenty_starts() -> None:
     assert (this.num_threads(), this.num_fds() if os.name == "posix" else this.num_handles(), this.children()) == before
 
 
-@pytest.mark.parametrize("fork", WAYS)
-def test_predict_brings_the_answer_back(fork: str, runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
+def test_predict_brings_the_answer_back(runs_folder: Path) -> None:
     folder = launch.create(config("quick"))
     found = launch.predict(folder, "Grüße aus <Oslo>")
     assert found["words"] == ["Grüße", "aus", "<Oslo>"]
@@ -519,9 +485,7 @@ def test_predict_brings_the_answer_back(fork: str, runs_folder: Path, monkeypatc
     assert found["pid"] != os.getpid()
 
 
-@pytest.mark.parametrize("fork", WAYS)
-def test_predict_tells_what_went_wrong(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
+def test_predict_tells_what_went_wrong() -> None:
     folder = launch.create(config("quick"))
     with pytest.raises(ValueError, match=r"^the run has no weights$"):
         launch.predict(folder, "value error")
@@ -533,12 +497,10 @@ def test_predict_tells_what_went_wrong(fork: str, monkeypatch: pytest.MonkeyPatc
         launch.predict(folder, "die")
 
 
-@pytest.mark.parametrize("fork", WAYS)
-def test_predict_gives_up_in_time_and_leaves_no_process(fork: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LABKIT_FORK", fork)
+def test_predict_gives_up_in_time_and_leaves_no_process() -> None:
     folder = launch.create(config("quick"))
     launch.predict(folder, "warm up")
-    with pytest.raises(RuntimeError, match="no answer within 1 s"):
+    with pytest.raises(TimeoutError, match="no answer within 1 s"):
         launch.predict(folder, "sleep", timeout_s=1)
     pid = int((folder / "asleep").read_text())
     until(lambda: not psutil.pid_exists(pid), "the end of its process")
@@ -554,16 +516,14 @@ def test_launch_leaves_torch_alone() -> None:
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
 
 
-@needs_fork
 def test_a_real_run_trains_in_a_child_of_the_real_server(
     tiny_encoder: Path, tiny_corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LABKIT_PRELOAD", "LABKIT_RECORDER", "LABKIT_PREDICTOR"):
         monkeypatch.delenv(name)
-    fork_client.connect().close()
     real = RunConfig(corpus=str(tiny_corpus), encoder=str(tiny_encoder), epochs=1, device="cpu", lstm_size=8)
     folder = launch.submit(real).folder
     until(lambda: read_queue_state(folder) == "ended", "the end", timeout_s=120)
     assert finish(folder).state == "completed", finish(folder)
     assert launch.predict(folder, "anna lives in berlin .")["words"] == ["anna", "lives", "in", "berlin", "."]
-    assert Path(fork_client._socket_path() + ".log").read_text() == "", "something of the preload could not be imported"
+    assert (fork_client.server_folder() / "log").read_text() == "", "something of the preload could not be imported"

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 from labkit.config import RunConfig
 from labkit.events import (
@@ -33,13 +32,14 @@ from labkit.events import (
     TypeScore,
 )
 from labkit.runs.entity_errors import Entity
+from labkit.runs.folder import RUN_LOCK
 from labkit.runs.predictions import PredictionsHeader, ScoredSentence, write_predictions
 from labkit.runs.run import Run
 
 BEGAN = 1_700_000_000.0  # Unix seconds
 SETUP_S = 1.5  # from the start to the first step
 TOKENS_PER_SENTENCE = 20
-NO_PROCESS = (2**31 - 1, 0.0)  # a pid that no system gives out
+NO_PROCESS = 2**31 - 1  # a pid that no system gives out
 
 
 def write_run(
@@ -71,6 +71,8 @@ def write_run(
     writer.close()
     document = {"config": config.as_dict(), "created": BEGAN + 1000 * number, "versions": {"labkit": "0"}}
     (folder / "config.json").write_text(json.dumps(document), encoding="utf-8")
+    if state not in ("queued", "starting", "running") and not host:
+        (folder / RUN_LOCK).touch()  # which nobody holds; that of another host may be invisible here
     return folder
 
 
@@ -131,8 +133,8 @@ def events(
     if state == "queued":
         return log
     live = state in ("starting", "running")
-    pid, started = _this_process() if live else NO_PROCESS
-    log += [RunStarted(began, pid, started, host or socket.gethostname()), PhaseEntered(0.1, "reading the corpus")]
+    pid = os.getpid() if live else NO_PROCESS
+    log += [RunStarted(began, pid, host or socket.gethostname()), PhaseEntered(0.1, "reading the corpus")]
     if state == "starting":
         return log
     log += _prepared(config, steps, dev_sha256)
@@ -142,10 +144,6 @@ def events(
         reason = "the loss is not a finite number" if state == "failed" else ""
         log.append(RunFinished(_seconds(log[-1]) + 0.1, state, done, reason, "lower the head rate" if reason else ""))
     return log
-
-
-def _this_process() -> tuple[int, float]:
-    return os.getpid(), psutil.Process().create_time()
 
 
 def _seconds(event: Event) -> float:

@@ -281,7 +281,7 @@ def _earlier(config=CONFIG, *, sentences=4800, seconds_per_step=0.05, steps=300,
         if isinstance(event, CorpusRead):
             event = CorpusRead(0.3, config.corpus, "", sentences, 120, 0, 0, [], [])
         if isinstance(event, RunStarted):
-            event = RunStarted(event.time, event.pid, event.process_started, started.get("host", socket.gethostname()))
+            event = RunStarted(event.time, event.pid, started.get("host", socket.gethostname()))
         run.add(event)
     return run
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit.jobs import launch
+from labkit.runs.folder import run_lock
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
 
@@ -40,17 +41,15 @@ def test_whoever_first_sees_a_run_over_removes_what_it_left(runs_folder: Path, s
     assert (folder / "best").is_dir()
 
 
-def test_a_run_that_is_killed_while_it_is_followed_leaves_nothing(
-    runs_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_is_killed_while_it_is_followed_leaves_nothing(runs_folder: Path) -> None:
     folder = write_run(runs_folder, state="running", steps=20)
     (folder / "best").mkdir()
     store = RunStore(runs_folder)
-    store.runs()
-    leave(folder)
-    store.runs()
-    assert len(aside(folder)) == len(NAMES)
-    monkeypatch.setattr("labkit.liveness.is_running", lambda *_: False)
+    with run_lock(folder):
+        store.runs()
+        leave(folder)
+        store.runs()
+        assert len(aside(folder)) == len(NAMES)
     assert [run.state for run in store.runs()] == ["interrupted"]
     assert aside(folder) == []
 
