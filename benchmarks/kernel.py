@@ -16,7 +16,8 @@ import psutil
 from jupyter_client.manager import KernelManager
 
 from labkit.events import Event, open_event_log
-from labkit.jobs import fork_client, launch
+from labkit.jobs import launch
+from labkit.jobs.fork_client import Call
 
 MOST_BUSY = 10.0  # percent of all cores
 OPEN = """
@@ -43,8 +44,7 @@ def own_place() -> Iterator[Path]:
 
 def until_warm() -> None:
     """Waits for the warm server, starting it where there is none."""
-    if fork_client.can_fork():
-        fork_client.connect().close()
+    Call("os:getpid", timeout_s=120).value()
 
 
 class Kernel:
@@ -70,6 +70,11 @@ class Kernel:
         self._reader.join()
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=False)
+
+    def restart(self) -> None:
+        """Restarts the kernel as JupyterLab does, and waits until it answers."""
+        self._manager.restart_kernel(now=False)
+        self._client.wait_for_ready(timeout=60)
 
     def open_lab(self, runs: Path, settings: dict[str, Any]) -> None:
         """Runs the cell that shows the lab."""

@@ -2,25 +2,29 @@
 
 import errno
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, Timeout, lock_descriptor
 
 _log = logging.getLogger(__name__)
+# Who looks holds the lock for some microseconds, so that two who look at once could take each other for the holder.
+_LOOKS, _LOOK_INTERVAL_S = 2, 0.001
 
 
 @contextmanager
 def hold_lock(path: Path, timeout_s: float = -1, is_reentrant: bool = False) -> Iterator[None]:
     """Holds an exclusive lock on a file, which the kernel releases if the holder dies. The file stays.
 
-    Raises Timeout if it is held elsewhere for `timeout_s`; -1 waits for ever. A reentrant one
-    may be held several times by this process. On a file system without locks, a warning
-    is logged and nobody is kept out.
+    A reentrant one may be held several times by this process. Raises TimeoutError if it is held elsewhere for
+    `timeout_s`; -1 waits for ever. On a file system without locks, a warning is logged and nobody is kept out.
     """
-    lock = _make_lock(path, timeout_s, is_reentrant)
+    # 0o666: all who may use the folder share its locks, whatever the umask; a soft lock would outlive its holder
+    options: dict[str, Any] = {"mode": 0o666, "poll_interval": 0.005, "fallback_to_soft": False}
+    lock = FileLock(path, timeout_s, thread_local=False, is_singleton=is_reentrant, **options)
     try:
         lock.acquire()
     except Timeout:
@@ -35,24 +39,21 @@ def hold_lock(path: Path, timeout_s: float = -1, is_reentrant: bool = False) -> 
         lock.release()
 
 
-def is_locked(path: Path, patience_s: float = 0.0) -> bool | None:
-    """True if a lock file is held. None if that cannot be told, as without such a file.
+def is_locked(path: Path) -> bool | None:
+    """True if a lock file is held. None if that cannot be told, or there is no such file."""
+    for _ in range(_LOOKS):
+        try:
+            with _open_to_look(path) as file:
+                if lock_descriptor(file.fileno(), blocking=False):
+                    return False  # closing the file releases it
+        except OSError:  # also where there are no locks
+            return None
+        time.sleep(_LOOK_INTERVAL_S)
+    return True
 
-    Looking holds the lock for some microseconds, so that another who looks may find it held. With `patience_s` it is
-    tried again.
-    """
-    if not path.exists():
-        return None
+
+def _open_to_look(path: Path) -> IO[bytes]:
     try:
-        with _make_lock(path, patience_s):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # not this user's file, or no locks here
-        return None
-
-
-def _make_lock(path: Path, timeout_s: float, is_reentrant: bool = False) -> FileLock:
-    # 0o666: all who may use the folder share its locks, whatever the umask; a soft lock would outlive its holder
-    options: dict[str, Any] = {"mode": 0o666, "poll_interval": 0.005, "fallback_to_soft": False}
-    return FileLock(path, timeout_s, thread_local=False, is_singleton=is_reentrant, **options)
+        return open(path, "r+b")  # as NFS wants
+    except PermissionError:  # another user's
+        return open(path, "rb")

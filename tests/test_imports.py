@@ -52,6 +52,7 @@ OWNERS = {
     "tokenizers": ("pretraining",),
     "accelerate": ("training",),
     "safetensors": ("data", "model", "pretraining"),
+    "filelock": ("file_lock", "jobs.fork_server"),
     "pynvml": ("devices",),
     "psutil": ("devices", "training"),
     "msgspec": ("devices", "events", "runs", "model"),

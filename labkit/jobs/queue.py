@@ -15,8 +15,6 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from filelock import Timeout
-
 from labkit.events import READ_ERRORS, RunFinished
 from labkit.jobs.fork_client import Call
 from labkit.runs.control import finish_cancelled, queue_lock
@@ -127,7 +125,7 @@ def _claim(folder: Path) -> bool:
         with suppress(OSError, TypeError):
             os.chdir(cwd)
         return True
-    except (AttributeError, Timeout, *READ_ERRORS) as error:
+    except (AttributeError, *READ_ERRORS) as error:
         _log.warning("%s could not be started: %s", folder.name, error)
         with suppress(OSError):  # the folder was deleted meanwhile, or its log is not a file
             append_event(folder, build_failure(folder, str(error)))

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,8 @@ class TuningLab:
                 else labkit's own.
             language: `en` or `zh`, for every open lab from now on; default: unchanged, see i18n.
         """
-        launch.start_server()  # in the background: it takes seconds, and is ready when Train is pressed
+        with suppress(OSError):  # Train will say why
+            launch.start_server()  # it takes seconds to be ready, and is when Train is pressed
         if language is not None:
             set_language(language)
         self.store = RunStore(Path(runs) if runs is not None else None)

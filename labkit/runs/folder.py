@@ -31,7 +31,7 @@ import msgspec
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, READ_ERRORS, Event, LineWriter, RunQueued, RunStarted, open_event_log
 from labkit.file_lock import hold_lock, is_locked
-from labkit.paths import atomic_write
+from labkit.paths import atomic_write, require_dir
 from labkit.runs.summary import FORMAT_VERSION, Summary
 
 CONFIG = "config.json"
@@ -251,6 +251,7 @@ def read_queue_state(folder: Path) -> QueueState:
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
     """Marks a run as live for as long as this process is inside. May be nested."""
+    require_dir(folder)
     with hold_lock(folder / RUN_LOCK, timeout_s=10.0, is_reentrant=True):
         yield
 
@@ -261,7 +262,7 @@ def has_process(folder: Path) -> bool | None:
     A lock that is free says nothing of another machine's run, as few network file systems share locks. Runs of earlier
     versions have no lock.
     """
-    locked, started = is_locked(folder / RUN_LOCK, patience_s=0.05), read_started_event(folder)
+    locked, started = is_locked(folder / RUN_LOCK), read_started_event(folder)
     is_of_this_machine = started is None or started.host == socket.gethostname()
     return locked if locked or is_of_this_machine else None
 

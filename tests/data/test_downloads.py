@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-import psutil
 import pytest
 
 from labkit import paths
@@ -33,6 +32,7 @@ from labkit.data.downloads import (
     locate_encoder,
     verify,
 )
+from labkit.file_lock import hold_lock
 
 TRAIN = b"EU\tB-ORG\nrejects\tO\n\nso\tO\n\nit\tO\n\nis\tO\n"
 BOMB = "import pathlib, os\npathlib.Path(os.environ['WAS_EXECUTED']).touch()\n"
@@ -265,18 +265,15 @@ def test_what_a_killed_download_left_is_swept_away_but_not_what_another_is_busy_
     index_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pinned(a_wheel(index_dir, {"toy/ner.txt": TRAIN}), monkeypatch)
-    here, me = platform.node(), f"{os.getpid()}-{psutil.Process().create_time():.0f}"
-    names = [
-        f"{here}-{2**22 + 1}-1700000000-dead",
-        f"{here}-{me}-busy",
-        f"else-where-{2**22 + 1}-1700000000-far",
-        "old",
-    ]
+    here = platform.node()
+    names = [f"{here}-dead", f"{here}-busy", "elsewhere-far", "old"]
     dead, busy, far, old = (paths.data() / f".fetching-{name}" for name in names)
     for folder in (dead, busy, far, old):
         folder.mkdir(parents=True)
+        (folder / ".lock").touch()
     os.utime(old, (0, 0))
-    fetch("toy")
+    with hold_lock(busy / ".lock"):
+        fetch("toy")
     assert [folder.exists() for folder in (dead, busy, far, old)] == [False, True, True, False]
 
 
