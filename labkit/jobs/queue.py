@@ -17,6 +17,7 @@ from labkit.events import READ_ERRORS, RunFinished
 from labkit.jobs.subprocesses import start_process
 from labkit.jobs.worker import CONTINUE_QUEUE, RUN_TRAINING, build_failure
 from labkit.liveness import is_process_alive, process_start_time
+from labkit.messages import Message, message_of
 from labkit.runs.control import finish_cancelled, queue_lock
 from labkit.runs.folder import (
     CONFIG,
@@ -88,7 +89,7 @@ def _start_run(folder: Path) -> bool:
     except (AttributeError, *READ_ERRORS) as error:
         _log.warning("%s could not be started: %s", folder.name, error)
         with suppress(OSError):  # the folder was deleted meanwhile, or its log is not a file
-            append_event(folder, build_failure(folder, str(error)))
+            append_event(folder, build_failure(folder, message_of(error)))
         return False
     return _wait_for_start(folder, pid)
 
@@ -113,5 +114,5 @@ def _build_startup_failure(folder: Path) -> RunFinished:
     output = ""
     with suppress(OSError):
         output = (folder / OUTPUT).read_bytes()[-8000:].decode("utf-8", "replace").strip()
-    last_line = output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it ran out of memory"
-    return build_failure(folder, f"The run's process ended before it could begin: {last_line}", output)
+    why = Message(output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it ran out of memory")
+    return build_failure(folder, Message("The run's process ended before it could begin: {why}", why=why), output)

@@ -15,6 +15,7 @@ from typing import Any
 
 from labkit.config import RunConfig
 from labkit.events import RunFinished
+from labkit.messages import Message, message_of
 from labkit.runs.folder import CONFIG, OUTPUT, append_event, read_queue_state, read_started_event
 
 RUN_TRAINING = f"{__name__}:run_training"
@@ -31,7 +32,8 @@ def run_training(folder: str) -> None:
             _load_function("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
     except BaseException as error:
         if read_queue_state(run) not in ("ended", "created"):  # created: its log was deleted meanwhile
-            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            kind = type(error).__name__
+            reason = Message("{kind}: {problem}", kind=kind, problem=message_of(error)) if str(error) else Message(kind)
             with suppress(OSError):  # a full disk must not hide the first error
                 append_event(run, build_failure(run, reason, traceback.format_exc()))
         raise
@@ -53,11 +55,12 @@ def predict(folder: str, text: str) -> dict[str, Any]:
     return answer
 
 
-def build_failure(folder: Path, reason: str, details: str = "") -> RunFinished:
+def build_failure(folder: Path, reason: Message, details: str = "") -> RunFinished:
     """Builds the final event of a run whose process wrote none."""
     started = read_started_event(folder)
     seconds = time.time() - started.time if started else 0.0
-    return RunFinished(seconds, "failed", 0, reason, f"All that it printed is in {OUTPUT} of its folder.", details)
+    hint = Message("All that it printed is in {file} of its folder.", file=OUTPUT)
+    return RunFinished(seconds, "failed", 0, reason, hint, details)
 
 
 def _load_function(variable: str, default: str) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
 from labkit.liveness import process_identity
+from labkit.messages import Message, message_of
 from labkit.training.clock import seconds_since
 from labkit.training.distributed import is_main_process
 from labkit.training.failures import describe_failure, disk_hint, is_disk_full
@@ -40,11 +41,12 @@ def record(config: RunConfig, folder: Path, on_event: Callable[[Event], None] | 
     try:
         state = _drain(config, folder, began, emit, writer)
     except (ImportError, MemoryError) as error:
-        emit(describe_failure(error, config, seconds(), 0, "importing packages"))
+        emit(describe_failure(error, config, seconds(), 0, Message("importing packages")))
     except OSError as error:  # from the log, as train() reports its own; there may be room again by now
         with suppress(OSError):
-            why = f"The run's log could not be written: {error.strerror or error}."
-            emit(RunFinished(seconds(), "failed", 0, why, disk_hint(folder, error) if is_disk_full(error) else ""))
+            why = Message("The run's log could not be written: {why}.", why=error.strerror or message_of(error))
+            hint = disk_hint(folder, error) if is_disk_full(error) else Message("")
+            emit(RunFinished(seconds(), "failed", 0, why, hint))
         raise
     finally:
         if writer:
