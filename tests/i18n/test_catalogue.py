@@ -1,7 +1,6 @@
 """Catalogues: up to date with the source, complete, and with the same values as the English texts."""
 
 import ast
-import gettext
 import io
 import re
 import string
@@ -20,34 +19,34 @@ FOR_PROGRAMMERS = ("messages.py", "model/crf/layer.py", "model/fast", "model/sof
 UNCONVERTED = ("cli", "data", "jobs", "lab", "plots", "pretraining")
 
 
-def read_catalogue():
-    (path,) = CATALOGUES
+def read_catalogue(path=LOCALES / "zh" / "LC_MESSAGES" / "labkit.po"):
     with path.open("rb") as file:
         return {message.id: message.string for message in read_po(file) if message.id}
 
 
-def test_the_catalogue_has_the_texts_of_the_source_and_no_others():
-    (path,) = CATALOGUES
+@pytest.mark.parametrize("path", CATALOGUES, ids=str)
+def test_a_catalogue_has_the_texts_of_the_source_and_no_others(path):
     assert format_po(update_catalogue(path)).decode() == path.read_text(encoding="utf-8"), "run `make translations`"
 
 
-def test_every_text_is_translated():
+def test_every_text_is_translated_into_chinese():
     assert [text for text, chinese in read_catalogue().items() if not chinese] == [], "translate them in the .po file"
 
 
-def test_the_compiled_catalogue_is_that_of_the_source():
-    (path,) = CATALOGUES
+@pytest.mark.parametrize("path", CATALOGUES, ids=str)
+def test_a_compiled_catalogue_is_that_of_the_source(path):
     with path.with_suffix(".mo").open("rb") as file:
         compiled = {message.id: message.string for message in read_mo(file) if message.id}
-    assert compiled == read_catalogue(), "run `make translations`"
-    with path.with_suffix(".mo").open("rb") as file:
-        assert gettext.GNUTranslations(file).gettext("Train") == "训练"
+    assert compiled == {english: text for english, text in read_catalogue(path).items() if text}, (
+        "run `make translations`"
+    )
 
 
-def test_texts_and_translations_have_the_same_values_and_markup():
-    for english, chinese in read_catalogue().items():
+@pytest.mark.parametrize("path", CATALOGUES, ids=str)
+def test_texts_and_translations_have_the_same_values_and_markup(path):
+    for english, text in read_catalogue(path).items():
         for parts in (_places, _tags):
-            assert sorted(parts(chinese)) == sorted(parts(english)), english
+            assert not text or sorted(parts(text)) == sorted(parts(english)), english
 
 
 def _places(text):
@@ -67,7 +66,8 @@ def test_a_new_language_is_an_empty_file(tmp_path):
 
 
 def test_languages_are_the_folders_and_are_called_by_their_own_names():
-    assert [language_name(language) for language in LANGUAGES] == ["English", "中文"]
+    assert ("en", *(path.parent.parent.name for path in CATALOGUES)) == LANGUAGES
+    assert [language_name(language) for language in ("en", "zh")] == ["English", "中文"]
 
 
 def test_texts_are_found_in_every_room_that_has_some():
