@@ -77,4 +77,4 @@ def translate(language: str, text: str, /, **values: object) -> str:
 
 @cache
 def _catalogue(language: str) -> gettext.NullTranslations:
-    return gettext.NullTranslations() if language == "en" else gettext.translation("labkit", _LOCALES, [language])
+    return gettext.translation("labkit", _LOCALES, [language], fallback=True)  # English has no file

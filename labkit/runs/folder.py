@@ -188,7 +188,7 @@ def _read_json(folder: Path, name: str, form: type[T]) -> T:
     except FileNotFoundError:
         raise
     except READ_ERRORS as error:
-        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ValueError(
             Message("{file} of {run} cannot be read: {why}", file=name, run=folder.name, why=why)
         ) from error

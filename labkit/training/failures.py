@@ -67,7 +67,7 @@ def describe_failure(
     config: RunConfig,
     seconds: float,
     step: int,
-    phase: Message = Message("training"),  # noqa: B008 (it never changes)
+    phase: str = "training",
     *,
     longest_window: int | None = None,
     folder: Path | None = None,
@@ -91,7 +91,7 @@ def describe_failure(
 
 
 def _explain_error(
-    error: Exception, config: RunConfig, step: int, phase: Message, window: int, folder: Path
+    error: Exception, config: RunConfig, step: int, phase: str, window: int, folder: Path
 ) -> tuple[Message, Message]:
     """Reason and hint for an exception.
 
@@ -99,7 +99,7 @@ def _explain_error(
     """
     if is_out_of_memory(error):
         if phase != "training":
-            reason = Message("Out of memory while {phase}, step {step}.", phase=phase, step=step)
+            reason = Message("Out of memory while {phase}, step {step}.", phase=Message(phase), step=step)
         elif budget := config.token_budget:
             reason = Message("Out of memory at token budget {size}, step {step}.", size=budget, step=step)
         else:

@@ -26,7 +26,7 @@ def read_catalogue(path=LOCALES / "zh" / "LC_MESSAGES" / "labkit.po"):
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=str)
 def test_a_catalogue_has_the_texts_of_the_source_and_no_others(path):
-    assert format_po(update_catalogue(path)).decode() == path.read_text(encoding="utf-8"), "run `make translations`"
+    assert read_catalogue(path).keys() == extract_texts().keys(), "run `make translations`"
 
 
 def test_every_text_is_translated_into_chinese():
