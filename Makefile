@@ -22,12 +22,12 @@ INSTALLED_DEV := $(VENV)/.installed-dev-$(shell cat requirements-dev.txt require
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test setup setup-dev fetch lint unit notebooks browser
+.PHONY: help lab test setup setup-dev fetch lint unit notebooks browser translations
 # In this order, also under -j, so that the output can be read.
 .NOTPARALLEL:
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 lab: setup fetch ## open JupyterLab on the tuning lab
 	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
@@ -56,6 +56,9 @@ notebooks: setup-dev fetch ## run all notebooks, quickly, and compare their stab
 
 browser: setup-dev fetch ## drive a real JupyterLab in chromium
 	$(PY) -m pytest tests/browser
+
+translations: setup-dev ## extract the texts from the source, update and compile the catalogues
+	$(PY) -m tools.translations
 
 setup-dev: $(INSTALLED_DEV)
 

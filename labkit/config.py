@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from labkit.messages import N_, Message
 from labkit.settings import Setting, field_specs, setting, validate
 from labkit.training.schedules import SCHEDULES
 
@@ -50,7 +51,7 @@ class RunConfig:
         "Downstream",
         "what follows the encoder: a recurrent or a convolutional network over the words, or nothing",
         group="main",
-        choices=("bilstm", "idcnn", "none"),
+        choices=N_(("bilstm", "idcnn", "none")),
         source="idcnn: Strubell et al. 2017",
     )
     decoder: str = setting(
@@ -58,7 +59,7 @@ class RunConfig:
         "Decoder",
         "crf scores whole sequences of tags, softmax each word's tag by itself",
         group="main",
-        choices=("crf", "softmax"),
+        choices=N_(("crf", "softmax")),
     )
     epochs: int = setting(
         3,
@@ -277,14 +278,14 @@ class RunConfig:
         "auto",
         "Precision",
         "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32",
-        choices=("auto", "float32", "bfloat16", "float16"),
+        choices=(N_("auto"), "float32", "bfloat16", "float16"),
     )
     device: str = setting("auto", "Device", "auto takes a GPU if there is one", choices=("auto", "cpu", "cuda", "mps"))
     keep: str = setting(
         "best and last",
         "Keep weights",
         "which weights stay in the run folder",
-        choices=("best and last", "best", "last", "none"),
+        choices=N_(("best and last", "best", "last", "none")),
     )
     trackers: str = setting(
         "", "Trackers", "accelerate's trackers to report to as well, such as tensorboard, separated by commas"
@@ -314,7 +315,8 @@ class RunConfig:
         """The config of a stored run. Raises ValueError for unknown fields."""
         unknown = sorted(set(values) - {spec.name for spec in field_specs(RunConfig)})
         if unknown:
-            raise ValueError(f"unknown settings {', '.join(unknown)}; written by another version of labkit?")
+            text = N_("unknown settings {names}; written by another version of labkit?")
+            raise ValueError(Message(text, names=", ".join(unknown)))
         return cls(**values)
 
     def sentence_limit(self, split: Literal["train", "dev", "test"]) -> int:

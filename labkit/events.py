@@ -14,6 +14,8 @@ from typing import Annotated, BinaryIO, Generic, TypeVar
 
 import msgspec
 
+from labkit.messages import N_, Message, decode_hook, encode_hook
+
 EVENTS_FILE = "events.jsonl"
 CONTROL_FILE = "control.jsonl"
 
@@ -52,7 +54,7 @@ class PhaseEntered(_Line, frozen=True, tag="phase entered"):
     """The run entered a phase, named by a text for the user."""
 
     seconds: Real
-    text: str
+    text: Message
 
 
 class CorpusRead(_Line, frozen=True, tag="corpus read"):
@@ -66,7 +68,7 @@ class CorpusRead(_Line, frozen=True, tag="corpus read"):
     test_sentences: Whole
     train_words: Whole
     tags: list[str]
-    notes: list[str]
+    notes: list[Message]
     dev_sha256: str = ""  # of the words and gold tags that are scored; empty in older logs
     test_sha256: str = ""
 
@@ -234,7 +236,7 @@ class DeviceSampled(_Line, frozen=True, tag="device sampled"):
     memory_total_mib: Real | None
     power_w: Real | None = None
     temperature_c: Real | None = None
-    missing: dict[str, str] = {}  # figure → why it could not be read; only when that changes
+    missing: dict[str, Message] = {}  # figure → why it could not be read; only when that changes
 
 
 class RateChanged(_Line, frozen=True, tag="rate changed"):
@@ -260,8 +262,8 @@ class RunFinished(_Line, frozen=True, tag="run finished"):
     seconds: Real
     state: str  # one of FINAL_STATES
     step: Whole
-    reason: str = ""  # one sentence
-    hint: str = ""
+    reason: Message = Message("")  # one sentence
+    hint: Message = Message("")
     details: str = ""
 
 
@@ -299,7 +301,7 @@ ControlRequest = StopRequested | RateRequested
 
 T = TypeVar("T")
 
-_json_encoder = msgspec.json.Encoder()
+_json_encoder = msgspec.json.Encoder(enc_hook=encode_hook)
 
 
 class LineWriter:
@@ -328,8 +330,8 @@ class LineWriter:
         try:
             os.stat(self._file.name)
         except FileNotFoundError:  # nobody would ever read these lines
-            problem = f"the log {self._file.name} is gone; it was deleted or renamed while it was in use"
-            raise FileNotFoundError(problem) from None
+            problem = N_("the log {file} is gone; it was deleted or renamed while it was in use")
+            raise FileNotFoundError(Message(problem, file=str(self._file.name))) from None
         data = b"".join(_json_encoder.encode(line) + b"\n" for line in lines)
         data = b"\n" + data if self._is_torn else data
         written = self._file.write(data)
@@ -351,9 +353,9 @@ class LogReader(Generic[T]):
     def __init__(self, path: Path, kind: type[T]):
         self.path = path
         self.skipped_lines = 0  # lines that are no event of this kind
-        self.problem = ""  # why the file cannot be read; usually empty
+        self.problem = Message("")  # why the file cannot be read; usually empty
         self.offset = 0  # bytes read
-        self._decoder = msgspec.json.Decoder(kind)
+        self._decoder = msgspec.json.Decoder(kind, dec_hook=decode_hook)
 
     def read(self) -> list[T]:
         """New lines, oldest first; empty if there are none, or no file."""
@@ -372,7 +374,7 @@ class LogReader(Generic[T]):
         Work on a whole batch takes half the time of work line by line.
         """
         try:
-            self.problem = ""
+            self.problem = Message("")
             size = os.stat(self.path).st_size
             if size < self.offset:
                 self.offset = 0
@@ -384,7 +386,8 @@ class LogReader(Generic[T]):
         except FileNotFoundError:
             return
         except OSError as error:
-            self.problem = f"{self.path.name} of {self.path.parent.name} cannot be read: {error.strerror}"
+            names = {"file": self.path.name, "run": self.path.parent.name}
+            self.problem = Message("{file} of {run} cannot be read: {why}", **names, why=error.strerror or str(error))
             return
         lines = data[: data.rfind(b"\n") + 1]
         self.offset += len(lines)

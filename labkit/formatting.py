@@ -28,6 +28,6 @@ def format_duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def format_entity_count(count: int, translate: Callable[..., str] = tr) -> str:
+def format_entity_count(count: int, tr: Callable[..., str] = tr) -> str:
     """`1 entity`, `1,234 entities`: the number that a score rests on."""
-    return translate("1 entity") if count == 1 else translate("{count} entities", count=f"{count:,}")
+    return tr("1 entity") if count == 1 else tr("{count} entities", count=f"{count:,}")

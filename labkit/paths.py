@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from labkit.messages import N_, Message
+
 
 def home() -> Path:
     """The folder that holds `data/` and `runs/`.
@@ -41,7 +43,8 @@ def require_dir(folder: Path) -> None:
     Called before writing into it: a folder created again would lack all other files.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"the folder {folder} is gone; it was deleted or renamed while it was in use")
+        text = N_("the folder {folder} is gone; it was deleted or renamed while it was in use")
+        raise FileNotFoundError(Message(text, folder=str(folder)))
 
 
 @contextmanager

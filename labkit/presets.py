@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.config import RunConfig
+from labkit.messages import N_, Message, plural
 from labkit.settings import format_rate
 
 
@@ -98,12 +99,12 @@ _ARTICLE: dict[str, Any] = {
     "head_weight_decay": 0.0,
     "dropout": 0.5,
 }
-ONE_RATE_PRESET = "one rate"
+ONE_RATE_PRESET = N_("one rate")
 # Settings that each preset changes, for an encoder that is in no pair.
 PRESETS: dict[str, dict[str, Any]] = {
-    "labkit": {},
-    "article": {"downstream": "bilstm", **_ARTICLE, "lstm_size": 256, "tanh_size": 256},
-    "article IDCNN": {
+    N_("labkit"): {},
+    N_("article"): {"downstream": "bilstm", **_ARTICLE, "lstm_size": 256, "tanh_size": 256},
+    N_("article IDCNN"): {
         "downstream": "idcnn",
         **_ARTICLE,
         "idcnn_filters": 256,
@@ -135,9 +136,10 @@ def preset(name: str = "labkit", pair: str = DEFAULT_PAIR, **changes: Any) -> Ru
     try:
         defaults = json.loads(os.environ.get("LABKIT_DEFAULTS") or "{}")
     except json.JSONDecodeError as problem:
-        raise ValueError(f'LABKIT_DEFAULTS must be a JSON object like {{"epochs": 2}}: {problem}') from None
+        text = N_("LABKIT_DEFAULTS must be a JSON object like {example}: {problem}")
+        raise ValueError(Message(text, example='{"epochs": 2}', problem=str(problem))) from None
     if not isinstance(defaults, dict):
-        raise ValueError(f"LABKIT_DEFAULTS must be a JSON object, not {defaults!r}")
+        raise ValueError(Message("LABKIT_DEFAULTS must be a JSON object, not {value}", value=repr(defaults)))
     return make_config(pair, name, {**defaults, **changes})
 
 
@@ -157,7 +159,7 @@ def make_config(
         ValueError: an unknown pair, preset or field, or a value out of range; the message names it.
     """
     if pair not in STARTER_PAIRS:
-        raise ValueError(f"unknown pair {pair!r}; there are {', '.join(STARTER_PAIRS)}")
+        raise ValueError(Message("unknown pair {pair!r}; there are {names}", pair=pair, names=", ".join(STARTER_PAIRS)))
     overrides = dict(overrides or {})
     settings = STARTER_PAIRS[pair].settings()
     if overrides.get("corpus", settings["corpus"]) != settings["corpus"]:
@@ -180,7 +182,7 @@ def preset_values(name: str, encoder: str = STARTER_PAIRS["english"].encoder) ->
 def preset_overrides(name: str, encoder: str) -> dict[str, Any]:
     """Settings that a preset changes for an encoder. Raises ValueError for an unknown preset."""
     if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
+        raise ValueError(Message("unknown preset {preset!r}; there are {names}", preset=name, names=", ".join(PRESETS)))
     if name == ONE_RATE_PRESET:
         return {"head_rate": recommended_rates(encoder)["encoder_rate"]}
     return PRESETS[name]
@@ -188,7 +190,7 @@ def preset_overrides(name: str, encoder: str) -> dict[str, Any]:
 
 def adjustment_notes(
     config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None
-) -> list[str]:
+) -> list[Message]:
     """Notes on settings that cannot be followed as given, one sentence each.
 
     Args:
@@ -197,17 +199,20 @@ def adjustment_notes(
     """
     notes = []
     if longest_window is not None and config.max_pieces > longest_window:
-        notes.append(f"The longest window is {longest_window}, not {config.max_pieces}: the encoder reads no more.")
+        text = N_("The longest window is {longest}, not {asked}: the encoder reads no more.")
+        notes.append(Message(text, longest=longest_window, asked=config.max_pieces))
     step = config.batch_size * config.accumulate
     if train_sentences is not None and step > train_sentences and not config.token_budget:
-        what = f"The batch ({config.batch_size})" if config.accumulate == 1 else f"A step ({step} sentences)"
-        notes.append(f"{what} is larger than the training part ({train_sentences} sentences).")
+        text = N_("A step ({step} sentences) is larger than the training part ({sentences} sentences).")
+        if config.accumulate == 1:
+            text = N_("The batch ({step}) is larger than the training part ({sentences} sentences).")
+        notes.append(Message(text, step=step, sentences=train_sentences))
     return notes
 
 
 def config_warnings(
     config: RunConfig, train_sentences: int | None = None, longest_window: int | None = None
-) -> list[str]:
+) -> list[Message]:
     """Warnings about a config before training, one sentence each.
 
     Includes the notes of `adjustment_notes`, whose arguments it takes.
@@ -215,28 +220,33 @@ def config_warnings(
     warnings = []
     if not 2 <= config.epochs <= 4:
         warnings.append(
-            f"{config.epochs} {'epoch' if config.epochs == 1 else 'epochs'}: 2 to 4 are usual for fine-tuning BERT."
+            plural(
+                config.epochs,
+                "1 epoch: 2 to 4 are usual for fine-tuning BERT.",
+                "{count} epochs: 2 to 4 are usual for fine-tuning BERT.",
+            )
         )
     ratio, rates = config.rate_ratio, config.group_rates
     if not any(rates.values()):
-        warnings.append("All rates are 0: nothing will be learnt.")
+        warnings.append(Message("All rates are 0: nothing will be learnt."))
     elif config.encoder_rate == config.head_rate == 0:
-        warnings.append("Encoder and head have the rate 0: only the CRF learns, by scores that were drawn at random.")
+        text = N_("Encoder and head have the rate 0: only the CRF learns, by scores that were drawn at random.")
+        warnings.append(Message(text))
     elif config.head_rate < config.encoder_rate:
-        warnings.append("The head's rate is below the encoder's: a fresh head usually needs the larger one.")
+        warnings.append(Message("The head's rate is below the encoder's: a fresh head usually needs the larger one."))
     elif math.isfinite(ratio) and ratio > 1000:
-        warnings.append(f"The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
+        text = N_("The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
+        warnings.append(Message(text, ratio=ratio))
     if config.encoder_rate > max(HIGH_ENCODER_RATE, recommended_rate_range(config.encoder)[1]):
-        warnings.append(
-            f"The encoder's rate is above {format_rate(HIGH_ENCODER_RATE)}: it forgets what it has learnt, unless it "
-            "is as small as tiny-zh."
+        text = N_(
+            "The encoder's rate is above {rate}: it forgets what it has learnt, unless it is as small as tiny-zh."
         )
+        warnings.append(Message(text, rate=format_rate(HIGH_ENCODER_RATE)))
     if config.downstream == "idcnn" and config.head_rate > HIGH_IDCNN_RATE:
-        warnings.append(
-            f"IDCNN often learns nothing at a head rate above {format_rate(HIGH_IDCNN_RATE)}; 1e-3 is a good start."
-        )
+        text = N_("IDCNN often learns nothing at a head rate above {rate}; 1e-3 is a good start.")
+        warnings.append(Message(text, rate=format_rate(HIGH_IDCNN_RATE)))
     if rates.get("crf") == 0 and any(rates.values()):
-        warnings.append("The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags.")
+        warnings.append(Message("The CRF's rate is 0: it stays as it was drawn, and learns no rule of the tags."))
     if config.crf_rate is not None and config.decoder != "crf":
-        warnings.append("The CRF has a rate of its own, but there is no CRF: the run would fail.")
+        warnings.append(Message("The CRF has a rate of its own, but there is no CRF: the run would fail."))
     return [*warnings, *adjustment_notes(config, train_sentences, longest_window)]

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
-_TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+from labkit.messages import N_, Message
+
+_TYPE_NAMES = {int: N_("a whole number"), float: N_("a number"), str: N_("text"), bool: N_("true or false")}
 _SCIENTIFIC_ABOVE = 10**12
 
 
@@ -77,7 +79,7 @@ def validate(spec: FieldSpec, value: Any) -> Any:
     """Validate a value and convert it to its field's type.
 
     Raises:
-        ValueError: the value has the wrong type or is not allowed; the message names the field.
+        ValueError: the value has the wrong type or is not allowed; the message has the field as its value `name`.
     """
     name, kind, optional, default, setting = spec
     if type(value) is kind and value == default:  # most settings of most runs
@@ -86,16 +88,24 @@ def validate(spec: FieldSpec, value: Any) -> Any:
         return None
     value = _coerce(name, kind, value)
     if setting.choices and value not in setting.choices:
-        raise ValueError(f"{name} must be one of {', '.join(setting.choices)}, not {value!r}")
+        choices = ", ".join(setting.choices)
+        raise ValueError(
+            Message("{name} must be one of {choices}, not {value!r}", name=name, choices=choices, value=value)
+        )
     low = -math.inf if setting.low is None else setting.low
     high = math.inf if setting.high is None else setting.high
     if kind in (int, float) and not low <= value <= high:
         given = f"{value:g}" if abs(value) >= _SCIENTIFIC_ABOVE else repr(value)
-        raise ValueError(f"{name} must be between {_format_bound(low)} and {_format_bound(high)}, not {given}")
+        bounds = {"low": _format_bound(low), "high": _format_bound(high)}
+        raise ValueError(
+            Message("{name} must be between {low} and {high}, not {value}", name=name, **bounds, value=given)
+        )
     if kind is str and not setting.choices and not value.strip() and default:
-        raise ValueError(f"{name} must not be empty")
+        raise ValueError(Message("{name} must not be empty", name=name))
     if setting.pattern and not re.fullmatch(setting.pattern, value):
-        raise ValueError(f"{name} must look like {default}, not {value!r}")
+        raise ValueError(
+            Message("{name} must look like {example}, not {value!r}", name=name, example=default, value=value)
+        )
     return value
 
 
@@ -113,25 +123,25 @@ def format_rate(rate: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def format_value(setting: Setting, value: Any, translate: Callable[[str], str] = str) -> str:
+def format_value(setting: Setting, value: Any, tr: Callable[[str], str] = str) -> str:
     """A setting's value as people write it, exact.
 
     `5e-5` on a log scale, `0.05` or `16` elsewhere.
 
     Args:
-        translate: translates the words for None, 0, yes, no and an empty text; a choice stays as it is typed.
+        tr: translates the words for None, 0, yes, no and an empty text; a choice stays as it is typed.
     """
     if value is None:
-        return translate(setting.none_text or "–")
+        return tr(setting.none_text or "–")
     if isinstance(value, bool):
-        return translate("yes" if value else "no")
+        return tr("yes" if value else "no")
     if value == 0 and setting.zero_text:
-        return translate(setting.zero_text)
+        return tr(setting.zero_text)
     if setting.scale == "log":
         return format_rate(value)
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
-    return str(value) or translate("none")
+    return str(value) or tr("none")
 
 
 def _unwrap_optional(field: dataclasses.Field[Any]) -> tuple[type, bool]:
@@ -155,7 +165,9 @@ def _coerce(name: str, kind: type, value: Any) -> Any:
                 return whole
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    raise ValueError(f"{name} must be {_TYPE_NAMES[kind]}, not {value!r}")
+    raise ValueError(
+        Message("{name} must be {kind}, not {value}", name=name, kind=Message(_TYPE_NAMES[kind]), value=repr(value))
+    )
 
 
 def _format_bound(bound: float) -> str:

@@ -22,6 +22,7 @@ BASICS = {
     "formatting",
     "gc_pause",
     "i18n",
+    "messages",
     "paths",
     "presets",
     "settings",
@@ -158,7 +159,7 @@ def test_rooms_import_only_downwards() -> None:
 
 def test_basics_import_only_what_they_are_made_of() -> None:
     inside = {(found.module, target) for found in IMPORTS if found.module in BASICS and (target := _inside(found))}
-    assert inside == {
+    assert {each for each in inside if each[1] != "messages"} == {
         ("config", "settings"),
         ("config", "training.schedules"),
         ("formatting", "i18n.translation"),
@@ -169,7 +170,10 @@ def test_basics_import_only_what_they_are_made_of() -> None:
 
 
 def test_schedules_import_nothing_that_takes_time() -> None:
-    assert {found.name for found in IMPORTS if found.module in ("training", "training.schedules")} <= {"math"}
+    assert {found.name for found in IMPORTS if found.module in ("training", "training.schedules")} <= {
+        "labkit.messages.N_",
+        "math",
+    }
 
 
 def test_the_lab_takes_of_training_only_the_checks_of_a_config() -> None:

@@ -1,21 +1,19 @@
 """Click commands with translated help."""
 
 import copy
+import inspect
 from typing import TypeVar
 
 import click
 
 from labkit.cli.output import replace_unencodable
-from labkit.i18n.translation import command_help
+from labkit.i18n.translation import get_language, tr
 
 C = TypeVar("C", bound=click.Command)
 
 
 class TranslatedCommand(click.Command):
-    """A click command with translated help.
-
-    The catalogue holds its help by the command's name, and the help of an option by the option's name.
-    """
+    """A click command with translated help."""
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super(TranslatedCommand, _translate_command(self)).format_help(ctx, formatter)
@@ -41,19 +39,18 @@ class TranslatedGroup(click.Group):
 
 def _translate_command(command: C) -> C:
     """A copy of a command with translated help, or itself in English."""
-    helps = command_help(command.name or "")
-    if not helps:
+    if get_language() == "en":
         return command
     translated = copy.copy(command)
-    translated.help = helps[""]
-    translated.short_help = helps[""].splitlines()[0]
-    translated.params = [_translate_option(parameter, helps) for parameter in command.params]
+    translated.help = tr(inspect.cleandoc(command.help or ""))
+    translated.short_help = translated.help.partition("\n")[0]
+    translated.params = [_translate_option(parameter) for parameter in command.params]
     return translated
 
 
-def _translate_option(parameter: click.Parameter, helps: dict[str, str]) -> click.Parameter:
-    if not isinstance(parameter, click.Option) or not parameter.opts or parameter.opts[-1] not in helps:
+def _translate_option(parameter: click.Parameter) -> click.Parameter:
+    if not isinstance(parameter, click.Option) or not parameter.help:
         return parameter
     translated = copy.copy(parameter)
-    translated.help = helps[parameter.opts[-1]]
+    translated.help = tr(parameter.help)
     return translated

@@ -9,7 +9,8 @@ from rich.table import Table
 from labkit.cli.output import make_console
 from labkit.cli.tables import plain_table
 from labkit.data import downloads
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import tr
 
 
 def fetch_assets(names: Sequence[str]) -> None:

@@ -17,7 +17,8 @@ from labkit.cli.commands import TranslatedGroup
 from labkit.cli.options import config_from_options, run_options
 from labkit.cli.output import LogFormatter, configure_terminal, print_table, write_data, write_message
 from labkit.environment import reexec_for_torch, torch_environment
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import tr
 from labkit.presets import DEFAULT_PAIR, PRESETS, STARTER_PAIRS
 
 if TYPE_CHECKING:

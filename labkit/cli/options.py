@@ -7,6 +7,7 @@ import click
 
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.i18n.translation import tr
+from labkit.messages import Message, message_of
 from labkit.presets import make_config
 from labkit.settings import format_value
 
@@ -47,7 +48,9 @@ def config_from_options(pair: str, preset: str, overrides: dict[str, Any]) -> Ru
     try:
         return make_config(pair, preset, {name: value for name, value in overrides.items() if value is not None})
     except ValueError as error:
-        name, _, problem = str(error).partition(" ")
+        message = message_of(error)
+        name = str(message.values.get("name"))
         if name not in overrides:
             raise
-        raise ValueError(f"--{name.replace('_', '-')} {problem}") from None
+        option = {"name": f"--{name.replace('_', '-')}"}
+        raise ValueError(Message(message.template, **{**message.values, **option})) from None

@@ -16,7 +16,8 @@ from rich import markup
 from rich.console import Console
 from rich.table import Table
 
-from labkit.i18n.translation import get_language, set_language, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import get_language, set_language
 
 _FILE_WIDTH = 200  # columns of output into a file or another program
 # Characters that a terminal executes: controls, changes of writing direction, line separators.

@@ -16,7 +16,8 @@ from labkit.cli.output import escape_markup, make_console
 from labkit.cli.train import on_interrupt
 from labkit.data import downloads
 from labkit.formatting import format_duration
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import tr
 from labkit.pretraining.config import PretrainConfig
 from labkit.pretraining.events import (
     HeldOutEvaluated,

@@ -21,7 +21,8 @@ from labkit.events import (
     TrainingPlanned,
 )
 from labkit.formatting import format_loss
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import tr
 
 _RECENT_S = 10.0  # window of tokens per second
 _RECENT_STEPS = 10  # window of the mean loss

@@ -11,17 +11,18 @@ from labkit.config import field_types, run_settings
 from labkit.devices.sampler import DeviceInfo
 from labkit.events import Evaluated
 from labkit.formatting import format_duration, format_loss
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.translation import tr
+from labkit.messages import N_, Message
 from labkit.runs.compare import best_columns, best_f1_by_split, build_comparison_table, name_dev_splits, name_runs
 from labkit.runs.run import Run
 
 _FIGURE_LABELS = {
-    "utilization": "utilization",
-    "memory_run_mib": "memory run",
-    "memory_others_mib": "memory others",
-    "memory_total_mib": "memory total",
-    "power_w": "power",
-    "temperature_c": "temperature",
+    "utilization": N_("utilization"),
+    "memory_run_mib": N_("memory run"),
+    "memory_others_mib": N_("memory others"),
+    "memory_total_mib": N_("memory total"),
+    "power_w": N_("power"),
+    "temperature_c": N_("temperature"),
 }
 
 
@@ -111,16 +112,16 @@ def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
             tr("{count} cores", count=f"{device.cores:g}") if device.cores else "",
             f"{device.memory_total_mib:,.0f} MiB" if device.memory_total_mib else "",
             tr("driver {version}", version=device.driver) if device.driver else "",
-            translate_message(device.problem),
+            tr(device.problem or ""),
         ]
         yield f"{device.device}: {', '.join(part for part in about if part)}"
         if device.readable:
             yield "  " + tr("can be read: {figures}", figures=", ".join(map(_figure_label, device.readable)))
-        by_reason: dict[str, list[str]] = {}
+        by_reason: dict[Message, list[str]] = {}
         for figure, reason in device.missing.items():
             by_reason.setdefault(reason, []).append(_figure_label(figure))
         for reason, figures in by_reason.items():
-            yield "  " + tr("no {figures}: {reason}", figures=", ".join(figures), reason=translate_message(reason))
+            yield "  " + tr("no {figures}: {reason}", figures=", ".join(figures), reason=reason)
 
 
 def format_score(evaluation: Evaluated | None) -> str:

@@ -8,6 +8,7 @@ import psutil
 
 from labkit.devices import cgroups
 from labkit.events import DeviceSampled
+from labkit.messages import Message
 
 CPU_METRICS = ("utilization", "memory_run_mib", "memory_others_mib", "memory_total_mib")
 
@@ -37,12 +38,14 @@ class ProcessSampler:
         try:
             percent, own = self._read_processes(seconds)
         except psutil.Error:
-            missing = dict.fromkeys(CPU_METRICS[:3], "the run's process has ended or may not be looked at")
+            why = Message("the run's process has ended or may not be looked at")
+            missing = dict.fromkeys(CPU_METRICS[:3], why)
             return DeviceSampled(seconds, "cpu", None, None, None, total, missing=missing)
         utilization = min(100.0, percent / self.cores) if self._primed else None  # psutil compares with the last call
         self._primed = True
         others = None if used is None else max(0.0, used - own)
-        missing = {} if used is not None else {"memory_others_mib": "the container does not say what it holds"}
+        unknown = Message("the container does not say what it holds")
+        missing = {} if used is not None else {"memory_others_mib": unknown}
         return DeviceSampled(seconds, "cpu", utilization, own, others, total, missing=missing)
 
     def _read_processes(self, seconds: float) -> tuple[float, float]:

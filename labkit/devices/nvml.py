@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from labkit.messages import N_, Message
+
 T = TypeVar("T")
 
-GPU_LOST = "the GPU is lost: it fell off the bus, was reset, or its driver was stopped"
+GPU_LOST = Message("the GPU is lost: it fell off the bus, was reset, or its driver was stopped")
 
 _START_ERRORS = {
-    "NVMLError_LibraryNotFound": "no NVIDIA driver (or a container that was not given the driver's utilities)",
-    "NVMLError_DriverNotLoaded": "an NVIDIA driver is installed but not loaded",
-    "NVMLError_LibRmVersionMismatch": "the NVIDIA driver was changed while in use; restart the machine",
-    "NVMLError_NoPermission": "this user may not talk to the NVIDIA driver",
+    "NVMLError_LibraryNotFound": N_("no NVIDIA driver (or a container that was not given the driver's utilities)"),
+    "NVMLError_DriverNotLoaded": N_("an NVIDIA driver is installed but not loaded"),
+    "NVMLError_LibRmVersionMismatch": N_("the NVIDIA driver was changed while in use; restart the machine"),
+    "NVMLError_NoPermission": N_("this user may not talk to the NVIDIA driver"),
 }
 _UNSUPPORTED_ERRORS = ("NVMLError_NotSupported", "NVMLError_FunctionNotFound", "NVMLLibraryMismatchError")
 _LOST_ERRORS = ("NVMLError_GpuIsLost", "NVMLError_ResetRequired", "NVMLError_Uninitialized")
@@ -32,16 +34,18 @@ class Gpu:
     name: str  # its number in NVML's order or (the beginning of) its UUID; once found, its whole UUID
     handle: Any = None
     is_mig: bool = False
-    problem: str = ""  # why nothing can be read from it now
+    problem: Message | None = None  # why nothing can be read from it now
 
 
-def start(nvml: Any) -> str:
-    """Starts NVML; returns the reason for a failure, else an empty text."""
+def start(nvml: Any) -> Message | None:
+    """Starts NVML; returns the reason if that fails."""
     try:
         nvml.nvmlInit()
-        return ""
+        return None
     except nvml.NVMLError as error:
-        return _START_ERRORS.get(type(error).__name__, f"NVML does not start: {error}")
+        if known := _START_ERRORS.get(type(error).__name__):
+            return Message(known)
+        return Message("NVML does not start: {error}", error=str(error))
 
 
 def stop(nvml: Any) -> None:
@@ -49,7 +53,7 @@ def stop(nvml: Any) -> None:
         nvml.nvmlShutdown()
 
 
-def query(nvml: Any, gpu: Gpu, missing: dict[str, str], metric: str, call: Callable[[], T]) -> T | None:
+def query(nvml: Any, gpu: Gpu, missing: dict[str, Message], metric: str, call: Callable[[], T]) -> T | None:
     """Makes one guarded call to NVML.
 
     On an error returns None and puts the reason in `missing[metric]`, and in `gpu.problem` if the GPU is lost.
@@ -103,10 +107,10 @@ def resolve_handle(nvml: Any, gpu: Gpu) -> None:
 
     With neither a handle nor a problem afterwards, there is no such GPU.
     """
-    missing: dict[str, str] = {}
-    gpu.problem = ""
+    missing: dict[str, Message] = {}
+    gpu.problem = None
     gpu.handle = query(nvml, gpu, missing, "handle", lambda: _find_handle(nvml, gpu.name))
-    gpu.problem = missing.get("handle", "")
+    gpu.problem = missing.get("handle")
     if gpu.handle is None:
         return
     named_slice = gpu.name.startswith("MIG-")
@@ -165,16 +169,16 @@ def _first_slice(nvml: Any, handle: Any) -> Any:
     return None
 
 
-def _explain_error(kind: str, error: Exception, gpu: Gpu) -> str:
+def _explain_error(kind: str, error: Exception, gpu: Gpu) -> Message:
     if kind in _LOST_ERRORS:
         return GPU_LOST
     if kind == "NVMLError_NoPermission":
-        return "this user may not read it"
+        return Message("this user may not read it")
     if kind not in _UNSUPPORTED_ERRORS:
-        return f"NVML says: {error}"
+        return Message("NVML says: {error}", error=str(error))
     if gpu.is_mig:
-        return "NVML does not give it for a MIG slice"
-    return "NVML does not give it under WSL" if is_wsl() else "this GPU or its driver does not give it"
+        return Message("NVML does not give it for a MIG slice")
+    return Message("NVML does not give it under WSL" if is_wsl() else "this GPU or its driver does not give it")
 
 
 def is_wsl() -> bool:

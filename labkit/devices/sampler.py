@@ -16,6 +16,7 @@ import msgspec
 from labkit.devices import nvml
 from labkit.devices.cpu import CPU_METRICS, ProcessSampler, cpu_name
 from labkit.events import DeviceSampled
+from labkit.messages import Message
 
 METRICS = (*CPU_METRICS, "power_w", "temperature_c")
 
@@ -25,11 +26,15 @@ _MIB = 2**20
 _RETRY_S = 5.0  # between two attempts to find a lost GPU again: restarting NVML may take a second
 # Memory of a run beside torch's allocator (CUDA's context, libraries), or taken between two calls of a sample.
 _SLACK_MIB = 2048
-_UNLISTED = "NVML does not list this process on the GPU: it has not used it yet, or a container hides process numbers"
-_NO_PERCENTAGE = "NVML's utilisation is not between 0 and 100 %"
-_OVERFULL = "NVML says that more memory is in use than the GPU has"
-_NOT_THIS_GPU = "the run's memory is more than NVML says is in use on the GPU: the figures are of different GPUs"
-_NOT_THIS_PROCESS = (
+_UNLISTED = Message(
+    "NVML does not list this process on the GPU: it has not used it yet, or a container hides process numbers"
+)
+_NO_PERCENTAGE = Message("NVML's utilisation is not between 0 and 100 %")
+_OVERFULL = Message("NVML says that more memory is in use than the GPU has")
+_NOT_THIS_GPU = Message(
+    "the run's memory is more than NVML says is in use on the GPU: the figures are of different GPUs"
+)
+_NOT_THIS_PROCESS = Message(
     "NVML lists more memory under this process's number than is in use on the GPU: the number is another process's"
 )
 
@@ -57,7 +62,7 @@ class Sampler:
         self._process = ProcessSampler(pid)
         self._gpus = _Gpus(pid, int(number or 0), get_allocated_mib, gpu_uuids) if kind == "cuda" else None
         self._mps = _Mps(get_allocated_mib) if kind == "mps" else None
-        self._last_missing: dict[str, dict[str, str]] = {}
+        self._last_missing: dict[str, dict[str, Message]] = {}
 
     def sample(self, seconds: float) -> list[DeviceSampled]:
         """Samples each device, GPUs first; `seconds` goes into the samples.
@@ -92,8 +97,8 @@ class DeviceInfo:
     memory_total_mib: float | None = None
     driver: str = ""
     readable: tuple[str, ...] = ()  # of METRICS
-    missing: dict[str, str] = field(default_factory=dict)  # metric → why it cannot be read
-    problem: str = ""  # why nothing at all can be read, in one sentence
+    missing: dict[str, Message] = field(default_factory=dict)  # metric → why it cannot be read
+    problem: Message | None = None  # why nothing at all can be read, in one sentence
 
 
 def list_devices() -> list[DeviceInfo]:
@@ -122,7 +127,7 @@ class _Gpus:
     def __init__(
         self, pid: int, number: int = 0, get_allocated_mib: AllocatedMibReader | None = None, uuids: Sequence[str] = ()
     ):
-        self.problem = ""  # why NVML cannot be used at all; it is tried once
+        self.problem: Message | None = None  # why NVML cannot be used at all; it is tried once
         self._pid = pid
         self._get_allocated_mib = get_allocated_mib
         self._uuids = uuids
@@ -156,20 +161,22 @@ class _Gpus:
             nvml.stop(self._nvml)
             self._nvml = None
 
-    def _start(self) -> str:
+    def _start(self) -> Message | None:
         """Starts NVML and finds the GPUs; returns the reason if that fails."""
         try:
             import pynvml
         except ImportError:
-            return "the package nvidia-ml-py is not installed"
+            return Message("the package nvidia-ml-py is not installed")
         if problem := nvml.start(pynvml):
             return problem
         self._nvml = pynvml
         gpus = list(nvml.iter_visible_gpus(pynvml, self._uuids))
         self._gpus = gpus or self._gpus
         if gpus:
-            return ""
-        return "CUDA_VISIBLE_DEVICES hides every GPU" if nvml.count_gpus(pynvml) else "NVML shows no NVIDIA GPU"
+            return None
+        return Message(
+            "CUDA_VISIBLE_DEVICES hides every GPU" if nvml.count_gpus(pynvml) else "NVML shows no NVIDIA GPU"
+        )
 
     def _reconnect(self) -> None:
         """Restarts NVML and finds every GPU again by its UUID.
@@ -190,11 +197,11 @@ class _Gpus:
     def _sample(self, gpu: nvml.Gpu, seconds: float) -> DeviceSampled:
         if self.problem or gpu.problem:
             return self._blank(gpu, seconds)
-        lib, missing = self._nvml, dict[str, str]()
+        lib, missing = self._nvml, dict[str, Message]()
         query = functools.partial(nvml.query, lib, gpu, missing)
         utilization = None
         if gpu.is_mig:  # some drivers return 0 here
-            missing["utilization"] = "NVML gives no utilisation for a MIG slice"
+            missing["utilization"] = Message("NVML gives no utilisation for a MIG slice")
         else:
             utilization = query("utilization", lambda: float(lib.nvmlDeviceGetUtilizationRates(gpu.handle).gpu))
         if utilization is not None and not 0 <= utilization <= 100:
@@ -217,12 +224,12 @@ class _Gpus:
 
     def _blank(self, gpu: nvml.Gpu, seconds: float) -> DeviceSampled:
         run = _read_allocated_mib(self._get_allocated_mib, gpu.number)
-        missing = dict.fromkeys(METRICS, self.problem or gpu.problem)
+        missing = dict.fromkeys(METRICS, self.problem or gpu.problem or Message(""))
         if run is not None:
             del missing["memory_run_mib"]
         return DeviceSampled(seconds, _label(gpu), None, run, None, None, missing=missing)
 
-    def _read_run_memory_mib(self, gpu: nvml.Gpu, limit: float | None, missing: dict[str, str]) -> float | None:
+    def _read_run_memory_mib(self, gpu: nvml.Gpu, limit: float | None, missing: dict[str, Message]) -> float | None:
         """Memory of the run on a GPU: the larger figure of torch's allocator and NVML.
 
         In a container the run's process number may be another process's on the machine. So NVML's figure counts only if
@@ -253,8 +260,8 @@ class _Mps:
 
     def sample(self, seconds: float) -> list[DeviceSampled]:
         run = _read_allocated_mib(self._get_allocated_mib, 0)
-        missing = dict.fromkeys(METRICS, "macOS tells a GPU's figures to administrators only")
-        missing["memory_others_mib"] = missing["memory_total_mib"] = "the GPU shares the memory of the CPU"
+        missing = dict.fromkeys(METRICS, Message("macOS tells a GPU's figures to administrators only"))
+        missing["memory_others_mib"] = missing["memory_total_mib"] = Message("the GPU shares the memory of the CPU")
         if run is not None:
             del missing["memory_run_mib"]
         return [DeviceSampled(seconds, "gpu 0", None, run, None, None, missing=missing)]

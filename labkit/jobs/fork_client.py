@@ -21,6 +21,7 @@ from typing import Any
 from labkit.environment import torch_environment
 from labkit.file_lock import is_locked
 from labkit.jobs.fork_server import LOCK, REPLY, REQUEST, STOP
+from labkit.messages import N_, Message
 from labkit.paths import atomic_write
 from labkit.versions import installed_versions
 
@@ -77,6 +78,7 @@ class Call:
             "timeout_s": timeout_s,
             **({"then": then} if then else {}),
         }
+        self._timeout_s = timeout_s
         self._deadline = time.monotonic() + timeout_s
         self._folder = server_folder()
         self._file = self._folder / f"{uuid.uuid4().hex}{REQUEST}"
@@ -93,7 +95,8 @@ class Call:
             now = time.monotonic()
             if now > self._deadline:
                 self._file.unlink(missing_ok=True)
-                raise TimeoutError(f"no answer within {self._request['timeout_s']:g} s; try again, or allow more time")
+                text = N_("no answer within {seconds:g} s; try again, or allow more time")
+                raise TimeoutError(Message(text, seconds=self._timeout_s))
             if now > look_at:
                 look_at = now + _LOOK_INTERVAL_S
                 if not is_locked(self._folder / LOCK):  # the server was killed, or ended before the request came
@@ -104,10 +107,11 @@ class Call:
         if "value" in outcome:
             return outcome["value"]
         if "error" not in outcome:
-            raise RuntimeError("its process ended before it could answer; perhaps it ran out of memory")
+            raise RuntimeError(Message("its process ended before it could answer; perhaps it ran out of memory"))
+        problem = Message.from_json(outcome["text"])
         if outcome["error"] == "ValueError":
-            raise ValueError(outcome["text"])
-        raise RuntimeError(f"{outcome['error']}: {outcome['text']}" if outcome["text"] else outcome["error"])
+            raise ValueError(problem)
+        raise RuntimeError(Message("{kind}: {problem}", kind=outcome["error"], problem=problem))
 
     def _send(self) -> None:
         with atomic_write(self._file) as file:
@@ -161,7 +165,8 @@ def _start_server(folder: Path, idle_s: float) -> None:
             _started[folder] = server
             return
         if status > 0:
-            raise OSError(f"the process that starts runs ended with status {status}; see {folder / 'log'}")
+            text = N_("the process that starts runs ended with status {status}; see {file}")
+            raise OSError(Message(text, status=status, file=str(folder / "log")))
     preload = os.environ.get("LABKIT_PRELOAD", ",".join(PRELOAD))
     # -P: or the script's folder would come first on the path, and its modules before those of the standard library
     command = [sys.executable, "-P", str(_SCRIPT), str(folder), f"--idle-s={idle_s}", f"--preload={preload}"]
@@ -181,4 +186,6 @@ def _private_folder() -> Path:
             is_private = sys.platform == "win32" or (status.st_uid == user and not status.st_mode & 0o077)
             if stat.S_ISDIR(status.st_mode) and is_private:
                 return folder
-    raise OSError(f"{folder} is not a folder of this user alone; set XDG_RUNTIME_DIR to one")
+    raise OSError(
+        Message("{folder} is not a folder of this user alone; set XDG_RUNTIME_DIR to one", folder=str(folder))
+    )

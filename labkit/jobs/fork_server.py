@@ -164,7 +164,8 @@ def _run_child(request: Request, answer: Connection) -> None:
         outcome = {"value": json.loads(json.dumps(value))}
     except Exception as error:
         traceback.print_exc()
-        outcome = {"error": type(error).__name__, "text": str(error)}
+        texts = [text.to_json() for text in error.args if hasattr(text, "to_json")]  # a labkit.messages.Message
+        outcome = {"error": type(error).__name__, "text": texts[0] if texts else str(error)}
     with suppress(OSError), answer:  # the server was killed meanwhile; a run goes on without it
         answer.send(outcome)
     if _calls_then(request, outcome):

@@ -16,6 +16,7 @@ from labkit.events import RunQueued
 from labkit.jobs.fork_client import Call, current_folder, start_server
 from labkit.jobs.fork_client import shutdown as shutdown_server
 from labkit.jobs.queue import cancel_queued, start_next, start_soon
+from labkit.messages import Message
 from labkit.runs.folder import (
     CONFIG,
     append_event,
@@ -65,11 +66,9 @@ def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
     sentence for any other error.
     """
     if not folder.is_dir():
-        raise ValueError(f"folder must be a run's, but there is no {folder}")
-    answer: dict[str, Any] = Call(
-        "labkit.jobs.worker:predict", str(folder.resolve()), text, timeout_s=timeout_s
-    ).value()
-    return answer
+        raise ValueError(Message("folder must be a run's, but there is no {folder}", folder=str(folder)))
+    answer = Call("labkit.jobs.worker:predict", str(folder.resolve()), text, timeout_s=timeout_s).value()
+    return {**answer, "note": Message.from_json(answer["note"])}
 
 
 def _make_run_folder(config: RunConfig, runs: Path | None, *first_events: RunQueued) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from labkit.events import READ_ERRORS, RunFinished
 from labkit.jobs.fork_client import Call
+from labkit.messages import Message, message_of
 from labkit.runs.control import finish_cancelled, queue_lock
 from labkit.runs.folder import (
     CONFIG,
@@ -72,11 +73,12 @@ def claim_next(runs: str) -> str | None:
         return next((str(folder) for folder in startable_folders(Path(runs)) if _claim(folder)), None)
 
 
-def build_failure(folder: Path, reason: str, details: str = "") -> RunFinished:
+def build_failure(folder: Path, reason: Message, details: str = "") -> RunFinished:
     """Builds the final event of a run whose process wrote none."""
     started = read_started_event(folder)
     seconds = time.time() - started.time if started else 0.0
-    return RunFinished(seconds, "failed", 0, reason, f"All that it printed is in {OUTPUT} of its folder.", details)
+    hint = Message("All that it printed is in {file} of its folder.", file=OUTPUT)
+    return RunFinished(seconds, "failed", 0, reason, hint, details)
 
 
 def _request_start(runs: Path) -> Call | None:
@@ -101,7 +103,8 @@ def _wait_for_claim(runs: Path, call: Call) -> Path | None:
     except (RuntimeError, ValueError) as error:
         with queue_lock(runs):
             for folder in startable_folders(runs)[:1]:
-                append_event(folder, build_failure(folder, f"its process could not begin: {error}"))
+                reason = Message("its process could not begin: {problem}", problem=message_of(error))
+                append_event(folder, build_failure(folder, reason))
     return None
 
 
@@ -128,7 +131,7 @@ def _claim(folder: Path) -> bool:
     except (AttributeError, *READ_ERRORS) as error:
         _log.warning("%s could not be started: %s", folder.name, error)
         with suppress(OSError):  # the folder was deleted meanwhile, or its log is not a file
-            append_event(folder, build_failure(folder, str(error)))
+            append_event(folder, build_failure(folder, message_of(error)))
         _claimed.close()
         return False
 
@@ -148,5 +151,5 @@ def _build_startup_failure(folder: Path) -> RunFinished:
     output = ""
     with suppress(OSError):
         output = (folder / OUTPUT).read_bytes()[-8000:].decode("utf-8", "replace").strip()
-    last_line = output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it ran out of memory"
-    return build_failure(folder, f"The run's process ended before it could begin: {last_line}", output)
+    why = Message(output.splitlines()[-1].strip() if output else "it printed nothing; perhaps it ran out of memory")
+    return build_failure(folder, Message("The run's process ended before it could begin: {why}", why=why), output)

@@ -15,6 +15,7 @@ from typing import Any
 
 from labkit.config import RunConfig
 from labkit.jobs.queue import build_failure, start_soon
+from labkit.messages import Message, message_of
 from labkit.runs.folder import CONFIG, append_event, read_queue_state
 
 
@@ -26,7 +27,8 @@ def train(folder: str) -> None:
         _load_function("LABKIT_RECORDER", "labkit.training.recorder:record")(config, run)
     except BaseException as error:
         if read_queue_state(run) not in ("ended", "created"):  # created: its log was deleted meanwhile
-            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            kind = type(error).__name__
+            reason = Message("{kind}: {problem}", kind=kind, problem=message_of(error)) if str(error) else Message(kind)
             with suppress(OSError):  # a full disk must not hide the first error
                 append_event(run, build_failure(run, reason, traceback.format_exc()))
         raise
@@ -39,8 +41,8 @@ def train(folder: str) -> None:
 def predict(folder: str, text: str) -> dict[str, Any]:
     """Predicts the entities of a text with a run's model."""
     predict_text = _load_function("LABKIT_PREDICTOR", "labkit.training.prediction:predict_text")
-    answer: dict[str, Any] = predict_text(Path(folder), text)
-    return answer
+    answer = predict_text(Path(folder), text)
+    return {**answer, "note": answer["note"].to_json()}
 
 
 def _load_function(variable: str, default: str) -> Callable[..., Any]:

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import tr
 from labkit.lab import entity_html, run_html, type_scores_html
 from labkit.lab.page_widgets import make_html, set_text, set_visible
+from labkit.messages import N_
 from labkit.runs.entity_errors import ERROR_KINDS, EntityMatch, match_entities
 from labkit.runs.predictions import Predictions, ScoredSentence, align_predictions, predictions_path, read_predictions
 from labkit.runs.store import Run
 
 PAGE_SIZE = 20  # sentences
-SPLITS = ("dev", "test")
-ANY_ERROR, DIFFERENT, EVERYTHING = "any error", "where the two differ", "everything"
+SPLITS = N_(("dev", "test"))
+ANY_ERROR, DIFFERENT, EVERYTHING = N_(("any error", "where the two differ", "everything"))
 KIND_FILTERS = (ANY_ERROR, *ERROR_KINDS, DIFFERENT, EVERYTHING)
 AlignedSentence = list[tuple[ScoredSentence, list[EntityMatch]]]  # one sentence: a pair for each run
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import LANGUAGES, get_language
+from labkit.i18n.translation import LANGUAGES, get_language, language_name
 from labkit.lab import entity_html, time_bar_html
 
 
@@ -58,7 +58,7 @@ def make_style_sheet() -> widgets.HTML:
 
 def make_language_switch(on_choice: Callable[[str], None]) -> widgets.ToggleButtons:
     """Buttons `English | 中文`; `on_choice` is called with the language."""
-    options = [(name, key) for key, name in LANGUAGES.items()]
+    options = [(language_name(language), language) for language in LANGUAGES]
     switch = widgets.ToggleButtons(options=options, value=get_language(), style={"button_width": "auto"})
     switch.add_class("labkit-language")
     switch.observe(lambda change: on_choice(change.new), names="value")

@@ -8,10 +8,11 @@ import ipywidgets as widgets
 from labkit.config import run_settings
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import css_classes
+from labkit.messages import N_
 from labkit.presets import PRESETS, STARTER_PAIRS, preset_overrides, preset_values
 from labkit.settings import format_value
 
-CUSTOM = "custom"
+CUSTOM = N_("custom")
 
 
 class PresetButtons:

@@ -9,20 +9,24 @@ from typing import Any
 
 from labkit.events import CorpusRead
 from labkit.formatting import format_duration, format_entity_count
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import tr
+from labkit.messages import N_
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
 from labkit.settings import format_rate
 
-STATE_TEXTS = {
-    "queued": "waiting for its turn",
-    "starting": "starting",
-    "running": "running",
-    "completed": "completed",
-    "stopped": "stopped",
-    "failed": "failed",
-    "interrupted": "interrupted: its process is gone; what it had written is intact",
-}
+STATE_TEXTS = N_(
+    {
+        "queued": "waiting for its turn",
+        "starting": "starting",
+        "running": "running",
+        "completed": "completed",
+        "stopped": "stopped",
+        "failed": "failed",
+        "interrupted": "interrupted: its process is gone; what it had written is intact",
+    }
+)
 
 
 def render_muted(content: str) -> str:
@@ -189,7 +193,7 @@ def _describe_splits(corpus: CorpusRead) -> str:
 
 
 def _groups(run: Run) -> str:
-    heads = ("group", "tensors", "parameters", "peak rate", "schedule", "warm-up", "weight decay")
+    heads = N_(("group", "tensors", "parameters", "peak rate", "schedule", "warm-up", "weight decay"))
     rows = [
         (
             tr(group.name),

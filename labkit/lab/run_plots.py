@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import LANGUAGES, get_language, tr
+from labkit.i18n.translation import get_language, language_name, tr
 from labkit.lab.page_widgets import make_html, set_text
+from labkit.messages import N_
 from labkit.runs.run import Run
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 BLANK = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABh6FO1AAAAABJRU5ErkJggg=="
 )
-FONT_HINT = (
+FONT_HINT = N_(
     "No Chinese font was found, so pictures are in English, with … for Chinese names. Install one (Debian and Ubuntu: "
     "apt-get install fonts-noto-cjk; Fedora: dnf install google-noto-sans-cjk-fonts; macOS and Windows have one), then "
     "restart the kernel."
@@ -62,7 +63,7 @@ class RunPlots:
         """
         from labkit.plots.fonts import strip_undrawable
 
-        texts = [LANGUAGES[get_language()], *names]
+        texts = [language_name(get_language()), *names]
         if texts != self._checked_texts:
             self._checked_texts = texts
             missing = any(strip_undrawable(text) != text for text in texts)

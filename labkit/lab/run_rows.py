@@ -6,7 +6,8 @@ from typing import Any
 
 from labkit.config import run_settings
 from labkit.i18n import translation
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import tr
 from labkit.lab.run_html import STATE_TEXTS
 from labkit.lab.runs_table import SCRIPT_TEXTS
 from labkit.plots.theme import colour_of

@@ -14,6 +14,7 @@ from labkit.lab import run_html, time_bar_html
 from labkit.lab.page_widgets import make_button, set_if_changed, set_visible
 from labkit.lab.run_rows import RunRows, collect_table_texts
 from labkit.lab.runs_table import RunsTable
+from labkit.messages import N_
 from labkit.runs.compare import default_axis, name_runs
 from labkit.runs.curves import AXES, Axis
 from labkit.runs.store import Run, RunStore
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from labkit.plots.comparison import ComparePlot
     from labkit.plots.live import Picture
 
-LAYOUTS = ("side by side", "overlaid")
+LAYOUTS = N_(("side by side", "overlaid"))
 MAX_AUTO_SELECTED = 4  # runs that Train selects by itself: each further plot takes time to draw and is narrower
 TABLE_INTERVAL_S = 1.0  # a live run changes its row with every step
 CONFIRM_AFTER_S, CONFIRM_UNTIL_S = 0.5, 6.0  # a second press confirms between these; sooner it is a double click
-HINT = "Tick two or more runs to see them beside each other."
+HINT = N_("Tick two or more runs to see them beside each other.")
 
 
 class RunsPanel:

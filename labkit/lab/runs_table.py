@@ -8,22 +8,26 @@ from typing import Any
 import anywidget
 import traitlets
 
+from labkit.messages import N_
+
 ACTIONS = ("use", "rename", "note", "delete")
-SCRIPT_TEXTS = (  # fixed texts of runs_table.js
-    "No runs yet. Set the sliders and press Train.",
-    "select all runs",
-    "select",
-    "sort by",
-    "use these settings",
-    "rename",
-    "write a note",
-    "delete",
-    "delete?",
-    "yes",
-    "no",
-    "stop the run before deleting it",
-    "note",
-    "name",
+SCRIPT_TEXTS = N_(
+    (  # fixed texts of runs_table.js
+        "No runs yet. Set the sliders and press Train.",
+        "select all runs",
+        "select",
+        "sort by",
+        "use these settings",
+        "rename",
+        "write a note",
+        "delete",
+        "delete?",
+        "yes",
+        "no",
+        "stop the run before deleting it",
+        "note",
+        "name",
+    )
 )
 OnAction = Callable[[str, str, str], None]
 

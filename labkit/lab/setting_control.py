@@ -13,8 +13,9 @@ from typing import Any
 import ipywidgets as widgets
 
 from labkit.config import RunConfig, run_settings
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import css_classes
+from labkit.messages import Message, message_of
 from labkit.settings import Setting, format_value
 
 Transaction = Callable[[], AbstractContextManager[None]]
@@ -35,7 +36,7 @@ class SettingControl:
         self._transaction = transaction
         self._is_redrawing = False
         self._label_width = label_width
-        self._error_text = ""
+        self._error_message = Message("")
         self._widget: widgets.VBox | None = None
         self._error: widgets.HTML | None = None  # until the first invalid input
 
@@ -107,8 +108,8 @@ class SettingControl:
                 self._is_redrawing = False
             if self._error:
                 self._error.layout.margin = self._error_margin()
-            if self._error_text:
-                self._show_error(self._error_text)
+            if self._error_message:
+                self._show_error(self._error_message)
 
     def _label_traits(self) -> dict[str, Any]:
         """Arguments of the input widget: CSS class, label, label width."""
@@ -142,7 +143,7 @@ class SettingControl:
         self._is_redrawing = True
         try:
             self._show_value()
-            self._error_text = ""
+            self._error_message = Message("")
             if self._error:
                 self._error.layout.display = "none"
         finally:
@@ -159,12 +160,13 @@ class SettingControl:
             try:
                 self.value = read()
             except ValueError as problem:
-                self._show_error(str(problem))
+                self._show_error(message_of(problem))
 
-    def _show_error(self, problem: str) -> None:
-        self._error_text = problem
-        reason = translate_message(problem.replace(self.name, tr(self.setting.label), 1))
-        text = tr("{problem}. Still {value}.", problem=reason, value=format_value(self.setting, self._value, tr))
+    def _show_error(self, problem: Message) -> None:
+        self._error_message = problem
+        label = {"name": Message(self.setting.label)} if "name" in problem.values else {}
+        named = Message(problem.template, **{**problem.values, **label})
+        text = tr("{problem}. Still {value}.", problem=named, value=format_value(self.setting, self._value, tr))
         message = f'<div class="labkit-error" role="alert">{html.escape(text)}</div>'
         if self._error is None:
             self._error = widgets.HTML(message, layout={"margin": self._error_margin()})

@@ -11,10 +11,11 @@ from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import css_classes
 from labkit.lab.setting_control import SettingControl, Transaction, format_stop
 from labkit.lab.slider_stops import find_nearest_stop, make_slider_stops, parse_number
+from labkit.messages import N_
 from labkit.plots.text_width import display_width
 from labkit.settings import format_value
 
-OTHER = "other…"
+OTHER = N_("other…")
 
 
 class NumberControl(SettingControl):
@@ -76,7 +77,7 @@ class NumberControl(SettingControl):
             self.slider.options = [format_stop(self.setting, stop) for stop in self._options]
             self.slider.index = self._slider_index()
             self.field.layout.width = self._field_width()
-        if not self._value and not self._error_text:
+        if not self._value and not self._error_message:
             self.field.value = format_value(self.setting, self._value, tr)
         if self._recommended_bar:
             self._update_recommended_bar(self._recommended_bar)

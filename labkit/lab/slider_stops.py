@@ -7,6 +7,7 @@ notation.
 import math
 from collections.abc import Sequence
 
+from labkit.messages import N_, Message
 from labkit.settings import Setting
 
 DIGITS = (1, 2, 3, 5)
@@ -67,8 +68,10 @@ def parse_number(text: str, whole: bool = False) -> float:
     try:
         return float(text)
     except ValueError:
-        example = "16" if whole else "2.5e-5 or 0.01"
-        raise ValueError(f"{text.strip()!r} is not a number; write it like {example}") from None
+        template = N_("{text!r} is not a number; write it like 2.5e-5 or 0.01")
+        if whole:
+            template = N_("{text!r} is not a number; write it like 16")
+        raise ValueError(Message(template, text=text.strip())) from None
 
 
 def _whole_stops(low: int, high: int) -> list[int]:

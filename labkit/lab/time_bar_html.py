@@ -10,11 +10,12 @@ from pathlib import Path
 from labkit.formatting import format_duration
 from labkit.i18n.translation import tr
 from labkit.lab import run_html
+from labkit.messages import N_
 from labkit.plots.theme import Theme, css_variables
 from labkit.runs.run import Run
 from labkit.runs.time_breakdown import TIME_PARTS, TimePart, format_percent, list_time_parts
 
-TITLE = "Where the time goes"
+TITLE = N_("Where the time goes")
 MIN_NAMED_SHARE = 0.13  # shares of a bar with room for the part's name and percent
 MIN_LABELLED_SHARE = 0.045  # and for the percent only
 MIN_VISIBLE_SHARE = 0.001  # smaller ones are left out

@@ -9,7 +9,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import tr, translate_message
+from labkit.i18n.recogniser import translate_message
+from labkit.i18n.translation import tr
 from labkit.jobs import launch
 from labkit.lab import run_html
 from labkit.lab.page_widgets import set_visible

@@ -46,6 +46,7 @@ from labkit.lab.runs_panel import RunsPanel
 from labkit.lab.settings_form import SettingsForm
 from labkit.lab.static_view import StaticView
 from labkit.lab.try_it import TryItPanel
+from labkit.messages import N_
 from labkit.presets import preset
 from labkit.runs.compare import name_runs
 from labkit.runs.store import Run, RunStore
@@ -62,7 +63,7 @@ SETTLE_S = 0.3  # settings are final after this long without a change
 MAX_SETTLE_S = 2.0
 DOUBLE_CLICK_S = 1.0  # a second click this soon belongs to a double click, or comes from another view
 STOP_WIDTH = "128px"  # has room for a number of four digits, so that nothing moves when it changes
-CARDS = ("SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT")
+CARDS = N_(("SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT"))
 PANELS = {  # name → CSS class, of the HTML texts of the lab
     "same_settings": "same",
     "plan": "plan",
@@ -75,7 +76,9 @@ PANELS = {  # name → CSS class, of the HTML texts of the lab
     "time": "spent",
     "operators": "operators",
 }
-FOOTER = "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back."
+FOOTER = N_(
+    "Runs go on without this page: after a reload, or a kernel restart, run this cell again and all runs are back."
+)
 
 
 class TuningLab:

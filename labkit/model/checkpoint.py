@@ -20,6 +20,7 @@ from labkit import paths
 from labkit.data.featurize import Featurizer
 from labkit.data.word_splitting import Granularity
 from labkit.events import TrainingPlanned, open_event_log
+from labkit.messages import N_, Message, message_of
 from labkit.model.inference import TrainedTagger
 from labkit.model.tagger import Tagger, build_tagger
 
@@ -27,6 +28,7 @@ WEIGHTS = "model.safetensors"
 SETTINGS = "tagger.json"
 CONFIG = "config.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+_UNREADABLE = N_("{file} of {run} cannot be read ({reason})")
 
 
 def save_tagger(
@@ -88,7 +90,7 @@ def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
     with _explain_errors(place, WEIGHTS):
         weights = load_file(place / WEIGHTS, device="cpu")
         if broken := [name for name, weight in weights.items() if not bool(weight.isfinite().all())]:
-            raise ValueError(f"{broken[0]} holds values that are not numbers")
+            raise ValueError(Message("{weight} holds values that are not numbers", weight=broken[0]))
         model.load_state_dict(weights)
     tags = tuple(settings["tags"])
     granularity = Granularity(settings.get("splitting", Granularity.WORDS))  # older checkpoints lack it
@@ -127,11 +129,12 @@ def find_checkpoint(folder: Path) -> Path:
         ValueError: if there is none.
     """
     if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
+        raise ValueError(Message("there is no folder {folder}", folder=str(folder)))
     for place in (folder, folder / "best", folder / "last"):
         if (place / SETTINGS).is_file():
             return place
-    raise ValueError(f"{folder.name} has no weights; it ended before its first evaluation, or was set to keep none")
+    text = N_("{run} has no weights; it ended before its first evaluation, or was set to keep none")
+    raise ValueError(Message(text, run=folder.name))
 
 
 @contextmanager
@@ -143,14 +146,17 @@ def _explain_errors(place: Path, *names: str) -> Iterator[None]:
     run = "/".join(place.absolute().parts[-2:])
     for name in names:
         if not (place / name).is_file():
-            raise ValueError(f"{name} of {run} cannot be read (it is missing)")
+            reason = Message("it is missing")
+            raise ValueError(Message(_UNREADABLE, file=name, run=run, reason=reason))
     try:
         yield
     except MemoryError:
         raise
     except Exception as error:
-        reason = textwrap.shorten(str(error), 200, placeholder=" …")
-        raise ValueError(f"{', '.join(names)} of {run} cannot be read ({reason})") from error
+        reason = message_of(error)
+        if not reason.values:  # a library's text
+            reason = Message(textwrap.shorten(reason, 200, placeholder=" …"))
+        raise ValueError(Message(_UNREADABLE, file=", ".join(names), run=run, reason=reason)) from error
 
 
 def _swap(new: Path, folder: Path) -> None:

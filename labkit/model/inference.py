@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from labkit.data.batching import sorted_batches
 from labkit.data.corpora import Sentence
 from labkit.data.featurize import Batch, Featurizer, Windows
+from labkit.messages import N_, Message
 from labkit.model.tagger import Tagger
 
 
@@ -77,13 +78,16 @@ class TrainedTagger:
 
     def _build_windows(self, sentences: Sequence[Sequence[str]]) -> Windows:
         if any(not words for words in sentences):
-            raise ValueError("a sentence without words cannot be tagged; leave it out")
+            raise ValueError(Message("a sentence without words cannot be tagged; leave it out"))
         windows = self.featurizer.featurize([Sentence(tuple(words), ()) for words in sentences])
         rows = self.model.encoder.get_input_embeddings().num_embeddings
         if (largest := int(windows.input_ids.max(initial=0))) >= rows:
             token = self.featurizer.tokenizer.convert_ids_to_tokens(largest)
-            problem = f"the encoder has no vector for the token {token!r} (number {largest} of {rows})"
-            raise ValueError(f"{problem}; its tokenizer belongs to another model")
+            text = N_(
+                "the encoder has no vector for the token {token!r} (number {number} of {rows}); its tokenizer belongs "
+                "to another model"
+            )
+            raise ValueError(Message(text, token=token, number=largest, rows=rows))
         return windows
 
     def _decode_batches(self, windows: Windows) -> Iterator[tuple[Any, Batch, torch.Tensor, list[int]]]:

@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
+from labkit.messages import N_, Message
+
 logging.disable_progress_bar()  # loading a local file needs none, and it would land in the run's output.log
 
 
@@ -38,8 +40,11 @@ def load_encoder(place: Path) -> Any:
             ignore_mismatched_sizes=True,  # reported below, by name
         )
     except pickle.UnpicklingError:
-        problem = "its pytorch_model.bin holds more than tensors, or is damaged, and is not loaded"
-        raise ValueError(f"encoder folder {str(place)!r}: {problem}; look for the encoder as safetensors") from None
+        text = N_(
+            "encoder folder {name!r}: its pytorch_model.bin holds more than tensors, or is damaged, and is not loaded; "
+            "look for the encoder as safetensors"
+        )
+        raise ValueError(Message(text, name=str(place))) from None
     except ValueError as error:  # from the model's own checks of its config
         raise _describe_load_error(place, "config.json", error) from error
     except (SafetensorError, OSError, EOFError, RuntimeError) as error:
@@ -51,17 +56,27 @@ def load_encoder(place: Path) -> Any:
 def _check_weights(place: Path, encoder: Any, report: dict[str, Any]) -> None:
     """Raise ValueError for weights that are missing, misshapen or not finite."""
     for name, found, expected in sorted(report["mismatched_keys"]):
-        problem = f"{name} has the shape {tuple(found)}, and {tuple(expected)} by its config.json"
-        raise ValueError(f"encoder folder {str(place)!r}: {problem}; the two files are of different models")
+        text = N_(
+            "encoder folder {name!r}: {weight} has the shape {found}, and {expected} by its config.json; the two files "
+            "are of different models"
+        )
+        shapes = {"found": str(tuple(found)), "expected": str(tuple(expected))}
+        raise ValueError(Message(text, name=str(place), weight=name, **shapes))
     # The pooler is removed anyway.
     missing = [name for name in report["missing_keys"] if "pooler" not in name and not _is_computed(encoder, name)]
     if missing:
-        problem = f"lacks {len(missing)} of the encoder's weights, for example {min(missing)}"
-        raise ValueError(f"encoder folder {str(place)!r} {problem}; its config.json may be that of another model")
+        text = N_(
+            "encoder folder {name!r} lacks {count} of the encoder's weights, for example {weight}; its config.json may "
+            "be that of another model"
+        )
+        raise ValueError(Message(text, name=str(place), count=len(missing), weight=min(missing)))
     for name, weight in encoder.named_parameters():
         if not bool(weight.isfinite().all()):
-            problem = f"its weights hold values that are not numbers, for example in {name}"
-            raise ValueError(f"encoder folder {str(place)!r}: {problem}; replace the damaged file")
+            text = N_(
+                "encoder folder {name!r}: its weights hold values that are not numbers, for example in {weight}; "
+                "replace the damaged file"
+            )
+            raise ValueError(Message(text, name=str(place), weight=name))
 
 
 def _is_computed(encoder: Any, name: str) -> bool:
@@ -91,7 +106,7 @@ def load_tokenizer(place: Path) -> Any:
     try:
         return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **spaced)
     except Exception as error:  # KeyError, ImportError, or a bare Exception of the Rust library
-        raise _describe_load_error(place, "tokenizer", error) from error
+        raise _describe_load_error(place, Message("tokenizer"), error) from error
 
 
 def _load_config(place: Path) -> Any:
@@ -111,7 +126,8 @@ def _describe_load_error(place: Path, component: str, error: Exception) -> Value
         raise error
     first_line = next(iter(str(error).strip().splitlines()), "")
     reason = f"{type(error).__name__}: {first_line}".rstrip(".: ")
-    return ValueError(f"encoder folder {str(place)!r}: its {component} cannot be read ({reason}); it may be damaged")
+    text = N_("encoder folder {name!r}: its {file} cannot be read ({reason}); it may be damaged")
+    return ValueError(Message(text, name=str(place), file=component, reason=reason))
 
 
 def max_sequence_length(pretrained: Any) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.formatting import format_entity_count
+from labkit.messages import N_
 from labkit.plots.axes import PlotArea
 from labkit.plots.fonts import plot_tr
 from labkit.plots.series import linear_ticks, round_up, smooth, smoothing_span
@@ -80,7 +81,7 @@ class ComparedCurves:
     def fit_x_axis(self, areas: Sequence[PlotArea], curves: Sequence[CurveData], most_ticks: int = 4) -> None:
         """Set all x axes from 0 to the longest run's planned end."""
         high = max((self._end(run, data) for run, data in zip(self.runs, curves, strict=True)), default=1.0)
-        unit, size = ("min", 60.0) if self.x == "seconds" and high > 180 else _UNITS[self.x]
+        unit, size = (N_("min"), 60.0) if self.x == "seconds" and high > 180 else _UNITS[self.x]
         ticks = linear_ticks(high / size, most_ticks, whole=self.x in ("step", "epoch"))
         unit = f" {plot_tr(unit)}" if unit else ""
         labels = [f"0{unit}" if unit else f"{plot_tr(self.x)} 0", *(_format_tick(tick) for tick in ticks[1:])]
@@ -96,7 +97,7 @@ class ComparedCurves:
         return round_up(last) if last else 1.0
 
 
-_UNITS = {"step": ("", 1.0), "epoch": ("", 1.0), "tokens": ("tokens", 1.0), "seconds": ("s", 1.0)}
+_UNITS = {"step": ("", 1.0), "epoch": ("", 1.0), "tokens": (N_("tokens"), 1.0), "seconds": (N_("s"), 1.0)}
 
 
 def _format_tick(number: float) -> str:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from matplotlib import font_manager
 
 from labkit.i18n import translation
+from labkit.i18n.recogniser import translate_message
 
 LATIN = "DejaVu Sans"  # comes with matplotlib
 CHINESE = (
@@ -68,7 +69,7 @@ def plot_tr(text: str, **values: object) -> str:
 
 def plot_tr_message(text: str) -> str:
     """Translate a finished message, like a failure's reason, for a plot."""
-    return translation.translate_message(text) if plot_language() == translation.get_language() else text
+    return translate_message(text) if plot_language() == translation.get_language() else text
 
 
 def plot_language() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.text import Text
 
+from labkit.messages import N_
 from labkit.plots.axes import TEXT_PT, Box, PlotArea, set_data, set_marked_data, set_text
 from labkit.plots.compared_curves import (
     ComparedCurves,
@@ -30,8 +31,8 @@ from labkit.runs.run import Run
 SIZE, DPI = (10.0, 5.6), 120
 PLOTS = [Box(left, top, 2.95, 1.92) for top in (0.54, 3.32) for left in (0.62, 4.22)]
 LIST = Box(7.42, 0.12, 2.48, 5.3)
-TITLES = ("Loss per word (lower is better)", "F1 on dev (higher is better)", "Encoder rate", "Head rate")
-RATE_NOTES = ("of the pretrained part", "of what is trained from scratch")
+TITLES = N_(("Loss per word (lower is better)", "F1 on dev (higher is better)", "Encoder rate", "Head rate"))
+RATE_NOTES = N_(("of the pretrained part", "of what is trained from scratch"))
 LINE, BASE = 0.165, 0.125  # inches from line to line, and from the top of a line to its baseline
 
 

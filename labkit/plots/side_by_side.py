@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from labkit.formatting import format_loss
+from labkit.messages import N_
 from labkit.plots.axes import TEXT_PT, Box, PlotArea, set_data, set_marked_data, set_text
 from labkit.plots.compared_curves import (
     ComparedCurves,
@@ -31,8 +32,8 @@ MOST_COLUMNS, MOST_BANDS = 4, 2
 LEFT, RIGHT, BETWEEN = 0.62, 0.3, 0.28  # margins in inches
 # Top (from the top of the band) and height of the three plots of a column, in inches.
 ROWS = ((1.17, 1.2), (2.91, 1.0), (4.45, 0.92))
-LOSS = "Loss per word (lower is better): each step faint, smoothed over about {span} steps bold, on dev dotted"
-RATES = "Learning rates: encoder solid, head dashed, CRF dotted"
+LOSS = N_("Loss per word (lower is better): each step faint, smoothed over about {span} steps bold, on dev dotted")
+RATES = N_("Learning rates: encoder solid, head dashed, CRF dotted")
 
 
 class SideBySideLayout:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from labkit.config import RunConfig, run_settings
 from labkit.formatting import format_duration
+from labkit.messages import N_
 from labkit.runs.curves import Axis
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
@@ -41,13 +42,13 @@ MAX_NAME_PARTS = 4  # settings in a name
 BEST_MARK = "★"
 
 _SHORT_LABELS = {  # of settings in a run's name, instead of their longer labels
-    "batch_size": "batch",
-    "encoder_rate": "encoder",
-    "head_rate": "head",
-    "crf_rate": "CRF",
-    "train_limit": "sentences",
-    "lstm_size": "BiLSTM",
-    "lstm_layers": "layers",
+    "batch_size": N_("batch"),
+    "encoder_rate": N_("encoder"),
+    "head_rate": N_("head"),
+    "crf_rate": N_("CRF"),
+    "train_limit": N_("sentences"),
+    "lstm_size": N_("BiLSTM"),
+    "lstm_layers": N_("layers"),
 }
 _PROPER_NAMES = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}  # choices that are proper names
 _EVAL_LIMITS = ("dev_limit", "test_limit")  # in a name only if set: by default they follow from the size of the corpus

@@ -21,6 +21,7 @@ from labkit.events import (
     open_event_log,
 )
 from labkit.file_lock import hold_lock
+from labkit.messages import N_, Message
 from labkit.runs.folder import LOCK_FILE, append_event, is_run_folder, read_queue_state, startable_folders
 
 
@@ -42,12 +43,13 @@ def set_rate(folder: Path, group: str, rate: float) -> None:
     group is accepted until the run has built its groups.
     """
     if not (math.isfinite(rate) and rate >= 0):
-        raise ValueError(f"rate of {group} must be a number of at least 0, not {rate!r}")
+        text = N_("rate of {group} must be a number of at least 0, not {rate}")
+        raise ValueError(Message(text, group=group, rate=repr(rate)))
     events = open_event_log(folder).iter_events()
     built = next((event.groups for event in events if isinstance(event, ParamGroupsBuilt)), [])
     known = [info.name for info in built]
     if known and group not in known:
-        raise ValueError(f"group must be one of {', '.join(known)}, not {group!r}")
+        raise ValueError(Message("group must be one of {groups}, not {group!r}", groups=", ".join(known), group=group))
     _append_request(folder, RateRequested(group, float(rate)))
 
 
@@ -56,7 +58,7 @@ def finish_cancelled(runs: Path) -> None:
     for folder in startable_folders(runs):
         if any(isinstance(request, StopRequested) for request in open_control_log(folder).read()):
             with suppress(OSError):  # a full disk: the next call tries again
-                append_event(folder, RunFinished(0.0, "stopped", 0, "Cancelled before it began."))
+                append_event(folder, RunFinished(0.0, "stopped", 0, Message("Cancelled before it began.")))
 
 
 @contextmanager
@@ -69,7 +71,7 @@ def queue_lock(runs: Path) -> Iterator[None]:
 
 def _append_request(folder: Path, request: ControlRequest) -> None:
     if not is_run_folder(folder):
-        raise ValueError(f"folder must be a run's, but there is no run in {folder}")
+        raise ValueError(Message("folder must be a run's, but there is no run in {folder}", folder=str(folder)))
     writer = LineWriter(folder / CONTROL_FILE)
     try:
         writer.write(request)

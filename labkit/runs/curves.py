@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from labkit.events import CrfTransitions, DeviceSampled, Evaluated, Event, RateChanged, StepDone
+from labkit.messages import N_, Message
 
 FloatArray = npt.NDArray[np.float64]
 Axis = Literal["step", "epoch", "tokens", "seconds"]
-AXES: tuple[Axis, ...] = ("step", "epoch", "tokens", "seconds")
+AXES: tuple[Axis, ...] = N_(("step", "epoch", "tokens", "seconds"))
 MAX_PENDING = 1024  # events
 _EMPTY = np.empty(0)
 
@@ -163,5 +164,5 @@ class RunCurves:
 def check_axis(kind: str) -> str:
     """Returns the name of an axis. Raises ValueError for an unknown one."""
     if kind not in AXES:
-        raise ValueError(f"axis must be one of {', '.join(AXES)}, not {kind!r}")
+        raise ValueError(Message("axis must be one of {axes}, not {axis!r}", axes=", ".join(AXES), axis=kind))
     return kind

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-CORRECT = "correct"
-MISSING = "missed"
-SPURIOUS = "invented"
-WRONG_TYPE = "wrong type"
-WRONG_BOUNDARY = "wrong boundary"
+from labkit.messages import N_
+
+CORRECT = N_("correct")
+MISSING = N_("missed")
+SPURIOUS = N_("invented")
+WRONG_TYPE = N_("wrong type")
+WRONG_BOUNDARY = N_("wrong boundary")
 ERROR_KINDS = (MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY)
 
 

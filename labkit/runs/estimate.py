@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labkit.config import RunConfig
+from labkit.messages import Message
 from labkit.runs.run import Run
 
 MIN_STEPS = 3  # of a run, for its time to predict that of another
@@ -23,7 +24,7 @@ class Estimate:
     steps_per_epoch: int
     steps: int
     seconds: float | None = None  # from Train to the end, loading and evaluations included
-    basis: str | None = None  # in words: "from run #7"
+    basis: Message | None = None  # in words: "from run #7"
     run: Run | None = None
     is_exact: bool = True  # False if the steps themselves are estimated, as they depend on the tokens of the sentences
 
@@ -73,7 +74,7 @@ def estimate(
     dev = None if dev_sentences is None else _apply_limit(dev_sentences, config.sentence_limit("dev"))
     test = None if test_sentences is None else _apply_limit(test_sentences, config.sentence_limit("test"))
     seconds = _scale_seconds(nearest, config, sentences, per_epoch, dev, test)
-    return Estimate(per_epoch, steps, seconds, f"from run {nearest.title}", nearest, is_exact)
+    return Estimate(per_epoch, steps, seconds, Message("from run {run}", run=nearest.title), nearest, is_exact)
 
 
 def _apply_limit(sentences: int, limit: int) -> int:

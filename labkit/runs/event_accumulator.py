@@ -18,6 +18,7 @@ from labkit.events import (
     TimeBreakdown,
     TrainingPlanned,
 )
+from labkit.messages import Message
 from labkit.runs.curves import Axis, FloatArray, RunCurves, Steps
 from labkit.runs.progress import Progress, recent_tokens_per_s, seconds_left
 from labkit.runs.summary import Summary
@@ -66,7 +67,7 @@ class EventAccumulator:
         return self._summary.is_final
 
     @property
-    def phase(self) -> str:
+    def phase(self) -> Message:
         """Current activity, in words for the user."""
         return self._summary.phase
 

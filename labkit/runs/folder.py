@@ -31,6 +31,7 @@ import msgspec
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, READ_ERRORS, Event, LineWriter, RunQueued, RunStarted, open_event_log
 from labkit.file_lock import hold_lock, is_locked
+from labkit.messages import N_, Message, decode_hook, encode_hook, message_of
 from labkit.paths import atomic_write, require_dir
 from labkit.runs.summary import FORMAT_VERSION, Summary
 
@@ -62,7 +63,7 @@ QueueState = Literal["created", "queued", "starting", "running", "ended"]
 
 _HEAD_BYTES = 4096  # holds the first two events
 _TAIL_BYTES = 2**18  # holds the last event, whatever its details
-_decoder: "msgspec.json.Decoder[Event]" = msgspec.json.Decoder(Event)
+_decoder: "msgspec.json.Decoder[Event]" = msgspec.json.Decoder(Event, dec_hook=decode_hook)
 
 log = logging.getLogger(__name__)
 
@@ -71,41 +72,43 @@ E = TypeVar("E")
 
 
 class RunLabel(msgspec.Struct, frozen=True):
-    """Name and note that a user gave a run. `problem` is a sentence if they cannot be read."""
+    """Name and note that a user gave a run. `problem` says why they cannot be read."""
 
     name: str = ""
     note: str = ""
-    problem: str = ""
+    problem: Message = Message("")
 
 
 @dataclass(frozen=True)
 class StoredConfig:
-    """Content of config.json; `problem` is a sentence if it cannot be read."""
+    """Content of config.json; `problem` says why it cannot be read."""
 
     config: RunConfig | None = None
     created: float | None = None  # Unix seconds
     versions: dict[str, str] | None = None
-    problem: str | None = None
+    problem: Message | None = None
 
 
 def read_config(folder: Path) -> StoredConfig:
     """Reads config.json. Never raises: an error is described in `problem`."""
+    names = {"run": folder.name, "file": CONFIG}
     try:
         document = _read_json(folder, CONFIG, dict[str, Any])
     except FileNotFoundError:
-        return StoredConfig(problem=f"{folder.name} has no {CONFIG}; it was never completed, or the file was deleted")
+        text = N_("{run} has no {file}; it was never completed, or the file was deleted")
+        return StoredConfig(problem=Message(text, **names))
     except ValueError as error:
-        return StoredConfig(problem=str(error))
+        return StoredConfig(problem=message_of(error))
     created, versions, problem = parse_time(document.get("created")), document.get("versions"), None
     versions = versions if isinstance(versions, dict) else {}
     if created is None and "created" in document:
-        problem = f"{CONFIG} of {folder.name} has no time in its field 'created'"
+        problem = Message("{file} of {run} has no time in its field {field!r}", **names, field="created")
     try:
         return StoredConfig(RunConfig.from_dict(document["config"]), created, versions, problem)
     except KeyError:
-        problem = f"{CONFIG} of {folder.name} has no field 'config'"
+        problem = Message("{file} of {run} has no field {field!r}", **names, field="config")
     except (TypeError, *READ_ERRORS) as error:
-        problem = f"the settings of {folder.name} cannot be read: {error}"
+        problem = Message("the settings of {run} cannot be read: {why}", run=folder.name, why=message_of(error))
     return StoredConfig(None, created, versions, problem)
 
 
@@ -129,7 +132,7 @@ def read_label(folder: Path) -> RunLabel:
     except FileNotFoundError:
         return RunLabel()
     except ValueError as error:
-        return RunLabel(problem=str(error))
+        return RunLabel(problem=message_of(error))
 
 
 def write_label(folder: Path, label: RunLabel) -> None:
@@ -155,7 +158,7 @@ def write_summary(folder: Path) -> Summary:
         summary.add(event)
     summary.skipped, summary.log_bytes = tail.skipped_lines, size
     with atomic_write(folder / SUMMARY) as temporary:
-        temporary.write_bytes(msgspec.json.encode(summary))
+        temporary.write_bytes(msgspec.json.encode(summary, enc_hook=encode_hook))
     return summary
 
 
@@ -163,7 +166,7 @@ def store_summary(folder: Path, summary: Summary) -> None:
     """Writes a summary computed by a reader. A folder that cannot be written to is skipped."""
     try:
         with atomic_write(folder / SUMMARY) as temporary:
-            temporary.write_bytes(msgspec.json.encode(summary))
+            temporary.write_bytes(msgspec.json.encode(summary, enc_hook=encode_hook))
     except OSError as error:
         log.debug("no %s in %s: %s", SUMMARY, folder, error)
 
@@ -191,12 +194,14 @@ def _read_json(folder: Path, name: str, form: type[T]) -> T:
     """Reads a JSON file. Raises FileNotFoundError, and ValueError with a sentence for any other error."""
     try:
         with open(f"{folder}/{name}", "rb", buffering=0) as file:  # a Path and a buffer would double the time
-            return msgspec.json.decode(file.read(), type=form)
+            return msgspec.json.decode(file.read(), type=form, dec_hook=decode_hook)
     except FileNotFoundError:
         raise
     except READ_ERRORS as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ValueError(f"{name} of {folder.name} cannot be read: {why}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ValueError(
+            Message("{file} of {run} cannot be read: {why}", file=name, run=folder.name, why=why)
+        ) from error
 
 
 def parse_run_number(folder: Path) -> int:

@@ -13,6 +13,7 @@ import msgspec
 
 from labkit import paths
 from labkit.events import READ_ERRORS, Whole
+from labkit.messages import Message
 from labkit.runs.entity_errors import Entity
 from labkit.runs.folder import PREDICTIONS
 
@@ -92,7 +93,7 @@ def align_predictions(runs: Mapping[Any, Predictions]) -> list[dict[Any, ScoredS
     """
     headers = [run.header for run in runs.values()]
     if len({(header.split, header.corpus, header.total) for header in headers}) > 1:
-        raise ValueError("these runs were scored on different corpora, or on different splits of them")
+        raise ValueError(Message("these runs were scored on different corpora, or on different splits of them"))
     end = min(header.truncated_at for header in headers)
     numbers = sorted({number for run in runs.values() for number in run.sentences if number < end})
     rows = ({key: _find_sentence(run, number, runs.values()) for key, run in runs.items()} for number in numbers)

@@ -16,6 +16,7 @@ from labkit.events import (
     open_event_log,
 )
 from labkit.gc_pause import gc_paused
+from labkit.messages import N_, Message
 from labkit.runs import control
 from labkit.runs.curves import RunCurves
 from labkit.runs.event_accumulator import EventAccumulator
@@ -69,7 +70,7 @@ class Run(EventAccumulator):
         self.label = RunLabel() if folder is None else read_label(self.folder)
         self.versions = stored.versions or {}
         self._problem = stored.problem
-        self._lost_reason = ""  # a sentence if the run vanished without an end
+        self._lost_reason = Message("")  # why the run vanished without an end
         self._log_reader: LogReader[Event] | None = None  # None once nothing more can come
         self._curves_used_at = time.monotonic()
         if folder is not None:
@@ -105,18 +106,19 @@ class Run(EventAccumulator):
         return max(self.number - 1, 0) // NUM_COLOURS
 
     @property
-    def problem(self) -> str | None:
+    def problem(self) -> Message | None:
         """Sentence on why the run cannot be read completely. None if it can."""
         if self._problem:
             return self._problem
         if self.deleted:
-            return f"the folder of {self.title} was deleted"
+            return Message("the folder of {run} was deleted", run=self.title)
         if self._log_reader and self._log_reader.problem:
             return self._log_reader.problem
         if self._lost_reason:
             return self._lost_reason
         if skipped := self._summary.skipped:
-            return f"{skipped} lines of {EVENTS_FILE} of {self.folder.name} could not be understood"
+            text = N_("{count} lines of {file} of {run} could not be understood")
+            return Message(text, count=skipped, file=EVENTS_FILE, run=self.folder.name)
         return self.label.problem or None
 
     def refresh(self) -> bool:
@@ -152,7 +154,8 @@ class Run(EventAccumulator):
             if self.is_final or self.deleted:
                 return self
             if time.monotonic() >= deadline:
-                raise TimeoutError(f"{self.title} is still {self.state} after {timeout_s:g} s")
+                text = N_("{run} is still {state} after {seconds:g} s")
+                raise TimeoutError(Message(text, run=self.title, state=Message(self.state), seconds=timeout_s or 0.0))
             time.sleep(poll_s)
 
     def stop(self) -> None:
@@ -168,7 +171,9 @@ class Run(EventAccumulator):
 
     def _require_folder(self) -> Path:
         if not self.folder.name:
-            raise ValueError("this run has no folder, and so no process to ask; run it with labkit.jobs.launch")
+            raise ValueError(
+                Message("this run has no folder, and so no process to ask; run it with labkit.jobs.launch")
+            )
         return self.folder
 
     def _load(self) -> None:
@@ -199,7 +204,7 @@ class Run(EventAccumulator):
         self._summary.skipped, self._summary.log_bytes = self._log_reader.skipped_lines, size
         has_grown = self._summary.events > before
         if has_grown:
-            self._summary.vanished, self._lost_reason = False, ""
+            self._summary.vanished, self._lost_reason = False, Message("")
         return has_grown
 
     def _check_folder(self) -> None:
@@ -219,7 +224,8 @@ class Run(EventAccumulator):
             return
         log_is_gone = self._log_reader.offset > 0 and log_size(self.folder) == 0
         if log_is_gone:
-            self._lost_reason = f"{EVENTS_FILE} of {self.folder.name} is gone; it was deleted while the run went on"
+            text = N_("{file} of {run} is gone; it was deleted while the run went on")
+            self._lost_reason = Message(text, file=EVENTS_FILE, run=self.folder.name)
         elif has_live_process(self.folder) or self._read_new_events():  # it may have ended after the log was read
             return
         self._summary.vanished = True
@@ -237,10 +243,12 @@ class Run(EventAccumulator):
         is_recent = abs(age_s(output if has_process else config)) < START_TIMEOUT_S
         has_ended = os.path.lexists(self.folder / SUMMARY)  # a run writes it last, even if its log is gone
         is_lost = begins and (has_ended or not (is_complete and is_recent))
-        why = f"its process wrote no event, see {OUTPUT}"
+        why = Message(
+            "nothing is known of {run}: its process wrote no event, see {file}", run=self.folder.name, file=OUTPUT
+        )
         if has_ended or not has_process:
-            why = "it never began, or its log is gone"
-        self._lost_reason = f"nothing is known of {self.folder.name}: {why}" if is_lost else ""
+            why = Message("nothing is known of {run}: it never began, or its log is gone", run=self.folder.name)
+        self._lost_reason = why if is_lost else Message("")
         if (begins, is_lost) != (self._summary.begins, self._summary.vanished):
             self._summary.begins, self._summary.vanished = begins, is_lost
             self._unlogged_changes += 1

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from labkit import paths
+from labkit.messages import N_, Message
 from labkit.runs.folder import (
     CONFIG,
     LABEL,
@@ -91,13 +92,16 @@ class RunStore:
             found = [run for run in found if run.folder.absolute() == Path(str(which)).absolute()] or found
         if len(found) > 1:
             numbers = ", ".join(run.title for run in found)
-            raise ValueError(f"run {which!r} could be any of {numbers}; give a number")
+            raise ValueError(Message("run {run!r} could be any of {runs}; give a number", run=str(which), runs=numbers))
         if found:
             return found[0]
         if not isinstance(which, int) and str(which).strip() and is_run_folder(Path(which)):
             return Run(Path(which).resolve())
-        there = f"there are {', '.join(run.title for run in runs[-10:])}" if runs else "there are none yet"
-        raise ValueError(f"run {str(which)!r} is not in {self.folder}; {there}")
+        names = {"run": str(which), "folder": str(self.folder)}
+        if not runs:
+            raise ValueError(Message("run {run!r} is not in {folder}; there are none yet", **names))
+        listed = ", ".join(run.title for run in runs[-10:])
+        raise ValueError(Message("run {run!r} is not in {folder}; there are {runs}", **names, runs=listed))
 
     def live(self) -> list[Run]:
         """Runs that are starting or running."""
@@ -122,14 +126,14 @@ class RunStore:
         """
         is_other_folder = os.path.isdir(run.folder) and not is_run_folder(run.folder)
         if is_other_folder or run.folder.parent.resolve() != self.folder.resolve():
-            raise ValueError(
-                f"{run.folder} is not a run of {self.folder}; delete it by hand, or through the store of its own folder"
-            )
+            text = N_("{folder} is not a run of {runs}; delete it by hand, or through the store of its own folder")
+            raise ValueError(Message(text, folder=str(run.folder), runs=str(self.folder)))
         run.refresh()
         if run.is_live:
-            raise ValueError(f"run {run.title} is {run.state}; stop it before deleting it")
+            text = N_("run {run} is {state}; stop it before deleting it")
+            raise ValueError(Message(text, run=run.title, state=Message(run.state)))
         if not confirm:
-            raise ValueError(f"deleting {run.title} cannot be undone; pass confirm=True")
+            raise ValueError(Message("deleting {run} cannot be undone; pass confirm=True", run=run.title))
         record_number(self.folder, run.number)
         aside = run.folder.with_name(f".{run.folder.name}.deleted.{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):  # another process was first
@@ -142,7 +146,7 @@ class RunStore:
 
     def _write_label(self, run: Run, label: RunLabel) -> None:
         write_label(run.folder, label)
-        run.label = msgspec.structs.replace(label, problem="")
+        run.label = msgspec.structs.replace(label, problem=Message(""))
 
     def _list_names(self) -> list[str]:
         try:

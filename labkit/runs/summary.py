@@ -22,6 +22,7 @@ from labkit.events import (
     TrainingPlanned,
     Whole,
 )
+from labkit.messages import Message
 
 FORMAT_VERSION = 1  # a summary of another format is computed again from the events
 
@@ -35,7 +36,7 @@ class Summary(msgspec.Struct):
     log_bytes: Whole = 0  # size of the log that this was computed from, when stored
     queued: Real | None = None  # Unix seconds
     started: RunStarted | None = None
-    phase: str = ""  # current activity, in words for the user
+    phase: Message = Message("")  # current activity, in words for the user
     corpus: CorpusRead | None = None
     groups: list[ParamGroupInfo] = []
     plan: TrainingPlanned | None = None

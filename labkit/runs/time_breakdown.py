@@ -3,20 +3,23 @@
 from dataclasses import dataclass
 
 from labkit.events import TimeBreakdown
+from labkit.messages import N_
 
 # Each part, and what it includes; forward and backward count together.
-TIME_PARTS = {
-    "loading": "imports, reading the corpus and loading the encoder, before the first step",
-    "data": "putting sentences into batches, and copying them to the device",
-    "encoder": "the pretrained encoder, forward and backward",
-    "downstream": "the structure after the encoder and the linear layer, forward and backward",
-    "CRF": "the CRF, or softmax in its place, and its loss, forward and backward",
-    "optimizer": "clipping the gradients, the optimizer's step, zeroing the gradients",
-    "evaluation": "scoring the dev split, and in the end the test split",
-    "saving": "writing the weights",
-    "profiling": "the steps recorded operator by operator, and recording them",
-    "other": "reading what the lab asks for, reporting, and whatever belongs to no other part",
-}
+TIME_PARTS = N_(
+    {
+        "loading": "imports, reading the corpus and loading the encoder, before the first step",
+        "data": "putting sentences into batches, and copying them to the device",
+        "encoder": "the pretrained encoder, forward and backward",
+        "downstream": "the structure after the encoder and the linear layer, forward and backward",
+        "CRF": "the CRF, or softmax in its place, and its loss, forward and backward",
+        "optimizer": "clipping the gradients, the optimizer's step, zeroing the gradients",
+        "evaluation": "scoring the dev split, and in the end the test split",
+        "saving": "writing the weights",
+        "profiling": "the steps recorded operator by operator, and recording them",
+        "other": "reading what the lab asks for, reporting, and whatever belongs to no other part",
+    }
+)
 RARE_PARTS = ("profiling",)  # shown only if they took time
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from labkit.config import RunConfig
 from labkit.data.corpus_files import find_corpus, open_or_explain
 from labkit.data.encoders import check_encoder
+from labkit.messages import N_, Message
 
 # accelerate's trackers, and the packages of which one must be installed; asking accelerate would import torch.
 TRACKERS = {
@@ -24,10 +25,11 @@ TRACKERS = {
     "trackio": ("trackio",),
 }
 
+NO_CRF = N_("there is no CRF for a crf_rate of {rate:g}; leave the rate out, or choose the decoder crf")
 # what the run itself fails with, where only torch can tell: training/setup.py, training/precision.py
-NO_CUDA = "device cuda was asked for, but torch finds no GPU here; `labkit devices` says why"
-NO_MPS = "device mps was asked for, but this machine has none"
-NO_FLOAT16 = "precision float16 is not possible on a CPU; choose auto, bfloat16 or float32"
+NO_CUDA = Message("device cuda was asked for, but torch finds no GPU here; `labkit devices` says why")
+NO_MPS = Message("device mps was asked for, but this machine has none")
+NO_FLOAT16 = Message("precision float16 is not possible on a CPU; choose auto, bfloat16 or float32")
 
 
 def check_config(config: RunConfig) -> None:
@@ -39,8 +41,7 @@ def check_config(config: RunConfig) -> None:
     _check_corpus(config)
     check_encoder(config.encoder)
     if config.crf_rate is not None and config.decoder != "crf":
-        rate = f"{config.crf_rate:g}"
-        raise ValueError(f"there is no CRF for a crf_rate of {rate}; leave the rate out, or choose the decoder crf")
+        raise ValueError(Message(NO_CRF, rate=config.crf_rate))
     _check_device(config)
     check_trackers(config.trackers)
 
@@ -54,9 +55,10 @@ def check_trackers(names: str) -> list[str]:
     trackers = [name.strip() for name in names.split(",") if name.strip()]
     for name in trackers:
         if name not in TRACKERS:
-            raise ValueError(f"trackers: accelerate knows no {name!r}, but {', '.join(TRACKERS)}")
+            text = N_("trackers: accelerate knows no {name!r}, but {known}")
+            raise ValueError(Message(text, name=name, known=", ".join(TRACKERS)))
         if not any(map(_version, TRACKERS[name])):
-            raise ValueError(f"trackers: {name} is not installed here; pip install {name}")
+            raise ValueError(Message("trackers: {name} is not installed here; pip install {name}", name=name))
     return trackers
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from labkit.config import RunConfig, run_settings
 from labkit.events import RunFinished
+from labkit.messages import N_, Message, message_of
 from labkit.presets import HIGH_ENCODER_RATE, HIGH_IDCNN_RATE, recommended_rate_range
 from labkit.settings import format_rate
 
@@ -37,11 +38,28 @@ class DivergenceError(Exception):
         self.step = step
         self.rates = rates
         self.was_untrained = step == 1 and not split
-        what = "is not a number" if math.isnan(loss) else f"exploded to {loss:.3g} per word"
-        over = f", the mean of the last {steps} steps," if steps > 1 else ""
+        if split:  # at the time of a score the rates may have fallen to 0
+            text = N_("The {split} loss exploded to {loss} per word at step {step} (peak rates: {rates}).")
+            if math.isnan(loss):
+                text = N_("The {split} loss is not a number at step {step} (peak rates: {rates}).")
+        elif math.isnan(loss):
+            text = N_("The loss is not a number at step {step} (rates: {rates}).")
+        elif steps > 1:
+            text = N_(
+                "The loss exploded to {loss} per word, the mean of the last {count} steps, at step {step} "
+                "(rates: {rates})."
+            )
+        else:
+            text = N_("The loss exploded to {loss} per word at step {step} (rates: {rates}).")
         listed = ", ".join(f"{name} {format_rate(float(f'{rate:.2g}'))}" for name, rate in rates.items())
-        kind = "peak rates" if split else "rates"  # at the time of a score the rates may have fallen to 0
-        super().__init__(f"The {split} loss {what}{over} at step {step} ({kind}: {listed}).".replace("  ", " "))
+        values: dict[str, str | float] = {
+            "split": Message(split),
+            "loss": f"{loss:.3g}",
+            "count": steps,
+            "step": step,
+            "rates": listed,
+        }
+        super().__init__(Message(text, **values))
 
 
 def describe_failure(
@@ -64,31 +82,38 @@ def describe_failure(
     if isinstance(error, DivergenceError):
         hint = rate_hint(config, error.rates)
         if error.was_untrained:
-            remedy = "another encoder" if config.precision == "float32" else "precision float32"
-            hint = f"Nothing was learnt yet, so no rate is to blame: try {remedy}."
-        return RunFinished(seconds, "failed", error.step, str(error), hint)
+            hint = Message("Nothing was learnt yet, so no rate is to blame: try precision float32.")
+            if config.precision == "float32":
+                hint = Message("Nothing was learnt yet, so no rate is to blame: try another encoder.")
+        return RunFinished(seconds, "failed", error.step, message_of(error), hint)
     reason, hint = _explain_error(error, config, step, phase, longest_window or config.max_pieces, folder or Path())
     return RunFinished(seconds, "failed", step, reason, hint, "".join(traceback.format_exception(error)))
 
 
 def _explain_error(
     error: Exception, config: RunConfig, step: int, phase: str, window: int, folder: Path
-) -> tuple[str, str]:
+) -> tuple[Message, Message]:
     """Reason and hint for an exception.
 
     A reason keeps its case: it may begin with a path or a name.
     """
     if is_out_of_memory(error):
-        batch = f"token budget {config.token_budget}" if config.token_budget else f"batch size {config.batch_size}"
-        cause = f"at {batch}" if phase == "training" else f"while {phase}"
-        return f"Out of memory {cause}, step {step}.", _memory_hint(config, phase, window)
+        if phase != "training":
+            reason = Message("Out of memory while {phase}, step {step}.", phase=Message(phase), step=step)
+        elif budget := config.token_budget:
+            reason = Message("Out of memory at token budget {size}, step {step}.", size=budget, step=step)
+        else:
+            reason = Message("Out of memory at batch size {size}, step {step}.", size=config.batch_size, step=step)
+        return reason, _memory_hint(config, phase, window)
     if is_disk_full(error):
-        return f"No room on the disk for what the run writes, step {step}.", disk_hint(folder, error)
+        text = N_("No room on the disk for what the run writes, step {step}.")
+        return Message(text, step=step), disk_hint(folder, error)
     if isinstance(error, ImportError):
-        return f"A package is missing: {error}.", "Run `make setup`."
+        return Message("A package is missing: {error}.", error=str(error)), Message("Run `make setup`.")
     if isinstance(error, (ValueError, OSError)):
-        return str(error).strip() or type(error).__name__, ""
-    return f"{type(error).__name__}: {error}".splitlines()[0], "The details say where it happened."
+        return (message_of(error) if str(error).strip() else Message(type(error).__name__)), Message("")
+    first = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Message(first), Message("The details say where it happened.")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -108,18 +133,19 @@ def is_disk_full(error: BaseException) -> bool:
     return not isinstance(error, ValueError) and any(text in str(error).lower() for text in _DISK)
 
 
-def disk_hint(folder: Path, error: BaseException) -> str:
+def disk_hint(folder: Path, error: BaseException) -> Message:
     """Hint for a full disk: free space at the file's place, and a remedy."""
     filename = getattr(error, "filename", None)
     place = Path(filename).absolute().parent if isinstance(filename, str) else folder.absolute()
     try:
         free = shutil.disk_usage(place).free / 2**20
     except OSError:  # the folder is gone
-        return "Delete what is not needed, or keep fewer weights."
-    return f"{free:,.0f} MiB are free in {place}: delete what is not needed, or keep fewer weights."
+        return Message("Delete what is not needed, or keep fewer weights.")
+    text = N_("{free:,.0f} MiB are free in {folder}: delete what is not needed, or keep fewer weights.")
+    return Message(text, free=free, folder=str(place))
 
 
-def rate_hint(config: RunConfig, rates: Mapping[str, float]) -> str:
+def rate_hint(config: RunConfig, rates: Mapping[str, float]) -> Message:
     """Hint to lower the rate that is furthest above its usual maximum.
 
     Empty if all rates are 0.
@@ -127,36 +153,50 @@ def rate_hint(config: RunConfig, rates: Mapping[str, float]) -> str:
     head = HIGH_IDCNN_RATE if config.downstream == "idcnn" else RunConfig().head_rate
     high = {"encoder": max(HIGH_ENCODER_RATE, recommended_rate_range(config.encoder)[1]), "head": head, "crf": head}
     if not any(rates.values()):
-        return ""
+        return Message("")
     group = max(rates, key=lambda name: rates[name] / high[name])
-    return f"Lower the {group} rate (a third of it is a good next try), or lengthen its warm-up."
+    text = N_("Lower the {group} rate (a third of it is a good next try), or lengthen its warm-up.")
+    return Message(text, group=Message(group))
 
 
-def describe_poor_loss(loss: float, f1: float, uniform_loss: float) -> str:
+def describe_poor_loss(loss: float, f1: float, uniform_loss: float) -> Message:
     """Reason of a completed run whose dev loss is worse than guessing."""
-    ended = f"The dev loss ended at {loss:.3g} per word (F1 {f1:.3f})"
-    return f"{ended}, where a tagger that guesses evenly has {uniform_loss:.3g}."
+    text = N_(
+        "The dev loss ended at {loss:.3g} per word (F1 {f1:.3f}), where a tagger that guesses evenly has {guess:.3g}."
+    )
+    return Message(text, loss=loss, f1=f1, guess=uniform_loss)
 
 
-def _memory_hint(config: RunConfig, phase: str, window: int) -> str:
-    options, shorter = [], min(config.max_pieces, window) // 2
+def _memory_hint(config: RunConfig, phase: str, window: int) -> Message:
+    options: list[Message] = []
+    shorter = min(config.max_pieces, window) // 2
     if phase in _COMPUTING and shorter >= (run_settings()["max_pieces"].low or 1):
-        options.append(f"a shorter longest window (max_pieces {shorter} instead of {config.max_pieces})")
+        text = N_("a shorter longest window (max_pieces {size} instead of {now})")
+        options.append(Message(text, size=shorter, now=config.max_pieces))
     if phase in (*_COMPUTING, "loading the encoder"):
-        options.append("a smaller encoder")
+        options.append(Message("a smaller encoder"))
     if phase != "training":
-        close = "The batch size plays no part here: close other programs"
-        return f"{close}, or try {_join_options(options)}." if options else f"{close}."
+        if not options:
+            return Message("The batch size plays no part here: close other programs.")
+        text = N_("The batch size plays no part here: close other programs, or try {options}.")
+        return Message(text, options=_join_options(options))
     budget = config.token_budget
-    size, name = (budget, "token budget") if budget else (config.batch_size, "batch size")
+    size = budget or config.batch_size
     if size > (window if budget else 1):  # a window longer than the budget is a batch of its own anyway
         twice = config.accumulate * 2
         is_same = size % 2 == 0 and twice <= (run_settings()["accumulate"].high or twice)
-        same = f" (with accumulate {twice} the step stays the same)" if is_same else ""
-        options.insert(0, f"{name} {size // 2}{same}")
-    return f"Try {_join_options(options)}."
+        smaller = Message("token budget {size}" if budget else "batch size {size}", size=size // 2)
+        if is_same:
+            smaller = Message(
+                "{smaller} (with accumulate {count} the step stays the same)", smaller=smaller, count=twice
+            )
+        options.insert(0, smaller)
+    return Message("Try {options}.", options=_join_options(options))
 
 
-def _join_options(options: Sequence[str]) -> str:
-    *others, last = options
-    return f"{', '.join(others)}{',' if len(others) > 1 else ''} or {last}" if others else last
+def _join_options(options: Sequence[Message]) -> Message:
+    """One to three options as one text."""
+    named = dict(zip(("first", "second", "third"), options, strict=False))
+    if len(options) == 3:
+        return Message("{first}, {second}, or {third}", **named)
+    return Message("{first} or {second}", **named) if len(options) == 2 else options[0]

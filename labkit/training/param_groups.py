@@ -12,7 +12,9 @@ from torch import nn
 
 from labkit.config import RunConfig
 from labkit.events import ParamGroupInfo
+from labkit.messages import Message
 from labkit.model.fast.subset_embedding import SubsetEmbedding
+from labkit.training.config_checks import NO_CRF
 from labkit.training.schedules import SCHEDULES
 
 _NORM_ROW = 4096  # values of a large gradient whose norm is computed at once
@@ -101,9 +103,7 @@ def build_param_groups(model: Any, config: RunConfig, total_steps: int) -> list[
     modules = {"encoder": model.encoder}
     if config.crf_rate is not None:
         if model.crf is None:
-            raise ValueError(
-                f"there is no CRF for a crf_rate of {config.crf_rate:g}; leave the rate out, or choose the decoder crf"
-            )
+            raise ValueError(Message(NO_CRF, rate=config.crf_rate))
         modules["crf"] = model.crf
     groups = [_empty_group(name, config, total_steps) for name in ("encoder", "head", "crf")]
     by_name = {group.name: group for group in groups}

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from labkit.data.json_cache import load_json, store_json
+from labkit.messages import N_, Message
 from labkit.model.checkpoint import is_precision_supported
 from labkit.training.config_checks import NO_FLOAT16
 from labkit.training.distributed import broadcast_text, is_main_process
@@ -45,10 +46,11 @@ def choose_precision(requested: str, device: torch.device) -> str:
     return "float32"
 
 
-def precision_notes(precision: str, device: torch.device) -> list[str]:
+def precision_notes(precision: str, device: torch.device) -> list[Message]:
     """Warnings about a chosen precision, one sentence each."""
     if precision == "bfloat16" and device.type == "cpu" and not any(_describe_machine()["flags"]):
-        return ["This CPU has no instructions for bfloat16: it computes many times slower than in float32."]
+        text = N_("This CPU has no instructions for bfloat16: it computes many times slower than in float32.")
+        return [Message(text)]
     return []
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from labkit.data.corpora import Span, bio_tags_to_spans
 from labkit.data.formats import bdci
 from labkit.data.word_splitting import WordSpan, split_text
+from labkit.messages import N_, Message
 from labkit.model.checkpoint import find_checkpoint, load_tagger, read_precision
 from labkit.model.inference import TrainedTagger
 from labkit.runs.entity_errors import Entity
@@ -50,7 +51,7 @@ def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
     return {**prediction, "seconds": seconds, "note": note}
 
 
-def describe_precision(folder: str | Path, tagger: TrainedTagger) -> str:
+def describe_precision(folder: str | Path, tagger: TrainedTagger) -> Message:
     """Warning about a run's precision on this device, or an empty text.
 
     If the device lacks the precision, it includes the number of dev sentences whose predictions differ from those that
@@ -59,24 +60,29 @@ def describe_precision(folder: str | Path, tagger: TrainedTagger) -> str:
     checkpoint = find_checkpoint(Path(folder))
     precision = read_precision(checkpoint)
     if precision == tagger.precision:
-        return " ".join(precision_notes(precision, tagger.model.linear.weight.device))
-    why = (
-        f"this run computed in {precision}, which this device cannot: its tags are computed in {tagger.precision} here"
-    )
+        return next(iter(precision_notes(precision, tagger.model.linear.weight.device)), Message(""))
     saved = read_predictions(checkpoint.parent, "dev") if checkpoint.name == "best" else None
     if saved is None:
-        return f"{why} and may differ."
+        text = N_(
+            "this run computed in {precision}, which this device cannot: its tags are computed in {here} here and may "
+            "differ."
+        )
+        return Message(text, precision=precision, here=tagger.precision)
     compared = list(saved.sentences.values())[:MAX_COMPARED_SENTENCES]
     pairs = zip(tagger.predict([sentence.words for sentence in compared]), compared, strict=True)
     differ = sum([Entity(*span) for span in bio_tags_to_spans(tags)] != sentence.predicted for tags, sentence in pairs)
-    return f"{why}, and differ in {differ} of {len(compared)} dev sentences."
+    text = N_(
+        "this run computed in {precision}, which this device cannot: its tags are computed in {here} here, and differ "
+        "in {count} of {all} dev sentences."
+    )
+    return Message(text, precision=precision, here=tagger.precision, count=differ, all=len(compared))
 
 
 def predict_table(
     folder: str | Path,
     table: bdci.BdciTable,
     types: Sequence[str] = (),
-    on_note: Callable[[str], object] = lambda note: None,
+    on_note: Callable[[Message], object] = lambda note: None,
 ) -> Iterator[tuple[str, str]]:
     """Predicts the entities of a table, row by row.
 
@@ -95,7 +101,8 @@ def predict_table(
     tagger = load_tagger(folder)
     known = sorted({tag[2:] for tag in tagger.tags} - {""})
     if unknown := [name for name in types if name not in known]:
-        raise ValueError(f"type must be one of {', '.join(known)}, which the run was trained on, not {unknown[0]!r}")
+        text = N_("type must be one of {types}, which the run was trained on, not {type!r}")
+        raise ValueError(Message(text, types=", ".join(known), type=unknown[0]))
     if note := describe_precision(folder, tagger):
         on_note(note)
     return _predict_cells(tagger, table, set(types or known))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, Event, LineWriter, RunFinished, RunStarted
+from labkit.messages import Message, message_of
 from labkit.runs.folder import run_lock
 from labkit.training.clock import seconds_since
 from labkit.training.distributed import is_main_process
@@ -54,11 +55,12 @@ def _record(
     try:
         return _drain(config, folder, began, emit, writer)
     except (ImportError, MemoryError) as error:
-        emit(describe_failure(error, config, seconds(), 0, "importing packages"))
+        emit(describe_failure(error, config, seconds(), 0, Message("importing packages")))
     except OSError as error:  # from the log, as train() reports its own; there may be room again by now
         with suppress(OSError):
-            why = f"The run's log could not be written: {error.strerror or error}."
-            emit(RunFinished(seconds(), "failed", 0, why, disk_hint(folder, error) if is_disk_full(error) else ""))
+            why = Message("The run's log could not be written: {why}.", why=error.strerror or message_of(error))
+            hint = disk_hint(folder, error) if is_disk_full(error) else Message("")
+            emit(RunFinished(seconds(), "failed", 0, why, hint))
         raise
     return "failed"
 

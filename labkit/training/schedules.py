@@ -12,6 +12,8 @@ Args of all:
     staircase_factor: multiplies the rate at each jump.
 """
 
+from labkit.messages import N_
+
 
 def linear(step: int, warmup_steps: int, total_steps: int, staircase_steps: int, staircase_factor: float) -> float:
     """Falls linearly, to 0 at the step after the last."""
@@ -31,4 +33,4 @@ def staircase(step: int, warmup_steps: int, total_steps: int, staircase_steps: i
     return float(staircase_factor ** (step // staircase_steps))
 
 
-SCHEDULES = {"linear": linear, "constant": constant, "staircase": staircase}
+SCHEDULES = {N_("linear"): linear, N_("constant"): constant, N_("staircase"): staircase}

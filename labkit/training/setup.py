@@ -24,6 +24,7 @@ from labkit.data.encoded_corpus import EncodedCorpus, load_encoded
 from labkit.data.featurize import Featurizer
 from labkit.data.windows import Array, PackedWords, Windows, encoding_notes
 from labkit.events import CorpusRead, TrainingPlanned
+from labkit.messages import N_, Message
 from labkit.model.fast.encoder import row_multiple_for
 from labkit.model.fast.subset_embedding import replace_embedding
 from labkit.model.pretrained import load_encoder, load_tokenizer, max_sequence_length
@@ -53,7 +54,7 @@ class TrainingSetup:
     param_groups: list[ParamGroup]
     optimizer: Any
     steps_per_epoch: int
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
     @property
     def device(self) -> torch.device:
@@ -205,27 +206,29 @@ def build_setup(
     optimizer = torch.optim.AdamW(build_optimizer_groups(groups), fused=is_fused)
     budget = config.token_budget
     longer = int(np.count_nonzero(train.token_counts > budget)) if budget else 0
-    budget_note = f"{longer:,} windows are longer than the token budget ({budget}); each is a batch of its own."
+    budget_text = N_("{count:,} windows are longer than the token budget ({budget}); each is a batch of its own.")
     notes = (
         *corpus.notes,
         *encoding_notes(train, dev, test),
         *adjustment_notes(config, train.num_sentences, max_sequence_length(pretrained.model)),
-        *([budget_note] if longer else []),
+        *([Message(budget_text, count=longer, budget=budget)] if longer else []),
         *precision_notes(precision, accelerator.device),
     )
     return TrainingSetup(
         accelerator=accelerator, corpus=corpus, featurizer=featurizer, encoder_sha256=hash_encoder(pretrained.place),
         precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, param_groups=groups,
-        optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch, notes=notes,
+        optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch,
+        notes=notes,  # type: ignore[arg-type]  # until labkit.data makes Messages
     )  # fmt: skip
 
 
 def _check_vocab_size(encoder: str, largest_id: int, rows: int) -> None:
     if largest_id >= rows:
-        raise ValueError(
-            f"the tokenizer of {encoder!r} has tokens that the encoder has no vector for"
-            f" (number {largest_id} of {rows}); do both belong to one model?"
+        text = N_(
+            "the tokenizer of {encoder!r} has tokens that the encoder has no vector for (number {number} of {rows}); "
+            "do both belong to one model?"
         )
+        raise ValueError(Message(text, encoder=encoder, number=largest_id, rows=rows))
 
 
 def subsample(windows: Windows, limit: int, seed: int) -> Windows:

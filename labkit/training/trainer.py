@@ -33,6 +33,7 @@ from labkit.events import (
     StepDone,
     TimeBreakdown,
 )
+from labkit.messages import Message
 from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
 from labkit.training.clock import seconds_since
 from labkit.training.control import ControlReader
@@ -91,7 +92,7 @@ class _Trainer:
         self.config = config
         self.folder = folder
         self.seconds = seconds_since(began)
-        self.phase = ""
+        self.phase = Message("")
         self.step = 0
         self.tokens = 0
         self.setup: TrainingSetup
@@ -130,11 +131,11 @@ class _Trainer:
 
     def _prepare(self) -> Iterator[Event]:
         config = self.config
-        yield self._enter_phase("loading the encoder")
+        yield self._enter_phase(Message("loading the encoder"))
         source = find_corpus(config.corpus)  # first, as a missing corpus is found at once
         accelerator, precision = open_accelerator(config, self.folder)
         pretrained = load_pretrained(config)
-        yield self._enter_phase("reading the corpus")
+        yield self._enter_phase(Message("reading the corpus"))
         corpus, featurizer = load_corpus(config, source, pretrained)
         self.setup = setup = build_setup(config, accelerator, precision, pretrained, corpus, featurizer)
         self.control_reader = ControlReader(setup, self.folder, self.seconds)
@@ -150,7 +151,7 @@ class _Trainer:
         yield setup.build_training_planned(self.seconds(), steps)
 
     def _epoch(self, epoch: int, batches: list[Array]) -> Iterator[Event]:
-        yield self._enter_phase("training")
+        yield self._enter_phase(Message("training"))
         accelerator = self.setup.accelerator
         shard = shard_batches(batches, accelerator.process_index, accelerator.num_processes)
         self.setup.model.train()
@@ -170,7 +171,7 @@ class _Trainer:
             every = self.config.evaluate_every
             if every and self.step % every == 0 and done < self.setup.steps_per_epoch:
                 yield from self._evaluate_dev(epoch + done / self.setup.steps_per_epoch)
-                yield self._enter_phase("training")
+                yield self._enter_phase(Message("training"))
         yield from self._finish_profiling()
         yield from self._report()
         yield self._build_time_breakdown()
@@ -179,7 +180,7 @@ class _Trainer:
         if not self.control_reader.is_stopping and self.setup.test.num_sentences:
             yield from self._evaluate_test()
         if self.folder and "last" in self.config.keep and self.step:
-            yield self._enter_phase("saving the weights")
+            yield self._enter_phase(Message("saving the weights"))
             yield from self._save("last")
         yield self._build_time_breakdown()
         state = "stopped" if self.control_reader.is_stopping else "completed"
@@ -232,7 +233,7 @@ class _Trainer:
     def _evaluate_dev(self, epoch: float) -> Iterator[Event]:
         yield from self._finish_profiling()
         yield from self._report()
-        yield self._enter_phase("evaluating")
+        yield self._enter_phase(Message("evaluating"))
         evaluation = self._evaluate_windows(self.setup.dev)
         yield from self.control_reader.pop_pending_events()
         if evaluation is None:
@@ -253,7 +254,7 @@ class _Trainer:
 
     def _evaluate_test(self) -> Iterator[Event]:
         """Scores the test split, with the best weights on dev if kept."""
-        yield self._enter_phase("scoring the test part")
+        yield self._enter_phase(Message("scoring the test part"))
         step = self._best_step if self.folder and "best" in self.config.keep else self.step
         if self.folder and step != self.step:
             best = load_tagger(self.folder / "best").model.state_dict()
@@ -273,11 +274,11 @@ class _Trainer:
         if not math.isfinite(loss) or loss > max_loss:
             raise DivergenceError(self.step, loss, self._peak_rates(), split)
 
-    def _explain_poor_loss(self) -> tuple[str, str]:
+    def _explain_poor_loss(self) -> tuple[Message, Message]:
         """Reason and hint for a poor last dev loss, or empty texts."""
         last = self._latest
         if last is None or last.loss is None or last.loss <= POOR_LOSS_RATIO * self._uniform_loss:
-            return "", ""
+            return Message(""), Message("")
         return describe_poor_loss(last.loss, last.f1, self._uniform_loss), rate_hint(self.config, self._peak_rates())
 
     def _peak_rates(self) -> dict[str, float]:
@@ -345,7 +346,7 @@ class _Trainer:
         totals = {phase: round(seconds, 4) for phase, seconds in self.timer.totals().items()}
         return TimeBreakdown(self.seconds(), self.step, totals)
 
-    def _enter_phase(self, text: str) -> PhaseEntered:
+    def _enter_phase(self, text: Message) -> PhaseEntered:
         self.phase = text
         return PhaseEntered(self.seconds(), text)
 

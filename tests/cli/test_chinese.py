@@ -28,7 +28,7 @@ from labkit.events import (
     TrainingPlanned,
 )
 from labkit.i18n import translation
-from labkit.i18n.translation import translate_message
+from labkit.i18n.recogniser import translate_message
 from labkit.runs.store import RunStore
 from tests.devices.fake_nvml import install
 from tests.devices.test_sampler import SCENARIOS, Scenario

@@ -11,7 +11,7 @@ from labkit.data.featurize import Featurizer
 from labkit.data.formats import ENDINGS
 from labkit.data.windows import encoding_notes
 from labkit.i18n import translation
-from labkit.i18n.translation import translate_message
+from labkit.i18n.recogniser import translate_message
 from labkit.training.failures import describe_failure
 from labkit.training.setup import _check_vocab_size
 from tests.i18n.test_translation import english_in

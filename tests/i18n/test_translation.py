@@ -1,29 +1,22 @@
 """Language of the lab: chosen, complete in Chinese, switched without loss."""
 
-import errno
 import html
 import re
-from importlib.metadata import PackageNotFoundError
 
 import pytest
 
 from labkit.config import RunConfig, run_settings
 from labkit.i18n import translation
-from labkit.i18n.translation import tr, translate_message
-from labkit.i18n.zh import UI_TEXTS
+from labkit.i18n.translation import tr
 from labkit.lab import run_html, time_bar_html
 from labkit.lab.run_rows import RunRows, collect_table_texts
 from labkit.lab.settings_form import SettingsForm, describe_rate_ratio
 from labkit.lab.try_it import render_prediction
 from labkit.plots import fonts
 from labkit.plots.live import LivePlot, compare_figure, figure_of
-from labkit.presets import config_warnings
 from labkit.runs.compare import name_runs
 from labkit.runs.curves import AXES
-from labkit.runs.estimate import Estimate
 from labkit.runs.store import Run, RunStore
-from labkit.training import config_checks, setup
-from labkit.training.failures import DivergenceError, describe_failure, describe_poor_loss
 from tests.plots.test_plots import run_of
 from tests.plots.test_plots import words as words_of
 from tests.runs.samples import events, write_run
@@ -69,23 +62,6 @@ def test_a_language_that_the_lab_does_not_speak_is_an_error_that_names_those_it_
 def test_what_is_in_no_catalogue_stays_as_it_is(chinese):
     assert tr("an {odd} text") == "an {odd} text"
     assert tr("an {odd} text", odd=1) == "an 1 text"
-    assert translate_message("a reason that nobody foresaw") == "a reason that nobody foresaw"
-
-
-@pytest.mark.parametrize("piece", ["x: both y and z may be the q split; ", "a:1: ", "'a' on line 1, ", "expected "])
-def test_a_reason_of_any_length_is_told_at_once(chinese, piece):
-    """Trying all ways to cut a sentence into places took the third power of its length: hours for these."""
-    long = piece * 10_000
-    assert translate_message(long + "!").endswith("!")
-    assert translate_message(f"{long}: cannot be read: no such file") != f"{long}: cannot be read: no such file"
-
-
-def test_places_are_as_short_as_can_be(chinese):
-    assert translate_message("a:b:12: one column") == "a:b 第 12 行：只有一列"
-    assert translate_message("1 illegal tag sequences mended, the first at a:2:3: one column.") == (
-        "修正了 1 处不合法的标签序列，第一处在 a:2 第 3 行：只有一列。"
-    )
-    assert translate_message("a: cannot be read: ") == "a: cannot be read: "
 
 
 # Nothing stays English.
@@ -111,92 +87,6 @@ def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
     assert [english_in(each) for each in told] == [[]] * len(told)
 
 
-def test_all_that_is_said_before_training_is_chinese(chinese):
-    frozen = [RunConfig(encoder_rate=0, head_rate=0, crf_rate=rate) for rate in (None, 0.0, 0.1)]
-    for config in (RunConfig(epochs=1), *frozen, RunConfig(crf_rate=0.0), RunConfig(head_rate=1e-6, epochs=9)):
-        told = run_html.render_plan(Estimate(128, 384, 62.0, "from run #7"), config_warnings(config, 8))
-        assert english_in(told) == []
-    assert (
-        english_in(
-            run_html.render_plan(Estimate(128, 384, is_exact=False), config_warnings(RunConfig(encoder_rate=1e-6)))
-        )
-        == []
-    )
-    assert english_in(run_html.render_plan(None, [])) == []
-    for config in (RunConfig(max_pieces=512), RunConfig(batch_size=8, accumulate=2)):
-        assert (
-            english_in(
-                run_html.render_plan(Estimate(128, 384), config_warnings(config, 8 + config.max_pieces // 512, 32))
-            )
-            == []
-        )
-    assert (
-        english_in(translate_message("3 windows are longer than the token budget (64); each is a batch of its own."))
-        == []
-    )
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        *(
-            DivergenceError(step, loss, {"head": 1e-1})
-            for step, loss in ((3, float("nan")), (1, float("nan")), (3, 1e9))
-        ),
-        *(DivergenceError(3, loss, {"head": 1e-1}, "dev") for loss in (float("nan"), 1e9)),
-        DivergenceError(3, 1e9, {"head": 1e-1}, steps=5),
-        MemoryError(),
-        OSError(errno.ENOSPC, "full"),
-        ImportError("No module named '甲'"),
-    ],
-)
-@pytest.mark.parametrize("budget", [0, 512])
-@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring the test part", "loading the encoder"])
-def test_why_runs_usually_fail_is_told_in_chinese(chinese, error, budget, phase):
-    kept = {"head", "make", "setup", "module", "named"}
-    for batch, window, precision in ((1, 8, "auto"), (5, 99, "float32"), (16, 99, "auto")):
-        config = RunConfig(token_budget=budget, batch_size=batch, precision=precision)
-        end = describe_failure(error, config, 1.0, 3, phase, longest_window=window)
-        assert [
-            word for word in english_in(translate_message(end.reason) + translate_message(end.hint)) if word not in kept
-        ] == []
-
-
-def test_lack_of_memory_before_a_run_reads_anything_is_told_in_chinese(chinese):
-    for phase in ("importing packages", "reading the corpus"):
-        end = describe_failure(MemoryError(), RunConfig(), 1.0, 0, phase)
-        assert english_in(translate_message(end.reason) + translate_message(end.hint)) == []
-
-
-def test_a_dev_loss_that_a_guess_would_beat_is_told_in_chinese(chinese):
-    assert english_in(translate_message(describe_poor_loss(7.25, 0.123, 1.61))) == []
-    assert english_in(translate_message("Cancelled before it began.")) == []
-
-
-def test_a_reason_of_an_older_log_which_began_with_a_capital_letter_is_told_in_chinese(chinese):
-    for reason in ("There is no CRF for a crf_rate of 0.1; leave the rate out, or choose the decoder crf",
-                   "Device mps was asked for, but this machine has none"):  # fmt: skip
-        assert re.search("[\u4e00-\u9fff]{2}", translate_message(reason))
-        assert translate_message(reason) == translate_message(reason[0].lower() + reason[1:])
-
-
-def no_package(name):
-    raise PackageNotFoundError(name)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"trackers": "wandb"}, {"trackers": "foo"}, {"device": "cuda"}, {"device": "mps"}, {"precision": "float16"}],
-)
-def test_what_cannot_be_trained_with_is_told_in_chinese(chinese, monkeypatch, tmp_path, change):
-    monkeypatch.setattr(config_checks, "version", no_package)
-    with pytest.raises(ValueError, match=r"\w") as raised:
-        setup.open_accelerator(RunConfig(**{"device": "cpu", **change}), tmp_path)
-    assert re.search(
-        "[\u4e00-\u9fff]{2}", translate_message(describe_failure(raised.value, RunConfig(), 1.0, 0).reason)
-    )
-
-
 @pytest.mark.parametrize("unfolded", [True, False])
 def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls = SettingsForm(RunConfig(downstream="none", crf_rate=None, epochs=7))
@@ -210,7 +100,7 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls.retranslate()
     for name, setting in run_settings().items():
         control = getattr(controls, name)
-        assert control.input.description == UI_TEXTS[setting.label]
+        assert control.input.description == tr(setting.label)
         assert english_in(controls._assets.helps[name]) == [], name
     assert controls.config() == before
     assert heard == []

@@ -19,6 +19,7 @@ from labkit.events import (
     StopRequested,
     open_control_log,
 )
+from labkit.messages import Message
 
 
 def record(config: RunConfig, folder: Path) -> str:
@@ -53,20 +54,26 @@ def record(config: RunConfig, folder: Path) -> str:
 def predict(folder: Path, text: str) -> dict[str, Any]:
     """Does what the text says."""
     if text == "value error":
-        raise ValueError("the run has no weights")
+        raise ValueError(Message("the run has no {what}", what="weights"))
     if text == "other error":
         raise KeyError("weights")
     if text == "not json":
-        return {"words": {1, 2}}
+        return {"words": {1, 2}, "note": Message("")}
     if text == "die":
         os._exit(1)
     if text == "sleep":
         (folder / "asleep").write_text(str(os.getpid()))
         time.sleep(60)
-    return {"words": text.split(), "folder": folder.name, "pid": os.getpid(), "server": os.getppid()}
+    return {
+        "words": text.split(),
+        "folder": folder.name,
+        "pid": os.getpid(),
+        "server": os.getppid(),
+        "note": Message("on {device}", device="cpu"),
+    }
 
 
 def surroundings(variable: str) -> dict[str, Any]:
     """Where the process finds itself."""
     found = {"cwd": os.getcwd(), "variable": os.environ.get(variable), "path": sys.path}
-    return found | {"session": os.getsid(0), "server": os.getppid()}
+    return found | {"session": os.getsid(0), "server": os.getppid(), "note": Message("on {device}", device="cpu")}

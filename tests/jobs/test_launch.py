@@ -30,6 +30,7 @@ from labkit.events import (
     open_event_log,
 )
 from labkit.jobs import fork_client, launch, queue, worker
+from labkit.messages import message_of
 from labkit.runs import control
 from labkit.runs.folder import OUTPUT, append_event, has_process, read_queue_state, read_started_event, run_lock
 from labkit.runs.store import RunStore
@@ -483,12 +484,14 @@ def test_predict_brings_the_answer_back(runs_folder: Path) -> None:
     assert found["words"] == ["Grüße", "aus", "<Oslo>"]
     assert found["folder"] == folder.name
     assert found["pid"] != os.getpid()
+    assert found["note"].template == "on {device}"
 
 
 def test_predict_tells_what_went_wrong() -> None:
     folder = launch.create(config("quick"))
-    with pytest.raises(ValueError, match=r"^the run has no weights$"):
+    with pytest.raises(ValueError, match=r"^the run has no weights$") as found:
         launch.predict(folder, "value error")
+    assert message_of(found.value).template == "the run has no {what}"
     with pytest.raises(RuntimeError, match="weights"):
         launch.predict(folder, "other error")
     with pytest.raises(RuntimeError, match="not JSON serializable"):
