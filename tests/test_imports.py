@@ -53,6 +53,7 @@ OWNERS = {
     "tokenizers": ("pretraining",),
     "accelerate": ("training",),
     "safetensors": ("data", "model", "pretraining"),
+    "filelock": ("pretraining",),
     "pynvml": ("devices",),
     "psutil": ("devices", "liveness", "training"),
     "msgspec": ("devices", "events", "runs", "model"),
