@@ -56,7 +56,7 @@ OWNERS = {
     "filelock": ("pretraining",),
     "pynvml": ("devices",),
     "psutil": ("devices", "liveness", "training"),
-    "msgspec": ("devices", "events", "runs", "model"),
+    "msgspec": ("data.json_cache", "devices", "events", "runs", "model"),
     "matplotlib": ("plots",),
     "PIL": ("plots",),
     "ipywidgets": ("lab",),
