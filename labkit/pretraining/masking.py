@@ -10,6 +10,7 @@ import numpy as np
 
 from labkit.data.windows import Array
 from labkit.pretraining.packing import TokenSequences
+from labkit.pretraining.vocabulary import MASK
 
 MASKED_SHARE, REPLACED_SHARE = 0.8, 0.1  # of the chosen tokens: become [MASK], a random token; the rest stays
 
@@ -30,7 +31,6 @@ class MaskedSequences:
 def mask_whole_words(
     sequences: TokenSequences,
     mask_probability: float,
-    mask_token: int,
     replacement_range: tuple[int, int],
     rng: np.random.Generator,
 ) -> MaskedSequences:
@@ -38,7 +38,6 @@ def mask_whole_words(
 
     Args:
         mask_probability: share of a sequence's tokens to mask, special tokens included in the count.
-        mask_token: id of [MASK].
         replacement_range: first id of the tokens that may replace another, and the id after the last.
     """
     words, length = sequences.word_ids, sequences.word_ids.shape[1]
@@ -60,6 +59,6 @@ def mask_whole_words(
     replacements = rng.integers(*replacement_range, size=positions.shape)
     tokens = sequences.tokens.copy()
     rows = np.arange(len(tokens))[:, None].repeat(positions.shape[1], axis=1)
-    tokens[rows[masked], positions[masked]] = mask_token
+    tokens[rows[masked], positions[masked]] = MASK
     tokens[rows[replaced], positions[replaced]] = replacements[replaced]
     return MaskedSequences(tokens, positions, targets, is_target)

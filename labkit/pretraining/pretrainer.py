@@ -30,12 +30,11 @@ from labkit.pretraining.masked_lm import MaskedLM
 from labkit.pretraining.masking import MaskedSequences, mask_whole_words
 from labkit.pretraining.packing import TokenSequences
 from labkit.pretraining.training_data import PretrainingData
-from labkit.pretraining.vocabulary import CONTINUATION_TOKENS, SPECIAL_TOKENS
+from labkit.pretraining.vocabulary import CONTINUATION_TOKENS, PAD, SPECIAL_TOKENS
 from labkit.training.precision import choose_precision
 
 SAVE_INTERVAL_S = 120.0  # between two checkpoints, each after scoring the held-out text
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # Liu et al. 2019, table 9: a second moment that decays faster is more stable
-_CLS, _SEP, _MASK = (SPECIAL_TOKENS.index(token) for token in ("[CLS]", "[SEP]", "[MASK]"))
 _EXTRA_TOKENS = len(SPECIAL_TOKENS) + len(CONTINUATION_TOKENS)  # tokens that do not occur in text; they come first
 _LOSS_STEPS = 100  # steps that the training loss is averaged over
 _HELD_OUT_LENGTH, _HELD_OUT_ROWS = 128, 64
@@ -167,11 +166,11 @@ class _Pretrainer:
                 break
             state.epoch, state.cursor, self._starts = state.epoch + 1, 0, None
         state.cursor += len(chosen)
-        return packing.cut_sequences(self.data.train, chosen, state.length, (_CLS, _SEP))
+        return packing.cut_sequences(self.data.train, chosen, state.length)
 
     def _mask_tokens(self, sequences: TokenSequences, seed: list[int]) -> MaskedSequences:
         replacement_range = (_EXTRA_TOKENS, len(self.data.vocabulary))
-        return mask_whole_words(sequences, self.config.share, _MASK, replacement_range, np.random.default_rng(seed))
+        return mask_whole_words(sequences, self.config.share, replacement_range, np.random.default_rng(seed))
 
     # --- now and then
 
@@ -184,7 +183,7 @@ class _Pretrainer:
         """Scores the held-out text, always with the same tokens masked."""
         config, state = self.config, self.state
         length = min(_HELD_OUT_LENGTH, config.max_sequence_length)
-        batches = packing.iter_held_out_batches(self.data.held_out, length, _HELD_OUT_ROWS, (_CLS, _SEP))
+        batches = packing.iter_held_out_batches(self.data.held_out, length, _HELD_OUT_ROWS)
         self.model.eval()
         scores = [
             self.model.score(self._mask_tokens(batch, [config.seed, 2, index])) for index, batch in enumerate(batches)
@@ -215,5 +214,5 @@ def _build_bert_config(config: PretrainConfig, vocabulary: int) -> BertConfig:
         max_position_embeddings=config.max_sequence_length,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
-        pad_token_id=SPECIAL_TOKENS.index("[PAD]"),
+        pad_token_id=PAD,
     )

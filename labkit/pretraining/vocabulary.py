@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerFast
 from labkit.data.windows import Array
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PAD, UNK, CLS, SEP, MASK = range(len(SPECIAL_TOKENS))  # ids
 BASE_CHARACTERS = (*string.ascii_lowercase, *string.digits, *string.punctuation, *"、。“”‘’《》〈〉「」『』【】—·⋯")
 # For tokenizers that make one word of a run of letters: there "wto" is w ##t ##o. The embeddings are copied.
 CONTINUATION_TOKENS = tuple(f"##{character}" for character in (*string.ascii_lowercase, *string.digits))
@@ -103,7 +104,7 @@ class TokenLookup:
     """Table from characters to token ids, faster than a tokenizer."""
 
     def __init__(self, vocabulary: list[str]):
-        self._table = np.full(0x110000, SPECIAL_TOKENS.index("[UNK]"), np.int32)
+        self._table = np.full(0x110000, UNK, np.int32)
         for index, token in enumerate(vocabulary):
             if len(token) == 1:
                 self._table[ord(token)] = index
