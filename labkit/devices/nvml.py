@@ -174,8 +174,5 @@ def _explain_error(kind: str, error: Exception, gpu: Gpu) -> str:
         return f"NVML says: {error}"
     if gpu.is_mig:
         return "NVML does not give it for a MIG slice"
-    return "NVML does not give it under WSL" if is_wsl() else "this GPU or its driver does not give it"
-
-
-def is_wsl() -> bool:
-    return "microsoft" in platform.release().lower()
+    is_wsl = "microsoft" in platform.release().lower()
+    return "NVML does not give it under WSL" if is_wsl else "this GPU or its driver does not give it"
