@@ -12,6 +12,7 @@ from labkit.data.windows import Array
 from labkit.pretraining.packing import TokenSequences
 from labkit.pretraining.vocabulary import MASK
 
+IGNORED = -100  # no target, for torch's cross entropy
 MASKED_SHARE, REPLACED_SHARE = 0.8, 0.1  # of the chosen tokens: become [MASK], a random token; the rest stays
 
 
@@ -24,7 +25,7 @@ class MaskedSequences:
 
     tokens: Array  # (sequences, length) int64
     positions: Array  # (sequences, chosen) int64, ascending but for the filling ones, which are 0
-    targets: Array  # (sequences, chosen) int64, the original tokens
+    targets: Array  # (sequences, chosen) int64, the original tokens; IGNORED where `is_target` is false
     is_target: Array  # (sequences, chosen) bool
 
 
@@ -51,7 +52,7 @@ def mask_whole_words(
     positions.sort(axis=1)
     is_target = positions < length
     positions[~is_target] = 0
-    targets = np.take_along_axis(sequences.tokens, positions, axis=1)
+    targets = np.where(is_target, np.take_along_axis(sequences.tokens, positions, axis=1), IGNORED)
 
     fate = rng.random(positions.shape)
     masked = is_target & (fate < MASKED_SHARE)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labkit.pretraining.masking import MaskedSequences, mask_whole_words
+from labkit.pretraining.masking import IGNORED, MaskedSequences, mask_whole_words
 from labkit.pretraining.packing import (
     TokenSequences,
     TokenStream,
@@ -98,7 +98,8 @@ def test_a_word_is_hidden_whole_or_not_at_all() -> None:
 def test_targets_are_what_was_there_and_nothing_else_changes() -> None:
     sequences = some_sequences()
     found = masked(sequences)
-    assert np.array_equal(found.targets, np.take_along_axis(sequences.tokens, found.positions, 1))
+    was = np.take_along_axis(sequences.tokens, found.positions, 1)
+    assert np.array_equal(found.targets, np.where(found.is_target, was, IGNORED))
     chosen = np.zeros(sequences.tokens.shape, bool)
     for row, (places, counted) in enumerate(zip(found.positions, found.is_target, strict=True)):
         chosen[row, places[counted]] = True
