@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from labkit.paths import atomic_write
 
 MAX_BYTES = 2 * 2**30  # of all entries together; the least recently used ones are evicted
 _SUFFIX = ".safetensors"
-_STALE_S = 24 * 3600  # age of an unfinished file that must be from a killed process
 _TYPES = {"I32": np.int32, "I64": np.int64}
 
 log = logging.getLogger(__name__)
@@ -79,19 +77,15 @@ def _map_file(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     The format is 8 bytes of length, a JSON header, and the values (https://huggingface.co/docs/safetensors). The
     library is not used, as it copies what it reads into numpy arrays.
     """
-    data = np.memmap(path, np.uint8, mode="r")
+    data = np.asarray(np.memmap(path, np.uint8, mode="r"))
     begin = 8 + int.from_bytes(data[:8].tobytes(), "little")
-    if begin > len(data):
-        raise ValueError("it is truncated")
     header = json.loads(data[8:begin].tobytes())
     metadata = header.pop("__metadata__")
     arrays = {}
     for name, entry in header.items():
         start, end = entry["data_offsets"]
-        if begin + end > len(data):
-            raise ValueError("it is truncated")
-        values = np.asarray(data)[begin + start : begin + end]
-        arrays[name] = values.view(_TYPES[entry["dtype"]]).reshape(entry["shape"])
+        values = data[begin + start : begin + end].view(_TYPES[entry["dtype"]])
+        arrays[name] = values.reshape(entry["shape"])  # ValueError if the file is truncated
     return arrays, metadata
 
 
@@ -106,8 +100,8 @@ def _checksum(key: str, arrays: Mapping[str, Array], facts: str) -> str:
 def _evict(folder: Path) -> None:
     """Evicts the least recently used entries until the rest fits.
 
-    Unfinished files count like entries, and stale ones are removed. A process that has mapped a removed entry keeps it
-    until it ends.
+    Unfinished files of killed processes count like entries. A process that has mapped a removed entry keeps it until it
+    ends.
     """
     files = []
     for path in folder.iterdir():
@@ -116,8 +110,8 @@ def _evict(folder: Path) -> None:
                 status = path.stat()
                 files.append((status.st_mtime, status.st_size, path))
     room = MAX_BYTES
-    for used, size, path in sorted(files, reverse=True):
+    for _, size, path in sorted(files, reverse=True):
         room -= size
-        if room < 0 or (path.suffix == ".part" and time.time() - used > _STALE_S):
+        if room < 0:
             with contextlib.suppress(OSError):
                 path.unlink()

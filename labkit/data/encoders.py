@@ -108,8 +108,7 @@ def hash_encoder(folder: Path) -> str:
     patterns = _PATTERNS if any(Path(folder).glob("*.safetensors")) else [*_PATTERNS, *_PICKLE_PATTERNS]
     files = sorted({path for pattern in patterns for path in Path(folder).glob(pattern)})
     fingerprint, is_settled = _fingerprint_files(files)
-    cached = load_json(f"encoders/{fingerprint}")
-    if is_settled and isinstance(cached, str) and re.fullmatch("[0-9a-f]{64}", cached):
+    if is_settled and (cached := load_json(f"encoders/{fingerprint}", str)):
         return cached
     combined = hashlib.sha256()
     for path in files:

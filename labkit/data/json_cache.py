@@ -1,20 +1,23 @@
 """Small JSON cache in `paths.cache()`; entries that cannot be read are recomputed."""
 
-import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from labkit import paths
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
-def load_json(name: str) -> Any:
-    """Returns the value of an entry like `encoders/minilm`, or None if unreadable."""
+def load_json(name: str, form: type[T]) -> T | None:
+    """Returns the value of an entry like `encoders/minilm`; None if it cannot be read as this type."""
     path = _path(name)
     try:
-        return json.loads(path.read_bytes())
+        return msgspec.json.decode(path.read_bytes(), type=form)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -28,7 +31,7 @@ def store_json(name: str, value: Any) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with paths.atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(value), encoding="utf-8")
+            temporary.write_bytes(msgspec.json.encode(value))
     except OSError as error:
         log.warning("nothing could be stored in %s: %s", path.parent, error)
 

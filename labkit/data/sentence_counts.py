@@ -7,6 +7,7 @@ from typing import NamedTuple
 from labkit.data.corpora import CorpusFiles, find_corpus, read_corpus
 from labkit.data.json_cache import load_json, store_json
 from labkit.data.source_hash import hash_source_code
+from labkit.events import Whole
 
 
 class SentenceCounts(NamedTuple):
@@ -25,13 +26,13 @@ def count_sentences(corpus: str, dev_share: float, repair: bool) -> SentenceCoun
     does.
     """
     source = find_corpus(corpus)
-    cached = _parse_counts(load_json(_cache_name(source, source.compute_sha256(), dev_share, repair)))
-    if cached is not None:
-        return cached
+    name = _cache_name(source, source.compute_sha256(), dev_share, repair)
+    if cached := load_json(name, tuple[Whole, Whole, Whole, tuple[str, ...]]):
+        return SentenceCounts(*cached)
     read = read_corpus(source, dev_share=dev_share, repair=repair)
     counts = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes)
     # Under the hash of what was read, as the files may have been edited since `source` was hashed.
-    store_json(_cache_name(source, read.sha256, dev_share, repair), list(counts))
+    store_json(_cache_name(source, read.sha256, dev_share, repair), counts)
     return counts
 
 
@@ -40,13 +41,3 @@ def _cache_name(source: CorpusFiles, sha256: str, dev_share: float, repair: bool
     files = {role: (path.suffix, shown) for role, (path, shown) in source.files.items()}  # notes name files as shown
     parts = [files, source.notes, source.repair, sha256, dev_share, repair, hash_source_code()]
     return f"counted/{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}"
-
-
-def _parse_counts(values: object) -> SentenceCounts | None:
-    """Parses a cache entry; None if it is not valid."""
-    if not (isinstance(values, list) and len(values) == 4 and isinstance(values[3], list)):
-        return None
-    train, dev, test, notes = values
-    are_counts = all(type(count) is int and count >= 0 for count in (train, dev, test))
-    are_notes = all(isinstance(note, str) for note in notes)
-    return SentenceCounts(train, dev, test, tuple(notes)) if are_counts and are_notes else None

@@ -25,15 +25,12 @@ class MemoryLimit:
 
         File caches that the kernel can drop are not counted.
         """
-        used = _number(self.group / "memory.current")  # version 2
-        droppable = "inactive_file"
-        if used is None:
-            used = _number(self.group / "memory.usage_in_bytes")  # version 1
-            droppable = "total_inactive_file"
-        if used is None:
-            return None
-        lines = _text(self.group / "memory.stat").splitlines()
-        return max(0, used - next((int(line.split()[1]) for line in lines if line.startswith(droppable + " ")), 0))
+        versions = {"memory.current": "inactive_file ", "memory.usage_in_bytes": "total_inactive_file "}  # 2 and 1
+        for name, droppable in versions.items():
+            if (used := _number(self.group / name)) is not None:
+                lines = _text(self.group / "memory.stat").splitlines()
+                return max(0, used - next((int(line.split()[1]) for line in lines if line.startswith(droppable)), 0))
+        return None
 
 
 def count_usable_cores(pid: int, groups: Path = _CGROUPS, proc: Path = _PROC) -> float:

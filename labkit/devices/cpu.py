@@ -23,13 +23,11 @@ class ProcessSampler:
     """
 
     def __init__(self, pid: int):
-        self._main: psutil.Process | None = None
+        self._main = psutil.Process(pid)
         self._children: list[psutil.Process] = []
         self._search_at = float("-inf")
         self._primed = False
-        with contextlib.suppress(psutil.Error):
-            self._main = psutil.Process(pid)
-        self.cores = cgroups.count_usable_cores(pid) if self._main else 1.0
+        self.cores = cgroups.count_usable_cores(pid)
         limit = cgroups.find_memory_limit(pid)
         self._limit = limit if limit and limit.total_bytes < psutil.virtual_memory().total else None
 
@@ -50,19 +48,17 @@ class ProcessSampler:
 
     def _read_processes(self, seconds: float) -> tuple[float, float]:
         """CPU time in percent of one core, and resident MiB, children included."""
-        if self._main is None:
-            raise psutil.NoSuchProcess(0)
         percent, resident = _read_process(self._main)
-        for child in self._find_children(self._main, seconds):
+        for child in self._find_children(seconds):
             with contextlib.suppress(psutil.Error):  # ended a moment ago
                 more, memory = _read_process(child)
                 percent, resident = percent + more, resident + memory
         return percent, resident / _MIB
 
-    def _find_children(self, main: psutil.Process, seconds: float) -> list[psutil.Process]:
+    def _find_children(self, seconds: float) -> list[psutil.Process]:
         if seconds >= self._search_at:
             known = {child: child for child in self._children}  # the old objects remember their last reading
-            self._children = [known.get(child, child) for child in main.children(recursive=True)]
+            self._children = [known.get(child, child) for child in self._main.children(recursive=True)]
             self._search_at = seconds + _CHILDREN_S
         return self._children
 

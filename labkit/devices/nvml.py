@@ -178,8 +178,5 @@ def _explain_error(kind: str, error: Exception, gpu: Gpu) -> Message:
         return Message("NVML says: {error}", error=str(error))
     if gpu.is_mig:
         return Message("NVML does not give it for a MIG slice")
-    return Message("NVML does not give it under WSL" if is_wsl() else "this GPU or its driver does not give it")
-
-
-def is_wsl() -> bool:
-    return "microsoft" in platform.release().lower()
+    is_wsl = "microsoft" in platform.release().lower()
+    return Message("NVML does not give it under WSL" if is_wsl else "this GPU or its driver does not give it")

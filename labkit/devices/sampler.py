@@ -57,10 +57,9 @@ class Sampler:
         get_allocated_mib: AllocatedMibReader | None = None,
         gpu_uuids: Sequence[str] = (),
     ):
-        pid = os.getpid()
         kind, _, number = device.partition(":")
-        self._process = ProcessSampler(pid)
-        self._gpus = _Gpus(pid, int(number or 0), get_allocated_mib, gpu_uuids) if kind == "cuda" else None
+        self._process = ProcessSampler(os.getpid())
+        self._gpus = _Gpus(int(number or 0), get_allocated_mib, gpu_uuids) if kind == "cuda" else None
         self._mps = _Mps(get_allocated_mib) if kind == "mps" else None
         self._last_missing: dict[str, dict[str, Message]] = {}
 
@@ -106,7 +105,7 @@ def list_devices() -> list[DeviceInfo]:
 
     Without a GPU, the first entry gives the reason.
     """
-    gpus = _Gpus(os.getpid(), get_allocated_mib=lambda number: 0.0)  # a run's memory is known to its own allocator only
+    gpus = _Gpus(get_allocated_mib=lambda number: 0.0)  # a run's memory is known to its own allocator only
     process = ProcessSampler(os.getpid())
     try:
         infos = [gpus.info(sample) for sample in gpus.sample(0.0)]
@@ -124,11 +123,8 @@ class _Gpus:
     Each call is guarded on its own.
     """
 
-    def __init__(
-        self, pid: int, number: int = 0, get_allocated_mib: AllocatedMibReader | None = None, uuids: Sequence[str] = ()
-    ):
+    def __init__(self, number: int = 0, get_allocated_mib: AllocatedMibReader | None = None, uuids: Sequence[str] = ()):
         self.problem: Message | None = None  # why NVML cannot be used at all; it is tried once
-        self._pid = pid
         self._get_allocated_mib = get_allocated_mib
         self._uuids = uuids
         self._nvml: Any = None
@@ -238,7 +234,7 @@ class _Gpus:
         reasons = {"memory_run_mib": _UNLISTED}
         list_processes = self._nvml.nvmlDeviceGetComputeRunningProcesses
         processes = nvml.query(self._nvml, gpu, reasons, "memory_run_mib", lambda: list_processes(gpu.handle)) or []
-        listed = [entry.usedGpuMemory / _MIB for entry in processes if entry.pid == self._pid and entry.usedGpuMemory]
+        listed = [entry.usedGpuMemory / _MIB for entry in processes if entry.pid == os.getpid() and entry.usedGpuMemory]
         allocated = _read_allocated_mib(self._get_allocated_mib, gpu.number)
         if allocated is not None:
             known = [allocated, *(mib for mib in listed if mib <= allocated + _SLACK_MIB)]

@@ -39,20 +39,15 @@ def save_tagger(
     Raises:
         FileNotFoundError: if the folder above it is gone.
     """
-    paths.require_dir(folder.parent)
-    aside = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    try:
+    with _replace_folder(folder) as aside:
+        aside.mkdir()
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-        save_file(weights, aside / WEIGHTS, metadata={"format": "pt"})
+        with paths.atomic_write(aside / WEIGHTS) as temporary:  # for the permissions, which save_file alone narrows
+            save_file(weights, temporary, metadata={"format": "pt"})
         model.encoder.config.save_pretrained(aside)
         featurizer.tokenizer.save_pretrained(aside)
         settings = {"tags": list(tags), "splitting": str(featurizer.granularity), **settings}
         (aside / SETTINGS).write_bytes(msgspec.json.encode(settings))
-        _swap(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def link_checkpoint(source: Path, folder: Path) -> None:
@@ -60,14 +55,8 @@ def link_checkpoint(source: Path, folder: Path) -> None:
 
     Copied where the disk has no hard links.
     """
-    paths.require_dir(folder.parent)
-    aside = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
+    with _replace_folder(folder) as aside:
         shutil.copytree(source, aside, copy_function=_link_or_copy)
-        _swap(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def load_tagger(folder: str | Path, device: str = "cpu") -> TrainedTagger:
@@ -159,17 +148,25 @@ def _explain_errors(place: Path, *names: str) -> Iterator[None]:
         raise ValueError(Message(_UNREADABLE, file=", ".join(names), run=run, reason=reason)) from error
 
 
-def _swap(new: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}-old-{os.getpid()}")
-    if folder.exists():
-        folder.rename(old)
+@contextmanager
+def _replace_folder(folder: Path) -> Iterator[Path]:
+    """Path of a folder to be made, which replaces `folder` at the end."""
+    paths.require_dir(folder.parent)
+    aside, old = (folder.with_name(f".{folder.name}-{prefix}{os.getpid()}") for prefix in ("", "old-"))
+    shutil.rmtree(aside, ignore_errors=True)
     try:
-        new.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        yield aside
+        if folder.exists():
+            folder.rename(old)
+        try:
+            aside.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -74,10 +74,6 @@ def load(
     return PretrainState(**position)
 
 
-def remove(folder: Path) -> None:
-    (folder / STATE_FILE).unlink(missing_ok=True)
-
-
 def _require_same_facts(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     changed = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
     if changed:

@@ -1,8 +1,6 @@
 """Configuration of a pretraining: its length, the encoder's sizes, and hyperparameters."""
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -74,10 +72,3 @@ class PretrainConfig:
         if progress < self.warmup:
             return self.rate * max(progress, 1e-3 * self.warmup) / self.warmup
         return self.rate * max(0.0, 1 - progress) / (1 - self.warmup)
-
-    def as_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "PretrainConfig":
-        return cls(**{**values, "stages": tuple(PretrainStage(**stage) for stage in values["stages"])})

@@ -29,10 +29,6 @@ class OverlapIndex:
         ngrams = frozenset(ngram for sentence in whole for ngram in _iter_ngrams(sentence, OVERLAP_CHARACTERS))
         return OverlapIndex(whole, ngrams, short)
 
-    def is_sentence(self, text: str) -> bool:
-        """True if the text is one of the sentences."""
-        return text in self.sentences
-
     def has_overlap(self, text: str) -> bool:
         """True if the text shares an n-gram with, or contains, a sentence."""
         if not self.ngrams.isdisjoint(_iter_ngrams(text, OVERLAP_CHARACTERS)):
@@ -51,9 +47,9 @@ class RemovedLines:
 
 def remove_overlaps(source: TextSource, index: OverlapIndex) -> tuple[TextSource, RemovedLines]:
     """Removes lines that are one of the sentences, or overlap with one."""
-    whole = [line for line in source.lines if index.is_sentence(line.text)]
-    kept = tuple(line for line in source.lines if not index.is_sentence(line.text) and not index.has_overlap(line.text))
-    return replace(source, lines=kept), RemovedLines(len(whole), len(source.lines) - len(kept) - len(whole))
+    others = [line for line in source.lines if line.text not in index.sentences]
+    kept = tuple(line for line in others if not index.has_overlap(line.text))
+    return replace(source, lines=kept), RemovedLines(len(source.lines) - len(others), len(others) - len(kept))
 
 
 def _iter_ngrams(text: str, length: int) -> Iterable[str]:

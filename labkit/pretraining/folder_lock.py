@@ -1,13 +1,11 @@
 """File lock that lets one pretraining at a time use a folder."""
 
-import contextlib
 import errno
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 LOCK_FILE = ".pretraining.lock"
 
@@ -20,51 +18,20 @@ def lock_folder(folder: Path) -> Iterator[None]:
     nothing is locked. Raises ValueError at once if another process has the lock, or if the folder cannot be written:
     the first checkpoint would fail only minutes later.
     """
-    path = folder / LOCK_FILE
-    with _open_lock_file(path) as file:
-        if not _try_lock(file, path):
-            raise ValueError(f"another pretraining is at work in {folder}; wait for it, or give another name")
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):  # the folder is not empty, or the system removes no open file
-                path.unlink()
-                folder.rmdir()
-
-
-def _open_lock_file(path: Path) -> IO[bytes]:
+    lock = FileLock(folder / LOCK_FILE, blocking=False, fallback_to_soft=False)  # a soft lock outlives a killed process
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return open(path, "ab")
-    except OSError as error:
-        raise ValueError(f"nothing can be written into {path.parent}: {error.strerror or error}") from None
-
-
-def _try_lock(file: IO[bytes], path: Path) -> bool:
-    """True if the file is now locked and still at the path.
-
-    The previous holder may have removed it between opening and locking.
-    """
-    try:
-        _lock(file)
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except (BlockingIOError, PermissionError, FileNotFoundError):
-        return False
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"another pretraining is at work in {folder}; wait for it, or give another name") from None
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-        return True
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            raise ValueError(f"nothing can be written into {folder}: {error.strerror or error}") from None
+    try:
+        for unfinished in folder.glob(".*.safetensors*.part"):  # by a process that was killed
+            unfinished.unlink()
+        yield
+    finally:
+        with suppress(OSError):  # the folder is not empty
+            (folder / LOCK_FILE).unlink()
+            folder.rmdir()
+        lock.release()

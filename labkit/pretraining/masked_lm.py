@@ -11,8 +11,6 @@ from labkit.model.fast.dropout import DropoutMasks
 from labkit.model.fast.encoder import FastEncoder
 from labkit.pretraining.masking import MaskedSequences
 
-_IGNORE_INDEX = -100  # the default of torch's cross entropy
-
 
 class MaskedLMScore(NamedTuple):
     """Sums over the masked tokens."""
@@ -38,14 +36,14 @@ class MaskedLM(nn.Module):
 
     def forward(self, masked: MaskedSequences) -> torch.Tensor:
         """Mean negative log likelihood of the masked tokens, a scalar in float32."""
-        return F.cross_entropy(self._scores(masked), _targets(masked))
+        return F.cross_entropy(self._scores(masked), torch.from_numpy(masked.targets).flatten())
 
     @torch.no_grad()
     def score(self, masked: MaskedSequences) -> MaskedLMScore:
         """Sums loss and correct guesses over the masked tokens."""
-        scores, targets = self._scores(masked), _targets(masked)
+        scores, targets = self._scores(masked), torch.from_numpy(masked.targets).flatten()
         loss = F.cross_entropy(scores, targets, reduction="sum")
-        num_correct = (scores.argmax(-1) == targets).sum()  # never equal at _IGNORE_INDEX
+        num_correct = (scores.argmax(-1) == targets).sum()  # never equal where IGNORED
         return MaskedLMScore(int(masked.is_target.sum()), float(loss), int(num_correct))
 
     def _scores(self, masked: MaskedSequences) -> torch.Tensor:
@@ -61,8 +59,3 @@ class MaskedLM(nn.Module):
         with torch.autocast("cpu", dtype=self.dtype, enabled=self.dtype != torch.float32):
             scores: torch.Tensor = head.decoder(head.transform(vectors.flatten(0, 1)))
         return scores.float()
-
-
-def _targets(masked: MaskedSequences) -> torch.Tensor:
-    is_target = torch.from_numpy(masked.is_target)
-    return torch.from_numpy(masked.targets).masked_fill(~is_target, _IGNORE_INDEX).flatten()

@@ -10,7 +10,9 @@ import numpy as np
 
 from labkit.data.windows import Array
 from labkit.pretraining.packing import TokenSequences
+from labkit.pretraining.vocabulary import MASK
 
+IGNORED = -100  # no target, for torch's cross entropy
 MASKED_SHARE, REPLACED_SHARE = 0.8, 0.1  # of the chosen tokens: become [MASK], a random token; the rest stays
 
 
@@ -23,14 +25,13 @@ class MaskedSequences:
 
     tokens: Array  # (sequences, length) int64
     positions: Array  # (sequences, chosen) int64, ascending but for the filling ones, which are 0
-    targets: Array  # (sequences, chosen) int64, the original tokens
+    targets: Array  # (sequences, chosen) int64, the original tokens; IGNORED where `is_target` is false
     is_target: Array  # (sequences, chosen) bool
 
 
 def mask_whole_words(
     sequences: TokenSequences,
     mask_probability: float,
-    mask_token: int,
     replacement_range: tuple[int, int],
     rng: np.random.Generator,
 ) -> MaskedSequences:
@@ -38,7 +39,6 @@ def mask_whole_words(
 
     Args:
         mask_probability: share of a sequence's tokens to mask, special tokens included in the count.
-        mask_token: id of [MASK].
         replacement_range: first id of the tokens that may replace another, and the id after the last.
     """
     words, length = sequences.word_ids, sequences.word_ids.shape[1]
@@ -52,7 +52,7 @@ def mask_whole_words(
     positions.sort(axis=1)
     is_target = positions < length
     positions[~is_target] = 0
-    targets = np.take_along_axis(sequences.tokens, positions, axis=1)
+    targets = np.where(is_target, np.take_along_axis(sequences.tokens, positions, axis=1), IGNORED)
 
     fate = rng.random(positions.shape)
     masked = is_target & (fate < MASKED_SHARE)
@@ -60,6 +60,6 @@ def mask_whole_words(
     replacements = rng.integers(*replacement_range, size=positions.shape)
     tokens = sequences.tokens.copy()
     rows = np.arange(len(tokens))[:, None].repeat(positions.shape[1], axis=1)
-    tokens[rows[masked], positions[masked]] = mask_token
+    tokens[rows[masked], positions[masked]] = MASK
     tokens[rows[replaced], positions[replaced]] = replacements[replaced]
     return MaskedSequences(tokens, positions, targets, is_target)

@@ -11,6 +11,7 @@ from labkit.pretraining.checkpoint import PretrainState
 from labkit.pretraining.config import PretrainConfig
 from labkit.pretraining.decontamination import OVERLAP_CHARACTERS
 from labkit.pretraining.training_data import PretrainingData
+from labkit.pretraining.vocabulary import UNK
 
 _TEMPLATE = Path(__file__).with_suffix(".md")
 _MAX_HISTORY_ROWS = 16
@@ -56,7 +57,7 @@ def model_card(
         train_tokens=len(data.train),
         held_out_tokens=len(data.held_out),
         overlap=OVERLAP_CHARACTERS,
-        unknown_share=float((data.held_out.tokens == 1).mean()) if len(data.held_out) else 0.0,
+        unknown_share=float((data.held_out.tokens == UNK).mean()) if len(data.held_out) else 0.0,
         length=f"{config.minutes:g} minutes" if config.minutes else f"{config.steps:,} steps",
         stages="; ".join(
             f"up to {stage.until:.0%} sequences of {stage.length}, {stage.tokens:,} tokens a step"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.data.windows import Array
+from labkit.pretraining.vocabulary import CLS, SEP
 
 
 @dataclass(frozen=True)
@@ -34,37 +35,34 @@ class TokenSequences:
     word_ids: Array  # (sequences, length) int32, index of each token's word in its sequence; -1 for [CLS] and [SEP]
 
 
-def concatenate_lines(lines: Sequence[tuple[Array, Array]], separator: int) -> TokenStream:
+def concatenate_lines(lines: Sequence[tuple[Array, Array]]) -> TokenStream:
     """Concatenates lines to a stream.
 
     Args:
         lines: token ids, and true where a word begins, of each line.
-        separator: id of [SEP].
     """
     tokens, is_word_start = [np.empty(0, np.int32)], [np.empty(0, bool)]
-    end, end_starts = np.array([separator], np.int32), np.array([True])
+    end, end_starts = np.array([SEP], np.int32), np.array([True])
     for ids, starts in lines:
         tokens += [ids, end]
         is_word_start += [starts, end_starts]
     return TokenStream(np.concatenate(tokens).astype(np.int32), np.concatenate(is_word_start).astype(bool))
 
 
-def cut_sequences(stream: TokenStream, starts: Array, length: int, special_tokens: tuple[int, int]) -> TokenSequences:
+def cut_sequences(stream: TokenStream, starts: Array, length: int) -> TokenSequences:
     """Cuts sequences from a stream.
 
     Args:
         starts: index of each sequence's first token in the stream, (sequences,).
         length: tokens per sequence, [CLS] and [SEP] included.
-        special_tokens: ids of [CLS] and [SEP].
     """
-    first, last = special_tokens
     indices = starts[:, None] + np.arange(length - 2)
-    tokens = np.full((len(starts), length), first, np.int64)
+    tokens = np.full((len(starts), length), CLS, np.int64)
     tokens[:, 1:-1] = stream.tokens[indices]
-    tokens[:, -1] = last
+    tokens[:, -1] = SEP
     word_ids = np.full(tokens.shape, -1, np.int32)
     word_ids[:, 1:-1] = np.cumsum(stream.is_word_start[indices], axis=1, dtype=np.int32)
-    word_ids[(tokens == first) | (tokens == last)] = -1
+    word_ids[(tokens == CLS) | (tokens == SEP)] = -1
     return TokenSequences(tokens, word_ids)
 
 
@@ -82,10 +80,8 @@ def draw_epoch_starts(tokens: int, length: int, seed: int, epoch: int) -> Array:
     return starts
 
 
-def iter_held_out_batches(
-    stream: TokenStream, length: int, rows: int, special_tokens: tuple[int, int]
-) -> Iterator[TokenSequences]:
+def iter_held_out_batches(stream: TokenStream, length: int, rows: int) -> Iterator[TokenSequences]:
     """Yields all full sequences of a stream, in order."""
     starts = np.arange(0, len(stream) - (length - 2) + 1, length - 2)
     for begin in range(0, len(starts), rows):
-        yield cut_sequences(stream, starts[begin : begin + rows], length, special_tokens)
+        yield cut_sequences(stream, starts[begin : begin + rows], length)

@@ -7,6 +7,7 @@ last checkpoint.
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,11 @@ from labkit.pretraining.masked_lm import MaskedLM
 from labkit.pretraining.masking import MaskedSequences, mask_whole_words
 from labkit.pretraining.packing import TokenSequences
 from labkit.pretraining.training_data import PretrainingData
-from labkit.pretraining.vocabulary import CONTINUATION_TOKENS, SPECIAL_TOKENS
+from labkit.pretraining.vocabulary import CONTINUATION_TOKENS, PAD, SPECIAL_TOKENS
 from labkit.training.precision import choose_precision
 
 SAVE_INTERVAL_S = 120.0  # between two checkpoints, each after scoring the held-out text
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # Liu et al. 2019, table 9: a second moment that decays faster is more stable
-_CLS, _SEP, _MASK = (SPECIAL_TOKENS.index(token) for token in ("[CLS]", "[SEP]", "[MASK]"))
 _EXTRA_TOKENS = len(SPECIAL_TOKENS) + len(CONTINUATION_TOKENS)  # tokens that do not occur in text; they come first
 _LOSS_STEPS = 100  # steps that the training loss is averaged over
 _HELD_OUT_LENGTH, _HELD_OUT_ROWS = 128, 64
@@ -61,21 +61,12 @@ def pretrain(
         save_interval_s: seconds between two checkpoints.
     """
     require_no_encoder(folder)
-    yield from _Pretrainer(config, data, folder, command, should_stop, save_interval_s).events()
+    yield from _Pretrainer(config, data, folder).events(command, should_stop, save_interval_s)
 
 
 class _Pretrainer:
-    def __init__(
-        self,
-        config: PretrainConfig,
-        data: PretrainingData,
-        folder: Path,
-        command: str,
-        should_stop: Callable[[], bool],
-        save_interval_s: float,
-    ):
-        self.config, self.data, self.folder, self.command = config, data, folder, command
-        self.should_stop, self.save_interval_s = should_stop, save_interval_s
+    def __init__(self, config: PretrainConfig, data: PretrainingData, folder: Path):
+        self.config, self.data, self.folder = config, data, folder
         self.precision = choose_precision("auto", torch.device("cpu"))
         torch.manual_seed(config.seed)
         self.model = MaskedLM(_build_bert_config(config, len(data.vocabulary)), getattr(torch, self.precision))
@@ -83,30 +74,29 @@ class _Pretrainer:
         others = [parameter for parameter in self.model.parameters() if parameter.dim() < 2]
         groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=BETAS, eps=EPSILON, fused=True)
-        self.facts = {**config.as_dict(), "text": data.sha256()}
+        self.facts = {**asdict(config), "text": data.sha256()}
         state = checkpoint.load(folder, self.model.bert, self.optimizer, self.facts)
         if state is None:
             initialise_weights(self.model.bert, data.train)
         self.state = state or checkpoint.PretrainState()
         self._starts: Array | None = None
-        self._began = time.monotonic() - self.state.seconds
 
-    def events(self) -> Iterator[PretrainEvent]:
+    def events(self, command: str, should_stop: Callable[[], bool], save_interval_s: float) -> Iterator[PretrainEvent]:
         yield self._build_started_event()
         self._began = time.monotonic() - self.state.seconds
         saved = self._elapsed_s()
         while (progress := self._progress()) < 1:
             yield self._train_step(progress)
-            stopping = self.should_stop()
-            if stopping or self._elapsed_s() - saved > self.save_interval_s:
+            stopping = should_stop()
+            if stopping or self._elapsed_s() - saved > save_interval_s:
                 yield from self._save()
                 saved = self._elapsed_s()
             if stopping:
                 yield PretrainFinished(self.folder, self.state.step, self.state.seconds, stopped=True)
                 return
         yield self._evaluate_held_out()
-        export_encoder(self.model.bert, self.config, self.data, self.state, self.precision, self.command, self.folder)
-        checkpoint.remove(self.folder)
+        export_encoder(self.model.bert, self.config, self.data, self.state, self.precision, command, self.folder)
+        (self.folder / checkpoint.STATE_FILE).unlink(missing_ok=True)
         yield PretrainFinished(self.folder, self.state.step, self.state.seconds, stopped=False)
 
     def _build_started_event(self) -> PretrainStarted:
@@ -167,11 +157,11 @@ class _Pretrainer:
                 break
             state.epoch, state.cursor, self._starts = state.epoch + 1, 0, None
         state.cursor += len(chosen)
-        return packing.cut_sequences(self.data.train, chosen, state.length, (_CLS, _SEP))
+        return packing.cut_sequences(self.data.train, chosen, state.length)
 
     def _mask_tokens(self, sequences: TokenSequences, seed: list[int]) -> MaskedSequences:
         replacement_range = (_EXTRA_TOKENS, len(self.data.vocabulary))
-        return mask_whole_words(sequences, self.config.share, _MASK, replacement_range, np.random.default_rng(seed))
+        return mask_whole_words(sequences, self.config.share, replacement_range, np.random.default_rng(seed))
 
     # --- now and then
 
@@ -184,7 +174,7 @@ class _Pretrainer:
         """Scores the held-out text, always with the same tokens masked."""
         config, state = self.config, self.state
         length = min(_HELD_OUT_LENGTH, config.max_sequence_length)
-        batches = packing.iter_held_out_batches(self.data.held_out, length, _HELD_OUT_ROWS, (_CLS, _SEP))
+        batches = packing.iter_held_out_batches(self.data.held_out, length, _HELD_OUT_ROWS)
         self.model.eval()
         scores = [
             self.model.score(self._mask_tokens(batch, [config.seed, 2, index])) for index, batch in enumerate(batches)
@@ -215,5 +205,5 @@ def _build_bert_config(config: PretrainConfig, vocabulary: int) -> BertConfig:
         max_position_embeddings=config.max_sequence_length,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
-        pad_token_id=SPECIAL_TOKENS.index("[PAD]"),
+        pad_token_id=PAD,
     )

@@ -6,7 +6,7 @@ A text is a list of lines, each a sentence, a paragraph or a review, segmented i
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from labkit.pretraining.segmentation import SegmentedLine, build_dictionary, segment
 from labkit.pretraining.vocabulary import build_normalizer
 
+_NORMALIZER = build_normalizer()
 _LINES_PER_GROUP = 16  # lines of a newspaper that are held out together, as neighbours are about the same
 
 
@@ -69,8 +70,7 @@ def prepare_sources(
         newspapers: texts whose neighbouring lines are held out together.
         plain: all other texts.
     """
-    normalizer = build_normalizer()
-    normalize = functools.cache(lambda text: _remove_white_space(normalizer.normalize_str(text)))  # words repeat
+    normalize = functools.cache(normalize_text)  # words repeat
     rows = {name: [[normalize(word) for word in row] for row in text] for name, text in segmented.items()}
     dictionary = build_dictionary(chain.from_iterable(rows.values()))
     sources = []
@@ -94,23 +94,15 @@ def split_held_out(source: TextSource, share: float, seed: int) -> tuple[TextSou
 
     About `share` of the groups of lines are held out.
     """
-    size = source.group_size
-    groups = [source.lines[start : start + size] for start in range(0, len(source.lines), size)]
-    is_held_out = np.random.default_rng([seed, len(groups)]).random(len(groups)) < share
-    train, held_out = (
-        tuple(line for group, held in zip(groups, is_held_out, strict=True) if held == wanted for line in group)
-        for wanted in (False, True)
-    )
+    groups = -(-len(source.lines) // source.group_size)
+    is_held_out = np.repeat(np.random.default_rng([seed, groups]).random(groups) < share, source.group_size)
+    train, held_out = (tuple(compress(source.lines, chosen)) for chosen in (~is_held_out, is_held_out))
     return replace(source, lines=train), replace(source, lines=held_out)
 
 
 def normalize_text(text: str) -> str:
     """Normalises a text as the tokenizer does, and removes white space."""
-    return _remove_white_space(build_normalizer().normalize_str(text))
-
-
-def _remove_white_space(text: str) -> str:
-    return "".join(text.split())
+    return "".join(_NORMALIZER.normalize_str(text).split())
 
 
 def _read_lines(path: Path) -> Iterator[str]:

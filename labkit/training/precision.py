@@ -64,10 +64,7 @@ def is_cpu_fast_in_bfloat16() -> bool:
     machine = _describe_machine()
     name = f"precision-{hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]}"
     expected = any(machine["flags"])
-    stored = load_json(name)
-    stored = stored if isinstance(stored, list) else []
-    is_usable = all(isinstance(speedup, float) and 0 < speedup < 1000 for speedup in stored)
-    speedups = kept = stored if is_usable else []
+    speedups = kept = load_json(name, list[float]) or []
     for _ in range(TRIALS_PER_START if len(kept) < MAX_TRIALS else 0):
         if _is_confirmed(speedups, expected):
             break

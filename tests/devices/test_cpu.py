@@ -97,10 +97,6 @@ def test_a_process_that_has_ended_is_a_gap_with_its_reason() -> None:
     assert sample.memory_total_mib
 
 
-def test_a_pid_that_never_was_is_a_gap_as_well() -> None:
-    assert "ended" in ProcessSampler(2**22 + 7).sample(0.0).missing["utilization"]
-
-
 def test_children_are_searched_for_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search reads every process of the machine."""
     searches: list[float] = []

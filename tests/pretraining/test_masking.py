@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labkit.pretraining.masking import MaskedSequences, mask_whole_words
+from labkit.pretraining.masking import IGNORED, MaskedSequences, mask_whole_words
 from labkit.pretraining.packing import (
     TokenSequences,
     TokenStream,
@@ -12,9 +12,8 @@ from labkit.pretraining.packing import (
     draw_epoch_starts,
     iter_held_out_batches,
 )
-from labkit.pretraining.vocabulary import SPECIAL_TOKENS
+from labkit.pretraining.vocabulary import CLS, MASK, SEP
 
-CLS, SEP, MASK = (SPECIAL_TOKENS.index(mark) for mark in ("[CLS]", "[SEP]", "[MASK]"))
 FIRST, LAST = 5, 205  # ordinary tokens
 
 
@@ -26,16 +25,16 @@ def a_stream(count: int, seed: int = 0) -> TokenStream:
         begins = random.random(30) < 0.5
         begins[0] = True
         rows.append((random.integers(FIRST, LAST, 30), begins))
-    return concatenate_lines(rows, SEP)
+    return concatenate_lines(rows)
 
 
 def some_sequences(rows: int = 400, length: int = 64) -> TokenSequences:
     stream = a_stream(3000)
-    return cut_sequences(stream, draw_epoch_starts(len(stream), length, 0, 0)[:rows], length, (CLS, SEP))
+    return cut_sequences(stream, draw_epoch_starts(len(stream), length, 0, 0)[:rows], length)
 
 
 def masked(sequences: TokenSequences, seed: int = 0) -> MaskedSequences:
-    return mask_whole_words(sequences, 0.15, MASK, (FIRST, LAST), np.random.default_rng(seed))
+    return mask_whole_words(sequences, 0.15, (FIRST, LAST), np.random.default_rng(seed))
 
 
 # --- packing
@@ -52,7 +51,7 @@ def test_an_epoch_reads_every_token_once_but_its_ends() -> None:
 
 def test_a_sequence_is_a_piece_of_the_stream_between_marks() -> None:
     stream = a_stream(10)
-    found = cut_sequences(stream, np.array([7, 100]), 20, (CLS, SEP))
+    found = cut_sequences(stream, np.array([7, 100]), 20)
     for row, start in enumerate((7, 100)):
         assert found.tokens[row].tolist() == [CLS, *stream.tokens[start : start + 18], SEP]
         inner = [int(each) for each in np.cumsum(stream.is_word_start[start : start + 18])]
@@ -67,7 +66,7 @@ def test_a_text_shorter_than_a_sequence_is_told() -> None:
 
 def test_the_held_out_text_is_read_in_order_and_without_a_remainder() -> None:
     stream = a_stream(10)
-    found = [each.tokens[:, 1:-1].ravel() for each in iter_held_out_batches(stream, 32, 4, (CLS, SEP))]
+    found = [each.tokens[:, 1:-1].ravel() for each in iter_held_out_batches(stream, 32, 4)]
     together = np.concatenate(found)
     assert np.array_equal(together, stream.tokens[: len(together)])
     assert len(stream) - len(together) < 30
@@ -99,7 +98,8 @@ def test_a_word_is_hidden_whole_or_not_at_all() -> None:
 def test_targets_are_what_was_there_and_nothing_else_changes() -> None:
     sequences = some_sequences()
     found = masked(sequences)
-    assert np.array_equal(found.targets, np.take_along_axis(sequences.tokens, found.positions, 1))
+    was = np.take_along_axis(sequences.tokens, found.positions, 1)
+    assert np.array_equal(found.targets, np.where(found.is_target, was, IGNORED))
     chosen = np.zeros(sequences.tokens.shape, bool)
     for row, (places, counted) in enumerate(zip(found.positions, found.is_target, strict=True)):
         chosen[row, places[counted]] = True

@@ -97,8 +97,8 @@ def test_a_config_with_a_time_ends_by_it_with_a_rate_of_nothing(
 def test_the_loss_is_that_of_transformers_at_the_hidden_places(config: PretrainConfig, data: PretrainingData) -> None:
     torch.manual_seed(0)
     model = MaskedLM(small_config(config, data), torch.float32)
-    sequences = cut_sequences(data.train, np.array([0, 50, 300]), 32, (2, 3))
-    masked = mask_whole_words(sequences, 0.15, 4, (41, len(data.vocabulary)), np.random.default_rng(0))
+    sequences = cut_sequences(data.train, np.array([0, 50, 300]), 32)
+    masked = mask_whole_words(sequences, 0.15, (41, len(data.vocabulary)), np.random.default_rng(0))
     labels = torch.full(masked.tokens.shape, -100)
     for row, (places, targets, counted) in enumerate(
         zip(masked.positions, masked.targets, masked.is_target, strict=True)
