@@ -23,6 +23,7 @@ BASICS = {
     "gc_pause",
     "i18n",
     "liveness",
+    "memo",
     "paths",
     "presets",
     "settings",

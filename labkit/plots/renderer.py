@@ -7,6 +7,7 @@ import io
 import threading
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
+from labkit.memo import Memo
 from labkit.plots.theme import Theme
 
 _DRAW_LOCK = threading.RLock()
@@ -73,6 +75,15 @@ def to_png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
+@dataclass(frozen=True, eq=False)
+class _Background:
+    """Pixels of a figure without its animated artists."""
+
+    region: Any  # to be restored by the canvas
+    rgba: npt.NDArray[np.uint32]  # (height, width)
+    indices: Pixels  # of the palette, (height, width)
+
+
 class BlitRenderer:
     """Blitting renderer: draws animated artists over a cached background.
 
@@ -83,10 +94,7 @@ class BlitRenderer:
         self.figure = figure
         self.theme = theme
         self.agg = FigureCanvasAgg(figure)
-        self.full_draws = 0
-        self._layout_key: Hashable = None
-        self._background_indices: Pixels | None = None  # the background as palette indices, (height, width)
-        self._text_cache: dict[Text, tuple[Hashable, Any]] = {}  # (look, pixels) by text
+        self._memo = Memo()
 
     def png(self, animated: Iterable[Artist], layout_key: Hashable) -> bytes:
         """Return the figure with its animated artists as PNG, in 64 colours.
@@ -97,51 +105,44 @@ class BlitRenderer:
                 costs several times as much as the animated artists.
         """
         with exclusive_drawing():
-            if self._background_indices is None or layout_key != self._layout_key:
-                self._draw_background()
-                self._layout_key = layout_key
-            self.agg.restore_region(self._background_region)
+            background = self._memo("background", layout_key, self._draw_background)
+            self.agg.restore_region(background.region)
             artists = list(animated)
             for artist in artists:
                 if isinstance(artist, Text):
-                    self._draw_text(artist)
+                    self._draw_text(artist, background)
             for artist in artists:
                 if not isinstance(artist, Text):
                     artist.draw(self.agg.get_renderer())
-            return self._encode_png()
+            return self._encode_png(background)
 
-    def _draw_text(self, text: Text) -> None:
-        """Draw a text, or copy its cached pixels.
+    def _draw_text(self, text: Text, background: _Background) -> None:
+        """Draw a text, or copy its pixels from the draw before.
 
         A text takes as long as a curve (1 to 2 ms), but changes less often.
         """
         alignment = (text.get_horizontalalignment(), text.get_verticalalignment())
         look = (text.get_text(), text.get_position(), text.get_fontweight(), *alignment)
-        cached_look, pixels = self._text_cache.get(text, (None, None))
-        if cached_look == look:
-            self.agg.restore_region(pixels)
-            return
+        self.agg.restore_region(self._memo(text, (background, look), lambda: self._draw_and_copy(text)))
+
+    def _draw_and_copy(self, text: Text) -> Any:
         renderer = self.agg.get_renderer()
         text.draw(renderer)
         bbox = (text.get_bbox_patch() or text).get_window_extent(renderer).padded(3)
-        self._text_cache[text] = look, self.agg.copy_from_bbox(bbox)
+        return self.agg.copy_from_bbox(bbox)
 
-    def _draw_background(self) -> None:
+    def _draw_background(self) -> _Background:
         self.agg.draw()
-        self._background_region = self.agg.copy_from_bbox(self.figure.bbox)
-        self._background_rgba = self._pixels().copy()
-        self._text_cache.clear()
-        self._background_indices = _lookup(self.theme)[_keys(self._background_rgba)]
-        self.full_draws += 1
+        pixels = self._pixels().copy()
+        return _Background(self.agg.copy_from_bbox(self.figure.bbox), pixels, _lookup(self.theme)[_keys(pixels)])
 
     def _pixels(self) -> npt.NDArray[np.uint32]:
         """View of the canvas as one 32-bit number per pixel, (height, width)."""
         return np.asarray(np.asarray(self.agg.buffer_rgba()).view("<u4")[..., 0], np.uint32)
 
-    def _encode_png(self) -> bytes:
-        assert self._background_indices is not None
-        pixels, indices = self._pixels(), self._background_indices.copy()
-        changed = pixels != self._background_rgba  # looking up only these saves 5 ms of 6
+    def _encode_png(self, background: _Background) -> bytes:
+        pixels, indices = self._pixels(), background.indices.copy()
+        changed = pixels != background.rgba  # looking up only these saves 5 ms of 6
         indices[changed] = _lookup(self.theme)[_keys(pixels[changed])]
         image = Image.fromarray(indices)
         image.putpalette(_palette(self.theme).tobytes())

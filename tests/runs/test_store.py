@@ -51,7 +51,7 @@ def _facts(run):
     columns |= {f"norm {name}": column for name, column in steps.gradient_norms.items()}
     plain = {name: [None if np.isnan(x) else x for x in column] for name, column in columns.items()}
     figures = (run.state, run.phase, run.started, run.corpus, run.groups, run.plan, run.finished, run.best, run.test)
-    return plain, figures, run.evaluations, run.samples, run.rate_changes, run.version, run.progress(), run.config
+    return plain, figures, run.evaluations, run.samples, run.rate_changes, run.progress(), run.config
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_following_a_live_run_sees_each_new_line_once(runs_folder):
     assert run.version == version
     _append(folder, StepDone(99.0, 51, 1.5, 0.1, {"head": 1e-3}, {"head": 1.0}, 9999))
     assert run.refresh()
-    assert run.version == version + 1
+    assert run.version > version
     assert run.steps.step[-1] == 51
     assert not run.refresh()
 
@@ -797,7 +797,7 @@ def test_a_log_that_has_become_shorter_is_read_from_its_start(runs_folder):
     (folder / EVENTS_FILE).write_bytes(b"".join(lines[:12]))
     assert run.refresh()
     assert run.version > version
-    assert _facts(run)[:-3] == _facts(Run(folder))[:-3]
+    assert _facts(run)[:-2] == _facts(Run(folder))[:-2]
     assert run.state == "running"
 
 
