@@ -7,7 +7,7 @@ from typing import Protocol
 
 from labkit.gc_pause import gc_paused
 from labkit.plots import fonts
-from labkit.plots.axes import PlotArea, visible_artists
+from labkit.plots.axes import PlotArea
 from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.overlay import OverlayLayout
 from labkit.plots.renderer import BlitRenderer, Picture
@@ -58,22 +58,14 @@ class ComparePlot(CachedPlot):
         with self._lock:
             labels = _run_labels(runs, names)
             key = (self._style_key(), x, layout, *runs, *labels)
-            figure = self._memo("figure", key, lambda: _LiveComparison(self._theme, runs, labels, x, layout))
-            return self._memo("png", (figure, [run.version for run in runs]), figure.png)
+            comparison = self._memo("layout", key, lambda: _build_layout(self._theme, runs, labels, x, layout))
+            renderer = self._memo("renderer", comparison, lambda: BlitRenderer(comparison.figure, self._theme))
 
+            def redraw() -> bytes:
+                comparison.update()
+                return renderer.png(comparison.areas)
 
-class _LiveComparison:
-    """Comparison that is redrawn by blitting."""
-
-    def __init__(self, theme: Theme, runs: Sequence[Run], labels: Sequence[str], x: Axis, layout: str):
-        with gc_paused():
-            self._layout = _build_layout(theme, runs, labels, x, layout)
-        self._renderer = BlitRenderer(self._layout.figure, theme)
-
-    def png(self) -> bytes:
-        self._layout.update()
-        areas = self._layout.areas
-        return self._renderer.png(visible_artists(areas), tuple(area.layout_key for area in areas))
+            return self._memo("png", (renderer, [run.version for run in runs]), redraw)
 
 
 def compare_figure(
@@ -98,7 +90,8 @@ def _build_layout(theme: Theme, runs: Sequence[Run], labels: Sequence[str], x: A
     check_axis(x)
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
-    return LAYOUTS[layout](theme, runs, labels, x)
+    with gc_paused():
+        return LAYOUTS[layout](theme, runs, labels, x)
 
 
 def _run_labels(runs: Sequence[Run], names: Names | None) -> list[str]:

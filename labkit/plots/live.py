@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from labkit.plots.axes import Box, PlotArea, visible_artists
+from labkit.plots.axes import Box, PlotArea
 from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.comparison import ComparePlot, compare_figure
 from labkit.plots.device_plots import DevicePlots
@@ -79,7 +79,7 @@ class _LiveFigure:
 
     def png(self, run: Run | None) -> bytes:
         self.update(run)
-        return self.renderer.png(visible_artists(self.areas), tuple(area.layout_key for area in self.areas))
+        return self.renderer.png(self.areas)
 
     def frozen(self, run: Run) -> Picture:
         self.update(run)

@@ -5,7 +5,7 @@ The background is drawn once; animated artists are drawn over a copy of it.
 
 import io
 import threading
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +22,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from labkit.memo import Memo
+from labkit.plots.axes import PlotArea
 from labkit.plots.theme import Theme
 
 _DRAW_LOCK = threading.RLock()
@@ -96,18 +97,18 @@ class BlitRenderer:
         self.agg = FigureCanvasAgg(figure)
         self._memo = Memo()
 
-    def png(self, animated: Iterable[Artist], layout_key: Hashable) -> bytes:
-        """Return the figure with its animated artists as PNG, in 64 colours.
+    def png(self, areas: Sequence[PlotArea]) -> bytes:
+        """Return the figure, whose axes are `areas`, as PNG in 64 colours.
 
-        Args:
-            animated: artists in painting order, except that texts go below curves. Texts must not overlap each other.
-            layout_key: a new value if the background has changed, like the limits of the axes. Drawing the background
-                costs several times as much as the animated artists.
+        Texts go below curves, and must not overlap each other. The background costs several times as much as the
+        animated artists, and is drawn again only for another layout.
         """
         with exclusive_drawing():
-            background = self._memo("background", layout_key, self._draw_background)
+            layout = [area.layout_key for area in areas]
+            background = self._memo("background", layout, self._draw_background)
             self.agg.restore_region(background.region)
-            artists = list(animated)
+            artists = [artist for area in areas for artist in sorted(area.animated_artists, key=Artist.get_zorder)]
+            artists = [artist for artist in artists if artist.get_visible()]
             for artist in artists:
                 if isinstance(artist, Text):
                     self._draw_text(artist, background)

@@ -138,8 +138,9 @@ class Run(EventAccumulator):
 
     def relabel(self, label: RunLabel) -> None:
         """Takes the label that is in its folder now."""
-        self.label = label
-        self._bump_version()
+        if label != self.label:
+            self.label = label
+            self._bump_version()
 
     def mark_deleted(self) -> None:
         """Notes that its folder is gone."""
