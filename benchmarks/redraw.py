@@ -60,7 +60,6 @@ def measure(steps: int) -> tuple[float, float, int]:
 def timed(plot: LivePlot, run: Run) -> tuple[float, bytes]:
     began = time.process_time()
     png = plot.draw(run)
-    assert png is not None, "every event is something new"
     return 1000 * (time.process_time() - began), png
 
 

@@ -141,15 +141,17 @@ def redraw(place: Path, number: int, steps: int) -> float:
     lines = live_run(place, number, steps)
     pending = [next(lines)]
     run, plot, took = Run(place / f"run-{number:04d}"), LivePlot(), []
-    plot.draw(run)
+    before = plot.draw(run)
     with open(run.folder / EVENTS_FILE, "ab", buffering=0) as log:
         for _ in range(REDRAWS):
             log.write(b"".join([*pending, *itertools.islice(lines, MORE_LINES - len(pending))]))
             pending = []
             began = time.perf_counter()
             run.refresh()
-            assert plot.draw(run) is not None
+            png = plot.draw(run)
             took.append(time.perf_counter() - began)
+            assert png is not before, "every line is something new"
+            before = png
     tell(f"a redraw after {MORE_LINES} more of {steps:,} steps", took)
     return median(took)
 

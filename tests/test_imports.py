@@ -22,6 +22,7 @@ BASICS = {
     "formatting",
     "gc_pause",
     "i18n",
+    "memo",
     "messages",
     "paths",
     "presets",

@@ -4,6 +4,7 @@ import html
 import os
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -33,7 +34,8 @@ class ErrorBrowser:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._runs: dict[str, Run] = {}
-        self._predictions_cache: dict[tuple[Path, str, float], Predictions | None] = {}
+        # two runs, dev and test; read again once the file is written again
+        self._read_predictions = lru_cache(4)(lambda folder, split, mtime: read_predictions(folder, split))
         self._newest: Path | None = None
         self._is_updating = False
         self._page = 0
@@ -198,16 +200,12 @@ class ErrorBrowser:
         self.sentences.value = run_html.render_muted(html.escape(message))
 
     def _load_predictions(self, run: Run, split: str) -> Predictions | None:
-        """Predictions of a run, cached by file time; None without a file."""
+        """Predictions of a run; None without a file."""
         try:
-            key = (run.folder, split, os.stat(predictions_path(run.folder, split)).st_mtime)
+            mtime = os.stat(predictions_path(run.folder, split)).st_mtime
         except OSError:
             return None
-        if key not in self._predictions_cache:
-            while len(self._predictions_cache) >= 4:  # two runs, dev and test
-                del self._predictions_cache[next(iter(self._predictions_cache))]
-            self._predictions_cache[key] = read_predictions(run.folder, split)
-        return self._predictions_cache[key]
+        return self._read_predictions(run.folder, split, mtime)
 
 
 def has_predictions(run: Run) -> bool:

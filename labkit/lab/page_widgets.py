@@ -72,6 +72,12 @@ def set_text(widget: widgets.HTML, text: str) -> None:
     set_visible(widget, bool(text))
 
 
+def set_picture(widget: widgets.Image, png: bytes) -> None:
+    """Set a widget's picture if it is another object; to compare bytes takes longer."""
+    if widget.value.obj is not png:
+        widget.value = png
+
+
 def set_if_changed(button: widgets.Button, name: str, value: Any) -> None:
     """Set a trait of a button (`description`, `tooltip`, `disabled`) if it changed."""
     if getattr(button, name) != value:

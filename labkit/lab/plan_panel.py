@@ -10,6 +10,7 @@ from labkit.data.corpora import find_corpus
 from labkit.data.encoders import read_max_sequence_length
 from labkit.data.sentence_counts import SentenceCounts, count_sentences
 from labkit.lab import run_html
+from labkit.memo import Memo
 from labkit.presets import config_warnings
 from labkit.runs.estimate import estimate
 from labkit.runs.run import Run
@@ -33,12 +34,9 @@ class PlanPanel:
         self._counts: dict[_Key, SentenceCounts | str] = {}
         self._retry_at: dict[_Key, float] = {}
         self._counting: dict[_Key, threading.Thread] = {}
-        self._plan_key: Hashable = None
-        self._plan_html = ""
-        self._same_settings_key: Hashable = None
-        self._same_settings_run: Run | None = None
+        self._memo = Memo()
 
-    def describe(self, config: RunConfig, runs: Sequence[Run], runs_key: Hashable) -> str:
+    def describe(self, config: RunConfig, runs: Sequence[Run], runs_key: object) -> str:
         """Plan of a run with these settings, as HTML.
 
         Args:
@@ -49,13 +47,7 @@ class PlanPanel:
         counts = self._count(_key(config))
         if not isinstance(counts, SentenceCounts):
             return run_html.render_plan(None, [], counts or "")
-        key = (runs_key, config, counts)
-        if key != self._plan_key:
-            train = min(counts.train, config.train_limit or counts.train)
-            self._plan_key = key
-            warnings = config_warnings(config, train, read_max_sequence_length(config.encoder))
-            self._plan_html = run_html.render_plan(estimate(runs, config, *counts[:3]), warnings)
-        return self._plan_html
+        return self._memo("plan", (runs_key, config, counts), lambda: _render_plan(config, runs, counts))
 
     def describe_notes(self, config: RunConfig) -> str:
         """Notes on the corpus as HTML: repairs, omissions, warnings; never empty."""
@@ -64,13 +56,10 @@ class PlanPanel:
             return run_html.render_muted("&nbsp;")  # keeps the line, so that nothing moves
         return run_html.render_corpus_notes(counts.notes)
 
-    def find_same_settings(self, config: RunConfig, runs: Sequence[Run], runs_key: Hashable) -> Run | None:
+    def find_same_settings(self, config: RunConfig, runs: Sequence[Run], runs_key: object) -> Run | None:
         """Latest run with exactly these settings, seed included; arguments as for `describe`."""
-        key = (runs_key, config)
-        if key != self._same_settings_key:
-            self._same_settings_key = key
-            self._same_settings_run = next((run for run in reversed(runs) if run.config == config), None)
-        return self._same_settings_run
+        same = (run for run in reversed(runs) if run.config == config)
+        return self._memo("same settings", (runs_key, config), lambda: next(same, None))
 
     def _count(self, key: _Key) -> SentenceCounts | str | None:
         """Sentence counts, an error message, or None while counting."""
@@ -95,6 +84,12 @@ class PlanPanel:
         self._counts[key] = result
         if duration_s > PATIENCE_S:
             self._on_counted()
+
+
+def _render_plan(config: RunConfig, runs: Sequence[Run], counts: SentenceCounts) -> str:
+    train = min(counts.train, config.train_limit or counts.train)
+    warnings = config_warnings(config, train, read_max_sequence_length(config.encoder))
+    return run_html.render_plan(estimate(runs, config, *counts[:3]), warnings)
 
 
 def _key(config: RunConfig) -> _Key:

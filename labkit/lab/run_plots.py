@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from labkit.i18n.translation import get_language, language_name, tr
-from labkit.lab.page_widgets import make_html, set_text
+from labkit.lab.page_widgets import make_html, set_picture, set_text
+from labkit.memo import Memo
 from labkit.messages import N_
 from labkit.runs.run import Run
 
@@ -36,7 +37,7 @@ class RunPlots:
         self.curves, self.transitions = _image("labkit-live-picture"), _image("labkit-transitions")
         self.font_hint = make_html("labkit-font-hint")
         self._plots: list[tuple[widgets.Image, LivePlot | TransitionsPlot]] = []
-        self._checked_texts: list[str] = []
+        self._memo = Memo()
 
     def draw(self, run: Run | None, theme: str) -> None:
         """Draw the plots that changed."""
@@ -47,9 +48,7 @@ class RunPlots:
             self._plots = [(self.curves, LivePlot()), (self.transitions, TransitionsPlot())]
         for image, plot in self._plots:
             plot.theme = theme
-            png = plot.draw(run)
-            if png is not None:
-                image.value = png
+            set_picture(image, plot.draw(run))
 
     def close(self) -> None:
         """Release the figures: they are most of the memory of a closed lab."""
@@ -64,10 +63,8 @@ class RunPlots:
         from labkit.plots.fonts import strip_undrawable
 
         texts = [language_name(get_language()), *names]
-        if texts != self._checked_texts:
-            self._checked_texts = texts
-            missing = any(strip_undrawable(text) != text for text in texts)
-            set_text(self.font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if missing else "")
+        is_missing = self._memo("font", texts, lambda: any(strip_undrawable(text) != text for text in texts))
+        set_text(self.font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if is_missing else "")
 
 
 def _image(name: str) -> widgets.Image:

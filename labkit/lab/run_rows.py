@@ -1,7 +1,6 @@
 """Rows of the runs table, rebuilt only for runs that changed."""
 
 from collections.abc import Hashable, Sequence
-from pathlib import Path
 from typing import Any
 
 from labkit.config import run_settings
@@ -10,6 +9,7 @@ from labkit.i18n.recogniser import translate_message
 from labkit.i18n.translation import tr
 from labkit.lab.run_html import STATE_TEXTS
 from labkit.lab.runs_table import SCRIPT_TEXTS
+from labkit.memo import Memo
 from labkit.plots.theme import colour_of
 from labkit.runs.compare import (
     ComparisonColumn,
@@ -31,46 +31,32 @@ class RunRows:
     """
 
     def __init__(self) -> None:
-        self._shape: tuple[Any, ...] | None = None
-        self._columns: list[RowDict] = []
-        self._cache: dict[Path, tuple[Hashable, RowDict]] = {}
+        self._memo = Memo()
+        self._rows: dict[Hashable, RowDict] = {}  # of the last call, by all that they depend on
 
     def build(self, runs: Sequence[Run]) -> tuple[list[RowDict], list[RowDict]]:
         """Return (columns, rows), which the caller must not change."""
-        shape = (
-            translation.get_language(),
-            name_dev_splits(runs),
-            *((run.folder, run.config, run.name) for run in runs),
-        )
-        if shape != self._shape:
-            self._shape, self._builder = shape, ComparisonTableBuilder(runs, tr)
-            self._columns = _columns(self._builder.columns)
+        shape = (translation.get_language(), name_dev_splits(runs), [(run.config, run.name) for run in runs])
+        builder = self._memo("builder", shape, lambda: ComparisonTableBuilder(runs, tr))
+        columns = self._memo("columns", builder, lambda: _columns(builder.columns))
         top = best_f1_by_split(runs)
-        self._cache = {
-            run.folder: self._build_or_reuse(run, short_name, best_columns(run, top))
-            for run, short_name in zip(runs, self._builder.short_names, strict=True)
-        }
-        return self._columns, [row for _, row in reversed(self._cache.values())]
+        before, self._rows = self._rows, {}
+        for run, short_name in zip(runs, builder.short_names, strict=True):
+            best = best_columns(run, top)
+            key = (builder, run.version, *best)
+            self._rows[key] = before.get(key) or _build_row(builder, run, short_name, best)
+        return columns, list(reversed(self._rows.values()))
 
-    def _build_or_reuse(self, run: Run, short_name: str, best: list[str]) -> tuple[Hashable, RowDict]:
-        key = (self._builder, run, run.version, run.label, run.problem, *best)
-        old_key, old = self._cache.get(run.folder, (None, None))
-        if old is not None and old_key == key:
-            return old_key, old
-        row = self._row(run, short_name, best)
-        return key, old if old == row else row
 
-    def _row(self, run: Run, short_name: str, best: list[str]) -> RowDict:
-        return {
-            **{
-                column.key: value
-                for column, value in zip(self._builder.columns, self._builder.build_row(run, short_name), strict=True)
-            },
-            "id": run.folder.name,
-            "colour": [colour_of(run, "light"), colour_of(run, "dark")],
-            "best": best,
-            "note": run.note or translate_message(run.problem or ""),
-        }
+def _build_row(builder: ComparisonTableBuilder, run: Run, short_name: str, best: list[str]) -> RowDict:
+    values = builder.build_row(run, short_name)
+    return {
+        **{column.key: value for column, value in zip(builder.columns, values, strict=True)},
+        "id": run.folder.name,
+        "colour": [colour_of(run, "light"), colour_of(run, "dark")],
+        "best": best,
+        "note": run.note or translate_message(run.problem or ""),
+    }
 
 
 def collect_table_texts() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Runs panel: table of all runs, and comparison plot of the selected ones."""
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,9 +11,10 @@ from labkit.config import RunConfig
 from labkit.i18n import translation
 from labkit.i18n.translation import tr
 from labkit.lab import run_html, time_bar_html
-from labkit.lab.page_widgets import make_button, set_if_changed, set_visible
+from labkit.lab.page_widgets import make_button, set_if_changed, set_picture, set_visible
 from labkit.lab.run_rows import RunRows, collect_table_texts
 from labkit.lab.runs_table import RunsTable
+from labkit.memo import Memo
 from labkit.messages import N_
 from labkit.runs.compare import default_axis, name_runs
 from labkit.runs.curves import AXES, Axis
@@ -52,7 +53,7 @@ class RunsPanel:
         self._on_change = on_change
         self._show_error = show_error
         self._load_settings = load_settings
-        self._runs_key: Hashable = None
+        self._memo = Memo()
         self._refreshed_at = 0.0
         self._runs: Sequence[Run] = ()
         self._plot: ComparePlot | None = None  # made with the first picture
@@ -106,7 +107,6 @@ class RunsPanel:
                 menu.options, menu.value = _translated_options(names), chosen
         self._is_retranslating = False
         self.hint.value = run_html.render_muted(tr(HINT))
-        self._runs_key = None
 
     def get_view_state(self) -> ViewState:
         """Current selection, sort order, axis and layout."""
@@ -195,20 +195,15 @@ class RunsPanel:
             self.refresh(self.store.runs(), force=True)
 
     def refresh(self, runs: Sequence[Run], force: bool = False) -> None:
-        """Update the table.
-
-        If only live runs progressed, at most once in TABLE_INTERVAL_S, unless `force`.
-        """
+        """Update the table, at most once in TABLE_INTERVAL_S unless `force`."""
         self._runs = runs
         self._update_delete_button()
-        shape = tuple((run.folder.name, run.label, run.state) for run in runs)
-        key = (shape, tuple(run.version for run in runs))
-        if key == self._runs_key:
-            return
-        same_shape = self._runs_key is not None and self._runs_key[0] == shape  # type: ignore[index]
-        if same_shape and not force and time.monotonic() - self._refreshed_at < TABLE_INTERVAL_S:
-            return
-        self._runs_key, self._refreshed_at = key, time.monotonic()
+        if force or time.monotonic() - self._refreshed_at >= TABLE_INTERVAL_S:
+            key = (translation.get_language(), [run.version for run in runs])
+            self._memo("table", key, lambda: self._update_table(runs))
+
+    def _update_table(self, runs: Sequence[Run]) -> None:
+        self._refreshed_at = time.monotonic()
         columns, rows = self._rows.build(runs)
         if columns != self.table.columns:
             self.table.columns = columns
@@ -248,8 +243,7 @@ class RunsPanel:
             self._plot.theme = self.theme
             plot_names = names if plot_language() == translation.get_language() else name_runs(chosen, plot_tr)
             png = self._plot.draw(chosen, x=self.axis_menu.value, layout=self.layout_buttons.value, names=plot_names)
-            if png is not None:
-                self.picture.value = png
+            set_picture(self.picture, png)
             times = time_bar_html.render_time_bars(chosen, names)
             if times != self.times.value:
                 self.times.value = times

@@ -6,7 +6,7 @@ It holds the settings, Train and Stop, live plots, the table of runs, their comp
 import math
 import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,7 +108,7 @@ class TuningLab:
         self._lock = threading.RLock()
         self._plan_panel, self._displayed_run = PlanPanel(lambda: self._refresher.request_refresh()), DisplayedRun()
         self._static_view = StaticView()
-        self._runs_key: Hashable = None
+        self._runs_key: object = None
         self._titles: dict[Path, str] = {}
         self._resume_thread: threading.Thread | None = None
         self._settings_changed_at = -math.inf
@@ -356,25 +356,27 @@ class TuningLab:
             queued = [run for run in runs if run.state == "queued"]
             if queued and not live:
                 self._resume_queue()
-            self._update_lists(runs)
+            has_new_lists = self._update_lists(runs)
             self._displayed_run.update(runs, live, self.runs_panel.table.selected)
             self._update_page(runs, live, queued, self._titles)
-            self.runs_panel.refresh(runs)
+            self.runs_panel.refresh(runs, force=has_new_lists)
             on_cpu = any(run.plan is not None and run.plan.device == "cpu" for run in live)
             self._refresher.cpu_share = CPU_SHARE_BESIDE_RUN if on_cpu else CPU_SHARE_ALONE
             return bool(live or queued)
 
-    def _update_lists(self, runs: list[Run]) -> None:
-        """Update what depends on the list of runs, not on their progress.
+    def _update_lists(self, runs: list[Run]) -> bool:
+        """Update what depends on the list of runs, not on their progress; False if that is as before.
 
         With many runs this is the largest part of a refresh.
         """
-        runs_key = (self._language, *((run.folder, run.label, run.state, run.created) for run in runs))
-        if runs_key != self._runs_key:
-            self._runs_key, self._titles = runs_key, name_runs(runs, tr)
-            self._static_view.update(runs, self._titles)
-            self.error_browser.refresh(runs, self._titles)
-            self.try_it.refresh(runs, self._titles)
+        runs_key = self._language, [(run, run.state, run.label) for run in runs]
+        if runs_key == self._runs_key:
+            return False
+        self._runs_key, self._titles = runs_key, name_runs(runs, tr)
+        self._static_view.update(runs, self._titles)
+        self.error_browser.refresh(runs, self._titles)
+        self.try_it.refresh(runs, self._titles)
+        return True
 
     def _resume_queue(self) -> None:
         """Start the next queued run, in case the previous one was killed.

@@ -198,13 +198,3 @@ def set_text(text: Text, content: str, x: float | None = None, y: float | None =
     text.set(text=strip_undrawable(content), visible=bool(content), **style)
     if x is not None and y is not None:
         text.set_position((x, y))
-
-
-def visible_artists(areas: Sequence[PlotArea]) -> list[Artist]:
-    """Visible animated artists of `areas`, in matplotlib's painting order."""
-    return [
-        artist
-        for area in areas
-        for artist in sorted(area.animated_artists, key=Artist.get_zorder)
-        if artist.get_visible()
-    ]

@@ -1,24 +1,25 @@
-"""Base class for plots that are redrawn: lock, theme, skip if unchanged."""
+"""Base class for plots that are redrawn: lock, theme, memo."""
 
 import threading
 from collections.abc import Hashable
 
+from labkit.memo import Memo
 from labkit.plots import fonts
 from labkit.plots.theme import theme_named
 
 
 class CachedPlot:
-    """Thread-safe plot that skips a draw if nothing has changed.
+    """Thread-safe plot that is drawn only if something has changed.
 
-    The theme may be set between two draws, on any thread; the language is the lab's. A draw holds `_lock` and keeps in
-    `_drawn_key` all that it depended on, `_style_key()` included. The next draw is skipped if its key is the same.
+    The theme may be set between two draws, on any thread; the language is the lab's. `draw` holds `_lock` and keeps
+    figure and picture in `_memo`, with keys that hold `_style_key()` and the versions of the runs.
     """
 
     def __init__(self, theme: str = "light"):
         """Raises ValueError for a theme that is not in THEMES."""
         self._lock = threading.RLock()
         self._theme = theme_named(theme)
-        self._drawn_key: Hashable = None
+        self._memo = Memo()
 
     @property
     def theme(self) -> str:

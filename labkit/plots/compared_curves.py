@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.formatting import format_entity_count
+from labkit.memo import Memo
 from labkit.messages import N_
 from labkit.plots.axes import PlotArea
 from labkit.plots.fonts import plot_tr
@@ -48,7 +49,7 @@ class ComparedCurves:
     def __init__(self, runs: Sequence[Run], x: Axis):
         self.runs = runs
         self.x: Axis = x
-        self._cache: dict[int, tuple[tuple[int, int], CurveData]] = {}
+        self._memo = Memo()
 
     @property
     def smoothing_steps(self) -> int:
@@ -61,15 +62,11 @@ class ComparedCurves:
     def compute_all(self) -> list[CurveData]:
         """Return the curves of all runs, in the runs' order."""
         span = self.smoothing_steps
-        return [self._get_or_compute(index, run, span) for index, run in enumerate(self.runs)]
+        return [self._get_or_compute(run, span) for run in self.runs]
 
-    def _get_or_compute(self, index: int, run: Run, span: int) -> CurveData:
-        key, curves = self._cache.get(index, (None, None))
-        if curves is None or key != (run.version, span):
-            with run.lock:
-                key, curves = (run.version, span), self._compute(run, span)
-            self._cache[index] = key, curves
-        return curves
+    def _get_or_compute(self, run: Run, span: int) -> CurveData:
+        with run.lock:
+            return self._memo(run, (run.version, span), lambda: self._compute(run, span))
 
     def _compute(self, run: Run, span: int) -> CurveData:
         steps, evaluations = run.steps, run.evaluations

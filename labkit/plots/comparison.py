@@ -1,13 +1,13 @@
 """Comparison plots of several runs, side by side or overlaid."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from labkit.gc_pause import gc_paused
 from labkit.plots import fonts
-from labkit.plots.axes import PlotArea, visible_artists
+from labkit.plots.axes import PlotArea
 from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.overlay import OverlayLayout
 from labkit.plots.renderer import BlitRenderer, Picture
@@ -43,15 +43,10 @@ class ComparePlot(CachedPlot):
     Its size depends on the layout and on the number of runs.
     """
 
-    def __init__(self, theme: str = "light"):
-        """Raises ValueError for a theme that is not in THEMES."""
-        super().__init__(theme)
-        self._figure_key: Hashable = None
-
     def draw(
         self, runs: Sequence[Run], x: Axis = "step", layout: str = "side by side", names: Names | None = None
-    ) -> bytes | None:
-        """Return the plot as PNG, or None if nothing has changed.
+    ) -> bytes:
+        """Return the plot as PNG, the same object as before if nothing has changed.
 
         Args:
             x: quantity on the x axis: `step`, `epoch`, `tokens` or `seconds`.
@@ -62,20 +57,15 @@ class ComparePlot(CachedPlot):
         """
         with self._lock:
             labels = _run_labels(runs, names)
-            identities = ((run.folder, run.created, run.colour) for run in runs)
-            figure_key = (self._style_key(), x, layout, *identities, *labels)
-            drawn_key = (figure_key, tuple(run.version for run in runs))
-            if drawn_key == self._drawn_key:
-                return None
-            if figure_key != self._figure_key:
-                with gc_paused():
-                    self._layout = _build_layout(self._theme, runs, labels, x, layout)
-                self._renderer = BlitRenderer(self._layout.figure, self._theme)
-            self._layout.update()
-            areas = self._layout.areas
-            png = self._renderer.png(visible_artists(areas), tuple(area.layout_key for area in areas))
-            self._figure_key, self._drawn_key = figure_key, drawn_key
-            return png
+            key = (self._style_key(), x, layout, *runs, *labels)
+            comparison = self._memo("layout", key, lambda: _build_layout(self._theme, runs, labels, x, layout))
+            renderer = self._memo("renderer", comparison, lambda: BlitRenderer(comparison.figure, self._theme))
+
+            def redraw() -> bytes:
+                comparison.update()
+                return renderer.png(comparison.areas)
+
+            return self._memo("png", (renderer, [run.version for run in runs]), redraw)
 
 
 def compare_figure(
@@ -100,7 +90,8 @@ def _build_layout(theme: Theme, runs: Sequence[Run], labels: Sequence[str], x: A
     check_axis(x)
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
-    return LAYOUTS[layout](theme, runs, labels, x)
+    with gc_paused():
+        return LAYOUTS[layout](theme, runs, labels, x)
 
 
 def _run_labels(runs: Sequence[Run], names: Names | None) -> list[str]:

@@ -71,18 +71,12 @@ def build_transition_grid(event: CrfTransitions, support: dict[str, int]) -> Tra
 class TransitionsPlot(CachedPlot):
     """Plot of one run's CRF, redrawn at every evaluation; of constant size."""
 
-    def draw(self, run: Run | None) -> bytes | None:
-        """Return the plot as PNG, or None if nothing has changed."""
+    def draw(self, run: Run | None) -> bytes:
+        """Return the plot as PNG, the same object as before if nothing but steps has changed."""
         with self._lock:
-            content = None
-            if run:
-                summary = run.summary()
-                content = (run.folder, run.created, run.state, summary.evaluations, summary.plan)
-            drawn_key = (self._style_key(), content)
-            if drawn_key == self._drawn_key:
-                return None
-            self._drawn_key = drawn_key
-            return to_png(transitions_figure(run, self._theme.name))
+            content = run and (run, run.state, run.plan, run.summary().latest, run.transitions)
+            key = (self._style_key(), content)
+            return self._memo("png", key, lambda: to_png(transitions_figure(run, self._theme.name)))
 
 
 def transitions_figure(run: Run | None, theme: str = "light") -> Picture:

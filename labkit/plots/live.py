@@ -1,11 +1,10 @@
 """Live plot of one run, and the public names of labkit.plots. Needs no torch."""
 
-from collections.abc import Hashable
 from contextlib import nullcontext
 
 import numpy as np
 
-from labkit.plots.axes import Box, PlotArea, visible_artists
+from labkit.plots.axes import Box, PlotArea
 from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.comparison import ComparePlot, compare_figure
 from labkit.plots.device_plots import DevicePlots
@@ -38,38 +37,25 @@ PLOTS = [Box(left, top, 4.15, 1.92) for top in (0.54, 3.32) for left in (0.62, 5
 class LivePlot(CachedPlot):
     """Plot of one run, redrawn while it trains; of constant size."""
 
-    def __init__(self, theme: str = "light"):
-        """Raises ValueError for a theme that is not in THEMES."""
-        super().__init__(theme)
-        self._live_figure: _LiveFigure | None = None
-
-    def draw(self, run: Run | None) -> bytes | None:
-        """Return the plot as PNG, or None if nothing has changed.
+    def draw(self, run: Run | None) -> bytes:
+        """Return the plot as PNG, the same object as before if nothing has changed.
 
         Without a run, the axes are empty.
         """
         with self._lock:
-            figure_key = (self._style_key(), (run.folder, run.created) if run else None)
-            drawn_key = (figure_key, run.version if run else 0)
-            if drawn_key == self._drawn_key:
-                return None
-            if self._live_figure is None or self._live_figure.figure_key != figure_key:
-                self._live_figure = _LiveFigure(self._theme, figure_key)
-            png = self._live_figure.png(run)
-            self._drawn_key = drawn_key
-            return png
+            figure = self._memo("figure", (self._style_key(), run), lambda: _LiveFigure(self._theme))
+            return self._memo("png", (figure, run and run.version), lambda: figure.png(run))
 
 
 def figure_of(run: Run, theme: str = "light") -> Picture:
     """Figure of one run, for a notebook or a file."""
-    return _LiveFigure(theme_named(theme), None).frozen(run)
+    return _LiveFigure(theme_named(theme)).frozen(run)
 
 
 class _LiveFigure:
     """Figure of one run with its four plots."""
 
-    def __init__(self, theme: Theme, figure_key: Hashable):
-        self.figure_key = figure_key
+    def __init__(self, theme: Theme):
         self.figure = Picture(figsize=SIZE, dpi=DPI, facecolor=theme.background)
         self.renderer = BlitRenderer(self.figure, theme)
         self.loss = LossPlot(self.figure, theme, PLOTS[0])
@@ -93,7 +79,7 @@ class _LiveFigure:
 
     def png(self, run: Run | None) -> bytes:
         self.update(run)
-        return self.renderer.png(visible_artists(self.areas), tuple(area.layout_key for area in self.areas))
+        return self.renderer.png(self.areas)
 
     def frozen(self, run: Run) -> Picture:
         self.update(run)

@@ -1,5 +1,6 @@
 """Event accumulator: summary and curves of a run, built event by event, live or finished."""
 
+import itertools
 import threading
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from labkit.runs.curves import Axis, FloatArray, RunCurves, Steps
 from labkit.runs.progress import Progress, recent_tokens_per_s, seconds_left
 from labkit.runs.summary import Summary
 
+_versions = itertools.count(1)
+
 
 class IllegalCounts(NamedTuple):
     """Counts of tags in an evaluation that break the tag scheme."""
@@ -39,7 +42,7 @@ class EventAccumulator:
         self.config = config
         self._summary = Summary()
         self._curves: RunCurves | None = RunCurves()
-        self._unlogged_changes = 0  # changes without an event, for instance a vanished process
+        self.version = next(_versions)  # grows with every change of what a reader sees; no two runs ever share one
 
     def add(self, event: Event) -> None:
         """Adds one event. All data of a run, live or finished, comes in here."""
@@ -47,11 +50,11 @@ class EventAccumulator:
             self._summary.add(event)
             if self._curves is not None:
                 self._curves.add(event)
+            self._bump_version()
 
-    @property
-    def version(self) -> int:
-        """Change counter: grows with every event and every change of state."""
-        return self._summary.events + self._unlogged_changes
+    def _bump_version(self) -> None:
+        with self.lock:
+            self.version = next(_versions)
 
     @property
     def state(self) -> str:

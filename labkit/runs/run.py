@@ -128,12 +128,26 @@ class Run(EventAccumulator):
         with self.lock:
             if self._log_reader is None or self.deleted:
                 return False
-            before = self.version
+            before = self.version, self.state, self.problem
             if not self._read_new_events():
                 self._check_folder()
             if self._summary.finished:
                 self._log_reader = None
-            return self.version != before
+            has_changed = (self.version, self.state, self.problem) != before
+            if has_changed:
+                self._bump_version()
+            return has_changed
+
+    def relabel(self, label: RunLabel) -> None:
+        """Takes the label that is in its folder now."""
+        if label != self.label:
+            self.label = label
+            self._bump_version()
+
+    def mark_deleted(self) -> None:
+        """Notes that its folder is gone."""
+        self.deleted = True
+        self._bump_version()
 
     def drop_curves(self) -> None:
         """Frees the curves of a run that has ended. They are read again from its log when used."""
@@ -185,7 +199,6 @@ class Run(EventAccumulator):
         self._read_new_events()
         if not self.is_final:
             self._check_folder()
-            self._unlogged_changes = 0  # no reader has seen another state
         if self.finished:
             clear_leftovers(self.folder)
         if self.is_final and (self.finished or self.started):  # otherwise a process may be about to start it
@@ -196,7 +209,7 @@ class Run(EventAccumulator):
         assert self._log_reader
         size, before = log_size(self.folder), self._summary.events
         if 0 < size < self._log_reader.offset:  # another log has taken its place
-            self._unlogged_changes += before + 1
+            self._bump_version()
             self._summary, self._curves, before = Summary(), RunCurves(), 0
             self._log_reader = open_event_log(self.folder)
         for event in self._log_reader.iter_events():
@@ -210,8 +223,8 @@ class Run(EventAccumulator):
     def _check_folder(self) -> None:
         """Checks a run without new events: its folder, then its process."""
         if not os.path.isdir(self.folder):
-            self.deleted, self._summary.vanished = True, self.is_live
-            self._unlogged_changes += 1
+            self._summary.vanished = self.is_live
+            self.mark_deleted()
         elif self.started:
             self._check_process()
         else:
@@ -229,7 +242,6 @@ class Run(EventAccumulator):
         elif has_live_process(self.folder) or self._read_new_events():  # it may have ended after the log was read
             return
         self._summary.vanished = True
-        self._unlogged_changes += 1
         if not log_is_gone:
             if has_no_writer(self.folder):
                 clear_leftovers(self.folder)
@@ -249,9 +261,7 @@ class Run(EventAccumulator):
         if has_ended or not has_process:
             why = Message("nothing is known of {run}: it never began, or its log is gone", run=self.folder.name)
         self._lost_reason = why if is_lost else Message("")
-        if (begins, is_lost) != (self._summary.begins, self._summary.vanished):
-            self._summary.begins, self._summary.vanished = begins, is_lost
-            self._unlogged_changes += 1
+        self._summary.begins, self._summary.vanished = begins, is_lost
 
     def _load_curves(self) -> RunCurves:
         with self.lock:
@@ -263,7 +273,8 @@ class Run(EventAccumulator):
                         self._curves.extend(events)
                         started = next((event for event in reversed(events) if isinstance(event, RunStarted)), started)
                 if started != self.started:  # the folder was deleted, and perhaps replaced by another run's
-                    self._curves, self.deleted = RunCurves(), True
+                    self._curves = RunCurves()
+                    self.mark_deleted()
             return self._curves
 
     def _earliest_time(self, created: float | None) -> float:

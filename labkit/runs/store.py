@@ -142,11 +142,11 @@ class RunStore:
                 aside.unlink()
             else:
                 shutil.rmtree(aside)
-        run.deleted = True
+        run.mark_deleted()
 
     def _write_label(self, run: Run, label: RunLabel) -> None:
         write_label(run.folder, label)
-        run.label = msgspec.structs.replace(label, problem=Message(""))
+        run.relabel(msgspec.structs.replace(label, problem=Message("")))
 
     def _list_names(self) -> list[str]:
         try:
@@ -180,7 +180,8 @@ class RunStore:
         if known is None or known.config_stamp != config:
             return _CachedRun(Run(self.folder / name), None, config, label)
         if known.label_stamp != label:
-            known.run.label, known.label_stamp = read_label(known.run.folder), label
+            known.run.relabel(read_label(known.run.folder))
+            known.label_stamp = label
         return known
 
 

@@ -149,15 +149,16 @@ def test_a_run_without_a_crf_and_one_that_is_not_evaluated_yet_say_so():
 
 
 def test_it_is_drawn_again_only_at_evaluations_and_keeps_its_size():
-    run, plot, drawn = Run(config=RunConfig()), TransitionsPlot(), []
+    run, plot, drawn = Run(config=RunConfig()), TransitionsPlot(), {}
     for event in a_run_log():
         run.add(event)
-        if (png := plot.draw(run)) is not None:
-            drawn.append(png)
-    assert 3 < len(drawn) < 12
-    assert {Image.open(io.BytesIO(png)).size for png in drawn} == {(1200, 576)}
+        png = plot.draw(run)
+        drawn[id(png)] = png
+    assert 3 < len(drawn) < 16
+    assert {Image.open(io.BytesIO(png)).size for png in drawn.values()} == {(1200, 576)}
+    assert png == TransitionsPlot().draw(run), "scores come after their evaluation"
     plot.theme = "dark"
-    assert plot.draw(run) is not None
+    assert plot.draw(run) != png
 
 
 def a_run_log():

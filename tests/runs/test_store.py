@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import shutil
 import socket
 import threading
 import time
@@ -23,7 +24,7 @@ from labkit.events import (
 )
 from labkit.runs import run as run_module
 from labkit.runs import store as store_module
-from labkit.runs.folder import SILENCE_TIMEOUT_S, run_lock
+from labkit.runs.folder import LABEL, SILENCE_TIMEOUT_S, run_lock
 from labkit.runs.store import NUM_COLOURS, Run, RunStore, write_summary
 from tests.runs.samples import NO_PROCESS, events, write_run
 
@@ -50,7 +51,7 @@ def _facts(run):
     columns |= {f"norm {name}": column for name, column in steps.gradient_norms.items()}
     plain = {name: [None if np.isnan(x) else x for x in column] for name, column in columns.items()}
     figures = (run.state, run.phase, run.started, run.corpus, run.groups, run.plan, run.finished, run.best, run.test)
-    return plain, figures, run.evaluations, run.samples, run.rate_changes, run.version, run.progress(), run.config
+    return plain, figures, run.evaluations, run.samples, run.rate_changes, run.progress(), run.config
 
 
 @pytest.fixture
@@ -278,9 +279,55 @@ def test_following_a_live_run_sees_each_new_line_once(runs_folder):
     assert run.version == version
     _append(folder, StepDone(99.0, 51, 1.5, 0.1, {"head": 1e-3}, {"head": 1.0}, 9999))
     assert run.refresh()
-    assert run.version == version + 1
+    assert run.version > version
     assert run.steps.step[-1] == 51
     assert not run.refresh()
+
+
+def test_each_event_is_a_higher_version_and_no_two_runs_share_one():
+    runs, versions = [Run(config=RunConfig()) for _ in range(2)], []
+    for event in events(steps=20):
+        for run in runs:
+            run.add(event)
+            versions.append(run.version)
+    assert versions == sorted(set(versions))
+
+
+CHANGES = {  # of a run on disk, by those who may make it
+    "an event": lambda store, run: _append(run.folder, StepDone(99.0, 21, 1.5, 0.1, {}, {}, 9999)),
+    "a line that cannot be understood": lambda store, run: _write(run.folder, b"{}\n", "ab"),
+    "a shorter log": lambda store, run: _write(run.folder, b'{"kind":"run queued","time":1.0}\n'),
+    "a log that is gone": lambda store, run: (run.folder / EVENTS_FILE).unlink(),
+    "a folder that is gone": lambda store, run: shutil.rmtree(run.folder),
+    "a name": lambda store, run: store.rename(run, "mine"),
+    "a note written by another process": lambda store, run: RunStore(store.folder).annotate(run, "theirs"),
+    "a label that cannot be read": lambda store, run: (run.folder / LABEL).write_bytes(b"["),
+    "its deletion": lambda store, run: store.delete(run, confirm=True),
+}
+
+
+def _write(folder, content, mode="wb"):
+    with open(folder / EVENTS_FILE, mode) as log:
+        log.write(content)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_on_disk_is_a_higher_version_once(runs_folder, change):
+    write_run(runs_folder, steps=20, state="completed" if change == "its deletion" else "running")
+    store = RunStore(runs_folder)
+    run = store.get(1)
+    version, before = run.version, (run.state, run.problem, run.label, run.summary().events)
+    store.runs()
+    assert run.version == version
+    CHANGES[change](store, run)
+    run.refresh()
+    store.runs()
+    assert (run.state, run.problem, run.label, run.summary().events) != before
+    assert run.version > version
+    version = run.version
+    run.refresh()
+    store.runs()
+    assert run.version == version
 
 
 def test_a_half_written_last_line_waits_for_its_rest(runs_folder):
@@ -794,7 +841,7 @@ def test_a_log_that_has_become_shorter_is_read_from_its_start(runs_folder):
     (folder / EVENTS_FILE).write_bytes(b"".join(lines[:12]))
     assert run.refresh()
     assert run.version > version
-    assert _facts(run)[:-3] == _facts(Run(folder))[:-3]
+    assert _facts(run)[:-2] == _facts(Run(folder))[:-2]
     assert run.state == "running"
 
 
