@@ -33,10 +33,9 @@ class ErrorBrowser:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, Run] = {}  # newest first
         # two runs, dev and test; read again once the file is written again
         self._read_predictions = lru_cache(4)(lambda folder, split, mtime: read_predictions(folder, split))
-        self._newest: Path | None = None
         self._is_updating = False
         self._page = 0
         self.run_menu, self.other_run_menu = self._menu("run", "300px"), self._menu("beside", "300px")
@@ -89,13 +88,11 @@ class ErrorBrowser:
         with self._lock:
             usable = [run for run in reversed(runs) if run.is_final and has_predictions(run)]
             chosen, beside = self._runs.get(self.run_menu.value or ""), self._runs.get(self.other_run_menu.value or "")
+            follows = chosen is None or chosen is next(iter(self._runs.values()))
             self._runs = {run.folder.name: run for run in usable}
             options = [(names[run.folder], run.folder.name) for run in usable]
-            newest = usable[0].folder if usable else None
-            follows = chosen is None or chosen.folder == self._newest
-            self._set_options(self.run_menu, options, newest.name if newest and follows else None)
+            self._set_options(self.run_menu, options, next(iter(self._runs), None) if follows else None)
             self._set_options(self.other_run_menu, [("–", ""), *options], beside.folder.name if beside else "")
-            self._newest = newest
             for widget in (self._run_menus, self._filters, self.scores, self.sentences):
                 set_visible(widget, bool(usable))
             set_visible(self._hint, not usable)

@@ -28,10 +28,9 @@ class TryItPanel:
 
     def __init__(self, predict: Callable[[Path, str], dict[str, Any]] = launch.predict):
         self._predict = predict
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, Run] = {}  # newest first
         self._lock = threading.Lock()
         self._request_number = 0
-        self._newest_folder: Path | None = None
         self.run_menu = widgets.Dropdown(options=[], layout={"width": "min(100%, 420px)"})
         self.run_menu.style.description_width = "52px"
         wide = {"width": "calc(100% - 6px)"}
@@ -64,15 +63,13 @@ class TryItPanel:
         The newest is selected until the user chooses another.
         """
         usable = [run for run in reversed(runs) if run.is_final and has_weights(run)]
-        before = self._runs.get(self.run_menu.value or "")
+        before, newest_before = self._runs.get(self.run_menu.value or ""), next(iter(self._runs.values()), None)
         self._runs = {names[run.folder]: run for run in usable}
         if tuple(self.run_menu.options) != tuple(self._runs):
             chosen = names.get(before.folder) if before else None  # it may have another name by now
             self.run_menu.options = list(self._runs)
-            newest = next(iter(self._runs), None)
-            chosen_by_user = before is not None and before.folder != self._newest_folder and chosen in self._runs
-            self.run_menu.value = chosen if chosen_by_user else newest
-            self._newest_folder = usable[0].folder if usable else None
+            chosen_by_user = before is not newest_before and chosen in self._runs
+            self.run_menu.value = chosen if chosen_by_user else next(iter(self._runs), None)
         for widget, visible in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
             set_visible(widget, bool(visible))
 

@@ -16,7 +16,6 @@ from labkit import paths
 from labkit.messages import N_, Message
 from labkit.runs.folder import (
     CONFIG,
-    LABEL,
     RunLabel,
     age_s,
     is_run_folder,
@@ -43,7 +42,6 @@ class _CachedRun:
     run: Run
     folder_stamp: _FileStamp  # None while a change might not show in it
     config_stamp: _FileStamp
-    label_stamp: _FileStamp
 
 
 class RunStore:
@@ -171,17 +169,15 @@ class RunStore:
         return known
 
     def _reload(self, name: str, folder: str, known: _CachedRun | None) -> _CachedRun | None:
-        """Reads settings and label if they changed. Replacing either also changes the folder's time."""
-        config, label = _read_stamp(f"{folder}/{CONFIG}"), _read_stamp(f"{folder}/{LABEL}")
+        """Reads settings, if they changed, and label. Replacing either also changes the folder's time."""
+        config = _read_stamp(f"{folder}/{CONFIG}")
         if known is None:
             is_listed = config is not None or age_s(Path(folder)) > INCOMPLETE_GRACE_S
             if not (is_listed and is_run_folder(Path(folder))):
                 return None
         if known is None or known.config_stamp != config:
-            return _CachedRun(Run(self.folder / name), None, config, label)
-        if known.label_stamp != label:
-            known.run.relabel(read_label(known.run.folder))
-            known.label_stamp = label
+            return _CachedRun(Run(self.folder / name), None, config)
+        known.run.relabel(read_label(known.run.folder))
         return known
 
 
