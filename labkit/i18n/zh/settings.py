@@ -40,6 +40,7 @@ SETTING_TEXTS: dict[str, str] = {
     "Accumulate": "梯度累积",
     "Token budget": "每步 token 上限",
     "Precision": "计算精度",
+    "Implementation": "实现方式",
     "Device": "设备",
     "Keep weights": "保留权重",
     "Trackers": "实验跟踪",
@@ -121,6 +122,9 @@ SETTING_TEXTS: dict[str, str] = {
     "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32": (
         "auto 会实测设备的 bfloat16 是否更快；CRF 和损失始终用 float32"
     ),
+    "how the same model is computed: reference by plain transformers, torch and pytorch-crf, fast in less time": (
+        "同一模型的两种实现：参照实现只用现成的库，快速实现用时更短"
+    ),
     "auto takes a GPU if there is one": "auto：有 GPU 就用 GPU",
     "which weights stay in the run folder": "实验文件夹里保留哪些权重",
     "accelerate's trackers to report to as well, such as tensorboard, separated by commas": (
@@ -144,6 +148,8 @@ SETTING_TEXTS: dict[str, str] = {
     "constant": "恒定",
     "staircase": "阶梯",
     "auto": "自动",
+    "fast": "快速",
+    "reference": "参照",
     "best and last": "最佳和最后",
     "best": "最佳",
     "last": "最后",
