@@ -42,6 +42,7 @@ class Tagger(nn.Module):
 
     Attributes:
         crf: None where softmax decodes; `decoder` is either.
+        structures, crf_class: parts that another implementation has of its own.
     """
 
     structures: Mapping[str, Structure | None] = DOWNSTREAM
