@@ -280,6 +280,12 @@ class RunConfig:
         "auto measures whether the device is fast in bfloat16; CRF and loss stay in float32",
         choices=(N_("auto"), "float32", "bfloat16", "float16"),
     )
+    implementation: str = setting(
+        "fast",
+        "Implementation",
+        "how the same model is computed: reference by plain transformers, torch and pytorch-crf, fast in less time",
+        choices=N_(("fast", "reference")),
+    )
     device: str = setting("auto", "Device", "auto takes a GPU if there is one", choices=("auto", "cpu", "cuda", "mps"))
     keep: str = setting(
         "best and last",

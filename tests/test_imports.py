@@ -49,7 +49,7 @@ ROOMS = {
 # Third-party package → the only places that may import it, anywhere in a file.
 OWNERS = {
     "torch": ("data.featurize", "model", "training", "pretraining"),
-    "torchcrf": (),  # what tests and benchmarks measure labkit.model.crf by
+    "torchcrf": ("model",),
     "transformers": ("data", "model", "jobs.fork_server", "pretraining"),
     "tokenizers": ("pretraining",),
     "accelerate": ("training",),

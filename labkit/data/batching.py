@@ -32,7 +32,7 @@ def epoch_batches(
 
     Args:
         batch_size: windows per batch; used if `token_budget` is 0.
-        row_multiple: multiple that a packed batch's tokens, and one spare row, are filled up to; 1 for padded batches.
+        row_multiple: multiple that the tokens of a batch, and one more, are brought close to; 1 for any number.
     """
     return (
         token_budget_batches(token_counts, token_budget, rng)
@@ -76,10 +76,10 @@ def bucket_batches(
 def _balance(
     batch: Array, following: Array, token_counts: Array, padded: tuple[Array, Array], row_multiple: int
 ) -> None:
-    """Swaps windows with the following batch, in place, to fill rows.
+    """Swaps windows with the following batch, in place, to bring its tokens close to a multiple.
 
-    The tokens of the batch and one spare row come close to the nearest multiple of `row_multiple`: batches grow as
-    often as they shrink, and lengths stay similar. The gain of a swap is the number of tokens by which it comes closer,
+    They come, with one more, close to the nearest multiple of `row_multiple`: batches grow as often as they shrink, and
+    lengths stay similar. The gain of a swap is the number of tokens by which it comes closer,
     less all by which it lengthens the longest window of either batch, in any of `padded`.
     """
     for _ in range(MAX_SWAPS):

@@ -1,1 +1,1 @@
-"""The tagger: encoder, downstream structure, CRF, and the groups that its learning rates are set by."""
+"""The tagger, to be read in reference.py: encoder, downstream structure, CRF or softmax; fast/ has it faster."""

@@ -52,7 +52,7 @@ class MaskedLM(nn.Module):
         embedded = self.bert.bert.embeddings(input_ids=tokens)
         positions = torch.from_numpy(masked.positions)
         all_chosen = torch.ones_like(positions, dtype=torch.bool)
-        vectors = self._fast_encoder(
+        (vectors,) = self._fast_encoder(
             embedded, torch.ones_like(tokens), positions, all_chosen, self.training, self.dtype
         )
         head = self.bert.cls.predictions

@@ -52,7 +52,7 @@ _SHORT_LABELS = {  # of settings in a run's name, instead of their longer labels
 }
 _PROPER_NAMES = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}  # choices that are proper names
 _EVAL_LIMITS = ("dev_limit", "test_limit")  # in a name only if set: by default they follow from the size of the corpus
-_UNLABELLED = ("corpus", "encoder", "precision", "device")  # their values speak for themselves
+_UNLABELLED = ("corpus", "encoder", "precision", "implementation", "device")  # their values speak for themselves
 
 
 @dataclass(frozen=True)

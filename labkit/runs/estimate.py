@@ -12,7 +12,8 @@ from labkit.runs.run import Run
 MIN_STEPS = 3  # of a run, for its time to predict that of another
 UNCUT_WINDOW = RunConfig().max_pieces  # longer windows cut few sentences, if any
 TYPICAL_TOKENS_PER_SENTENCE = 30  # if there is no earlier run on the corpus
-_MUST_MATCH = ("encoder", "downstream", "decoder", "mix_layers", "device", "precision")  # or steps differ too much
+# or steps differ too much
+_MUST_MATCH = ("encoder", "downstream", "decoder", "mix_layers", "device", "precision", "implementation")
 _WINDOW_SETTINGS = ("corpus", "encoder", "max_pieces")  # they determine the number of windows per sentence
 _SHOULD_MATCH = ("corpus", "lstm_size", "lstm_layers", "max_pieces")  # preferably
 

@@ -10,7 +10,7 @@ import torch
 
 from labkit.events import ControlRequest, Event, RateChanged, RateRequested, StopRequested, open_control_log
 from labkit.training.distributed import SYNC_STEPS
-from labkit.training.setup import TrainingSetup, unfreeze_encoder
+from labkit.training.setup import TrainingSetup
 
 
 class ControlReader:
@@ -69,5 +69,5 @@ class ControlReader:
             if group.name == request.group:
                 group.peak_rate = request.rate
                 if group.name == "encoder" and request.rate > 0:
-                    unfreeze_encoder(self._setup.tagger)
+                    self._setup.tagger.encoder.requires_grad_(True)
                 yield RateChanged(self._seconds(), step, group.name, request.rate)

@@ -25,8 +25,7 @@ from labkit.data.featurize import Featurizer
 from labkit.data.windows import Array, PackedWords, Windows, encoding_notes
 from labkit.events import CorpusRead, TrainingPlanned
 from labkit.messages import N_, Message
-from labkit.model.fast.encoder import row_multiple_for
-from labkit.model.fast.subset_embedding import replace_embedding
+from labkit.model.fast import NoSpeedUp, build_speed_up
 from labkit.model.pretrained import load_encoder, load_tokenizer, max_sequence_length
 from labkit.model.tagger import Tagger, build_tagger
 from labkit.presets import adjustment_notes
@@ -51,6 +50,7 @@ class TrainingSetup:
     test: Windows
     model: Any  # as accelerate wrapped it
     tagger: Tagger  # the same model, bare
+    speed_up: NoSpeedUp
     param_groups: list[ParamGroup]
     optimizer: Any
     steps_per_epoch: int
@@ -60,15 +60,6 @@ class TrainingSetup:
     def device(self) -> torch.device:
         device: torch.device = self.accelerator.device
         return device
-
-    @property
-    def row_multiple(self) -> int:
-        """Row multiple that packed batches are balanced to; 1 for padded batches.
-
-        The rows of a batch are its tokens and a spare one.
-        """
-        is_packed = self.tagger.fast_encoder is not None and self.device.type == "cpu"
-        return row_multiple_for(getattr(torch, self.precision)) if is_packed else 1
 
     def build_corpus_read(self, seconds: float) -> CorpusRead:
         """Builds the event that describes the corpus."""
@@ -187,23 +178,24 @@ def build_setup(
     test = subsample(corpus.test, config.sentence_limit("test"), EVAL_SEED)
     largest_id = max(int(split.input_ids.max(initial=featurizer.pad_token_id)) for split in (train, dev, test))
     _check_vocab_size(config.encoder, largest_id, len(pretrained.model.get_input_embeddings().weight))
-    token_counts = np.bincount(train.input_ids, minlength=featurizer.pad_token_id + 1)
-    token_counts[featurizer.pad_token_id] = 1  # read beside every short sentence
-    replace_embedding(pretrained.model, torch.from_numpy(np.flatnonzero(token_counts)))
     torch.manual_seed(config.seed)  # the head's first weights do not depend on what was drawn before
     tagger = build_tagger(pretrained.model, corpus.tags, config.as_dict())
     batches = count_batches(train.token_counts, config.batch_size, config.token_budget)
     steps_per_epoch = math.ceil(math.ceil(batches / accelerator.num_processes) / config.accumulate)
+    token_ids = np.union1d(np.flatnonzero(np.bincount(train.input_ids)), [featurizer.pad_token_id])
+    speed_up = build_speed_up(
+        tagger,
+        torch.from_numpy(token_ids),
+        device=accelerator.device,
+        dtype=getattr(torch, precision),
+        trains_encoder_alone=accelerator.num_processes == 1 and not config.has_frozen_encoder,
+    )
     groups = build_param_groups(tagger, config, steps_per_epoch * config.epochs)
-    is_single = accelerator.num_processes == 1
-    if is_single:
-        freeze_encoder(tagger, groups)
-    fuse_encoder(tagger, groups, accelerator)
     model = accelerator.prepare_model(tagger)
-    if not is_single:  # later, as DDP averages only what it finds unfrozen, and the encoder may be unfrozen in the run
-        freeze_encoder(tagger, groups)
+    if config.has_frozen_encoder:  # now, as DDP averages only what it finds unfrozen, and the run may unfreeze it
+        tagger.encoder.requires_grad_(False)
     is_fused = accelerator.device.type in ("cpu", "cuda", "mps")
-    optimizer = torch.optim.AdamW(build_optimizer_groups(groups), fused=is_fused)
+    optimizer = torch.optim.AdamW(build_optimizer_groups(groups, speed_up), fused=is_fused)
     budget = config.token_budget
     longer = int(np.count_nonzero(train.token_counts > budget)) if budget else 0
     budget_text = N_("{count:,} windows are longer than the token budget ({budget}); each is a batch of its own.")
@@ -216,8 +208,8 @@ def build_setup(
     )
     return TrainingSetup(
         accelerator=accelerator, corpus=corpus, featurizer=featurizer, encoder_sha256=hash_encoder(pretrained.place),
-        precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, param_groups=groups,
-        optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch,
+        precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, speed_up=speed_up,
+        param_groups=groups, optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch,
         notes=notes,  # type: ignore[arg-type]  # until labkit.data makes Messages
     )  # fmt: skip
 
@@ -260,36 +252,6 @@ def fingerprint(texts: PackedWords, windows: Windows, tags: Sequence[str]) -> st
     for array in (chosen.codepoints, chosen.word_offsets, chosen.sentence_offsets, ranks[numbers]):
         digest.update(array.astype("<i4").tobytes())
     return digest.hexdigest()
-
-
-def freeze_encoder(tagger: Tagger, groups: Sequence[ParamGroup]) -> None:
-    """Freezes an encoder of rate 0, which saves most of a step.
-
-    `unfreeze_encoder` is the inverse.
-    """
-    rates = {group.name: group.peak_rate for group in groups}
-    if rates.get("encoder") == 0 and any(rates.values()):
-        tagger.encoder.requires_grad_(False)
-
-
-def fuse_encoder(tagger: Tagger, groups: Sequence[ParamGroup], accelerator: Any) -> None:
-    """Lets the optimizer step the encoder's layers as flat parameters.
-
-    The layers and the embedding then accumulate gradients in place. Only on one CPU process and without a frozen
-    encoder: DDP has to see each gradient.
-    """
-    is_single_cpu = accelerator.device.type == "cpu" and accelerator.num_processes == 1
-    is_frozen = not all(parameter.requires_grad for parameter in tagger.encoder.parameters())
-    if is_single_cpu and tagger.fast_encoder and not is_frozen:
-        fused_into = tagger.fast_encoder.enable_inplace_gradients()
-        for group in groups:
-            group.fused_into = fused_into
-            if group.embedding:
-                group.embedding.enable_inplace_gradients()
-
-
-def unfreeze_encoder(tagger: Tagger) -> None:
-    tagger.encoder.requires_grad_(True)
 
 
 def shard_batches(epoch_batches: Sequence[Array], rank: int, processes: int) -> Iterator[Array]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from labkit.data.windows import Array
-from labkit.training.param_groups import clip_gradients, set_rates
+from labkit.training.param_groups import set_rates
 from labkit.training.setup import TrainingSetup
 from labkit.training.timing import PhaseTimer
 
@@ -47,13 +47,12 @@ def train_step(
             timer.end_backward()
         total += loss.detach()
     accelerator.unscale_gradients(setup.optimizer)
-    norms = clip_gradients(setup.param_groups, clip_norm, setup.optimizer.optimizer)
+    norms = setup.speed_up.clip_gradients(setup.optimizer.optimizer, clip_norm)
     # accelerate's optimizer searches for packages on disk at every step, and is needed only for a GradScaler
     optimizer = setup.optimizer if accelerator.scaler else setup.optimizer.optimizer
     optimizer.step()
     if not accelerator.optimizer_step_was_skipped:
-        for group in setup.param_groups:
-            group.decay_frozen_rows(rates[group.name])
+        setup.speed_up.after_step(setup.optimizer.optimizer)
     optimizer.zero_grad()
     timer.lap("optimizer")
     return StepResult(rates, total, norms, sum(batch.num_tokens for batch in batches))

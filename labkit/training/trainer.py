@@ -118,7 +118,7 @@ class _Trainer:
     def events(self) -> Iterator[Event]:
         yield from self._prepare()
         order = np.random.default_rng(self.config.seed)
-        config, train, multiple = self.config, self.setup.train, self.setup.row_multiple
+        config, train, multiple = self.config, self.setup.train, self.setup.speed_up.row_multiple
         size, budget = config.batch_size, config.token_budget
         for epoch in range(config.epochs):
             batches = epoch_batches(train.token_counts, train.word_counts, size, budget, order, multiple)
@@ -147,7 +147,7 @@ class _Trainer:
         trace_folder = self.folder if accelerator.is_main_process else None
         self.profiler = StepProfiler(config.profile, steps, setup.device, self.timer, trace_folder)
         yield setup.build_corpus_read(self.seconds())
-        yield ParamGroupsBuilt(self.seconds(), [group.describe() for group in setup.param_groups])
+        yield ParamGroupsBuilt(self.seconds(), [group.describe(setup.speed_up) for group in setup.param_groups])
         yield setup.build_training_planned(self.seconds(), steps)
 
     def _epoch(self, epoch: int, batches: list[Array]) -> Iterator[Event]:

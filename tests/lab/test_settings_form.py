@@ -46,6 +46,7 @@ ODD = RunConfig(  # no field has its default
     dev_share=0.2,
     repair_tags=True,
     legal_only=True,
+    implementation="reference",
     max_pieces=512,
     evaluate_every=10,
     accumulate=4,

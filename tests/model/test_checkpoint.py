@@ -12,7 +12,7 @@ from labkit.config import RunConfig
 from labkit.data.featurize import Featurizer
 from labkit.model import checkpoint
 from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
-from labkit.model.tagger import Tagger, build_tagger
+from labkit.model.tagger import IMPLEMENTATIONS, build_tagger
 from tests.model.structures import STRUCTURES
 
 TAGS = ("O", "B-PER", "I-PER")
@@ -80,6 +80,25 @@ def test_a_checkpoint_older_than_legal_tags_loads_and_a_newer_one_keeps_to_them(
     assert load_tagger(folder).model.constraints is None
 
 
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_a_checkpoint_of_either_implementation_predicts_the_same_in_both(saved, implementation, tmp_path):
+    _, folder = saved
+    settings = {**json.loads((folder / "best" / "tagger.json").read_text()), "implementation": implementation}
+    found = []
+    own = build_tagger(AutoModel.from_config(load_tagger(folder).model.encoder.config), TAGS, settings).eval()
+    own.linear.weight.data *= 20  # so that tags differ
+    for name in IMPLEMENTATIONS:
+        save_tagger(tmp_path / "own", own, load_tagger(folder).featurizer, TAGS, {**settings, "implementation": name})
+        tagger = load_tagger(tmp_path / "own")
+        assert type(tagger.model) is IMPLEMENTATIONS[name]
+        found.append(tagger.predict_with_confidence(SENTENCES))
+    assert len({tag for tagged in found[0] for tag in tagged.tags}) > 1
+    for one, other in zip(*found, strict=True):
+        assert one.tags == other.tags
+        assert one.marginals == pytest.approx(other.marginals, abs=1e-5)
+        assert one.conditionals == pytest.approx(other.conditionals, abs=1e-5)
+
+
 def test_a_checkpoint_older_than_the_choice_of_structures_loads_as_it_was_made(tiny_encoder, tmp_path):
     settings = {"downstream": "bilstm", "lstm_size": 8, "lstm_layers": 1, "dropout": 0.3, "max_pieces": 32}
     model = build_tagger(AutoModel.from_pretrained(tiny_encoder), TAGS, RunConfig(lstm_size=8).as_dict()).eval()
@@ -113,9 +132,10 @@ ON_DISK = {
 }
 
 
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_the_weights_of_every_structure_keep_the_names_that_old_checkpoints_have(name, tiny_encoder):
-    model = Tagger(AutoModel.from_pretrained(tiny_encoder), len(TAGS), STRUCTURES[name])
+def test_the_weights_of_every_structure_keep_the_names_that_old_checkpoints_have(name, implementation, tiny_encoder):
+    model = IMPLEMENTATIONS[implementation](AutoModel.from_pretrained(tiny_encoder), len(TAGS), STRUCTURES[name])
     assert [key for key in model.state_dict() if not key.startswith("encoder.")] == ON_DISK[name]
 
 

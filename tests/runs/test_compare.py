@@ -109,6 +109,7 @@ def test_long_names_are_cut(runs_folder):
         ({"train_limit": 400}, "sentences 400"),
         ({"lstm_size": 256}, "BiLSTM 256"),
         ({"precision": "bfloat16"}, "bfloat16"),
+        ({"implementation": "reference"}, "reference"),
         ({"repair_tags": True}, "repair tags yes"),
     ],
 )
@@ -363,6 +364,7 @@ def test_evaluations_between_epochs_and_larger_dev_parts_count():
         {"decoder": "softmax"},
         {"mix_layers": True},
         {"precision": "bfloat16"},
+        {"implementation": "reference"},
         {"encoder_rate": 0.0},
     ],
 )

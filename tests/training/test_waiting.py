@@ -9,6 +9,7 @@ import torch
 from accelerate.optimizer import AcceleratedOptimizer
 
 from labkit.config import RunConfig
+from labkit.model.fast import NoSpeedUp
 from labkit.training import setup, trainer
 from labkit.training.param_groups import build_optimizer_groups, build_param_groups
 from tests.model.structures import STRUCTURES
@@ -32,8 +33,11 @@ def training(request, tiny_encoder, tiny_corpus, monkeypatch):
     prepared = begun.setup
     prepared.tagger.to(META)
     groups = build_param_groups(prepared.tagger, config, prepared.steps_per_epoch)
-    optimizer = AcceleratedOptimizer(torch.optim.AdamW(build_optimizer_groups(groups)), device_placement=False)
-    begun.setup = replace(prepared, model=prepared.tagger, param_groups=groups, optimizer=optimizer)
+    optimizer = AcceleratedOptimizer(
+        torch.optim.AdamW(build_optimizer_groups(groups, NoSpeedUp())), device_placement=False
+    )
+    made = {"speed_up": NoSpeedUp(), "param_groups": groups, "optimizer": optimizer}
+    begun.setup = replace(prepared, model=prepared.tagger, **made)
     monkeypatch.setattr(setup.TrainingSetup, "device", META)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # it knows no such device
     return begun

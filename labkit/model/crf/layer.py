@@ -1,10 +1,7 @@
-"""CRF layer with pytorch-crf's interface, parameters and state dict.
-
-Gradients are in closed form, and decoding is batched.
-"""
+"""CRF layer: pytorch-crf's, with gradients in closed form and batched decoding."""
 
 import torch
-from torch import nn
+import torchcrf
 
 from labkit.model.crf.constraints import Constraints
 from labkit.model.crf.forward_backward import compute_positions, compute_posteriors, forward_backward
@@ -14,11 +11,11 @@ from labkit.model.crf.viterbi import viterbi_decode
 REDUCTIONS = ("none", "sum", "mean", "token_mean")
 
 
-class CRF(nn.Module):
+class CRF(torchcrf.CRF):  # type: ignore[misc]  # it has no types
     """Linear-chain conditional random field. (Lafferty et al. 2001)
 
-    Arguments, results and errors are those of pytorch-crf 0.7.2; a state dict of either loads in the other. Every
-    tensor below is (batch, words, …) if `batch_first`, else (words, batch, …).
+    Parameters, arguments, results and errors are those of pytorch-crf 0.7.2. Every tensor below is (batch, words, …) if
+    `batch_first`, else (words, batch, …).
 
     Masks are bool or uint8, and true at the first step; masked steps are skipped wherever they are. Where a mask has
     holes, not only padding, the likelihood is pytorch-crf's, which reads the tags under them. Decoding then returns the
@@ -26,30 +23,7 @@ class CRF(nn.Module):
 
     Loss and decoding never wait for the device, except for the decoded tags. The check of the mask's first step would
     wait, so on a device a row that fails it has the likelihood NaN, and nothing is raised.
-
-    Args:
-        num_tags: number of tags.
-        batch_first: True if the first dimension is the batch.
     """
-
-    def __init__(self, num_tags: int, batch_first: bool = False) -> None:
-        if num_tags <= 0:
-            raise ValueError(f"invalid number of tags: {num_tags}")
-        super().__init__()
-        self.num_tags = num_tags
-        self.batch_first = batch_first
-        self.start_transitions = nn.Parameter(torch.empty(num_tags))
-        self.end_transitions = nn.Parameter(torch.empty(num_tags))
-        self.transitions = nn.Parameter(torch.empty(num_tags, num_tags))
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw all scores uniformly between -0.1 and 0.1."""
-        for scores in (self.start_transitions, self.end_transitions, self.transitions):
-            nn.init.uniform_(scores, -0.1, 0.1)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(num_tags={self.num_tags})"
 
     def forward(
         self,
@@ -173,15 +147,5 @@ class CRF(nn.Module):
     def _validate(
         self, emissions: torch.Tensor, tags: torch.Tensor | None = None, mask: torch.Tensor | None = None
     ) -> None:
-        if emissions.dim() != 3:
-            raise ValueError(f"emissions must have dimension of 3, got {emissions.dim()}")
-        if emissions.size(2) != self.num_tags:
-            raise ValueError(f"expected last dimension of emissions is {self.num_tags}, got {emissions.size(2)}")
-        for name, given in (("tags", tags), ("mask", mask)):
-            if given is not None and emissions.shape[:2] != given.shape:
-                raise ValueError(
-                    f"the first two dimensions of emissions and {name} must match, "
-                    f"got {tuple(emissions.shape[:2])} and {tuple(given.shape)}"
-                )
-        if mask is not None and mask.device.type == "cpu" and not self._words_first(mask)[0].all():
-            raise ValueError("mask of the first timestep must all be on")
+        """Raise pytorch-crf's errors; checks of the mask only on a CPU, as they read it."""
+        super()._validate(emissions, tags, mask if mask is not None and mask.device.type == "cpu" else None)

@@ -108,8 +108,9 @@ class FastEncoder:
         word_mask: torch.Tensor,
         training: bool,
         dtype: torch.dtype,
-    ) -> torch.Tensor:
-        """Encode each word by its first token, (batch, words, width) of `dtype`.
+        all_layers: bool = False,
+    ) -> list[torch.Tensor]:
+        """Encode each word by its first token, by the last layer or by all of them in order.
 
         The last layer is computed for those tokens only, as nothing reads the others. Values where there is no word
         mean nothing, and get no gradient.
@@ -121,37 +122,9 @@ class FastEncoder:
             word_mask: (batch, words), true for a word.
             training: True applies dropout.
             dtype: type to compute in; sums, normalisation and softmax are in float32 inside whatever it is.
-        """
-        return self._forward(x, attention_mask, first_token, word_mask, training, dtype, all_layers=False)[-1]
 
-    def encode_all_layers(
-        self,
-        x: torch.Tensor,
-        attention_mask: torch.Tensor,
-        first_token: torch.Tensor,
-        word_mask: torch.Tensor,
-        training: bool,
-        dtype: torch.dtype,
-    ) -> list[torch.Tensor]:
-        """Encode as `__call__` does, with the outputs of all layers.
-
-        From the first layer to the last, each (batch, words, width).
-        """
-        return self._forward(x, attention_mask, first_token, word_mask, training, dtype, all_layers=True)
-
-    def _forward(
-        self,
-        x: torch.Tensor,
-        attention_mask: torch.Tensor,
-        first_token: torch.Tensor,
-        word_mask: torch.Tensor,
-        training: bool,
-        dtype: torch.dtype,
-        all_layers: bool,
-    ) -> list[torch.Tensor]:
-        """Encode words by all layers, or by the last alone.
-
-        Each output is (batch, words, width).
+        Returns:
+            (batch, words, width) of `dtype` for each layer.
         """
         heads, eps = self._config.num_attention_heads, self._config.layer_norm_eps
         tokens, words = (
@@ -210,9 +183,7 @@ class FastEncoder:
         return [[mask, *outputs[2 * layer : 2 * layer + 2]] for layer, mask in enumerate(weights)]
 
     def enable_inplace_gradients(self) -> dict[nn.Parameter, nn.Parameter]:
-        """Let the backward pass write gradients in place, bypassing autograd.
-
-        In one process only.
+        """Let the backward pass write gradients in place, bypassing autograd; see SpeedUp.
 
         Returns:
             Of each of the layers' parameters, the flat parameter that an optimizer must step in its place.

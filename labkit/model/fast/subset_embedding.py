@@ -82,10 +82,7 @@ class SubsetEmbedding(nn.Module):
         return self._padding if self._padding is not None and self._padding < len(self.weight) else None
 
     def enable_inplace_gradients(self) -> None:
-        """Let the backward pass write the gradient in place, bypassing autograd.
-
-        In one process only, and on a CPU.
-        """
+        """Let the backward pass write the gradient in place, bypassing autograd; see SpeedUp."""
         self._gradient = torch.zeros_like(self.weight, requires_grad=False)
         self._touched = self._order.new_empty(0)
 

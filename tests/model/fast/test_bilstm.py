@@ -1,30 +1,24 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from labkit.model.bilstm import BiLSTM
+from labkit.model.fast.bilstm import FastBiLSTM
 
 LENGTHS = torch.tensor([3, 7, 1, 5])
 MASK = torch.arange(7) < LENGTHS[:, None]
 
 
-def packed(lstm, words, mask, lengths):
-    """torch's own way: the twin."""
-    sequence = pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False)
-    return pad_packed_sequence(nn.LSTM.forward(lstm, sequence)[0], batch_first=True, total_length=words.shape[1])[0]
-
-
 @pytest.fixture(params=[1, 3])
 def lstm(request):
     torch.manual_seed(0)
-    return BiLSTM(6, 5, request.param)
+    return FastBiLSTM(6, 5, request.param)
 
 
 def test_results_and_gradients_are_those_of_packed_sequences(lstm):
     words = torch.randn(4, 7, 6)
     found = []
-    for way in (lstm, lambda *given: packed(lstm, *given)):
+    for way in (lstm, lambda *given: BiLSTM.forward(lstm, *given)):
         lstm.zero_grad()
         given = words.clone().requires_grad_()
         output = way(given, MASK, LENGTHS)
@@ -63,7 +57,7 @@ def test_its_weights_are_those_of_torchs_lstm(lstm):
     twin = nn.LSTM(6, 5, layers, batch_first=True, bidirectional=True)
     twin.load_state_dict(lstm.state_dict())
     torch.manual_seed(3)
-    ours = BiLSTM(6, 5, layers)
+    ours = FastBiLSTM(6, 5, layers)
     torch.manual_seed(3)
     theirs = nn.LSTM(6, 5, layers, batch_first=True, bidirectional=True)
     for name, value in theirs.state_dict().items():
@@ -72,8 +66,14 @@ def test_its_weights_are_those_of_torchs_lstm(lstm):
 
 def test_dropout_between_layers_is_drawn_while_training_only():
     torch.manual_seed(0)
-    lstm = BiLSTM(6, 5, 2, dropout=0.5)
+    lstm = FastBiLSTM(6, 5, 2, dropout=0.5)
     words = torch.randn(4, 7, 6)
     assert not torch.equal(lstm(words, MASK, LENGTHS), lstm(words, MASK, LENGTHS))
     lstm.eval()
     assert torch.equal(lstm(words, MASK, LENGTHS), lstm(words, MASK, LENGTHS))
+
+
+def test_torchs_own_way_stays_in_float32_as_it_has_no_bfloat16_on_every_cpu(lstm):
+    words, lengths = torch.randn(2, 3, 6), torch.tensor([3, 3])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert BiLSTM.forward(lstm, words.bfloat16(), None, lengths).dtype == torch.float32

@@ -1,0 +1,92 @@
+"""The fast implementation against its twin in plain transformers, torch and pytorch-crf: whole runs of each."""
+
+import shutil
+import statistics
+from dataclasses import asdict
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoConfig
+
+from labkit.config import RunConfig
+from labkit.events import StepDone
+from labkit.training.trainer import train
+from tests.model.structures import STRUCTURES
+
+
+def with_dropout(share, encoder, folder):
+    """The encoder with this dropout of its own."""
+    shutil.copytree(encoder, folder)
+    config = AutoConfig.from_pretrained(encoder, hidden_dropout_prob=share, attention_probs_dropout_prob=share)
+    config.save_pretrained(folder)
+    return folder
+
+
+def config_of(encoder, corpus, **changes):
+    """A run of six batches an epoch; batches by tokens do not depend on the implementation."""
+    config = RunConfig(
+        encoder=str(encoder), corpus=str(corpus), token_budget=120, dev_limit=1, test_limit=1, keep="last"
+    )
+    config = config.replace(encoder_rate=1e-3, head_rate=2e-3, encoder_weight_decay=0.1, precision="float32")
+    return config.replace(device="cpu", epochs=5).replace(**changes)
+
+
+def losses_of(config, folder=None):
+    *events, end = train(config, folder)
+    assert end.state == "completed", end
+    return [event.loss for event in events if isinstance(event, StepDone)]
+
+
+def trained(config, folder):
+    """The losses of a run, and its last weights."""
+    folder.mkdir()
+    return losses_of(config, folder), load_file(folder / "last" / "model.safetensors")
+
+
+def length_of(weights):
+    return torch.cat([value.flatten().double() for value in weights]).norm().item()
+
+
+@pytest.fixture(scope="module", params=STRUCTURES)
+def start(request, tiny_encoder, tiny_corpus, tmp_path_factory):
+    """The config of a structure, and its first weights: those of a run that moves none."""
+    folder = tmp_path_factory.mktemp("start")
+    structure = {**asdict(STRUCTURES[request.param]), "dropout": 0.0}
+    config = config_of(with_dropout(0.0, tiny_encoder, folder / "encoder"), tiny_corpus, **structure)
+    return config, trained(config.replace(encoder_rate=0.0, head_rate=0.0, epochs=1), folder / "run")[1]
+
+
+@pytest.mark.parametrize(
+    ("still", "changes"),
+    [
+        (None, {"clip_norm": 0.0}),
+        (None, {"clip_norm": 0.1, "accumulate": 2, "token_budget": 60}),
+        ("encoder", {"clip_norm": 0.1, "encoder_rate": 0.0}),
+        ("head", {"clip_norm": 0.0, "head_rate": 0.0}),
+    ],
+    ids=["free", "clipped and accumulated", "clipped beside a frozen encoder", "free beside a frozen head"],
+)
+def test_from_the_same_weights_both_take_the_same_way(start, still, changes, tmp_path):
+    config, first = start[0].replace(**changes), start[1]
+    losses, reference = trained(config.replace(implementation="reference"), tmp_path / "reference")
+    fast_losses, fast = trained(config.replace(implementation="fast"), tmp_path / "fast")
+    assert len(losses) == 30
+    assert fast_losses == pytest.approx(losses, abs=1e-5)
+    assert first.keys() == reference.keys() == fast.keys()
+    for group in ("encoder", "head"):
+        names = [name for name in first if name.startswith("encoder.") == (group == "encoder")]
+        way = length_of([reference[name] - first[name] for name in names])
+        assert (way == 0) == (group == still)
+        assert length_of([fast[name] - reference[name] for name in names]) <= 1e-4 * way
+
+
+def test_with_dropout_the_mean_loss_of_twenty_seeds_is_the_same_within_noise(tiny_encoder, tiny_corpus, tmp_path):
+    encoder = with_dropout(0.3, tiny_encoder, tmp_path / "encoder")
+    config = config_of(encoder, tiny_corpus, downstream="none", epochs=1, dropout=0.3, head_rate=1e-2)
+    differences = []
+    for seed in range(20):  # both begin with the same weights and batches
+        runs = (config.replace(seed=seed, implementation=name) for name in ("fast", "reference"))
+        fast, reference = (statistics.fmean(losses_of(run)) for run in runs)
+        differences.append(fast - reference)
+    assert abs(statistics.fmean(differences)) < 3 * statistics.stdev(differences) / 20**0.5
