@@ -1,8 +1,8 @@
 """Catalogues of translations, updated from the source: `make translations`.
 
-Texts are literals in the calls of KEYWORDS, and the helps of commands. A catalogue keeps the translations of texts that
-are still there, and gets the others with an empty translation. A new language is an empty file
-`labkit/i18n/locale/LANGUAGE/LC_MESSAGES/labkit.po`.
+Texts are literals in the calls of KEYWORDS, the helps of commands, and click's own texts. A catalogue keeps the
+translations of texts that are still there, and gets the others with an empty translation. A new language is an empty
+file `labkit/i18n/locale/LANGUAGE/LC_MESSAGES/labkit.po`.
 """
 
 import ast
@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -37,11 +39,13 @@ KEYWORDS: dict[str, tuple[int | str, ...]] = {
     "setting": (1, 2, "none_text", "zero_text", "unit"),
     "ComparisonColumn": (1, 4),
 }
+CLICK_MODULES = ("core", "decorators", "exceptions", "formatting", "parser", "types")
+CLICK_KEYWORDS = {"_": None, "ngettext": (1, 2)}
 
 
-def extract_texts() -> dict[str, list[str]]:
-    """All texts to translate, each with the files that hold it."""
-    texts: dict[str, list[str]] = {}
+def extract_texts() -> dict[str | tuple[str, ...], list[str]]:
+    """All texts to translate, each with the files that hold it; one with a plural is a pair."""
+    texts: dict[str | tuple[str, ...], list[str]] = {}
     for path in sorted((ROOT / "labkit").rglob("*.py")):
         calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
         for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
@@ -53,6 +57,10 @@ def extract_texts() -> dict[str, list[str]]:
         for text in (command.help, *(getattr(option, "help", None) for option in command.params)):
             if text:
                 texts.setdefault(inspect.cleandoc(text), []).append("labkit/cli/main.py")
+    for module in CLICK_MODULES:
+        path = Path(click.__file__).with_name(f"{module}.py")
+        for _, text, *_ in extract_from_file("python", path, keywords=CLICK_KEYWORDS):
+            texts.setdefault(text, []).append(f"click/{module}.py")
     return texts
 
 
@@ -107,7 +115,7 @@ def main() -> None:
         path.write_bytes(format_po(catalogue))
         with path.with_suffix(".mo").open("wb") as file:
             write_mo(file, catalogue)
-        missing = [message.id for message in catalogue if message.id and not message.string]
+        missing = [message.id for message in catalogue if message.id and not "".join(message.string)]
         print(
             f"{path.relative_to(ROOT)}: {len(catalogue)} texts, {len(missing)} of them untranslated", *missing, sep="\n"
         )

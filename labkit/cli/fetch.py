@@ -9,8 +9,8 @@ from rich.table import Table
 from labkit.cli.output import make_console
 from labkit.cli.tables import plain_table
 from labkit.data import downloads
-from labkit.i18n.recogniser import translate_message
 from labkit.i18n.translation import tr
+from labkit.messages import N_
 
 
 def fetch_assets(names: Sequence[str]) -> None:
@@ -23,28 +23,22 @@ def fetch_assets(names: Sequence[str]) -> None:
     for name in names or downloads.DEFAULT_ASSETS:
         with _download_progress() as progress:
             folder = downloads.fetch(name, progress)
-        line = translate_message(f"{name}: verified, in {folder}")
+        line = tr("{name}: verified, in {folder}", name=name, folder=folder)
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def assets_table() -> Table:
     """Table of all pinned assets, with the kind and presence of each."""
     rows = [
-        (
-            asset.name,
-            translate_message(kind),
-            tr("yes" if downloads.is_present(asset.name) else "no"),
-            asset.licence,
-            asset.about,
-        )
+        (asset.name, kind, tr("yes" if downloads.is_present(asset.name) else "no"), asset.licence, asset.about)
         for kind, registry in (
-            ("encoder", downloads.ENCODERS),
-            ("corpus", downloads.CORPORA),
-            ("text", downloads.PRETRAINING_TEXTS),
+            (tr("encoder"), downloads.ENCODERS),
+            (tr("corpus"), downloads.CORPORA),
+            (tr("text"), downloads.PRETRAINING_TEXTS),
         )
         for asset in registry.values()
     ]
-    return plain_table(("name", "kind", "here", "licence", "about"), rows)
+    return plain_table(map(tr, N_(("name", "kind", "here", "licence", "about"))), rows)
 
 
 @contextmanager

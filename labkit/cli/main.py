@@ -15,10 +15,10 @@ import click
 from labkit import __version__, paths
 from labkit.cli.commands import TranslatedGroup
 from labkit.cli.options import config_from_options, run_options
-from labkit.cli.output import LogFormatter, configure_terminal, print_table, write_data, write_message
+from labkit.cli.output import LogFormatter, configure_terminal, make_console, write_data, write_message
 from labkit.environment import reexec_for_torch, torch_environment
-from labkit.i18n.recogniser import translate_message
 from labkit.i18n.translation import tr
+from labkit.messages import message_of
 from labkit.presets import DEFAULT_PAIR, PRESETS, STARTER_PAIRS
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **options
         write_data(f"{folder}\n")
     if finished and finished.state == "failed":
         _log.debug("%s", finished.details)
-        raise click.ClickException(f"{translate_message(finished.reason)} {translate_message(finished.hint)}".strip())
+        raise click.ClickException(f"{tr(finished.reason)} {tr(finished.hint)}")
 
 
 @cli.command()
@@ -98,7 +98,7 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     listed = RunStore(runs_folder).runs()
     for run in listed:
         if run.problem:
-            write_message(f"{run.title}: {translate_message(run.problem)}", err=True)
+            write_message(f"{run.title}: {tr(run.problem)}", err=True)
     waiting = [run.title for run in listed if run.state == "queued"]
     if waiting and not any(run.is_live for run in listed):
         names = f"{', '.join(waiting[:5])}{' …' if len(waiting) > 5 else ''}"
@@ -106,7 +106,7 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
     if as_json:
         write_data(json.dumps([tables.run_to_dict(run) for run in listed], indent=2) + "\n")
     elif listed:
-        print_table(tables.runs_table(listed))
+        make_console().print(tables.runs_table(listed))
     else:
         write_message(tr("no runs in {folder} yet", folder=runs_folder or paths.runs()), err=True)
 
@@ -119,35 +119,35 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
 def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, axis: "Axis") -> None:
     """Show how runs differ and how they scored. A RUN is its number, its name or its folder."""
     if len(run) < 2:
-        raise click.UsageError("compare needs two or more runs, like: labkit compare 1 2")
+        raise click.UsageError(tr("compare needs two or more runs, like: labkit compare 1 2"))
     from labkit.cli import tables
     from labkit.runs.store import RunStore
 
     compared = RunStore(runs_folder).get_all(run)
-    print_table(tables.comparison_table(compared))
+    make_console().print(tables.comparison_table(compared))
     if png:
         from labkit.plots.live import compare_figure, to_png
 
         png.write_bytes(to_png(compare_figure(compared, x=axis)))
 
 
-@cli.command(short_help="Stop a run, keeping its model.")
+@cli.command()
 @click.argument("run")
 @runs_option
 def stop(run: str, runs_folder: Path | None) -> None:
-    """Stop a run after its current step, keeping its model.
+    """Stop a run, keeping its model.
 
-    A queued run is taken out of the queue.
+    It stops after its current step. A queued run is taken out of the queue.
     """
     from labkit.runs.store import RunStore
 
     found = RunStore(runs_folder).get(run)
     if found.is_final:
-        raise click.ClickException(f"{found.title} is {found.state} already")
+        raise click.ClickException(tr("{run} is {state} already", run=found.title, state=tr(found.state)))
     found.stop()
 
 
-@cli.command(short_help="Mark the entities of a text, or of a table of texts, by a run's weights.")
+@cli.command()
 @click.argument("run")
 @click.argument("text", required=False)
 @click.option(
@@ -164,14 +164,14 @@ def stop(run: str, runs_folder: Path | None) -> None:
 def predict(
     run: str, text: str | None, table: Path | None, types: tuple[str, ...], out: Path | None, runs_folder: Path | None
 ) -> None:
-    """Mark the entities of TEXT, one word a line.
+    """Mark the entities of a text, or of a table of texts.
 
-    The run's best weights are used. Text is split like the run's corpus: into words, or into characters. An entity's
-    first word is followed by the probability of its tags, from 0 to 1. With --csv, write the entities of each row in
-    the format of the BDCI competition, id,unknownEntities: of all types, or of those given by --type.
+    One word a line, by the run's best weights. Text is split like the run's corpus: into words, or into characters. An
+    entity's first word is followed by the probability of its tags, from 0 to 1. With --csv, write the entities of each
+    row in the format of the BDCI competition, id,unknownEntities: of all types, or of those given by --type.
     """
     if (text is None) == (table is None) or ((out or types) and not table):
-        raise click.UsageError("predict needs a TEXT, or --csv FILE with perhaps --type TYPE and --out FILE")
+        raise click.UsageError(tr("predict needs a TEXT, or --csv FILE with perhaps --type TYPE and --out FILE"))
     from labkit.cli import predict
     from labkit.runs.store import RunStore
 
@@ -183,7 +183,7 @@ def predict(
             write_data(f"{line}\n")
 
 
-@cli.command(short_help="Fetch and verify pinned encoders and corpora.")
+@cli.command()
 @click.argument("name", nargs=-1)
 @click.option("--list", "listing", is_flag=True, help="List what can be fetched, and what is here.")
 def fetch(name: tuple[str, ...], listing: bool) -> None:
@@ -194,12 +194,12 @@ def fetch(name: tuple[str, ...], listing: bool) -> None:
     from labkit.cli import fetch
 
     if listing:
-        print_table(fetch.assets_table())
+        make_console().print(fetch.assets_table())
     else:
         fetch.fetch_assets(name)
 
 
-@cli.command(short_help="Pretrain a small Chinese encoder from text.")
+@cli.command()
 @click.option("--name", default="my-encoder", show_default=True, help="Of a folder in data/encoders/, or a path.")
 @click.option("--minutes", type=float, help="Of training; the rate has fallen to 0 then. [by default 50]")
 @click.option("--steps", type=int, help="Instead of minutes: the same on every machine.")
@@ -224,9 +224,10 @@ def fetch(name: tuple[str, ...], listing: bool) -> None:
     help="Leave out text that overlaps with a line of this file. MSRA's test split is always left out.",
 )
 def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **options: Any) -> None:
-    """Pretrain a small character-level Chinese encoder, by default on the pinned texts.
+    """Pretrain a small Chinese encoder from text.
 
-    Ctrl-C saves and stops; the same command goes on. The last line of stdout is the encoder's folder.
+    It reads characters, by default of the pinned texts. Ctrl-C saves and stops; the same command goes on. The last line
+    of stdout is the encoder's folder.
     """
     from labkit.pretraining.config import PretrainConfig
 
@@ -242,11 +243,11 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **options: 
         write_data(f"{finished.folder}\n")
 
 
-@cli.command(short_help="Show GPUs and CPU, and what can be read from them.")
+@cli.command()
 def devices() -> None:
-    """Show this machine's GPUs and CPU, and their readable figures.
+    """Show GPUs and CPU, and what can be read from them.
 
-    Figures that cannot be read are listed with the reason.
+    What cannot be read is listed with the reason.
     """
     from labkit.cli import tables
     from labkit.devices.sampler import list_devices
@@ -261,26 +262,24 @@ def main() -> NoReturn:
         configure_terminal()
         sys.exit(cli(prog_name="labkit", standalone_mode=False) or 0)
     except (KeyboardInterrupt, click.Abort):
-        _fail("aborted", 130)
+        _fail(tr("aborted"), 130)
     except click.exceptions.NoArgsIsHelpError as error:
         write_data(f"{error.format_message()}\n")  # the help, which is many lines
         sys.exit(error.exit_code)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "labkit"
-        problem = translate_message(error.format_message())
-        _fail(tr("{problem} (see {command} --help)", problem=problem, command=command), error.exit_code)
+        _fail(tr("{problem} (see {command} --help)", problem=error.format_message(), command=command), error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
+    except Exception as error:
         if _log.isEnabledFor(logging.DEBUG):
             raise
-        _fail(str(error) or type(error).__name__, 1)
-    except Exception as error:  # its text alone may be a bare key, so its type is named
-        if _log.isEnabledFor(logging.DEBUG):
-            raise
-        _fail(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 1)
+        text = tr(message_of(error))
+        if not text or not isinstance(error, ValueError | OSError | RuntimeError | ImportError):
+            text = f"{type(error).__name__}: {text}".removesuffix(": ")  # the text alone may be a bare key
+        _fail(text, 1)
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    write_message(f"labkit: {translate_message(' '.join(message.split()))}", err=True)
+def _fail(text: str, code: int) -> NoReturn:
+    write_message(f"labkit: {' '.join(text.split())}", err=True)
     sys.exit(code)

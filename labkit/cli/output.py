@@ -1,11 +1,13 @@
-"""Terminal output: control characters escaped, encodings respected, sentences translated.
+"""Terminal output: control characters escaped, encodings respected.
 
 Data for other programs is written unchanged: by `write_data`, and into files.
 """
 
 import codecs
+import gettext
 import io
 import logging
+import os
 import re
 import sys
 import traceback
@@ -14,10 +16,8 @@ from typing import Any
 
 from rich import markup
 from rich.console import Console
-from rich.table import Table
 
-from labkit.i18n.recogniser import translate_message
-from labkit.i18n.translation import get_language, set_language
+from labkit.i18n.translation import LOCALES, get_language, set_language
 
 _FILE_WIDTH = 200  # columns of output into a file or another program
 # Characters that a terminal executes: controls, changes of writing direction, line separators.
@@ -28,7 +28,7 @@ _ERROR_HANDLER = "labkit"  # the name of `_replace_characters` as Python's handl
 
 
 def configure_terminal() -> None:
-    """Let stdout and stderr take any text.
+    """Let stdout and stderr take any text, and click speak the language.
 
     The language becomes English if they cannot encode Chinese.
 
@@ -46,6 +46,9 @@ def configure_terminal() -> None:
         raise
     if language == "zh" and not all(map(_can_write_chinese, (sys.stdout, sys.stderr))):
         set_language("en")
+    os.environ["LANGUAGE"] = get_language()  # click asks the standard library's gettext, and that this variable
+    gettext.bindtextdomain("labkit", LOCALES)
+    gettext.textdomain("labkit")
 
 
 def replace_unencodable(text: str) -> str:
@@ -55,8 +58,8 @@ def replace_unencodable(text: str) -> str:
 
 
 def write_message(text: str, *, err: bool = False) -> None:
-    """Write a line for a person, translated if a message pattern matches."""
-    _write(sys.stderr if err else sys.stdout, escape_controls(translate_message(text)) + "\n")
+    """Write a line for a person."""
+    _write(sys.stderr if err else sys.stdout, escape_controls(text) + "\n")
 
 
 def write_data(text: str) -> None:
@@ -65,13 +68,6 @@ def write_data(text: str) -> None:
         text = escape_controls(text)
     encoding = sys.stdout.encoding or "utf-8"
     _write(sys.stdout, text.encode(encoding, "backslashreplace").decode(encoding))
-
-
-def print_table(table: Table, console: Console | None = None) -> None:
-    """Print a table with translated headings, by default on stdout."""
-    for column in table.columns:
-        column.header = translate_message(str(column.header))
-    (console or make_console()).print(table)
 
 
 def escape_controls(text: str, keep: str = "\n\t") -> str:

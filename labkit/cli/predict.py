@@ -8,6 +8,7 @@ from pathlib import Path
 
 from labkit.cli.output import write_data, write_message
 from labkit.data.formats.bdci import ENTITIES_COLUMN, read_table
+from labkit.i18n.translation import tr
 from labkit.paths import atomic_write
 
 
@@ -20,7 +21,7 @@ def iter_tagged_lines(folder: Path, text: str) -> Iterator[str]:
 
     result = predict_text(folder, text)
     if result["note"]:
-        write_message(result["note"], err=True)
+        write_message(tr(result["note"]), err=True)
     confidences = {entity["first"]: f"\t{entity['confidence']:.2f}" for entity in result["entities"]}
     for index, (word, tag) in enumerate(zip(result["words"], result["tags"], strict=True)):
         if not word.isspace():
@@ -38,10 +39,10 @@ def predict_table(folder: Path, path: Path, out: Path | None, types: Sequence[st
     """
     table = read_table(path, str(path))
     for note in table.notes:
-        write_message(note, err=True)
+        write_message(tr(note), err=True)
     from labkit.training import prediction
 
-    rows = prediction.predict_table(folder, table, types, lambda note: write_message(note, err=True))
+    rows = prediction.predict_table(folder, table, types, lambda note: write_message(tr(note), err=True))
     if out is None:
         for line in _csv_lines(rows):
             write_data(line)

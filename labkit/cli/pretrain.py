@@ -8,16 +8,17 @@ from itertools import combinations
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import TextColumn
 
 from labkit import paths
 from labkit.cli.fetch import fetch_assets
-from labkit.cli.output import escape_markup, make_console
+from labkit.cli.output import make_console
+from labkit.cli.progress import LinesAboveBar
 from labkit.cli.train import on_interrupt
 from labkit.data import downloads
 from labkit.formatting import format_duration
-from labkit.i18n.recogniser import translate_message
 from labkit.i18n.translation import tr
+from labkit.messages import N_, Message
 from labkit.pretraining.config import PretrainConfig
 from labkit.pretraining.events import (
     HeldOutEvaluated,
@@ -61,14 +62,14 @@ def pretrain_in_terminal(
     folder = encoder_folder(name)
     require_no_encoder(folder)
     with lock_folder(folder), PretrainingProgress(make_console(stderr=True)) as progress:
-        progress.print_line("reading the text")
+        progress.print_line(tr("reading the text"))
         data = _load_texts(config, texts, exclude)
         is_stopping = False
 
         def stop() -> None:
             nonlocal is_stopping
             is_stopping = True
-            progress.print_line("Saving after this step; the same command goes on. Ctrl-C again aborts.")
+            progress.print_line(tr("Saving after this step; the same command goes on. Ctrl-C again aborts."))
 
         command = shlex.join(["python", "-m", "labkit", *command_line])
         with on_interrupt(stop), tune_spinning():
@@ -81,7 +82,7 @@ def pretrain_in_terminal(
 def encoder_folder(name: str) -> Path:
     """Folder of the encoder of a name. Raises ValueError for an empty one."""
     if not name.strip():
-        raise ValueError("name is empty; give the encoder a name, or a path")
+        raise ValueError(Message("name is empty; give the encoder a name, or a path"))
     return Path(name).expanduser() if len(Path(name).parts) > 1 else paths.data() / "encoders" / name
 
 
@@ -101,39 +102,18 @@ def _unique_names(texts: Sequence[Path]) -> dict[str, Path]:
     """Files by name, or by path if two share a name. Raises ValueError for duplicates."""
     for one, other in combinations(texts, 2):
         if one.samefile(other):
-            raise ValueError(f"text {other} is given twice; give each file once")
+            raise ValueError(Message("text {file} is given twice; give each file once", file=str(other)))
     names = Counter(path.name for path in texts)
     return {path.name if names[path.name] == 1 else str(path): path for path in texts}
 
 
-class PretrainingProgress:
-    """Prints the events of pretraining on a console. The bar is drawn on terminals only."""
+class PretrainingProgress(LinesAboveBar):
+    """Prints the events of pretraining."""
 
     def __init__(self, console: Console):
-        self._console = console
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[figures]}"),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-        self._task: TaskID | None = None
+        super().__init__(console, TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[figures]}"))
         self._recent: deque[PretrainStepDone] = deque(maxlen=_RECENT_STEPS)
         self._last_line_at = time.monotonic()
-
-    def __enter__(self) -> "PretrainingProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.stop()
-
-    def print_line(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._bar.console.print(escape_markup(translate_message(text)), highlight=False)
 
     def update(self, event: PretrainEvent) -> None:
         """Show one more event."""
@@ -143,43 +123,57 @@ class PretrainingProgress:
             case PretrainStepDone():
                 self._on_step(event)
             case HeldOutEvaluated():
-                self.print_line(
-                    f"step {event.step}, {format_duration(event.seconds)}: held-out loss {event.loss:.3f}, "
-                    f"{event.accuracy:.1%} guessed right, training loss {event.train_loss:.3f}"
+                text = N_(
+                    "step {step}, {time}: held-out loss {loss:.3f}, {share:.1%} guessed right, "
+                    "training loss {train:.3f}"
                 )
+                figures = {"loss": event.loss, "share": event.accuracy, "train": event.train_loss}
+                self.print_line(tr(text, step=event.step, time=format_duration(event.seconds), **figures))
             case StateSaved():
-                self.print_line(f"saved at step {event.step}")
+                self.print_line(tr("saved at step {step}", step=event.step))
             case PretrainFinished(stopped=True):
-                self.print_line(f"stopped at step {event.step}; the same command goes on from there")
+                text = N_("stopped at step {step}; the same command goes on from there")
+                self.print_line(tr(text, step=event.step))
             case PretrainFinished():
-                self.print_line(
-                    f"{event.step} steps in {format_duration(event.seconds)}; the encoder is in {event.folder}"
-                )
+                text = N_("{steps} steps in {time}; the encoder is in {folder}")
+                self.print_line(tr(text, steps=event.step, time=format_duration(event.seconds), folder=event.folder))
 
     def _on_prepared(self, event: PretrainStarted) -> None:
         for source in event.source_stats:
-            self.print_line(
-                f"{source.name}: {source.lines:,} lines; left out {source.exact} excluded ones, "
-                f"{source.overlapping} that overlap with these, {source.near_held_out} near the held-out text; "
-                f"{source.train_characters:,} characters to train on, {source.held_out_characters:,} held out"
+            line = tr(
+                "{name}: {lines:,} lines; left out {whole} excluded ones, {overlapping} that overlap with these, "
+                "{near} near the held-out text; {train:,} characters to train on, {held:,} held out",
+                name=source.name,
+                lines=source.lines,
+                whole=source.exact,
+                overlapping=source.overlapping,
+                near=source.near_held_out,
+                train=source.train_characters,
+                held=source.held_out_characters,
             )
-        self.print_line(
-            f"{event.train_tokens:,} tokens to train on, {event.held_out_tokens:,} held out; {event.vocabulary:,} in "
-            f"the vocabulary; {event.parameters / 1e6:.2f} million parameters, {event.precision}"
+            self.print_line(line)
+        line = tr(
+            "{tokens:,} tokens to train on, {held:,} held out; {vocabulary:,} in the vocabulary; "
+            "{millions:.2f} million parameters, {precision}",
+            tokens=event.train_tokens,
+            held=event.held_out_tokens,
+            vocabulary=event.vocabulary,
+            millions=event.parameters / 1e6,
+            precision=event.precision,
         )
+        self.print_line(line)
         if event.resumed:
-            self.print_line(f"going on from step {event.resumed}")
-        self._task = self._bar.add_task("pretraining", total=1.0, figures="")
+            self.print_line(tr("going on from step {step}", step=event.resumed))
+        self._task = self._bar.add_task(tr("pretraining"), total=1.0, figures="")
 
     def _on_step(self, event: PretrainStepDone) -> None:
         self._recent.append(event)
+        step = tr("step {step}", step=event.step)
         if self._task is not None:
-            self._bar.update(
-                self._task, completed=event.progress, description=f"step {event.step}", figures=self._figures()
-            )
+            self._bar.update(self._task, completed=event.progress, description=step, figures=self._figures())
         if self._bar.disable and time.monotonic() - self._last_line_at > _LINE_INTERVAL_S:
             self._last_line_at = time.monotonic()
-            self.print_line(f"step {event.step}, {event.progress:.1%}  {self._figures()}")
+            self.print_line(f"{step}, {event.progress:.1%}  {self._figures()}")
 
     def _figures(self) -> str:
         """Loss, speed and time left."""

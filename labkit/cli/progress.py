@@ -2,11 +2,10 @@
 
 import statistics
 from collections import deque
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from labkit.cli.output import escape_markup
 from labkit.events import (
@@ -20,43 +19,44 @@ from labkit.events import (
     StepDone,
     TrainingPlanned,
 )
-from labkit.formatting import format_loss
-from labkit.i18n.recogniser import translate_message
+from labkit.formatting import format_entity_count, format_loss
 from labkit.i18n.translation import tr
+from labkit.messages import N_, Message
 
 _RECENT_S = 10.0  # window of tokens per second
 _RECENT_STEPS = 10  # window of the mean loss
 
 
-class TrainingProgress:
-    """Prints a run's events on a console. The bar is drawn on terminals only."""
+class LinesAboveBar:
+    """Prints lines on a console, above a progress bar that is drawn on terminals only."""
 
-    def __init__(self, console: Console):
-        self._console = console
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+    def __init__(self, console: Console, *columns: ProgressColumn):
+        columns = (TextColumn("{task.description}"), BarColumn(), *columns)
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
         self._task: TaskID | None = None
-        self._recent: deque[tuple[float, int]] = deque()  # seconds, tokens seen
-        self._losses: deque[float] = deque(maxlen=_RECENT_STEPS)
-        self._f1: float | None = None
-        self._printed_notes: set[str] = set()
 
     def __enter__(self) -> Self:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.stop()
+
+    def print_line(self, text: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(escape_markup(text), highlight=False)
+
+
+class TrainingProgress(LinesAboveBar):
+    """Prints a run's events."""
+
+    def __init__(self, console: Console):
+        completed = TextColumn("{task.completed:.0f}/{task.total:.0f}")
+        super().__init__(console, completed, TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
+        self._recent: deque[tuple[float, int]] = deque()  # seconds, tokens seen
+        self._losses: deque[float] = deque(maxlen=_RECENT_STEPS)
+        self._f1: float | None = None
+        self._printed_notes: set[str] = set()
 
     def update(self, event: Event) -> None:
         """Show one more event of the run."""
@@ -64,12 +64,12 @@ class TrainingProgress:
             case PhaseEntered():
                 self._on_phase(event)
             case CorpusRead():
-                self._print_line(_corpus_line(event))
+                self.print_line(_corpus_line(event))
                 for note in (note for note in event.notes if note not in self._printed_notes):
-                    self._print_line(f"  {translate_message(note)}")
+                    self.print_line(f"  {tr(note)}")
             case TrainingPlanned():
                 device = {"device": event.device_name, "precision": event.precision}
-                self._print_line(tr("{steps} steps on {device}, {precision}", steps=event.steps, **device))
+                self.print_line(tr("{steps} steps on {device}, {precision}", steps=event.steps, **device))
                 self._task = self._bar.add_task(tr("training"), total=event.steps, figures="")
             case StepDone():
                 self._on_step(event)
@@ -77,24 +77,21 @@ class TrainingProgress:
                 self._on_evaluated(event)
             case RateChanged():
                 rate = {"group": tr(event.group), "rate": f"{event.rate:g}"}
-                self._print_line(tr("rate of {group} set to {rate} at step {step}", step=event.step, **rate))
+                self.print_line(tr("rate of {group} set to {rate} at step {step}", step=event.step, **rate))
             case CheckpointSaved():
-                self._print_line(tr("{name} weights saved at step {step}", name=tr(event.name), step=event.step))
+                self.print_line(tr("{name} weights saved at step {step}", name=tr(event.name), step=event.step))
             case RunFinished() if event.reason and event.state != "failed":  # a failure is the command's own last line
-                self._print_line(f"{translate_message(event.reason)} {translate_message(event.hint)}".strip())
+                self.print_line(f"{tr(event.reason)} {tr(event.hint)}".strip())
 
-    def print_note(self, text: str) -> None:
-        """Print a line above the bar. A corpus note with the same text is then skipped."""
-        self._printed_notes.add(text)
-        self._print_line(text)
-
-    def _print_line(self, text: str) -> None:
-        self._bar.console.print(escape_markup(translate_message(text)), highlight=False)
+    def print_note(self, note: Message) -> None:
+        """Print a note. A corpus note with the same text is then skipped."""
+        self._printed_notes.add(note)
+        self.print_line(tr(note))
 
     def _on_phase(self, event: PhaseEntered) -> None:
         """A line while loading, later the description of the bar."""
         if self._task is None:
-            self._print_line(event.text)
+            self.print_line(tr(event.text))
         else:
             self._bar.update(self._task, description=tr(event.text))
 
@@ -115,14 +112,24 @@ class TrainingProgress:
     def _on_evaluated(self, event: Evaluated) -> None:
         if event.split == "dev":
             self._f1 = event.score
-        loss = "n/a" if event.loss is None else format_loss(event.loss)
-        if event.score is None:
-            scores = f"no F1, as there is no entity in the {event.split} split"
-        else:
-            entities = "1 entity" if event.entities == 1 else f"{event.entities:,} entities"
-            parts = f"precision {event.precision:.3f}, recall {event.recall:.3f}, {entities}"
-            scores = f"{event.split} F1 {event.score:.3f} ({parts})"
-        self._print_line(f"epoch {event.epoch:.2f}, step {event.step}: {scores}, loss {loss}")
+        text = N_("epoch {epoch:.2f}, step {step}: no F1, as there is no entity in the {split} split, loss {loss}")
+        if event.score is not None:
+            text = N_(
+                "epoch {epoch:.2f}, step {step}: {split} F1 {f1:.3f} "
+                "(precision {precision:.3f}, recall {recall:.3f}, {entities}), loss {loss}"
+            )
+        line = tr(
+            text,
+            epoch=event.epoch,
+            step=event.step,
+            split=tr(event.split),
+            f1=event.score,
+            precision=event.precision,
+            recall=event.recall,
+            entities=format_entity_count(event.entities),
+            loss=tr("n/a") if event.loss is None else format_loss(event.loss),
+        )
+        self.print_line(line)
 
     def _figures(self) -> str:
         """Loss, F1 and speed, as far as known."""

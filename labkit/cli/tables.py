@@ -29,9 +29,9 @@ _FIGURE_LABELS = {
 def runs_table(runs: Sequence[Run]) -> Table:
     """Table of runs, the best on each dev split in bold. An F1 is followed by its number of entities."""
     titles, splits, top = name_runs(runs, tr), name_dev_splits(runs), best_f1_by_split(runs)
-    split = ["dev split"] if splits else []
-    scores = ["dev F1 (entities)", "at epoch", "test F1 (entities)"]
-    table = Table("run", "what", "state", *split, *scores, "loss", "took", "when", box=None, pad_edge=False)
+    headings = [*N_(["run", "what", "state"]), *(N_(["dev split"]) if splits else [])]
+    headings += N_(["dev F1 (entities)", "at epoch", "test F1 (entities)", "loss", "took", "when"])
+    table = Table(*map(tr, headings), box=None, pad_edge=False)
     for run in runs:
         progress, state = run.progress(), tr(run.state)
         if run.state == "running" and progress.steps:
@@ -90,7 +90,7 @@ def comparison_table(runs: Sequence[Run]) -> Table:
         [tr(cell) if column.key in worded else cell for column, cell in zip(compared.fields, row, strict=True)]
         for row in compared.text_rows()
     ]
-    return plain_table(compared.columns, rows)
+    return plain_table(map(tr, compared.columns), rows)
 
 
 def plain_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from labkit.cli.output import make_console, print_table
+from labkit.cli.output import make_console
 from labkit.cli.progress import TrainingProgress
 from labkit.cli.time_tables import operators_table, time_table
 from labkit.config import RunConfig
@@ -58,7 +58,7 @@ def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
             last[type(event)] = event
 
         def stop() -> None:
-            progress.print_note(tr("Stopping after this step, the model is kept; Ctrl-C again aborts."))
+            progress.print_line(tr("Stopping after this step, the model is kept; Ctrl-C again aborts."))
             control.stop(folder)
 
         for note in adjustment_notes(config, longest_window=read_max_sequence_length(config.encoder)):
@@ -76,11 +76,11 @@ def _print_times(breakdown: TimeBreakdown | None, profiled: OperatorsProfiled | 
     console = make_console(stderr=True)
     if breakdown:
         console.print(f"\n{tr('Where the time went')}", highlight=False)
-        print_table(time_table(breakdown), console)
+        console.print(time_table(breakdown))
     if profiled:
         steps = {"steps": profiled.steps, "step": profiled.step}
         console.print(f"\n{tr('Operators of {steps} steps up to step {step}', **steps)}", highlight=False)
-        print_table(operators_table(profiled), console)
+        console.print(operators_table(profiled))
         trace = tr("all of it, for ui.perfetto.dev or chrome://tracing: {file}", file=folder / profiled.trace)
         console.print(trace, highlight=False, markup=False, soft_wrap=True)
 

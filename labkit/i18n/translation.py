@@ -12,8 +12,8 @@ from pathlib import Path
 
 from labkit.messages import N_, Message
 
-_LOCALES = Path(__file__).with_name("locale")  # LANGUAGE/LC_MESSAGES/labkit.po and .mo, see tools/translations.py
-LANGUAGES = ("en", *sorted(folder.name for folder in _LOCALES.iterdir() if folder.is_dir()))
+LOCALES = Path(__file__).with_name("locale")  # LANGUAGE/LC_MESSAGES/labkit.po and .mo, see tools/translations.py
+LANGUAGES = ("en", *sorted(folder.name for folder in LOCALES.iterdir() if folder.is_dir()))
 
 _language: str | None = None
 
@@ -77,4 +77,4 @@ def translate(language: str, text: str, /, **values: object) -> str:
 
 @cache
 def _catalogue(language: str) -> gettext.NullTranslations:
-    return gettext.translation("labkit", _LOCALES, [language], fallback=True)  # English has no file
+    return gettext.translation("labkit", LOCALES, [language], fallback=True)  # English has no file

@@ -17,7 +17,6 @@ from labkit.cli.output import (
     escape_controls,
     escape_markup,
     make_console,
-    print_table,
     write_data,
     write_message,
 )
@@ -66,7 +65,7 @@ def test_no_way_to_a_terminal_lets_through_what_it_would_obey(monkeypatch: pytes
     write_message(text)
     write_message(text, err=True)
     write_data(text)
-    print_table(plain_table(["name", text], [(text, "b")]))
+    make_console().print(plain_table(["name", text], [(text, "b")]))
     make_console().print(text)
     record = logging.LogRecord("labkit", logging.WARNING, "", 1, "%s", (text,), None)
     err.write(LogFormatter("%(message)s").format(record))
@@ -85,7 +84,7 @@ def test_data_goes_out_as_it_is_to_another_program(capsys: pytest.CaptureFixture
 
 
 def test_names_like_emoji_or_markup_stay_names(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(plain_table(["name"], [(":red_circle:",), ("[red]x",), ("one\ntwo",)]))
+    make_console().print(plain_table(["name"], [(":red_circle:",), ("[red]x",), ("one\ntwo",)]))
     assert [line.strip() for line in capsys.readouterr().out.splitlines()][1:] == [
         ":red_circle:",
         "[red]x",

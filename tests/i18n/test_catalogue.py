@@ -23,17 +23,26 @@ FOR_PROGRAMMERS = (
     "model/softmax.py",
     "training/param_groups.py",
 )
-UNCONVERTED = ("cli", "data", "lab", "plots", "pretraining")
+UNCONVERTED = ("data", "lab", "plots", "pretraining")
 
 
 def read_catalogue(path=LOCALES / "zh" / "LC_MESSAGES" / "labkit.po"):
     with path.open("rb") as file:
-        return {message.id: message.string for message in read_po(file) if message.id}
+        return _texts(read_po(file, locale=path.parent.parent.name))
+
+
+def _texts(catalogue):
+    return {_last_form(message.id): _last_form(message.string) for message in catalogue if message.id}
+
+
+def _last_form(text):
+    """The plural, where click has two forms; Chinese has one."""
+    return text if isinstance(text, str) else text[-1]
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=str)
 def test_a_catalogue_has_the_texts_of_the_source_and_no_others(path):
-    assert read_catalogue(path).keys() == extract_texts().keys(), "run `make translations`"
+    assert read_catalogue(path).keys() == {*map(_last_form, extract_texts())}, "run `make translations`"
 
 
 def test_every_text_is_translated_into_chinese():
@@ -43,7 +52,7 @@ def test_every_text_is_translated_into_chinese():
 @pytest.mark.parametrize("path", CATALOGUES, ids=str)
 def test_a_compiled_catalogue_is_that_of_the_source(path):
     with path.with_suffix(".mo").open("rb") as file:
-        compiled = {message.id: message.string for message in read_mo(file) if message.id}
+        compiled = _texts(read_mo(file))
     assert compiled == {english: text for english, text in read_catalogue(path).items() if text}, (
         "run `make translations`"
     )
@@ -69,7 +78,7 @@ def test_a_new_language_is_an_empty_file(tmp_path):
     path.parent.mkdir(parents=True)
     path.touch()
     catalogue = read_po(io.BytesIO(format_po(update_catalogue(path))))
-    assert {message.id for message in catalogue if message.id} == extract_texts().keys()
+    assert _texts(catalogue).keys() == {*map(_last_form, extract_texts())}
 
 
 def test_languages_are_the_folders_and_are_called_by_their_own_names():
