@@ -44,7 +44,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
             format_score(run.best),
             "–" if run.best_f1 is None or not run.best else f"{run.best.epoch:.3g}",
             format_score(run.test),
-            format_optional_loss(run.summary().loss),
+            "–" if (loss := run.summary().loss) is None else format_loss(loss),
             format_duration(run.summary().seconds) if run.started else "–",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
         )
@@ -116,12 +116,13 @@ def device_lines(devices: Iterable[DeviceInfo]) -> Iterable[str]:
         ]
         yield f"{device.device}: {', '.join(part for part in about if part)}"
         if device.readable:
-            yield "  " + tr("can be read: {figures}", figures=", ".join(map(_figure_label, device.readable)))
+            figures = ", ".join(tr(_FIGURE_LABELS[figure]) for figure in device.readable)
+            yield "  " + tr("can be read: {figures}", figures=figures)
         by_reason: dict[Message, list[str]] = {}
         for figure, reason in device.missing.items():
-            by_reason.setdefault(reason, []).append(_figure_label(figure))
-        for reason, figures in by_reason.items():
-            yield "  " + tr("no {figures}: {reason}", figures=", ".join(figures), reason=reason)
+            by_reason.setdefault(reason, []).append(tr(_FIGURE_LABELS[figure]))
+        for reason, missing in by_reason.items():
+            yield "  " + tr("no {figures}: {reason}", figures=", ".join(missing), reason=reason)
 
 
 def format_score(evaluation: Evaluated | None) -> str:
@@ -129,11 +130,3 @@ def format_score(evaluation: Evaluated | None) -> str:
     return (
         "–" if evaluation is None or evaluation.score is None else f"{evaluation.score:.3f} ({evaluation.entities:,})"
     )
-
-
-def format_optional_loss(value: float | None) -> str:
-    return "–" if value is None else format_loss(value)
-
-
-def _figure_label(name: str) -> str:
-    return tr(_FIGURE_LABELS[name])

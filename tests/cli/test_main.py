@@ -114,6 +114,13 @@ def test_a_mistake_is_one_readable_line(labkit: Callable[..., Said], words: tupl
     assert told in said.err
 
 
+def test_click_speaks_the_language_of_labkit_not_of_the_desktop(
+    labkit: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGUAGE", "zh_CN:zh")
+    assert "Missing argument 'RUN'" in labkit("stop").err
+
+
 def test_without_a_command_the_help_is_shown_line_by_line(labkit: Callable[..., Said]) -> None:
     said = labkit()
     assert (said.code, said.err) == (2, "")
