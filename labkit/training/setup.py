@@ -217,8 +217,7 @@ def build_setup(
     return TrainingSetup(
         accelerator=accelerator, corpus=corpus, featurizer=featurizer, encoder_sha256=hash_encoder(pretrained.place),
         precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, param_groups=groups,
-        optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch,
-        notes=notes,  # type: ignore[arg-type]  # until labkit.data makes Messages
+        optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch, notes=notes,
     )  # fmt: skip
 
 
