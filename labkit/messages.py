@@ -28,9 +28,13 @@ class Message(str):
 
     def to_json(self) -> str | dict[str, Any]:
         """Form on disk: a plain text if there are no values, else the sentence with template and values."""
-        if not self.values:
-            return str(self)
-        values = {name: value.to_json() if isinstance(value, Message) else value for name, value in self.values.items()}
+        return self._to_object() if self.values else str(self)
+
+    def _to_object(self) -> dict[str, Any]:
+        """Form on disk as a value of another message: an object, by which it differs from a text."""
+        values = {
+            name: value._to_object() if isinstance(value, Message) else value for name, value in self.values.items()
+        }
         return {"text": str(self), "template": self.template, "values": values}
 
     @classmethod

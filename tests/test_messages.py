@@ -67,6 +67,7 @@ def test_a_message_survives_a_log_and_a_pickle(message):
     encoded, line = stored(message)
     for copy in (line.text, line.notes[0], pickle.loads(pickle.dumps(message))):
         assert (copy, copy.template, copy.values) == (message, message.template, message.values)
+        assert translate("zh", copy) == translate("zh", message)
     assert msgspec.json.encode(line, enc_hook=encode_hook) == encoded
 
 

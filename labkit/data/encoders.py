@@ -15,6 +15,7 @@ from typing import Any
 from labkit import paths
 from labkit.data.json_cache import load_json, store_json
 from labkit.data.pins import ENCODERS, AssetError
+from labkit.messages import N_, Message
 
 # Files of a hub repository that a run needs: weights, configuration and tokenizer of the top folder, no subfolders.
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model"]
@@ -67,10 +68,11 @@ def _find_local(name: str) -> Path | None:
         return ENCODERS[name].require()
     if folder := _find_folder(name):
         if problem := _describe_problem(folder):
-            raise AssetError(f"encoder folder {name!r} {problem}")
+            raise AssetError(Message("encoder folder {name!r} {problem}", name=name, problem=problem))
         return folder
     if not _HUB_NAME.fullmatch(name) or ".." in name:
-        raise AssetError(f"unknown encoder {name!r}: neither a folder nor a valid hub name; {_choices()}")
+        text = N_("unknown encoder {name!r}: neither a folder nor a valid hub name; {choices}")
+        raise AssetError(Message(text, name=name, choices=_choices()))
     return None
 
 
@@ -148,15 +150,15 @@ def _find_folder(name: str) -> Path | None:
     return None
 
 
-def _describe_problem(folder: Path) -> str:
-    """Reason why an encoder folder cannot be loaded; empty if none."""
+def _describe_problem(folder: Path) -> Message | None:
+    """Reason why an encoder folder cannot be loaded; None if it can."""
     if _model_type(folder) is None:
-        return "has no readable config.json with a model_type; expected a folder as save_pretrained writes it"
+        return Message("has no readable config.json with a model_type; expected a folder as save_pretrained writes it")
     if problem := _describe_weights_problem(folder):
         return problem
     if not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
-        return f"has no tokenizer; expected one of {', '.join(_TOKENIZER_FILES)}"
-    return ""
+        return Message("has no tokenizer; expected one of {names}", names=", ".join(_TOKENIZER_FILES))
+    return None
 
 
 def _model_type(folder: Path) -> str | None:
@@ -173,9 +175,9 @@ def _config_of(folder: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _describe_weights_problem(folder: Path) -> str:
+def _describe_weights_problem(folder: Path) -> Message | None:
     if any((folder / name).is_file() for name in _WEIGHTS):
-        return ""
+        return None
     for name in _WEIGHTS:
         try:
             index = json.loads((folder / f"{name}.index.json").read_bytes())
@@ -183,8 +185,10 @@ def _describe_weights_problem(folder: Path) -> str:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         missing = sorted(shard for shard in shards if not (folder / shard).is_file())
-        return f"lacks {missing[0]}, which its {name}.index.json names" if missing else ""
-    return f"has no weights; expected {' or '.join(_WEIGHTS)}"
+        if not missing:
+            return None
+        return Message("lacks {file}, which its {index} names", file=missing[0], index=f"{name}.index.json")
+    return Message("has no weights; expected {one} or {other}", one=_WEIGHTS[0], other=_WEIGHTS[1])
 
 
 def _download_from_hub(name: str) -> Path:
@@ -207,25 +211,32 @@ def _download_from_hub(name: str) -> Path:
     except Exception as error:  # of huggingface_hub, its HTTP library, or the disk
         raise AssetError(_hub_failure(name, error)) from error
     if problem := _describe_problem(folder):
-        raise AssetError(f"encoder {name!r} from the hub {problem}")
+        raise AssetError(Message("encoder {name!r} from the hub {problem}", name=name, problem=problem))
     return folder
 
 
-def _hub_failure(name: str, error: Exception) -> str:
+def _hub_failure(name: str, error: Exception) -> Message:
     from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
 
     if isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled):
-        what = f"encoder {name!r} is not on this machine, and the Hugging Face hub cannot be reached"
-        return f"{what}; connect once to download it, set HF_ENDPOINT to a mirror, or {_choices()}"
+        text = N_(
+            "encoder {name!r} is not on this machine, and the Hugging Face hub cannot be reached; connect once to "
+            "download it, set HF_ENDPOINT to a mirror, or {choices}"
+        )
+        return Message(text, name=name, choices=_choices())
     if isinstance(error, RepositoryNotFoundError):
-        advice = f"check its spelling, run `hf auth login` if it is private, or {_choices()}"
-        return f"the hub has no public encoder {name!r}; {advice}"
+        text = N_(
+            "the hub has no public encoder {name!r}; check its spelling, run `hf auth login` if it is private, or "
+            "{choices}"
+        )
+        return Message(text, name=name, choices=_choices())
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-    return f"encoder {name!r} could not be downloaded from the hub: {reason}; try again, or {_choices()}"
+    text = N_("encoder {name!r} could not be downloaded from the hub: {error}; try again, or {choices}")
+    return Message(text, name=name, error=reason, choices=_choices())
 
 
-def _choices() -> str:
-    return f"give a local folder, or one of the menu: {', '.join(list_encoders())}"
+def _choices() -> Message:
+    return Message("give a local folder, or one of the menu: {menu}", menu=", ".join(list_encoders()))
 
 
 def _cached_folder(name: str) -> Path | None:

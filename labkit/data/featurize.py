@@ -18,6 +18,7 @@ from labkit.data.corpora import Sentence
 from labkit.data.window_cuts import WindowCutter
 from labkit.data.windows import Array, Window, Windows, concatenate, offsets_from_counts, ragged_indices
 from labkit.data.word_splitting import Granularity
+from labkit.messages import N_, Message
 
 __all__ = ["Batch", "Featurizer", "Window", "Windows"]
 
@@ -92,10 +93,11 @@ class Featurizer:
         self, tokenizer: Any, tags: Sequence[str], max_pieces: int, granularity: Granularity = Granularity.WORDS
     ):
         if not tokenizer.is_fast:
-            raise ValueError(
-                f"the tokenizer {type(tokenizer).__name__} has no fast version, which word alignment needs; "
-                "convert it with transformers and save it with its tokenizer.json"
+            text = N_(
+                "the tokenizer {name} has no fast version, which word alignment needs; convert it with transformers "
+                "and save it with its tokenizer.json"
             )
+            raise ValueError(Message(text, name=type(tokenizer).__name__))
         self.tokenizer = tokenizer
         self.tag_ids = {tag: index for index, tag in enumerate(tags)}
         self.max_pieces = max_pieces
@@ -106,9 +108,8 @@ class Featurizer:
         self.suffix_ids: list[int] = encoded["input_ids"][inner[-1] + 1 :]  # and after it
         self.capacity = max_pieces - len(self.prefix_ids) - len(self.suffix_ids)
         if self.capacity < 1:
-            raise ValueError(
-                f"max_pieces must leave room for a word beside the tokenizer's special tokens, not {max_pieces}"
-            )
+            text = N_("max_pieces must leave room for a word beside the tokenizer's special tokens, not {value}")
+            raise ValueError(Message(text, value=max_pieces))
         self.pad_token_id: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.unk_token_id: int = tokenizer.unk_token_id if tokenizer.unk_token_id is not None else self.pad_token_id
         space_ids = {mark: tokenizer.backend_tokenizer.token_to_id(mark) for mark in _SPACE_MARKS}

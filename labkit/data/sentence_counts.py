@@ -8,6 +8,7 @@ from labkit.data.corpora import CorpusFiles, find_corpus, read_corpus
 from labkit.data.json_cache import load_json, store_json
 from labkit.data.source_hash import hash_source_code
 from labkit.events import Whole
+from labkit.messages import Message
 
 
 class SentenceCounts(NamedTuple):
@@ -16,7 +17,7 @@ class SentenceCounts(NamedTuple):
     train: int
     dev: int
     test: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 def count_sentences(corpus: str, dev_share: float, repair: bool) -> SentenceCounts:
@@ -27,7 +28,7 @@ def count_sentences(corpus: str, dev_share: float, repair: bool) -> SentenceCoun
     """
     source = find_corpus(corpus)
     name = _cache_name(source, source.compute_sha256(), dev_share, repair)
-    if cached := load_json(name, tuple[Whole, Whole, Whole, tuple[str, ...]]):
+    if cached := load_json(name, tuple[Whole, Whole, Whole, tuple[Message, ...]]):
         return SentenceCounts(*cached)
     read = read_corpus(source, dev_share=dev_share, repair=repair)
     counts = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes)

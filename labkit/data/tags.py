@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from labkit.messages import N_, Message
+
 TagBigram = tuple[str, str]
 
 TAG_PATTERN = re.compile(r"O|[BIMELSUW]-\S+")
-TAG_HELP = "O, or a letter of the scheme, a hyphen and a type, such as B-PER"
 
 # Letter of any scheme → Begin, Inside, End or Single.
 _CANONICAL_LETTERS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
@@ -33,38 +34,45 @@ class Scheme:
     name: str
     letters: str
 
-    def find_violation(self, previous: str, tag: str) -> str:
-        """Reason why `tag` may not follow `previous`; empty if it may."""
+    def find_violation(self, previous: str, tag: str) -> Message | None:
+        """Reason why `tag` may not follow `previous`; None if it may."""
         if _letter(tag) not in self.letters:
-            return f"{tag} does not belong to {self.name}, which the rest of the corpus is written in"
+            text = N_("{tag} does not belong to {scheme}, which the rest of the corpus is written in")
+            return Message(text, tag=tag, scheme=self.name)
         if _letter(previous) not in self.letters:
-            return ""  # already reported for the tag before
+            return None  # already reported for the tag before
         if self.name in ("BIO", "IOB1"):
             return self._find_open_violation(previous, tag)
         return self._find_closed_violation(previous, tag)
 
-    def _find_open_violation(self, previous: str, tag: str) -> str:
+    def _find_open_violation(self, previous: str, tag: str) -> Message | None:
         """Violation in a scheme without end letters: a wrong first tag of an entity."""
         if _type(previous) == _type(tag):
-            return ""
+            return None
         if self.name == "BIO" and _letter(tag) == "I":
-            return f"{tag} {_after(previous)}, where BIO expects an entity to begin with B-{_type(tag)}"
+            text = N_("{tag} {place}, where BIO expects an entity to begin with {wanted}")
+            return Message(text, tag=tag, place=_after(previous), wanted=f"B-{_type(tag)}")
         if self.name == "IOB1" and _letter(tag) == "B":
-            return f"{tag} {_after(previous)}, where IOB1 expects I-{_type(tag)} (B- only between two of one type)"
-        return ""
+            text = N_("{tag} {place}, where IOB1 expects {wanted} (B- only between two of one type)")
+            return Message(text, tag=tag, place=_after(previous), wanted=f"I-{_type(tag)}")
+        return None
 
-    def _find_closed_violation(self, previous: str, tag: str) -> str:
+    def _find_closed_violation(self, previous: str, tag: str) -> Message | None:
         """Violation in a scheme with end letters: an entity left open, or ended unopened."""
         inside, end = self.letters[1], self.letters[2]
         is_open = _canonical_letter(previous) in ("B", "I")
         continues = _canonical_letter(tag) in ("I", "E")
         if is_open and not (continues and _type(previous) == _type(tag)):
-            wanted = f"{inside}-{_type(previous)} or {end}-{_type(previous)}"
-            return f"{tag or 'the end of the sentence'} after {previous}, where {self.name} expects {wanted}"
-        if continues and not is_open:
-            wanted = f"B-{_type(tag)} or {inside}-{_type(tag)}"
-            return f"{tag} {_after(previous)}, where {self.name} expects {wanted} before it"
-        return ""
+            text = N_("the end of the sentence {place}, where {scheme} expects {one} or {other}")
+            if tag:
+                text = N_("{tag} {place}, where {scheme} expects {one} or {other}")
+            one, other = f"{inside}-{_type(previous)}", f"{end}-{_type(previous)}"
+        elif continues and not is_open:
+            text = N_("{tag} {place}, where {scheme} expects {one} or {other} before it")
+            one, other = f"B-{_type(tag)}", f"{inside}-{_type(tag)}"
+        else:
+            return None
+        return Message(text, tag=tag, place=_after(previous), scheme=self.name, one=one, other=other)
 
 
 BIO = Scheme("BIO", "BI")
@@ -88,8 +96,9 @@ def match_scheme(tags: Sequence[str]) -> Scheme:
     for scheme in SCHEMES:
         if letters <= set(scheme.letters):
             return scheme
+    text = N_("tags must belong to one scheme of {schemes}, not begin with {letters}")
     named = ", ".join(scheme.name for scheme in SCHEMES)
-    raise ValueError(f"tags must belong to one scheme of {named}, not begin with {', '.join(sorted(letters))}")
+    raise ValueError(Message(text, schemes=named, letters=", ".join(sorted(letters))))
 
 
 def bigrams(tags: Sequence[str]) -> "zip[TagBigram]":
@@ -100,7 +109,7 @@ def bigrams(tags: Sequence[str]) -> "zip[TagBigram]":
     return zip(["", *tags], [*tags, ""], strict=True)
 
 
-def detect_scheme(counts: Mapping[TagBigram, int]) -> tuple[Scheme, dict[TagBigram, str]]:
+def detect_scheme(counts: Mapping[TagBigram, int]) -> tuple[Scheme, dict[TagBigram, Message]]:
     """Scheme with the fewest violations over a whole corpus.
 
     Args:
@@ -160,5 +169,5 @@ def _type(tag: str) -> str:
     return tag[2:]
 
 
-def _after(previous: str) -> str:
-    return f"after {previous}" if previous else "at the start of a sentence"
+def _after(previous: str) -> Message:
+    return Message("after {tag}", tag=previous) if previous else Message("at the start of a sentence")

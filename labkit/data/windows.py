@@ -11,6 +11,8 @@ from typing import Any, overload
 
 import numpy as np
 
+from labkit.messages import N_, Message
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 UNKNOWN_SHARE_THRESHOLD = 0.1  # of the words; with an encoder of the corpus's language it is a few percent
@@ -120,24 +122,24 @@ class Windows(Sequence[Window]):
         )
 
 
-def encoding_notes(*parts: Windows) -> list[str]:
+def encoding_notes(*parts: Windows) -> list[Message]:
     """Notes on words and sentences that were cut or replaced."""
     cut = sum(int(np.count_nonzero(np.bincount(part.sentence_index) > 1)) for part in parts)
     truncated = sum(int(part.truncated.sum()) for part in parts)
     unreadable = sum(int(part.unreadable.sum()) for part in parts)
-    notes = []
-    if cut:
-        notes.append(f"{cut} sentences are longer than a window and were cut, at punctuation where there is any.")
-    if truncated:
-        notes.append(f"{truncated} words are longer than a whole window; their ends are not read.")
-    if unreadable:
-        notes.append(f"{unreadable} words have no token in this tokenizer and are read as unknown.")
+    counts = (
+        (cut, N_("{count} sentences are longer than a window and were cut, at punctuation where there is any.")),
+        (truncated, N_("{count} words are longer than a whole window; their ends are not read.")),
+        (unreadable, N_("{count} words have no token in this tokenizer and are read as unknown.")),
+    )
+    notes = [Message(text, count=count) for count, text in counts if count]
     words, unknown = sum(part.num_words for part in parts), sum(int(part.unknown.sum()) for part in parts)
     if unknown and unknown >= UNKNOWN_SHARE_THRESHOLD * words:
-        notes.append(
-            f"{unknown / words:.0%} of the words are unknown to this encoder, which reads them all alike; "
-            "choose one that was trained on this language and script."
+        text = N_(
+            "{share:.0%} of the words are unknown to this encoder, which reads them all alike; choose one that was "
+            "trained on this language and script."
         )
+        notes.append(Message(text, share=unknown / words))
     return notes
 
 

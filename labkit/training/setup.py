@@ -210,7 +210,7 @@ def build_setup(
         accelerator=accelerator, corpus=corpus, featurizer=featurizer, encoder_sha256=hash_encoder(pretrained.place),
         precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, speed_up=speed_up,
         param_groups=groups, optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch,
-        notes=notes,  # type: ignore[arg-type]  # until labkit.data makes Messages
+        notes=notes,
     )  # fmt: skip
 
 

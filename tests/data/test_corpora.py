@@ -483,7 +483,7 @@ def test_a_dev_share_outside_0_and_1_is_an_error(tmp_path: Path, share: float) -
     ("train", "note"),
     [
         ("-DOCSTART- O\n\n" * 2 + BIO, "2 -DOCSTART- lines skipped"),
-        (BIO + "# id 7\na\tO\n", "1 comment line skipped, the first on line 10"),
+        (BIO + "# id 7\na\tO\n", "1 comment line skipped, on line 10"),
         (BIO + "a\tO\n" * 1001, r"1001 words \(from line 10\).*blank lines"),
         (BIO + BIO + "\ufeffa\tO\n", "1 byte order mark inside .* line 19"),
         (BIO + "so\tO\n", "1 of 1 dev sentences also occur in train"),

@@ -74,6 +74,7 @@ def test_what_is_taken_from_the_cache_is_what_reading_and_encoding_gives(tmp_pat
         corpus.tags,
         corpus.notes,
     )
+    assert [note.values for note in cached.notes] == [note.values for note in corpus.notes] != []
     assert cached.test.num_sentences == 1
     assert len(cached.test) > 1
 

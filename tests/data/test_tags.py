@@ -122,7 +122,7 @@ def test_a_broken_rule_is_told_with_the_tag_that_breaks_it(scheme: str, previous
     ],
 )
 def test_what_a_scheme_allows_has_no_problem(scheme: str, previous: str, tag: str) -> None:
-    assert BY_NAME[scheme].find_violation(previous, tag) == ""
+    assert BY_NAME[scheme].find_violation(previous, tag) is None
 
 
 def test_one_stray_tag_does_not_change_what_the_rest_is_written_in() -> None:

@@ -6,12 +6,14 @@ import re
 import pytest
 
 from labkit.config import RunConfig, run_settings
+from labkit.data.sentence_counts import count_sentences
 from labkit.i18n import translation
 from labkit.i18n.translation import tr
 from labkit.lab import run_html, time_bar_html
 from labkit.lab.run_rows import RunRows, collect_table_texts
 from labkit.lab.settings_form import SettingsForm, describe_rate_ratio
 from labkit.lab.try_it import render_prediction
+from labkit.messages import message_of
 from labkit.plots import fonts
 from labkit.plots.live import LivePlot, compare_figure, figure_of
 from labkit.runs.compare import name_runs
@@ -154,6 +156,24 @@ def test_entities_found_are_told_in_chinese(runs_folder, chinese):
     for count in range(3):
         found = [{"type": "PER", "start": place, "end": place + 1, "confidence": 0.5} for place in range(count)]
         assert english_in(render_prediction("王小明", {"entities": found, "seconds": 0.1}, run)) == []
+
+
+def test_notes_and_errors_of_a_corpus_are_chinese_on_the_page(tmp_path, monkeypatch, chinese):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    good = "Anna\tB-ENTITY\nSmith\tI-ENTITY\nwent\tO\n\n" * 9
+    (tmp_path / "train.txt").write_text(f"# one\n{good}in\tO\nRome\tI-ENTITY\n")
+    (tmp_path / "dev.txt").write_text(good)
+    (tmp_path / "test.csv").write_text("id,title,text,unknownEntities\n1,题,有甲公司,乙;甲公司;丙\n", encoding="utf-8")
+    read, cached = (count_sentences(str(tmp_path), 0.2, repair=True).notes for _ in range(2))
+    page = html.unescape(run_html.render_corpus_notes(cached))
+    assert {*english_in(page)} == {"ENTITY"}
+    assert tuple(map(tr, cached)) == tuple(map(tr, read))
+    assert "O 之后出现 I-ENTITY，而 BIO 要求实体以 B-ENTITY 开头" in page
+    assert "第 2 行的 '乙'，第 2 行的 '丙'。" in page
+    assert "验证集的 9 句中有 9 句与训练集逐词相同" in page
+    with pytest.raises(ValueError, match="illegal tag sequence") as raised:
+        count_sentences(str(tmp_path), 0.2, repair=False)
+    assert "train.txt 第 39 行：标签序列不合法：O 之后出现 I-ENTITY" in tr(message_of(raised.value))
 
 
 # Pictures.

@@ -21,7 +21,7 @@ class CorpusFormat:
     def read(self, path: Path, display_path: str) -> ParsedFile:
         """Reads and checks one file, except for its tag sequences.
 
-        A file without any sentence is a ValueError, unless it has no labels: then `missing_labels` names what it lacks.
+        A file without any sentence is a ValueError, unless it has no labels: then `missing_labels` says why.
         Raises ValueError with file, line and what was expected.
         """
         module, function = self.reader.split(".")

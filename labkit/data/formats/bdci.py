@@ -15,8 +15,9 @@ from pathlib import Path
 
 from labkit.data.cleaning import CleanedText, clean_html
 from labkit.data.corpus_files import open_or_explain
-from labkit.data.formats.parsed_file import ParsedFile, RawSentence
+from labkit.data.formats.parsed_file import IN_UTF16, ParsedFile, RawSentence, line_error
 from labkit.data.tags import Span
+from labkit.messages import N_, Message
 
 ENTITY_TYPE = "ENTITY"  # the table has no types
 ENTITIES_COLUMN = "unknownEntities"
@@ -50,7 +51,7 @@ class BdciTable:
     sha256: str
     has_labels: bool
     rows: list[BdciRow]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
 
 
 def read_table(path: Path, display_path: str) -> BdciTable:
@@ -69,8 +70,11 @@ def read_table(path: Path, display_path: str) -> BdciTable:
     rows = []
     for line, record in records:
         if len(record) != len(header):
-            what = f"expected {len(header)} fields as in the header, found {len(record)}"
-            raise ValueError(f"{display_path}:{line}: {what}; is a comma or a quotation mark in a text not quoted?")
+            problem = N_(
+                "expected {count} fields as in the header, found {found}; is a comma or a quotation mark in a text not "
+                "quoted?"
+            )
+            raise line_error(display_path, line, Message(problem, count=len(header), found=len(record)))
         cell = "" if labels is None else record[labels]
         rows.append(BdciRow(record[row_id], record[title], record[text_column], cell, line))
     return BdciTable(display_path, hashlib.sha256(data).hexdigest(), labels is not None, rows, notes)
@@ -85,9 +89,10 @@ def read_bdci(path: Path, display_path: str) -> ParsedFile:
     table = read_table(path, display_path)
     parsed = ParsedFile(display_path, table.sha256, [], list(table.notes), one_word_per_line=False)
     if not table.has_labels:
-        parsed.missing_labels = f"no column {ENTITIES_COLUMN}"
-        what = f"{display_path} has no column {ENTITIES_COLUMN}"
-        parsed.notes.append(f"{what}: it is not scored, but its entities can be predicted.")
+        text = N_("no column {column}; without it there is nothing to learn from")
+        parsed.missing_labels = Message(text, column=ENTITIES_COLUMN)
+        text = N_("{file} has no column {column}: it is not scored, but its entities can be predicted.")
+        parsed.notes.append(Message(text, file=display_path, column=ENTITIES_COLUMN))
         return parsed
     documents, empty = _merge_repeated_rows(table)
     all_absent = []
@@ -100,7 +105,7 @@ def read_bdci(path: Path, display_path: str) -> ParsedFile:
         parsed.sentences.append(RawSentence(words, tuple(tags), row.line))
         all_absent += [(row.line, label) for label in absent]
     if not parsed.sentences:
-        raise parsed.error(1, "no row holds a text; expected rows of id, title, text and entities")
+        raise parsed.error(1, Message("no row holds a text; expected rows of id, title, text and entities"))
     parsed.notes += _notes(table, len(documents), empty, all_absent)
     return parsed
 
@@ -150,9 +155,10 @@ def _index_columns(header: Sequence[str], line: int, display_path: str) -> dict[
     """Column indices by lower-case name; the first of equal names."""
     columns = {name.strip().lower(): index for index, name in reversed(list(enumerate(header)))}
     if missing := [name for name in TEXT_COLUMNS if name not in columns]:
-        found = ", ".join(repr(name[:40]) for name in header[:8]) or "an empty file"
-        expected = f"expected a CSV file with the columns {', '.join(TEXT_COLUMNS)} and {ENTITIES_COLUMN}"
-        raise ValueError(f"{display_path}:{line}: no column {', '.join(missing)}; {expected}; found {found}")
+        text = N_("no column {missing}; expected a CSV file with the columns {columns} and {labels}; found {found}")
+        names = {"missing": ", ".join(missing), "columns": ", ".join(TEXT_COLUMNS), "labels": ENTITIES_COLUMN}
+        found = ", ".join(repr(name[:40]) for name in header[:8]) or Message("an empty file")
+        raise line_error(display_path, line, Message(text, **names, found=found))
     return columns
 
 
@@ -169,16 +175,20 @@ def _merge_repeated_rows(table: BdciTable) -> tuple[list[tuple[BdciRow, CleanedT
     return list(merged.values()), empty
 
 
-def _notes(table: BdciTable, kept: int, empty: int, absent: Sequence[tuple[int, str]]) -> Iterator[str]:
+def _notes(table: BdciTable, kept: int, empty: int, absent: Sequence[tuple[int, str]]) -> Iterator[Message]:
     path = table.display_path
     if empty:
-        yield f"{path}: {empty:,} rows without text were left out."
+        yield Message("{file}: {count:,} rows without text were left out.", file=path, count=empty)
     if repeated := len(table.rows) - empty - kept:
-        yield f"{path}: {repeated:,} rows repeat the text of another; it is read once, with the entities of all."
+        text = N_("{file}: {count:,} rows repeat the text of another; it is read once, with the entities of all.")
+        yield Message(text, file=path, count=repeated)
     if absent:
-        examples = [f"{label[:40]!r} on line {line}" for line, label in absent[:_MAX_EXAMPLES]]
-        listed = ", ".join(examples + ["…"] * (len(absent) > _MAX_EXAMPLES))
-        yield f"{path}: {len(absent):,} entities do not occur in their text and are not learnt: {listed}."
+        listed = "…" if len(absent) > _MAX_EXAMPLES else ""
+        for line, label in reversed(absent[:_MAX_EXAMPLES]):
+            example = Message("{label!r} on line {line}", label=label[:40], line=line)
+            listed = Message("{example}, {more}", example=example, more=listed) if listed else example
+        text = N_("{file}: {count:,} entities do not occur in their text and are not learnt: {examples}.")
+        yield Message(text, file=path, count=len(absent), examples=listed)
 
 
 def _occurrences(text: str, label: str) -> Iterator[int]:
@@ -201,19 +211,20 @@ def _is_same_word(one: str, other: str) -> bool:
     return len(both) == 2 and both.isascii() and (both.isalpha() or both.isdigit())
 
 
-def _decode_text(data: bytes, display_path: str) -> tuple[str, list[str]]:
+def _decode_text(data: bytes, display_path: str) -> tuple[str, list[Message]]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ValueError(f"{display_path}:1: the file is in UTF-16; expected UTF-8, so save it as UTF-8")
+        raise line_error(display_path, 1, IN_UTF16)
     try:
         return data.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        what = f"byte {error.start} of the file is neither UTF-8 nor GB18030"
-        problem = f"{display_path}:{line}: {what}; save the file as UTF-8"
+        offset = error.start
     try:
-        return data.decode("gb18030"), [f"{display_path}: read as GB18030, as it is not UTF-8."]
+        text = data.decode("gb18030")
     except UnicodeDecodeError:
-        raise ValueError(problem) from None
+        problem = N_("byte {offset} of the file is neither UTF-8 nor GB18030; save the file as UTF-8")
+        line = data.count(b"\n", 0, offset) + 1
+        raise line_error(display_path, line, Message(problem, offset=offset)) from None
+    return text, [Message("{file}: read as GB18030, as it is not UTF-8.", file=display_path)]
 
 
 def _records(text: str, display_path: str) -> Iterator[tuple[int, list[str]]]:
@@ -227,5 +238,5 @@ def _records(text: str, display_path: str) -> Iterator[tuple[int, list[str]]]:
                 yield line, record
             line = reader.line_num + 1
     except csv.Error as error:
-        what = f"not a CSV record: {error}; quotation marks in a text are doubled"
-        raise ValueError(f"{display_path}:{line}: {what}") from None
+        problem = N_("not a CSV record: {error}; quotation marks in a text are doubled")
+        raise line_error(display_path, line, Message(problem, error=str(error))) from None

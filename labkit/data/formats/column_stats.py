@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from labkit.messages import N_, Message
+
 MIN_NUMBERED_SHARE = 0.9  # of the sentences
 
 _SUBWORD_NUMBER = re.compile(r"\d+[-.]\d+")  # CoNLL-U: `3-4` before two words written as one, `8.1` for an empty node
@@ -42,8 +44,8 @@ class ColumnStats:
         numbered = [words for words in sentences if _is_numbering(words)]
         return len(numbered) >= MIN_NUMBERED_SHARE * len(sentences) and sum(len(words) > 1 for words in numbered) > 1
 
-    def find_missing_tag_column(self) -> tuple[int, str] | None:
-        """First line without the tag column, and the error message for it.
+    def find_missing_tag_column(self) -> tuple[int, Message] | None:
+        """First line without the tag column, and the problem.
 
         Another column was read as the tag there: the line is shorter than most, and no line of the usual length has its
         type. A shorter line alone is not enough, because files put together from several have such lines, too.
@@ -52,19 +54,25 @@ class ColumnStats:
         types = {tag[2:] for width, tag in self.first_lines if width >= usual} | {""}
         for (width, tag), line in self.first_lines.items():
             if width < usual and tag[2:] not in types:
-                what = f"{width} columns here, where most lines have {usual}, none of which has the type {tag[2:]}"
-                return line, f"{what}; is the column of the tags missing?"
+                text = N_(
+                    "{count} columns here, where most lines have {usual}, none of which has the type {type}; is the "
+                    "column of the tags missing?"
+                )
+                return line, Message(text, count=width, usual=usual, type=tag[2:])
         return None
 
-    def describe_uneven_lines(self) -> str | None:
+    def describe_uneven_lines(self, display_path: str) -> Message | None:
         """Note on the first line whose number of columns differs from most."""
         usual = self.most_common_width
         others = [(line, width) for (width, _), line in self.first_lines.items() if width != usual]
         if not others:
             return None
         line, width = min(others)
-        what = f"line {line} is the first with {width} columns, where most have {usual}"
-        return f"{what}; the first is read as the word, the last as its tag"
+        text = N_(
+            "{file}: line {line} is the first with {count} columns, where most have {usual}; the first is read as the "
+            "word, the last as its tag."
+        )
+        return Message(text, file=display_path, line=line, count=width, usual=usual)
 
 
 def _is_numbering(words: Sequence[str]) -> bool:

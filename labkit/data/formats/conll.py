@@ -12,9 +12,10 @@ from pathlib import Path
 
 from labkit.data.corpus_files import open_or_explain
 from labkit.data.formats.column_stats import ColumnStats
-from labkit.data.formats.parsed_file import ParsedFile, RawSentence
-from labkit.data.tags import TAG_HELP, TAG_PATTERN
+from labkit.data.formats.parsed_file import IN_UTF16, ParsedFile, RawSentence
+from labkit.data.tags import TAG_PATTERN
 from labkit.data.word_splitting import is_invisible
+from labkit.messages import N_, Message, message_of, plural
 
 LONG_SENTENCE_WORDS = 1000  # nobody writes longer sentences; files without blank lines seem to have them
 
@@ -22,7 +23,11 @@ BLOCK_BYTES = 2**20  # decoded and split into lines at a time
 
 _BOM = "\ufeff".encode()  # byte order mark
 _LONE_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line by itself
-_JSON = "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences"
+_JSON = Message(
+    "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences"
+)
+_NO_SENTENCES = Message("no sentences here; expected lines of a word and its tag, blank lines between sentences")
+_NUMBERED = Message("the first column numbers the words; expected one word and its tag per line, the word first")
 _BLANK = ("", "blank")
 _DOCUMENT = ("", "document")
 _INVISIBLE = ("", "invisible")
@@ -39,14 +44,13 @@ def read_conll(path: Path, display_path: str) -> ParsedFile:
     data = _normalise_bytes(data, parsed)
     columns = _Reader(parsed).read(data)
     if not parsed.sentences:
-        raise parsed.error(1, "no sentences here; expected lines of a word and its tag, blank lines between sentences")
+        raise parsed.error(1, _NO_SENTENCES)
     if columns.has_number_column([sentence.words for sentence in parsed.sentences]):
-        what = "the first column numbers the words; expected one word and its tag per line, the word first"
-        raise parsed.error(parsed.sentences[0].line, what)
+        raise parsed.error(parsed.sentences[0].line, _NUMBERED)
     if missing := columns.find_missing_tag_column():
         raise parsed.error(*missing)
-    if uneven := columns.describe_uneven_lines():
-        parsed.notes.append(f"{display_path}: {uneven}.")
+    if uneven := columns.describe_uneven_lines(display_path):
+        parsed.notes.append(uneven)
     _note_oddities(parsed, data)
     return parsed
 
@@ -98,7 +102,7 @@ class _Reader:
             pair = self.parsed_lines[line] = _split_line(line)
         except ValueError as problem:
             is_json = not self.columns.widths and line.lstrip()[:1] in ("{", "[")  # after a word these are words, too
-            raise self.parsed.error(number, _JSON if is_json else str(problem)) from None
+            raise self.parsed.error(number, _JSON if is_json else message_of(problem)) from None
         if pair[0]:
             self.columns.add_line(line, pair[1], number)
         return pair
@@ -106,11 +110,16 @@ class _Reader:
     def _note_skipped(self) -> None:
         path, notes = self.parsed.display_path, self.parsed.notes
         if self.documents:
-            notes.append(f"{path}: {_count(self.documents, '-DOCSTART- line')} skipped.")
+            one, many = N_(("{file}: 1 -DOCSTART- line skipped.", "{file}: {count:,} -DOCSTART- lines skipped."))
+            notes.append(plural(self.documents, one, many, file=path))
         if comments := self.comments:
-            notes.append(f"{path}: {_count(len(comments), 'comment line')} skipped, the first on line {comments[0]}.")
+            one = N_("{file}: 1 comment line skipped, on line {line}.")
+            many = N_("{file}: {count:,} comment lines skipped, the first on line {line}.")
+            notes.append(plural(len(comments), one, many, file=path, line=comments[0]))
         if skipped := self.parsed.skipped_lines:
-            notes.append(f"{path}: {_count(len(skipped), 'invisible word')} left out, the first on line {skipped[0]}.")
+            one = N_("{file}: 1 invisible word left out, on line {line}.")
+            many = N_("{file}: {count:,} invisible words left out, the first on line {line}.")
+            notes.append(plural(len(skipped), one, many, file=path, line=skipped[0]))
 
 
 def _split_line(line: str) -> tuple[str, str]:
@@ -120,24 +129,30 @@ def _split_line(line: str) -> tuple[str, str]:
     separator = "\t" if "\t" in text else " "
     first, last = text.find(separator), text.rfind(separator)
     if first < 0:
-        what = "a tag without a word" if TAG_PATTERN.fullmatch(text) else "one column"
-        raise ValueError(f"expected a word and its tag, separated by a tab or a space; found {what}: {text[:80]!r}")
+        what = Message("a tag without a word" if TAG_PATTERN.fullmatch(text) else "one column")
+        problem = N_("expected a word and its tag, separated by a tab or a space; found {what}: {text!r}")
+        raise ValueError(Message(problem, what=what, text=text[:80]))
     word, tag = text[:first].strip(" "), text[last + 1 :].strip(" ")
     if not word:
-        raise ValueError(f"expected a word in the first column; found nothing before the tag {tag!r}")
+        raise ValueError(Message("expected a word in the first column; found nothing before the tag {tag!r}", tag=tag))
     if not TAG_PATTERN.fullmatch(tag):
-        raise ValueError(f"unknown tag {tag[:80]!r} in the last column; expected {TAG_HELP}{_tag_hint(tag)}")
+        raise ValueError(_describe_unknown_tag(tag))
     return _INVISIBLE if is_invisible(word) else (word, tag)
 
 
-def _tag_hint(tag: str) -> str:
+def _describe_unknown_tag(tag: str) -> Message:
+    text = N_(
+        "unknown tag {tag!r} in the last column; expected O, or a letter of the scheme, a hyphen and a type, such as "
+        "B-PER"
+    )
+    problem = Message(text, tag=tag[:80])
     if TAG_PATTERN.fullmatch(tag.upper()) or TAG_PATTERN.fullmatch(tag[:1].upper() + tag[1:]):
-        return " (capital letters)"
+        return Message("{problem} (capital letters)", problem=problem)
     if re.fullmatch(r"[BIMELSUW]_\S+", tag):
-        return " (a hyphen, not an underscore)"
+        return Message("{problem} (a hyphen, not an underscore)", problem=problem)
     if tag in tuple("BIMELSUW"):
-        return " (the type is missing)"
-    return ""
+        return Message("{problem} (the type is missing)", problem=problem)
+    return problem
 
 
 def _is_comment(line: str) -> bool:
@@ -178,44 +193,50 @@ def _normalise_bytes(data: bytes, parsed: ParsedFile) -> bytes:
     into one line. Raises ValueError for other encodings and NUL bytes.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise parsed.error(1, "the file is in UTF-16; expected UTF-8, so save it as UTF-8")
+        raise parsed.error(1, IN_UTF16)
     for start, block in _blocks(data):
         try:
             block.decode()
         except UnicodeDecodeError as error:
             offset = start + error.start
-            raise parsed.error(data.count(b"\n", 0, offset) + 1, _encoding_advice(data, offset)) from None
+            raise parsed.error(data.count(b"\n", 0, offset) + 1, _describe_encoding(data, offset)) from None
     if b"\0" in data:
         line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        raise parsed.error(line, "a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
+        problem = Message("a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
+        raise parsed.error(line, problem)
     data = data.removeprefix(_BOM)
     if b"\r" in data and data.count(b"\r") > data.count(b"\r\n"):
         return _LONE_CR.sub(b"\n", data)
     return data
 
 
-def _encoding_advice(data: bytes, offset: int) -> str:
+def _describe_encoding(data: bytes, offset: int) -> Message:
     try:
         data.decode("gb18030")
     except UnicodeDecodeError:
-        guess, source = "", "LATIN1"
+        text = N_(
+            "byte {offset} of the file is not UTF-8; save the file as UTF-8, for example with "
+            "`iconv -f LATIN1 -t UTF-8 OLD > NEW`"
+        )
     else:
-        guess, source = " (it can be read as GB18030, also called GBK)", "GB18030"
-    command = f"iconv -f {source} -t UTF-8 OLD > NEW"
-    return f"byte {offset} of the file is not UTF-8{guess}; save the file as UTF-8, for example with `{command}`"
+        text = N_(
+            "byte {offset} of the file is not UTF-8 (it can be read as GB18030, also called GBK); save the file as "
+            "UTF-8, for example with `iconv -f GB18030 -t UTF-8 OLD > NEW`"
+        )
+    return Message(text, offset=offset)
 
 
 def _note_oddities(parsed: ParsedFile, data: bytes) -> None:
     path = parsed.display_path
     longest = max(parsed.sentences, key=lambda sentence: len(sentence.words))
     if len(longest.words) > LONG_SENTENCE_WORDS:
-        what = f"the longest sentence has {len(longest.words)} words (from line {longest.line})"
-        parsed.notes.append(f"{path}: {what}; are blank lines between sentences missing?")
+        text = N_(
+            "{file}: the longest sentence has {count} words (from line {line}); are blank lines between sentences "
+            "missing?"
+        )
+        parsed.notes.append(Message(text, file=path, count=len(longest.words), line=longest.line))
     if marks := data.count(_BOM):
         line = data.count(b"\n", 0, data.index(_BOM)) + 1
-        what = f"{_count(marks, 'byte order mark')} inside the text kept as part of words"
-        parsed.notes.append(f"{path}: {what}, the first on line {line}.")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+        one = N_("{file}: 1 byte order mark inside the text kept as part of a word, on line {line}.")
+        many = N_("{file}: {count:,} byte order marks inside the text kept as part of words, the first on line {line}.")
+        parsed.notes.append(plural(marks, one, many, file=path, line=line))

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from labkit.messages import Message
+
+IN_UTF16 = Message("the file is in UTF-16; expected UTF-8, so save it as UTF-8")
+
 
 @dataclass(frozen=True, slots=True)
 class RawSentence:
@@ -19,10 +23,10 @@ class ParsedFile:
     display_path: str  # its path, as messages name it
     sha256: str
     sentences: list[RawSentence]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
     one_word_per_line: bool = True
     skipped_lines: list[int] = field(default_factory=list)  # lines between words, in ascending order
-    missing_labels: str = ""  # why a file without sentences cannot be learnt from: "no column unknownEntities"
+    missing_labels: Message | None = None  # why nothing can be learnt from a file without sentences
 
     def find_line(self, sentence: RawSentence, word: int) -> int:
         """Line of the word with this index."""
@@ -42,6 +46,11 @@ class ParsedFile:
             first -= 1
         return first
 
-    def error(self, line: int, message: str) -> ValueError:
+    def error(self, line: int, problem: Message) -> ValueError:
         """ValueError that names this file and line."""
-        return ValueError(f"{self.display_path}:{line}: {message}")
+        return line_error(self.display_path, line, problem)
+
+
+def line_error(display_path: str, line: int, problem: Message) -> ValueError:
+    """ValueError that names file and line."""
+    return ValueError(Message("{file}:{line}: {problem}", file=display_path, line=line, problem=problem))
