@@ -23,7 +23,7 @@ FOR_PROGRAMMERS = (
     "model/softmax.py",
     "training/param_groups.py",
 )
-UNCONVERTED = ("cli", "data", "lab", "plots", "pretraining")
+UNCONVERTED = ("cli", "data")
 
 
 def read_catalogue(path=LOCALES / "zh" / "LC_MESSAGES" / "labkit.po"):
