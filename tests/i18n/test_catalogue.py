@@ -17,6 +17,7 @@ CATALOGUES = sorted(LOCALES.glob("*/LC_MESSAGES/labkit.po"))
 # Errors that only a programmer meets stay plain English. The rooms in the second line are not converted yet.
 FOR_PROGRAMMERS = (
     "jobs/fork_server.py",
+    "lab/runs_table.py",
     "messages.py",
     "model/crf/layer.py",
     "model/fast",
