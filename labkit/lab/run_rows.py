@@ -59,9 +59,7 @@ def _build_row(builder: ComparisonTableBuilder, run: Run, short_name: str, best:
 
 
 def collect_table_texts() -> dict[str, str]:
-    """Translations of the table's fixed texts and text cells; empty for English."""
-    if translation.get_language() == "en":
-        return {}
+    """Translations of the table's fixed texts and text cells."""
     choices = {choice for setting in run_settings().values() for choice in setting.choices}
     return {text: tr(text) for text in (*SCRIPT_TEXTS, *STATE_TEXTS, *sorted(choices))}
 

@@ -162,11 +162,6 @@ class RunsPanel:
         """Widgets of the panel, from top to bottom."""
         return [self.table, self.hint, self.tools, self.picture, self.times]
 
-    def get_selected(self, runs: Sequence[Run]) -> list[Run]:
-        """The selected ones among `runs`, in their order."""
-        ticked = set(self.table.selected)
-        return [run for run in runs if run.folder.name in ticked]
-
     def select(self, runs: Sequence[Run]) -> None:
         """Select exactly these runs."""
         ids = [run.folder.name for run in runs]
@@ -227,7 +222,8 @@ class RunsPanel:
 
     def draw(self) -> None:
         """Draw the comparison of the selected runs if it changed."""
-        chosen = self.get_selected(self._runs)
+        ticked = set(self.table.selected)
+        chosen = [run for run in self._runs if run.folder.name in ticked]
         is_visible = len(chosen) > 1
         set_visible(self.hint, not is_visible)
         set_visible(self.tools, is_visible)
