@@ -72,6 +72,17 @@ class CorpusRead(_Line, frozen=True, tag="corpus read"):
     dev_sha256: str = ""  # of the words and gold tags that are scored; empty in older logs
     test_sha256: str = ""
 
+    def describe(self) -> Message:
+        """Sizes of the splits and number of tags, in words."""
+        return Message(
+            "{corpus}: {train:,} training, {dev:,} dev, {test:,} test sentences, {tags} tags",
+            corpus=self.name,
+            train=self.train_sentences,
+            dev=self.dev_sentences,
+            test=self.test_sentences,
+            tags=len(self.tags),
+        )
+
     def split_id(self, split: str) -> str:
         """Identity of the scored sentences of dev or test.
 

@@ -32,7 +32,7 @@ def hold_lock(path: Path, timeout_s: float = -1, is_reentrant: bool = False) -> 
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
-        _log.warning("%s cannot be locked (%s): start runs from one place at a time", path, error.strerror)
+        _log.warning("%s cannot be locked (%s): use its folder from one process at a time", path, error.strerror)
     try:
         yield
     finally:

@@ -1,9 +1,8 @@
 """Text forms of a run's figures: losses, durations, counts."""
 
 import math
-from collections.abc import Callable
 
-from labkit.i18n.translation import tr
+from labkit.messages import Message, plural
 
 
 def format_loss(loss: float, digits: int = 4) -> str:
@@ -28,6 +27,6 @@ def format_duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def format_entity_count(count: int, tr: Callable[..., str] = tr) -> str:
+def format_entity_count(count: int) -> Message:
     """`1 entity`, `1,234 entities`: the number that a score rests on."""
-    return tr("1 entity") if count == 1 else tr("{count} entities", count=f"{count:,}")
+    return plural(count, "1 entity", "{count:,} entities")

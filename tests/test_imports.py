@@ -54,7 +54,7 @@ OWNERS = {
     "tokenizers": ("pretraining",),
     "accelerate": ("training",),
     "safetensors": ("data", "model", "pretraining"),
-    "filelock": ("file_lock", "jobs.fork_server", "pretraining"),
+    "filelock": ("file_lock", "jobs.fork_server"),
     "pynvml": ("devices",),
     "psutil": ("devices", "training"),
     "msgspec": ("data.json_cache", "devices", "events", "runs", "model"),
@@ -163,7 +163,6 @@ def test_basics_import_only_what_they_are_made_of() -> None:
     assert {each for each in inside if each[1] != "messages"} == {
         ("config", "settings"),
         ("config", "training.schedules"),
-        ("formatting", "i18n.translation"),
         ("presets", "config"),
         ("presets", "settings"),
         ("versions", "__init__"),

@@ -8,7 +8,6 @@ file `labkit/i18n/locale/LANGUAGE/LC_MESSAGES/labkit.po`.
 import ast
 import inspect
 import io
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,23 +81,8 @@ def update_catalogue(path: Path) -> Catalog:
     with path.open("rb") as file:
         catalogue = read_po(file, locale=path.parent.parent.name)
     catalogue.update(template, no_fuzzy_matching=True)
-    catalogue.creation_date = datetime(
-        2026, 1, 1, tzinfo=UTC
-    )  # part of the .mo, which should only change with its texts
-    for message in catalogue:  # until all sentences are Messages
-        message.string = message.string or _translation_of_pattern(str(message.id))
+    catalogue.creation_date = datetime(2026, 1, 1, tzinfo=UTC)  # is in the .mo, which should change with its texts only
     return catalogue
-
-
-def _translation_of_pattern(text: str) -> str:
-    """Translation that the recogniser has for a sentence, with the format of each value. It goes with that."""
-    from labkit.i18n.zh import MESSAGES
-
-    places = dict(re.findall(r"\{(\w+)([^}]*)\}", text))
-    for english, chinese in MESSAGES.items():
-        if english == re.sub(r"\{(\w+)[^}]*\}", r"{\1}", text):
-            return re.sub(r"\{(\w+)\}", lambda place: f"{{{place[1]}{places[place[1]]}}}", chinese)
-    return ""
 
 
 def format_po(catalogue: Catalog) -> bytes:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from labkit.i18n.recogniser import translate_message
 from labkit.i18n.translation import tr
 from labkit.lab import entity_html, run_html, type_scores_html
 from labkit.lab.page_widgets import make_html, set_text, set_visible
-from labkit.messages import N_
+from labkit.messages import N_, message_of
 from labkit.runs.entity_errors import ERROR_KINDS, EntityMatch, match_entities
 from labkit.runs.predictions import Predictions, ScoredSentence, align_predictions, predictions_path, read_predictions
 from labkit.runs.store import Run
@@ -144,7 +143,7 @@ class ErrorBrowser:
         try:
             rows = self._filter_sentences(predictions)
         except ValueError as problem:
-            return self._show_message(translate_message(str(problem)))
+            return self._show_message(tr(message_of(problem)))
         self._render_page(rows, list(predictions.values()), list(scores))
 
     def _filter_sentences(self, predictions: dict[str, Predictions]) -> list[AlignedSentence]:

@@ -9,8 +9,10 @@ from labkit.config import RunConfig
 from labkit.data.corpora import find_corpus
 from labkit.data.encoders import read_max_sequence_length
 from labkit.data.sentence_counts import SentenceCounts, count_sentences
+from labkit.i18n.translation import tr
 from labkit.lab import run_html
 from labkit.memo import Memo
+from labkit.messages import Message, message_of
 from labkit.presets import config_warnings
 from labkit.runs.estimate import estimate
 from labkit.runs.run import Run
@@ -31,7 +33,7 @@ class PlanPanel:
     def __init__(self, on_counted: Callable[[], None]) -> None:
         """`on_counted` is called in another thread when a slow count has ended."""
         self._on_counted = on_counted
-        self._counts: dict[_Key, SentenceCounts | str] = {}
+        self._counts: dict[_Key, SentenceCounts | Message] = {}
         self._retry_at: dict[_Key, float] = {}
         self._counting: dict[_Key, threading.Thread] = {}
         self._memo = Memo()
@@ -45,8 +47,10 @@ class PlanPanel:
             runs_key: differs if these runs or the language changed since the last call.
         """
         counts = self._count(_key(config))
-        if not isinstance(counts, SentenceCounts):
-            return run_html.render_plan(None, [], counts or "")
+        if counts is None:
+            return run_html.render_muted(tr("counting the corpus…"))
+        if isinstance(counts, Message):
+            return run_html.render_error(counts)
         return self._memo("plan", (runs_key, config, counts), lambda: _render_plan(config, runs, counts))
 
     def describe_notes(self, config: RunConfig) -> str:
@@ -61,9 +65,9 @@ class PlanPanel:
         same = (run for run in reversed(runs) if run.config == config)
         return self._memo("same settings", (runs_key, config), lambda: next(same, None))
 
-    def _count(self, key: _Key) -> SentenceCounts | str | None:
+    def _count(self, key: _Key) -> SentenceCounts | Message | None:
         """Sentence counts, an error message, or None while counting."""
-        unreadable = isinstance(self._counts.get(key), str)
+        unreadable = isinstance(self._counts.get(key), Message)
         if key not in self._counts or (unreadable and time.monotonic() > self._retry_at[key]):
             counting = self._counting.get(key)
             if counting is None or not counting.is_alive():  # in a thread: a large corpus takes seconds
@@ -76,9 +80,9 @@ class PlanPanel:
     def _count_in_thread(self, key: _Key) -> None:
         began = time.monotonic()
         try:
-            result: SentenceCounts | str = count_sentences(*key[:3])
+            result: SentenceCounts | Message = count_sentences(*key[:3])
         except (ValueError, OSError) as problem:
-            result = str(problem)
+            result = message_of(problem)
         duration_s = time.monotonic() - began
         self._retry_at[key] = began + duration_s + max(REREAD_S, 10 * duration_s)  # the user may repair it meanwhile
         self._counts[key] = result

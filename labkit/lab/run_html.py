@@ -7,11 +7,9 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from labkit.events import CorpusRead
 from labkit.formatting import format_duration, format_entity_count
-from labkit.i18n.recogniser import translate_message
 from labkit.i18n.translation import tr
-from labkit.messages import N_
+from labkit.messages import N_, Message, plural
 from labkit.runs.estimate import Estimate
 from labkit.runs.run import Run
 from labkit.settings import format_rate
@@ -34,9 +32,14 @@ def render_muted(content: str) -> str:
     return f'<div class="labkit-muted">{content}</div>'
 
 
-def render_error(problem: str) -> str:
+def render_error(problem: Message) -> str:
     """Error message in the current language."""
-    return f'<div class="labkit-problem">{html.escape(translate_message(problem))}</div>'
+    return f'<div class="labkit-problem">{html.escape(tr(problem))}</div>'
+
+
+def render_warning(warning: str) -> str:
+    """Warning in the current language."""
+    return f'<div class="labkit-warning">{html.escape(tr(warning))}</div>'
 
 
 def format_rough_duration(seconds: float) -> str:
@@ -48,34 +51,27 @@ def format_rough_duration(seconds: float) -> str:
     return tr("{number} h", number=f"{seconds / 3600:.1f}")
 
 
-def render_plan(estimate: Estimate | None, warnings: Sequence[str], problem: str = "") -> str:
+def render_plan(estimate: Estimate, warnings: Sequence[Message]) -> str:
     """Steps, estimated time and warnings of a planned run."""
-    if problem:
-        return render_error(problem)
-    if estimate is None:
-        return render_muted(tr("counting the corpus…"))
     counts = {"steps": f"{estimate.steps:,}", "per_epoch": f"{estimate.steps_per_epoch:,}"}
     if estimate.is_exact:
         steps = tr("<b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
     else:
         steps = tr("about <b>{steps} steps</b> ({per_epoch} an epoch)", **counts)
     if estimate.seconds is not None:
-        basis = html.escape(translate_message(estimate.basis or ""))
+        basis = html.escape(tr(estimate.basis or ""))
         time = tr("about <b>{time}</b>, judging {basis}", time=format_rough_duration(estimate.seconds), basis=basis)
     else:
         time = tr("time unknown until a first run on this machine")
-    lines = "".join(f'<div class="labkit-warning">{html.escape(translate_message(each))}</div>' for each in warnings)
-    return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{lines}"
+    return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{''.join(map(render_warning, warnings))}"
 
 
 def render_corpus_notes(messages: Sequence[str]) -> str:
     """Notes on a corpus: one line that unfolds into the whole list."""
     if not messages:
         return render_muted(tr("no notes on the corpus"))
-    notes = [html.escape(translate_message(message)) for message in messages]
-    title = (
-        tr("1 note on the corpus:") if len(messages) == 1 else tr("{count} notes on the corpus:", count=len(messages))
-    )
+    notes = [html.escape(tr(message)) for message in messages]
+    title = tr(plural(len(messages), "1 note on the corpus:", "{count} notes on the corpus:"))
     items = "".join(f"<li>{note}</li>" for note in notes)
     return f"<details><summary>{title} {notes[0]}</summary><ul>{items}</ul></details>"
 
@@ -114,7 +110,7 @@ def _figures(run: Run) -> str:
         tr("best F1"): f"{best.score:.3f} ({best.entities:,})" if best and best.score is not None else "",
         tr("took") if run.is_final else tr("left"): "" if seconds is None else format_duration(seconds),
     }
-    tooltips = {tr("best F1"): f' title="{format_entity_count(best.entities)}"'} if best else {}
+    tooltips = {tr("best F1"): f' title="{tr(format_entity_count(best.entities))}"'} if best else {}
     return "".join(
         f"<span>{name} <b{tooltips.get(name, '')}>{html.escape(figure or '–')}</b></span>"
         for name, figure in figures.items()
@@ -137,7 +133,7 @@ def render_failure(run: Run | None) -> str:
     end = run.finished
     if end is None or not (end.reason or end.state == "failed"):
         return ""
-    line = f"<b>{html.escape(translate_message(end.reason))}</b> {html.escape(translate_message(end.hint))}"
+    line = f"<b>{html.escape(tr(end.reason))}</b> {html.escape(tr(end.hint))}"
     details = ""
     if end.details:
         details = f"<details><summary>{tr('Details')}</summary><pre>{html.escape(end.details)}</pre></details>"
@@ -166,30 +162,14 @@ def render_details(run: Run | None) -> str:
 
 def _render_details_body(run: Run) -> str:
     if not (run.corpus or run.groups):
-        ended = run.is_final
-        return render_muted(
-            tr("it ended before its corpus was read") if ended else tr("known as soon as its corpus is read")
-        )
-    lines = []
-    if corpus := run.corpus:
-        lines.append(_describe_splits(corpus))
-        lines += [translate_message(note) for note in corpus.notes]
+        text = N_("it ended before its corpus was read" if run.is_final else "known as soon as its corpus is read")
+        return render_muted(tr(text))
+    lines = [tr(each) for each in (run.corpus.describe(), *run.corpus.notes)] if run.corpus else []
     if plan := run.plan:
         device = f"{plan.device_name} ({plan.device})"
         lines.append(tr("{device}, computing in {precision}", device=device, precision=plan.precision))
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     return f"<ul>{items}</ul>{_groups(run)}"
-
-
-def _describe_splits(corpus: CorpusRead) -> str:
-    return tr(
-        "{corpus}: {train} training, {dev} dev, {test} test sentences, {tags} tags",
-        corpus=corpus.name,
-        train=f"{corpus.train_sentences:,}",
-        dev=f"{corpus.dev_sentences:,}",
-        test=f"{corpus.test_sentences:,}",
-        tags=len(corpus.tags),
-    )
 
 
 def _groups(run: Run) -> str:

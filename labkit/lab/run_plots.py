@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from labkit.i18n.translation import get_language, language_name, tr
+from labkit.i18n.translation import get_language, language_name
+from labkit.lab import run_html
 from labkit.lab.page_widgets import make_html, set_picture, set_text
 from labkit.memo import Memo
 from labkit.messages import N_
@@ -64,7 +65,7 @@ class RunPlots:
 
         texts = [language_name(get_language()), *names]
         is_missing = self._memo("font", texts, lambda: any(strip_undrawable(text) != text for text in texts))
-        set_text(self.font_hint, f'<div class="labkit-warning">{tr(FONT_HINT)}</div>' if is_missing else "")
+        set_text(self.font_hint, run_html.render_warning(FONT_HINT) if is_missing else "")
 
 
 def _image(name: str) -> widgets.Image:

@@ -5,7 +5,6 @@ from typing import Any
 
 from labkit.config import run_settings
 from labkit.i18n import translation
-from labkit.i18n.recogniser import translate_message
 from labkit.i18n.translation import tr
 from labkit.lab.run_html import STATE_TEXTS
 from labkit.lab.runs_table import SCRIPT_TEXTS
@@ -55,14 +54,12 @@ def _build_row(builder: ComparisonTableBuilder, run: Run, short_name: str, best:
         "id": run.folder.name,
         "colour": [colour_of(run, "light"), colour_of(run, "dark")],
         "best": best,
-        "note": run.note or translate_message(run.problem or ""),
+        "note": run.note or tr(run.problem or ""),
     }
 
 
 def collect_table_texts() -> dict[str, str]:
-    """Translations of the table's fixed texts and text cells; empty for English."""
-    if translation.get_language() == "en":
-        return {}
+    """Translations of the table's fixed texts and text cells."""
     choices = {choice for setting in run_settings().values() for choice in setting.choices}
     return {text: tr(text) for text in (*SCRIPT_TEXTS, *STATE_TEXTS, *sorted(choices))}
 

@@ -15,7 +15,7 @@ from labkit.lab.page_widgets import make_button, set_if_changed, set_picture, se
 from labkit.lab.run_rows import RunRows, collect_table_texts
 from labkit.lab.runs_table import RunsTable
 from labkit.memo import Memo
-from labkit.messages import N_
+from labkit.messages import N_, Message, message_of
 from labkit.runs.compare import default_axis, name_runs
 from labkit.runs.curves import AXES, Axis
 from labkit.runs.store import Run, RunStore
@@ -39,14 +39,14 @@ class RunsPanel:
         self,
         store: RunStore,
         on_change: Callable[[], None],
-        show_error: Callable[[str], None],
+        show_error: Callable[[Message | None], None],
         load_settings: Callable[[RunConfig], None],
     ):
         """
         Args:
             store: the runs to list.
             on_change: called when the selection, axis or layout changed.
-            show_error: called with an error message, or "" to clear it.
+            show_error: called with an error message, or None to clear it.
             load_settings: called with the settings of a run that the user wants to start from.
         """
         self.store = store
@@ -162,11 +162,6 @@ class RunsPanel:
         """Widgets of the panel, from top to bottom."""
         return [self.table, self.hint, self.tools, self.picture, self.times]
 
-    def get_selected(self, runs: Sequence[Run]) -> list[Run]:
-        """The selected ones among `runs`, in their order."""
-        ticked = set(self.table.selected)
-        return [run for run in runs if run.folder.name in ticked]
-
     def select(self, runs: Sequence[Run]) -> None:
         """Select exactly these runs."""
         ids = [run.folder.name for run in runs]
@@ -227,7 +222,8 @@ class RunsPanel:
 
     def draw(self) -> None:
         """Draw the comparison of the selected runs if it changed."""
-        chosen = self.get_selected(self._runs)
+        ticked = set(self.table.selected)
+        chosen = [run for run in self._runs if run.folder.name in ticked]
         is_visible = len(chosen) > 1
         set_visible(self.hint, not is_visible)
         set_visible(self.tools, is_visible)
@@ -282,12 +278,12 @@ class RunsPanel:
         self._plot = None
 
     def _on_action(self, kind: str, id: str, text: str) -> None:
-        self._show_error("")  # the message of an earlier action
+        self._show_error(None)  # the message of an earlier action
         try:
             run = self.store.get(Path(self.store.folder / id))
             if kind == "use":
                 if run.config is None:
-                    raise ValueError(f"the settings of {run.title} cannot be read")
+                    raise ValueError(Message("the settings of {run} cannot be read", run=run.title))
                 self._load_settings(run.config)
             elif kind == "rename":
                 self.store.rename(run, text)
@@ -296,7 +292,7 @@ class RunsPanel:
             elif kind == "delete":
                 self.store.delete(run, confirm=True)  # confirmed in the table
         except (ValueError, OSError) as problem:
-            self._show_error(str(problem))
+            self._show_error(message_of(problem))
         self._on_change()
 
 

@@ -78,7 +78,7 @@ class RunsTable(anywidget.AnyWidget):
 
         A thousand rows are too many to send four times a second.
         """
-        if change["name"] != "rows" or not self._has_comm() or not isinstance(change["old"], list):
+        if change["name"] != "rows" or getattr(self, "comm", None) is None or not isinstance(change["old"], list):
             super().notify_change(change)
             return
         self.send(make_patch(change["old"], change["new"]))
@@ -99,9 +99,6 @@ class RunsTable(anywidget.AnyWidget):
         ids = {row["id"] for row in change["new"]}
         if not ids.issuperset(self.selected):
             self.selected = [id for id in self.selected if id in ids]
-
-    def _has_comm(self) -> bool:
-        return getattr(self, "comm", None) is not None
 
     def _on_message(self, _widget: Any, message: Any, _buffers: Any) -> None:
         kind = message.get("kind")

@@ -11,15 +11,14 @@ from pathlib import Path
 
 from IPython.display import DisplayHandle
 
-from labkit.i18n.translation import translate
+from labkit.i18n.translation import LANGUAGES, translate
+from labkit.messages import N_
 from labkit.runs.run import Run
 
 NEWEST = 5  # runs that are listed
-TEXTS = (  # in all languages: the reader of the file is unknown
-    ("en", "The labkit tuning lab is shown here while a kernel runs. Run this cell to see it, with all runs."),
-    ("zh-CN", "内核运行时，这里显示 labkit 调参界面。运行这个单元格即可看到它和全部实验。"),
-)
-HEADS = ("run 实验", "best F1 最佳 F1", "state 状态", "created 创建时间")
+# All texts are in all languages, as the reader of the file is unknown.
+TEXT = N_("The labkit tuning lab is shown here while a kernel runs. Run this cell to see it, with all runs.")
+HEADS = N_(("name", "best F1", "state", "created"))
 # In JupyterLab the fallback is hidden beside a live lab, also while that is loading; without a live lab, JupyterLab's
 # error message is hidden. Other pages and untrusted notebooks ignore the style.
 STYLE = """
@@ -56,17 +55,21 @@ def render_static_view(runs: Sequence[Run], names: Mapping[Path, str]) -> dict[s
         runs: all runs, the newest last.
         names: names of the runs, by folder.
     """
-    texts = "".join(f'<p lang="{language}">{html.escape(text)}</p>' for language, text in TEXTS)
+    texts = {language: translate(language, TEXT) for language in LANGUAGES}
+    paragraphs = "".join(f'<p lang="{language}">{html.escape(text)}</p>' for language, text in texts.items())
     rows = []
     for run in reversed(runs[-NEWEST:]):
         score = "–" if run.best_f1 is None else f"{run.best_f1:.3f}"
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-        state = f"{run.state} {translate('zh', run.state)}"
-        rows.append([names.get(run.folder, run.title), score, state, created])
+        rows.append([names.get(run.folder, run.title), score, _in_all_languages(run.state), created])
     lines = [f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
-    head = f"<tr>{''.join(f'<th>{html.escape(cell)}</th>' for cell in HEADS)}</tr>" if rows else ""
+    head = f"<tr>{''.join(f'<th>{html.escape(_in_all_languages(cell))}</th>' for cell in HEADS)}</tr>" if rows else ""
     # in one line, also without rows: notebooks compare equal whatever runs exist
     table = f'<table class="labkit-newest">{" ".join((head + "".join(lines)).split())}</table>'
     style = "".join(STYLE.splitlines())
-    page = f'<style>{style}</style><div class="labkit-static">{texts}{table}</div>'
-    return {"text/html": page, "text/plain": "\n".join(text for _, text in TEXTS)}
+    page = f'<style>{style}</style><div class="labkit-static">{paragraphs}{table}</div>'
+    return {"text/html": page, "text/plain": "\n".join(texts.values())}
+
+
+def _in_all_languages(text: str) -> str:
+    return " ".join(translate(language, text) for language in LANGUAGES)

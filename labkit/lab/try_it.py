@@ -9,11 +9,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from labkit.i18n.recogniser import translate_message
 from labkit.i18n.translation import tr
 from labkit.jobs import launch
 from labkit.lab import run_html
 from labkit.lab.page_widgets import set_visible
+from labkit.messages import Message, message_of, plural
 from labkit.plots.theme import THEMES
 from labkit.presets import DEFAULT_PAIR, STARTER_PAIRS, find_starter_pair
 from labkit.runs.folder import CHECKPOINT_SETTINGS, CHECKPOINTS
@@ -95,7 +95,7 @@ class TryItPanel:
         try:
             prediction = self._predict(run.folder, text)
         except (ValueError, RuntimeError, OSError) as problem:
-            message = str(problem)
+            message = message_of(problem)
             return self._show_answer(number, lambda: run_html.render_error(message))
         self._show_answer(number, lambda: render_prediction(text, prediction, run))
 
@@ -116,16 +116,12 @@ def render_prediction(text: str, prediction: dict[str, Any], run: Run) -> str:
     colours = THEMES["light"].runs
     by_type = {name: colours[place % len(colours)] for place, name in enumerate(types)}
     count = len(prediction["entities"])
-    values = {"count": count, "run": html.escape(run.title), "time": f"{prediction['seconds']:.1f}"}
+    values = {"run": html.escape(run.title), "time": f"{prediction['seconds']:.1f}"}
+    line = plural(count, "1 entity found by {run} in {time} s", "{count} entities found by {run} in {time} s", **values)
     if count == 0:
-        line = tr("no entity found by {run} in {time} s", **values)
-    elif count == 1:
-        line = tr("1 entity found by {run} in {time} s", **values)
-    else:
-        line = tr("{count} entities found by {run} in {time} s", **values)
-    note = prediction.get("note", "")
-    warning = f'<div class="labkit-warning">{html.escape(translate_message(note))}</div>' if note else ""
-    return run_html.render_entities(text, prediction["entities"], by_type) + run_html.render_muted(line) + warning
+        line = Message("no entity found by {run} in {time} s", **values)
+    warning = run_html.render_warning(prediction["note"]) if prediction.get("note") else ""
+    return run_html.render_entities(text, prediction["entities"], by_type) + run_html.render_muted(tr(line)) + warning
 
 
 def has_weights(run: Run) -> bool:

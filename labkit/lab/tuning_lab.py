@@ -46,7 +46,7 @@ from labkit.lab.runs_panel import RunsPanel
 from labkit.lab.settings_form import SettingsForm
 from labkit.lab.static_view import StaticView
 from labkit.lab.try_it import TryItPanel
-from labkit.messages import N_
+from labkit.messages import N_, Message, message_of
 from labkit.presets import preset
 from labkit.runs.compare import name_runs
 from labkit.runs.store import Run, RunStore
@@ -115,6 +115,7 @@ class TuningLab:
         self._train_lock = threading.Lock()  # held from a press of Train until its run has a row
         self._last_press: tuple[RunConfig, float] | None = None  # its settings; until when they are not trained again
         self._stopped_at = -math.inf
+        self._problem: Message | None = None  # of the last action, shown below Train
         with gc_paused():
             before = _OPEN.get(self.store.folder)
             self._make(config or (before.controls.config() if before else preset()))
@@ -282,6 +283,7 @@ class TuningLab:
     def _retranslate(self) -> None:
         """Set all texts after a change of language, here or elsewhere."""
         self._update_texts()
+        self._show_error(self._problem)
         for panel in (self.controls, self.runs_panel, self.error_browser, self.try_it):
             panel.retranslate()
 
@@ -307,11 +309,11 @@ class TuningLab:
         config = self.controls.config()
         try:
             if self._last_press is None or config != self._last_press[0] or time.monotonic() > self._last_press[1]:
-                self._show_error("")
+                self._show_error(None)
                 self.start(config)
                 self._last_press = config, time.monotonic() + DOUBLE_CLICK_S
         except (ValueError, OSError) as problem:
-            self._show_error(str(problem))
+            self._show_error(message_of(problem))
         finally:
             set_if_changed(self.train_button, "disabled", False)
             self._train_lock.release()
@@ -335,7 +337,8 @@ class TuningLab:
         launch.cancel_queued(self.store.folder)
         self._refresher.request_refresh()
 
-    def _show_error(self, problem: str) -> None:
+    def _show_error(self, problem: Message | None) -> None:
+        self._problem = problem
         set_text(self._panels["problem"], run_html.render_error(problem) if problem else "")
 
     # --- refreshing
@@ -391,7 +394,7 @@ class TuningLab:
         try:
             launch.start_next(self.store.folder)
         except Exception as problem:  # nobody else reports errors of this thread
-            self._show_error(str(problem))
+            self._show_error(message_of(problem))
 
     def _update_page(self, runs: list[Run], live: list[Run], queued: list[Run], titles: dict[Path, str]) -> None:
         run = self._displayed_run.run

@@ -7,7 +7,7 @@ import numpy as np
 
 from labkit.formatting import format_entity_count
 from labkit.memo import Memo
-from labkit.messages import N_
+from labkit.messages import N_, Message
 from labkit.plots.axes import PlotArea
 from labkit.plots.fonts import plot_tr
 from labkit.plots.series import linear_ticks, round_up, smooth, smoothing_span
@@ -157,16 +157,17 @@ def flag_best_runs(runs: Sequence[Run]) -> list[bool]:
     return [bool(best_columns(run, top)) for run in runs]
 
 
-def describe_dev_entities(runs: Sequence[Run]) -> str:
+def describe_dev_entities(runs: Sequence[Run]) -> Message:
     """Number of dev entities, or a note that dev splits differ."""
     if name_dev_splits(runs):
-        return plot_tr("different dev sentences, not comparable")
-    return next((format_entity_count(run.best.entities, plot_tr) for run in runs if run.best and run.best.entities), "")
+        return Message("different dev sentences, not comparable")
+    counts = (format_entity_count(run.best.entities) for run in runs if run.best and run.best.entities)
+    return next(counts, Message(""))
 
 
 def format_best_f1(run: Run) -> str:
     """Best F1 of a run, like `best 0.512 (1,234 entities)`, or empty."""
     if run.best is None or run.best.score is None:
         return ""
-    entities = format_entity_count(run.best.entities, plot_tr)
-    return plot_tr("best {f1} ({entities})", f1=f"{run.best.score:.3f}", entities=entities)
+    values = {"f1": f"{run.best.score:.3f}", "entities": format_entity_count(run.best.entities)}
+    return plot_tr("best {f1} ({entities})", **values)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labkit.gc_pause import gc_paused
+from labkit.messages import N_, Message
 from labkit.plots import fonts
 from labkit.plots.axes import PlotArea
 from labkit.plots.cached_plot import CachedPlot
@@ -89,7 +90,8 @@ def compare_figure(
 def _build_layout(theme: Theme, runs: Sequence[Run], labels: Sequence[str], x: Axis, layout: str) -> ComparisonLayout:
     check_axis(x)
     if layout not in LAYOUTS:
-        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, not {layout!r}")
+        text = N_("layout must be one of {layouts}, not {layout!r}")
+        raise ValueError(Message(text, layouts=", ".join(LAYOUTS), layout=layout))
     with gc_paused():
         return LAYOUTS[layout](theme, runs, labels, x)
 

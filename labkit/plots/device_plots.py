@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labkit.events import DeviceSampled
+from labkit.messages import Message
 from labkit.plots.axes import TICK_PT, Box, PlotArea, set_data, set_text
-from labkit.plots.fonts import plot_tr, plot_tr_message
+from labkit.plots.fonts import plot_tr
 from labkit.plots.series import round_up
 from labkit.plots.step_axis import StepAxis, add_message, wrap_text
 from labkit.plots.theme import DASHES, Theme
@@ -55,7 +56,7 @@ class DevicePlots:
         self._draw_use(run, readings, missing_reason(samples, "utilization"))
         self._draw_memory(run, readings, missing_reason(samples, "memory_run_mib"))
 
-    def _draw_use(self, run: Run | None, readings: Sequence[DeviceSeries], reason: str) -> None:
+    def _draw_use(self, run: Run | None, readings: Sequence[DeviceSeries], reason: Message) -> None:
         self.use.set_title(_title(run, readings))
         for line, series in zip_longest(self.use_lines, readings):
             set_data(line, *((series.step, series.use) if series else NOTHING))
@@ -63,11 +64,11 @@ class DevicePlots:
         known = any(np.isfinite(series.use).any() for series in readings)
         gaps = any((np.isnan(series.use) & np.isfinite(series.step)).any() for series in readings)
         set_text(self.use_empty, "" if known else _empty_text(run, readings, reason, lines=3), 0.5, 0.5)
-        gap_text = plot_tr("gaps: {reason}", reason=plot_tr_message(reason)) if known and gaps and reason else ""
+        gap_text = plot_tr("gaps: {reason}", reason=reason) if known and gaps and reason else ""
         set_text(self.gap_reason, textwrap.shorten(gap_text, 64, placeholder=" …"))
         set_text(self.use.note, _describe_use(run, readings))
 
-    def _draw_memory(self, run: Run | None, readings: Sequence[DeviceSeries], reason: str) -> None:
+    def _draw_memory(self, run: Run | None, readings: Sequence[DeviceSeries], reason: Message) -> None:
         for line, series in zip_longest(self.memory_lines, readings):
             set_data(line, *((series.step, series.memory) if series else NOTHING))
         self._fit_memory(readings)
@@ -115,18 +116,18 @@ def _find_isolated_points(readings: Sequence[DeviceSeries]) -> tuple[FloatArray,
     return x[isolated], y[isolated]
 
 
-def missing_reason(samples: Sequence[DeviceSampled], reading: str) -> str:
+def missing_reason(samples: Sequence[DeviceSampled], reading: str) -> Message:
     """Latest recorded reason why `reading` is missing; empty if none.
 
     A reason is recorded only when it changes.
     """
-    return next((sample.missing[reading] for sample in reversed(samples) if reading in sample.missing), "")
+    return next((sample.missing[reading] for sample in reversed(samples) if reading in sample.missing), Message(""))
 
 
-def _empty_text(run: Run | None, readings: Sequence[DeviceSeries], reason: str, lines: int) -> str:
+def _empty_text(run: Run | None, readings: Sequence[DeviceSeries], reason: Message, lines: int) -> str:
     if readings:
-        reason = plot_tr_message(reason) or plot_tr("no sample yet")
-        return wrap_text(plot_tr("not available: {reason}", reason=reason), 54, lines)
+        text = plot_tr("not available: {reason}", reason=reason or Message("no sample yet"))
+        return wrap_text(text, 54, lines)
     if run is None or run.state == "queued":
         return ""
     return plot_tr("no readings") if run.is_final else plot_tr("waiting for the first reading")

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labkit.formatting import format_entity_count
+from labkit.messages import Message
 from labkit.plots.axes import Box, PlotArea, set_marked_data, set_text
 from labkit.plots.fonts import plot_tr
 from labkit.plots.step_axis import StepAxis, add_message
@@ -41,7 +42,7 @@ class F1Plot:
         if len(f1):
             fit_f1([self.area], np.nanmax(f1, initial=0.0))
         best = run.best if run else None
-        self.area.set_title(f1_title(format_entity_count(best.entities, plot_tr) if best and best.entities else ""))
+        self.area.set_title(f1_title(format_entity_count(best.entities) if best and best.entities else Message("")))
         for artist in (self.ring, self.value):
             artist.set_visible(best is not None and best.score is not None)
         if best and best.score is not None:
@@ -65,7 +66,7 @@ def fit_f1(areas: Sequence[PlotArea], best: float) -> None:
         area.set_y_axis(0, high, ticks, [f"{tick:.2f}" for tick in ticks])
 
 
-def f1_title(what: str) -> str:
+def f1_title(what: Message) -> str:
     """Title of an F1 plot; `what` is its number of entities."""
     if what:
         return plot_tr("F1 on dev (higher is better): {what}", what=what)

@@ -8,7 +8,6 @@ from functools import lru_cache
 from matplotlib import font_manager
 
 from labkit.i18n import translation
-from labkit.i18n.recogniser import translate_message
 
 LATIN = "DejaVu Sans"  # comes with matplotlib
 CHINESE = (
@@ -63,13 +62,8 @@ def has_chinese() -> bool:
 
 
 def plot_tr(text: str, **values: object) -> str:
-    """Translate a plot's text; it stays English if no font has Chinese."""
+    """Translate a text or Message for a plot; it stays English if no font has Chinese."""
     return translation.translate(plot_language(), text, **values)
-
-
-def plot_tr_message(text: str) -> str:
-    """Translate a finished message, like a failure's reason, for a plot."""
-    return translate_message(text) if plot_language() == translation.get_language() else text
 
 
 def plot_language() -> str:

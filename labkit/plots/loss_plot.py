@@ -1,6 +1,5 @@
 """Plot of the training and dev loss."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,7 +31,9 @@ class LossPlot:
         axis.apply(self.area)
         span = smoothing_span(int(axis.high))
         smoothed = smooth(loss, span)
-        dev_step, dev_loss = dev_losses(run)
+        evaluations = run.evaluations if run else []
+        dev_step = np.array([evaluation.step for evaluation in evaluations], np.float64)
+        dev_loss = np.array([evaluation.loss for evaluation in evaluations], np.float64)  # numpy reads None as NaN
         set_data(self.raw, step, loss)
         set_data(self.smoothed, step, smoothed)
         set_marked_data(self.dev, dev_step, dev_loss)
@@ -54,13 +55,6 @@ class LossPlot:
         shift = 0.02 * axis.high * (-1 if left else 1)
         text = plot_tr("{state} at step {step}", state=plot_tr(run.state), step=f"{last:,.0f}")
         set_text(self.end_label, text, last + shift, 0.96, ha="right" if left else "left")
-
-
-def dev_losses(run: Run | None) -> tuple[FloatArray, FloatArray]:
-    """Steps and losses of evaluations on dev; missing losses are NaN."""
-    evaluations = run.evaluations if run else []
-    losses = [math.nan if evaluation.loss is None else evaluation.loss for evaluation in evaluations]
-    return np.array([evaluation.step for evaluation in evaluations], np.float64), np.array(losses, np.float64)
 
 
 def fit_loss(areas: Sequence[PlotArea], outlying: Sequence[FloatArray], whole: Sequence[FloatArray]) -> None:

@@ -70,7 +70,7 @@ class OverlayLayout:
         fit_loss(self.plots[:1], [], [data.smoothed for data in curves])
         fit_f1(self.plots[1:2], highest_f1(curves))
         set_text(self.plots[0].note, plot_tr("smoothed over about {span} steps", span=self.curves.smoothing_steps))
-        set_text(self.plots[1].note, describe_dev_entities(self.curves.runs))
+        set_text(self.plots[1].note, plot_tr(describe_dev_entities(self.curves.runs)))
         for area, group, lines in zip(self.plots[2:], ("encoder", "head"), self.rates, strict=True):
             for data, line in zip(curves, lines, strict=True):
                 set_data(line, data.x, data.plottable_rates(group))

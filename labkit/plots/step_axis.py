@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matplotlib.text import Text
 
 from labkit.plots.axes import PlotArea
-from labkit.plots.fonts import plot_tr, plot_tr_message
+from labkit.plots.fonts import plot_tr
 from labkit.plots.series import linear_ticks, round_up
 from labkit.plots.text_width import display_width, split_chunks
 from labkit.runs.run import Run
@@ -86,7 +86,7 @@ def no_steps(run: Run | None) -> str:
         return plot_tr("waiting for its turn")
     if not run.is_final:
         return "\n".join(filter(None, (plot_tr("waiting for the first step"), plot_tr(run.phase))))
-    reason = plot_tr_message(run.finished.reason) if run.finished else ""
+    reason = plot_tr(run.finished.reason) if run.finished else ""
     ended = plot_tr("{state} before the first step", state=plot_tr(run.state))
     return f"{ended}\n{wrap_text(reason, 52, 4)}".strip()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from labkit.messages import Message
 from labkit.runs.run import Run
 
 Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
@@ -75,7 +76,7 @@ MARKS = ("o", "s", "^", "D")  # matplotlib markers
 def theme_named(name: str) -> Theme:
     """Return the theme of that name. Raises ValueError if it is not in THEMES."""
     if name not in THEMES:
-        raise ValueError(f"theme must be one of {', '.join(THEMES)}, not {name!r}")
+        raise ValueError(Message("theme must be one of {themes}, not {theme!r}", themes=", ".join(THEMES), theme=name))
     return THEMES[name]
 
 

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from labkit.messages import N_, Message
 from labkit.paths import atomic_write
 from labkit.pretraining.events import HeldOutEvaluated
 
@@ -69,7 +70,8 @@ def load(
             position = json.loads(metadata["position"])
             _restore(file, model, optimizer, float(position["step"]))
     except (SafetensorError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read ({error}); remove it to start again") from error
+        text = N_("{file} cannot be read ({problem}); remove it to start again")
+        raise ValueError(Message(text, file=str(path), problem=str(error))) from error
     position["history"] = [HeldOutEvaluated(**event) for event in position["history"]]
     return PretrainState(**position)
 
@@ -77,10 +79,13 @@ def load(
 def _require_same_facts(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     changed = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
     if changed:
-        changes = ", ".join(f"{name} was {then.get(name)!r} and is {now.get(name)!r}" for name in changed)
-        raise ValueError(
-            f"the pretraining in {folder} cannot go on: {changes}; give the same values and text, or another folder"
+        text = N_(
+            "the pretraining in {folder} cannot go on: {names} changed from {then} to {now}; give the same values and "
+            "text, or another folder"
         )
+        names = ", ".join(changed)
+        before, after = (", ".join(repr(facts.get(name)) for name in changed) for facts in (then, now))
+        raise ValueError(Message(text, folder=str(folder), names=names, then=before, now=after))
 
 
 @torch.no_grad()

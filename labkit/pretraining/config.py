@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from labkit.messages import N_, Message
+
 
 @dataclass(frozen=True)
 class PretrainStage:
@@ -45,18 +47,21 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Raises ValueError naming the field."""
         if (self.minutes is None) == (self.steps is None):
-            raise ValueError(f"give minutes or steps, one of them, not {self.minutes!r} and {self.steps!r}")
+            text = N_("give minutes or steps, one of them, not {minutes} and {steps}")
+            raise ValueError(Message(text, minutes=repr(self.minutes), steps=repr(self.steps)))
         for name in ("minutes", "steps", "layers", "width", "heads", "inner", "vocabulary", "rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise ValueError(f"{name} must be above 0, not {value!r}")
+                raise ValueError(Message("{name} must be above 0, not {value}", name=name, value=value))
         for name in ("share", "held_out"):
-            if not 0 < getattr(self, name) <= 0.5:
-                raise ValueError(f"{name} must be above 0 and at most 0.5, not {getattr(self, name)!r}")
+            if not 0 < (value := getattr(self, name)) <= 0.5:
+                text = N_("{name} must be above 0 and at most 0.5, not {value}")
+                raise ValueError(Message(text, name=name, value=value))
         if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {self.seed!r}")
+            raise ValueError(Message("seed must be from 0 to {high}, not {seed}", high=2**32 - 1, seed=self.seed))
         if self.width % (2 * self.heads):
-            raise ValueError(f"width must be an even number for each of {self.heads} heads, not {self.width}")
+            text = N_("width must be an even number for each of {heads} heads, not {width}")
+            raise ValueError(Message(text, heads=self.heads, width=self.width))
 
     @property
     def max_sequence_length(self) -> int:

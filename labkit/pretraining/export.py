@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertModel
 
+from labkit.messages import N_, Message
 from labkit.paths import atomic_write
 from labkit.pretraining.checkpoint import PretrainState
 from labkit.pretraining.config import PretrainConfig
@@ -26,7 +27,8 @@ WEIGHTS, CHECKSUMS = "model.safetensors", "SHA256SUMS"
 def require_no_encoder(folder: Path) -> None:
     """Raises ValueError if the folder already holds an encoder."""
     if (folder / WEIGHTS).exists():
-        raise ValueError(f"{folder} holds an encoder already; remove it, or give another name")
+        text = N_("{folder} holds an encoder already; remove it, or give another name")
+        raise ValueError(Message(text, folder=str(folder)))
 
 
 def export_encoder(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.data.windows import Array
+from labkit.messages import N_, Message
 from labkit.pretraining.vocabulary import CLS, SEP
 
 
@@ -73,7 +74,8 @@ def draw_epoch_starts(tokens: int, length: int, seed: int, epoch: int) -> Array:
     """
     room = length - 2
     if tokens < 2 * room:
-        raise ValueError(f"the text has {tokens} characters, too few for sequences of {length}; give more text")
+        text = N_("the text has {tokens} characters, too few for sequences of {length}; give more text")
+        raise ValueError(Message(text, tokens=tokens, length=length))
     rng = np.random.default_rng([seed, epoch])
     starts = np.arange(rng.integers(room), tokens - room + 1, room)
     rng.shuffle(starts)

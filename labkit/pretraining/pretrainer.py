@@ -15,6 +15,7 @@ import torch
 from transformers import BertConfig
 
 from labkit.data.windows import Array
+from labkit.messages import N_, Message
 from labkit.pretraining import checkpoint, packing
 from labkit.pretraining.config import PretrainConfig, PretrainStage
 from labkit.pretraining.events import (
@@ -137,9 +138,8 @@ class _Pretrainer:
         state.seconds = self._elapsed_s()
         state.losses = [*state.losses, loss.item()][-_LOSS_STEPS:]
         if not math.isfinite(state.losses[-1]):
-            raise RuntimeError(
-                f"the loss became {state.losses[-1]} at step {state.step}; start again with a lower rate"
-            )
+            text = N_("the loss became {loss} at step {step}; start again with a lower rate")
+            raise RuntimeError(Message(text, loss=state.losses[-1], step=state.step))
         return PretrainStepDone(state.step, min(1.0, progress), state.losses[-1], rate, state.tokens, state.seconds)
 
     def _next_sequences(self, stage: PretrainStage) -> TokenSequences:

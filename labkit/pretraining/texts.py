@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labkit.messages import N_, Message
 from labkit.pretraining.segmentation import SegmentedLine, build_dictionary, segment
 from labkit.pretraining.vocabulary import build_normalizer
 
@@ -110,6 +111,8 @@ def _read_lines(path: Path) -> Iterator[str]:
     try:
         yield from path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
-        raise ValueError(f"text {path} cannot be read: {error.strerror or error}") from None
+        problem = error.strerror or str(error)
+        raise ValueError(Message("text {file} cannot be read: {problem}", file=str(path), problem=problem)) from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"text {path} is not UTF-8: {error.reason} at byte {error.start}; convert it first") from None
+        text = N_("text {file} is not UTF-8: {problem} at byte {offset}; convert it first")
+        raise ValueError(Message(text, file=str(path), problem=error.reason, offset=error.start)) from None

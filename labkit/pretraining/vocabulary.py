@@ -15,6 +15,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from labkit.data.windows import Array
+from labkit.messages import N_, Message
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD, UNK, CLS, SEP, MASK = range(len(SPECIAL_TOKENS))  # ids
@@ -49,9 +50,8 @@ def build_vocabulary(counts: Counter[str], size: int, min_count: int = 2) -> lis
     """
     fixed = [*SPECIAL_TOKENS, *CONTINUATION_TOKENS, *BASE_CHARACTERS]
     if size <= len(fixed):
-        raise ValueError(
-            f"vocabulary must be larger than {len(fixed)}, its special tokens and Latin characters, not {size}"
-        )
+        text = N_("vocabulary must be larger than {fixed}, its special tokens and Latin characters, not {size}")
+        raise ValueError(Message(text, fixed=len(fixed), size=size))
     known = set(fixed)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [*fixed, *(token for token, count in ordered if count >= min_count and token not in known)][:size]

@@ -8,6 +8,7 @@ from labkit.data.sentence_counts import SentenceCounts
 from labkit.i18n import translation
 from labkit.lab import plan_panel
 from labkit.lab.plan_panel import PlanPanel
+from labkit.messages import Message
 from labkit.runs.run import Run
 from tests.waiting import until
 
@@ -118,7 +119,7 @@ def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpu
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
     notes = (
         "<b>train.txt</b>: read as GB18030, as it is not UTF-8.",
-        "The test split holds no entity: every tag is O.",
+        Message("The longest window is {longest}, not {asked}: the encoder reads no more.", longest=128, asked=512),
     )
     corpus.answers = {
         "mine": SentenceCounts(100, 20, 0, notes),
@@ -136,9 +137,9 @@ def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpu
     corpus.let_go.set()
     assert noted("mine").count("&lt;b&gt;train.txt") == 2  # in the heading, and unfolded
     assert "2 notes on the corpus:" in noted("mine")
-    assert "1 note on the corpus: The test split" in noted("one")
+    assert "1 note on the corpus: The longest window" in noted("one")
     assert "no notes on the corpus" in noted("clean")
     monkeypatch.setattr(translation, "_language", "zh")
     chinese = found.describe_notes(CONFIG.replace(corpus="mine"))
     assert "语料说明 2 条：" in chinese
-    assert "测试集里没有实体" in chinese
+    assert "最长窗口是 128" in chinese

@@ -12,6 +12,7 @@ from labkit.config import RunConfig
 from labkit.i18n import translation
 from labkit.jobs import launch
 from labkit.lab.try_it import TryItPanel
+from labkit.messages import Message
 from labkit.presets import DEFAULT_PAIR, STARTER_PAIRS, make_config
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
@@ -84,16 +85,16 @@ def test_an_answer_that_comes_late_does_not_replace_a_newer_one(runs_folder: Pat
 
 def test_what_is_to_be_known_of_an_answer_is_told_below_it(runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translation, "_language", "en")
-    notes: list[str] = []
+    notes: list[Message] = []
     offered = panel(runs_folder, lambda *_: {"entities": [], "seconds": 0.1, "note": notes[-1]})
-    note = "this run computed in float16, which this device cannot: its tags are computed in float32 here"
-    for rest, chinese in (
-        (", and differ in 1 of 9 dev sentences.", "9 句验证集句子中有 1 句"),
-        (" and may differ.", "可能不同"),
+    note = "this run computed in {precision}, which this device cannot: its tags are computed in {here} here"
+    for rest, values, chinese in (
+        (", and differ in {count} of {all} dev sentences.", {"count": 1, "all": 9}, "9 句验证集句子中有 1 句"),
+        (" and may differ.", {}, "可能不同"),
     ):
-        notes.append(note + rest)
+        notes.append(Message(note + rest, precision="float16", here="float32", **values))
         offered.tag_text()
-        assert html.escape(note + rest) in offered.answer.value
+        assert html.escape(notes[-1]) in offered.answer.value
         translation.set_language("zh")
         offered.retranslate()
         assert chinese in offered.answer.value

@@ -479,6 +479,14 @@ def test_the_switch_says_everything_anew_and_loses_nothing_while_a_run_goes_on(l
     until(lambda: lab.train_button.description == "Train next")
 
 
+def test_why_a_run_could_not_start_is_told_anew_in_another_language(lab, config, english_again):
+    lab.controls.load(config.replace(decoder="softmax", crf_rate=1e-2))
+    lab.train_button.click()
+    until(lambda: "there is no CRF" in lab.texts()["problem"])
+    lab.language_switch.value = "zh"
+    until(lambda: "但结构里没有 CRF" in lab.texts()["problem"])
+
+
 def test_a_lab_opened_in_chinese_is_chinese_and_so_is_every_other_one(lab, config, tmp_path, english_again):
     other = TuningLab(runs=tmp_path / "other", config=config, language="zh")
     try:
