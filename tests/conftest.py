@@ -54,7 +54,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True, scope="session")
 def server_folder() -> Iterator[str]:
-    """Warm servers are the tests' own, so that ending them ends no user's; short, for a socket's path has few bytes."""
+    """Fork servers are the tests' own, so that ending them ends no user's."""
     from labkit.jobs import fork_client
 
     folder = tempfile.mkdtemp(prefix="labkit-")
