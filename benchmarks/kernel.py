@@ -57,9 +57,7 @@ class Kernel:
         self._client: Any = self._manager.blocking_client()
         self._client.start_channels()
         self._client.wait_for_ready(timeout=60)
-        self._ended = threading.Event()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._read_on()
         self.process = psutil.Process(self.run("import os", "os.getpid()"))
 
     def __enter__(self) -> "Kernel":
@@ -71,10 +69,18 @@ class Kernel:
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=False)
 
+    def _read_on(self) -> None:
+        self._ended = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
     def restart(self) -> None:
         """Restarts the kernel as JupyterLab does, and waits until it answers."""
+        self._ended.set()
+        self._reader.join()  # one thread at a time may read
         self._manager.restart_kernel(now=False)
         self._client.wait_for_ready(timeout=60)
+        self._read_on()
 
     def open_lab(self, runs: Path, settings: dict[str, Any]) -> None:
         """Runs the cell that shows the lab."""
