@@ -64,7 +64,7 @@ class TrainingProgress(LinesAboveBar):
             case PhaseEntered():
                 self._on_phase(event)
             case CorpusRead():
-                self.print_line(_corpus_line(event))
+                self.print_line(tr(event.describe()))
                 for note in (note for note in event.notes if note not in self._printed_notes):
                     self.print_line(f"  {tr(note)}")
             case TrainingPlanned():
@@ -140,14 +140,3 @@ class TrainingProgress(LinesAboveBar):
             tr("{number} tokens/s", number=f"{(last - first) / (last_s - first_s):,.0f}") if last_s > first_s else "",
         ]
         return "  ".join(figure for figure in figures if figure)
-
-
-def _corpus_line(event: CorpusRead) -> str:
-    return tr(
-        "corpus {name}: {train} sentences to train on, {dev} for dev, {test} for test; {tags} tags",
-        name=event.name,
-        train=f"{event.train_sentences:,}",
-        dev=f"{event.dev_sentences:,}",
-        test=f"{event.test_sentences:,}",
-        tags=len(event.tags),
-    )
