@@ -17,7 +17,7 @@ _LOOKS, _LOOK_INTERVAL_S = 2, 0.001
 
 @contextmanager
 def hold_lock(path: Path, timeout_s: float = -1, is_reentrant: bool = False) -> Iterator[None]:
-    """Holds an exclusive lock on a file, which the kernel releases if the holder dies. The file stays.
+    """Holds an exclusive lock on a file. The kernel releases it if the holder dies; the file stays.
 
     A reentrant one may be held several times by this process. Raises TimeoutError if it is held elsewhere for
     `timeout_s`; -1 waits for ever. On a file system without locks, a warning is logged and nobody is kept out.

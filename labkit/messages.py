@@ -6,7 +6,7 @@ T = TypeVar("T")
 
 
 class Message(str):
-    """English sentence, finished, with the template and values that it was made from.
+    """Finished English sentence with its template and values.
 
     It is logged, compared and raised like any text, and `tr` translates it.
 

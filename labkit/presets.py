@@ -116,7 +116,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset(name: str = "labkit", pair: str = DEFAULT_PAIR, **changes: Any) -> RunConfig:
-    """RunConfig of a preset, for a starter pair of encoder and corpus, with `changes` on top.
+    """RunConfig of a preset for a starter pair, with `changes` on top.
 
     The JSON object in LABKIT_DEFAULTS, where it is set, lies between the two: a group sets its encoder or corpus there
     once, and tests keep their runs short.

@@ -28,7 +28,7 @@ _RECENT_STEPS = 10  # window of the mean loss
 
 
 class LinesAboveBar:
-    """Prints lines on a console, above a progress bar that is drawn on terminals only."""
+    """Lines on a console, above a progress bar. The bar is drawn on terminals only."""
 
     def __init__(self, console: Console, *columns: ProgressColumn):
         columns = (TextColumn("{task.description}"), BarColumn(), *columns)

@@ -76,7 +76,7 @@ def bucket_batches(
 def _balance(
     batch: Array, following: Array, token_counts: Array, padded: tuple[Array, Array], row_multiple: int
 ) -> None:
-    """Swaps windows with the following batch, in place, to bring its tokens close to a multiple.
+    """Swaps windows between two batches, towards a multiple of tokens.
 
     They come, with one more, close to the nearest multiple of `row_multiple`: batches grow as often as they shrink, and
     lengths stay similar. The gain of a swap is the number of tokens by which it comes closer,

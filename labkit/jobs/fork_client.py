@@ -55,7 +55,7 @@ _started: dict[Path, subprocess.Popen[bytes]] = {}  # by folder: the servers of 
 
 
 class Call:
-    """Call of a function in a child of the fork server, which is started if there is none."""
+    """Call of a function in a child of the fork server. Starts the server if there is none."""
 
     def __init__(self, target: str, *args: str, timeout_s: float, then: str = "") -> None:
         """Sends the request; this process may then end.
@@ -176,7 +176,10 @@ def _start_server(folder: Path, idle_s: float) -> None:
 
 
 def _private_folder() -> Path:
-    """Folder that only this user can enter, as requests in it are executed. Raises OSError if there is none."""
+    """Folder that only this user can enter. Raises OSError if there is none.
+
+    Requests in it are executed.
+    """
     user = getattr(os, "getuid", getpass.getuser)()
     for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir()):
         folder = Path(base or os.devnull, f"labkit-{user}")

@@ -40,7 +40,9 @@ _claimed = ExitStack()  # holds the lock of this process's run until the process
 
 
 def start_next(runs: Path) -> Path | None:
-    """Starts the oldest queued run if none is live, and waits for it; returns its folder.
+    """Starts the oldest queued run if none is live; returns its folder.
+
+    Returns once the run has a process.
 
     A run that cannot be started ends as failed, and the next one is tried. Also removes what killed processes have left
     in run folders. Raises OSError if no process can be started.

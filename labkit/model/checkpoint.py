@@ -150,7 +150,7 @@ def _explain_errors(place: Path, *names: str) -> Iterator[None]:
 
 @contextmanager
 def _replace_folder(folder: Path) -> Iterator[Path]:
-    """Path of a folder to be made, which replaces `folder` at the end."""
+    """Path of a folder that replaces `folder` at the end."""
     paths.require_dir(folder.parent)
     aside, old = (folder.with_name(f".{folder.name}-{prefix}{os.getpid()}") for prefix in ("", "old-"))
     shutil.rmtree(aside, ignore_errors=True)

@@ -47,7 +47,7 @@ class ComparePlot(CachedPlot):
     def draw(
         self, runs: Sequence[Run], x: Axis = "step", layout: str = "side by side", names: Names | None = None
     ) -> bytes:
-        """Return the plot as PNG, the same object as before if nothing has changed.
+        """Return the plot as PNG; the same object if nothing has changed.
 
         Args:
             x: quantity on the x axis: `step`, `epoch`, `tokens` or `seconds`.

@@ -72,7 +72,7 @@ class TransitionsPlot(CachedPlot):
     """Plot of one run's CRF, redrawn at every evaluation; of constant size."""
 
     def draw(self, run: Run | None) -> bytes:
-        """Return the plot as PNG, the same object as before if nothing but steps has changed."""
+        """Return the plot as PNG; the same object if only steps have changed."""
         with self._lock:
             content = run and (run, run.state, run.plan, run.summary().latest, run.transitions)
             key = (self._style_key(), content)

@@ -38,7 +38,7 @@ class LivePlot(CachedPlot):
     """Plot of one run, redrawn while it trains; of constant size."""
 
     def draw(self, run: Run | None) -> bytes:
-        """Return the plot as PNG, the same object as before if nothing has changed.
+        """Return the plot as PNG; the same object if nothing has changed.
 
         Without a run, the axes are empty.
         """

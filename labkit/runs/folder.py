@@ -241,7 +241,7 @@ def startable_folders(runs: Path) -> list[Path]:
 
 
 def read_queue_state(folder: Path) -> QueueState:
-    """Reads a run's queue state from its lock and from both ends of its log."""
+    """Reads a run's queue state from its lock and log."""
     log = folder / EVENTS_FILE
     if os.path.lexists(folder / SUMMARY) or _has_end(log):  # most of a thousand runs have a summary
         return "ended"
@@ -255,7 +255,7 @@ def read_queue_state(folder: Path) -> QueueState:
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Marks a run as live for as long as this process is inside. May be nested."""
+    """Marks a run as live while this process is inside. May be nested."""
     require_dir(folder)
     with hold_lock(folder / RUN_LOCK, timeout_s=10.0, is_reentrant=True):
         yield

@@ -110,7 +110,7 @@ class FastEncoder:
         dtype: torch.dtype,
         all_layers: bool = False,
     ) -> list[torch.Tensor]:
-        """Encode each word by its first token, by the last layer or by all of them in order.
+        """Encode each word by its first token, by one or all layers.
 
         The last layer is computed for those tokens only, as nothing reads the others. Values where there is no word
         mean nothing, and get no gradient.

@@ -25,15 +25,21 @@ class NoSpeedUp:
     row_multiple = 1
 
     def optimizer_parameters(self, parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-        """Return what an optimizer steps in place of parameters that share a rate and a weight decay."""
+        """Return what an optimizer steps in place of these parameters.
+
+        They share a rate and a weight decay.
+        """
         return list(parameters)
 
     def count_frozen(self, parameters: Iterable[nn.Parameter]) -> int:
-        """Count weights beside these that only decay, as no training sentence has their tokens."""
+        """Count weights beside these that only decay.
+
+        No training sentence has their tokens.
+        """
         return 0
 
     def gradients(self, parameters: Iterable[nn.Parameter]) -> list[torch.Tensor]:
-        """Return all gradients that may not be 0 of what the optimizer steps."""
+        """Return the possibly nonzero gradients of what the optimizer steps."""
         return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
     def clip_gradients(self, optimizer: torch.optim.Optimizer, max_norm: float) -> dict[str, torch.Tensor]:
