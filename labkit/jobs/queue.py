@@ -42,10 +42,8 @@ _claimed = ExitStack()  # holds the lock of this process's run until the process
 def start_next(runs: Path) -> Path | None:
     """Starts the oldest queued run if none is live; returns its folder.
 
-    Returns once the run has a process.
-
-    A run that cannot be started ends as failed, and the next one is tried. Also removes what killed processes have left
-    in run folders. Raises OSError if no process can be started.
+    Returns once the run has a process. A run that cannot be started ends as failed, and the next one is tried. Also
+    removes what killed processes have left in run folders. Raises OSError if no process can be started.
     """
     call = _request_start(runs)
     return _wait_for_claim(runs, call) if call else None
