@@ -4,7 +4,8 @@ It runs as a plain file (`python -P fork_server.py FOLDER`), so that nothing of 
 labkit's code itself, and edited code is never stale. The server must never initialise CUDA nor run a torch operator, or
 its children could not.
 
-A request is a JSON file in FOLDER, which the server takes by deleting it:
+A request is a JSON file in FOLDER, deleted once it is answered: a killed server's requests are served by the next one,
+so that a function may be called twice. It holds:
 
     call         "module:function", called with `args`
     then         optional "module:function", called with the value if that is not None
@@ -37,6 +38,7 @@ from filelock import FileLock, Timeout
 
 LOCK, REQUEST, REPLY, STOP = "lock", ".request", ".reply", "stop"
 _POLL_S = 0.02  # twice as often costs 1.3 % of a core
+_REPLY_KEPT_S = 600.0  # longer than any client waits
 # A forked child may not use the system libraries that torch needs on macOS, and Windows has no fork: there a child is a
 # fresh interpreter. Only Linux was tried.
 _FORKS = sys.platform == "linux"
@@ -85,8 +87,10 @@ class ForkServer:
         self.folder = folder
         self.idle_s = idle_s
         self._children: list[_Child] = []
-        for old in folder.glob(f"*{REPLY}"):
-            old.unlink()
+        for old in folder.glob(f"*{REPLY}"):  # whoever asked has died
+            with suppress(FileNotFoundError):
+                if time.time() - old.stat().st_mtime > _REPLY_KEPT_S:
+                    old.unlink()
 
     def run(self) -> None:
         """Serves until idle, or until a file STOP appears in the folder."""
@@ -95,34 +99,34 @@ class ForkServer:
             for name in os.listdir(self.folder):
                 if name == STOP:
                     return
-                if name.endswith(REQUEST):
+                if name.endswith(REQUEST) and name not in [child.name for child in self._children]:
                     self._take(self.folder / name)
             for child in [child for child in self._children if child.has_ended()]:
                 self._children.remove(child)
                 if child.called_then:
-                    self._children.append(_Child(child.request, None))
+                    self._children.append(_Child(child.request))
             if self._children:
                 last_used = time.monotonic()
             time.sleep(_POLL_S)
 
     def _take(self, path: Path) -> None:
         try:
-            data = path.read_bytes()
-            path.unlink()
-            self._children.append(_Child(json.loads(data), path.with_suffix(REPLY)))
+            self._children.append(_Child(json.loads(path.read_bytes()), path))
         except FileNotFoundError:
             pass  # the client withdrew it
         except Exception:
             traceback.print_exc()
+            path.unlink(missing_ok=True)
 
 
 class _Child:
-    """A process that serves one request. Its answer is written to `reply`, if that is given."""
+    """A process that serves one request: that of a file, which it answers, or one made again."""
 
-    def __init__(self, request: Request, reply: Path | None):
+    def __init__(self, request: Request, file: Path | None = None):
         self.request = request
+        self.name = file.name if file else ""
         self.called_then = False
-        self._reply = reply
+        self._file = file
         self._kill_at = time.monotonic() + request["timeout_s"]
         self._answer, writer = _processes.Pipe(duplex=False)
         self._process = _processes.Process(target=_run_child, args=(request, writer))
@@ -138,6 +142,7 @@ class _Child:
             elif time.monotonic() > self._kill_at:
                 self._answer.close()  # nobody waits any longer
                 self._process.kill()
+                self._delete_request()
         return has_ended
 
     def _pass_on(self) -> None:
@@ -145,11 +150,17 @@ class _Child:
         with suppress(EOFError), self._answer:  # EOFError: it died
             outcome = self._answer.recv()
         self.called_then = _calls_then(self.request, outcome)
-        if self._reply:
+        if self._file:
             with suppress(OSError):
-                aside = self._reply.with_suffix(".new")
+                aside = self._file.with_suffix(".new")
                 aside.write_text(json.dumps(outcome))
-                aside.replace(self._reply)
+                aside.replace(self._file.with_suffix(REPLY))
+        self._delete_request()
+
+    def _delete_request(self) -> None:
+        if self._file:
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
 
 
 def _calls_then(request: Request, outcome: dict[str, Any]) -> bool:

@@ -61,7 +61,7 @@ def predict(folder: Path, text: str) -> dict[str, Any]:
         return {"words": {1, 2}, "note": Message("")}
     if text == "die":
         os._exit(1)
-    if text == "sleep":
+    if text == "sleep" or (text == "sleep once" and not (folder / "asleep").exists()):
         (folder / "asleep").write_text(str(os.getpid()))
         time.sleep(60)
     return {

@@ -178,6 +178,21 @@ def test_a_request_is_answered_after_its_server_was_killed(monkeypatch: pytest.M
     assert launch.predict(folder, "who")["server"] != server
 
 
+def test_a_request_is_answered_after_another_client_has_replaced_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_PRELOAD", "msgspec,psutil,wsgiref.headers")  # a server of its own
+    folder = launch.create(config("quick"))
+    server = launch.predict(folder, "who")["server"]
+    answers: list[dict] = []
+    asking = threading.Thread(target=lambda: answers.append(launch.predict(folder, "sleep once")))
+    asking.start()
+    until((folder / "asleep").exists, "the server takes the request")
+    os.kill(server, signal.SIGKILL)
+    until(lambda: psutil.Process(server).status() == psutil.STATUS_ZOMBIE, "its end")
+    other = launch.predict(folder, "who")["server"]
+    asking.join(30)
+    assert [answer["server"] for answer in answers] == [other]
+
+
 def test_two_who_submit_at_once_get_their_own_numbers_and_one_run_is_live(runs_folder: Path) -> None:
     program = """
         while not (runs / 'go').exists():
