@@ -1,10 +1,11 @@
 """The peer of step_speed.py: the same tagger as a user of transformers.Trainer writes it, trained by the Trainer.
 
-    python benchmarks/peer.py '{"seed": 0, "epochs": 3}'
+    python benchmarks/peer.py '{"seed": 0, "epochs": 3}' [careful]
 
 The argument is a RunConfig as JSON, of which only what the Trainer has too may differ from the defaults. Prints the
 seconds of every epoch and of every evaluation, and dev F1, as one line of JSON. Precision, sampler, optimizer and
-schedule are the Trainer's own defaults; corpus, split and windows are labkit's, so that both sides see the same pieces.
+schedule are the Trainer's own defaults, or with `careful` what its documentation offers for speed (CAREFUL, and
+bfloat16 on a CPU that is fast in it); corpus, split and windows are labkit's, so that both sides see the same pieces.
 Nothing of labkit's model or training loop is used, so that this does not change with them.
 """
 
@@ -28,8 +29,10 @@ from labkit.data.corpora import Corpus, Sentence, read_corpus
 from labkit.data.downloads import locate_encoder
 from labkit.data.featurize import Featurizer, Window, Windows
 from labkit.training.evaluation import EntityCounts
+from labkit.training.precision import choose_precision
 
 Row = dict[str, Any]
+CAREFUL = {"train_sampling_strategy": "group_by_length", "optim": "adamw_torch_fused"}
 
 
 @dataclass(frozen=True)
@@ -207,15 +210,18 @@ def now() -> float:
     return time.perf_counter()
 
 
-def train(config: RunConfig) -> dict[str, Any]:
+def train(config: RunConfig, is_careful: bool = False) -> dict[str, Any]:
     """Trains and evaluates after each epoch; what it took, in seconds and pieces without padding."""
     data = data_of(config)
     collator = Collator(data.encoder.pad_token_id)
     watch = Watch(data, collator)
     model = new_peer(config, len(data.corpus.tags))
     with tempfile.TemporaryDirectory(prefix="labkit-bench-") as place:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        has_bfloat16 = choose_precision("auto", device) == "bfloat16"
+        careful = CAREFUL | {"bf16": has_bfloat16} if is_careful else {}
         steps = -(-len(data.train) // config.batch_size) * config.epochs
-        trainer = TwoRates(config, model=model, args=arguments(config, steps, place), data_collator=collator,
+        trainer = TwoRates(config, model=model, args=arguments(config, steps, place, careful), data_collator=collator,
                            train_dataset=rows_of(data.train), callbacks=[watch])  # fmt: skip
         trainer.train()
     return {
@@ -228,8 +234,8 @@ def train(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def arguments(config: RunConfig, steps: int, place: str) -> TrainingArguments:
-    """The Trainer's defaults, but for what the config says and for writing nothing.
+def arguments(config: RunConfig, steps: int, place: str, careful: dict[str, Any]) -> TrainingArguments:
+    """The Trainer's defaults, but for what the config and `careful` say and for writing nothing.
 
     Raises ValueError for a config that the Trainer cannot follow with one schedule and one warm-up.
     """
@@ -248,8 +254,9 @@ def arguments(config: RunConfig, steps: int, place: str) -> TrainingArguments:
         seed=config.seed,
         report_to="none",
         save_strategy="no",
+        **careful,
     )
 
 
 if __name__ == "__main__":
-    print(json.dumps(train(RunConfig.from_dict(json.loads(sys.argv[1])))))
+    print(json.dumps(train(RunConfig.from_dict(json.loads(sys.argv[1])), sys.argv[2:] == ["careful"])))

@@ -1,10 +1,11 @@
 """How fast labkit trains, beside transformers.Trainer with the same model, and beside the machine's limit.
 
-    python benchmarks/step_speed.py [--seeds 0 1 2] [--epochs 3] [--sentences N] [--only labkit|trainer|limit]
+    python benchmarks/step_speed.py [--seeds 0 1 2] [--epochs 3] [--sentences N] [--only labkit|trainer|careful|limit]
 
 First both models are shown to be one: same weights at the start, same loss, same gradients (same_model.py). Then, for
-each seed, the Trainer (peer.py) and `labkit train`, each as a user gets it by default, in a process of its own; every
-other seed in the other order. Same corpus, windows, batch size, epochs, rates, decay, warm-up and clipping.
+each seed, the Trainer (peer.py) as a user gets it by default, the same as a careful user sets it (batches of similar
+length, bfloat16 where the CPU is fast in it), and `labkit train`, each in a process of its own; every other seed in the
+other order. Same corpus, windows, batch size, epochs, rates, decay, warm-up and clipping.
 
 - Tokens are word pieces without padding. An epoch's seconds run from its beginning to the end of its last step, its
   first steps included and its evaluation not; tokens/s is the tokens of all epochs over the seconds of all epochs.
@@ -13,7 +14,7 @@ other seed in the other order. Same corpus, windows, batch size, epochs, rates, 
 - The limit is a training of matrix products alone (limit.py), in the precision that labkit's run chose, and in the
   environment that labkit gives its runs: pages of memory and waiting threads count for products, too.
 
-The last line is JSON: medians over the seeds, `speedup_vs_trainer` of the ratios within a seed, the rest of themselves.
+The last line is JSON: medians over the seeds, speedups of the ratios within a seed, the rest of themselves.
 Linux and macOS.
 """
 
@@ -35,7 +36,7 @@ from labkit.environment import torch_environment
 from labkit.events import Evaluated, Event, PhaseEntered, RunFinished, StepDone, TrainingPlanned, open_event_log
 
 HERE = Path(__file__).resolve().parent
-SIDES = ("trainer", "labkit")
+SIDES = ("trainer", "careful", "labkit")
 COLUMNS = {  # and how each is written
     "tokens/s": "9,.0f",
     "epoch s": "9.2f",
@@ -117,16 +118,15 @@ def options() -> argparse.Namespace:
 
 def outcome(found: Found) -> dict[str, float | None]:
     """The last line; None for what was not measured."""
-    ours, theirs = found.sides["labkit"], found.sides["trainer"]
-    ratios = [a.tokens_per_s / b.tokens_per_s for a, b in zip(ours, theirs, strict=False)]
+    ours = found.sides["labkit"]
     shares = [side.tokens_per_s / limit for side, limit in zip(ours, found.limits, strict=False)]
-    last = {name: [side.f1[-1] for side in sides] for name, sides in found.sides.items()}
-    return {
-        "speedup_vs_trainer": round(median(ratios), 3) if ratios else None,
-        "share_of_limit": round(median(shares), 4) if shares else None,
-        "f1_labkit": round(median(last["labkit"]), 4) if ours else None,
-        "f1_trainer": round(median(last["trainer"]), 4) if theirs else None,
-    }
+    figures: dict[str, float | None] = {"share_of_limit": round(median(shares), 4) if shares else None}
+    for name, sides in found.sides.items():
+        figures[f"f1_{name}"] = round(median([side.f1[-1] for side in sides]), 4) if sides else None
+        ratios = [a.tokens_per_s / b.tokens_per_s for a, b in zip(ours, sides, strict=False)]
+        if name != "labkit":
+            figures[f"speedup_vs_{name}"] = round(median(ratios), 3) if ratios else None
+    return figures
 
 
 # --- the table
@@ -155,7 +155,7 @@ def tell_same(settings: dict[str, Any]) -> None:
 
 
 def trained(name: str, settings: dict[str, Any]) -> Side:
-    side = with_labkit(settings) if name == "labkit" else with_trainer(settings)
+    side = with_labkit(settings) if name == "labkit" else with_trainer(settings, name)
     if len(side.epochs_s) != settings["epochs"] or len(side.f1) != settings["epochs"]:
         raise RuntimeError(f"{name} told of {len(side.epochs_s)} epochs and {len(side.f1)} scores")
     return side
@@ -168,8 +168,8 @@ def check_tokens(found: Found) -> None:
         raise RuntimeError(f"the sides were to train on the same tokens, but had {told}")
 
 
-def with_trainer(settings: dict[str, Any]) -> Side:
-    output, total_s, peak_mib = ran([sys.executable, str(HERE / "peer.py"), json.dumps(settings)])
+def with_trainer(settings: dict[str, Any], name: str) -> Side:
+    output, total_s, peak_mib = ran([sys.executable, str(HERE / "peer.py"), json.dumps(settings), name])
     return Side(**json.loads(output), total_s=total_s, peak_mib=peak_mib)
 
 

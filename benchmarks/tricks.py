@@ -1,13 +1,16 @@
 """What each trick for speed brings to a training step: one switched off at a time.
 
-    python benchmarks/tricks.py [--rounds 9] [--steps 150] [--page] [--only NAME …] [--file FILE]
+    python benchmarks/tricks.py [--rounds 15] [--steps 12] [--beside page|process] [--only NAME …] [--file FILE]
 
-Each trial trains the Chinese pair in a process of its own; in a round each way has one trial, in an order of its own.
-With --page the lab is open in chromium and draws the run that is timed. Results are appended to FILE as JSON lines, so
-that a session can end in between; --rounds counts those that are there. The table says how many times longer a step is
-without the trick: the median over the rounds of the ratio within a round, and its 95 % interval by bootstrap. A trick
-stays if the interval's lower end is above 1.03, alone or beside the page, or if it is a handful of lines. The last line
-is JSON: the medians by way.
+Each way trains the Chinese pair in a process of its own. All processes are started, then stopped (SIGSTOP); in a round
+each goes on, in a random order, until it has done the next `--steps` steps, of which the first few do not count. So a
+machine that slows down slows all ways alike, and all ways are timed on the same sentences. Beside them may be the lab
+on a page of chromium, which draws a run that goes on all the while, or a process that never rests.
+
+Each round is appended to FILE as a JSON line. The table says how many times longer a step is without the trick: the
+median over the rounds of the ratio within a round, and its 95 % interval by bootstrap. A trick stays if the interval's
+lower end is above 1.03, alone or beside the page, or if it is a handful of lines. The last line is JSON: the medians by
+way. Needs about 1.3 GB of memory for each way. Linux.
 """
 
 import argparse
@@ -15,27 +18,32 @@ import json
 import os
 import platform
 import random
+import signal
+import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from itertools import pairwise
+from contextlib import ExitStack, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from kernel import own_place, quiet
 from lab_page import lab_page
-from step_speed import completed
 
 from labkit.config import RunConfig
 from labkit.environment import torch_environment
-from labkit.events import StepDone
+from labkit.events import EVENTS_FILE, Event, LineWriter, RunStarted, StepDone, open_event_log
 from labkit.jobs import launch
+from labkit.runs.folder import run_lock
 
 FIRST = 10  # steps that set things up
+NOT_COUNTED = 4  # steps after a stop: caches are cold, and the load of others is looked at anew
 WITH_TRICKS = "as it is"
 
 
@@ -136,41 +144,67 @@ WAYS: dict[str, tuple[dict[str, str], Callable[[], None]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--page", action="store_true")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--beside", choices=("nothing", "page", "process"), default="nothing")
     parser.add_argument("--only", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--file", type=Path, default=Path("tricks.jsonl"))
     parser.add_argument("--trial", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.trial:
         return train(*asked.trial)
-    ways = list(dict.fromkeys((WITH_TRICKS, *asked.only)))
-    where = "page" if asked.page else "alone"
-    with own_place() as place:
-        runs = place / "runs"
-        for number in range(1 + len(rounds_of(asked.file, where)), asked.rounds + 1):
-            quiet(f"round {number}", 60.0)
+    rounds = []
+    with own_place() as place, ExitStack() as stack:
+        steps = FIRST + asked.rounds * asked.steps + 1
+        ways = dict.fromkeys((WITH_TRICKS, *asked.only))
+        trials = {way: stack.enter_context(trial(way, place / "runs", steps)) for way in ways}
+        stack.enter_context(BESIDE[asked.beside](trials[WITH_TRICKS], place))
+        quiet("the first round", 30.0)
+        for number in range(1, asked.rounds + 1):
             found = {}
-            for way in random.sample(ways, len(ways)):
-                with drawing(runs) if asked.page else nullcontext():
-                    found[way] = trial(way, runs, asked.steps)
-                print(f"{number:>3} {where:<6}{way:<32}{found[way]:8.1f} ms a step", flush=True)
-            line = {"where": where, "cpu": cpu_name(), "date": time.strftime("%Y-%m-%d"), "ms": found}
+            for way in random.sample(list(trials), len(trials)):
+                found[way] = trials[way].go_on(FIRST + number * asked.steps, asked.steps - NOT_COUNTED)
+            rounds.append(found)
+            line = {"beside": asked.beside, "cpu": cpu_name(), "date": time.strftime("%Y-%m-%d"), "ms": found}
             with asked.file.open("a") as file:
                 file.write(json.dumps(line) + "\n")
-    print(json.dumps(summarise(rounds_of(asked.file, where))))
+            print(number, *(f"{way}: {ms:.0f}" for way, ms in found.items()), sep="  ", flush=True)
+    print(json.dumps(summarise(rounds)))
 
 
-def trial(way: str, runs: Path, steps: int) -> float:
-    """Milliseconds of a step, the median over a run's steps without the first ones."""
+class Trial:
+    """A training that is stopped but for `go_on`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path):
+        self.process, self.folder = process, folder
+        self._log = open_event_log(folder)
+        self.events: list[Event] = []
+
+    def go_on(self, until_step: int, counted: int) -> float:
+        """Lets it train up to a step; returns milliseconds a step, the mean of the last `counted` ones."""
+        self.process.send_signal(signal.SIGCONT)
+        while len(steps := [event for event in self.events if isinstance(event, StepDone)]) < until_step:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.process.args} ended with {self.process.returncode}")
+            time.sleep(0.01)
+            self.events += self._log.read()
+        self.process.send_signal(signal.SIGSTOP)
+        return 1e3 * (steps[until_step - 1].seconds - steps[until_step - 1 - counted].seconds) / counted
+
+
+@contextmanager
+def trial(way: str, runs: Path, steps: int) -> Iterator[Trial]:
     environment, _ = WAYS[way]
-    settings = {"train_limit": 16 * (steps + FIRST), "dev_limit": 16, "epochs": 1, "keep": "none"}
-    folder = launch.create(RunConfig(**settings), runs)
+    folder = launch.create(RunConfig(train_limit=16 * steps, dev_limit=16, epochs=1, keep="none"), runs)
     command = [sys.executable, __file__, "--trial", way, str(folder)]
-    subprocess.run(command, env=torch_environment(os.environ | environment), check=True)
-    times = [event.seconds for event in completed(folder) if isinstance(event, StepDone)][FIRST:]
-    return 1e3 * statistics.median(after - before for before, after in pairwise(times))
+    process = subprocess.Popen(command, env=torch_environment(os.environ | environment), stdout=subprocess.DEVNULL)
+    try:
+        started = Trial(process, folder)
+        started.go_on(FIRST, 1)
+        yield started
+    finally:
+        process.kill()
+        process.wait()
 
 
 def train(way: str, folder: str) -> None:
@@ -185,23 +219,62 @@ def train(way: str, folder: str) -> None:
 
 
 @contextmanager
-def drawing(runs: Path) -> Iterator[None]:
-    """The lab on a page of chromium, which draws whatever trains in `runs`."""
-    runs.mkdir(exist_ok=True)
-    with lab_page(runs, {}) as notebook:
-        notebook.run_cell(0)
+def page(model: Trial, place: Path) -> Iterator[None]:
+    """The lab on a page of chromium, which draws a run whose log goes on as that of `model` began."""
+    ended = threading.Event()
+    runs = place / "drawn"
+    writing = threading.Thread(target=replay, args=(model, runs, ended))
+    writing.start()
+    try:
+        with lab_page(runs, {}) as notebook:
+            notebook.run_cell(0)
+            time.sleep(5)
+            notebook.page.screenshot(path=place.parent / "tricks.png")
+            yield
+    finally:
+        ended.set()
+        writing.join()
+
+
+def replay(model: Trial, runs: Path, ended: threading.Event) -> None:
+    """Writes a run of as many steps as the page has time for, five a second."""
+    config = RunConfig(train_limit=16 * 10_000, epochs=1)
+    folder = launch.create(config, runs)
+    begin = time.time()
+    first = next(place for place, event in enumerate(model.events) if isinstance(event, StepDone))
+    steps = [event for event in model.events if isinstance(event, StepDone)]
+    with run_lock(folder):
+        writer = LineWriter(folder / EVENTS_FILE)
+        writer.write(RunStarted(begin, os.getpid(), socket.gethostname()), *model.events[1:first])
+        for number in count(1):
+            if ended.wait(0.2):
+                break
+            step = steps[number % len(steps)]
+            changed = {"step": number, "epoch": number / 10_000, "tokens": 500 * number, "seconds": time.time() - begin}
+            writer.write(msgspec.structs.replace(step, **changed))
+        writer.close()
+
+
+@contextmanager
+def busy_process(model: Trial, place: Path) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
         yield
+    finally:
+        process.kill()
+        process.wait()
 
 
-def rounds_of(file: Path, where: str) -> list[dict[str, float]]:
-    if not file.exists():
-        return []
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    return [line["ms"] for line in lines if line["where"] == where]
+@contextmanager
+def nobody(model: Trial, place: Path) -> Iterator[None]:
+    yield
+
+
+BESIDE = {"nothing": nobody, "page": page, "process": busy_process}
 
 
 def summarise(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Prints the table; medians of the ratio to a step with all tricks, by way."""
+    """Print the table; return the medians of the ratio to a step with all tricks, by way."""
     rng, medians = np.random.default_rng(0), {}
     print(f"\n{'':<32}{'ms':>8}{'times as long':>15}{'95 % interval':>17}")
     for way in rounds[0]:
