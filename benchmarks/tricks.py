@@ -1,16 +1,17 @@
 """What each trick for speed brings to a training step: one switched off at a time.
 
     python benchmarks/tricks.py [--rounds 15] [--steps 12] [--beside page|process] [--only NAME …] [--file FILE]
+    python benchmarks/tricks.py --rounds 0 --file benchmarks/tricks.jsonl
 
-Each way trains the Chinese pair in a process of its own. All processes are started, then stopped (SIGSTOP); in a round
+Each way trains the English pair in a process of its own. All processes are started, then stopped (SIGSTOP); in a round
 each goes on, in a random order, until it has done the next `--steps` steps, of which the first few do not count. So a
 machine that slows down slows all ways alike, and all ways are timed on the same sentences. Beside them may be the lab
 on a page of chromium, which draws a run that goes on all the while, or a process that never rests.
 
-Each round is appended to FILE as a JSON line. The table says how many times longer a step is without the trick: the
-median over the rounds of the ratio within a round, and its 95 % interval by bootstrap. A trick stays if the interval's
-lower end is above 1.03, alone or beside the page, or if it is a handful of lines. The last line is JSON: the medians by
-way. Needs about 1.3 GB of memory for each way. Linux.
+Each round is appended to FILE as a JSON line, and the table is of all rounds there. It says how many times longer a
+step is without the trick: the median over the rounds of the ratio within a round, and its 95 % interval by bootstrap.
+A trick stays if the interval's lower end is above 1.03, alone or beside the page, or if it is a handful of lines. The
+last line is JSON: the medians by way. Needs about 1.3 GB of memory for each way. Linux.
 """
 
 import argparse
@@ -135,7 +136,6 @@ WAYS: dict[str, tuple[dict[str, str], Callable[[], None]]] = {
     "no filled batches": ({}, no_filled_batches),
     "an operator a half layer": ({}, an_operator_for_each_half_layer),
     "torch's dropout": ({}, bernoulli_dropout),
-    "no huge pages": ({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}, nothing),
     "oneDNN's own cache size": ({"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}, nothing),
     "no change of spinning": ({}, no_change_of_spinning),
     **SPINS,
@@ -153,23 +153,26 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.trial:
         return train(*asked.trial)
-    rounds = []
+    if asked.rounds:
+        measure(list(dict.fromkeys((WITH_TRICKS, *asked.only))), asked.beside, asked.rounds, asked.steps, asked.file)
+    lines = [json.loads(line) for line in asked.file.read_text().splitlines()]
+    print(json.dumps(summarise([line["ms"] for line in lines if line["beside"] == asked.beside])))
+
+
+def measure(ways: list[str], beside: str, rounds: int, steps: int, results: Path) -> None:
+    """Times each way in each round, and appends the rounds to the file of results."""
     with own_place() as place, ExitStack() as stack:
-        steps = FIRST + asked.rounds * asked.steps + 1
-        ways = dict.fromkeys((WITH_TRICKS, *asked.only))
-        trials = {way: stack.enter_context(trial(way, place / "runs", steps)) for way in ways}
-        stack.enter_context(BESIDE[asked.beside](trials[WITH_TRICKS], place))
+        trials = {way: stack.enter_context(trial(way, place / "runs", FIRST + rounds * steps)) for way in ways}
+        stack.enter_context(BESIDE[beside](trials[WITH_TRICKS], place))
         quiet("the first round", 30.0)
-        for number in range(1, asked.rounds + 1):
+        for number in range(1, rounds + 1):
             found = {}
-            for way in random.sample(list(trials), len(trials)):
-                found[way] = trials[way].go_on(FIRST + number * asked.steps, asked.steps - NOT_COUNTED)
-            rounds.append(found)
-            line = {"beside": asked.beside, "cpu": cpu_name(), "date": time.strftime("%Y-%m-%d"), "ms": found}
-            with asked.file.open("a") as file:
+            for way in random.sample(ways, len(ways)):
+                found[way] = trials[way].go_on(FIRST + number * steps, steps - NOT_COUNTED)
+            line = {"beside": beside, "cpu": cpu_name(), "date": time.strftime("%Y-%m-%d"), "ms": found}
+            with results.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(number, *(f"{way}: {ms:.0f}" for way, ms in found.items()), sep="  ", flush=True)
-    print(json.dumps(summarise(rounds)))
 
 
 class Trial:
@@ -195,7 +198,7 @@ class Trial:
 @contextmanager
 def trial(way: str, runs: Path, steps: int) -> Iterator[Trial]:
     environment, _ = WAYS[way]
-    folder = launch.create(RunConfig(train_limit=16 * steps, dev_limit=16, epochs=1, keep="none"), runs)
+    folder = launch.create(RunConfig(epochs=1 + steps // 100, dev_limit=16, keep="none"), runs)
     command = [sys.executable, __file__, "--trial", way, str(folder)]
     process = subprocess.Popen(command, env=torch_environment(os.environ | environment), stdout=subprocess.DEVNULL)
     try:
@@ -228,8 +231,6 @@ def page(model: Trial, place: Path) -> Iterator[None]:
     try:
         with lab_page(runs, {}) as notebook:
             notebook.run_cell(0)
-            time.sleep(5)
-            notebook.page.screenshot(path=place.parent / "tricks.png")
             yield
     finally:
         ended.set()
@@ -277,7 +278,7 @@ def summarise(rounds: list[dict[str, float]]) -> dict[str, float]:
     """Print the table; return the medians of the ratio to a step with all tricks, by way."""
     rng, medians = np.random.default_rng(0), {}
     print(f"\n{'':<32}{'ms':>8}{'times as long':>15}{'95 % interval':>17}")
-    for way in rounds[0]:
+    for way in dict.fromkeys(way for each in rounds for way in each):
         times = [each[way] for each in rounds if way in each]
         ratios = np.array([each[way] / each[WITH_TRICKS] for each in rounds if way in each])
         drawn = np.median(rng.choice(ratios, (10_000, len(ratios))), axis=1)

@@ -16,7 +16,7 @@ from labkit import __version__, paths
 from labkit.cli.commands import TranslatedGroup
 from labkit.cli.options import config_from_options, run_options
 from labkit.cli.output import LogFormatter, configure_terminal, make_console, write_data, write_message
-from labkit.environment import reexec_for_torch, torch_environment
+from labkit.environment import torch_environment
 from labkit.i18n.translation import tr
 from labkit.messages import message_of
 from labkit.presets import DEFAULT_PAIR, PRESETS, STARTER_PAIRS
@@ -69,7 +69,6 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **options
 
     config = config_from_options(pair, preset, options)
     check_config(config)  # before a folder is made and seconds are spent on loading
-    reexec_for_torch()
     from labkit.cli import train
     from labkit.training import distributed
 
@@ -234,7 +233,6 @@ def pretrain(name: str, texts: tuple[Path, ...], spare: Path | None, **options: 
     if options["steps"] is None and options["minutes"] is None:
         options["minutes"] = PretrainConfig.minutes
     config = PretrainConfig(**options)
-    reexec_for_torch()
     os.environ.update(torch_environment())
     from labkit.cli.pretrain import pretrain_in_terminal
 

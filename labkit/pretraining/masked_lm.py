@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM
 
-from labkit.model.fast.dropout import DropoutMasks
 from labkit.model.fast.encoder import FastEncoder
 from labkit.pretraining.masking import MaskedSequences
 
@@ -32,7 +31,7 @@ class MaskedLM(nn.Module):
         super().__init__()
         self.bert: Any = BertForMaskedLM(config)
         self.dtype = dtype
-        self._fast_encoder = FastEncoder(self.bert.bert, DropoutMasks())
+        self._fast_encoder = FastEncoder(self.bert.bert)
 
     def forward(self, masked: MaskedSequences) -> torch.Tensor:
         """Mean negative log likelihood of the masked tokens, a scalar in float32."""

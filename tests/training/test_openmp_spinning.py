@@ -1,3 +1,5 @@
+"""Spinning that is shortened while other processes compute."""
+
 import os
 import threading
 from collections import namedtuple
@@ -6,95 +8,17 @@ import psutil
 import pytest
 import torch
 
+from labkit.devices import cgroups
 from labkit.environment import torch_environment
 from labkit.training import openmp_spinning
-from labkit.training.openmp_spinning import BEGIN, END, IdleThreads, OtherProcessesLoad, SpinController, tune_spinning
+from labkit.training.openmp_spinning import BEGIN, END, brief_spinning, load_of_others, tune_spinning
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
+BETWEEN = (BEGIN + END) / 2
 
 
-class FakeIdleThreads:
-    """Notes its calls."""
-
-    def __init__(self):
-        self.asked = []
-
-    def gather(self):
-        self.asked.append("gather")
-
-    def leave(self):
-        self.asked.append("leave")
-
-
-def updates(others, threads=2, cores=2.0):
-    """Whether spinning is short after each update, and the calls of the idle threads."""
-    loads, idle = iter(others), FakeIdleThreads()
-    controller = SpinController(threads, cores, lambda: next(loads), idle)
-    found = []
-    for _ in others:
-        controller.update()
-        found.append(controller.briefly)
-    return found, idle.asked
-
-
-def test_threads_wait_briefly_while_a_neighbour_computes_and_only_then():
-    assert updates([0.0, 0.9, 1.0, 0.0]) == ([False, True, True, False], ["gather", "leave"])
-
-
-def test_a_neighbour_near_the_bounds_changes_nothing_to_and_fro():
-    between = (BEGIN + END) / 2
-    assert updates([between, between, 0.9, between, between, 0.1, between])[0] == [False] * 2 + [True] * 3 + [False] * 2
-
-
-def test_a_neighbour_with_a_core_of_its_own_is_no_reason_to_wait_briefly():
-    assert updates([1.0, 1.9], threads=2, cores=4.0) == ([False, False], [])
-    assert updates([2.1], threads=2, cores=4.0)[0] == [True]
-
-
-def test_with_less_time_than_threads_they_always_wait_briefly():
-    assert updates([0.0, 0.0], threads=4, cores=1.5) == ([True, True], ["gather"])
-
-
-def test_idle_threads_leave_when_all_is_over():
-    idle = FakeIdleThreads()
-    controller = SpinController(2, 2.0, lambda: 1.0, idle)
-    controller.update()
-    controller.close()
-    controller.close()
-    assert idle.asked == ["gather", "leave"]
-
-
-Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
-Own = namedtuple("Own", "user system")
-
-
-def test_others_are_all_work_but_this_process_own(monkeypatch):
-    now = iter([100.0, 102.0, 102.0])
-    system = iter([Times(50, 1, 5, 100, 9, 0, 1, 7, 3, 0), Times(53, 1.5, 5.5, 100, 12, 0, 1, 9, 4, 0)] * 2)
-    own = iter([Own(10, 1), Own(11.5, 1.5)] * 2)
-    monkeypatch.setattr(psutil, "cpu_times", lambda: next(system))
-    monkeypatch.setattr(psutil.Process, "cpu_times", lambda self: next(own))
-    others = OtherProcessesLoad(lambda: next(now))
-    assert others() == pytest.approx((4.0 - 2.0) / 2)
-    assert others() == 0.0  # no time has passed
-
-
-def test_idle_threads_outnumber_the_cores_and_end_when_they_leave():
-    before = threading.active_count()
-    idle = IdleThreads(threads=2, cores=3)
-    for _ in range(2):
-        idle.gather()
-        assert threading.active_count() == before + 3
-        idle.leave()
-        assert threading.active_count() == before
-
-
-def test_results_are_the_same_to_the_last_bit():
-    torch.manual_seed(0)
-    values, idle = torch.randn(500, 700), IdleThreads(2, 2)
-    alone = values @ values.t()
-    idle.gather()
-    beside = values @ values.t()
-    idle.leave()
-    assert torch.equal(alone, beside)
+def names():
+    return [thread.name for thread in threading.enumerate() if thread.name in ("labkit-spinning", "labkit-idle")]
 
 
 @pytest.fixture
@@ -108,20 +32,56 @@ def ours(monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-def watchers():
-    return [each for each in threading.enumerate() if each.name == "labkit-spinning"]
+@pytest.mark.parametrize(
+    ("cores", "loads", "is_brief"),
+    [
+        (2.0, [0.0, 0.9, 1.0, 0.0], [False, True, True, False]),
+        (2.0, [BETWEEN, 0.9, BETWEEN, 0.1, BETWEEN], [False, True, True, False, False]),
+        (4.0, [1.0, 1.9, 2.1], [False, False, True]),  # a neighbour with a core of its own is no reason
+        (1.5, [0.0, 0.0], [True, True]),
+    ],
+)
+def test_spinning_is_brief_while_others_need_the_cores(ours, monkeypatch, cores, loads, is_brief):
+    found, ended = [], threading.Event()
+    to_come = iter([0.0, *loads])  # the first one only begins the count
 
+    def load(process):
+        found.append("labkit-idle" in names())  # after the load before
+        value = next(to_come, None)
+        if value is None:
+            ended.set()
+        return value or 0.0
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
-def test_neighbours_are_minded_while_a_run_goes_on(ours, monkeypatch):
-    asked = []
-    monkeypatch.setattr(openmp_spinning, "INTERVAL_S", 0.001)
-    monkeypatch.setattr(openmp_spinning, "OtherProcessesLoad", lambda: lambda: asked.append(1) or 0.0)
+    monkeypatch.setattr(openmp_spinning, "load_of_others", load)
+    monkeypatch.setattr(openmp_spinning, "INTERVAL_S", 0.01)
+    monkeypatch.setattr(cgroups, "count_usable_cores", lambda pid: cores)
     with tune_spinning():
-        assert len(watchers()) == 1
-        while len(asked) < 3:
-            pass
-    assert watchers() == []
+        assert ended.wait(30)
+    assert found[2 : len(loads) + 2] == is_brief
+    assert names() == []
+
+
+Times = namedtuple("Times", "user nice system idle iowait irq softirq steal guest guest_nice")
+
+
+def test_load_of_others_is_all_work_but_this_process_own(monkeypatch):
+    monkeypatch.setattr(psutil, "cpu_times_percent", lambda: Times(40, 5, 20, 20, 10, 0, 0, 5, 3, 0))
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 4)
+    process = psutil.Process()
+    monkeypatch.setattr(psutil.Process, "cpu_percent", lambda self: 150.0)
+    assert load_of_others(process) == pytest.approx(4 * 0.65 - 1.5)
+    monkeypatch.setattr(psutil.Process, "cpu_percent", lambda self: 300.0)
+    assert load_of_others(process) == 0.0
+
+
+def test_results_are_the_same_to_the_last_bit():
+    torch.manual_seed(0)
+    values = torch.randn(500, 700)
+    alone = values @ values.t()
+    with brief_spinning(threads=2):
+        assert "labkit-idle" in names()
+        assert torch.equal(values @ values.t(), alone)
+    assert names() == []
 
 
 @pytest.mark.parametrize("how", ["one thread", "another system", "the user's own count", "the user's own policy"])
@@ -135,4 +95,4 @@ def test_nothing_is_done_where_it_would_not_help_or_is_not_wanted(ours, monkeypa
     if how == "the user's own policy":
         monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
     with tune_spinning():
-        assert watchers() == []
+        assert names() == []

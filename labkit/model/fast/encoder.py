@@ -76,10 +76,10 @@ class FastEncoder:
     nothing.
     """
 
-    def __init__(self, encoder: Any, masks: DropoutMasks):
+    def __init__(self, encoder: Any, masks: DropoutMasks | None = None):
         self._config = encoder.config
         self._layers = list(encoder.encoder.layer)
-        self._masks = masks
+        self._masks = masks or DropoutMasks()
         self._weights = [
             _FlatWeights(blocks)
             for layer in self._layers
