@@ -48,12 +48,6 @@ NOT_COUNTED = 4  # steps after a stop: caches are cold, and the load of others i
 WITH_TRICKS = "as it is"
 
 
-def no_flat_gradients() -> None:
-    from labkit.model.fast.encoder import FastEncoder
-
-    FastEncoder.enable_inplace_gradients = lambda self: {}
-
-
 def no_own_gradient_of_the_table() -> None:
     from labkit.model.fast.subset_embedding import SubsetEmbedding
 
@@ -86,12 +80,14 @@ def an_operator_for_each_half_layer() -> None:
     def apply(self: Any, rows: Any, halves: Any, word_rows: Any) -> Any:
         import torch
 
-        inputs = [parameter for weights in self._weights for parameter in weights.autograd_inputs]
+        inputs = self._flat.parameters
         if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in (rows, *inputs)):
             return forward_layers(rows, halves, word_rows)
         assert word_rows is None, "without a mix of layers"
-        for half, weights in zip(halves, self._weights, strict=True):
-            (rows,) = FusedLayers.apply(rows, [half], None, *weights.autograd_inputs)
+        for number, half in enumerate(halves):  # ten parameters of attention, six of the rest
+            first = 16 * (number // 2) + 10 * (number % 2)
+            parameters = inputs[first : first + (6 if number % 2 else 10)]
+            (rows,) = FusedLayers.apply(rows, [half], None, *parameters)
         return [rows]
 
     encoder.FastEncoder._apply_layers = apply
@@ -129,7 +125,6 @@ SPINS = {f"spin {count}": ({"GOMP_SPINCOUNT": count}, nothing) for count in ("10
 # Name → environment, and what is changed before the run.
 WAYS: dict[str, tuple[dict[str, str], Callable[[], None]]] = {
     WITH_TRICKS: ({}, nothing),
-    "no flat gradients": ({}, no_flat_gradients),
     "no own gradient of the table": ({}, no_own_gradient_of_the_table),
     "no subset of the table": ({}, no_subset_of_the_table),
     "no clipping in the optimizer": ({}, no_clipping_in_the_optimizer),

@@ -88,7 +88,8 @@ def brief_spinning(threads: int) -> Iterator[None]:
 
 
 def load_of_others(process: psutil.Process) -> float:
-    """Mean load of all processes but one since this thread's last call, in cores."""
+    """Mean load of all processes but one since this thread's last call, in cores. Linux."""
     times, cores = psutil.cpu_times_percent(), psutil.cpu_count() or 1
-    idle = times.idle + getattr(times, "iowait", 0) + getattr(times, "steal", 0)
-    return max(0.0, cores * (100 - idle) - process.cpu_percent()) / 100
+    busy: float = cores * (100 - times.idle - times.iowait - times.steal)
+    own: float = process.cpu_percent()
+    return max(0.0, busy - own) / 100

@@ -111,13 +111,13 @@ def check_partition(model: nn.Module, groups: Sequence[ParamGroup]) -> None:
         raise ValueError(f"parameters in no group would never be trained: {', '.join(missing)}")
 
 
-def build_optimizer_groups(groups: Sequence[ParamGroup], speed_up: NoSpeedUp) -> list[dict[str, Any]]:
+def build_optimizer_groups(groups: Sequence[ParamGroup]) -> list[dict[str, Any]]:
     """Builds torch's `param_groups`: per group one with decay, one without."""
     entries = []
     for group in groups:
         for parameters, decay in ((group.decay_parameters, group.weight_decay), (group.no_decay_parameters, 0.0)):
             if parameters:
-                stepped = speed_up.optimizer_parameters(parameters.values())
+                stepped = list(parameters.values())
                 entries.append({"params": stepped, "lr": group.rate_at(0), "weight_decay": decay, "group": group.name})
     return entries
 

@@ -195,7 +195,7 @@ def build_setup(
     if config.has_frozen_encoder:  # now, as DDP averages only what it finds unfrozen, and the run may unfreeze it
         tagger.encoder.requires_grad_(False)
     is_fused = accelerator.device.type in ("cpu", "cuda", "mps")
-    optimizer = torch.optim.AdamW(build_optimizer_groups(groups, speed_up), fused=is_fused)
+    optimizer = torch.optim.AdamW(build_optimizer_groups(groups), fused=is_fused)
     budget = config.token_budget
     longer = int(np.count_nonzero(train.token_counts > budget)) if budget else 0
     budget_text = N_("{count:,} windows are longer than the token budget ({budget}); each is a batch of its own.")

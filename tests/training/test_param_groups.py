@@ -84,7 +84,7 @@ def test_a_parameter_in_two_groups_or_in_none_is_an_error_that_names_it(tagger):
 
 def test_biases_and_layer_norms_are_never_decayed(tagger):
     groups = build_param_groups(tagger, RunConfig(head_weight_decay=0.1), 100)
-    for entry in build_optimizer_groups(groups, NoSpeedUp()):
+    for entry in build_optimizer_groups(groups):
         dimensions = {parameter.dim() >= 2 for parameter in entry["params"]}
         assert dimensions == {entry["weight_decay"] > 0}
 
@@ -128,7 +128,7 @@ def test_the_articles_preset_has_its_pair_of_schedules(tagger):
 
 def test_set_rates_gives_each_entry_the_rate_of_its_group(tagger):
     groups = build_param_groups(tagger, RunConfig(encoder_rate=1e-5, head_rate=1e-2), 100)
-    optimizer = torch.optim.AdamW(build_optimizer_groups(groups, NoSpeedUp()))
+    optimizer = torch.optim.AdamW(build_optimizer_groups(groups))
     rates = set_rates(optimizer, groups, 50)
     assert rates["head"] == pytest.approx(1000 * rates["encoder"])
     for entry in optimizer.param_groups:

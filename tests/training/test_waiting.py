@@ -33,9 +33,7 @@ def training(request, tiny_encoder, tiny_corpus, monkeypatch):
     prepared = begun.setup
     prepared.tagger.to(META)
     groups = build_param_groups(prepared.tagger, config, prepared.steps_per_epoch)
-    optimizer = AcceleratedOptimizer(
-        torch.optim.AdamW(build_optimizer_groups(groups, NoSpeedUp())), device_placement=False
-    )
+    optimizer = AcceleratedOptimizer(torch.optim.AdamW(build_optimizer_groups(groups)), device_placement=False)
     made = {"speed_up": NoSpeedUp(), "param_groups": groups, "optimizer": optimizer}
     begun.setup = replace(prepared, model=prepared.tagger, **made)
     monkeypatch.setattr(setup.TrainingSetup, "device", META)

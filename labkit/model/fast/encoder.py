@@ -3,15 +3,13 @@
 On a CPU torch's own layers take twice the time.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from labkit.model.fast.dropout import DropoutMasks
-from labkit.model.fast.flat_parameters import FlatParameters, Gradient, ParameterBlock, materialize_grad
+from labkit.model.fast.flat_parameters import FlatParameters, ParameterBlock
 from labkit.model.fast.layers import Attention, FeedForward, FusedLayers, HalfLayer, forward_layers
 from labkit.model.fast.packing import PackedBatch
 
@@ -31,48 +29,11 @@ def row_multiple_for(dtype: torch.dtype) -> int:
     return ROW_MULTIPLES.get(dtype, ROW_MULTIPLE)
 
 
-class _FlatWeights:
-    """Weights of half a layer in flat parameters, as `layers.HalfLayerWeights`.
-
-    They are six blocks, some of matrices and some of vectors.
-    """
-
-    def __init__(self, blocks: Sequence[ParameterBlock]):
-        self.blocks = blocks
-        self.parameters = tuple(parameter for block in blocks for parameter in block)
-        self.locations: list[tuple[FlatParameters, int]] = []  # of each block: flat parameters, and the index there
-        self.tensors: list[torch.Tensor] = []
-        self.inplace_gradients = False
-
-    @property
-    def autograd_inputs(self) -> tuple[nn.Parameter, ...]:
-        """Parameters that autograd sees as inputs; it is faster with none."""
-        return () if self.inplace_gradients else self.parameters
-
-    def accumulate_grads(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
-        """Accumulate gradients of `blocks[first:]`.
-
-        Returns:
-            Per-parameter gradients for autograd, or () if they are stored in place.
-        """
-        selected = slice(first, first + len(gradients))
-        if self.inplace_gradients:
-            for (flat, block), gradient in zip(self.locations[selected], gradients, strict=True):
-                flat.accumulate_grad(block, gradient)
-            return ()
-        return tuple(
-            part
-            for block, gradient in zip(self.blocks[selected], gradients, strict=True)
-            for part in materialize_grad(gradient).split([len(parameter) for parameter in block])
-        )
-
-
 class FastEncoder:
     """Fused forward and backward pass of a Hugging Face encoder's layers.
 
-    It computes with the encoder's own parameters; results and gradients are the encoder's up to rounding. From the
-    first call on, these are flat parameters, matrices and vectors apart, so that changed weights are cast at once to
-    the type that is computed in. On a CPU only: a GPU has better kernels for attention, and autocast's copies cost it
+    It computes with the encoder's own parameters, which are flat ones from the first call on; results and gradients are
+    the encoder's up to rounding. On a CPU only: a GPU has better kernels for attention, and autocast's copies cost it
     nothing.
     """
 
@@ -80,13 +41,7 @@ class FastEncoder:
         self._config = encoder.config
         self._layers = list(encoder.encoder.layer)
         self._masks = masks or DropoutMasks()
-        self._weights = [
-            _FlatWeights(blocks)
-            for layer in self._layers
-            for blocks in (_attention_blocks(layer), _feed_forward_blocks(layer))
-        ]
-        self._flat_parameters: tuple[FlatParameters, ...] = ()
-        self._inplace_gradients = False
+        self._flat: FlatParameters | None = None
 
     @staticmethod
     def is_supported(encoder: Any) -> bool:
@@ -132,14 +87,11 @@ class FastEncoder:
         )
         word_rows = tokens.row_indices.view(len(x), -1).gather(1, first_token).flatten()[words.padded_indices]
         word_rows[words.num_real_rows :] = tokens.num_real_rows
-        self._refresh_weights(dtype)
         with torch.autocast("cpu", enabled=False):
             rows = tokens.pack(x).to(dtype)
-            if self._inplace_gradients and torch.is_grad_enabled() and not rows.requires_grad:
-                rows.requires_grad_()  # or autograd would not run this backward pass
             bias = _build_attention_bias(attention_mask, heads, dtype)
             halves: list[HalfLayer] = []
-            weights = iter(self._weights)
+            weights = iter(self._current_weights(dtype))
             masks = self._sample_masks(tokens, words, training, dtype)
             for number, (of_weights, of_attention, of_output) in enumerate(masks, start=1):
                 queries, query_rows = (words, word_rows) if number == len(masks) else (tokens, None)
@@ -157,10 +109,11 @@ class FastEncoder:
 
         Otherwise nothing is saved for a backward pass.
         """
-        inputs = [parameter for weights in self._weights for parameter in weights.autograd_inputs]
-        if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in (rows, *inputs)):
+        assert self._flat
+        parameters = self._flat.parameters
+        if not torch.is_grad_enabled() or not any(tensor.requires_grad for tensor in (rows, *parameters)):
             return forward_layers(rows, halves, word_rows)
-        outputs: tuple[torch.Tensor, ...] = FusedLayers.apply(rows, halves, word_rows, *inputs)  # type: ignore[no-untyped-call]
+        outputs: tuple[torch.Tensor, ...] = FusedLayers.apply(rows, halves, word_rows, *parameters)  # type: ignore[no-untyped-call]
         return outputs
 
     def _sample_masks(
@@ -182,50 +135,13 @@ class FastEncoder:
         )
         return [[mask, *outputs[2 * layer : 2 * layer + 2]] for layer, mask in enumerate(weights)]
 
-    def enable_inplace_gradients(self) -> dict[nn.Parameter, nn.Parameter]:
-        """Let the backward pass write gradients in place, bypassing autograd; see SpeedUp.
-
-        Returns:
-            Of each of the layers' parameters, the flat parameter that an optimizer must step in its place.
-        """
-        self._flatten_weights()
-        for flat in self._flat_parameters:
-            flat.allocate_gradients()
-        for half in self._weights:
-            half.inplace_gradients = True
-        self._inplace_gradients = True
-        return {parameter: flat.flat_parameter for flat in self._flat_parameters for parameter in flat.parameters}
-
-    def _flatten_weights(self) -> None:
-        """Flatten all matrices into one parameter, and all vectors into another.
-
-        These are also the parameters with and without weight decay.
-        """
-        blocks = [block for weights in self._weights for block in weights.blocks]
-        self._flat_parameters = tuple(
-            FlatParameters([block for block in blocks if (block[0].dim() > 1) == is_matrix])
-            for is_matrix in (True, False)
-        )
-        counts = [itertools.count(), itertools.count()]
-        for weights in self._weights:
-            kinds = [0 if block[0].dim() > 1 else 1 for block in weights.blocks]
-            weights.locations = [(self._flat_parameters[kind], next(counts[kind])) for kind in kinds]
-
-    def _refresh_weights(self, dtype: torch.dtype) -> None:
-        """Set the tensors of every half layer to its current weights.
-
-        An optimizer changes them.
-        """
-        if (
-            not self._flat_parameters
-            or self._flat_parameters[0].flat_parameter.dtype != self._weights[0].parameters[0].dtype
-        ):
-            self._flatten_weights()
-        casts = {id(flat): flat.cast(dtype) for flat in self._flat_parameters}
-        for weights in self._weights:
-            linear, norm = weights.locations[:4], weights.locations[4:]  # normalisation computes in float32 anyway
-            weights.tensors = [casts[id(flat)][block] for flat, block in linear]
-            weights.tensors += [flat.values[block] for flat, block in norm]
+    def _current_weights(self, dtype: torch.dtype) -> list[list[torch.Tensor]]:
+        """Six tensors of every half layer, as `layers` wants them."""
+        if self._flat is None or self._flat.dtype != next(self._layers[0].parameters()).dtype:
+            self._flat = FlatParameters([block for layer in self._layers for block in _blocks(layer)])
+        cast, values = self._flat.cast(dtype), self._flat.values
+        # normalisation, the last two, computes in float32 anyway
+        return [[*cast[half : half + 4], *values[half + 4 : half + 6]] for half in range(0, len(values), 6)]
 
 
 def _build_attention_bias(attention_mask: torch.Tensor, heads: int, dtype: torch.dtype) -> torch.Tensor | None:
@@ -239,13 +155,10 @@ def _build_attention_bias(attention_mask: torch.Tensor, heads: int, dtype: torch
     return bias.repeat_interleave(heads, dim=0)[:, None]
 
 
-def _attention_blocks(layer: Any) -> list[ParameterBlock]:
+def _blocks(layer: Any) -> list[ParameterBlock]:
+    """Six blocks of either half of a layer; those of query, key and value are stacked."""
     inner, outer, norm = layer.attention.self, layer.attention.output.dense, layer.attention.output.LayerNorm
     projections = [inner.query, inner.key, inner.value]
-    fused = [[linear.weight for linear in projections], [linear.bias for linear in projections]]
-    return [*fused, [outer.weight], [outer.bias], [norm.weight], [norm.bias]]
-
-
-def _feed_forward_blocks(layer: Any) -> list[ParameterBlock]:
-    modules = (layer.intermediate.dense, layer.output.dense, layer.output.LayerNorm)
-    return [[parameter] for module in modules for parameter in (module.weight, module.bias)]
+    stacked = [[linear.weight for linear in projections], [linear.bias for linear in projections]]
+    modules = (outer, norm, layer.intermediate.dense, layer.output.dense, layer.output.LayerNorm)
+    return [*stacked, *([parameter] for module in modules for parameter in (module.weight, module.bias))]

@@ -17,7 +17,6 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from labkit.model.fast.flat_parameters import Gradient
 from labkit.model.fast.packing import PackedBatch
 
 _norm = torch.ops.aten.native_layer_norm
@@ -25,20 +24,8 @@ _norm_backward = torch.ops.aten.native_layer_norm_backward
 _softmax_backward = torch.ops.aten._softmax_backward_data
 
 
-class HalfLayerWeights(Protocol):
-    """Interface of the weights of half a layer."""
-
-    @property
-    def tensors(self) -> Sequence[torch.Tensor]:
-        """Weights to compute with.
-
-        Matrices and biases in the type of the rows, those of a normalisation in their own.
-        """
-
-    def accumulate_grads(self, first: int, *gradients: Gradient) -> tuple[torch.Tensor, ...]:
-        """Accumulate gradients of `tensors[first:]`; return those that autograd needs."""
-
-
+# Weight and bias of two linear layers in the type of the rows, then those of a normalisation in their own.
+Weights = Sequence[torch.Tensor]
 SavedTensors = tuple[torch.Tensor, ...]  # of a forward pass, for its backward pass
 
 
@@ -49,7 +36,7 @@ class HalfLayer(Protocol):
         """Transform rows: (rows, width) → (rows, width)."""
 
     def backward(self, saved: SavedTensors, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """Return the gradient of `x`, and the weights' gradients that autograd needs."""
+        """Return the gradient of `x`, and those of the weights, of query, key and value each."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +55,7 @@ class Attention:
         attention_dropout_mask, output_dropout_mask: from DropoutMasks; None drops nothing.
     """
 
-    weights: HalfLayerWeights
+    weights: Weights
     eps: float
     tokens: PackedBatch
     queries: PackedBatch
@@ -78,7 +65,7 @@ class Attention:
     output_dropout_mask: torch.Tensor | None
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, SavedTensors]:
-        projection, projection_bias, output, output_bias, gain, shift = self.weights.tensors
+        projection, projection_bias, output, output_bias, gain, shift = self.weights
         width = x.shape[1]
         projected = F.linear(x, projection, projection_bias)
         query, key, value = self.tokens.to_heads(projected, 3).unbind()
@@ -111,13 +98,12 @@ class Attention:
         `name_` is the gradient of `name` in `forward`.
         """
         x, query, key, value, shares, kept, seen, summed, mean, deviation = saved
-        projection, _, output, _, gain, shift = self.weights.tensors
+        projection, _, output, _, gain, shift = self.weights
         summed_, gain_, shift_ = _norm_backward(
             gradient, summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
         out_ = summed_ if self.output_dropout_mask is None else summed_ * self.output_dropout_mask
-        # before x_ overwrites summed_
-        outer = self.weights.accumulate_grads(2, (out_.t(), seen), out_.sum(0), gain_, shift_)
+        outer = (out_.t() @ seen, out_.sum(0), gain_, shift_)  # before x_ overwrites summed_
         seen_ = self.queries.to_heads(out_ @ output, 1)[0]
         shares_ = torch.bmm(seen_, value.transpose(1, 2))
         if self.attention_dropout_mask is not None:
@@ -136,8 +122,7 @@ class Attention:
             whole = torch.zeros_like(x).index_add_(0, self.query_rows, query_)
             projected_ = torch.cat((whole, self.tokens.from_heads(planes_[1:])), dim=1)
             x_ = (projected_ @ projection).index_add_(0, self.query_rows, summed_)
-        inner = self.weights.accumulate_grads(0, (projected_.t(), x), projected_.sum(0))
-        return x_, (*inner, *outer)
+        return x_, (*(projected_.t() @ x).chunk(3), *projected_.sum(0).chunk(3), *outer)
 
 
 @dataclass(frozen=True)
@@ -149,12 +134,12 @@ class FeedForward:
         output_dropout_mask: from DropoutMasks; None drops nothing.
     """
 
-    weights: HalfLayerWeights
+    weights: Weights
     eps: float
     output_dropout_mask: torch.Tensor | None
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, SavedTensors]:
-        expand, expand_bias, contract, contract_bias, gain, shift = self.weights.tensors
+        expand, expand_bias, contract, contract_bias, gain, shift = self.weights
         inner = F.linear(x, expand, expand_bias)
         active = F.gelu(inner)
         out = F.linear(active, contract, contract_bias)
@@ -164,15 +149,13 @@ class FeedForward:
 
     def backward(self, saved: SavedTensors, gradient: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         x, inner, active, summed, mean, deviation = saved
-        expand, _, contract, _, gain, shift = self.weights.tensors
+        expand, _, contract, _, gain, shift = self.weights
         summed_, gain_, shift_ = _norm_backward(
             gradient, summed, (x.shape[1],), mean, deviation, gain, shift, (True, True, True)
         )
         out_ = summed_ if self.output_dropout_mask is None else summed_ * self.output_dropout_mask
         inner_ = torch.ops.aten.gelu_backward(out_ @ contract, inner)
-        own = self.weights.accumulate_grads(
-            0, (inner_.t(), x), inner_.sum(0), (out_.t(), active), out_.sum(0), gain_, shift_
-        )
+        own = (inner_.t() @ x, inner_.sum(0), out_.t() @ active, out_.sum(0), gain_, shift_)
         return summed_.addmm_(inner_, expand), own  # last, as out_ may be summed_
 
 
@@ -193,7 +176,7 @@ class FusedLayers(torch.autograd.Function):
         """Compute `forward_layers`, and save what the backward pass needs.
 
         Args:
-            parameters: those of all halves whose gradients autograd needs.
+            parameters: those of all halves, for autograd.
         """
         saved: list[SavedTensors] = []
         outputs = forward_layers(x, halves, word_rows, saved)

@@ -24,13 +24,6 @@ class NoSpeedUp:
 
     row_multiple = 1
 
-    def optimizer_parameters(self, parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-        """Return what an optimizer steps in place of these parameters.
-
-        They share a rate and a weight decay.
-        """
-        return list(parameters)
-
     def count_frozen(self, parameters: Iterable[nn.Parameter]) -> int:
         """Count weights beside these that only decay.
 
@@ -39,7 +32,7 @@ class NoSpeedUp:
         return 0
 
     def gradients(self, parameters: Iterable[nn.Parameter]) -> list[torch.Tensor]:
-        """Return the possibly nonzero gradients of what the optimizer steps."""
+        """Return the possibly nonzero gradients of parameters."""
         return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
     def clip_gradients(self, optimizer: torch.optim.Optimizer, max_norm: float) -> dict[str, torch.Tensor]:
@@ -71,19 +64,14 @@ class NoSpeedUp:
 
 
 class SpeedUp(NoSpeedUp):
-    """Training of a FastTagger: what its optimizer steps, clips and completes.
+    """Training of a FastTagger: how steps are clipped and completed.
 
     Who owns `.grad`, and who zeroes it when:
 
     - As a rule autograd writes it and `optimizer.zero_grad()` sets it to None after the step, as always in torch.
-    - Layers of the encoder, where one CPU process trains them: their backward pass writes the gradients itself, into
-      one flat tensor of all matrices and one of all vectors. Autograd does not know these weights, and hooks on them
-      never run. The optimizer steps and zeroes the two flat parameters that `optimizer_parameters` returns instead.
-      Zeroing sets their `.grad` to None and writes nothing: the next backward pass overwrites, further ones add.
-      `.grad` of a layer's own weight is a view of the flat gradient for ever, with the numbers of the last backward
-      pass, so it is never None; nobody but the layers may write it.
-    - Token embedding, in the same case: its backward pass writes the rows of the batch's tokens into one tensor that is
-      kept for ever. None means zero again: the next backward pass first zeroes the rows that the last step has written.
+    - Token embedding, where one CPU process trains it: its backward pass writes the rows of the batch's tokens into one
+      tensor that is kept for ever. None means zero again: the next backward pass first zeroes the rows that the last
+      step has written.
     - Tokens that no training sentence has: their rows are no parameters. `after_step` applies the weight decay.
     - Clipping on a CPU leaves gradients as they are; the optimizer divides them while it steps.
 
@@ -107,17 +95,11 @@ class SpeedUp(NoSpeedUp):
     ):
         self._on_cpu = device.type == "cpu"
         self._embedding = replace_embedding(tagger.encoder, token_ids)
-        self._flat: dict[nn.Parameter, nn.Parameter] = {}
         if not self._on_cpu or tagger.fast_encoder is None:
             return
         self.row_multiple = row_multiple_for(dtype)
-        if trains_encoder_alone:  # DDP has to see each gradient
-            self._flat = tagger.fast_encoder.enable_inplace_gradients()
-            if self._embedding:
-                self._embedding.enable_inplace_gradients()
-
-    def optimizer_parameters(self, parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
-        return list(dict.fromkeys(self._flat.get(parameter, parameter) for parameter in parameters))
+        if trains_encoder_alone and self._embedding:  # DDP has to see each gradient
+            self._embedding.enable_inplace_gradients()
 
     def count_frozen(self, parameters: Iterable[nn.Parameter]) -> int:
         embedding = self._embedding

@@ -54,9 +54,8 @@ def attention(request):
     return attention
 
 
-@pytest.mark.parametrize("owned", [False, True], ids=["through autograd", "where they stay"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_results_and_gradients_are_those_of_hugging_face(family, owned, input_ids, attention):
+def test_results_and_gradients_are_those_of_hugging_face(family, input_ids, attention):
     encoder = encoder_of(family).double()
     weights = torch.randn(3, 5, 24, dtype=torch.float64)
     encoder_output = at_words(encoder(input_ids=input_ids, attention_mask=attention).last_hidden_state)
@@ -64,8 +63,6 @@ def test_results_and_gradients_are_those_of_hugging_face(family, owned, input_id
     expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
     fast_encoder = FastEncoder(encoder, DropoutMasks())
-    if owned:
-        fast_encoder.enable_inplace_gradients()
     (output,) = fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float64)
     (output * REAL * weights).sum().backward()
     torch.testing.assert_close(output * REAL, encoder_output)
@@ -73,9 +70,8 @@ def test_results_and_gradients_are_those_of_hugging_face(family, owned, input_id
         torch.testing.assert_close(parameter.grad, expected[name], msg=lambda text, name=name: f"{name}: {text}")
 
 
-@pytest.mark.parametrize("owned", [False, True], ids=["through autograd", "where they stay"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(family, owned, input_ids, attention):
+def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(family, input_ids, attention):
     encoder = encoder_of(family).double()
     weights = torch.randn(3, 3, 5, 24, dtype=torch.float64)
     hidden = encoder(input_ids=input_ids, attention_mask=attention, output_hidden_states=True).hidden_states[1:]
@@ -84,8 +80,6 @@ def test_every_layer_is_hugging_faces_hidden_state_and_so_are_their_gradients(fa
     expected = {name: parameter.grad for name, parameter in encoder.named_parameters()}
     encoder.zero_grad()
     fast_encoder = FastEncoder(encoder, DropoutMasks())
-    if owned:
-        fast_encoder.enable_inplace_gradients()
     layers = fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float64, all_layers=True)
     found = torch.stack(layers) * REAL
     (found * weights).sum().backward()
@@ -208,7 +202,6 @@ def test_layers_learn_where_nothing_before_them_does(input_ids, attention):
     encoder = encoder_of("bert")
     encoder.embeddings.requires_grad_(False)
     fast_encoder = FastEncoder(encoder, DropoutMasks())
-    fast_encoder.enable_inplace_gradients()
     (output,) = fast_encoder(embedded(encoder, input_ids), attention, FIRST, WORDS, False, torch.float32)
     output.sum().backward()
     assert encoder.encoder.layer[0].attention.self.query.weight.grad.any()
