@@ -22,17 +22,15 @@ INSTALLED_DEV := $(VENV)/.installed-dev-$(shell cat requirements-dev.txt require
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test setup setup-dev fetch lint unit notebooks browser translations
+.PHONY: help lab test setup setup-dev fetch lint unit notebooks browser translations check-wheel check-ranges
 # In this order, also under -j, so that the output can be read.
 .NOTPARALLEL:
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 lab: setup fetch ## open JupyterLab on the tuning lab
-	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. \
-		--LabApp.default_url=/lab/tree/notebooks/01_tuning_lab.ipynb \
-		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS)
+	$(PY) -m labkit lab --ServerApp.ip=127.0.0.1 $(LAB_ARGS)
 
 test: setup-dev fetch lint unit notebooks browser ## check everything: style, types, tests, notebooks, browser
 	@echo "All checks passed."
@@ -59,6 +57,23 @@ browser: setup-dev fetch ## drive a real JupyterLab in chromium
 
 translations: setup-dev ## extract the texts from the source, update and compile the catalogues
 	$(PY) -m tools.translations
+
+# In both, torch stays the pinned one, as another may be gigabytes of CUDA.
+check-wheel: setup-dev ## install the wheel with its dependencies into an empty environment, and use it there
+	@mkdir -p build && grep '^torch==' requirements.txt >build/torch.txt
+	PIP_CONSTRAINT=$(CURDIR)/build/torch.txt $(if $(TORCH_INDEX),PIP_EXTRA_INDEX_URL=$(TORCH_INDEX)) LABKIT_WHEEL_FROM_INDEX=1 \
+		$(PY) -m pytest tests/test_wheel.py --timeout 1800
+
+check-ranges: ## try the lowest and the newest versions that the wheel allows
+	@set -ex; for end in lowest newest; do \
+		$(PYTHON) -m venv --clear build/$$end; \
+		grep '^torch==' requirements.txt >build/$$end.txt; \
+		[ $$end = newest ] || sed -n '/^    "torch/!s/^    "\([^>]*\)>=\([^,"]*\).*/\1==\2/p' pyproject.toml >>build/$$end.txt; \
+		build/$$end/bin/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+			--constraint build/$$end.txt --editable . babel pytest pytest-timeout pytest-xdist; \
+		build/$$end/bin/python -m pytest --numprocesses 2 --dist loadfile tests/cli tests/data tests/lab tests/model \
+			tests/plots tests/runs; \
+	done
 
 setup-dev: $(INSTALLED_DEV)
 

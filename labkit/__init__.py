@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from labkit.runs.store import RunStore
     from labkit.training.trainer import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Run",

@@ -5,19 +5,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from platformdirs import user_cache_dir, user_data_dir
+
 from labkit.messages import N_, Message
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def is_checkout() -> bool:
+    """True if labkit runs from its checkout; a wheel has a folder that no checkout has."""
+    return not (_PACKAGE / "shipped").is_dir()
+
+
+def shipped() -> Path:
+    """The folder of `data/` and `notebooks/` that come with labkit: the checkout, or the wheel's copy."""
+    return _PACKAGE.parent if is_checkout() else _PACKAGE / "shipped"
 
 
 def home() -> Path:
     """The folder that holds `data/` and `runs/`.
 
-    `LABKIT_HOME` if it is set; else the checkout of this package, so that notebooks and terminals see the same runs
-    from any working directory; else, for an installed package, the current folder.
+    `LABKIT_HOME` if it is set, else the checkout, else the platform's folder for the user's data. In each case
+    notebooks and terminals see the same runs from any working directory.
     """
     if folder := os.environ.get("LABKIT_HOME"):
         return Path(folder).expanduser().resolve()
-    checkout = Path(__file__).resolve().parent.parent
-    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+    return _PACKAGE.parent if is_checkout() else Path(user_data_dir("labkit", appauthor=False))
 
 
 def runs() -> Path:
@@ -28,8 +41,11 @@ def runs() -> Path:
 
 def cache() -> Path:
     """The folder of files that can be recomputed; `LABKIT_CACHE` moves it."""
-    folder = os.environ.get("LABKIT_CACHE")
-    return Path(folder).expanduser().resolve() if folder else home() / "cache"
+    if folder := os.environ.get("LABKIT_CACHE"):
+        return Path(folder).expanduser().resolve()
+    if is_checkout() or os.environ.get("LABKIT_HOME"):
+        return home() / "cache"
+    return Path(user_cache_dir("labkit", appauthor=False))
 
 
 def data() -> Path:

@@ -64,6 +64,8 @@ OWNERS = {
     "anywidget": ("lab",),
     "traitlets": ("lab",),
     "IPython": ("lab",),
+    "jupyterlab": ("cli",),
+    "platformdirs": ("paths",),
     "click": ("cli",),
     "rich": ("cli",),
     "seqeval": (),

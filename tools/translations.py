@@ -99,7 +99,7 @@ def main() -> None:
         path.write_bytes(format_po(catalogue))
         with path.with_suffix(".mo").open("wb") as file:
             write_mo(file, catalogue)
-        missing = [message.id for message in catalogue if message.id and not "".join(message.string)]
+        missing = [message.id for message in catalogue if message.id and not "".join(message.string or "")]
         print(
             f"{path.relative_to(ROOT)}: {len(catalogue)} texts, {len(missing)} of them untranslated", *missing, sep="\n"
         )

@@ -31,7 +31,7 @@ runs_option = click.option(
     "runs_folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=None,
-    help="The folder of run folders. [by default LABKIT_RUNS, or runs/ of the checkout]",
+    help="The folder of run folders. [by default LABKIT_RUNS, or runs/ where labkit --help says]",
 )
 
 
@@ -39,11 +39,29 @@ runs_option = click.option(
 @click.version_option(__version__, prog_name="labkit")
 @click.option("--debug", is_flag=True, help="Show log messages, and errors with their traceback.")
 def cli(debug: bool) -> None:
-    """Tune a BERT encoder and a BiLSTM-CRF head together on named-entity recognition."""
+    """Tune a BERT encoder and a BiLSTM-CRF head together on named-entity recognition.
+
+    Runs, data and cache lie in the checkout. Of an installed labkit they lie in the user's folders for data and cache
+    (on Linux ~/.local/share/labkit and ~/.cache/labkit), whatever the current folder. LABKIT_HOME moves all of them,
+    LABKIT_RUNS and LABKIT_CACHE one each.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     _log.setLevel(logging.DEBUG if debug else logging.WARNING)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments: tuple[str, ...]) -> None:
+    """Open JupyterLab on the tuning notebook.
+
+    A copy of the notebook is put into the current folder, unless there is one already; a checkout's own is opened where
+    it lies. ARGUMENTS are passed on to JupyterLab, as in: labkit lab --no-browser --port 9999
+    """
+    from labkit.cli import lab
+
+    lab.open_jupyterlab(Path.cwd(), arguments)
 
 
 @cli.command()

