@@ -16,13 +16,16 @@ PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check $(if $(TORCH_IND
 # What is installed is told by stamps named after the content of the files that say so: a checkout that only touches
 # their times installs nothing again, and an interrupted installation leaves no stamp.
 INSTALLED := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum | tr ' ' '-')
-INSTALLED_DEV := $(VENV)/.installed-dev-$(shell cat requirements-dev.txt requirements.txt | cksum | tr ' ' '-')
+INSTALLED_DEV := $(VENV)/.installed-dev-$(shell cat requirements-dev.txt requirements-docs.txt requirements.txt | cksum | tr ' ' '-')
+
+# Fresh each time, as some warnings come only when a page is read.
+SPHINX := $(PY) -m sphinx --conf-dir docs --fail-on-warning --keep-going --nitpicky --fresh-env --jobs auto --quiet
 
 # The kernel that notebooks find is the one in .venv, whatever else is registered for this user.
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test setup setup-dev fetch lint unit notebooks browser translations check-wheel check-ranges
+.PHONY: help lab test setup setup-dev fetch lint docs docs-links unit notebooks browser translations check-wheel check-ranges
 # In this order, also under -j, so that the output can be read.
 .NOTPARALLEL:
 
@@ -32,7 +35,7 @@ help: ## show this list
 lab: setup fetch ## open JupyterLab on the tuning lab
 	$(PY) -m labkit lab --ServerApp.ip=127.0.0.1 $(LAB_ARGS)
 
-test: setup-dev fetch lint unit notebooks browser ## check everything: style, types, tests, notebooks, browser
+test: setup-dev fetch lint docs unit notebooks browser ## check everything: style, types, documentation, tests, notebooks, browser
 	@echo "All checks passed."
 
 setup: $(INSTALLED) ## create .venv and install labkit with what it needs
@@ -51,6 +54,13 @@ unit: setup-dev fetch ## the tests that need no browser
 notebooks: setup-dev fetch ## run all notebooks, quickly, and compare their stable outputs
 	@runs=$$(mktemp -d) && trap 'rm -rf "$$runs"' EXIT && set -x && LABKIT_DEFAULTS='$(FAST)' LABKIT_RUNS="$$runs" \
 		$(PY) -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg notebooks
+
+docs: setup-dev ## build the documentation into build/docs; a warning or a broken link is an error
+	$(SPHINX) --builder html . build/docs
+	@echo "The documentation is in build/docs/index.html"
+
+docs-links: setup-dev ## visit the documentation's external links
+	$(SPHINX) --builder linkcheck . build/docs-links
 
 browser: setup-dev fetch ## drive a real JupyterLab in chromium
 	$(PY) -m pytest tests/browser

@@ -1,4 +1,4 @@
-"""F1 and seconds of corpora, structures, decoders and rates: the results table of README.
+"""F1 and seconds of corpora, structures, decoders and rates: the table of docs/results.md.
 
     python benchmarks/results.py [--seeds 0] [--only NAME ...]
 

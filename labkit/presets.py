@@ -58,7 +58,7 @@ STARTER_PAIRS = {
         example="Barack Obama flew to New York with @tim to see the Empire State Building",
     ),
 }
-DEFAULT_PAIR = "chinese"  # what a lab starts with: it gives the better first minute (README, What was measured)
+DEFAULT_PAIR = "chinese"  # what a lab starts with: it gives the better first minute (docs/results.md)
 
 
 def recommended_rates(encoder: str) -> dict[str, float]:
@@ -85,8 +85,8 @@ def find_starter_pair(config: RunConfig) -> StarterPair | None:
 
 HIGH_ENCODER_RATE = 2e-4  # for an encoder of usual size; Devlin et al. 2019 tried up to 5e-5
 HIGH_IDCNN_RATE = 3e-3  # large steps kill its ReLUs; on WNUT 2016 they did at 1e-2
-# The article's rates are those of its listing (see README): AdamW with 5 % warm-up and linear decay for the encoder,
-# staircase decay for the head. Its structures are those of the author's repository, with dropout 0.5.
+# The article's rates are those of its listing (docs/results.md): AdamW with 5 % warm-up and linear decay for the
+# encoder, staircase decay for the head. Its structures are those of the author's repository, with dropout 0.5.
 _ARTICLE: dict[str, Any] = {
     "decoder": "crf",
     "encoder_rate": 5e-5,

@@ -65,7 +65,7 @@ def read_corpus(
         repair: repair illegal tag sequences as conlleval reads them, and count them, instead of raising; always on for
             a pinned corpus that is known to have some.
 
-    Raises ValueError, with file and line, for any invalid input; data/README.md lists the formats.
+    Raises ValueError, with file and line, for any invalid input; docs/corpora.md lists the formats.
     """
     if not 0 < dev_share < 1:
         raise ValueError(Message("dev_share must be above 0 and below 1, not {value}", value=dev_share))
