@@ -13,6 +13,7 @@ from labkit.cli.main import main
 from labkit.cli.output import make_console
 from labkit.cli.progress import TrainingProgress
 from labkit.cli.time_tables import time_table
+from labkit.cli.train import describe_result
 from labkit.config import RunConfig
 from labkit.events import (
     CheckpointSaved,
@@ -133,6 +134,11 @@ def test_a_run_as_it_goes_is_chinese() -> None:
     assert "best" in lines[1], "a corpus is called as it is called"
     assert english_in(told.getvalue().replace("best", "")) == []
     assert len(lines) == 8
+
+
+def test_the_end_of_a_run_is_chinese_but_for_the_command(runs_folder: Path) -> None:
+    told, command = translation.tr(describe_result(write_run(runs_folder), None)).split("labkit ")
+    assert (english_in(told), command) == ([], "runs")
 
 
 def test_where_the_time_went_is_chinese(capsys: pytest.CaptureFixture[str]) -> None:
