@@ -154,5 +154,7 @@ def test_devices_and_the_helps_of_settings_are_chinese(labkit: Call) -> None:
     assert "默认" in out
     assert "by default" not in out
     assert "用法:" in out
+    _, out, _ = labkit("fetch", "--list")
+    assert "BERT，6 层，384 维，英文，小写" in out
     _, out, _ = labkit("--help")
     assert "列出全部实验，最新的在最后。" in out
