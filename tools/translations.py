@@ -1,8 +1,8 @@
 """Catalogues of translations, updated from the source: `make translations`.
 
-Texts are literals in the calls of KEYWORDS, the helps of commands, and click's own texts. A catalogue keeps the
-translations of texts that are still there, and gets the others with an empty translation. A new language is an empty
-file `labkit/i18n/locale/LANGUAGE/LC_MESSAGES/labkit.po`.
+Texts are literals in the calls of KEYWORDS, the helps of commands, what assets are, and click's own texts. A catalogue
+keeps the translations of texts that are still there, and gets the others with an empty translation. A new language is
+an empty file `labkit/i18n/locale/LANGUAGE/LC_MESSAGES/labkit.po`.
 """
 
 import ast
@@ -19,6 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from labkit.cli.main import cli
+from labkit.data.downloads import CORPORA, ENCODERS, PRETRAINING_TEXTS
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ROOT / "labkit" / "i18n" / "locale"
@@ -56,6 +57,8 @@ def extract_texts() -> dict[str | tuple[str, ...], list[str]]:
         for text in (command.help, *(getattr(option, "help", None) for option in command.params)):
             if text:
                 texts.setdefault(inspect.cleandoc(text), []).append("labkit/cli/main.py")
+    for asset in (*ENCODERS.values(), *CORPORA.values(), *PRETRAINING_TEXTS.values()):
+        texts.setdefault(asset.about, []).append("labkit/data/pins.toml")
     for module in CLICK_MODULES:
         path = Path(click.__file__).with_name(f"{module}.py")
         for _, text, *_ in extract_from_file("python", path, keywords=CLICK_KEYWORDS):

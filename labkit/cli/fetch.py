@@ -30,7 +30,7 @@ def fetch_assets(names: Sequence[str]) -> None:
 def assets_table() -> Table:
     """Table of all pinned assets, with the kind and presence of each."""
     rows = [
-        (asset.name, kind, tr("yes" if downloads.is_present(asset.name) else "no"), asset.licence, asset.about)
+        (asset.name, kind, tr("yes" if downloads.is_present(asset.name) else "no"), asset.licence, tr(asset.about))
         for kind, registry in (
             (tr("encoder"), downloads.ENCODERS),
             (tr("corpus"), downloads.CORPORA),

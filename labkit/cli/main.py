@@ -3,6 +3,7 @@
 Each command imports its modules when it is called, so that help and the table of runs appear at once.
 """
 
+import atexit
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ import click
 
 from labkit import __version__, paths
 from labkit.cli.commands import TranslatedGroup
-from labkit.cli.options import config_from_options, run_options
+from labkit.cli.options import SettingsCommand, config_from_options, run_options
 from labkit.cli.output import LogFormatter, configure_terminal, make_console, write_data, write_message
 from labkit.environment import torch_environment
 from labkit.i18n.translation import tr
@@ -64,24 +65,29 @@ def lab(arguments: tuple[str, ...]) -> None:
     lab.open_jupyterlab(Path.cwd(), arguments)
 
 
-@cli.command()
-@run_options
+@cli.command(cls=SettingsCommand)
 @click.option(
     "--pair",
     type=click.Choice(list(STARTER_PAIRS)),
     default=DEFAULT_PAIR,
     show_default=True,
-    help="Encoder and corpus.",
+    help="Start from this encoder and its corpus, with the rates that suit them.",
 )
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="labkit", help="What the other options change.")
-@click.option("--name", default="", help="What the run is called in tables.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default="labkit",
+    show_default=True,
+    help="Start from these rates and structures.",
+)
+@click.option("--name", default="", help="Name of the run in tables and plots.")
+@run_options
 @runs_option
 def train(pair: str, preset: str, name: str, runs_folder: Path | None, **options: Any) -> None:
     """Train in this terminal. The last line of stdout is the run's folder.
 
-    A pair is an encoder with a corpus of its language and the rates that suit it; other options are put over that.
-    Ctrl-C stops after the step and keeps the model; a second one aborts. Several processes:
-    accelerate launch -m labkit train …
+    Other options change what --pair and --preset set. Ctrl-C stops after the step and keeps the model; a second one
+    aborts. Several processes: accelerate launch -m labkit train …
     """
     from labkit.training.config_checks import check_config
 
@@ -94,9 +100,13 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **options
     finished = train.train_in_terminal(config, folder)
     if distributed.is_main_process():
         write_data(f"{folder}\n")
+        if config.trackers:  # trackio prints once more when Python exits
+            atexit.register(setattr, sys, "stdout", sys.stderr)
     if finished and finished.state == "failed":
         _log.debug("%s", finished.details)
         raise click.ClickException(f"{tr(finished.reason)} {tr(finished.hint)}")
+    if distributed.is_main_process():
+        write_message(tr(train.describe_result(folder, runs_folder)), err=True)
 
 
 @cli.command()
@@ -132,7 +142,14 @@ def runs(runs_folder: Path | None, as_json: bool, start: bool) -> None:
 @click.argument("run", nargs=-1, required=True)
 @runs_option
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves into this file, too.")
-@click.option("--x", "axis", type=click.Choice(["step", "epoch", "tokens", "seconds"]), default="step")
+@click.option(
+    "--x",
+    "axis",
+    type=click.Choice(["step", "epoch", "tokens", "seconds"]),
+    default="step",
+    show_default=True,
+    help="Horizontal axis of the curves.",
+)
 def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, axis: "Axis") -> None:
     """Show how runs differ and how they scored. A RUN is its number, its name or its folder."""
     if len(run) < 2:
@@ -217,17 +234,19 @@ def fetch(name: tuple[str, ...], listing: bool) -> None:
 
 
 @cli.command()
-@click.option("--name", default="my-encoder", show_default=True, help="Of a folder in data/encoders/, or a path.")
-@click.option("--minutes", type=float, help="Of training; the rate has fallen to 0 then. [by default 50]")
-@click.option("--steps", type=int, help="Instead of minutes: the same on every machine.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--layers", type=int, default=4, show_default=True)
-@click.option("--width", type=int, default=256, show_default=True)
-@click.option("--heads", type=int, default=4, show_default=True)
+@click.option("--name", default="my-encoder", show_default=True, help="A folder in data/encoders/, or a path.")
+@click.option("--minutes", type=float, help="Train for so long; the rate has fallen to 0 then. [by default 50]")
+@click.option("--steps", type=int, help="Train so many steps instead: the same on every machine.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Decides the initial weights and what is read when."
+)
+@click.option("--layers", type=int, default=4, show_default=True, help="Transformer layers.")
+@click.option("--width", type=int, default=256, show_default=True, help="Values per token.")
+@click.option("--heads", type=int, default=4, show_default=True, help="Attention heads per layer.")
 @click.option("--inner", type=int, default=1024, show_default=True, help="Width inside a layer's feed-forward.")
 @click.option("--vocabulary", type=int, default=6000, show_default=True, help="Tokens at most.")
 @click.option("--rate", type=float, default=1e-3, show_default=True, help="Peak learning rate.")
-@click.option("--share", type=float, default=0.15, show_default=True, help="Of the characters, to be guessed.")
+@click.option("--share", type=float, default=0.15, show_default=True, help="Share of the characters to be guessed.")
 @click.option(
     "--text",
     "texts",
@@ -283,8 +302,11 @@ def main() -> NoReturn:
         write_data(f"{error.format_message()}\n")  # the help, which is many lines
         sys.exit(error.exit_code)
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "labkit"
-        _fail(tr("{problem} (see {command} --help)", problem=error.format_message(), command=command), error.exit_code)
+        command, problem = error.ctx.command_path if error.ctx else "labkit", error.format_message()
+        if isinstance(error, click.NoSuchOption) and error.possibilities:  # nearest first; click's text sorts them
+            nearest = ", ".join(error.possibilities)
+            problem = tr("there is no option {option}; nearest: {nearest}", option=error.option_name, nearest=nearest)
+        _fail(tr("{problem} (see {command} --help)", problem=problem, command=command), error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except Exception as error:

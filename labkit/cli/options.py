@@ -1,17 +1,42 @@
-"""Command-line options for all settings of a run, made from RunConfig."""
+"""Command-line options for all settings of a run, made from RunConfig, and their help in groups."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from labkit.cli.commands import TranslatedCommand
 from labkit.config import RunConfig, field_types, run_settings
 from labkit.i18n.translation import tr
-from labkit.messages import Message, message_of
+from labkit.messages import N_, Message, message_of
 from labkit.presets import make_config
-from labkit.settings import format_value
+from labkit.settings import Setting, format_value
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_NO_LIMIT = 1e8  # a range that reaches so far is not told
+_GROUP_HEADINGS = {
+    "main": N_("Everyday options"),
+    "advanced": N_("Advanced options"),
+    "other": N_("Other options"),
+}
+
+
+class SettingsCommand(TranslatedCommand):
+    """Command whose help groups the settings, those for every day first."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records: dict[str, list[tuple[str, str]]] = {group: [] for group in _GROUP_HEADINGS}
+        own_group = "main"  # of options that are no settings: some stand before the settings, some behind
+        for option in self.get_params(ctx):
+            group = own_group
+            if isinstance(option, _SettingOption):
+                group, own_group = option.setting.group, "other"
+            if record := option.get_help_record(ctx):
+                records[group].append(record)
+        for group, heading in _GROUP_HEADINGS.items():
+            with formatter.section(tr(heading)):
+                formatter.write_dl(records[group])
 
 
 def run_options(command: Command) -> Command:
@@ -27,12 +52,19 @@ def run_options(command: Command) -> Command:
 
 
 class _SettingOption(click.Option):
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """The setting's help with range, unit and default: `…; 0 to 0.1, by default 0.005`."""
+    @property
+    def setting(self) -> Setting:
         assert self.name
-        setting, default = run_settings()[self.name], getattr(make_config(), self.name)
+        return run_settings()[self.name]
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The setting's help with range, unit and default: `… [0 to 0.1, by default 0.005]`."""
+        assert self.name
+        setting, default = self.setting, getattr(make_config(), self.name)
         notes = [tr("by default {value}", value=format_value(setting, default, tr))]
-        if setting.low is not None and setting.high is not None:
+        if setting.zero_text:
+            notes.insert(0, tr("0 is {meaning}", meaning=tr(setting.zero_text)))
+        if setting.low is not None and setting.high is not None and setting.high < _NO_LIMIT:
             span = tr("{low} to {high}", low=f"{setting.low:g}", high=f"{setting.high:g}")
             notes.insert(0, f"{span} {tr(setting.unit)}".strip())
         self.help = f"{tr(setting.help)} [{', '.join(notes)}]"  # only now, as the language may change before

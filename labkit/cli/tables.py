@@ -30,7 +30,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
     """Table of runs, the best on each dev split in bold. An F1 is followed by its number of entities."""
     titles, splits, top = name_runs(runs, tr), name_dev_splits(runs), best_f1_by_split(runs)
     headings = [*N_(["run", "what", "state"]), *(N_(["dev split"]) if splits else [])]
-    headings += N_(["dev F1 (entities)", "at epoch", "test F1 (entities)", "loss", "took", "when"])
+    headings += N_(["dev F1 (entities)", "at epoch", "test F1 (entities)", "dev loss", "took", "when"])
     table = Table(*map(tr, headings), box=None, pad_edge=False)
     for run in runs:
         progress, state = run.progress(), tr(run.state)
@@ -44,7 +44,7 @@ def runs_table(runs: Sequence[Run]) -> Table:
             format_score(run.best),
             "–" if run.best_f1 is None or not run.best else f"{run.best.epoch:.3g}",
             format_score(run.test),
-            "–" if (loss := run.summary().loss) is None else format_loss(loss),
+            "–" if not run.best or run.best.loss is None else format_loss(run.best.loss),
             format_duration(run.summary().seconds) if run.started else "–",
             time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created)),
         )
@@ -71,6 +71,7 @@ def run_to_dict(run: Run) -> dict[str, Any]:
         "time_spent_s": run.time_breakdown.totals if run.time_breakdown else None,
         "dev_split": run.dev_split,
         "dev_f1": run.best_f1,
+        "dev_loss": run.best.loss if run.best else None,
         "dev_entities": run.best.entities if run.best else None,
         "best_epoch": run.best.epoch if run.best else None,
         "test_f1": run.test.score if run.test else None,

@@ -1,7 +1,9 @@
 """`labkit train`: train in this process, with progress lines and Ctrl-C."""
 
 import os
+import shlex
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +17,14 @@ from labkit.config import RunConfig
 from labkit.data.encoders import read_max_sequence_length
 from labkit.environment import torch_environment
 from labkit.events import Event, OperatorsProfiled, RunFinished, TimeBreakdown
+from labkit.formatting import format_duration, format_entity_count
 from labkit.i18n.translation import tr
 from labkit.jobs import launch
+from labkit.messages import N_, Message
 from labkit.presets import adjustment_notes
 from labkit.runs import control
-from labkit.runs.store import RunStore
+from labkit.runs.folder import CHECKPOINTS
+from labkit.runs.store import Run, RunStore
 from labkit.training import distributed
 
 
@@ -63,12 +68,42 @@ def train_in_terminal(config: RunConfig, folder: Path) -> RunFinished | None:
 
         for note in adjustment_notes(config, longest_window=read_max_sequence_length(config.encoder)):
             progress.print_note(note)
+        if others := _live_here(folder):
+            progress.print_line(tr("also training on this machine: {runs}; each takes longer", runs=others))
         with on_interrupt(stop):
             record(config, folder, on_event)
     if config.profile:
         _print_times(last.get(TimeBreakdown), last.get(OperatorsProfiled), folder)
     launch.start_next(folder.parent)  # of those queued in a notebook meanwhile
     return last.get(RunFinished)
+
+
+def describe_result(folder: Path, runs_folder: Path | None) -> Message:
+    """Score of a run that has ended, and a command to go on with.
+
+    Args:
+        runs_folder: the folder of its runs, if the command must name it.
+    """
+    run = Run(folder)
+    has_weights = any((folder / name).is_dir() for name in CHECKPOINTS)
+    command = f'labkit predict {run.number} "…"' if has_weights else "labkit runs"
+    values: dict[str, str | float] = {
+        "run": run.title,
+        "took": format_duration(run.summary().seconds),
+        "command": command + (f" --runs {shlex.quote(str(runs_folder))}" if runs_folder else ""),
+    }
+    if not run.best or not run.config or run.best.score is None:
+        return Message("{run}: no F1 on dev, took {took}; try: {command}", **values)
+    text = N_("{run}: best dev F1 {f1:.3f} ({entities}) at epoch {epoch:.3g} of {epochs}, took {took}; try: {command}")
+    values |= {"f1": run.best.score, "entities": format_entity_count(run.best.entities)}
+    return Message(text, epoch=run.best.epoch, epochs=run.config.epochs, **values)
+
+
+def _live_here(folder: Path) -> str:
+    """Other live runs on this machine, beside this one in its folder of runs: `#3, #5`."""
+    others = [run for run in RunStore(folder.parent).live() if run.folder.name != folder.name]
+    here = [run for run in others if not run.started or run.started.host == socket.gethostname()]
+    return ", ".join(run.title for run in here)
 
 
 def _print_times(breakdown: TimeBreakdown | None, profiled: OperatorsProfiled | None, folder: Path) -> None:

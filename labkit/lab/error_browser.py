@@ -172,10 +172,10 @@ class ErrorBrowser:
         first = self._page * PAGE_SIZE
         page = rows[first : first + PAGE_SIZE]
         span = f"{first + 1}–{first + len(page)}" if page else "0"
-        count = tr("{span} of {count} sentences", span=span, count=f"{len(rows):,}")
+        text, kept = N_("{span} of {count} sentences"), min(len(each.sentences) for each in predictions)
         if any(each.header.truncated_at < each.header.total for each in predictions):
-            kept = min(len(each.sentences) for each in predictions)
-            count += " " + tr("(the first {count} kept)", count=f"{kept:,}")
+            text = N_("{span} of {count} sentences; only the first {kept} were kept")
+        count = tr(text, span=span, count=f"{len(rows):,}", kept=f"{kept:,}")
         self.count.value = f'<span class="labkit-muted">{html.escape(count)}</span>'
         self.previous_button.disabled, self.next_button.disabled = self._page == 0, self._page == last
         heads = "".join(f"<b>{html.escape(name)}</b>" for name in names) if len(names) > 1 else ""

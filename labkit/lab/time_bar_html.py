@@ -96,7 +96,7 @@ def render_operators(run: Run | None) -> str:
     profile = run.profiled
     if profile is None:
         text = tr("no step was recorded") if run.is_final else tr("a few steps in mid-run will be recorded")
-        return run_html.render_muted(f"{html.escape(tr('Operators of {run}', run=run.title))}: {text}")
+        return run_html.render_muted(html.escape(tr("Operators of {run}: {text}", run=run.title, text=text)))
     rows = [
         (each.name, f"{each.calls:,}", f"{1000 * each.seconds:,.1f} ms", format_percent(each.share))
         for each in profile.operators

@@ -25,7 +25,7 @@ TRACKERS = {
     "trackio": ("trackio",),
 }
 
-NO_CRF = N_("there is no CRF for a crf_rate of {rate:g}; leave the rate out, or choose the decoder crf")
+NO_CRF = N_("there is no CRF for a CRF rate of {rate:g}; leave the rate out, or choose the decoder crf")
 # what the run itself fails with, where only torch can tell: training/setup.py, training/precision.py
 NO_CUDA = Message("device cuda was asked for, but torch finds no GPU here; `labkit devices` says why")
 NO_MPS = Message("device mps was asked for, but this machine has none")

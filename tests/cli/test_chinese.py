@@ -13,6 +13,7 @@ from labkit.cli.main import main
 from labkit.cli.output import make_console
 from labkit.cli.progress import TrainingProgress
 from labkit.cli.time_tables import time_table
+from labkit.cli.train import describe_result
 from labkit.config import RunConfig
 from labkit.events import (
     CheckpointSaved,
@@ -135,6 +136,11 @@ def test_a_run_as_it_goes_is_chinese() -> None:
     assert len(lines) == 8
 
 
+def test_the_end_of_a_run_is_chinese_but_for_the_command(runs_folder: Path) -> None:
+    told, command = translation.tr(describe_result(write_run(runs_folder), None)).split("labkit ")
+    assert (english_in(told), command) == ([], "runs")
+
+
 def test_where_the_time_went_is_chinese(capsys: pytest.CaptureFixture[str]) -> None:
     make_console().print(time_table(TimeBreakdown(9.0, 3, {"loading": 3.0, "encoder": 2.0, "profiling": 1.0})))
     assert english_in(capsys.readouterr().out) == []
@@ -148,5 +154,7 @@ def test_devices_and_the_helps_of_settings_are_chinese(labkit: Call) -> None:
     assert "默认" in out
     assert "by default" not in out
     assert "用法:" in out
+    _, out, _ = labkit("fetch", "--list")
+    assert "BERT，6 层，384 维，英文，小写" in out
     _, out, _ = labkit("--help")
     assert "列出全部实验，最新的在最后。" in out

@@ -89,6 +89,9 @@ def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) 
     said = " ".join(labkit("train", "--help").out.split())
     assert "0 freezes it [0 to 0.01, by default 3e-4]" in said
     assert "[0 to 1, by default as the head]" in said
+    everyday, advanced, other = (said.index(f"{group} options:") for group in ("Everyday", "Advanced", "Other"))
+    assert everyday < said.index("--pair [") < said.index("--head-rate") < advanced < said.index("--seed") < other
+    assert other < said.index("--runs") < said.index("--help")
 
 
 # --- errors
@@ -100,7 +103,7 @@ def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) 
         (("train", "--epochs", "0"), "--epochs must be between 1 and 50"),
         (("train", "--epochs", "few"), "--epochs"),
         (("train", "--downstream", "gru"), "'gru' is not one of"),
-        (("train", "--epoch-s", "3"), "--epoch-s"),
+        (("train", "--encoder-rat", "3"), "no option --encoder-rat; nearest: --encoder-rate, --encoder"),
         (("compare", "1"), "two or more runs"),
         (("compare", "1", "2"), "run '1' is not in"),
         (("stop", "seven"), "run 'seven' is not in"),
@@ -170,6 +173,7 @@ def test_runs_lists_each_run_with_its_state_and_score(labkit: Callable[..., Said
     best = RunStore(runs_folder).get(1).best
     assert best is not None
     assert f"{best.f1:.3f}" in lines[1]
+    assert lines[1].index(f"{best.f1:.3f}") < lines[1].index(f"{best.loss:.4f}")
 
 
 def test_runs_as_json_can_be_read_back(labkit: Callable[..., Said], runs_folder: Path) -> None:
@@ -179,6 +183,7 @@ def test_runs_as_json_can_be_read_back(labkit: Callable[..., Said], runs_folder:
     assert run.best is not None
     assert told["folder"] == str(folder)
     assert (told["state"], told["dev_f1"], told["step"]) == (run.state, run.best.f1, run.summary().step)
+    assert (told["dev_loss"], told["loss"]) == (run.best.loss, run.summary().loss)
     assert RunConfig.from_dict(told["config"]) == RunConfig(batch_size=4)
 
 
@@ -384,14 +389,31 @@ def words(tiny_encoder: Path, tiny_corpus: Path) -> list[str]:
     return ["train", *given, "--encoder-rate", "1e-3", "--head-rate", "1e-2", "--lstm-size", "16"]
 
 
-def test_train_ends_its_output_with_the_run_folder(labkit: Callable[..., Said], words: list[str]) -> None:
+def test_train_ends_stdout_with_the_run_folder_and_stderr_with_score_and_next_command(
+    labkit: Callable[..., Said], words: list[str]
+) -> None:
     said = labkit(*words, "--epochs", 2, "--name", "first try")
     assert said.code == 0, said.err
     run = RunStore().get(said.out.splitlines()[-1])
     assert (run.state, run.name) == ("completed", "first try")
     assert run.config is not None
     assert run.config.epochs == 2
-    assert "dev F1" in said.err
+    assert run.best is not None
+    assert re.fullmatch(
+        rf"#1: best dev F1 {run.best.f1:.3f} \(\d+ entities\) at epoch [12] of 2, took 0:\d\d; "
+        'try: labkit predict 1 "…"',
+        said.err.splitlines()[-1],
+    )
+
+
+def test_the_end_of_a_run_names_a_command_that_works_where_it_left_no_weights_or_no_score(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "my runs", RunConfig(epochs=1))
+    told = training.describe_result(folder, folder.parent)
+    assert told.endswith(f"try: labkit runs --runs '{folder.parent}'")
+    folder = write_run(tmp_path / "my runs", RunConfig(epochs=1), state="stopped")
+    (folder / "last").mkdir()
+    told = training.describe_result(folder, None)
+    assert re.fullmatch(r'#2: no F1 on dev, took 0:\d\d; try: labkit predict 2 "…"', told)
 
 
 def test_a_profiled_run_ends_with_where_its_time_went(labkit: Callable[..., Said], words: list[str]) -> None:
@@ -422,11 +444,13 @@ def test_a_trained_run_predicts(labkit: Callable[..., Said], words: list[str]) -
     assert all(0 < float(share) <= 1 for _, _, *sure in rows for share in sure)
 
 
-def test_a_setting_that_is_changed_is_told_before_anything_is_loaded(
-    labkit: Callable[..., Said], words: list[str]
+def test_a_changed_setting_and_another_run_are_told_before_anything_is_loaded(
+    labkit: Callable[..., Said], words: list[str], runs_folder: Path
 ) -> None:
+    write_run(runs_folder, state="running")
     said = labkit(*words, "--max-pieces", 4096, "--epochs", 1)
     lines = said.err.splitlines()
+    assert "also training on this machine: #1; each takes longer" in lines
     assert lines.index("The longest window is 128, not 4096: the encoder reads no more.") < lines.index(
         "loading the encoder"
     )
@@ -525,7 +549,7 @@ def test_a_table_that_cannot_be_read_is_one_line_and_writes_nothing(
         (("--encoder", "mini lm"), "unknown encoder 'mini lm': neither a folder nor a valid hub name"),
         (("--epochs", "51"), "--epochs must be between 1 and 50, not 51"),
         (("--idcnn-dilations", "1;2"), "--idcnn-dilations must look like 1,1,2"),
-        (("--decoder", "softmax", "--crf-rate", "1e-2"), "there is no CRF for a crf_rate of 0.01"),
+        (("--decoder", "softmax", "--crf-rate", "1e-2"), "there is no CRF for a CRF rate of 0.01"),
         (("--precision", "float16"), "precision float16 is not possible on a CPU"),
         (("--trackers", "wandbb"), "trackers: accelerate knows no 'wandbb'"),
     ],

@@ -49,7 +49,7 @@ WRONG = {
     "encoder without weights": (lambda place: {"encoder": without_weights(place)}, "bare' has no weights"),
     "rate of no CRF": (
         lambda place: {"decoder": "softmax", "crf_rate": 1e-2},
-        "there is no CRF for a crf_rate of 0.01",
+        "there is no CRF for a CRF rate of 0.01",
     ),
     "precision": (lambda place: {"precision": "float16"}, "precision float16 is not possible on a CPU"),
     "tracker": (lambda place: {"trackers": "wandbb"}, "trackers: accelerate knows no 'wandbb', but aim, "),

@@ -60,4 +60,4 @@ def test_a_crf_rate_where_softmax_decodes_ends_the_run_in_words(corpus, tiny_enc
     config = RunConfig(encoder=str(tiny_encoder), corpus=str(corpus), decoder="softmax", crf_rate=0.1, device="cpu")
     end = list(train(config))[-1]
     assert end.state == "failed"
-    assert "there is no CRF for a crf_rate of 0.1" in end.reason
+    assert "there is no CRF for a CRF rate of 0.1" in end.reason
