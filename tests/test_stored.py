@@ -62,6 +62,7 @@ def test_stored_runs_of_all_states_say_what_they_said(stored_runs: Path) -> None
     found = [{**run_to_dict(run), "folder": run.folder.name} for run in runs]
     for now, stored in zip(found, expected, strict=True):  # settings that are newer have no stored value
         now["config"] = {name: now["config"][name] for name in now["config"] if name in stored["config"]}
+        del now["dev_loss"]  # newer than these
     assert json.loads(json.dumps(found)) == expected
     assert [list(each) for each in found] == [list(each) for each in expected], "the order of the keys"
     states = {"completed", "failed", "stopped", "interrupted", "queued"}

@@ -120,7 +120,7 @@ def test_settings_that_are_sure_to_fail_are_told_and_leave_no_run(lab, config, r
         lab.start(config.replace(corpus="nowhere"))
     lab.controls.load(config.replace(decoder="softmax", crf_rate=1e-2))
     lab.train_button.click()
-    until(lambda: "there is no CRF for a crf_rate of 0.01" in lab.texts()["problem"])
+    until(lambda: "there is no CRF for a CRF rate of 0.01" in lab.texts()["problem"])
     assert not runs_folder.exists()
 
 

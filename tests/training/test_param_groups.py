@@ -64,7 +64,7 @@ def test_of_every_structure_all_but_the_encoder_is_head(name, tiny_encoder):
 
 def test_a_crf_rate_without_a_crf_is_refused_in_words(tiny_encoder):
     tagger = Tagger(AutoModel.from_pretrained(tiny_encoder), 5, HeadConfig(decoder="softmax"))
-    with pytest.raises(ValueError, match=r"no CRF for a crf_rate of 0\.02; leave the rate out, or choose"):
+    with pytest.raises(ValueError, match=r"no CRF for a CRF rate of 0\.02; leave the rate out, or choose"):
         build_param_groups(tagger, RunConfig(decoder="softmax", crf_rate=0.02), 100)
     assert [group.name for group in build_param_groups(tagger, RunConfig(decoder="softmax"), 100)] == [
         "encoder",
