@@ -15,6 +15,7 @@ from tests.browser.jupyter import PATIENCE_MS, Notebook
 from tests.waiting import until
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_tuning_lab.ipynb"
+PICTURES = NOTEBOOK.parents[1] / "docs" / "pictures"
 LIVE, COMPARISON = "img.labkit-live-picture", "img.labkit-compare"
 SMALL = {"train_limit": 96, "dev_limit": 24, "epochs": 2}  # of the real corpus, with the real encoder
 BLOCKING_S = 60.0
@@ -40,6 +41,9 @@ def copy_notebook(folder: Path) -> int:
     cells.insert(lab + 1, {**block, "source": source})
     (folder / "notebooks").mkdir()
     (folder / "notebooks" / NOTEBOOK.name).write_text(json.dumps(notebook), encoding="utf-8")
+    (folder / "docs" / "pictures").mkdir(parents=True)
+    for picture in PICTURES.glob("*.png"):  # the notebook shows them
+        (folder / "docs" / "pictures" / picture.name).write_bytes(picture.read_bytes())
     return lab
 
 
