@@ -36,7 +36,7 @@ function helper(model) {
 }
 
 // What a screen reader says: ipywidgets gives a slider neither a name nor its value, but its place ("12"), no name to
-// the field beside it, and no state to a button that unfolds something.
+// the fields beside and below it, and no state to a button that unfolds something.
 
 function setAttribute(node, name, value) {
   if (node && node.getAttribute(name) !== value) node.setAttribute(name, value);
@@ -49,6 +49,10 @@ function nameControls() {
     setAttribute(handle, "aria-label", label);
     setAttribute(handle, "aria-valuetext", row.querySelector(".widget-readout")?.textContent ?? "");
     setAttribute(row.querySelector("input"), "aria-label", label);
+  }
+  for (const field of document.querySelectorAll(".labkit-popover input")) {
+    const label = field.closest(".labkit-control")?.querySelector("label");
+    setAttribute(field, "aria-label", label?.textContent ?? "");
   }
   for (const button of document.querySelectorAll(".labkit-advanced-button")) {
     setAttribute(button, "aria-expanded", String(button.classList.contains("mod-active")));

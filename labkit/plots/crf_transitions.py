@@ -6,6 +6,7 @@ rate is too low stays near its initial scores, and illegal transitions remain.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.collections import PatchCollection
@@ -110,7 +111,7 @@ def transitions_figure(run: Run, theme: str = "light", size: PictureSize | None 
             box = Box(0.6, MAP_TOP + MAP_HEIGHT + 0.55, COUNT_WIDTH, COUNT_HEIGHT)
             beside = (box.left + COUNT_WIDTH + 0.4, box.top - 0.4)
         counts = _draw_counts(figure, chosen, run, box)
-        _draw_explanation(counts, grid, run, beside)
+        _draw_explanation(figure, counts, grid, run, beside)
         area.freeze()
         counts.freeze()
     return figure
@@ -128,7 +129,7 @@ def build_grid_of(run: Run) -> TransitionGrid | None:
 def _draw_heading(area: PlotArea, title: str, grid: TransitionGrid | None) -> None:
     """Write the title above the names of the columns, and under it how to read the map."""
     width = area.width + MAP_LEFT
-    place = {"transform": area.axes.transAxes, "ha": "left", "va": "baseline"}
+    place: dict[str, Any] = {"transform": area.axes.transAxes, "ha": "left", "va": "baseline"}
     left = 0.03 / area.width - MAP_LEFT / area.width
     head, note = area.add_text(TITLE_PT, fontweight="bold", **place), area.add_text(color=area.theme.muted, **place)
     set_text(head, fit_text(title, width, 1, TITLE_PT, bold=True), left, 1 + (MAP_TOP - 0.2) / MAP_HEIGHT)
@@ -231,9 +232,10 @@ def _scheme_name(run: Run) -> str:
     return match_scheme(run.transitions.tags if run.transitions else []).name
 
 
-def _draw_explanation(area: PlotArea, grid: TransitionGrid | None, run: Run, place: tuple[float, float]) -> None:
+def _draw_explanation(
+    figure: Picture, area: PlotArea, grid: TransitionGrid | None, run: Run, place: tuple[float, float]
+) -> None:
     """Write what was learnt at a place in inches, from the figure's left and top edges."""
-    figure = area.axes.figure
     width, height = figure.get_size_inches()
     room = min(width - place[0], COUNT_WIDTH + 0.2)
     sentences = [plot_tr("row: the tag before; column: the tag after"), *describe_learning(grid, run)]

@@ -1,5 +1,7 @@
 """Live plot of one run, and the public names of labkit.plots. Needs no torch."""
 
+from typing import Any
+
 from labkit.plots.axes import TITLE_PT, Box, PlotArea, set_text
 from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.comparison import ComparePlot, compare_figure
@@ -77,7 +79,11 @@ class _LiveFigure:
         self.score = F1Plot(self.figure, theme, boxes[1])
         self.rates = LearningRatePlot(self.figure, theme, boxes[2])
         self.device = DevicePlots(self.figure, theme, boxes[3])
-        in_figure = {"transform": self.figure.transFigure, "x": 0.03 / width, "y": 1 - 0.5 * top / height}
+        in_figure: dict[str, Any] = {
+            "transform": self.figure.transFigure,
+            "x": 0.03 / width,
+            "y": 1 - 0.5 * top / height,
+        }
         self.heading = self.loss.area.add_text(TITLE_PT, fontweight="bold", va="center", **in_figure)
 
     @property

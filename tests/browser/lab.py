@@ -21,6 +21,7 @@ BLOCKING_S = 60.0
 SLOW_S = 120.0  # for what takes a few seconds where nobody else wants the cores
 WATCH = Path(__file__).with_name("watch.js").read_text(encoding="utf-8")
 READ_PICTURE = """async image => {
+    if (image.hidden) return "";
     const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
     return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(""));
 }"""
