@@ -178,7 +178,7 @@ def render_details(run: Run | None) -> str:
     title = html.escape(tr("What {run} trained: data, device, rates", run=run.title))
     if not (run.corpus or run.groups):
         text = N_("it ended before its corpus was read" if run.is_final else "known as soon as its corpus is read")
-        return f"<details><summary>{title}</summary></details>{render_muted(tr(text))}"
+        return f"{render_muted(tr(text))}<details><summary>{title}</summary></details>"
     line = [tr(run.corpus.describe())] if run.corpus else []
     if plan := run.plan:
         name = _DEVICE_NAMES.get(plan.device_name, plan.device_name)
@@ -187,7 +187,7 @@ def render_details(run: Run | None) -> str:
     notes = run.corpus.notes if run.corpus else []
     items = "".join(f"<li>{html.escape(tr(note))}</li>" for note in notes)
     body = f"{_groups(run)}<ul>{items}</ul>"
-    return f"<details><summary>{title}</summary>{body}</details>{render_muted(html.escape(' · '.join(line)))}"
+    return f"{render_muted(html.escape(' · '.join(line)))}<details><summary>{title}</summary>{body}</details>"
 
 
 def _groups(run: Run) -> str:

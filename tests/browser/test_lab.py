@@ -364,7 +364,7 @@ def test_the_language_is_switched_with_a_click_and_a_run_that_trains_goes_on(lab
             "错误分析",
             "试一试",
         ]
-        assert "排队训练" in lab.page.locator("button.labkit-train").inner_text()
+        until(lambda: "排队训练" in lab.page.locator("button.labkit-train").inner_text(), what="the button in Chinese")
         head = lab.page.locator(".labkit-runs th[data-key=best_f1]")
         until(lambda: "最佳 F1" in head.inner_text(), what="the table in Chinese")
         first = lab.picture(LIVE).tobytes()

@@ -62,7 +62,7 @@ def test_the_audit_of_groups_and_the_notes_on_the_corpus_are_there(runs_folder):
         assert f"<td>{group.parameters:,} in " in told
     for note in run.corpus.notes:
         assert run_html.html.escape(note) in told
-    unfolded = told[told.index("</details>") :]
+    unfolded = told[: told.index("<details>")]
     assert f"{run.corpus.train_sentences:,} training, {run.corpus.dev_sentences:,} dev" in unfolded
 
 
@@ -70,7 +70,7 @@ def test_what_a_run_trains_on_has_its_place_before_it_is_known(runs_folder):
     folder = write_run(runs_folder, RunConfig(), state="starting")
     assert run_html.render_details(None) == ""
     begun = run_html.render_details(Run(folder))
-    assert begun.startswith("<details>")
+    assert "<details>" in begun
     assert "known as soon as its corpus is read" in begun
     writer = LineWriter(folder / EVENTS_FILE)
     writer.write(RunFinished(0.2, "failed", 0, "there is no such file"))
