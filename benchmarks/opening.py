@@ -4,9 +4,9 @@
 
 The cell that shows the lab is run on a real JupyterLab page in chromium, in a fresh kernel each time, and a second time
 in the same kernel; labkit's own settings, no stored runs, the warm server up. Seconds from running the cell until Train
-is there, until the line beside it says how many steps that is, and until the picture is drawn. The first row counts the
-corpus, which is then noted. The last line is JSON, medians of the other rows: `train_s`, `plan_s`, `picture_s`, and
-`again_s` of the second time until Train is there; `first_plan_s` of the first row.
+is there, until the plan says how many steps that is, and until the place of the curves says what comes there. The first
+row counts the corpus, which is then noted. The last line is JSON, medians of the other rows: `train_s`, `plan_s`,
+`picture_s`, and `again_s` of the second time until Train is there; `first_plan_s` of the first row.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from labkit.presets import preset
 
 TRAIN = "document.querySelector('.labkit-lab .labkit-train')"
 PLAN = "document.querySelector('.labkit-plan')?.innerText.includes('steps')"
-PICTURE = "document.querySelector('img.labkit-live-picture')?.naturalWidth > 1"
+PICTURE = "document.querySelector('.labkit-live-picture .labkit-hint')?.offsetHeight > 1"
 HEADS = ("train", "plan", "picture", "again")
 
 

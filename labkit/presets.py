@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.config import RunConfig
+from labkit.config import RunConfig, run_settings
 from labkit.messages import N_, Message, plural
 from labkit.settings import format_rate
 
@@ -70,6 +70,14 @@ def recommended_rates(encoder: str) -> dict[str, float]:
 def recommended_rate_range(encoder: str) -> tuple[float, float]:
     """Lowest and highest rate to try with an encoder."""
     return _pair_for_encoder(encoder).encoder_rate_range
+
+
+def recommended_head_range(downstream: str) -> tuple[float, float]:
+    """Lowest and highest head rate to try with a downstream structure."""
+    if downstream == "idcnn":
+        return 1e-3, HIGH_IDCNN_RATE
+    marks = run_settings()["head_rate"].marks
+    return min(marks), max(marks)
 
 
 def _pair_for_encoder(encoder: str) -> StarterPair:

@@ -23,10 +23,13 @@ class Setting:
     """Declaration of one setting: label, help, range, scale, unit, choices.
 
     Attributes:
+        group: what the setting is about.
+        place: in the lab: a menu in the row above the sliders, a slider, or folded under Advanced.
+        used_with: other settings and their values; with none of these the setting has no effect.
         low, high: the range, both ends included.
         scale: of a slider: `linear`, `log` (0 is allowed if `low` is 0), or `none` for text and choices.
         marks: usual values, marked at the slider.
-        stops: the values of the slider, in this order, instead of a walk from low to high.
+        stops: the usual values, for a menu in this order, to which any other may be added.
         none_text, zero_text: what None and 0 read as.
         source: the publication that the values come from.
         pattern: a regular expression that a text must match; the help says it in words.
@@ -34,7 +37,9 @@ class Setting:
 
     label: str
     help: str
-    group: Literal["main", "advanced"] = "advanced"
+    group: Literal["rates", "structure", "data", "evaluation", "machine"] = "machine"
+    place: Literal["row", "slider", "advanced"] = "advanced"
+    used_with: tuple[tuple[str, str], ...] = ()
     low: float | None = None
     high: float | None = None
     scale: Literal["linear", "log", "none"] = "none"

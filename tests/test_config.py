@@ -24,7 +24,8 @@ def test_every_field_says_what_it_is_and_where_it_is_shown() -> None:
     for name, setting in run_settings().items():
         assert setting.label, name
         assert len(setting.help) > 10, name
-        assert setting.group in ("main", "advanced"), name
+        assert setting.group in ("rates", "structure", "data", "evaluation", "machine"), name
+        assert setting.place in ("row", "slider", "advanced"), name
 
 
 def test_every_number_has_a_range_that_a_slider_can_walk() -> None:

@@ -24,7 +24,7 @@ def time_table(breakdown: TimeBreakdown) -> Table:
     for part in parts:
         bar = Bar(1.0, 0.0, part.share, width=_BAR_WIDTH)
         table.add_row(
-            escape_markup(tr(part.name)), f"{part.seconds:.1f}", format_percent(part.share), bar, tr(part.description)
+            escape_markup(tr(part.label)), f"{part.seconds:.1f}", format_percent(part.share), bar, tr(part.description)
         )
     return table
 

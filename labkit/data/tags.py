@@ -68,7 +68,7 @@ class Scheme:
                 text = N_("{tag} {place}, where {scheme} expects {one} or {other}")
             one, other = f"{inside}-{_type(previous)}", f"{end}-{_type(previous)}"
         elif continues and not is_open:
-            text = N_("{tag} {place}, where {scheme} expects {one} or {other} before it")
+            text = N_("{tag} {place}; in {scheme} it must follow {one} or {other}")
             one, other = f"B-{_type(tag)}", f"{inside}-{_type(tag)}"
         else:
             return None

@@ -44,8 +44,8 @@ def make_card(*children: widgets.Widget) -> widgets.VBox:
     return make_column("labkit-card", *children)
 
 
-def make_style_sheet() -> widgets.HTML:
-    """Invisible widget with the lab's style sheets.
+def make_style_sheet(*more: str) -> widgets.HTML:
+    """Invisible widget with the lab's style sheets, and `more` of them.
 
     The table and the settings form bring their own.
     """
@@ -53,7 +53,7 @@ def make_style_sheet() -> widgets.HTML:
         Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8") for name in ("tuning_lab", "error_browser")
     )
     colours = time_bar_html.build_css() + entity_html.build_css()
-    return widgets.HTML(f"<style>{''.join(sheets)}{colours}</style>", layout={"display": "none"})
+    return widgets.HTML(f"<style>{''.join((*sheets, *more))}{colours}</style>", layout={"display": "none"})
 
 
 def make_language_switch(on_choice: Callable[[str], None]) -> widgets.ToggleButtons:

@@ -27,6 +27,9 @@ STATE_TEXTS = N_(
 )
 
 
+_DEVICE_NAMES = {"cpu": "CPU"}
+
+
 def render_muted(content: str) -> str:
     """Secondary text in grey; `content` is HTML."""
     return f'<div class="labkit-muted">{content}</div>'
@@ -62,7 +65,7 @@ def render_plan(estimate: Estimate, warnings: Sequence[Message]) -> str:
         basis = html.escape(tr(estimate.basis or ""))
         time = tr("about <b>{time}</b>, judging {basis}", time=format_rough_duration(estimate.seconds), basis=basis)
     else:
-        time = tr("time unknown until a first run on this machine")
+        time = tr("time unknown: no run with this encoder and head yet")
     return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{''.join(map(render_warning, warnings))}"
 
 
@@ -84,36 +87,41 @@ def render_same_settings(run: Run | None) -> str:
 
 
 def render_status(run: Run | None, name: str) -> str:
-    """State, progress bar and figures of a run."""
+    """State, progress bar and figures of the displayed run: two lines of constant height."""
     if run is None:
-        return render_muted(tr("No run yet: choose settings and press Train."))
+        return f'<div class="labkit-state">{render_muted(tr("No run yet: choose settings and press Train."))}</div>'
     is_active = run.state in ("starting", "running")
     state = tr(run.phase) if is_active and run.phase else tr(STATE_TEXTS.get(run.state, run.state))
+    if run.state == "queued":  # only while nothing trains is a queued run displayed
+        state = tr("starting")
     kind = "labkit-live" if run.is_live else f"labkit-{run.state}"
-    width = f"{100 * run.progress().share:.1f}%"
-    bar = f'<div class="labkit-progress {kind}" role="progressbar"><div style="width:{width}"></div></div>'
-    head = f"<b>{html.escape(name)}</b> · {html.escape(state)}"
-    return f"<div>{head}</div>{bar}<div class='labkit-figures'>{_figures(run)}</div>"
+    width = f"{100 * run.progress().share:.1f}"
+    bar = (
+        f'<div class="labkit-progress {kind}" role="progressbar" aria-label="{html.escape(tr("progress"))}" '
+        f'aria-valuenow="{width}"><div style="width:{width}%"></div></div>'
+    )
+    head = f'<div class="labkit-state"><b>{html.escape(name)}</b> · {html.escape(state)}</div>'
+    return f'{head}{bar}<div class="labkit-figures">{_figures(run)}</div>'
 
 
 def _figures(run: Run) -> str:
     """Five figures in fixed places.
 
-    Unknown ones are a dash, so that nothing moves.
+    Unknown ones are a dash, so that nothing moves. Where there is little room, `tuning_lab.css` leaves some out.
     """
     progress, best = run.progress(), run.best
     seconds = (progress.seconds or None) if run.is_final else progress.seconds_left
     figures = {
-        tr("epoch"): _format_progress(f"{progress.epoch:.1f}", progress.epochs),
-        tr("step"): _format_progress(f"{progress.step:,}", progress.steps),
-        tr("tokens/s"): f"{progress.tokens_per_s:,.0f}" if progress.tokens_per_s else "",
-        tr("best F1"): f"{best.score:.3f} ({best.entities:,})" if best and best.score is not None else "",
-        tr("took") if run.is_final else tr("left"): "" if seconds is None else format_duration(seconds),
+        "epoch": (tr("epoch"), _format_progress(f"{progress.epoch:.1f}", progress.epochs)),
+        "step": (tr("step"), _format_progress(f"{progress.step:,}", progress.steps)),
+        "f1": (tr("best F1"), f"{best.score:.3f} ({best.entities:,})" if best and best.score is not None else ""),
+        "time": (tr("took") if run.is_final else tr("left"), "" if seconds is None else format_duration(seconds)),
+        "speed": (tr("word pieces/s"), f"{progress.tokens_per_s:,.0f}" if progress.tokens_per_s else ""),
     }
-    tooltips = {tr("best F1"): f' title="{tr(format_entity_count(best.entities))}"'} if best else {}
+    tooltips = {"f1": f' title="{tr(format_entity_count(best.entities))}"'} if best else {}
     return "".join(
-        f"<span>{name} <b{tooltips.get(name, '')}>{html.escape(figure or '–')}</b></span>"
-        for name, figure in figures.items()
+        f'<span class="labkit-figure-{key}">{name} <b{tooltips.get(key, "")}>{html.escape(figure or "–")}</b></span>'
+        for key, (name, figure) in figures.items()
     )
 
 
@@ -122,23 +130,34 @@ def _format_progress(done: str, planned: int | None) -> str:
 
 
 def render_failure(run: Run | None) -> str:
-    """Reason, hint and folded details of a failed or odd run.
+    """Reason, hint and details of a failed or odd run, in one line that unfolds.
 
     Empty for None and for a run without any.
     """
     if run is None:
         return ""
     if run.problem:
-        return render_error(run.problem)
+        return render_problem_line(tr(run.problem))
     end = run.finished
     if end is None or not (end.reason or end.state == "failed"):
         return ""
-    line = f"<b>{html.escape(tr(end.reason))}</b> {html.escape(tr(end.hint))}"
-    details = ""
-    if end.details:
-        details = f"<details><summary>{tr('Details')}</summary><pre>{html.escape(end.details)}</pre></details>"
     kind = "problem" if end.state == "failed" else "warning"
-    return f'<div class="labkit-{kind}" role="alert">{line}{details}</div>'
+    return render_problem_line(tr(end.reason), tr(end.hint), end.details, kind)
+
+
+def render_problem_line(reason: str, hint: str = "", details: str = "", kind: str = "problem") -> str:
+    """One line; unfolded, the whole text and its details lie over what is below, so that nothing moves.
+
+    Args:
+        kind: `problem` or `warning`.
+    """
+    text = f"<b>{html.escape(reason)}</b> {html.escape(hint)}"
+    whole = f"<p>{html.escape(reason)}</p><p>{html.escape(hint)}</p>"
+    details = f"<pre>{html.escape(details)}</pre>" if details else ""
+    return (
+        f'<details class="labkit-line-{kind}" role="alert"><summary>{text} <u>{tr("Details")}</u></summary>'
+        f"<div>{whole}{details}</div></details>"
+    )
 
 
 def render_queue(runs: Sequence[Run], names: dict[Any, str]) -> str:
@@ -146,52 +165,47 @@ def render_queue(runs: Sequence[Run], names: dict[Any, str]) -> str:
     if not runs:
         return ""
     queued = ", ".join(html.escape(names.get(run.folder, run.title)) for run in runs)
-    return f"<b>{tr('{count} waiting:', count=len(runs))}</b> {queued}"
+    return f'<span title="{queued}"><b>{tr("{count} waiting:", count=len(runs))}</b> {queued}</span>'
 
 
 def render_details(run: Run | None) -> str:
-    """Corpus, device and parameter groups of a run, folded away.
+    """What a run trained: its corpus and device, and folded away notes and the audit of its parameter groups.
 
     Present from the run's start, so that nothing below moves when they become known seconds later.
     """
     if run is None:
         return ""
-    title = tr("Corpus, device and learning-rate groups of {run}", run=run.title)
-    return f"<details><summary>{html.escape(title)}</summary>{_render_details_body(run)}</details>"
-
-
-def _render_details_body(run: Run) -> str:
+    title = html.escape(tr("What {run} trained: data, device, rates", run=run.title))
     if not (run.corpus or run.groups):
         text = N_("it ended before its corpus was read" if run.is_final else "known as soon as its corpus is read")
-        return render_muted(tr(text))
-    lines = [tr(each) for each in (run.corpus.describe(), *run.corpus.notes)] if run.corpus else []
+        return f"{render_muted(tr(text))}<details><summary>{title}</summary></details>"
+    line = [tr(run.corpus.describe())] if run.corpus else []
     if plan := run.plan:
-        device = f"{plan.device_name} ({plan.device})"
-        lines.append(tr("{device}, computing in {precision}", device=device, precision=plan.precision))
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>{_groups(run)}"
+        name = _DEVICE_NAMES.get(plan.device_name, plan.device_name)
+        device = name if plan.device_name == plan.device else f"{name} ({plan.device})"
+        line.append(f"{device}, {plan.precision}")
+    notes = run.corpus.notes if run.corpus else []
+    items = "".join(f"<li>{html.escape(tr(note))}</li>" for note in notes)
+    body = f"{_groups(run)}<ul>{items}</ul>"
+    return f"{render_muted(html.escape(' · '.join(line)))}<details><summary>{title}</summary>{body}</details>"
 
 
 def _groups(run: Run) -> str:
-    heads = N_(("group", "tensors", "parameters", "peak rate", "schedule", "warm-up", "weight decay"))
-    rows = [
-        (
-            tr(group.name),
-            f"{group.tensors}",
-            tr(
-                "{count} and {resting} that no sentence touches",
-                count=f"{group.parameters:,}",
-                resting=f"{group.frozen_parameters:,}",
+    """Parameter groups: name, size, rate and its schedule, weight decay."""
+    heads = N_(("group", "parameters", "peak rate", "weight decay"))
+    rows = []
+    for group in run.groups:
+        size = tr("{count} in {tensors} tensors", count=f"{group.parameters:,}", tensors=group.tensors)
+        if group.frozen_parameters:
+            size += tr(
+                " (of the word table only rows that occur: {count} values left alone)",
+                count=f"{group.frozen_parameters:,}",
             )
-            if group.frozen_parameters
-            else f"{group.parameters:,}",
-            format_rate(group.rate),
-            tr(group.schedule),
-            tr("{count} steps", count=f"{group.warmup_steps:,}"),
-            tr("{decay}, none for {count} tensors", decay=f"{group.weight_decay:g}", count=group.no_decay_tensors),
-        )
-        for group in run.groups
-    ]
+        warmup = tr("{count} steps of warm-up", count=f"{group.warmup_steps:,}")
+        decay = f"{group.weight_decay:g}"
+        if group.weight_decay and group.no_decay_tensors:
+            decay = tr("{decay} (not on biases and LayerNorm)", decay=decay)
+        rows.append((tr(group.name), size, f"{format_rate(group.rate)}, {tr(group.schedule)}, {warmup}", decay))
     return render_table([tr(head) for head in heads], rows) if rows else ""
 
 

@@ -18,6 +18,8 @@ from labkit.lab.page_widgets import css_classes
 from labkit.messages import Message, message_of
 from labkit.settings import Setting, format_value
 
+NO_LIMIT = 1e8  # a range that reaches so far is not told
+
 Transaction = Callable[[], AbstractContextManager[None]]
 
 
@@ -28,14 +30,13 @@ class SettingControl:
     access to `widget` or `input`: all settings together need 400 of them, and most are folded away.
     """
 
-    def __init__(self, name: str, value: Any, transaction: Transaction, label_width: str):
+    def __init__(self, name: str, value: Any, transaction: Transaction):
         self.name = name
         self.setting: Setting = run_settings()[name]
         self.observers: list[Callable[[Any], None]] = []
         self._value = value
         self._transaction = transaction
         self._is_redrawing = False
-        self._label_width = label_width
         self._error_message = Message("")
         self._widget: widgets.VBox | None = None
         self._error: widgets.HTML | None = None  # until the first invalid input
@@ -86,7 +87,9 @@ class SettingControl:
         """Meaning, range, unit and source of the setting, in the current language."""
         setting = self.setting
         text = tr(setting.help)
-        if setting.low is not None and setting.high is not None:
+        if setting.zero_text:
+            text += tr(". 0 = {word}", word=tr(setting.zero_text))
+        if setting.low is not None and setting.high is not None and setting.high < NO_LIMIT:
             unit = f" {tr(setting.unit)}" if setting.unit else ""
             text += tr(". From {low} to {high}", low=f"{setting.low:g}", high=f"{setting.high:g}") + unit
         return text + (f" ({setting.source})" if setting.source else "")
@@ -95,10 +98,9 @@ class SettingControl:
         """Call back with the new value after each completed change."""
         self.observers.append(callback)
 
-    def retranslate(self, label_width: str) -> None:
-        """Set all texts in the current language; `label_width` is a CSS width."""
+    def retranslate(self) -> None:
+        """Set all texts in the current language."""
         with self._transaction():
-            self._label_width = label_width
             if self._widget is None:
                 return
             self._is_redrawing = True
@@ -106,27 +108,16 @@ class SettingControl:
                 self._update_texts()
             finally:
                 self._is_redrawing = False
-            if self._error:
-                self._error.layout.margin = self._error_margin()
             if self._error_message:
                 self._show_error(self._error_message)
 
     def _label_traits(self) -> dict[str, Any]:
-        """Arguments of the input widget: CSS class, label, label width."""
-        return {
-            **css_classes(f"labkit-{self.name}"),
-            "description": tr(self.setting.label),
-            "style": {"description_width": self._label_width},
-        }
-
-    def _error_margin(self) -> str:
-        return f"0 4px 4px calc({self._label_width} + 14px)"
+        """Arguments of the input widget: CSS class and label."""
+        return {**css_classes(f"labkit-{self.name}"), "description": tr(self.setting.label)}
 
     def _update_texts(self) -> None:
         """Set the texts of the widgets in the current language."""
-        traits = self._label_traits()
-        self._input.description = traits["description"]
-        self._input.style.description_width = traits["style"]["description_width"]
+        self._input.description = tr(self.setting.label)
 
     def _make_input(self) -> widgets.Widget:
         raise NotImplementedError
@@ -169,7 +160,7 @@ class SettingControl:
         text = tr("{problem}. Still {value}.", problem=named, value=format_value(self.setting, self._value, tr))
         message = f'<div class="labkit-error" role="alert">{html.escape(text)}</div>'
         if self._error is None:
-            self._error = widgets.HTML(message, layout={"margin": self._error_margin()})
+            self._error = widgets.HTML(message, **css_classes("labkit-popover"))
             self.widget.children += (self._error,)
         else:
             self._error.value, self._error.layout.display = message, ""

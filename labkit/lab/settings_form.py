@@ -3,6 +3,7 @@
 A setting declared there appears here by itself.
 """
 
+import html
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,25 +15,36 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from labkit.config import RunConfig, run_settings
+from labkit.config import PROPER_NAMES, RunConfig, run_settings
 from labkit.i18n.translation import tr
-from labkit.lab.page_widgets import close_all, css_classes, make_html
-from labkit.lab.preset_buttons import CUSTOM, PresetButtons, match_pair, match_preset
+from labkit.lab.page_widgets import close_all, css_classes, make_column, make_html, make_row, set_visible
+from labkit.lab.preset_menus import CUSTOM, PresetMenus, describe_presets, match_pair, match_preset
 from labkit.lab.setting_control import SettingControl
 from labkit.lab.setting_inputs import MenuControl, NumberControl, pick_control_class
-from labkit.plots.text_width import display_width
-from labkit.presets import STARTER_PAIRS, preset_values, recommended_rate_range, recommended_rates
-from labkit.settings import format_rate
+from labkit.messages import N_
+from labkit.presets import (
+    STARTER_PAIRS,
+    preset_values,
+    recommended_head_range,
+    recommended_rate_range,
+    recommended_rates,
+)
+from labkit.settings import Setting, format_rate
 
-# As many columns as fit, none narrower than 300 px unless the form is.
-GRID_COLUMNS = "repeat(auto-fit, minmax(min(100%, 300px), 1fr))"
+GROUPS = {  # of settings under Advanced, with their titles
+    "rates": N_("Rates and steps"),
+    "structure": N_("Structure"),
+    "data": N_("Data"),
+    "evaluation": N_("Evaluation"),
+    "machine": N_("Machine"),
+}
 
 
 class FormAssets(anywidget.AnyWidget):
     """Invisible widget with the form's style sheet and script.
 
-    The script keeps JupyterLab's shortcuts from the keys of the controls, and shows `helps[key]` as the tooltip of
-    elements with the CSS class `labkit-help-<key>`.
+    The script keeps JupyterLab's shortcuts from the keys of the controls, shows `helps[key]` as the tooltip of elements
+    with the CSS class `labkit-help-<key>`, and tells screen readers what sliders and Advanced say.
     """
 
     # As texts: given a path, anywidget would keep every widget alive.
@@ -45,7 +57,8 @@ class FormAssets(anywidget.AnyWidget):
 class SettingsForm:
     """Form of all settings: `controls.<field>.value` is one, `config()` all of them.
 
-    `main` and `advanced` are the widgets to display. Safe to use from several threads.
+    `row`, `sliders` and `advanced` are the widgets to display; `advanced_button` shows and hides the last one. Safe to
+    use from several threads.
     """
 
     def __init__(
@@ -60,9 +73,18 @@ class SettingsForm:
         self._fields = self._make_controls(config or RunConfig(), {"corpus": corpora, "encoder": encoders})
         self._ratio = make_html("labkit-ratio", "labkit-help-ratio")
         self._assets = FormAssets(layout=widgets.Layout(display="none"))
-        self._preset_buttons = PresetButtons(self.apply_pair, self.apply_preset)
-        self.main: widgets.Widget = self._main()
-        self.advanced: widgets.Accordion = self._advanced()
+        self._preset_menus = PresetMenus(self.apply_pair, self.apply_preset)
+        self.advanced_button = widgets.ToggleButton(**css_classes("labkit-advanced-button"))
+        self.row = make_row(
+            "labkit-row",
+            self._assets,
+            *self._get_widgets("row"),
+            self._preset_menus.pair,
+            self._preset_menus.preset,
+            self.advanced_button,
+        )
+        self.sliders = make_column("labkit-sliders", *self._get_widgets("slider"), self._ratio)
+        self.advanced = self._make_advanced()
         self._update_texts()
         self._update_derived()
 
@@ -105,8 +127,10 @@ class SettingsForm:
     def retranslate(self) -> None:
         """Set all texts in the current language; settings and typed text stay."""
         with self._transaction():
-            for name, control in self._fields.items():
-                control.retranslate(_label_width(run_settings()[name].group))
+            for control in self._fields.values():
+                control.retranslate()
+            for group, title in self._group_titles.items():
+                title.value = _render_title(group)
             self._update_texts()
             self._update_derived()
 
@@ -114,10 +138,8 @@ class SettingsForm:
         self._assets.helps = {
             **{name: control.help for name, control in self._fields.items()},
             "ratio": tr("head rate over encoder rate; 5 to 1000 are usual with a fresh head"),
-            CUSTOM: tr("the settings are those of no preset"),
+            "pair": tr("sets corpus, sentences, encoder, and both rates to what suits them"),
         }
-        self._ratio.layout.margin = f"0 0 0 calc({_label_width('main')} + 14px)"
-        self._preset_buttons.retranslate()
 
     @property
     def preset(self) -> str:
@@ -146,11 +168,11 @@ class SettingsForm:
 
     def _make_controls(self, config: RunConfig, menus: dict[str, Sequence[str]]) -> dict[str, SettingControl]:
         fields = {}
-        for name, setting in run_settings().items():
+        for name in run_settings():
             assert not hasattr(type(self), name), f"the field {name} would hide a method of SettingsForm"
             control_class = pick_control_class(name, name in menus)
-            control = control_class(name, getattr(config, name), self._transaction, _label_width(setting.group))
-            if isinstance(control, MenuControl):
+            control = control_class(name, getattr(config, name), self._transaction)
+            if isinstance(control, MenuControl) and name in menus:
                 control.set_options(menus[name])
             fields[name] = control
         return fields
@@ -204,42 +226,70 @@ class SettingsForm:
         return {name: control.value for name, control in self.__dict__.get("_fields", {}).items()}
 
     def _update_derived(self) -> None:
-        """Update ratio, chosen preset, usual rates and the title of Advanced."""
-        self._ratio.value = describe_rate_ratio(self.config())
-        self._preset_buttons.update(self._values())
-        if isinstance(rate := self._fields["encoder_rate"], NumberControl):
-            rate.set_recommended(recommended_rate_range(self.encoder.value))
+        """Update what follows from several settings: ratio, menus, usual rates, and what Advanced shows."""
+        config = self.config()
+        structure = PROPER_NAMES.get(config.downstream), PROPER_NAMES.get(config.decoder, tr(config.decoder))
+        head = tr("head = {parts}", parts=" + ".join(filter(None, structure)))
+        self._ratio.value = f"<div>{html.escape(describe_rate_ratio(config))}</div><div>{html.escape(head)}</div>"
+        self._preset_menus.update(self._values())
+        if self._assets.helps.get("preset") != (presets := describe_presets(config.encoder)):
+            self._assets.helps = {**self._assets.helps, "preset": presets}
+        ranges = {
+            "encoder_rate": recommended_rate_range(config.encoder),
+            "head_rate": recommended_head_range(config.downstream),
+        }
+        for name, ends in ranges.items():
+            if isinstance(rate := self._fields[name], NumberControl):
+                rate.set_recommended(ends)
+        self._update_advanced(config)
+
+    def _update_advanced(self, config: RunConfig) -> None:
+        """Count the changed settings on the button, and hide those that have no effect and their default."""
         defaults = RunConfig()
-        changed = [name for name in self._group("advanced") if self._fields[name].value != getattr(defaults, name)]
+        settings = _settings_at("advanced")
+        changed = [name for name in settings if getattr(config, name) != getattr(defaults, name)]
         title = tr("Advanced ({count} changed)", count=len(changed)) if changed else tr("Advanced")
-        if self.advanced.titles != (title,):
-            self.advanced.titles = (title,)
+        if self.advanced_button.description != title:
+            self.advanced_button.description = title
+        for name, setting in settings.items():
+            if self._fields[name].has_widget:
+                used = any(getattr(config, other) == value for other, value in setting.used_with)
+                set_visible(self._fields[name].widget, used or not setting.used_with or name in changed)
 
-    def _main(self) -> widgets.Widget:
-        rows = [self._fields[name].widget for name in self._group("main")]
-        grid = widgets.Box([*rows, self._ratio], layout=_grid())
-        layout = widgets.Layout(min_width="0", overflow="visible")
-        return widgets.VBox(
-            [self._assets, *self._preset_buttons.rows, grid], layout=layout, **css_classes("labkit-controls")
-        )
-
-    def _advanced(self) -> widgets.Accordion:
-        """Accordion whose controls are made when it is first opened.
+    def _make_advanced(self) -> widgets.VBox:
+        """Panel whose controls are made when it is first opened.
 
         With them the lab would take half as long again to appear.
         """
-        rows = widgets.Box(layout=_grid())
-        titles = (tr("Advanced"),)
-        folded = widgets.Accordion([rows], titles=titles, selected_index=None, **css_classes("labkit-advanced"))
+        self._group_titles: dict[str, widgets.HTML] = {}
+        panel = make_column("labkit-advanced")
+        set_visible(panel, False)
 
-        def fill(_: Any) -> None:
-            rows.children = rows.children or [self._fields[name].widget for name in self._group("advanced")]
+        def toggle(change: Any) -> None:
+            with self._transaction():
+                if not panel.children:
+                    self._group_titles = {group: widgets.HTML(_render_title(group)) for group in GROUPS}
+                    panel.children = [self._make_group(group) for group in GROUPS]
+                    self._update_advanced(self.config())
+            set_visible(panel, change.new)
 
-        folded.observe(fill, names="selected_index")
-        return folded
+        self.advanced_button.observe(toggle, names="value")
+        return panel
 
-    def _group(self, group: str) -> list[str]:
-        return [name for name, setting in run_settings().items() if setting.group == group]
+    def _make_group(self, group: str) -> widgets.VBox:
+        names = [name for name, setting in _settings_at("advanced").items() if setting.group == group]
+        return make_column("labkit-group", self._group_titles[group], *(self._fields[name].widget for name in names))
+
+    def _get_widgets(self, place: str) -> list[widgets.Widget]:
+        return [self._fields[name].widget for name in _settings_at(place)]
+
+
+def _settings_at(place: str) -> dict[str, Setting]:
+    return {name: setting for name, setting in run_settings().items() if setting.place == place}
+
+
+def _render_title(group: str) -> str:
+    return f'<div class="labkit-title">{html.escape(tr(GROUPS[group]))}</div>'
 
 
 def describe_rate_ratio(config: RunConfig) -> str:
@@ -258,23 +308,4 @@ def _describe_two_rates(config: RunConfig) -> str:
     ratio = config.rate_ratio
     digits = max(0, 2 - math.floor(math.log10(ratio)))
     text = f"{ratio:,.{digits}f}"
-    return tr("head = {ratio} × encoder", ratio=text.rstrip("0").rstrip(".") if digits else text)
-
-
-def _grid() -> widgets.Layout:
-    return widgets.Layout(
-        display="grid",
-        grid_template_columns=GRID_COLUMNS,
-        grid_gap="2px 24px",
-        align_items="flex-start",
-        overflow="visible",
-    )
-
-
-def _label_width(group: str) -> str:
-    """CSS width of the longest label of a group.
-
-    A `ch` is the width of a 0, which is wider than most letters.
-    """
-    labels = (tr(setting.label) for setting in run_settings().values() if setting.group == group)
-    return f"{max(map(display_width, labels))}ch"
+    return tr("head learns at {ratio} × the encoder's rate", ratio=text.rstrip("0").rstrip(".") if digits else text)

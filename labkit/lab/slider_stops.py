@@ -16,15 +16,10 @@ MAX_STOPS = 20  # of a linear slider; at about 130 px wide, more are hard to hit
 
 
 def make_slider_stops(setting: Setting, kind: type, default: float | None) -> tuple[float, ...]:
-    """Stops of a setting's slider; empty for a setting without one.
-
-    They are in ascending order, unless `setting.stops` gives them. Otherwise marks and the default are always included.
-    """
+    """Stops of a setting's slider in ascending order, with marks and default; empty for a setting without one."""
     if setting.scale == "none" or setting.low is None or setting.high is None:
         return ()
     required = set(setting.marks) | ({default} if default is not None else set())
-    if setting.stops:
-        return setting.stops
     if {setting.low, setting.high} <= set(setting.marks):
         return tuple(sorted(required))
     if setting.scale == "log":

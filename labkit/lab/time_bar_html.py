@@ -13,7 +13,7 @@ from labkit.lab import run_html
 from labkit.messages import N_
 from labkit.plots.theme import Theme, css_variables
 from labkit.runs.run import Run
-from labkit.runs.time_breakdown import TIME_PARTS, TimePart, format_percent, list_time_parts
+from labkit.runs.time_breakdown import LABELS, TIME_PARTS, TimePart, format_percent, list_time_parts
 
 TITLE = N_("Where the time goes")
 MIN_NAMED_SHARE = 0.13  # shares of a bar with room for the part's name and percent
@@ -59,7 +59,7 @@ def render_time_bar(run: Run | None) -> str:
     legend = ""
     for part in parts:
         share = format_percent(part.share) if known else "–"  # a dash keeps its place until the share is known
-        text = f"{html.escape(tr(part.name))} <b>{share}</b>{_render_tooltip(part) if known else ''}"
+        text = f"{html.escape(tr(part.label))} <b>{share}</b>{_render_tooltip(part) if known else ''}"
         legend += f'<span class="labkit-part">{_mark(part.name)}{text}</span>'
     return (
         f'<div class="labkit-time"><div class="labkit-time-head"><b>{tr(TITLE)}</b><span>{_figures(run)}</span></div>'
@@ -73,7 +73,7 @@ def render_time_bars(runs: Sequence[Run], names: Mapping[Path, str]) -> str:
     if not any(run.time_breakdown for run in listed):
         return ""
     parts = {part.name for run in listed for part in list_time_parts(run.time_breakdown)}
-    legend = "".join(f"<span>{_mark(name)}{tr(name)}</span>" for name in TIME_PARTS if name in parts)
+    legend = "".join(f"<span>{_mark(name)}{tr(LABELS.get(name, name))}</span>" for name in TIME_PARTS if name in parts)
     rows = ""
     for run in listed:
         times = run.time_breakdown
@@ -113,7 +113,7 @@ def render_operators(run: Run | None) -> str:
 
 def _figures(run: Run | None) -> str:
     if run is None or run.time_breakdown is None:
-        return tr("not recorded by this run") if run and run.is_final else tr("known as soon as a run trains")
+        return tr("not recorded") if run and run.is_final else tr("known as soon as a run trains")
     summary = run.summary()
     time = format_duration(sum(run.time_breakdown.totals.values()))
     text = time if run.is_final else tr("{time} so far", time=time)
@@ -125,14 +125,14 @@ def _figures(run: Run | None) -> str:
 
 def _bar(parts: Sequence[TimePart]) -> str:
     visible = [part for part in parts if part.share >= MIN_VISIBLE_SHARE]
-    text = ", ".join(f"{tr(part.name)} {format_percent(part.share)}" for part in visible)
+    text = ", ".join(f"{tr(part.label)} {format_percent(part.share)}" for part in visible)
     inner = "".join(_render_segment(part) for part in visible)
     return f'<div class="labkit-time-bar" role="img" aria-label="{html.escape(text)}">{inner}</div>'
 
 
 def _render_segment(part: TimePart) -> str:
     label = format_percent(part.share) if part.share >= MIN_LABELLED_SHARE else ""
-    label = f"{tr(part.name)} {label}" if part.share >= MIN_NAMED_SHARE else label
+    label = f"{tr(part.label)} {label}" if part.share >= MIN_NAMED_SHARE else label
     style = f"flex-grow: {part.share:.4f}; {_paint(part.name)}"
     return f'<div class="labkit-part" style="{style}"><span>{html.escape(label)}</span>{_render_tooltip(part)}</div>'
 
@@ -148,7 +148,7 @@ def _paint(name: str) -> str:
 
 def _render_tooltip(part: TimePart) -> str:
     """Text that the heading shows while the mouse is over a part."""
-    text = f"<b>{html.escape(tr(part.name))}</b> {part.seconds:,.1f} s, {format_percent(part.share)}"
+    text = f"<b>{html.escape(tr(part.label))}</b> {part.seconds:,.1f} s, {format_percent(part.share)}"
     if part.description:
         text += f": {html.escape(tr(part.description))}"
     return f'<div class="labkit-time-told">{text}</div>'

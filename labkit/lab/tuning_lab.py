@@ -21,7 +21,7 @@ from labkit.gc_pause import gc_paused
 from labkit.i18n import translation
 from labkit.i18n.translation import set_language, tr
 from labkit.jobs import launch
-from labkit.lab import run_html, time_bar_html
+from labkit.lab import run_html, run_plots, time_bar_html
 from labkit.lab.displayed_run import DisplayedRun
 from labkit.lab.error_browser import ErrorBrowser
 from labkit.lab.page_widgets import (
@@ -62,8 +62,8 @@ CPU_SHARE_ALONE = 1 / 8
 SETTLE_S = 0.3  # settings are final after this long without a change
 MAX_SETTLE_S = 2.0
 DOUBLE_CLICK_S = 1.0  # a second click this soon belongs to a double click, or comes from another view
-STOP_WIDTH = "128px"  # has room for a number of four digits, so that nothing moves when it changes
-CARDS = N_(("SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT"))
+TRAIN_WIDTH, STOP_WIDTH = "134px", "112px"  # room for the longest texts, so that nothing moves when they change
+CARDS = N_(("RUN", "RUNS", "ERRORS", "TRY IT"))
 PANELS = {  # name → CSS class, of the HTML texts of the lab
     "same_settings": "same",
     "plan": "plan",
@@ -224,12 +224,12 @@ class TuningLab:
     def _make(self, config: RunConfig) -> None:
         self.controls = SettingsForm(config, corpora=list_corpora(), encoders=list_encoders())
         self.controls.on_change(self._on_settings_change)
-        self.train_button = make_button("play", "labkit-train", self._on_train, "primary")
+        self.train_button = make_button("play", "labkit-train", self._on_train, "primary", TRAIN_WIDTH)
         self.stop_button = make_button("stop", "labkit-stop", self._on_stop, width=STOP_WIDTH)
         self.empty_button = make_button("times", "labkit-empty", self._on_empty_queue)
         self.language_switch = make_language_switch(self._on_language_choice)
         self._panels = {name: make_html(f"labkit-{css_class}") for name, css_class in PANELS.items()}
-        self._run_plots = RunPlots()
+        self._run_plots = RunPlots(lambda: self._refresher.request_refresh())
         self.picture_widget, self.transitions_widget = self._run_plots.curves, self._run_plots.transitions
         self.runs_panel = RunsPanel(
             self.store, lambda: self._refresher.request_refresh(), self._show_error, self.controls.load
@@ -238,31 +238,30 @@ class TuningLab:
         self.view = self._page()
 
     def _page(self) -> widgets.Widget:
+        """First screen: Train and the run's state, a line for messages, settings, sliders and plots; then the rest.
+
+        The first screen keeps its height, whatever a run does: see tuning_lab.css.
+        """
         panels, titles = self._panels, {title: widgets.HTML() for title in CARDS}
-        buttons = widgets.HBox([self.train_button, self.stop_button])
-        self._queue_line = widgets.HBox(
-            [panels["queue"], self.empty_button], layout={"display": "none", "flex_flow": "row wrap"}
-        )
+        self._queue_line = make_row("labkit-queue-line", panels["queue"], self.empty_button)
         self._card_titles, self._footer = titles, widgets.HTML()
         self._update_texts()
-        head = make_row("labkit-head", titles["SETTINGS"], panels["same_settings"], self.language_switch)
-        go = make_row("labkit-go", buttons, make_column("labkit-beside", panels["plan"], panels["notes"]))
-        settings = make_card(head, self.controls.main, go, panels["problem"], self.controls.advanced)
-        run = make_card(titles["RUN"], panels["status"], self._queue_line, panels["failure"], panels["details"])
-        plots = make_column(
-            "labkit-right",
-            self._run_plots.font_hint,
-            self.picture_widget,
-            panels["time"],
-            panels["operators"],
-            self.transitions_widget,
+        go = make_row("labkit-go", self.train_button, self.stop_button, make_row("labkit-switches"), panels["status"])
+        line = make_row("labkit-line", panels["problem"], panels["failure"], self._queue_line, self.language_switch)
+        texts = [panels[name] for name in ("plan", "notes", "same_settings")]
+        left = make_column(
+            "labkit-left", self.controls.sliders, make_column("labkit-plan-texts", *texts, self._run_plots.font_hint)
         )
-        top = make_row("labkit-top", make_column("labkit-left", settings, run), plots)
+        columns = make_row("labkit-columns", left, self.picture_widget)
+        settings = make_column("labkit-settings", self.controls.row, self.controls.advanced)
+        first = make_column("labkit-first", go, line, settings, columns)
+        run = make_card(titles["RUN"], panels["time"], panels["operators"], panels["details"], self.transitions_widget)
         runs_head = make_row("labkit-head", titles["RUNS"], self.runs_panel.delete_failed_button)
         runs = make_card(runs_head, *self.runs_panel.get_widgets())
         errors = make_card(titles["ERRORS"], self.error_browser.widget)
         try_it = make_card(titles["TRY IT"], self.try_it.widget)
-        return make_column("labkit-lab", make_style_sheet(), top, runs, errors, try_it, self._footer)
+        sheet = make_style_sheet(run_plots.build_css())
+        return make_column("labkit-lab", sheet, first, run, runs, errors, try_it, self._footer)
 
     def _on_language_choice(self, name: str) -> None:
         set_language(name)
@@ -284,7 +283,7 @@ class TuningLab:
         """Set all texts after a change of language, here or elsewhere."""
         self._update_texts()
         self._show_error(self._problem)
-        for panel in (self.controls, self.runs_panel, self.error_browser, self.try_it):
+        for panel in (self.controls, self._run_plots, self.runs_panel, self.error_browser, self.try_it):
             panel.retranslate()
 
     def _on_train(self) -> None:
@@ -339,7 +338,7 @@ class TuningLab:
 
     def _show_error(self, problem: Message | None) -> None:
         self._problem = problem
-        set_text(self._panels["problem"], run_html.render_error(problem) if problem else "")
+        set_text(self._panels["problem"], run_html.render_problem_line(tr(problem)) if problem else "")
 
     # --- refreshing
 
@@ -415,7 +414,7 @@ class TuningLab:
         for name, text in html.items():
             set_text(self._panels[name], text)
         set_visible(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # one alone starts at once
-        set_if_changed(self.train_button, "description", tr("Train next") if live or queued else tr("Train"))
+        set_if_changed(self.train_button, "description", tr("Queue this run") if live or queued else tr("Train"))
         self._update_stop_button(titles)
 
     def _update_stop_button(self, titles: dict[Path, str]) -> None:

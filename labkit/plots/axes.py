@@ -14,10 +14,11 @@ from matplotlib.transforms import ScaledTranslation
 
 from labkit.plots.fonts import font_families, strip_undrawable
 from labkit.plots.series import downsample
+from labkit.plots.text_width import fit_text, pick_fitting, text_width_in
 from labkit.plots.theme import Dashes, Theme
 from labkit.runs.curves import FloatArray
 
-TITLE_PT, TEXT_PT, TICK_PT = 11.0, 9.5, 9.0  # font sizes in points; 9 points are 10 pixels in a figure 800 pixels wide
+TITLE_PT, TEXT_PT, TICK_PT = 10.5, 9.5, 9.0  # font sizes in points; at 96 pixels an inch, 9 points are 12 pixels
 
 MOST_MARKS = 40  # points of a curve that still has markers
 
@@ -52,7 +53,8 @@ class PlotArea:
         self.theme = theme
         self.text_bbox = {"facecolor": theme.background, "edgecolor": "none", "pad": 2.0}  # under text, over lines
         self.labels_x = self.labels_y = True  # small multiples have them at the edges only
-        self._height = box.height
+        self.width, self._height = box.width, box.height  # inches
+        self._one_row = one_row
         self.animated_artists: list[Artist] = []
         self._grid = self._add_grid()
         self._layout: dict[str, Hashable] = {}
@@ -119,9 +121,17 @@ class PlotArea:
             self.animated_artists.append(text)
         return text
 
+    def set_note(self, *versions: str) -> None:
+        """Set the note to the first version that fits, below the title or beside it."""
+        beside = text_width_in(self._title.get_text(), TITLE_PT, bold=True) + 0.1 if self._one_row else 0.0
+        room = self.width - beside
+        set_text(self.note, fit_text(pick_fitting(versions, room, TEXT_PT), room, 1, TEXT_PT))
+
     # Layout: each change of it costs a full draw.
 
-    def set_title(self, title: str) -> None:
+    def set_title(self, *versions: str) -> None:
+        """Set the title to the first version that fits."""
+        title = pick_fitting(versions, self.width, TITLE_PT, bold=True)
         if self._update_layout("title", title):
             self._title.set_text(title)
 

@@ -47,41 +47,48 @@ class DevicePlots:
         self.use.set_y_axis(0, 104, [0, 50, 100], ["0 %", "50 %", "100 %"])
         self._fit_memory([])
 
-    def update(self, run: Run | None, axis: StepAxis) -> None:
+    def update(self, run: Run, axis: StepAxis) -> None:
         self.use.set_x_axis(axis.high, (), ())
         self.use.mark_epochs(axis.boundaries, (), ())
         axis.apply(self.memory)
-        samples = run.samples if run else []
-        readings = list(_readings(run, samples)) if run else []
+        samples = run.samples
+        readings = list(_readings(run, samples))
         self._draw_use(run, readings, missing_reason(samples, "utilization"))
         self._draw_memory(run, readings, missing_reason(samples, "memory_run_mib"))
 
-    def _draw_use(self, run: Run | None, readings: Sequence[DeviceSeries], reason: Message) -> None:
+    def _draw_use(self, run: Run, readings: Sequence[DeviceSeries], reason: Message) -> None:
         self.use.set_title(_title(run, readings))
         for line, series in zip_longest(self.use_lines, readings):
             set_data(line, *((series.step, series.use) if series else NOTHING))
         set_data(self.isolated, *_find_isolated_points(readings))
         known = any(np.isfinite(series.use).any() for series in readings)
         gaps = any((np.isnan(series.use) & np.isfinite(series.step)).any() for series in readings)
-        set_text(self.use_empty, "" if known else _empty_text(run, readings, reason, lines=3), 0.5, 0.5)
+        set_text(self.use_empty, "" if known else self._empty_text(run, readings, reason, lines=3), 0.5, 0.5)
         gap_text = plot_tr("gaps: {reason}", reason=reason) if known and gaps and reason else ""
-        set_text(self.gap_reason, textwrap.shorten(gap_text, 64, placeholder=" …"))
-        set_text(self.use.note, _describe_use(run, readings))
+        set_text(self.gap_reason, textwrap.shorten(gap_text, int(15 * self.use.width), placeholder=" …"))
+        self.use.set_note(*_describe_use(run, readings))
 
-    def _draw_memory(self, run: Run | None, readings: Sequence[DeviceSeries], reason: Message) -> None:
+    def _draw_memory(self, run: Run, readings: Sequence[DeviceSeries], reason: Message) -> None:
         for line, series in zip_longest(self.memory_lines, readings):
             set_data(line, *((series.step, series.memory) if series else NOTHING))
         self._fit_memory(readings)
         known = any(np.isfinite(series.memory).any() for series in readings)
-        message = _empty_text(run, readings, reason, lines=1) if readings and not known else ""
+        message = self._empty_text(run, readings, reason, lines=1) if readings and not known else ""
         set_text(self.memory_empty, message, 0.5, 0.5)
-        set_text(self.memory.note, _describe_memory(readings[0].latest) if readings else "")
+        self.memory.set_note(*(_describe_memory(readings[0].latest) if readings else [""]))
 
     def _fit_memory(self, readings: Sequence[DeviceSeries]) -> None:
         highest = max((float(np.nanmax(series.memory, initial=0.0)) for series in readings), default=0.0) * 1.1
-        unit, size = ("GiB", 1024.0) if highest > 1024 else ("MiB", 1.0)
-        high = round_up(max(highest, 100.0) / size)
-        self.memory.set_y_axis(0, high * size, [0, high * size], ["0", f"{high:g} {unit}"])
+        high = round_up(max(highest, 100.0) / 1024)
+        self.memory.set_y_axis(0, high * 1024, [0, high * 1024], ["0", f"{high:g} GiB"])
+
+    def _empty_text(self, run: Run, readings: Sequence[DeviceSeries], reason: Message, lines: int) -> str:
+        if readings:
+            text = plot_tr("not available: {reason}", reason=reason or Message("no sample yet"))
+            return wrap_text(text, int(13 * self.use.width), lines)
+        if run.state == "queued":
+            return ""
+        return plot_tr("no readings") if run.is_final else plot_tr("waiting for the first reading")
 
 
 NOTHING = np.empty(0), np.empty(0)
@@ -98,9 +105,9 @@ def _readings(run: Run, samples: Sequence[DeviceSampled]) -> Iterator[DeviceSeri
         yield DeviceSeries(name, step[own], use, memory, samples[own[-1]])
 
 
-def _title(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
+def _title(run: Run, readings: Sequence[DeviceSeries]) -> str:
     names = [series.device for series in readings]
-    if names == ["cpu"] or (not names and run and run.plan and run.plan.device == "cpu"):
+    if names == ["cpu"] or (not names and run.plan and run.plan.device == "cpu"):
         return plot_tr("CPU use, this run")
     if not names:
         return plot_tr("CPU or GPU use")
@@ -124,33 +131,31 @@ def missing_reason(samples: Sequence[DeviceSampled], reading: str) -> Message:
     return next((sample.missing[reading] for sample in reversed(samples) if reading in sample.missing), Message(""))
 
 
-def _empty_text(run: Run | None, readings: Sequence[DeviceSeries], reason: Message, lines: int) -> str:
-    if readings:
-        text = plot_tr("not available: {reason}", reason=reason or Message("no sample yet"))
-        return wrap_text(text, 54, lines)
-    if run is None or run.state == "queued":
-        return ""
-    return plot_tr("no readings") if run.is_final else plot_tr("waiting for the first reading")
-
-
-def _describe_use(run: Run | None, readings: Sequence[DeviceSeries]) -> str:
-    if run and run.is_live:
+def _describe_use(run: Run, readings: Sequence[DeviceSeries]) -> list[str]:
+    """Use and speed, and the use alone."""
+    if run.is_live:
         label, values = plot_tr("now"), [series.use[-1] for series in readings]
     else:
         measured = [series.use for series in readings if np.isfinite(series.use).any()]
         label, values = plot_tr("mean"), [np.nanmean(use) for use in measured]
-    use = ", ".join(f"{value:.0f} %" for value in values if np.isfinite(value))
-    tokens_per_s = run.progress().tokens_per_s if run else None
-    speed = f"{tokens_per_s:,.0f} {plot_tr('tokens/s')}" if tokens_per_s else ""
-    return ", ".join(filter(None, [f"{label} {use}" if use else "", speed]))
+    shares = ", ".join(f"{value:.0f} %" for value in values if np.isfinite(value))
+    use = f"{label} {shares}" if shares else ""
+    tokens_per_s = run.progress().tokens_per_s
+    speed = plot_tr("{number} word pieces/s", number=f"{tokens_per_s:,.0f}") if tokens_per_s else ""
+    return [", ".join(filter(None, [use, speed])), use]
 
 
-def _describe_memory(sample: DeviceSampled) -> str:
-    values = [(plot_tr("this run"), sample.memory_run_mib), (plot_tr("others"), sample.memory_others_mib)]
-    parts = [f"{name} {_gib(value)}" for name, value in values if value is not None]
+def _describe_memory(sample: DeviceSampled) -> list[str]:
+    """Memory of this run, of the device, and of other programs; in a second version without these."""
+    if sample.memory_run_mib is None:
+        return [""]
+    run = plot_tr("this run {size} GiB", size=_gib(sample.memory_run_mib))
     if sample.memory_total_mib is not None:
-        parts.append(plot_tr("of {total}", total=_gib(sample.memory_total_mib)))
-    return f"{', '.join(parts)} GiB" if parts else ""
+        values = {"size": _gib(sample.memory_run_mib), "total": _gib(sample.memory_total_mib)}
+        run = plot_tr("this run {size} of {total} GiB", **values)
+    if sample.memory_others_mib is None:
+        return [run]
+    return [plot_tr("{run} (other programs {size})", run=run, size=_gib(sample.memory_others_mib)), run]
 
 
 def _gib(mib: float) -> str:

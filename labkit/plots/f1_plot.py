@@ -29,25 +29,26 @@ class F1Plot:
         self.empty = add_message(self.area)
         fit_f1([self.area], 0.0)
 
-    def update(self, run: Run | None, axis: StepAxis) -> None:
+    def update(self, run: Run, axis: StepAxis) -> None:
         axis.apply(self.area)
-        evaluations = run.evaluations if run else []
+        evaluations = run.evaluations
         f1 = np.array([evaluation.score for evaluation in evaluations], np.float64)  # numpy reads None as NaN
         set_marked_data(self.f1, np.array([evaluation.step for evaluation in evaluations], np.float64), f1)
         message = ""
-        if run and not np.isfinite(f1).any():
-            ended = plot_tr("never evaluated") if run.is_final else plot_tr("waiting for the first evaluation")
+        if not np.isfinite(f1).any():
+            ended = plot_tr("not evaluated") if run.is_final else plot_tr("waiting for the first evaluation")
             message = plot_tr("no entity in the dev split") if run.best else ended
         set_text(self.empty, message, 0.5, 0.5)
         if len(f1):
             fit_f1([self.area], np.nanmax(f1, initial=0.0))
-        best = run.best if run else None
-        self.area.set_title(f1_title(format_entity_count(best.entities) if best and best.entities else Message("")))
+        best = run.best
+        count = format_entity_count(best.entities) if best and best.entities else Message("")
+        self.area.set_title(f1_title(count), f1_title(Message("")))
         for artist in (self.ring, self.value):
             artist.set_visible(best is not None and best.score is not None)
         if best and best.score is not None:
             self._mark_best(best.step, best.score, axis)
-        set_text(self.area.note, _describe_scores(run))
+        self.area.set_note(*_describe_scores(run))
 
     def _mark_best(self, step: float, f1: float, axis: StepAxis) -> None:
         self.ring.set_data([step], [f1])
@@ -73,15 +74,17 @@ def f1_title(what: Message) -> str:
     return plot_tr("F1 on dev (higher is better)")
 
 
-def _describe_scores(run: Run | None) -> str:
-    if run is None or not run.best:
-        return ""
-    parts, (latest,) = [], run.evaluations[-1:] or (run.best,)
+def _describe_scores(run: Run) -> list[str]:
+    """Scores in words: all of them, and without the latest one."""
+    if not run.best:
+        return [""]
+    best, latest, test = [], [], []
+    last = run.evaluations[-1] if run.evaluations else run.best
     if run.best.score is not None:
-        parts = [plot_tr("best {f1} at epoch {epoch}", f1=f"{run.best.score:.3f}", epoch=f"{run.best.epoch:.3g}")]
-    if latest.score is not None and latest.step != run.best.step:
-        parts.append(plot_tr("latest {f1}", f1=f"{latest.score:.3f}"))
+        best = [plot_tr("best {f1} at epoch {epoch}", f1=f"{run.best.score:.3f}", epoch=f"{run.best.epoch:.3g}")]
+    if last.score is not None and last.step != run.best.step:
+        latest = [plot_tr("latest {f1}", f1=f"{last.score:.3f}")]
     if run.test:
         no_entity = run.test.score is None
-        parts.append(plot_tr("no entity on test") if no_entity else plot_tr("on test {f1}", f1=f"{run.test.score:.3f}"))
-    return ", ".join(parts)
+        test = [plot_tr("no entity on test") if no_entity else plot_tr("on test {f1}", f1=f"{run.test.score:.3f}")]
+    return [", ".join(best + latest + test), ", ".join(best + test)]

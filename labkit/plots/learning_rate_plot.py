@@ -16,6 +16,8 @@ from labkit.plots.theme import DASHES, Theme
 from labkit.runs.run import Run
 from labkit.settings import format_rate
 
+NAME_IN = 1.1  # width of a curve's name, such as `encoder 5e-5`
+
 
 class LearningRatePlot:
     """Learning rates by parameter group on a log axis, named at peaks."""
@@ -24,18 +26,18 @@ class LearningRatePlot:
         self.area = PlotArea(figure, theme, box, plot_tr("Learning rates"))
         self.curves: dict[str, tuple[Line2D, Text]] = {}
 
-    def update(self, run: Run | None, axis: StepAxis) -> None:
+    def update(self, run: Run, axis: StepAxis) -> None:
         axis.apply(self.area)
-        rates = run.steps.rates if run else {}
+        rates = run.steps.rates
         peaks = peak_rates(run)
         for name in peaks:
             line, _ = self._curve(name)
             values = rates.get(name, np.empty(0))
-            step = run.steps.step[: len(values)] if run else np.empty(0)
+            step = run.steps.step[: len(values)]
             set_data(line, step, np.where(values > 0, values, np.nan))  # a rate of 0 has no place on a logarithmic axis
-        fit_rates([self.area], axis_rates(run) if run else [], above=2.2)
+        fit_rates([self.area], axis_rates(run), above=2.2)
         self._name_curves(run, peaks)
-        set_text(self.area.note, _describe_rates(run, peaks))
+        self.area.set_note(_describe_rates(run, peaks))
 
     def _curve(self, name: str) -> tuple[Line2D, Text]:
         if name not in self.curves:
@@ -45,9 +47,9 @@ class LearningRatePlot:
             self.curves[name] = line, self.area.add_text(color=colour, fontweight="bold", va="bottom")
         return self.curves[name]
 
-    def _name_curves(self, run: Run | None, peaks: dict[str, float]) -> None:
+    def _name_curves(self, run: Run, peaks: dict[str, float]) -> None:
         """Write names above peaks, side by side if the peaks are close."""
-        warmups = [group.warmup_steps for group in run.groups] if run else []
+        warmups = [group.warmup_steps for group in run.groups]
         low, high = self.area.axes.get_ylim()
         width = self.area.axes.get_xlim()[1]
         start = min(max(warmups, default=0) / width + 0.03, 0.55)
@@ -57,17 +59,17 @@ class LearningRatePlot:
                 row, column = max(peak, low), 0
             text = f"{plot_tr(name)} {format_rounded_rate(peak, 3) if peak else plot_tr('0 (frozen)')}"
             y = max(row, low) * (high / low) ** 0.02
-            set_text(self._curve(name)[1], text, (start + 0.32 * column) * width, y)
+            set_text(self._curve(name)[1], text, (start + max(0.32, NAME_IN / self.area.width) * column) * width, y)
             column += 1
 
 
-def _describe_rates(run: Run | None, peaks: dict[str, float]) -> str:
-    if run and run.is_live:
+def _describe_rates(run: Run, peaks: dict[str, float]) -> str:
+    if run.is_live:
         latest = {name: values[-1] for name, values in run.steps.rates.items() if len(values)}
         rates = ", ".join(f"{plot_tr(name)} {format_rounded_rate(rate)}" for name, rate in latest.items())
         return plot_tr("now: {rates}", rates=rates) if rates else ""
     if peaks.get("encoder") and peaks.get("head"):
-        return plot_tr("the head's peak is {ratio} × the encoder's", ratio=f"{peaks['head'] / peaks['encoder']:.3g}")
+        return plot_tr("head's peak: {ratio} × the encoder's", ratio=f"{peaks['head'] / peaks['encoder']:.3g}")
     return ""
 
 
@@ -76,10 +78,8 @@ def format_rounded_rate(rate: float, digits: int = 2) -> str:
     return format_rate(float(f"{rate:.{digits - 1}e}"))
 
 
-def peak_rates(run: Run | None) -> dict[str, float]:
+def peak_rates(run: Run) -> dict[str, float]:
     """Peak rate by parameter group: planned, or else the highest so far."""
-    if run is None:
-        return {}
     planned = {group.name: group.rate for group in run.groups}
     highest = {name: float(np.nanmax(values, initial=0.0)) for name, values in run.steps.rates.items()}
     return {**highest, **planned}

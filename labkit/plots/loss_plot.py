@@ -13,6 +13,8 @@ from labkit.plots.theme import DASHES, Theme
 from labkit.runs.curves import FloatArray
 from labkit.runs.run import Run
 
+WIDE_IN = 4.0  # a plot this wide has room for a legend in full
+
 
 class LossPlot:
     """Loss per step (faint), smoothed (bold), and on dev (points)."""
@@ -27,24 +29,26 @@ class LossPlot:
         at_step = self.area.axes.get_xaxis_transform()
         self.end_label = self.area.add_text(fontweight="bold", bbox=self.area.text_bbox, va="top", transform=at_step)
 
-    def update(self, run: Run | None, step: FloatArray, loss: FloatArray, axis: StepAxis) -> None:
+    def update(self, run: Run, step: FloatArray, loss: FloatArray, axis: StepAxis) -> None:
         axis.apply(self.area)
         span = smoothing_span(int(axis.high))
         smoothed = smooth(loss, span)
-        evaluations = run.evaluations if run else []
+        evaluations = run.evaluations
         dev_step = np.array([evaluation.step for evaluation in evaluations], np.float64)
         dev_loss = np.array([evaluation.loss for evaluation in evaluations], np.float64)  # numpy reads None as NaN
         set_data(self.raw, step, loss)
         set_data(self.smoothed, step, smoothed)
         set_marked_data(self.dev, dev_step, dev_loss)
         fit_loss([self.area], [loss], [smoothed, dev_loss])
-        label = plot_tr("smoothed over about {span} steps", span=span) if axis.high > 1 else plot_tr("smoothed")
+        label = plot_tr("smoothed")
+        if axis.high > 1 and self.area.width > WIDE_IN:
+            label = plot_tr("smoothed over about {span} steps", span=span)
         self.area.set_legend([self.raw, self.smoothed, self.dev], [plot_tr("each step"), label, plot_tr("dev")])
-        set_text(self.empty, "" if len(step) else no_steps(run), 0.5, 0.5)
+        set_text(self.empty, "" if len(step) else no_steps(run, self.area.width), 0.5, 0.5)
         self._mark_end(run, step, axis)
 
-    def _mark_end(self, run: Run | None, step: FloatArray, axis: StepAxis) -> None:
-        if run is None or run.state not in ("stopped", "failed", "interrupted") or not len(step):
+    def _mark_end(self, run: Run, step: FloatArray, axis: StepAxis) -> None:
+        if run.state not in ("stopped", "failed", "interrupted") or not len(step):
             self.end_line.set_visible(False)
             return set_text(self.end_label, "")
         self.end_line.set_visible(True)

@@ -12,7 +12,6 @@ from labkit.plots.axes import TEXT_PT, Box, PlotArea, set_data, set_marked_data,
 from labkit.plots.compared_curves import (
     ComparedCurves,
     describe_dev_entities,
-    fit_text,
     flag_best_runs,
     highest_f1,
     status_line,
@@ -23,6 +22,7 @@ from labkit.plots.learning_rate_plot import axis_rates, fit_rates
 from labkit.plots.loss_plot import fit_loss
 from labkit.plots.renderer import Picture
 from labkit.plots.step_axis import add_message
+from labkit.plots.text_width import fit_text
 from labkit.plots.theme import Theme, colour_of, dashes_of, mark_of
 from labkit.runs.compare import name_dev_splits
 from labkit.runs.curves import Axis

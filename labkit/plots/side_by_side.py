@@ -12,7 +12,6 @@ from labkit.plots.compared_curves import (
     ComparedCurves,
     CurveData,
     describe_dev_entities,
-    fit_text,
     flag_best_runs,
     format_best_f1,
     highest_f1,
@@ -23,6 +22,7 @@ from labkit.plots.fonts import plot_tr
 from labkit.plots.learning_rate_plot import axis_rates, fit_rates, format_rounded_rate, peak_rates
 from labkit.plots.loss_plot import fit_loss
 from labkit.plots.renderer import Picture
+from labkit.plots.text_width import fit_text
 from labkit.plots.theme import DASHES, Theme, colour_of
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run

@@ -13,6 +13,8 @@ from labkit.plots.series import linear_ticks, round_up
 from labkit.plots.text_width import display_width, split_chunks
 from labkit.runs.run import Run
 
+NARROW_IN = 3.6  # narrower plots have fewer labels
+
 
 @dataclass(frozen=True)
 class StepAxis:
@@ -29,11 +31,15 @@ class StepAxis:
     epoch_labels: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, run: Run | None, last_step: float) -> "StepAxis":
-        """Build the axis from the plan, unless `last_step` is beyond it."""
-        plan = run.plan if run else None
+    def of(cls, run: Run, last_step: float, width_in: float) -> "StepAxis":
+        """Build the axis from the plan, unless `last_step` is beyond it.
+
+        Args:
+            width_in: of the plots; narrow ones have fewer labels.
+        """
+        plan = run.plan
         if plan and plan.steps >= last_step:
-            return cls._from_plan(plan.steps, max(plan.steps_per_epoch, 1))
+            return cls._from_plan(plan.steps, max(plan.steps_per_epoch, 1), width_in < NARROW_IN)
         if not last_step:
             return cls(1.0)
         high = round_up(last_step)
@@ -41,10 +47,10 @@ class StepAxis:
         return cls(high, ticks, _step_labels(ticks))
 
     @classmethod
-    def _from_plan(cls, steps: int, per_epoch: int) -> "StepAxis":
+    def _from_plan(cls, steps: int, per_epoch: int, is_narrow: bool) -> "StepAxis":
         epochs = math.ceil(steps / per_epoch)
         # Epochs between two ticks: enough for a label between any two, the last two included.
-        counts = range(math.ceil(epochs / (4 if epochs < 10 else 3)), epochs)
+        counts = range(math.ceil(epochs / ((4 if epochs < 10 else 3) - is_narrow)), epochs)
         fitting = (count for count in counts if epochs % count == 0 or epochs % count >= 0.17 * epochs)
         stride = next(fitting, max(epochs, 1))
         ticks = (*(float(step) for step in range(0, steps, per_epoch * stride)), float(steps))
@@ -55,7 +61,10 @@ class StepAxis:
             labels[0] = plot_tr("epochs {span}", span=labels[0])
         else:
             labels = [plot_tr("epoch {number}", number=first) for first in firsts]
-        return cls(float(steps), ticks, _step_labels(ticks), ticks[1:-1], middles, tuple(labels))
+        steps_labels = _step_labels(ticks)
+        if is_narrow:  # between the epochs' names there is no room for the steps at which they begin
+            steps_labels = ("0", *("" for _ in ticks[1:-1]), steps_labels[-1])
+        return cls(float(steps), ticks, steps_labels, ticks[1:-1], middles, tuple(labels))
 
     def apply(self, area: PlotArea) -> None:
         area.set_x_axis(self.high, self.ticks, self.labels)
@@ -78,17 +87,15 @@ def add_message(area: PlotArea) -> Text:
     )
 
 
-def no_steps(run: Run | None) -> str:
-    """Message for the plot of a run without steps."""
-    if run is None:
-        return plot_tr("no run yet")
+def no_steps(run: Run, width_in: float) -> str:
+    """Message for a plot `width_in` inches wide of a run without steps."""
     if run.state == "queued":
-        return plot_tr("waiting for its turn")
+        return plot_tr("waiting to start")
     if not run.is_final:
         return "\n".join(filter(None, (plot_tr("waiting for the first step"), plot_tr(run.phase))))
     reason = plot_tr(run.finished.reason) if run.finished else ""
     ended = plot_tr("{state} before the first step", state=plot_tr(run.state))
-    return f"{ended}\n{wrap_text(reason, 52, 4)}".strip()
+    return f"{ended}\n{wrap_text(reason, int(12.5 * width_in), 4)}".strip()
 
 
 def wrap_text(text: str, width: int, lines: int) -> str:

@@ -9,7 +9,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from labkit.config import RunConfig, run_settings
+from labkit.config import PROPER_NAMES, RunConfig, run_settings
 from labkit.formatting import format_duration
 from labkit.messages import N_
 from labkit.runs.curves import Axis
@@ -50,7 +50,6 @@ _SHORT_LABELS = {  # of settings in a run's name, instead of their longer labels
     "lstm_size": N_("BiLSTM"),
     "lstm_layers": N_("layers"),
 }
-_PROPER_NAMES = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}  # choices that are proper names
 _EVAL_LIMITS = ("dev_limit", "test_limit")  # in a name only if set: by default they follow from the size of the corpus
 _UNLABELLED = ("corpus", "encoder", "precision", "implementation", "device")  # their values speak for themselves
 
@@ -327,9 +326,9 @@ def _short_name(
 def _format_name_part(field: str, value: Value, tr: Translate) -> str:
     """Formats one setting in a run's name: `head 1e-3`, `3 epochs`, `no BiLSTM`."""
     if field == "downstream":
-        return tr("no BiLSTM") if value == "none" else _PROPER_NAMES.get(str(value), str(value))
+        return tr("no BiLSTM") if value == "none" else PROPER_NAMES.get(str(value), str(value))
     if field == "decoder":
-        return _PROPER_NAMES.get(str(value), str(value))
+        return PROPER_NAMES.get(str(value), str(value))
     if field == "epochs":
         return tr("1 epoch") if value == 1 else tr("{count} epochs", count=value)
     if field == "train_limit" and value == 0:

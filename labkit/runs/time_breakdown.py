@@ -20,6 +20,7 @@ TIME_PARTS = N_(
         "other": "reading what the lab asks for, reporting, and whatever belongs to no other part",
     }
 )
+LABELS = {"data": N_("batches"), "optimizer": N_("weight update")}  # of the other parts, their names
 RARE_PARTS = ("profiling",)  # shown only if they took time
 
 
@@ -27,10 +28,15 @@ RARE_PARTS = ("profiling",)  # shown only if they took time
 class TimePart:
     """Share of a run's time that one part took."""
 
-    name: str
+    name: str  # as it is in the log
     description: str
     seconds: float
     share: float  # of all parts together, from 0 to 1
+
+    @property
+    def label(self) -> str:
+        """Name in words, to be translated."""
+        return LABELS.get(self.name, self.name)
 
 
 def list_time_parts(breakdown: TimeBreakdown | None) -> list[TimePart]:

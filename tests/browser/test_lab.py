@@ -13,8 +13,8 @@ from tests.waiting import until
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 LONG = {"train_limit": 320, "dev_limit": 8, "epochs": 50}  # lasts until it is stopped
-STILL = [".labkit-lab", ".labkit-left", LIVE, "button.labkit-train", "button.labkit-stop", ".labkit-plan"]
-STILL += [f".labkit-lab .labkit-card:{place}" for place in ("first-child", "last-child")]
+STILL = [".labkit-lab", ".labkit-first", LIVE, "button.labkit-train", "button.labkit-stop", ".labkit-plan"]
+STILL += [".labkit-head_rate .noUi-handle", ".labkit-head"]
 STILL += [".labkit-status", ".labkit-spent", ".labkit-runs"]
 WITHOUT_TYPES = """answer => {
     const text = answer.cloneNode(true);
@@ -29,7 +29,7 @@ SCROLLING = """() => [...document.querySelectorAll(".labkit-lab, .labkit-lab .wi
 
 def test_the_lab_comes_up_whole_and_without_an_error_on_the_page(lab: LabPage) -> None:
     lab.show()
-    assert lab.page.locator(".labkit-title").all_inner_texts() == ["SETTINGS", "RUN", "RUNS", "ERRORS", "TRY IT"]
+    assert lab.page.locator(".labkit-title").all_inner_texts() == ["RUN", "RUNS", "ERRORS", "TRY IT"]
     for field in (
         "corpus",
         "train_limit",
@@ -41,12 +41,12 @@ def test_the_lab_comes_up_whole_and_without_an_error_on_the_page(lab: LabPage) -
         "head_rate",
     ):
         assert lab.page.locator(f".labkit-{field}").first.is_visible(), field
-    assert lab.page.locator(".labkit-advanced").is_visible()
+    assert not lab.page.locator(".labkit-advanced").is_visible()
     assert lab.page.locator("button.labkit-train").is_enabled()
     assert lab.page.locator("button.labkit-stop").is_disabled()
     assert "No run yet" in lab.status
     until(lambda: "12 steps" in lab.text("plan"), what="the plan of 2 epochs of 96 sentences")
-    assert lab.picture(LIVE).width > 600
+    assert lab.page.get_by_text("Press Train: the curves appear here.").is_visible()
     assert lab.page.evaluate(SCROLLING) == [], "a scrollbar where all has room"
     assert lab.page.problems == []
 
@@ -79,8 +79,11 @@ def test_sliders_are_set_by_keyboard_to_exact_values_and_any_value_can_be_typed(
 def test_advanced_settings_come_when_they_are_unfolded_and_can_be_set(lab: LabPage) -> None:
     lab.show()
     assert lab.page.locator(".labkit-clip_norm").count() == 0
-    lab.page.locator(".labkit-advanced").get_by_text("Advanced").click()
+    button = lab.page.locator("button.labkit-advanced-button")
+    button.focus()
+    lab.page.keyboard.press("Enter")
     lab.page.locator(".labkit-seed").last.wait_for()
+    assert button.get_attribute("aria-expanded") == "true"
     for name in ("decoder", "device", "mix_layers", "trackers", "seed"):
         row = lab.page.locator(f".labkit-help-{name}")
         row.locator("label:visible").first.hover()
@@ -88,8 +91,8 @@ def test_advanced_settings_come_when_they_are_unfolded_and_can_be_set(lab: LabPa
         assert row.locator("[title]").count() == 0
     lab.notebook.enter("clip_norm", "0.5")
     until(lambda: lab.notebook.ask("lab.controls.clip_norm.value") == 0.5, what="the typed norm")
-    until(lambda: "Advanced (2 changed)" in lab.text("advanced"), what="dev_limit and this one are changed")
-    lab.page.locator(".labkit-advanced").get_by_text("Advanced").click()
+    until(lambda: button.inner_text() == "Advanced (2 changed)", what="dev_limit and this one are changed")
+    button.click()
     lab.page.locator(".labkit-clip_norm").first.wait_for(state="hidden")
     assert lab.page.problems == []
 
@@ -130,7 +133,7 @@ def test_train_pressed_while_a_run_trains_waits_for_its_turn_and_the_queue_can_b
     lab.train()
     lab.until_steps(1)
     until(
-        lambda: "Train next" in lab.page.locator("button.labkit-train").inner_text(),
+        lambda: "Queue this run" in lab.page.locator("button.labkit-train").inner_text(),
         what="the button says what it does",
     )
     lab.train()
@@ -262,7 +265,7 @@ def test_the_settings_of_a_run_are_a_click_away_and_come_into_view(lab: LabPage,
     row.get_by_role("button", name="use these settings").click()
     until(lambda: lab.notebook.ask("lab.controls.config().as_dict()") == config.as_dict(), what="the settings")
     until(lambda: lab.text("same") == "as in #12", what="whose they are")
-    told = lab.page.locator(".labkit-same")
+    told = lab.page.locator(".labkit-first")
     seen = "shown => { const { top } = shown.getBoundingClientRect(); return top > 0 && top < innerHeight / 2; }"
     until(lambda: told.evaluate(seen), what="the settings in view")
 
@@ -326,7 +329,7 @@ def test_a_run_that_fails_says_why_in_a_line_with_the_details_folded(lab: LabPag
     until(lambda: lab.notebook.ask("lab.controls.corpus.value") == str(bad), what="the corpus taken")
     lab.train()
     lab.until_status("#1", "failed")
-    problem = lab.page.locator(".labkit-failure .labkit-problem")
+    problem = lab.page.locator(".labkit-failure .labkit-line-problem")
     problem.wait_for()
     assert "bad-tags.txt:1: unknown tag 'X-PER'" in problem.locator("b").inner_text()
     details = problem.locator("pre")
@@ -356,13 +359,12 @@ def test_the_language_is_switched_with_a_click_and_a_run_that_trains_goes_on(lab
         lab.page.get_by_role("button", name="中文").click()
         lab.until_status("#1", "训练中")
         assert lab.page.locator(".labkit-title").all_inner_texts() == [
-            "设置",
             "当前实验",
             "全部实验",
             "错误分析",
             "试一试",
         ]
-        assert "排队训练" in lab.page.locator("button.labkit-train").inner_text()
+        until(lambda: "排队训练" in lab.page.locator("button.labkit-train").inner_text(), what="the button in Chinese")
         head = lab.page.locator(".labkit-runs th[data-key=best_f1]")
         until(lambda: "最佳 F1" in head.inner_text(), what="the table in Chinese")
         first = lab.picture(LIVE).tobytes()

@@ -57,7 +57,7 @@ def test_pictures_of_a_run_that_trains(lab: LabPage, shoot: Shoot) -> None:
     shoot("training")
     lab.train()
     until(lambda: "1 waiting" in lab.text("queue"), what="the queue is shown")
-    lab.page.locator(".labkit-advanced").get_by_text("Advanced").click()
+    lab.page.locator("button.labkit-advanced-button").click()
     lab.page.locator(".labkit-dropout").first.wait_for()
     shoot("advanced-and-queue")
 
@@ -106,7 +106,7 @@ def test_pictures_in_chinese(lab: LabPage, shoot: Shoot, runs_folder: Path, one_
             shoot(f"chinese-{layout.replace(' ', '-')}-below")
         lab.train()
         lab.until_steps(5)
-        lab.page.locator(".labkit-advanced").get_by_text("高级设置").click()
+        lab.page.locator("button.labkit-advanced-button").click()
         lab.page.locator(".labkit-dropout").first.wait_for()
         lab.page.wait_for_timeout(1500)
         shoot("chinese-advanced")

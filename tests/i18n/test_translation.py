@@ -93,7 +93,7 @@ def test_all_that_is_said_of_a_run_is_chinese(runs_folder, state, chinese):
 def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     controls = SettingsForm(RunConfig(downstream="none", crf_rate=None, epochs=7))
     if unfolded:
-        controls.advanced.selected_index = 0
+        controls.advanced_button.value = True
     controls.batch_size.field.value = "17"
     controls.encoder_rate.field.value = "fast"
     before, heard = controls.config(), []
@@ -112,8 +112,9 @@ def test_controls_say_all_in_chinese_and_keep_what_was_set_and_typed(unfolded):
     assert dict(controls.downstream.input.options)["无"] == "none"
     assert controls.downstream.input.label == "无"
     assert english_in(controls._ratio.value) == []
-    for button in controls._preset_buttons.preset_buttons.values():
-        assert english_in(button.description + button.tooltip) == []
+    for menu in (controls._preset_menus.pair, controls._preset_menus.preset):
+        assert english_in(menu.description + " ".join(dict(menu.options)).replace("msra", "")) == []
+    assert english_in(controls._assets.helps["preset"]) == []
     controls.crf_rate.field.value = "1e-3"
     controls.crf_rate.field.value = "同下游"
     assert controls.crf_rate.value is None

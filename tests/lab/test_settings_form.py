@@ -67,7 +67,7 @@ def folded():
 
 @pytest.fixture
 def controls(folded):
-    folded.advanced.selected_index = 0
+    folded.advanced_button.value = True
     return folded
 
 
@@ -78,13 +78,13 @@ def told(controls):
 
 
 @pytest.mark.parametrize("name", run_settings())
-def test_every_setting_has_a_control_on_one_of_the_two_cards(controls, name):
+def test_every_setting_has_a_control_at_its_place(controls, name):
     control = getattr(controls, name)
     assert control.value == getattr(RunConfig(), name)
     assert f"labkit-{name}" in control.input._dom_classes
-    card = controls.main if control.setting.group == "main" else controls.advanced
-    assert control.widget in descendants(card)
-    (assets,) = (widget for widget in descendants(controls.main) if isinstance(widget, FormAssets))
+    places = {"row": controls.row, "slider": controls.sliders, "advanced": controls.advanced}
+    assert control.widget in descendants(places[control.setting.place])
+    (assets,) = (widget for widget in descendants(controls.row) if isinstance(widget, FormAssets))
     assert control.setting.help in assets.helps[name]
     assert f"labkit-help-{name}" in control.widget._dom_classes
 
@@ -149,16 +149,21 @@ def test_any_exact_rate_can_be_typed_and_reads_back_as_people_write_it(controls)
 
 def test_the_size_of_a_run_is_chosen_among_usual_ones_or_typed_and_zero_reads_all(controls):
     control = controls.train_limit
-    assert control.slider.options == ("500", "1000", "2000", "5000", "10000", "all")
-    assert (control.slider.label, control.field.value) == ("all", "all")
-    control.slider.index = 2
-    assert (control.value, control.field.value) == (2000, "2000")
-    control.field.value = "3000"
-    assert (control.value, control.slider.label) == (3000, "2000")
+    assert control.input.options == ("500", "1000", "2000", "5000", "10000", "all", "other…")
+    assert control.input.value == "all"
+    control.input.value = "2000"
+    assert control.value == 2000
+    control.input.value = "other…"
+    control.other.value = "3000"
+    assert (control.value, control.input.value) == (3000, "3000")
+    control.input.value = "other…"
+    control.other.value = "many"
+    assert "'many' is not a number; write it like 16. Still 3000." in plain_text(control.widget)
     for typed in ("all", "0"):
         control.value = 700
-        control.field.value = typed
-        assert (control.value, control.slider.label, control.field.value) == (0, "all", "all")
+        control.input.value = "other…"
+        control.other.value = typed
+        assert (control.value, control.input.value) == (0, "all")
     assert controls.dev_limit.field.value == "in proportion"
     controls.dev_limit.field.value = "all"
     assert controls.config().dev_limit == 0
@@ -214,9 +219,12 @@ def test_batch_size_walks_powers_of_two_and_takes_every_integer(controls):
         assert controls.batch_size.value == size
 
 
-def test_epochs_mark_the_usual_two_to_four(controls):
+def test_usual_values_are_marked(controls):
     assert set(range(1, 11)) <= set(controls.epochs.stops)
-    assert any("2 to 4 usual" in getattr(widget, "value", "") for widget in controls.epochs.widget.children)
+    assert "usual 2–4" in plain_text(controls.epochs.widget)
+    assert "usual 3e-3–3e-2" in plain_text(controls.head_rate.widget)
+    controls.downstream.value = "idcnn"
+    assert "usual 1e-3–3e-3" in plain_text(controls.head_rate.widget)
 
 
 def test_the_crf_rate_may_be_left_to_the_head_again(controls):
@@ -260,29 +268,29 @@ def test_a_preset_sets_what_it_touches_leaves_the_rest_and_is_told_once(controls
     assert controls.preset == name
 
 
-def test_preset_buttons_do_the_same_and_show_which_one_holds(controls):
-    article, custom = find(controls, "labkit-preset-article"), find(controls, "labkit-preset-custom")
-    article.click()
+def test_the_menu_of_presets_does_the_same_and_shows_which_one_holds(controls):
+    menu = find(controls, "labkit-preset")
+    menu.value = "article"
     assert controls.head_rate.value == 1e-4
-    assert "labkit-chosen" in article._dom_classes
-    assert custom.layout.visibility == "hidden"
+    assert menu.label == "2020 article (BiLSTM)"
     controls.dropout.value = 0.1
-    assert controls.preset == "custom"
-    presets = [find(controls, f"labkit-preset-{name.replace(' ', '-')}") for name in PRESETS]
-    assert not any("labkit-chosen" in button._dom_classes for button in presets)
-    assert custom.layout.visibility == "visible"
+    assert (controls.preset, menu.label) == ("custom", "changed by hand")
+    menu.value = "labkit"
+    assert (controls.dropout.value, menu.label) == (RunConfig().dropout, "defaults")
+    assert "changed by hand" not in dict(menu.options)
 
 
-def test_a_pair_s_button_sets_corpus_encoder_and_rates_at_once(controls):
+def test_the_menu_of_pairs_sets_corpus_encoder_and_rates_at_once(controls):
     heard = told(controls)
-    chinese, english = find(controls, "labkit-pair-chinese"), find(controls, "labkit-pair-english")
-    chinese.click()
+    menu = find(controls, "labkit-pair")
+    menu.value = "chinese"
     assert controls.config() == make_config("chinese")
     assert (controls.pair, controls.preset, len(heard)) == ("chinese", "labkit", 1)
-    assert "labkit-chosen" in chinese._dom_classes
-    assert "labkit-chosen" not in english._dom_classes
-    english.click()
+    assert menu.label == "Chinese news (msra)"
+    menu.value = "english"
     assert controls.config() == RunConfig()
+    controls.corpus.value = "mine"
+    assert menu.label == "changed by hand"
 
 
 def test_a_pair_keeps_the_preset_and_what_no_pair_touches(controls):
@@ -303,11 +311,11 @@ def test_a_preset_s_rates_follow_another_encoder_and_a_person_s_do_not(controls)
 
 
 def test_the_usual_encoder_rates_are_those_of_the_encoder(controls):
-    assert "2e-5 to 5e-5 usual" in plain_text(controls.encoder_rate.widget)
+    assert "usual 2e-5–5e-5" in plain_text(controls.encoder_rate.widget)
     controls.encoder.value = "tiny-zh"
-    assert "1e-4 to 1e-3 usual" in plain_text(controls.encoder_rate.widget)
+    assert "usual 1e-4–1e-3" in plain_text(controls.encoder_rate.widget)
     controls.retranslate()
-    assert "1e-4 to 1e-3 usual" in plain_text(controls.encoder_rate.widget)
+    assert "usual 1e-4–1e-3" in plain_text(controls.encoder_rate.widget)
 
 
 def test_loaded_settings_are_shown_as_they_are(controls):
@@ -340,53 +348,83 @@ def test_a_callback_may_change_a_setting_in_turn(controls):
 
 
 def test_the_ratio_is_told_in_words(controls):
-    assert "head = 200 × encoder" in plain_text(controls.main)
+    assert "head learns at 200 × the encoder's rate head = BiLSTM + CRF" in plain_text(controls.sliders)
     controls.apply_preset("one rate")
-    assert "head = 1 × encoder" in plain_text(controls.main)
-    assert describe_rate_ratio(RunConfig(encoder_rate=1e-2, head_rate=1e-6)) == "head = 0.0001 × encoder"
-    assert describe_rate_ratio(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head = 10,000 × encoder"
+    assert "head learns at 1 × the encoder's rate" in plain_text(controls.sliders)
+    assert (
+        describe_rate_ratio(RunConfig(encoder_rate=1e-2, head_rate=1e-6))
+        == "head learns at 0.0001 × the encoder's rate"
+    )
+    assert (
+        describe_rate_ratio(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head learns at 10,000 × the encoder's rate"
+    )
     assert describe_rate_ratio(RunConfig(encoder_rate=0)) == "encoder frozen"
     assert describe_rate_ratio(RunConfig(encoder_rate=0, head_rate=0)) == "encoder and head frozen"
-    assert describe_rate_ratio(RunConfig(crf_rate=0.1)) == "head = 200 × encoder, CRF 1e-1"
-    assert describe_rate_ratio(RunConfig(crf_rate=0.0)) == "head = 200 × encoder, CRF frozen"
+    assert describe_rate_ratio(RunConfig(crf_rate=0.1)) == "head learns at 200 × the encoder's rate, CRF 1e-1"
+    assert describe_rate_ratio(RunConfig(crf_rate=0.0)) == "head learns at 200 × the encoder's rate, CRF frozen"
     assert (
         describe_rate_ratio(RunConfig(encoder_rate=0, head_rate=0, crf_rate=1e-2))
         == "encoder and head frozen, CRF 1e-2"
     )
-    assert describe_rate_ratio(RunConfig(crf_rate=0.1, decoder="softmax")) == "head = 200 × encoder"
+    assert describe_rate_ratio(RunConfig(crf_rate=0.1, decoder="softmax")) == "head learns at 200 × the encoder's rate"
 
 
 def test_advanced_is_folded_away_and_says_when_something_in_it_is_changed(folded):
-    assert folded.advanced.selected_index is None
-    assert folded.advanced.titles == ("Advanced",)
+    assert plain_text(folded.advanced) == ""
+    assert folded.advanced_button.description == "Advanced"
     folded.seed.value = 1
-    assert folded.advanced.titles == ("Advanced (1 changed)",)
+    assert folded.advanced_button.description == "Advanced (1 changed)"
 
 
 def test_what_is_folded_away_is_made_once_when_it_is_opened_and_shows_what_was_set_until_then(folded):
-    (rows,) = folded.advanced.children
-    assert rows.children == ()
+    assert folded.advanced.children == ()
     folded.load(RunConfig(seed=7, crf_rate=1e-3, precision="float32", dev_limit=50, trackers="tensorboard"))
-    folded.advanced.selected_index = 0
-    made = rows.children
-    assert made == tuple(
-        getattr(folded, name).widget for name, setting in run_settings().items() if setting.group == "advanced"
-    )
+    folded.advanced_button.value = True
+    made = folded.advanced.children
+    settings = [name for name, setting in run_settings().items() if setting.place == "advanced"]
+    assert {getattr(folded, name).widget for name in settings} <= set(descendants(folded.advanced))
+    assert plain_text(folded.advanced) == "Rates and steps Structure Data Evaluation Machine"
     shown = (folded.seed.field, folded.crf_rate.field, folded.precision.input, folded.dev_limit.field)
     assert [widget.value for widget in shown] == ["7", "1e-3", "float32", "50"]
     assert folded.crf_rate.slider.label == "1e-3"
     assert folded.trackers.input.value == "tensorboard"
     folded.seed.field.value = "8"
-    folded.advanced.selected_index = None
-    folded.advanced.selected_index = 0
-    assert rows.children == made
+    folded.advanced_button.value = False
+    assert plain_text(folded.advanced) == ""
+    folded.advanced_button.value = True
+    assert folded.advanced.children == made
     assert folded.config().seed == 8
+
+
+def test_a_setting_without_effect_is_hidden_unless_it_was_changed(controls):
+    def hidden():
+        rows = {name: getattr(controls, name).widget for name in run_settings()}
+        return {name for name, row in rows.items() if row.layout.display == "none"}
+
+    idcnn, staircase = {"idcnn_filters", "idcnn_dilations", "idcnn_repeats"}, {"staircase_steps", "staircase_factor"}
+    assert hidden() == idcnn | staircase
+    controls.head_schedule.value = "staircase"
+    controls.downstream.value = "idcnn"
+    assert hidden() == {"lstm_size", "lstm_layers"}
+    controls.crf_rate.value = 1e-3
+    controls.decoder.value = "softmax"
+    assert "crf_rate" not in hidden(), "a run would fail for it"
+    controls.crf_rate.value = None
+    assert "crf_rate" in hidden()
+
+
+def test_zero_reads_as_what_it_means(controls):
+    shown = {name: getattr(controls, name).field.value for name in ("token_budget", "evaluate_every", "tanh_size")}
+    assert shown == {"token_budget": "off", "evaluate_every": "each epoch", "tanh_size": "none"}
+    controls.clip_norm.field.value = "off"
+    assert controls.config().clip_norm == 0
+    assert controls.train_limit.help.endswith(". 0 = all")
 
 
 def test_every_control_of_a_setting_may_be_asked_for_before_it_is_shown(folded):
     folded.seed.input.value = "5"
     assert folded.config().seed == 5
-    folded.advanced.selected_index = 0
+    folded.advanced_button.value = True
     assert folded.seed.widget in descendants(folded.advanced)
 
 
@@ -472,8 +510,8 @@ def test_a_number_that_is_none_is_told_in_words():
 
 
 def find(controls, css_class):
-    """The one widget of the main card with this CSS class."""
-    (found,) = (widget for widget in descendants(controls.main) if css_class in getattr(widget, "_dom_classes", ()))
+    """The one widget of the row with this CSS class."""
+    (found,) = (widget for widget in descendants(controls.row) if css_class in getattr(widget, "_dom_classes", ()))
     return found
 
 

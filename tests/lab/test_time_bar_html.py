@@ -8,7 +8,7 @@ from labkit.config import RunConfig
 from labkit.events import EVENTS_FILE, LineWriter, OperatorsProfiled, OperatorTime, TimeBreakdown
 from labkit.lab import time_bar_html
 from labkit.runs.run import Run
-from labkit.runs.time_breakdown import TIME_PARTS
+from labkit.runs.time_breakdown import LABELS, TIME_PARTS
 from tests.runs.samples import write_run
 
 TAGS = re.compile(r"<[^>]+>")
@@ -31,17 +31,17 @@ def test_a_bar_names_its_large_parts_numbers_the_next_and_leaves_the_smallest_ba
     bar = told[told.index("labkit-time-bar") : told.index("labkit-time-legend")]
     assert re.findall(r"<span>([^<]*)</span>", bar) == ["10 %", "", "encoder 70 %", "9 %", "10 %"]
     assert re.findall(r"flex-grow: ([\d.]+)", bar) == ["0.1000", "0.0050", "0.7000", "0.0900", "0.1050"]
-    assert 'aria-label="loading 10 %, data 0.5 %, encoder 70 %, CRF 9 %, other 10 %"' in bar
+    assert 'aria-label="loading 10 %, batches 0.5 %, encoder 70 %, CRF 9 %, other 10 %"' in bar
 
 
 def test_the_legend_always_has_the_same_entries(live):
     nothing, known = time_bar_html.render_time_bar(None), time_bar_html.render_time_bar(live)
-    names = [name for name in TIME_PARTS if name != "profiling"]
+    names = [LABELS.get(name, name) for name in TIME_PARTS if name != "profiling"]
     for told in (nothing, time_bar_html.render_time_bar(Run(config=RunConfig())), known):
         legend = told[told.index("labkit-time-legend") :]
-        assert re.findall(r"</i>(\w+) <b>", legend) == names
+        assert re.findall(r"</i>([\w ]+) <b>", legend) == names
     assert plain(nothing).count("–") == len(names)
-    assert "optimizer 0 %" in plain(known)
+    assert "weight update 0 %" in plain(known)
 
 
 def test_a_profiled_run_has_a_place_for_it_from_its_start():

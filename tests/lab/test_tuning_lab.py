@@ -1,4 +1,5 @@
 import gc
+import io
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import ipywidgets
 import pytest
 from ipywidgets.widgets.widget import _instances
+from PIL import Image
 
 from labkit.config import RunConfig
 from labkit.events import StopRequested, open_control_log
@@ -128,7 +130,7 @@ def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, c
     first = lab.start(config.replace(**LONG))
     lab.start(), lab.start()
     until(lambda: "2 waiting" in lab.texts()["queue"])
-    until(lambda: lab.train_button.description == "Train next")
+    until(lambda: lab.train_button.description == "Queue this run")
     lab.empty_button.click()
     until(lambda: len(lab.store.runs()) == 1)
     until(lambda: lab.texts()["queue"] == "")
@@ -319,7 +321,7 @@ def test_stop_ends_the_live_run_and_only_a_live_run_can_be_stopped(lab, config):
 
 def test_before_training_steps_time_and_warnings_are_told(lab, config):
     until(lambda: "6 steps (3 an epoch)" in lab.texts()["plan"])
-    assert "time unknown until a first run" in lab.texts()["plan"]
+    assert "time unknown: no run with this encoder" in lab.texts()["plan"]
     lab.start().wait(60)
     until(lambda: "judging from run #1" in lab.texts()["plan"])
     lab.controls.epochs.value = 8
@@ -379,9 +381,9 @@ def test_the_table_is_there_at_once_and_pictures_follow_without_moving_anything(
     lab = TuningLab(config=config)
     try:
         assert [row["id"] for row in lab.runs_panel.table.rows] == ["run-0001"]
-        assert lab.picture_widget.value == run_plots.BLANK
+        assert lab.picture_widget.value == b""
         monkeypatch.undo()
-        until(lambda: lab.picture_widget.value != run_plots.BLANK)
+        until(lambda: lab.picture_widget.value != b"")
     finally:
         lab.close()
 
@@ -476,7 +478,7 @@ def test_the_switch_says_everything_anew_and_loses_nothing_while_a_run_goes_on(l
     assert run.refresh() is not None
     assert run.is_live
     lab.language_switch.value = "en"
-    until(lambda: lab.train_button.description == "Train next")
+    until(lambda: lab.train_button.description == "Queue this run")
 
 
 def test_why_a_run_could_not_start_is_told_anew_in_another_language(lab, config, english_again):
@@ -565,7 +567,21 @@ def test_a_notebook_gets_the_widgets_and_a_text_to_stand_for_them_later(lab, run
     assert how["update"]
 
 
-def test_the_theme_of_the_page_is_that_of_the_pictures(lab):
+def test_pictures_are_drawn_for_the_width_that_the_page_has_and_say_their_numbers(lab, runs_folder):
+    def size():
+        return Image.open(io.BytesIO(lab.picture_widget.value)).size
+
+    assert lab.picture_widget.hint == "Press Train: the curves appear here."
+    write_run(runs_folder, steps=40)
+    until(lambda: lab.picture_widget.value and size() == (1200, 652))
+    assert "#1 · wnut16: step 40, loss per word" in lab.picture_widget.alt
+    assert "head rate 1e-2" in lab.picture_widget.alt
+    lab.picture_widget.width, lab.picture_widget.pixel_ratio = 500, 1.0
+    until(lambda: size() == (500, 678))
+
+
+def test_the_theme_of_the_page_is_that_of_the_pictures(lab, runs_folder):
+    write_run(runs_folder, steps=40)
     light = until(lambda: lab.picture_widget.value)
     lab.runs_panel.table.theme = "dark"
     until(lambda: lab.picture_widget.value != light)
@@ -580,8 +596,8 @@ def test_closing_ends_the_thread_and_leaves_runs_alone(lab, config):
 
 def test_a_lab_that_is_closed_or_whose_cell_is_run_again_is_freed(config, runs_folder):
     def parts(lab):
-        until(lambda: lab.picture_widget.value != run_plots.BLANK)
-        lab.controls.advanced.selected_index = 0  # with all its widgets
+        until(lambda: lab.picture_widget.value != b"")
+        lab.controls.advanced_button.value = True  # with all its widgets
         kept = (lab, lab.controls, lab.runs_panel, lab.runs_panel.table, lab.error_browser, lab.try_it, lab.view)
         return [weakref.ref(part) for part in kept]
 
@@ -608,18 +624,18 @@ def test_a_closed_lab_that_a_notebook_still_holds_has_let_its_figures_go(config,
     before = figures()
     lab = TuningLab(config=config)
     lab.runs_panel.select(lab.store.runs())
-    until(lambda: lab.runs_panel.picture.value and lab.picture_widget.value != run_plots.BLANK)
+    until(lambda: lab.runs_panel.picture.value and lab.picture_widget.value != b"")
     assert figures() > before
     lab.close()
     assert figures() == before
 
 
 def test_what_the_crf_has_learnt_is_shown_as_soon_as_a_run_was_evaluated(lab):
-    until(lambda: len(lab.transitions_widget.value) > len(run_plots.BLANK))
-    before = lab.transitions_widget.value
+    assert lab.transitions_widget.hint == "What the CRF learns appears here."
     run = lab.start()
     run.wait(60)
-    until(lambda: lab.transitions_widget.value != before)
+    until(lambda: "BIO" in lab.transitions_widget.alt)
+    assert lab.transitions_widget.value
     assert run.transitions is not None
     until(lambda: lab.runs_panel.table.rows and lab.runs_panel.table.rows[0]["state"] == "completed")
     latest = run.evaluations[-1]

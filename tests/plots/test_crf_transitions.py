@@ -6,11 +6,13 @@ import msgspec
 import numpy as np
 import pytest
 from matplotlib.collections import PatchCollection
+from matplotlib.text import Text
 from PIL import Image
 
 from labkit.config import RunConfig
 from labkit.events import CrfTransitions, Evaluated, StepDone, TypeScore
 from labkit.plots.crf_transitions import TransitionsPlot, build_transition_grid, transitions_figure
+from labkit.plots.pictures import PictureSize
 from labkit.runs.run import Run
 from tests.runs.samples import events
 
@@ -79,7 +81,7 @@ def test_the_map_is_centred_at_zero_and_hatches_what_is_forbidden():
     assert figure.axes[0].get_ylim()[0] > figure.axes[0].get_ylim()[1], "the first row is on top"
 
 
-@pytest.mark.parametrize(("forbidden", "said"), [(0.5, "knows no rule"), (-1.0, "has begun to learn")])
+@pytest.mark.parametrize(("forbidden", "said"), [(0.5, "has not learnt the BIO rules"), (-1.0, "has begun to learn")])
 def test_whether_the_crf_learns_is_told_in_words(forbidden, said):
     assert said in words(transitions_figure(a_run(forbidden=forbidden)))
 
@@ -87,11 +89,11 @@ def test_whether_the_crf_learns_is_told_in_words(forbidden, said):
 @pytest.mark.parametrize(
     ("rates", "said"),
     [
-        ({}, "a larger head or CRF rate teaches it."),
-        ({"crf": 1e-3}, "a larger CRF rate teaches it."),
-        ({"crf": 0.0}, "its rate is 0, so it keeps its initial scores."),
-        ({"head": 0.0}, "its rate is 0, so it keeps its initial scores."),
-        ({"head": 0.0, "crf": 1e-3}, "a larger CRF rate teaches it."),
+        ({}, "a larger head or CRF rate"),
+        ({"crf": 1e-3}, "a larger CRF rate"),
+        ({"crf": 0.0}, "Its rate is 0, so it keeps its initial"),
+        ({"head": 0.0}, "Its rate is 0, so it keeps its initial"),
+        ({"head": 0.0, "crf": 1e-3}, "a larger CRF rate"),
     ],
 )
 def test_what_would_teach_the_crf_is_told_by_the_rates_it_had(rates, said):
@@ -121,7 +123,6 @@ def evaluated(illegal, predicted, legal_only=False):
 
 def test_places_that_decoding_mended_are_told_as_mended():
     figure = evaluated([515, 7], [9, 9], legal_only=True)
-    assert "Illegal on dev, before mending" in words(figure)
     assert "latest 7, all mended" in words(figure)
     assert list(figure.axes[-1].lines[0].get_ydata()) == [515, 7]
     assert "mend" not in words(evaluated([515, 7], [9, 9]))
@@ -136,7 +137,6 @@ def test_no_illegal_place_where_no_entity_was_predicted_is_no_success():
 
 
 def test_a_run_without_a_crf_and_one_that_is_not_evaluated_yet_say_so():
-    assert "no run yet" in words(transitions_figure(None))
     waiting = Run(config=RunConfig())
     for event in events(RunConfig(), 300)[:6]:
         waiting.add(event)
@@ -145,7 +145,7 @@ def test_a_run_without_a_crf_and_one_that_is_not_evaluated_yet_say_so():
     old = Run(config=RunConfig())
     for event in events(RunConfig(), 300):
         old.add(event)
-    assert "not recorded by this run" in words(transitions_figure(old))
+    assert "not recorded" in words(transitions_figure(old))
 
 
 def test_it_is_drawn_again_only_at_evaluations_and_keeps_its_size():
@@ -155,7 +155,7 @@ def test_it_is_drawn_again_only_at_evaluations_and_keeps_its_size():
         png = plot.draw(run)
         drawn[id(png)] = png
     assert 3 < len(drawn) < 16
-    assert {Image.open(io.BytesIO(png)).size for png in drawn.values()} == {(1200, 576)}
+    assert {Image.open(io.BytesIO(png)).size for png in drawn.values()} == {(1200, 612)}
     assert png == TransitionsPlot().draw(run), "scores come after their evaluation"
     plot.theme = "dark"
     assert plot.draw(run) != png
@@ -166,6 +166,17 @@ def a_run_log():
         yield event
         if isinstance(event, Evaluated):
             yield learnt(["LOC", "PER"])
+
+
+@pytest.mark.parametrize("width", [660, 950, 1500])
+def test_letters_are_at_least_11_pixels_and_none_leaves_the_picture(width):
+    figure = transitions_figure(a_run(MANY), size=PictureSize(width, 1.0))
+    figure.canvas.draw()
+    right, top = figure.canvas.get_width_height()
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    assert min(text.get_fontsize() for text in texts) * figure.dpi / 72 >= 11
+    boxes = [text.get_window_extent() for text in texts]
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= right and box.y1 <= top for box in boxes)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -26,6 +26,7 @@ from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
 from labkit.i18n import translation
 from labkit.plots import fonts, renderer
 from labkit.plots.live import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
+from labkit.plots.pictures import PictureSize
 from labkit.plots.series import downsample, smooth
 from labkit.plots.theme import Theme, mark_of
 from labkit.runs.curves import Axis
@@ -84,7 +85,7 @@ def full_draws(monkeypatch: pytest.MonkeyPatch) -> list[FigureCanvasAgg]:
 
 def test_a_new_plot_says_what_it_waits_for() -> None:
     found = words(figure_of(run_of(events(state="queued"))))
-    assert "waiting for its turn" in found
+    assert "waiting to start" in found
     found = words(figure_of(run_of(events(steps=60)[:3])))
     assert "waiting for the first step\nreading the corpus" in found
     assert "waiting for the first evaluation" in found
@@ -100,6 +101,25 @@ def test_a_run_that_broke_off_says_where() -> None:
     assert f"failed at step {run.steps.step[-1]:.0f}" in words(figure_of(run))
 
 
+@pytest.mark.parametrize("width", [380, 524, 684, 960, 1400])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_letters_are_at_least_11_pixels_and_lie_neither_on_each_other_nor_outside(
+    width: int, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translation, "_language", language)
+    run = run_of(events(RunConfig(epochs=3), steps=567))
+    figure = figure_of(run, size=PictureSize(width, 1.0))
+    assert any(text.endswith(run.corpus.name) for text in words(figure)), "it names its run and corpus"
+    figure.canvas.draw()
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    assert min(text.get_fontsize() for text in texts) * figure.dpi / 72 >= 11
+    boxes = [text.get_window_extent() for text in texts]
+    right, top = figure.canvas.get_width_height()
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= right and box.y1 <= top for box in boxes)
+    closer = [box.padded(-2) for box in boxes]
+    assert not [texts[i].get_text() for i, box in enumerate(closer) if box.count_overlaps(closer[:i])]
+
+
 def test_every_plot_has_all_planned_steps_from_the_start() -> None:
     log = events(steps=300)
     first = next(i for i, event in enumerate(log) if isinstance(event, StepDone))
@@ -108,9 +128,10 @@ def test_every_plot_has_all_planned_steps_from_the_start() -> None:
     assert {"step 0", "epoch 1", "100", "epoch 2", "200", "epoch 3", "300"} <= set(words(figure))
 
 
+@pytest.mark.parametrize("width", [400, 660, 960])
 @pytest.mark.parametrize("epochs", [1, 2, 5, 7, 10, 50])
-def test_ticks_stay_apart_whatever_the_number_of_epochs(epochs: int) -> None:
-    figure = figure_of(run_of(events(RunConfig(epochs=epochs), steps=epochs * 123)))
+def test_ticks_stay_apart_whatever_the_number_of_epochs(epochs: int, width: int) -> None:
+    figure = figure_of(run_of(events(RunConfig(epochs=epochs), steps=epochs * 123)), size=PictureSize(width, 1.0))
     axis = titled(figure, "Learning rates").xaxis
     figure.canvas.draw()
     labels = [*axis.get_majorticklabels(), *axis.get_minorticklabels()]
@@ -234,7 +255,7 @@ def test_nothing_is_drawn_when_nothing_is_new() -> None:
 
 def test_the_picture_keeps_its_size_from_the_first_moment_to_the_last() -> None:
     run, plot = Run(config=RunConfig()), LivePlot()
-    sizes = {Image.open(io.BytesIO(plot.draw(None))).size}
+    sizes = set()
     for some in slices(events(steps=200)):
         for event in some:
             run.add(event)
