@@ -17,7 +17,7 @@ from labkit.plots.series import downsample
 from labkit.plots.theme import Dashes, Theme
 from labkit.runs.curves import FloatArray
 
-TITLE_PT, TEXT_PT, TICK_PT = 11.0, 9.5, 9.0  # font sizes in points; 9 points are 10 pixels in a figure 800 pixels wide
+TITLE_PT, TEXT_PT, TICK_PT = 10.5, 9.5, 9.0  # font sizes in points; at 96 pixels an inch, 9 points are 12 pixels
 
 MOST_MARKS = 40  # points of a curve that still has markers
 

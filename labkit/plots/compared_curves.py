@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from labkit.formatting import format_entity_count
 from labkit.memo import Memo
@@ -11,10 +12,12 @@ from labkit.messages import N_, Message
 from labkit.plots.axes import PlotArea
 from labkit.plots.fonts import plot_tr
 from labkit.plots.series import linear_ticks, round_up, smooth, smoothing_span
-from labkit.plots.text_width import split_chunks, wide_letters
+from labkit.plots.theme import Dashes
 from labkit.runs.compare import best_columns, best_f1_by_split, name_dev_splits
 from labkit.runs.curves import Axis, FloatArray
 from labkit.runs.run import Run
+
+STRIPE = 4.0  # length in widths of the line
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,35 @@ class CurveData:
 def highest_f1(curves: Sequence[CurveData]) -> float:
     """Highest F1 of all runs; 0 if there is none."""
     return max((float(np.nanmax(curve.f1, initial=0.0)) for curve in curves), default=0.0)
+
+
+def stripe_equal(curves: Sequence[FloatArray], lines: Sequence[Line2D], dashes: Sequence[Dashes]) -> bool:
+    """Draw equal curves as stripes of their colours, so that none hides another; True if there are any.
+
+    A curve that is the beginning of another one is equal to it.
+
+    Args:
+        curves: y values of the lines.
+        dashes: of lines that equal no other one.
+    """
+    groups: list[list[int]] = []
+    for place, curve in enumerate(curves):
+        group = next((each for each in groups if _begin_alike(curves[each[0]], curve)), None)
+        if group:
+            group.append(place)
+        else:
+            groups.append([place])
+    for group in groups:
+        for turn, place in enumerate(group):
+            gap, start = STRIPE * (len(group) - 1), STRIPE * (len(group) - turn)
+            lines[place].set_linestyle((start, (STRIPE, gap)) if gap else dashes[place])
+    return any(len(group) > 1 for group in groups)
+
+
+def _begin_alike(one: FloatArray, other: FloatArray) -> bool:
+    count = min(len(one), len(other))
+    common = one[:count]
+    return np.isfinite(common).sum() > 1 and np.array_equal(common, other[:count], equal_nan=True)
 
 
 class ComparedCurves:
@@ -103,38 +135,6 @@ def _format_tick(number: float) -> str:
         if number >= 10_000 and number >= size:
             return f"{number / size:g}{letter}"
     return f"{number:,.0f}" if number == round(number) else f"{number:g}"
-
-
-def fit_text(text: str, width_in: float, lines: int, size_pt: float, bold: bool = False) -> str:
-    """Wrap a text to `lines` lines of `width_in` inches.
-
-    It is broken at ` · ` if it has any, otherwise between words or Chinese letters. What does not fit becomes `…`.
-    """
-    room = width_in * 72 / size_pt / (0.64 if bold else 0.57)  # mean width of a letter of DejaVu Sans, per font size
-    parts = text.replace(" · ", " ·\n ").split("\n") if " · " in text else split_chunks(text)
-    broken: list[str] = []
-    line = ""
-    for part in parts:
-        if line and _width_in_letters(line + part.removesuffix(" ·")) > room:
-            broken.append(line)
-            line = ""
-        line += part
-    broken.append(line)
-    kept = [line.strip() for line in (*broken[: lines - 1], "".join(broken[lines - 1 :]))]
-    return "\n".join(_truncate(line.removesuffix(" ·"), room) for line in kept if line)
-
-
-def _truncate(line: str, room: float) -> str:
-    if _width_in_letters(line) <= room:
-        return line
-    while line and _width_in_letters(line + "…") > room:
-        line = line[:-1]
-    return line.rstrip() + "…"
-
-
-def _width_in_letters(text: str) -> float:
-    """Width in Latin letters; a Chinese letter counts as 1.7."""
-    return len(text) + 0.7 * wide_letters(text)
 
 
 def status_line(run: Run, with_entity_count: bool = False) -> str:

@@ -1,6 +1,5 @@
-from labkit.plots.compared_curves import fit_text
 from labkit.plots.step_axis import wrap_text
-from labkit.plots.text_width import display_width, split_chunks
+from labkit.plots.text_width import display_width, fit_text, split_chunks
 
 
 def test_a_chinese_letter_is_as_wide_as_two_digits():
