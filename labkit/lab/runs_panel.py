@@ -76,7 +76,9 @@ class RunsPanel:
         self._delete_ticked = DeleteButton(N_("Delete ticked runs ({count})"), "labkit-delete-ticked", self._delete)
         self.delete_failed_button = self._delete_failed.widget
         self.delete_ticked_button = self._delete_ticked.widget
-        self.more_button = widgets.ToggleButton(layout={"width": "auto"}, **css_classes("labkit-more-columns"))
+        self.more_button = widgets.ToggleButton(
+            icon="plus", layout={"width": "auto"}, **css_classes("labkit-more-columns")
+        )
         self._make_comparison_widgets()
         self.table.observe(lambda _: on_change(), names=["selected", "theme"])
         for widget in (self.axis_menu, self.layout_buttons):
@@ -193,7 +195,7 @@ class RunsPanel:
         room = max(MAX_AUTO_SELECTED - 1 - (len(ticked) - len(own)), 0)
         top = best_f1_by_split(self._runs)
         best = {run.folder.name for run in self._runs if best_columns(run, top)}
-        kept = next((id for id in own if id in best), None)
+        kept = next((id for id in reversed(own) if id in best), None)
         leaving = [id for id in own if id != kept][: max(len(own) - room, 0)]
         self._selected_by_train = [*(id for id in own if id not in leaving), new]
         self._selection_after_train = [*(id for id in ticked if id not in leaving), new]

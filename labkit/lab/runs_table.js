@@ -23,7 +23,7 @@ const FORMATS = {
   number: (value) => (Math.abs(value) >= 100 ? WHOLE.format(value) : String(Number(value.toPrecision(3)))),
   integer: (value) => WHOLE.format(Math.round(value)),
   score: (value) => value.toFixed(3),
-  rate: (value) => (value === 0 ? "0" : value.toExponential().replace("e+", "e")),
+  rate: (value) => (value === 0 ? "0" : Number(value.toPrecision(3)).toExponential().replace("e+", "e")),
   duration: clock,
   time: (value) => MOMENT.format(value * 1000),
 };

@@ -18,6 +18,7 @@ from labkit.runs.curves import Axis, FloatArray
 from labkit.runs.run import Run
 
 STRIPE = 4.0  # length in widths of the line
+Points = tuple[FloatArray, FloatArray]  # x and y of a curve
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,18 @@ def highest_f1(curves: Sequence[CurveData]) -> float:
     return max((float(np.nanmax(curve.f1, initial=0.0)) for curve in curves), default=0.0)
 
 
-def stripe_equal(curves: Sequence[FloatArray], lines: Sequence[Line2D], dashes: Sequence[Dashes]) -> bool:
+def stripe_equal(curves: Sequence[Points], lines: Sequence[Line2D], dashes: Sequence[Dashes]) -> bool:
     """Draw equal curves as stripes of their colours, so that none hides another; True if there are any.
 
     A curve that is the beginning of another one is equal to it.
 
     Args:
-        curves: y values of the lines.
+        curves: x and y values of the lines.
         dashes: of lines that equal no other one.
     """
     groups: list[list[int]] = []
     for place, curve in enumerate(curves):
-        group = next((each for each in groups if _begin_alike(curves[each[0]], curve)), None)
+        group = next((each for each in groups if _coincide(curves[each[0]], curve)), None)
         if group:
             group.append(place)
         else:
@@ -69,10 +70,12 @@ def stripe_equal(curves: Sequence[FloatArray], lines: Sequence[Line2D], dashes: 
     return any(len(group) > 1 for group in groups)
 
 
-def _begin_alike(one: FloatArray, other: FloatArray) -> bool:
-    count = min(len(one), len(other))
-    common = one[:count]
-    return np.isfinite(common).sum() > 1 and np.array_equal(common, other[:count], equal_nan=True)
+def _coincide(one: Points, other: Points) -> bool:
+    count = min(len(one[1]), len(other[1]))
+    (x, y), (other_x, other_y) = ((each[0][:count], each[1][:count]) for each in (one, other))
+    if np.isfinite(y).sum() < 2 or not np.array_equal(y, other_y, equal_nan=True):
+        return False
+    return bool(np.allclose(x, other_x, rtol=0.01) or np.nanmin(y) == np.nanmax(y))
 
 
 class ComparedCurves:

@@ -83,11 +83,12 @@ class OverlayLayout:
         fit_f1(self.plots[1:2], highest_f1(curves))
         set_text(self.plots[0].note, plot_tr("smoothed over about {span} steps", span=self.curves.smoothing_steps))
         set_text(self.plots[1].note, plot_tr(describe_dev_entities(self.curves.runs)))
-        drawn = [([data.smoothed for data in curves], self.loss), ([data.f1 for data in curves], self.f1)]
+        drawn = [([(data.x, data.smoothed) for data in curves], self.loss)]
+        drawn.append(([(data.eval_x, data.f1) for data in curves], self.f1))
         for area, group, lines in zip(self.plots[2:], ("encoder", "head"), self.rates, strict=True):
-            rates = [data.plottable_rates(group) for data in curves]
-            for data, values, line in zip(curves, rates, lines, strict=True):
-                set_data(line, data.x, values)
+            rates = [(data.x, data.plottable_rates(group)) for data in curves]
+            for (x, values), line in zip(rates, lines, strict=True):
+                set_data(line, x, values)
             fit_rates([area], [rate for run in self.curves.runs for rate in axis_rates(run, [group])])
             drawn.append((rates, lines))
         dashes = [dashes for _, dashes in self.styles]

@@ -108,6 +108,8 @@ def _format_part(field: str, value: Value, tr: Translate) -> str:
         return tr("all sentences") if value == 0 else tr("{count} sentences", count=f"{value:,}")
     if field in _UNLABELLED:
         return str(value).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    if isinstance(value, float):
+        value = float(f"{value:.3g}")
     label = tr(_SHORT_LABELS.get(field, SETTINGS[field].label))
     if field not in _SHORT_LABELS and not any(letter.isupper() for letter in label[1:]):  # not `BiLSTM size`
         label = label.lower()

@@ -174,6 +174,7 @@ def test_values_read_as_people_write_them(tmp_path):
     cases = [
         (5e-5, "rate", "5e-5"),
         (2.5e-4, "rate", "2.5e-4"),
+        (1.2589254e-3, "rate", "1.26e-3"),
         (0.1, "rate", "1e-1"),
         (0, "rate", "0"),
         (1, "rate", "1e0"),
