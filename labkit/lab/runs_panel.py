@@ -196,7 +196,7 @@ class RunsPanel:
         top = best_f1_by_split(self._runs)
         best = {run.folder.name for run in self._runs if best_columns(run, top)}
         kept = next((id for id in reversed(own) if id in best), None)
-        leaving = [id for id in own if id != kept][: max(len(own) - room, 0)]
+        leaving = sorted(own, key=lambda id: id == kept)[: max(len(own) - room, 0)]
         self._selected_by_train = [*(id for id in own if id not in leaving), new]
         self._selection_after_train = [*(id for id in ticked if id not in leaving), new]
         self.table.selected = list(self._selection_after_train)

@@ -14,7 +14,7 @@ def render_type_scores(evaluations: Mapping[str, Evaluated | None], by_differenc
 
     Args:
         evaluations: of each run, by its name. Entities are counted in the first one.
-        by_difference: largest difference first, instead of the most frequent type.
+        by_difference: the first run's largest gain first, instead of the most frequent type.
 
     Returns:
         HTML; empty if no run was evaluated.
