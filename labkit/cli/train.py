@@ -32,10 +32,7 @@ def create_run_folder(config: RunConfig, runs: Path, name: str) -> Path:
     """Create a run's folder, the same in all processes of `accelerate launch`."""
     folder = None
     if distributed.is_main_process():
-        folder = launch.create(config, runs)
-        if name:
-            store = RunStore(runs)
-            store.rename(store.get(folder), name)
+        folder = launch.create(config, runs, name.strip())
     return Path(distributed.broadcast_text(str(folder) if folder else None, "folder"))
 
 

@@ -19,11 +19,13 @@ from labkit.jobs.queue import cancel_queued, start_next, start_soon
 from labkit.messages import Message
 from labkit.runs.folder import (
     CONFIG,
+    RunLabel,
     append_event,
     parse_run_number,
     read_highest_number,
     record_number,
     run_folders,
+    write_label,
 )
 from labkit.runs.run import Run
 from labkit.versions import installed_versions
@@ -49,12 +51,15 @@ def submit(config: RunConfig, runs: Path | None = None) -> Run:
     return Run(folder)
 
 
-def create(config: RunConfig, runs: Path | None = None) -> Path:
+def create(config: RunConfig, runs: Path | None = None, name: str = "") -> Path:
     """Creates a run folder for the caller to train, outside the queue.
 
     It gets the next number. Two callers at once get different ones, as making the folder takes the number.
+
+    Args:
+        name: what the user calls it.
     """
-    return _make_run_folder(config, runs)
+    return _make_run_folder(config, runs, name=name)
 
 
 def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
@@ -71,12 +76,14 @@ def predict(folder: Path, text: str, timeout_s: float = 60.0) -> dict[str, Any]:
     return {**answer, "note": Message.from_json(answer["note"])}
 
 
-def _make_run_folder(config: RunConfig, runs: Path | None, *first_events: RunQueued) -> Path:
+def _make_run_folder(config: RunConfig, runs: Path | None, *first_events: RunQueued, name: str = "") -> Path:
     """Makes a complete run folder with these events, or none at all. Its settings are written last."""
     folder = _make_next_folder((runs or paths.runs()).resolve())
     try:
         for event in first_events:
             append_event(folder, event)
+        if name:
+            write_label(folder, RunLabel(name))
         cwd = current_folder()  # the path of a corpus may be relative to it
         document = {"config": config.as_dict(), "created": time.time(), "versions": installed_versions(), "cwd": cwd}
         with paths.atomic_write(folder / CONFIG) as file:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from labkit.i18n.translation import tr
+from labkit.messages import N_
 from labkit.plots.theme import Theme, css_variables
 from labkit.runs.entity_errors import CORRECT, MISSING, SPURIOUS, WRONG_BOUNDARY, WRONG_TYPE, Entity, EntityMatch
 
@@ -27,7 +28,10 @@ def build_css() -> str:
 def render_legend() -> str:
     """Legend of underlines, shades and colours of the error kinds."""
     how = f"<span><u>{tr('underlined: in the corpus')}</u></span><span><em>{tr('shaded: found by the run')}</em></span>"
-    kinds = "".join(f'<span class="labkit-kind-{_name(kind)}"><i></i>{tr(kind)}</span>' for kind in KINDS)
+    texts = {SPURIOUS: N_("false positive (not in the corpus)"), MISSING: N_("missed (false negative)")}
+    kinds = "".join(
+        f'<span class="labkit-kind-{_name(kind)}"><i></i>{tr(texts.get(kind, kind))}</span>' for kind in KINDS
+    )
     return f'<div class="labkit-mark-legend">{how}{kinds}</div>'
 
 
@@ -85,7 +89,7 @@ def _render_span(words: Sequence[str], separator: str, group: Sequence[EntityMat
 def _label(words: Sequence[str], separator: str, match: EntityMatch) -> str:
     (text, *_) = match.types
     if match.gold and match.predicted and match.kind == WRONG_TYPE:
-        text = tr("{gold} taken for {predicted}", gold=match.gold.type, predicted=match.predicted.type)
+        text = tr("{predicted}, should be {gold}", gold=match.gold.type, predicted=match.predicted.type)
     elif match.kind != CORRECT:
         text = tr("{kind}: {type}", kind=tr(match.kind), type=text)
     entities = [

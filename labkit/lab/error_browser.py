@@ -3,7 +3,7 @@
 import html
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import ipywidgets as widgets
 
 from labkit.i18n.translation import tr
 from labkit.lab import entity_html, run_html, type_scores_html
+from labkit.lab.choice_menu import ChoiceMenu, run_options
 from labkit.lab.page_widgets import make_html, set_text, set_visible
 from labkit.messages import N_, message_of
 from labkit.runs.entity_errors import ERROR_KINDS, EntityMatch, match_entities
@@ -20,7 +21,8 @@ from labkit.runs.store import Run
 PAGE_SIZE = 20  # sentences
 SPLITS = N_(("dev", "test"))
 ANY_ERROR, DIFFERENT, EVERYTHING = N_(("any error", "where the two differ", "everything"))
-KIND_FILTERS = (ANY_ERROR, *ERROR_KINDS, DIFFERENT, EVERYTHING)
+KIND_FILTERS = (ANY_ERROR, *ERROR_KINDS, EVERYTHING)
+ORDERS = N_(("most frequent first", "largest gain first"))  # of the types
 AlignedSentence = list[tuple[ScoredSentence, list[EntityMatch]]]  # one sentence: a pair for each run
 
 
@@ -33,14 +35,14 @@ class ErrorBrowser:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._runs: dict[str, Run] = {}  # newest first
+        self._names: dict[str, str] = {}
         # two runs, dev and test; read again once the file is written again
         self._read_predictions = lru_cache(4)(lambda folder, split, mtime: read_predictions(folder, split))
-        self._is_updating = False
         self._page = 0
-        self.run_menu, self.other_run_menu = self._menu("run", "300px"), self._menu("beside", "300px")
-        self.split_menu, self.type_menu, self.kind_menu = (
-            self._menu(name, width) for name, width in (("part", "150px"), ("type", "190px"), ("kind", "210px"))
-        )
+        names = ("run", "beside", "part", "order", "type", "kind")
+        self._menus = [ChoiceMenu(f"labkit-errors-{name}", self._on_choice) for name in names]
+        self.run_menu, self.other_run_menu, self.split_menu = self._menus[:3]
+        self.order_menu, self.type_menu, self.kind_menu = self._menus[3:]
         self.previous_button, self.next_button = (widgets.Button(layout={"width": "36px"}) for _ in range(2))
         self.previous_button.icon, self.next_button.icon = "chevron-left", "chevron-right"
         self.count, self.scores, self.sentences = (
@@ -50,7 +52,7 @@ class ErrorBrowser:
             button.add_class(f"labkit-errors-{name}")
             button.on_click(lambda _, step=step: self._turn_page(step))
         wrapping = {"flex_flow": "row wrap", "align_items": "center"}
-        self._run_menus = widgets.HBox([self.run_menu, self.other_run_menu, self.split_menu], layout=wrapping)
+        self._run_menus = widgets.HBox(self._menus[:4], layout=wrapping)
         self._filters = widgets.HBox(
             [self.type_menu, self.kind_menu, self.previous_button, self.next_button, self.count], layout=wrapping
         )
@@ -60,61 +62,37 @@ class ErrorBrowser:
         self.retranslate()
         self.refresh([], {})
 
-    def _menu(self, name: str, width: str) -> widgets.Dropdown:
-        menu = widgets.Dropdown(options=[], layout={"width": f"min(100%, {width})"})
-        menu.style.description_width = "auto"
-        menu.add_class(f"labkit-errors-{name}")
-        menu.observe(lambda _: self._on_change(), names="value")
-        return menu
+    def keep_choices(self, before: "ErrorBrowser") -> None:
+        """Take over what the user chose in an earlier browser; shown with the next refresh."""
+        for menu, earlier in zip(self._menus, before._menus, strict=True):
+            menu.chosen = earlier.chosen
 
     def retranslate(self) -> None:
         """Set all texts in the current language; choices stay."""
+        labels = N_(("Errors of", "compared with", "on", "types", "entity type", "show"))
         with self._lock:
-            self.run_menu.description, self.other_run_menu.description = tr("by run"), tr("beside")
-            self.split_menu.description, self.type_menu.description = tr("part"), tr("type")
-            self.kind_menu.description = tr("show")
-            self.previous_button.tooltip, self.next_button.tooltip = tr("back"), tr("on")
+            for menu, label in zip(self._menus, labels, strict=True):
+                menu.description = tr(label)
+            self.previous_button.tooltip, self.next_button.tooltip = tr("back"), tr("next")
             self._hint.value = run_html.render_muted(tr("As soon as a run has ended, its errors are shown here."))
-            self._set_options(self.split_menu, [(tr(split), split) for split in SPLITS])
-            self._set_options(self.kind_menu, [(tr(kind), kind) for kind in KIND_FILTERS])
             self._update_view()
 
-    def refresh(self, runs: Sequence[Run], names: dict[Path, str]) -> None:
-        """List the ended runs that have predictions, newest first.
-
-        The newest is selected until the user chooses another.
-        """
+    def refresh(self, runs: Sequence[Run], names: Mapping[Path, str]) -> None:
+        """List the ended runs that have predictions, newest first."""
         with self._lock:
             usable = [run for run in reversed(runs) if run.is_final and has_predictions(run)]
-            chosen, beside = self._runs.get(self.run_menu.value or ""), self._runs.get(self.other_run_menu.value or "")
-            follows = chosen is None or chosen is next(iter(self._runs.values()))
             self._runs = {run.folder.name: run for run in usable}
-            options = [(names[run.folder], run.folder.name) for run in usable]
-            self._set_options(self.run_menu, options, next(iter(self._runs), None) if follows else None)
-            self._set_options(self.other_run_menu, [("–", ""), *options], beside.folder.name if beside else "")
+            self._names = {run.folder.name: names[run.folder] for run in usable}
+            self.run_menu.set_options(run_options(usable, names))
             for widget in (self._run_menus, self._filters, self.scores, self.sentences):
                 set_visible(widget, bool(usable))
             set_visible(self._hint, not usable)
             self._update_view()
 
-    def _set_options(self, menu: widgets.Dropdown, options: list[tuple[str, str]], wanted: str | None = None) -> None:
-        """Fill a menu; keep its selection if possible, unless `wanted` is given."""
-        kept = menu.value if wanted is None else wanted
-        values = [value for _, value in options]
-        self._is_updating = True
-        try:
-            with menu.hold_sync():
-                if tuple(menu.options) != tuple(options):
-                    menu.options = options
-                menu.value = kept if kept in values else next(iter(values), None)
-        finally:
-            self._is_updating = False
-
-    def _on_change(self) -> None:
+    def _on_choice(self) -> None:
         with self._lock:
-            if not self._is_updating:
-                self._page = 0
-                self._update_view()
+            self._page = 0
+            self._update_view()
 
     def _turn_page(self, step: int) -> None:
         with self._lock:
@@ -124,27 +102,38 @@ class ErrorBrowser:
     # --- the view
 
     def _update_view(self) -> None:
-        chosen = [
-            self._runs[id] for id in dict.fromkeys((self.run_menu.value, self.other_run_menu.value)) if id in self._runs
-        ]
-        if not chosen:
+        run = self._runs.get(self.run_menu.value or "")
+        if run is None:
             return
-        names = {value: name for name, value in self.run_menu.options}
-        split = self.split_menu.value
-        scores = {names[run.folder.name]: (run, run.test if split == "test" else run.best) for run in chosen}
-        set_text(self.scores, type_scores_html.render_type_scores(scores))
+        chosen = self._update_menus(run)
+        split = self.split_menu.value or SPLITS[0]
+        scores = {self._names[run.folder.name]: run.test if split == "test" else run.best for run in chosen}
+        set_text(self.scores, type_scores_html.render_type_scores(scores, self.order_menu.value == ORDERS[1]))
         loaded = [(run, self._load_predictions(run, split)) for run in chosen]
         missing = [run.title for run, found in loaded if found is None]
         predictions = {run.folder.name: found for run, found in loaded if found is not None}
         if missing:
-            return self._show_message(tr("{runs} kept no predictions on this part.", runs=", ".join(missing)))
-        if self.kind_menu.value == DIFFERENT and len(predictions) < 2:
-            return self._show_message(tr("Choose a second run under “beside” to see where the two differ."))
+            return self._show_message(tr("the predictions of {runs} cannot be read", runs=", ".join(missing)))
         try:
             rows = self._filter_sentences(predictions)
         except ValueError as problem:
             return self._show_message(tr(message_of(problem)))
         self._render_page(rows, list(predictions.values()), list(scores))
+
+    def _update_menus(self, run: Run) -> list[Run]:
+        """Offer what goes with the chosen run; return it, and the one that it is compared with."""
+        comparable = [each for each in self._runs.values() if each is not run and _scored_on(each) == _scored_on(run)]
+        others = [(self._names[other.folder.name], other.folder.name) for other in comparable]
+        self.other_run_menu.set_options([("–", ""), *others])
+        other = self._runs.get(self.other_run_menu.value or "")
+        chosen = [run, other] if other else [run]
+        splits = [name for name in SPLITS if all(predictions_path(each.folder, name).is_file() for each in chosen)]
+        self.split_menu.set_options([(tr(name), name) for name in splits])
+        self.order_menu.set_options([(tr(order), order) for order in ORDERS])
+        kinds = (*KIND_FILTERS, DIFFERENT) if other else KIND_FILTERS
+        self.kind_menu.set_options([(tr(kind), kind) for kind in kinds])
+        set_visible(self.order_menu, other is not None)
+        return chosen
 
     def _filter_sentences(self, predictions: dict[str, Predictions]) -> list[AlignedSentence]:
         """Sentences that pass the menus' filters; fills the menu of types."""
@@ -153,7 +142,7 @@ class ErrorBrowser:
             for row in align_predictions(predictions)
         ]
         types = sorted({name for row in rows for _, matches in row for match in matches for name in match.types})
-        self._set_options(self.type_menu, [(tr("all types"), ""), *((name, name) for name in types)])
+        self.type_menu.set_options([(tr("all types"), ""), *((name, name) for name in types)])
         return [row for row in rows if self._passes_filters(row)]
 
     def _passes_filters(self, row: AlignedSentence) -> bool:
@@ -202,6 +191,11 @@ class ErrorBrowser:
         except OSError:
             return None
         return self._read_predictions(run.folder, split, mtime)
+
+
+def _scored_on(run: Run) -> list[str]:
+    """Identities of its dev and test sentences."""
+    return [run.corpus.split_id(split) for split in SPLITS] if run.corpus else []
 
 
 def has_predictions(run: Run) -> bool:

@@ -35,7 +35,11 @@ class RunRows:
 
     def build(self, runs: Sequence[Run]) -> tuple[list[RowDict], list[RowDict]]:
         """Return (columns, rows), which the caller must not change."""
-        shape = (translation.get_language(), name_dev_splits(runs), [(run.config, run.name) for run in runs])
+        shape = (
+            translation.get_language(),
+            name_dev_splits(runs),
+            [(run.config, run.name, run.label.named_after) for run in runs],
+        )
         builder = self._memo("builder", shape, lambda: ComparisonTableBuilder(runs, tr))
         columns = self._memo("columns", builder, lambda: _columns(builder.columns))
         top = best_f1_by_split(runs)
@@ -67,10 +71,8 @@ def collect_table_texts() -> dict[str, str]:
 def _columns(columns: Sequence[ComparisonColumn]) -> list[RowDict]:
     return [
         {
-            **{name: getattr(column, name) for name in ("key", "kind", "best", "within")},
-            "label": tr(column.label),
-            "help": tr(column.help),
+            **{name: getattr(column, name) for name in ("key", "kind", "best", "within", "extra")},
+            **{name: tr(getattr(column, name)) for name in ("label", "help", "zero")},
         }
-        # scores first: the runs' names already show the settings
-        for column in sorted(columns, key=lambda column: column.key in run_settings())
+        for column in columns
     ]

@@ -11,12 +11,15 @@ from labkit.config import RunConfig
 from labkit.i18n import translation
 from labkit.i18n.translation import tr
 from labkit.lab import run_html, time_bar_html
-from labkit.lab.page_widgets import make_button, set_if_changed, set_picture, set_visible
-from labkit.lab.run_rows import RunRows, collect_table_texts
+from labkit.lab.delete_button import DeleteButton
+from labkit.lab.page_widgets import css_classes, set_text, set_visible
+from labkit.lab.picture_view import PictureView
+from labkit.lab.run_rows import RowDict, RunRows, collect_table_texts
 from labkit.lab.runs_table import RunsTable
 from labkit.memo import Memo
 from labkit.messages import N_, Message, message_of
-from labkit.runs.compare import default_axis, name_runs
+from labkit.plots.pictures import PictureSize
+from labkit.runs.compare import best_columns, best_f1_by_split, default_axis, name_runs
 from labkit.runs.curves import AXES, Axis
 from labkit.runs.store import Run, RunStore
 from labkit.runs.view_state import ViewState, write_view_state
@@ -28,8 +31,8 @@ if TYPE_CHECKING:
 LAYOUTS = N_(("side by side", "overlaid"))
 MAX_AUTO_SELECTED = 4  # runs that Train selects by itself: each further plot takes time to draw and is narrower
 TABLE_INTERVAL_S = 1.0  # a live run changes its row with every step
-CONFIRM_AFTER_S, CONFIRM_UNTIL_S = 0.5, 6.0  # a second press confirms between these; sooner it is a double click
-HINT = N_("Tick two or more runs to see them beside each other.")
+HINT = N_("Click a run to see it above; tick two or more to compare them.")
+AUTO_HINT = N_("Now the newest runs and the best one are ticked, up to four; what you tick yourself stays.")
 
 
 class RunsPanel:
@@ -41,6 +44,7 @@ class RunsPanel:
         on_change: Callable[[], None],
         show_error: Callable[[Message | None], None],
         load_settings: Callable[[RunConfig], None],
+        show_run: Callable[[Run], None],
     ):
         """
         Args:
@@ -48,26 +52,33 @@ class RunsPanel:
             on_change: called when the selection, axis or layout changed.
             show_error: called with an error message, or None to clear it.
             load_settings: called with the settings of a run that the user wants to start from.
+            show_run: called with a run that the user wants to see.
         """
         self.store = store
         self._on_change = on_change
         self._show_error = show_error
-        self._load_settings = load_settings
+        self._load_settings, self._show_run = load_settings, show_run
         self._memo = Memo()
         self._refreshed_at = 0.0
         self._runs: Sequence[Run] = ()
         self._plot: ComparePlot | None = None  # made with the first picture
         self._rows = RunRows()
+        self._columns: list[RowDict] = []
         self._saved_view_state: ViewState | None = None  # as on disk; None until restored: nothing is saved before
         self._chosen_axis: Axis | Literal[""] = ""  # by the user; empty if the axis follows the runs
         self._default_axis = AXES[0]
         self._is_retranslating = False
         self._selected_by_train: list[str] = []  # ids that Train selected, while nobody else changed the selection
         self._selection_after_train: list[str] = []  # all ids that were selected then
-        self._delete_request: tuple[list[str], float] = [], 0.0  # ids to delete at the next press; time of the first
         self.table = RunsTable()
         self.table.on_action(self._on_action)
-        self.delete_failed_button = make_button("trash", "labkit-delete-failed", self._on_delete_failed)
+        self._delete_failed = DeleteButton(N_("Delete failed runs ({count})"), "labkit-delete-failed", self._delete)
+        self._delete_ticked = DeleteButton(N_("Delete ticked runs ({count})"), "labkit-delete-ticked", self._delete)
+        self.delete_failed_button = self._delete_failed.widget
+        self.delete_ticked_button = self._delete_ticked.widget
+        self.more_button = widgets.ToggleButton(
+            icon="plus", layout={"width": "auto"}, **css_classes("labkit-more-columns")
+        )
         self._make_comparison_widgets()
         self.table.observe(lambda _: on_change(), names=["selected", "theme"])
         for widget in (self.axis_menu, self.layout_buttons):
@@ -75,11 +86,12 @@ class RunsPanel:
         self.axis_menu.observe(lambda change: self._axis_changed(change.new), names="value")
         self.layout_buttons.observe(lambda _: self._save_view_state(), names="value")
         self.table.observe(lambda _: self._save_view_state(), names=["selected", "sort"])
+        self.more_button.observe(lambda _: self._set_columns(), names="value")
         self.retranslate()
 
     def _make_comparison_widgets(self) -> None:
         self.axis_menu = widgets.Dropdown(options=_translated_options(AXES), value=AXES[0], layout={"width": "170px"})
-        self.axis_menu.style.description_width = "44px"
+        self.axis_menu.style.description_width = "auto"
         self.layout_buttons = widgets.ToggleButtons(
             options=_translated_options(LAYOUTS), value=LAYOUTS[0], style={"button_width": "110px"}
         )
@@ -87,7 +99,8 @@ class RunsPanel:
         self.tools = widgets.HBox(
             [self.axis_menu, self.layout_buttons], layout={"display": "none", "flex_flow": "row wrap"}
         )
-        self.picture = widgets.Image(format="png", layout={"width": "100%", "max_width": "1200px", "display": "none"})
+        self.picture = PictureView(layout={"width": "100%", "max_width": "1200px", "display": "none"})
+        self.picture.observe(lambda _: self._on_change(), names=["width", "pixel_ratio"])
         self.times = widgets.HTML(layout={"max_width": "1200px", "display": "none"})
         named = (self.axis_menu, "-axis"), (self.layout_buttons, "-form"), (self.picture, ""), (self.times, "-spent")
         for widget, name in named:
@@ -99,14 +112,14 @@ class RunsPanel:
         The table's rows follow at the next refresh.
         """
         self.table.words = collect_table_texts()
-        self.axis_menu.description = tr("along")
+        self.axis_menu.description = tr("x axis")
         self._is_retranslating = True
         for menu, names in ((self.axis_menu, AXES), (self.layout_buttons, LAYOUTS)):
             chosen = menu.value
             with menu.hold_sync():  # or the page would jump to the first option and back
                 menu.options, menu.value = _translated_options(names), chosen
         self._is_retranslating = False
-        self.hint.value = run_html.render_muted(tr(HINT))
+        self.more_button.description = tr("more columns")
 
     def get_view_state(self) -> ViewState:
         """Current selection, sort order, axis and layout."""
@@ -121,12 +134,13 @@ class RunsPanel:
             layout=self.layout_buttons.value,
             ticked=ticked,
             by_train=[id for id in self._selected_by_train if id in ticked] if is_untouched else [],
+            more_columns=self.more_button.value,
         )
 
     def restore_view_state(self, view_state: ViewState) -> None:
         """Apply a view state; from then on changes are saved."""
         self.table.sort = {"key": view_state.sort_key, "ascending": view_state.ascending}
-        self.layout_buttons.value = view_state.layout
+        self.layout_buttons.value, self.more_button.value = view_state.layout, view_state.more_columns
         if view_state.axis:
             self.set_axis(view_state.axis)
         self.table.selected = list(view_state.ticked)
@@ -159,7 +173,7 @@ class RunsPanel:
         return theme
 
     def get_widgets(self) -> list[widgets.Widget]:
-        """Widgets of the panel, from top to bottom."""
+        """Widgets below the heading, from top to bottom."""
         return [self.table, self.hint, self.tools, self.picture, self.times]
 
     def select(self, runs: Sequence[Run]) -> None:
@@ -171,15 +185,18 @@ class RunsPanel:
     def add_to_selection(self, run: Run) -> None:
         """Select a run that Train has started.
 
-        Beyond MAX_AUTO_SELECTED runs, the oldest that Train itself selected are deselected. Runs selected by the user
-        stay; so do all selected runs once the user has changed the selection.
+        Beyond MAX_AUTO_SELECTED runs, the oldest that Train itself selected are deselected, except the best of them.
+        Runs selected by the user stay; so do all selected runs once the user has changed the selection.
         """
         new = run.folder.name
         self._ensure_rows([new])
         ticked = list(self.table.selected)
         own = self.get_view_state().by_train
         room = max(MAX_AUTO_SELECTED - 1 - (len(ticked) - len(own)), 0)
-        leaving = own[: max(len(own) - room, 0)]
+        top = best_f1_by_split(self._runs)
+        best = {run.folder.name for run in self._runs if best_columns(run, top)}
+        kept = next((id for id in reversed(own) if id in best), None)
+        leaving = sorted(own, key=lambda id: id == kept)[: max(len(own) - room, 0)]
         self._selected_by_train = [*(id for id in own if id not in leaving), new]
         self._selection_after_train = [*(id for id in ticked if id not in leaving), new]
         self.table.selected = list(self._selection_after_train)
@@ -192,17 +209,22 @@ class RunsPanel:
     def refresh(self, runs: Sequence[Run], force: bool = False) -> None:
         """Update the table, at most once in TABLE_INTERVAL_S unless `force`."""
         self._runs = runs
-        self._update_delete_button()
+        self._update_buttons()
         if force or time.monotonic() - self._refreshed_at >= TABLE_INTERVAL_S:
             key = (translation.get_language(), [run.version for run in runs])
             self._memo("table", key, lambda: self._update_table(runs))
 
     def _update_table(self, runs: Sequence[Run]) -> None:
         self._refreshed_at = time.monotonic()
-        columns, rows = self._rows.build(runs)
+        self._columns, rows = self._rows.build(runs)
+        self._set_columns()
+        self.table.rows = rows
+
+    def _set_columns(self) -> None:
+        columns = [column for column in self._columns if self.more_button.value or not column["extra"]]
         if columns != self.table.columns:
             self.table.columns = columns
-        self.table.rows = rows
+        self._save_view_state()
 
     def make_figure(self, chosen: Sequence[Run]) -> "Picture":
         """Comparison plot of any runs, with the chosen axis and layout."""
@@ -225,7 +247,8 @@ class RunsPanel:
         ticked = set(self.table.selected)
         chosen = [run for run in self._runs if run.folder.name in ticked]
         is_visible = len(chosen) > 1
-        set_visible(self.hint, not is_visible)
+        texts = [HINT, AUTO_HINT] if self.get_view_state().by_train else [HINT]
+        set_text(self.hint, run_html.render_muted(" ".join(map(tr, texts))))
         set_visible(self.tools, is_visible)
         if is_visible:
             from labkit.plots.fonts import plot_language, plot_tr
@@ -237,41 +260,27 @@ class RunsPanel:
 
                 self._plot = ComparePlot()
             self._plot.theme = self.theme
+            self._plot.size = PictureSize(self.picture.width, self.picture.pixel_ratio)
             plot_names = names if plot_language() == translation.get_language() else name_runs(chosen, plot_tr)
             png = self._plot.draw(chosen, x=self.axis_menu.value, layout=self.layout_buttons.value, names=plot_names)
-            set_picture(self.picture, png)
+            if self.picture.value is not png:
+                self.picture.alt = ", ".join(names.values())
+                self.picture.value = png
             times = time_bar_html.render_time_bars(chosen, names)
             if times != self.times.value:
                 self.times.value = times
         set_visible(self.picture, is_visible)
         set_visible(self.times, is_visible and bool(self.times.value))
 
-    def _update_delete_button(self) -> None:
-        """Show the button if runs failed; a first press makes it ask."""
-        failed = [run.folder.name for run in self._runs if run.state == "failed"]
-        requested, at = self._delete_request
-        if requested and (requested != failed or time.monotonic() > at + CONFIRM_UNTIL_S):
-            self._delete_request = [], 0.0
-        count = len(failed)
-        if self._delete_request[0]:
-            text = tr("Delete {count} for good? Press again", count=count)
-        else:
-            text = tr("Delete failed runs ({count})", count=count)
-        set_if_changed(self.delete_failed_button, "description", text)
-        wanted = "visible" if failed else "hidden"
-        if self.delete_failed_button.layout.visibility != wanted:
-            self.delete_failed_button.layout.visibility = wanted
+    def _update_buttons(self) -> None:
+        ticked = set(self.table.selected)
+        self._delete_failed.update([run.folder.name for run in self._runs if run.state == "failed"])
+        ended = [run.folder.name for run in self._runs if run.folder.name in ticked and not run.is_live]
+        self._delete_ticked.update(ended if len(ended) > 1 else [])
 
-    def _on_delete_failed(self) -> None:
-        requested, at = self._delete_request
-        if not requested:
-            self._delete_request = [run.folder.name for run in self._runs if run.state == "failed"], time.monotonic()
-        elif time.monotonic() > at + CONFIRM_AFTER_S:
-            self._delete_request = [], 0.0
-            for id in requested:
-                self._on_action("delete", id, "")
-        self._update_delete_button()
-        self._on_change()
+    def _delete(self, ids: Sequence[str]) -> None:
+        for id in ids:
+            self._on_action("delete", id, "")
 
     def close(self) -> None:
         """Release the figure, as `RunPlots.close` does."""
@@ -281,7 +290,9 @@ class RunsPanel:
         self._show_error(None)  # the message of an earlier action
         try:
             run = self.store.get(Path(self.store.folder / id))
-            if kind == "use":
+            if kind == "show":
+                self._show_run(run)
+            elif kind == "use":
                 if run.config is None:
                     raise ValueError(Message("the settings of {run} cannot be read", run=run.title))
                 self._load_settings(run.config)

@@ -17,13 +17,13 @@ const [PLAIN, NOTED] = [31, 45]; // px that a row takes, see runs_table.css
 const DOUBLE_CLICK_MS = 500;
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const MOMENT = new Intl.DateTimeFormat([], { dateStyle: "short", timeStyle: "short" });
+const MOMENT = new Intl.DateTimeFormat("sv", { dateStyle: "short", timeStyle: "short" }); // 2026-11-30 01:24, as elsewhere
 
 const FORMATS = {
-  number: (value) => String(Number(value.toPrecision(4))),
+  number: (value) => (Math.abs(value) >= 100 ? WHOLE.format(value) : String(Number(value.toPrecision(3)))),
   integer: (value) => WHOLE.format(Math.round(value)),
   score: (value) => value.toFixed(3),
-  rate: (value) => (value === 0 ? "0" : value.toExponential().replace("e+", "e")),
+  rate: (value) => (value === 0 ? "0" : Number(value.toPrecision(3)).toExponential().replace("e+", "e")),
   duration: clock,
   time: (value) => MOMENT.format(value * 1000),
 };
@@ -127,7 +127,7 @@ class RunsView {
   }
 
   shown(row, column) {
-    const text = format(row[column.key], column.kind);
+    const text = row[column.key] === 0 && column.zero ? column.zero : format(row[column.key], column.kind);
     return ["text", "state"].includes(column.kind) ? this.say(text) : text;
   }
 
@@ -223,10 +223,13 @@ class RunsView {
   }
 
   drawState(rows) {
-    const selected = new Set(this.model.get("selected"));
-    for (const [id, { tr, checkbox }] of this.rows) {
+    const [selected, shown] = [new Set(this.model.get("selected")), this.model.get("shown")];
+    for (const [id, { tr, checkbox, actions }] of this.rows) {
       checkbox.checked = selected.has(id);
       tr.classList.toggle("labkit-selected", selected.has(id));
+      tr.setAttribute("aria-current", id === shown);
+      // Tab stops at the buttons of the run that is shown; with those of every row it would take too many.
+      for (const button of actions.querySelectorAll(".labkit-icon")) button.tabIndex = id === shown ? 0 : -1;
     }
     this.all.checked = rows.length > 0 && selected.size === rows.length;
     this.all.indeterminate = selected.size > 0 && selected.size < rows.length;
@@ -265,11 +268,12 @@ class RunsView {
     held.swatch.style.setProperty("--labkit-light", light);
     held.swatch.style.setProperty("--labkit-dark", dark);
     if (this.editing === row.id) return;
-    for (const [place, words] of [[held.name, text], [held.note, row.note || ""]]) {
+    for (const [place, words] of [[held.name, text || "–"], [held.note, row.note || ""]]) {
       setText(place, words);
       place.title = words;
       place.classList.remove("labkit-pending");
     }
+    held.name.setAttribute("aria-label", `${this.say("show above")}: ${row.number || ""} ${text}`);
     const remove = held.actions.querySelector(".labkit-do-delete");
     if (!remove) return;
     remove.disabled = LIVE.includes(row.state);
@@ -296,16 +300,17 @@ class RunsView {
       tr.append(cell);
     }
     tr.addEventListener("click", (event) => {
-      if (event.target === checkbox || !event.target.closest("button, input")) this.toggle(row.id);
+      if (event.target.closest(".labkit-check")) this.toggle(row.id);
+      else if (!event.target.closest(".labkit-actions, input")) this.model.send({ kind: "show", id: row.id });
     });
-    checkbox.addEventListener("keydown", (event) => this.walk(event, tr));
+    for (const place of [checkbox, held.name]) place.addEventListener("keydown", (event) => this.walk(event, tr));
     this.rows.set(row.id, held);
     this.body.append(tr);
   }
 
   fillName(cell, held, id) {
     held.swatch = element("span", "labkit-swatch");
-    held.name = element("span", "labkit-name");
+    held.name = element("button", "labkit-name", "", { type: "button" });
     held.note = element("span", "labkit-note");
     held.words = element("span", "labkit-naming");
     held.words.append(held.name, held.note);
@@ -362,6 +367,7 @@ class RunsView {
     if (this.editing !== null) return;
     const place = kind === "rename" ? held.name : held.note;
     const old = place.textContent;
+    place.hidden = true;
     const placeholder = kind === "note" ? this.say("note") : this.say("name");
     const input = element("input", "labkit-edit", "", { type: "text", "aria-label": placeholder, placeholder });
     input.value = old;
@@ -371,6 +377,8 @@ class RunsView {
       this.editing = null;
       const text = input.value.trim();
       const changed = commit && text !== old;
+      input.remove();
+      place.hidden = false;
       place.replaceChildren(changed ? text : old);
       place.classList.toggle("labkit-pending", changed); // until the kernel has applied it
       if (changed) this.model.send({ kind, id, text });
@@ -382,7 +390,7 @@ class RunsView {
       if (event.key === "Escape") close(false);
     });
     input.addEventListener("blur", () => close(true));
-    place.replaceChildren(input);
+    place.after(input);
     input.focus({ preventScroll: true });
     input.select();
   }
@@ -391,7 +399,7 @@ class RunsView {
     const next = { ArrowDown: tr.nextElementSibling, ArrowUp: tr.previousElementSibling }[event.key];
     if (!next) return;
     event.preventDefault();
-    next.querySelector("input[type=checkbox]").focus();
+    next.querySelector(event.target.matches("input") ? "input[type=checkbox]" : ".labkit-name").focus();
   }
 
   toggle(id) {
@@ -454,7 +462,7 @@ function render({ model, el }) {
   const view = new RunsView(model, el);
   const draw = () => view.draw();
   const redraw = () => (view.drawHead(), view.draw());
-  const events = { "change:rows": draw, "change:selected": draw, "change:sort": draw, "change:columns": redraw, "change:words": redraw, "msg:custom": draw };
+  const events = { "change:rows": draw, "change:selected": draw, "change:shown": draw, "change:sort": draw, "change:columns": redraw, "change:words": redraw, "msg:custom": draw };
   for (const [name, heard] of Object.entries(events)) model.on(name, heard);
   return () => Object.entries(events).forEach(([name, heard]) => model.off(name, heard));
 }

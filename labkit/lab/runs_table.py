@@ -10,11 +10,12 @@ import traitlets
 
 from labkit.messages import N_
 
-ACTIONS = ("use", "rename", "note", "delete")
+ACTIONS = ("show", "use", "rename", "note", "delete")
 SCRIPT_TEXTS = N_(
     (  # fixed texts of runs_table.js
         "No runs yet. Set the sliders and press Train.",
         "select all runs",
+        "show above",
         "select",
         "sort by",
         "use these settings",
@@ -35,18 +36,19 @@ OnAction = Callable[[str, str, str], None]
 class RunsTable(anywidget.AnyWidget):
     """Table widget with one row a run, made of plain JSON values.
 
-    A column is `{key, label, kind, align?, help?, best?, within?}`. Kinds: `name` (with the run's colour, its note and
-    the buttons), `state`, `text`, `number`, `integer`, `score`, `rate`, `duration` (seconds), `time` (Unix seconds).
-    `align` is `left`, `center` or `right`; `best` is `high` or `low` and sets the sort order of the first click;
-    rows are sorted only among those with the same value in the column `within`.
+    A column is `{key, label, kind, align?, help?, best?, within?, zero?}`. Kinds: `name` (with the run's colour, its
+    note and the buttons), `state`, `text`, `number`, `integer`, `score`, `rate`, `duration` (seconds), `time` (Unix
+    seconds). `align` is `left`, `center` or `right`; `best` is `high` or `low` and sets the sort order of the first
+    click; rows are sorted only among those with the same value in the column `within`; `zero` is what 0 reads as.
 
     A row is `{id, colour: [light, dark], state, best: [keys of the columns it is best in], note?, <key>: value…}`;
     `None` and numbers that are not finite are shown as a dash and sort last. A row must not be changed after it was
     set: the same dict again means that nothing in it is new, and it is not compared.
 
-    `selected` holds ids; `sort` is `{"key": …, "ascending": …}`, where an empty key keeps the order of `rows`; `theme`
-    is that of the page, `light` or `dark`. `words` maps the table's fixed texts and text cells from English to the
-    current language; texts not in it are shown unchanged.
+    `shown` is the id of the run that the page shows; `selected` holds ids of ticked rows; `sort` is
+    `{"key": …, "ascending": …}`, where an empty key keeps the order of `rows`; `theme` is that of the page, `light` or
+    `dark`. `words` maps the table's fixed texts and text cells from English to the current language; texts not in it
+    are shown unchanged.
     """
 
     # As texts: given a path, anywidget keeps every widget alive, to reload it when the file changes.
@@ -55,6 +57,7 @@ class RunsTable(anywidget.AnyWidget):
 
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     rows: Any = traitlets.List().tag(sync=True)  # of dicts; checked below, without those checked before
+    shown = traitlets.Unicode().tag(sync=True)
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
     sort = traitlets.Dict(default_value={"key": "", "ascending": True}).tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
@@ -69,7 +72,7 @@ class RunsTable(anywidget.AnyWidget):
     def on_action(self, callback: OnAction) -> None:
         """Call back with (kind, id, text) after each action.
 
-        The text is the new name or note, and empty for `use` and `delete`.
+        The text is the new name or note, and empty for the other actions.
         """
         self._callbacks.append(callback)
 

@@ -12,6 +12,7 @@ import ipywidgets as widgets
 from labkit.i18n.translation import tr
 from labkit.jobs import launch
 from labkit.lab import run_html
+from labkit.lab.choice_menu import ChoiceMenu, run_options
 from labkit.lab.page_widgets import set_visible
 from labkit.messages import Message, message_of, plural
 from labkit.plots.theme import THEMES
@@ -28,20 +29,18 @@ class TryItPanel:
 
     def __init__(self, predict: Callable[[Path, str], dict[str, Any]] = launch.predict):
         self._predict = predict
-        self._runs: dict[str, Run] = {}  # newest first
+        self._runs: dict[str, Run] = {}  # by folder name
         self._lock = threading.Lock()
         self._request_number = 0
-        self.run_menu = widgets.Dropdown(options=[], layout={"width": "min(100%, 420px)"})
-        self.run_menu.style.description_width = "52px"
+        self.run_menu = ChoiceMenu("labkit-try-run", self._set_example)
         wide = {"width": "calc(100% - 6px)"}
         self.text = widgets.Textarea(
             value=STARTER_PAIRS[DEFAULT_PAIR].example, rows=2, layout=wide, continuous_update=False
         )
         self.button = widgets.Button(icon="tags", layout={"width": "140px"})
         self.answer = widgets.HTML()
-        for widget, name in ((self.run_menu, "run"), (self.text, "text"), (self.button, "go"), (self.answer, "answer")):
+        for widget, name in ((self.text, "text"), (self.button, "go"), (self.answer, "answer")):
             widget.add_class(f"labkit-try-{name}")
-        self.run_menu.observe(lambda _: self._set_example(), names="value")
         self.button.on_click(lambda _: threading.Thread(target=self.tag_text, daemon=True).start())
         self._tools = widgets.HBox([self.run_menu, self.button], layout={"flex_flow": "row wrap"})
         self._hint = widgets.HTML()
@@ -63,13 +62,9 @@ class TryItPanel:
         The newest is selected until the user chooses another.
         """
         usable = [run for run in reversed(runs) if run.is_final and has_weights(run)]
-        before, newest_before = self._runs.get(self.run_menu.value or ""), next(iter(self._runs.values()), None)
-        self._runs = {names[run.folder]: run for run in usable}
-        if tuple(self.run_menu.options) != tuple(self._runs):
-            chosen = names.get(before.folder) if before else None  # it may have another name by now
-            self.run_menu.options = list(self._runs)
-            chosen_by_user = before is not newest_before and chosen in self._runs
-            self.run_menu.value = chosen if chosen_by_user else next(iter(self._runs), None)
+        self._runs = {run.folder.name: run for run in usable}
+        self.run_menu.set_options(run_options(usable, names))
+        self._set_example()
         for widget, visible in ((self._hint, not usable), (self.text, usable), (self._tools, usable)):
             set_visible(widget, bool(visible))
 

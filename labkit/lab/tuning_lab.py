@@ -125,6 +125,8 @@ class TuningLab:
                 before.runs_panel.get_view_state() if before else read_view_state(self.store.folder)
             )
             if before:
+                self.error_browser.keep_choices(before.error_browser)
+                self.try_it.run_menu.chosen = before.try_it.run_menu.chosen
                 before.close()
             self._refresh_runs()  # plots follow: importing matplotlib takes longer than listing a thousand runs
         self._refresher.start()
@@ -141,6 +143,8 @@ class TuningLab:
         run = self.store.get(launch.submit(config, self.store.folder).folder)  # one object for each run
         with self._lock:  # or a refresh that began before would deselect the run, which it does not know yet
             self.runs_panel.add_to_selection(run)
+            if self._displayed_run.stop_target is None:  # else it is displayed when its turn comes
+                self._displayed_run.show(run)
         self._refresher.request_refresh()
         return run
 
@@ -211,8 +215,8 @@ class TuningLab:
 
     def _ipython_display_(self) -> None:
         """Display the lab and its static view for saved notebooks, see static_view.py."""
-        buttons = self.train_button, self.stop_button, self.empty_button, self.runs_panel.delete_failed_button
-        keep_responsive(*buttons)
+        buttons = self.train_button, self.stop_button, self.empty_button, self.live_button
+        keep_responsive(*buttons, self.runs_panel.delete_failed_button, self.runs_panel.delete_ticked_button)
         bundle = self.view._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         data.pop("text/plain", None)  # it lists every widget inside
@@ -227,12 +231,17 @@ class TuningLab:
         self.train_button = make_button("play", "labkit-train", self._on_train, "primary", TRAIN_WIDTH)
         self.stop_button = make_button("stop", "labkit-stop", self._on_stop, width=STOP_WIDTH)
         self.empty_button = make_button("times", "labkit-empty", self._on_empty_queue)
+        self.live_button = make_button("arrow-right", "labkit-to-live", self._on_show_live)
         self.language_switch = make_language_switch(self._on_language_choice)
         self._panels = {name: make_html(f"labkit-{css_class}") for name, css_class in PANELS.items()}
         self._run_plots = RunPlots(lambda: self._refresher.request_refresh())
         self.picture_widget, self.transitions_widget = self._run_plots.curves, self._run_plots.transitions
         self.runs_panel = RunsPanel(
-            self.store, lambda: self._refresher.request_refresh(), self._show_error, self.controls.load
+            self.store,
+            lambda: self._refresher.request_refresh(),
+            self._show_error,
+            self.controls.load,
+            self._displayed_run.show,
         )
         self.try_it, self.error_browser = TryItPanel(), ErrorBrowser()
         self.view = self._page()
@@ -247,7 +256,8 @@ class TuningLab:
         self._card_titles, self._footer = titles, widgets.HTML()
         self._update_texts()
         go = make_row("labkit-go", self.train_button, self.stop_button, make_row("labkit-switches"), panels["status"])
-        line = make_row("labkit-line", panels["problem"], panels["failure"], self._queue_line, self.language_switch)
+        messages = panels["problem"], panels["failure"], self._queue_line, self.live_button
+        line = make_row("labkit-line", *messages, self.language_switch)
         texts = [panels[name] for name in ("plan", "notes", "same_settings")]
         left = make_column(
             "labkit-left", self.controls.sliders, make_column("labkit-plan-texts", *texts, self._run_plots.font_hint)
@@ -256,7 +266,8 @@ class TuningLab:
         settings = make_column("labkit-settings", self.controls.row, self.controls.advanced)
         first = make_column("labkit-first", go, line, settings, columns)
         run = make_card(titles["RUN"], panels["time"], panels["operators"], panels["details"], self.transitions_widget)
-        runs_head = make_row("labkit-head", titles["RUNS"], self.runs_panel.delete_failed_button)
+        tools = self.runs_panel.delete_failed_button, self.runs_panel.delete_ticked_button, self.runs_panel.more_button
+        runs_head = make_row("labkit-head", titles["RUNS"], make_row("labkit-table-tools", *tools))
         runs = make_card(runs_head, *self.runs_panel.get_widgets())
         errors = make_card(titles["ERRORS"], self.error_browser.widget)
         try_it = make_card(titles["TRY IT"], self.try_it.widget)
@@ -328,6 +339,11 @@ class TuningLab:
             run.stop()
             self._refresher.request_refresh()
 
+    def _on_show_live(self) -> None:
+        if run := self._displayed_run.stop_target:
+            self._displayed_run.show(run)
+            self._refresher.request_refresh()
+
     def _on_settings_change(self, _: RunConfig) -> None:
         self._settings_changed_at = time.monotonic()
         self._refresher.request_refresh()
@@ -359,7 +375,7 @@ class TuningLab:
             if queued and not live:
                 self._resume_queue()
             has_new_lists = self._update_lists(runs)
-            self._displayed_run.update(runs, live, self.runs_panel.table.selected)
+            self._displayed_run.update(runs, live)
             self._update_page(runs, live, queued, self._titles)
             self.runs_panel.refresh(runs, force=has_new_lists)
             on_cpu = any(run.plan is not None and run.plan.device == "cpu" for run in live)
@@ -416,6 +432,11 @@ class TuningLab:
         set_visible(self._queue_line, bool(queued) and (bool(live) or len(queued) > 1))  # one alone starts at once
         set_if_changed(self.train_button, "description", tr("Queue this run") if live or queued else tr("Train"))
         self._update_stop_button(titles)
+        self.runs_panel.table.shown = run.folder.name if run else ""
+        target = self._displayed_run.stop_target
+        if target and target is not run:
+            set_if_changed(self.live_button, "description", tr("Show {run}, which trains", run=target.title))
+        set_visible(self.live_button, bool(target and target is not run))
 
     def _update_stop_button(self, titles: dict[Path, str]) -> None:
         run = self._displayed_run.stop_target

@@ -1,64 +1,69 @@
 """F1 by entity type as HTML bars, for one or two runs."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from labkit.events import Evaluated
+from labkit.events import Evaluated, TypeScore
 from labkit.i18n.translation import tr
-from labkit.lab.run_html import render_muted
-from labkit.plots.theme import colour_of
-from labkit.runs.run import Run
+
+Scores = Sequence[TypeScore | None]  # of each run
 
 
-def render_type_scores(scores: Mapping[str, tuple[Run, Evaluated | None]]) -> str:
-    """One row a type, most frequent first: F1 bar, precision and recall.
+def render_type_scores(evaluations: Mapping[str, Evaluated | None], by_difference: bool = False) -> str:
+    """One row a type: F1 bar, precision and recall of each run, and how much the first run is better.
 
     Args:
-        scores: each run with its evaluation, by the run's name. Entities are counted in the first evaluation.
+        evaluations: of each run, by its name. Entities are counted in the first one.
+        by_difference: the first run's largest gain first, instead of the most frequent type.
 
     Returns:
         HTML; empty if no run was evaluated.
     """
-    evaluated = {name: (run, evaluation) for name, (run, evaluation) in scores.items() if evaluation}
+    evaluated = {name: evaluation for name, evaluation in evaluations.items() if evaluation}
     if not evaluated:
         return ""
-    support = {name: score.support for _, each in reversed(evaluated.values()) for name, score in each.types.items()}
-    heads = "".join(f'<span class="labkit-types-run">{html.escape(name)}</span>' for name in evaluated)
-    rows = [_row(name, support[name], evaluated) for name in sorted(support, key=lambda name: (-support[name], name))]
-    first = f"<span>{tr('type')}</span><span>{tr('entities')}</span>{heads}"
-    rows.append(_total(evaluated))
-    table = f'<div class="labkit-types" style="--runs: {len(evaluated)}">{first}{"".join(rows)}</div>'
-    splits = {run.corpus.split_id(each.split) if run.corpus else None for run, each in evaluated.values()}
-    if len(splits) > 1:
-        text = tr("These runs were scored on different sentences: their scores are not comparable.")
-        return render_muted(text) + table
-    return table
+    types = {name: score for each in reversed(evaluated.values()) for name, score in each.types.items()}
+    rows = {name: [_scored(each.types.get(name)) for each in evaluated.values()] for name in types}
+    order = sorted(rows, key=lambda name: (-types[name].support, name))
+    if by_difference and len(evaluated) > 1:
+        order.sort(key=lambda name: -_difference(rows[name]) if all(rows[name]) else 2.0)
+    heads = "".join(
+        f'<span class="labkit-types-run">{html.escape(name)}<small>{tr("F1, precision / recall")}</small></span>'
+        for name in evaluated
+    )
+    heads = f"<span>{tr('type')}</span><span>{tr('entities')}</span>{heads}"
+    heads += f"<span>{tr('difference') if len(evaluated) > 1 else ''}</span>"
+    body = "".join(_row(html.escape(name), types[name].support, rows[name]) for name in order)
+    body += _row(tr("all types"), next(iter(evaluated.values())).entities, list(map(_total, evaluated.values())))
+    return f'<div class="labkit-types" style="--runs: {len(evaluated)}">{heads}{body}</div>'
 
 
-def _row(type_name: str, support: int, evaluated: Mapping[str, tuple[Run, Evaluated]]) -> str:
-    cells = []
-    for run, evaluation in evaluated.values():
-        score = evaluation.types.get(type_name)
-        if score and score.support:  # without gold entities a type has no score
-            cells.append(_bar(run, score.f1, score.precision, score.recall))
-        else:
-            cells.append("<span>–</span>")
-    return f"<b>{html.escape(type_name)}</b><span>{support:,}</span>{''.join(cells)}"
+def _scored(score: TypeScore | None) -> TypeScore | None:
+    """A type's score; None without entities of it in the corpus."""
+    return score if score and score.support else None
 
 
-def _total(evaluated: Mapping[str, tuple[Run, Evaluated]]) -> str:
-    cells = [
-        "<span>–</span>" if each.score is None else _bar(run, each.score, each.precision, each.recall)
-        for run, each in evaluated.values()
-    ]
-    entities = next(iter(evaluated.values()))[1].entities
-    return f"<b>{tr('all types')}</b><span>{entities:,}</span>{''.join(cells)}"
+def _total(evaluation: Evaluated) -> TypeScore | None:
+    """Score of all types together; None without entities in the corpus."""
+    if evaluation.score is None:
+        return None
+    return TypeScore(evaluation.precision, evaluation.recall, evaluation.f1, evaluation.entities)
 
 
-def _bar(run: Run, f1: float, precision: float, recall: float) -> str:
-    colours = f"--light: {colour_of(run, 'light')}; --dark: {colour_of(run, 'dark')}; --share: {100 * f1:.1f}%"
-    tooltip = tr("precision {precision}, recall {recall}", precision=f"{precision:.3f}", recall=f"{recall:.3f}")
+def _difference(scores: Scores) -> float:
+    first, second = scores
+    return first.f1 - second.f1 if first and second else 0.0
+
+
+def _row(head: str, support: int, scores: Scores) -> str:
+    cells = [_bar(score) if score else "<span>–</span>" for score in scores]
+    has_difference = len(scores) > 1 and all(scores)
+    cells.append(f"<b>{_difference(scores):+.3f}</b>" if has_difference else "<span></span>")
+    return f"<b>{head}</b><span>{support:,}</span>{''.join(cells)}"
+
+
+def _bar(score: TypeScore) -> str:
     return (
-        f'<span class="labkit-types-bar" style="{colours}" title="{html.escape(tooltip, quote=True)}">'
-        f"<i><i></i></i><b>{f1:.3f}</b><small>{precision:.2f} / {recall:.2f}</small></span>"
+        f'<span class="labkit-types-bar" style="--share: {100 * score.f1:.1f}%">'
+        f"<i><i></i></i><b>{score.f1:.3f}</b><small>{score.precision:.3f} / {score.recall:.3f}</small></span>"
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.lines import Line2D
 
 from labkit.formatting import format_entity_count
 from labkit.memo import Memo
@@ -11,9 +12,13 @@ from labkit.messages import N_, Message
 from labkit.plots.axes import PlotArea
 from labkit.plots.fonts import plot_tr
 from labkit.plots.series import linear_ticks, round_up, smooth, smoothing_span
+from labkit.plots.theme import Dashes
 from labkit.runs.compare import best_columns, best_f1_by_split, name_dev_splits
 from labkit.runs.curves import Axis, FloatArray
 from labkit.runs.run import Run
+
+STRIPE = 4.0  # length in widths of the line
+Points = tuple[FloatArray, FloatArray]  # x and y of a curve
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,37 @@ class CurveData:
 def highest_f1(curves: Sequence[CurveData]) -> float:
     """Highest F1 of all runs; 0 if there is none."""
     return max((float(np.nanmax(curve.f1, initial=0.0)) for curve in curves), default=0.0)
+
+
+def stripe_equal(curves: Sequence[Points], lines: Sequence[Line2D], dashes: Sequence[Dashes]) -> bool:
+    """Draw equal curves as stripes of their colours, so that none hides another; True if there are any.
+
+    A curve that is the beginning of another one is equal to it.
+
+    Args:
+        curves: x and y values of the lines.
+        dashes: of lines that equal no other one.
+    """
+    groups: list[list[int]] = []
+    for place, curve in enumerate(curves):
+        group = next((each for each in groups if _coincide(curves[each[0]], curve)), None)
+        if group:
+            group.append(place)
+        else:
+            groups.append([place])
+    for group in groups:
+        for turn, place in enumerate(group):
+            gap, start = STRIPE * (len(group) - 1), STRIPE * (len(group) - turn)
+            lines[place].set_linestyle((start, (STRIPE, gap)) if gap else dashes[place])
+    return any(len(group) > 1 for group in groups)
+
+
+def _coincide(one: Points, other: Points) -> bool:
+    count = min(len(one[1]), len(other[1]))
+    (x, y), (other_x, other_y) = ((each[0][:count], each[1][:count]) for each in (one, other))
+    if np.isfinite(y).sum() < 2 or not np.array_equal(y, other_y, equal_nan=True):
+        return False
+    return bool(np.allclose(x, other_x, rtol=0.01) or np.nanmin(y) == np.nanmax(y))
 
 
 class ComparedCurves:

@@ -11,6 +11,7 @@ from labkit.plots import fonts
 from labkit.plots.axes import PlotArea
 from labkit.plots.cached_plot import CachedPlot
 from labkit.plots.overlay import OverlayLayout
+from labkit.plots.pictures import PictureSize
 from labkit.plots.renderer import BlitRenderer, Picture
 from labkit.plots.side_by_side import SideBySideLayout
 from labkit.plots.theme import Theme, theme_named
@@ -31,7 +32,7 @@ class ComparisonLayout(Protocol):
     def update(self) -> None: ...
 
 
-LAYOUTS: dict[str, Callable[[Theme, Sequence[Run], Sequence[str], Axis], ComparisonLayout]] = {
+LAYOUTS: dict[str, Callable[[Theme, PictureSize, Sequence[Run], Sequence[str], Axis], ComparisonLayout]] = {
     "side by side": SideBySideLayout,
     "overlaid": OverlayLayout,
 }
@@ -41,7 +42,7 @@ Names = Mapping[Path, str]
 class ComparePlot(CachedPlot):
     """Plot of several runs, live ones included, redrawn as they grow.
 
-    Its size depends on the layout and on the number of runs.
+    Its height depends on its width, the layout and the number of runs.
     """
 
     def draw(
@@ -59,7 +60,9 @@ class ComparePlot(CachedPlot):
         with self._lock:
             labels = _run_labels(runs, names)
             key = (self._style_key(), x, layout, *runs, *labels)
-            comparison = self._memo("layout", key, lambda: _build_layout(self._theme, runs, labels, x, layout))
+            comparison = self._memo(
+                "layout", key, lambda: _build_layout(self._theme, self.size, runs, labels, x, layout)
+            )
             renderer = self._memo("renderer", comparison, lambda: BlitRenderer(comparison.figure, self._theme))
 
             def redraw() -> bytes:
@@ -80,20 +83,22 @@ def compare_figure(
 
     Arguments and errors as in `ComparePlot.draw`.
     """
-    comparison = _build_layout(theme_named(theme), runs, _run_labels(runs, names), x, layout)
+    comparison = _build_layout(theme_named(theme), PictureSize(), runs, _run_labels(runs, names), x, layout)
     comparison.update()
     for area in comparison.areas:
         area.freeze()
     return comparison.figure
 
 
-def _build_layout(theme: Theme, runs: Sequence[Run], labels: Sequence[str], x: Axis, layout: str) -> ComparisonLayout:
+def _build_layout(
+    theme: Theme, size: PictureSize, runs: Sequence[Run], labels: Sequence[str], x: Axis, layout: str
+) -> ComparisonLayout:
     check_axis(x)
     if layout not in LAYOUTS:
         text = N_("layout must be one of {layouts}, not {layout!r}")
         raise ValueError(Message(text, layouts=", ".join(LAYOUTS), layout=layout))
     with gc_paused():
-        return LAYOUTS[layout](theme, runs, labels, x)
+        return LAYOUTS[layout](theme, size, runs, labels, x)
 
 
 def _run_labels(runs: Sequence[Run], names: Names | None) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from labkit.formatting import format_loss
 from labkit.messages import N_
-from labkit.plots.axes import TEXT_PT, Box, PlotArea, set_data, set_marked_data, set_text
+from labkit.plots.axes import TEXT_PT, TITLE_PT, Box, PlotArea, set_data, set_marked_data, set_text
 from labkit.plots.compared_curves import (
     ComparedCurves,
     CurveData,
@@ -21,18 +21,25 @@ from labkit.plots.f1_plot import f1_title, fit_f1
 from labkit.plots.fonts import plot_tr
 from labkit.plots.learning_rate_plot import axis_rates, fit_rates, format_rounded_rate, peak_rates
 from labkit.plots.loss_plot import fit_loss
+from labkit.plots.pictures import PictureSize
 from labkit.plots.renderer import Picture
-from labkit.plots.text_width import fit_text
+from labkit.plots.text_width import fit_text, pick_fitting
 from labkit.plots.theme import DASHES, Theme, colour_of
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
 
-WIDTH, BAND, DPI = 10.0, 5.75, 120  # inches
-MOST_COLUMNS, MOST_BANDS = 4, 2
-LEFT, RIGHT, BETWEEN = 0.62, 0.3, 0.28  # margins in inches
-# Top (from the top of the band) and height of the three plots of a column, in inches.
+BAND = 5.75  # height in inches, as all that follows
+MOST_RUNS, MOST_COLUMNS, MIN_COLUMN = 8, 4, 1.9
+LEFT, RIGHT, BETWEEN = 0.62, 0.3, 0.28  # margins
+# Top (from the top of the band) and height of the three plots of a column.
 ROWS = ((1.17, 1.2), (2.91, 1.0), (4.45, 0.92))
-LOSS = N_("Loss per word (lower is better): each step faint, smoothed over about {span} steps bold, on dev dotted")
+LOSS = N_(
+    (
+        "Loss per word (lower is better): each step faint, smoothed over about {span} steps bold, on dev dotted",
+        "Loss per word: each step faint, smoothed bold, on dev dotted",
+        "Loss per word",
+    )
+)
 RATES = N_("Learning rates: encoder solid, head dashed, CRF dotted")
 
 
@@ -42,19 +49,21 @@ class SideBySideLayout:
     More would not be readable; a note says how many runs are left out.
     """
 
-    def __init__(self, theme: Theme, runs: Sequence[Run], names: Sequence[str], x: Axis):
-        drawn = runs[: MOST_COLUMNS * MOST_BANDS]
+    def __init__(self, theme: Theme, size: PictureSize, runs: Sequence[Run], names: Sequence[str], x: Axis):
+        drawn, width = runs[:MOST_RUNS], size.width_in
+        self.width = width
         self.curves = ComparedCurves(drawn, x)
-        bands = max(math.ceil(len(drawn) / MOST_COLUMNS), 1)
+        room = int((width - LEFT - RIGHT + BETWEEN) / (MIN_COLUMN + BETWEEN))
+        bands = max(math.ceil(len(drawn) / min(max(room, 1), MOST_COLUMNS)), 1)
         across = max(math.ceil(len(drawn) / bands), 1)
         left_out = len(runs) - len(drawn)
         height = BAND * bands + (0.3 if left_out else 0)
-        self.figure = Picture(figsize=(WIDTH, height), dpi=DPI, facecolor=theme.background)
+        self.figure = Picture(figsize=(width, height), dpi=size.dpi, facecolor=theme.background)
         self.columns = [
             _RunColumn(self.figure, theme, run, name, across, place)
             for place, (run, name) in enumerate(zip(drawn, names, strict=False))
         ]
-        self.page = PlotArea(self.figure, theme, Box(0, 0, WIDTH, height))
+        self.page = PlotArea(self.figure, theme, Box(0, 0, width, height))
         self.page.axes.set_axis_off()
         if not drawn:
             set_text(self.page.add_text(color=theme.muted, ha="center"), plot_tr("no runs chosen"), 0.5, 0.5)
@@ -76,7 +85,8 @@ class SideBySideLayout:
         fit_rates([column.rates for column in columns], [rate for run in self.curves.runs for rate in axis_rates(run)])
         for column in columns:
             if column.loss.labels_y:  # the first of its band
-                column.loss.set_title(plot_tr(LOSS, span=self.curves.smoothing_steps))
+                titles = [plot_tr(text, span=self.curves.smoothing_steps) for text in LOSS]
+                column.loss.set_title(pick_fitting(titles, self.width - LEFT, TITLE_PT, bold=True))
                 column.score.set_title(f1_title(describe_dev_entities(self.curves.runs)))
         for column, data, best in zip(columns, curves, flag_best_runs(self.curves.runs), strict=True):
             column.update(data, best)
@@ -88,7 +98,7 @@ class _RunColumn:
     def __init__(self, figure: Picture, theme: Theme, run: Run, name: str, across: int, place: int):
         self.run = run
         band, column = divmod(place, across)
-        width = (WIDTH - LEFT - RIGHT - (across - 1) * BETWEEN) / across
+        width = (figure.get_figwidth() - LEFT - RIGHT - (across - 1) * BETWEEN) / across
         self.width = width
         left = LEFT + column * (width + BETWEEN)
         boxes = [Box(left, band * BAND + top, width, height) for top, height in ROWS]

@@ -1,20 +1,19 @@
-"""Comparison of runs: the columns of every runs table, short names, ranking."""
+"""Comparison of runs: the columns of every runs table, ranking."""
 
 import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
-from pathlib import Path
+from functools import cached_property
 from typing import Any, Literal
 
-from labkit.config import PROPER_NAMES, RunConfig, run_settings
+from labkit.config import RunConfig, run_settings
 from labkit.formatting import format_duration
-from labkit.messages import N_
 from labkit.runs.curves import Axis
 from labkit.runs.estimate import Estimate, estimate
 from labkit.runs.run import Run
+from labkit.runs.run_names import Translate, Value, format_english, name_runs, ordered_settings, short_names
 from labkit.settings import format_value
 
 __all__ = [
@@ -35,23 +34,9 @@ __all__ = [
     "to_markdown",
 ]
 
-Value = str | int | float | bool | None
-Translate = Callable[..., str]  # translates a text and fills its {placeholders}
 _SETTINGS = run_settings()
-MAX_NAME_PARTS = 4  # settings in a name
+MAX_MAIN_SETTINGS = 4  # columns of settings before further ones are extra
 BEST_MARK = "★"
-
-_SHORT_LABELS = {  # of settings in a run's name, instead of their longer labels
-    "batch_size": N_("batch"),
-    "encoder_rate": N_("encoder"),
-    "head_rate": N_("head"),
-    "crf_rate": N_("CRF"),
-    "train_limit": N_("sentences"),
-    "lstm_size": N_("BiLSTM"),
-    "lstm_layers": N_("layers"),
-}
-_EVAL_LIMITS = ("dev_limit", "test_limit")  # in a name only if set: by default they follow from the size of the corpus
-_UNLABELLED = ("corpus", "encoder", "precision", "implementation", "device")  # their values speak for themselves
 
 
 @dataclass(frozen=True)
@@ -62,6 +47,8 @@ class ComparisonColumn:
         kind: format of its values.
         best: direction of its best value.
         within: key of the column that two runs must share for these values to be comparable.
+        extra: left out where there is no room for all columns.
+        zero: what 0 reads as, if not as a number.
     """
 
     key: str
@@ -70,6 +57,8 @@ class ComparisonColumn:
     best: Literal["", "high", "low"] = ""
     help: str = ""
     within: str = ""
+    extra: bool = False
+    zero: str = ""
 
 
 _SPLIT_COLUMN = ComparisonColumn(
@@ -83,29 +72,39 @@ _COLUMNS: tuple[tuple[ComparisonColumn, Callable[[Run], Value]], ...] = (
         ComparisonColumn("best_f1", "best F1", "score", "high", "highest entity F1 on dev", _SPLIT_COLUMN.key),
         lambda run: run.best_f1,
     ),
+    (ComparisonColumn("state", "state", "state"), lambda run: run.state),
     (
-        ComparisonColumn("best_epoch", "at epoch", "number", "", "the epoch of the best F1"),
+        ComparisonColumn(
+            "dev_loss",
+            "dev loss at best F1",
+            "number",
+            "low",
+            "per word, of the evaluation with the best F1",
+            _SPLIT_COLUMN.key,
+        ),
+        lambda run: run.best.loss if run.best else None,
+    ),
+    (
+        ComparisonColumn("seconds", "time", "duration", "", "from the start to the end, loading included"),
+        lambda run: run.summary().seconds if run.started else None,
+    ),
+    (
+        ComparisonColumn("best_epoch", "at epoch", "number", "", "the epoch of the best F1", extra=True),
         lambda run: run.best.epoch if run.best_f1 is not None and run.best else None,
     ),
     (
-        ComparisonColumn("entities", "entities", "integer", "", "in the dev sentences: what F1 rests on"),
+        ComparisonColumn("entities", "entities", "integer", "", "in the dev sentences: what F1 rests on", extra=True),
         lambda run: run.best.entities if run.best else None,
     ),
     (
         ComparisonColumn(
-            "dev_loss", "dev loss", "number", "low", "of the last evaluation, per word", _SPLIT_COLUMN.key
-        ),
-        lambda run: latest.loss if (latest := run.summary().latest) else None,
-    ),
-    (ComparisonColumn("state", "state", "state"), lambda run: run.state),
-    (
-        ComparisonColumn(
             "illegal",
-            "illegal",
+            "breaks BIO",
             "integer",
             "",
             "places in its last predictions on dev that break the tag scheme; – where it predicted no entity",
             _SPLIT_COLUMN.key,
+            extra=True,
         ),
         lambda run: run.count_illegal(latest).remaining if (latest := run.summary().latest) else None,
     ),
@@ -117,18 +116,17 @@ _COLUMNS: tuple[tuple[ComparisonColumn, Callable[[Run], Value]], ...] = (
             "",
             "such places that decoding legal tags only has mended, last time on dev",
             _SPLIT_COLUMN.key,
+            extra=True,
         ),
         lambda run: run.count_illegal(latest).mended if (latest := run.summary().latest) else None,
     ),
     (
-        ComparisonColumn("seconds", "time", "duration", "", "from the start to the end, loading included"),
-        lambda run: run.summary().seconds if run.started else None,
-    ),
-    (
-        ComparisonColumn("tokens_per_s", "tokens/s", "number", "high", "word pieces a second in training"),
+        ComparisonColumn(
+            "tokens_per_s", "word pieces/s", "number", "high", "word pieces a second in training", extra=True
+        ),
         lambda run: run.progress().tokens_per_s,
     ),
-    (ComparisonColumn("created", "created", "time"), lambda run: run.created),
+    (ComparisonColumn("created", "created", "time", extra=True), lambda run: run.created),
 )
 
 
@@ -175,21 +173,6 @@ def find_differences(runs: Sequence[Run]) -> dict[str, list[Value]]:
     }
 
 
-def format_english(text: str, **values: object) -> str:
-    """Default translator: fills the placeholders of the English text."""
-    return text.format(**values) if values else text
-
-
-def name_runs(runs: Sequence[Run], tr: Translate = format_english) -> dict[Path, str]:
-    """Names runs by their differing settings, by folder: `#12 head 1e-3 · batch 8`.
-
-    Settings with the most different values come first, as there is seldom room for all. A name given by the user wins:
-    `#12 my name`. If nothing differs: `#12`.
-    """
-    names = ComparisonTableBuilder(runs, tr).short_names
-    return {run.folder: f"{run.title} {name}".strip() for run, name in zip(runs, names, strict=True)}
-
-
 def rank(runs: Iterable[Run]) -> list[Run]:
     """Sorts runs, best first: by best F1 on dev, then by dev loss; runs without a score last.
 
@@ -225,22 +208,19 @@ class ComparisonTableBuilder:
     """Columns, short names and rows for a set of runs. Valid while their settings and names last."""
 
     def __init__(self, runs: Sequence[Run], tr: Translate = format_english):
-        values = find_differences(runs)
-        self._fields = list(values)
+        self._fields = sorted(find_differences(runs), key=ordered_settings().index)
         self._splits = name_dev_splits(runs)
         self._shows_mended = any(run.config.legal_only for run in runs if run.config)
-        format_part = cache(partial(_format_name_part, tr=tr))  # many of a thousand runs share settings
-        counts = {field: Counter(of_runs) for field, of_runs in values.items()}
-        common = dict(sorted(counts.items(), key=lambda item: -len(item[1])))
-        self.short_names = [run.name or _short_name(run.config, common, format_part) for run in runs]  # without number
+        self.short_names = short_names(runs, tr)
 
     @cached_property
     def columns(self) -> tuple[ComparisonColumn, ...]:
         """Columns of the table, the differing settings among them."""
+        main = [field for field in self._fields if field != "corpus" or not self._splits][:MAX_MAIN_SETTINGS]
         return (
             ComparisonColumn("number", "run", "integer"),
             ComparisonColumn("name", "name", "name"),
-            *(_build_setting_column(field) for field in self._fields),
+            *(_build_setting_column(field, field not in main) for field in self._fields),
             *([_SPLIT_COLUMN] if self._splits else []),
             *(column for column, _ in self._shown_columns),
         )
@@ -306,49 +286,14 @@ def to_markdown(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def _short_name(
-    config: RunConfig | None, common: Mapping[str, Mapping[Value, int]], format_part: Callable[[str, Value], str]
-) -> str:
-    """Name of a run by its differing settings: of many, the MAX_NAME_PARTS rarest.
-
-    Args:
-        common: count of runs per value, per differing setting, in the order of a name.
-    """
-    if config is None:
-        return ""
-    values = {field: getattr(config, field) for field in common}
-    named = [field for field, value in values.items() if value is not None or field not in _EVAL_LIMITS]
-    rare = sorted(named, key=lambda field: common[field][values[field]])[:MAX_NAME_PARTS]
-    parts = [format_part(field, values[field]) for field in named if field in rare]
-    return " · ".join(parts + ["…"] * (len(named) > MAX_NAME_PARTS))
-
-
-def _format_name_part(field: str, value: Value, tr: Translate) -> str:
-    """Formats one setting in a run's name: `head 1e-3`, `3 epochs`, `no BiLSTM`."""
-    if field == "downstream":
-        return tr("no BiLSTM") if value == "none" else PROPER_NAMES.get(str(value), str(value))
-    if field == "decoder":
-        return PROPER_NAMES.get(str(value), str(value))
-    if field == "epochs":
-        return tr("1 epoch") if value == 1 else tr("{count} epochs", count=value)
-    if field == "train_limit" and value == 0:
-        return tr("all sentences")
-    if field in _UNLABELLED:
-        return str(value).rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-    label = tr(_SHORT_LABELS.get(field, _SETTINGS[field].label))
-    if field not in _SHORT_LABELS and not any(letter.isupper() for letter in label[1:]):  # not `BiLSTM size`
-        label = label.lower()
-    return f"{label} {tr(format_value(_SETTINGS[field], value))}"
-
-
-def _build_setting_column(field: str) -> ComparisonColumn:
+def _build_setting_column(field: str, extra: bool) -> ComparisonColumn:
     spec, default = _SETTINGS[field], getattr(RunConfig(), field)
     kind: Any = "integer" if isinstance(default, int) else "number"
     if field.endswith("_rate"):
         kind = "rate"
     elif isinstance(default, bool | str):
         kind = "text"
-    return ComparisonColumn(field, spec.label, kind, "", spec.help)
+    return ComparisonColumn(field, spec.label, kind, "", spec.help, extra=extra, zero=spec.zero_text)
 
 
 def _format_cell(column: ComparisonColumn, value: Value, best: bool) -> str:

@@ -7,7 +7,7 @@ from labkit.messages import N_
 
 CORRECT = N_("correct")
 MISSING = N_("missed")
-SPURIOUS = N_("invented")
+SPURIOUS = N_("false positive")
 WRONG_TYPE = N_("wrong type")
 WRONG_BOUNDARY = N_("wrong boundary")
 ERROR_KINDS = (MISSING, SPURIOUS, WRONG_TYPE, WRONG_BOUNDARY)
@@ -55,7 +55,7 @@ def match_entities(gold: Sequence[Entity], predicted: Sequence[Entity]) -> list[
     - Same words, another type: wrong type.
     - Overlapping words, same type: wrong boundary. An entity that overlaps several is paired with the one that shares
       the most words, the first of equals.
-    - All others, also those that overlap an entity of another type: missed if gold, invented if predicted.
+    - All others, also those that overlap an entity of another type: missed if gold, false positives if predicted.
     """
     left, right = list(gold), list(predicted)
     matches = _pop_pairs(left, right, CORRECT, lambda one, other: int(one == other))

@@ -6,7 +6,7 @@
     output.log                 what the run's process prints; made by that process before its first event
     run.lock                   locked as long as the run has a process; empty
     summary.json               figures of the log, so that lists need not read it (summary.py)
-    label.json                 name and note that a user gave the run
+    label.json                 name and note that a user gave the run; settings that it is named after without a name
     predictions.SPLIT.jsonl    scored sentences of dev or test (predictions.py)
     best/, last/               checkpoints, each with its tagger.json (labkit/model/checkpoint.py)
     trace.json.gz              operators of a profiled run (labkit/training/profiler.py)
@@ -76,6 +76,7 @@ class RunLabel(msgspec.Struct, frozen=True):
 
     name: str = ""
     note: str = ""
+    named_after: tuple[str, ...] | None = None  # settings that make its name without one of the user's; None: not yet
     problem: Message = Message("")
 
 
@@ -138,7 +139,8 @@ def read_label(folder: Path) -> RunLabel:
 def write_label(folder: Path, label: RunLabel) -> None:
     """Writes label.json; other processes never see half of it."""
     with atomic_write(folder / LABEL) as temporary:
-        temporary.write_bytes(msgspec.json.encode({"name": label.name, "note": label.note}))
+        fields = {"name": label.name, "note": label.note, "named_after": label.named_after}
+        temporary.write_bytes(msgspec.json.encode(fields))
 
 
 def read_summary(folder: Path) -> Summary | None:

@@ -7,6 +7,8 @@ import zlib
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from labkit.config import RunConfig
 from labkit.events import (
     EVENTS_FILE,
@@ -139,7 +141,9 @@ class Run(EventAccumulator):
             return has_changed
 
     def relabel(self, label: RunLabel) -> None:
-        """Takes the label that is in its folder now."""
+        """Takes the label that is in its folder now; what it was named after stays, also if that could not be kept."""
+        if label.named_after is None:
+            label = msgspec.structs.replace(label, named_after=self.label.named_after)
         if label != self.label:
             self.label = label
             self._bump_version()

@@ -25,6 +25,7 @@ from labkit.runs.folder import (
     write_summary,
 )
 from labkit.runs.run import NUM_COLOURS, Run
+from labkit.runs.run_names import choose_name_settings
 
 __all__ = ["NUM_COLOURS", "Run", "RunStore", "write_summary"]
 
@@ -66,6 +67,7 @@ class RunStore:
             self._cached = {name: entry for name, entry in known.items() if entry}
             runs = [entry.run for entry in self._cached.values()]
             runs.sort(key=lambda run: (run.created, run.number, run.folder.name))
+            _keep_names(runs)
             _drop_old_curves(runs)
             return runs
 
@@ -179,6 +181,19 @@ class RunStore:
             return _CachedRun(Run(self.folder / name), None, config)
         known.run.relabel(read_label(known.run.folder))
         return known
+
+
+def _keep_names(runs: list[Run]) -> None:
+    """Chooses what new runs are named after, and keeps it with them."""
+    if not any(run.config and run.label.named_after is None for run in runs):
+        return
+    for run, fields in zip(runs, choose_name_settings(runs), strict=True):
+        if run.config and run.label.named_after is None:
+            label = msgspec.structs.replace(read_label(run.folder), named_after=fields)
+            if not label.problem:
+                with contextlib.suppress(OSError):  # another user's folder: chosen again by the next reader
+                    write_label(run.folder, label)
+            run.relabel(label)
 
 
 def _drop_old_curves(runs: list[Run]) -> None:

@@ -24,6 +24,7 @@ class ViewState(msgspec.Struct, frozen=True, kw_only=True):
     layout: Literal["side by side", "overlaid"] = "side by side"
     ticked: list[str] = []  # names of run folders, in the order in which they were ticked
     by_train: list[str] = []  # those that the Train button ticked
+    more_columns: bool = False
 
 
 def read_view_state(runs: Path) -> ViewState:

@@ -16,7 +16,7 @@ from tests.waiting import until
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_tuning_lab.ipynb"
 PICTURES = NOTEBOOK.parents[1] / "docs" / "pictures"
-LIVE, COMPARISON = ".labkit-live-picture img", "img.labkit-compare"
+LIVE, COMPARISON = ".labkit-live-picture img", ".labkit-compare img"
 SMALL = {"train_limit": 96, "dev_limit": 24, "epochs": 2}  # of the real corpus, with the real encoder
 BLOCKING_S = 60.0
 SLOW_S = 120.0  # for what takes a few seconds where nobody else wants the cores

@@ -145,7 +145,8 @@ def test_train_pressed_while_a_run_trains_waits_for_its_turn_and_the_queue_can_b
 
 def test_a_retrained_run_is_compared_with_the_one_before(lab: LabPage, one_run: Path) -> None:
     lab.show(train_limit=64, dev_limit=16, epochs=1, head_rate=5e-3)
-    lab.row(lab.run(1)).click()
+    lab.row(lab.run(1)).get_by_role("checkbox").click()
+    lab.page.locator("button.labkit-more-columns").click()
     lab.notebook.slide("head_rate", -3)
     until(lambda: lab.notebook.ask("lab.controls.head_rate.value") == 1e-3, what="the head rate moved")
     lab.train()
@@ -253,6 +254,29 @@ def test_a_run_is_renamed_in_the_table_and_its_name_stays_text_everywhere(lab: L
     assert not lab.is_hacked()
 
 
+def test_a_clicked_run_is_shown_above_and_the_table_has_room_for_its_columns_at_1440(
+    lab: LabPage, runs_folder: Path
+) -> None:
+    for place in range(10):
+        config = RunConfig(
+            encoder_rate=(2e-5, 5e-5)[place % 2], head_rate=10 ** (-3 - place / 10), epochs=1 + place % 4
+        )
+        write_run(runs_folder, config.replace(batch_size=8 << place % 3, seed=place), steps=12)
+    write_run(runs_folder, RunConfig(corpus="msra", encoder="tiny-zh"), steps=12, dev_sha256="other")
+    lab.page.set_viewport_size({"width": 1440, "height": 900})
+    lab.show()
+    until(lambda: len(lab.rows()) == 11, what="all rows")
+    table, row = lab.page.locator(".labkit-runs"), lab.row(lab.run(3))
+    assert table.evaluate("table => table.scrollWidth - table.clientWidth") == 0
+    row.locator("td").last.click()
+    until(lambda: "#3" in lab.status and row.get_attribute("aria-current") == "true", what="#3 is shown")
+    row.locator(".labkit-name").press("ArrowUp")
+    lab.page.keyboard.press("Enter")
+    until(lambda: "#4" in lab.status, what="#4 by the keyboard")
+    assert lab.page.locator(".labkit-runs tr.labkit-selected").count() == 0
+    assert lab.page.problems == []
+
+
 def test_the_settings_of_a_run_are_a_click_away_and_come_into_view(lab: LabPage, runs_folder: Path) -> None:
     config = RunConfig(epochs=7, head_rate=2e-3, corpus="wnut16")
     for _ in range(12):
@@ -302,7 +326,7 @@ def test_of_many_runs_few_are_on_the_page_and_all_are_reached_by_scrolling(lab: 
     until(lambda: "run-0001" in lab.rows(), what="the oldest run")
     assert "run-0200" not in lab.rows()
     assert lab.page.evaluate(widths) == before
-    table.locator("tr[data-id=run-0001]").click()
+    table.locator("tr[data-id=run-0001] .labkit-check").click()
     until(lambda: lab.notebook.ask("list(lab.runs_panel.table.selected)") == ["run-0001"], what="it is ticked")
     lab.store.rename(lab.run(3), "mine")
     until(lambda: "mine" in lab.row(lab.run(3)).inner_text(), what="a change of a row in view")

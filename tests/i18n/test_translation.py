@@ -138,8 +138,8 @@ def test_the_table_of_runs_has_chinese_heads_and_names(runs_folder, chinese):
         write_run(runs_folder, RunConfig(epochs=epochs, downstream=downstream, head_rate=epochs * 1e-3))
     columns, rows = RunRows().build(RunStore(runs_folder).runs())
     assert [english_in(column["label"] + column["help"]) for column in columns] == [[]] * len(columns)
-    assert rows[0]["name"] == "BiLSTM · 3 轮 · 下游 3e-3"
-    assert rows[1]["name"] == "无 BiLSTM · 2 轮 · 下游 2e-3"
+    assert rows[0]["name"] == "下游 3e-3 · 3 轮 · BiLSTM"
+    assert rows[1]["name"] == "编码器 5e-5 · 下游 2e-3 · 2 轮"
     assert collect_table_texts()["completed"] == "已完成"
 
 

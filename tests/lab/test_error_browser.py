@@ -83,26 +83,27 @@ def test_the_newest_run_is_shown_with_all_its_errors_in_pages(browser, made):
     assert not browser.next_button.disabled
 
 
-DIFFERENT_SENTENCES = "These runs were scored on different sentences"
+def test_scores_of_two_runs_have_their_difference_and_are_sorted_by_it():
+    def types(**scores):
+        return {name: TypeScore(f1, f1, f1, count) for name, (f1, count) in scores.items()}
 
-
-@pytest.mark.parametrize("part", ["dev", "test"])
-def test_bars_of_runs_on_other_sentences_say_that_they_do_not_compare(part):
-    def told(*hashes):
-        runs = [scored(split=part, **{f"{part}_sha256": each}) for each in hashes]
-        found = {run: run.best if part == "dev" else run.test for run in runs}
-        return render_type_scores({f"#{number}": (run, found[run]) for number, run in enumerate(runs)})
-
-    assert DIFFERENT_SENTENCES in told("one", "other")
-    assert DIFFERENT_SENTENCES not in told("one", "one") + told("one")
+    first, second = types(LOC=(0.5, 4), PER=(0.75, 3), ORG=(0.0, 0)), types(LOC=(0.6, 4), PER=(0.25, 3))
+    runs = {"#1": scored(0.6, types=first).best, "#2": scored(0.5, types=second).best}
+    told = [re.sub("<[^>]+>", " ", render_type_scores(runs, by_difference)) for by_difference in (False, True)]
+    assert told[0].count("F1, precision / recall") == 2
+    assert [re.findall(r"[+-]0\.\d+", each) for each in told] == [
+        ["-0.100", "+0.500", "+0.100"],
+        ["+0.500", "-0.100", "+0.100"],
+    ]
+    assert "+" not in re.sub("<[^>]+>", " ", render_type_scores({"#1": runs["#1"], "#2": None}, True))
 
 
 def test_without_a_gold_entity_there_is_no_score_of_a_type_or_of_all():
     types = {"LOC": TypeScore(0.5, 0.5, 0.5, 4), "PER": TypeScore(0.0, 0.0, 0.0, 0)}
     run = scored(types=types, gold=4)
-    assert render_type_scores({"#1": (run, run.best)}).count("labkit-types-bar") == 2, "LOC and all types"
+    assert render_type_scores({"#1": run.best}).count("labkit-types-bar") == 2, "LOC and all types"
     run = scored(0.0, types={"PER": types["PER"]}, gold=0)
-    told = render_type_scores({"#1": (run, run.best)})
+    told = render_type_scores({"#1": run.best})
     assert "labkit-types-bar" not in told
     assert "0.000" not in told
 
@@ -134,33 +135,49 @@ def predicted(sentences, number):
     return sentences[number].predicted if number in sentences else []
 
 
-def test_where_two_differ_a_second_run_is_asked_for(browser):
+def offered(menu):
+    return [value for _, value in menu.options]
+
+
+def test_only_what_there_is_to_see_is_offered(browser, runs_folder):
+    write_mistakes(write_run(runs_folder, dev_sha256="other"))
+    refreshed(browser, runs_folder)
+    browser.run_menu.value = "run-0002"
+    assert offered(browser.other_run_menu) == ["", "run-0001"], "those scored on the same sentences"
+    assert DIFFERENT not in offered(browser.kind_menu)
+    browser.other_run_menu.value = "run-0001"
+    assert DIFFERENT in offered(browser.kind_menu)
+    write_mistakes(runs_folder / "run-0002", part="test")
+    refreshed(browser, runs_folder)
+    assert offered(browser.split_menu) == ["dev"]
     browser.other_run_menu.value = ""
-    browser.kind_menu.value = DIFFERENT
-    assert "Choose a second run" in browser.sentences.value
-    translation.set_language("zh")
-    browser.retranslate()
-    assert "再选一个实验" in browser.sentences.value
+    assert offered(browser.split_menu) == ["dev", "test"]
 
 
-def test_a_part_without_predictions_and_runs_of_different_sentences_are_told_in_words(browser, runs_folder):
-    browser.split_menu.value = "test"
-    assert "#2 kept no predictions on this part." in browser.sentences.value
-    assert browser.next_button.disabled
+def test_runs_of_different_sentences_are_told_in_words(browser, runs_folder):
     write_mistakes(runs_folder / "run-0001", sentences=60)
-    browser.split_menu.value, browser.other_run_menu.value = "dev", "run-0001"
+    browser.other_run_menu.value = "run-0001"
     assert "different corpora" in browser.sentences.value
+    assert browser.next_button.disabled
 
 
-def test_a_file_written_anew_is_read_anew_and_a_chosen_run_stays(browser, runs_folder):
-    browser.run_menu.value = "run-0001"
+def test_chosen_runs_stay_when_another_one_ends_and_in_the_browser_after_this_one(browser, runs_folder):
+    browser.run_menu.value, browser.other_run_menu.value = "run-0001", "run-0002"
+    browser.run_menu.value = "run-0002"  # the newest, but chosen
+    browser.other_run_menu.value, browser.type_menu.value = "run-0001", "PER"
     write_mistakes(write_run(runs_folder), seed=4)
+    later = ErrorBrowser()
+    later.keep_choices(browser)
+    for each in (refreshed(browser, runs_folder), refreshed(later, runs_folder)):
+        assert (each.run_menu.value, each.other_run_menu.value, each.type_menu.value) == ("run-0002", "run-0001", "PER")
+    assert refreshed(ErrorBrowser(), runs_folder).run_menu.value == "run-0004"
+
+
+def test_a_file_written_anew_is_read_anew(browser, runs_folder):
+    browser.kind_menu.value = EVERYTHING
+    made = write_mistakes(runs_folder / "run-0002", seed=5)
     refreshed(browser, runs_folder)
-    assert browser.run_menu.value == "run-0001"
-    browser.run_menu.value = "run-0004"
-    write_mistakes(write_run(runs_folder), seed=5)
-    refreshed(browser, runs_folder)
-    assert browser.run_menu.value == "run-0005", "who looked at the newest goes on doing so"
+    assert every_page(browser) == list(made)
 
 
 def test_without_any_predictions_there_is_a_hint_only(runs_folder):
@@ -175,7 +192,9 @@ def test_what_comes_from_data_is_escaped_and_chinese_is_written_without_spaces(r
     browser = refreshed(ErrorBrowser(), runs_folder)
     browser.kind_menu.value = EVERYTHING
     assert "<b>新" not in browser.sentences.value
-    assert "今天没有&lt;b&gt;新闻" in re.sub(r"</?(?:u|em|small|span)[^>]*>|invented: PER", "", browser.sentences.value)
+    assert "今天没有&lt;b&gt;新闻" in re.sub(
+        r"</?(?:u|em|small|span)[^>]*>|false positive: PER", "", browser.sentences.value
+    )
 
 
 def test_gold_is_underlined_predicted_shaded_and_both_are_named():
@@ -186,7 +205,7 @@ def test_gold_is_underlined_predicted_shaded_and_both_are_named():
     assert f'<u class="{boundary}">王</u><u class="{boundary}"><em class="{boundary}">小明</em></u>' in shown
     assert f'<u class="{kind}"><em class="{kind}">京</em></u>' in shown
     assert ">wrong boundary: PER<" in shown
-    assert ">LOC taken for ORG<" in shown
+    assert ">ORG, should be LOC<" in shown
     assert "corpus: PER 王小明; predicted: PER 小明" in shown
     assert re.sub(r"<small.*?</small>|<[^>]+>", "", shown) == "".join(words)
 

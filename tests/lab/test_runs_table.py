@@ -114,7 +114,7 @@ def test_a_run_that_is_gone_is_no_longer_selected(table):
     assert table.selected == ["run-0001"]
 
 
-@pytest.mark.parametrize("kind", ["use", "rename", "note", "delete"])
+@pytest.mark.parametrize("kind", ["show", "use", "rename", "note", "delete"])
 def test_actions_reach_their_callbacks(table, kind):
     heard = []
     table.on_action(lambda *action: heard.append(action))
@@ -174,13 +174,16 @@ def test_values_read_as_people_write_them(tmp_path):
     cases = [
         (5e-5, "rate", "5e-5"),
         (2.5e-4, "rate", "2.5e-4"),
+        (1.2589254e-3, "rate", "1.26e-3"),
         (0.1, "rate", "1e-1"),
         (0, "rate", "0"),
         (1, "rate", "1e0"),
         (0.61849, "score", "0.618"),
         (0, "score", "0.000"),
         (None, "score", "–"),
-        (0.123456, "number", "0.1235"),
+        (0.123456, "number", "0.123"),
+        (877.3, "number", "877"),
+        (2115.4, "number", "2,115"),
         (12345, "integer", "12,345"),
         (59.6, "duration", "1:00"),
         (3725, "duration", "1:02:05"),

@@ -42,13 +42,13 @@ def test_without_a_run_it_is_that_of_what_the_lab_starts_with() -> None:
 
 def test_it_is_in_the_language_of_the_run(offered: TryItPanel) -> None:
     assert offered.text.value == STARTER_PAIRS["chinese"].example
-    offered.run_menu.value = "#1"
+    offered.run_menu.value = "run-0001"
     assert offered.text.value == STARTER_PAIRS["english"].example
 
 
 def test_what_somebody_has_typed_stays(offered: TryItPanel) -> None:
     offered.text.value = "Anna"
-    offered.run_menu.value = "#1"
+    offered.run_menu.value = "run-0001"
     assert offered.text.value == "Anna"
 
 
@@ -58,7 +58,7 @@ def test_a_run_of_neither_pair_keeps_the_example(offered: TryItPanel, runs_folde
     (folder / "best" / "tagger.json").write_text("{}")
     before = offered.text.value
     offered.refresh(RunStore(runs_folder).runs()[-1:], {folder: "#3"})
-    assert (offered.run_menu.value, offered.text.value) == ("#3", before)
+    assert (offered.run_menu.value, offered.text.value) == ("run-0003", before)
 
 
 def test_an_answer_that_comes_late_does_not_replace_a_newer_one(runs_folder: Path) -> None:

@@ -16,7 +16,7 @@ from labkit.config import RunConfig
 from labkit.events import StopRequested, open_control_log
 from labkit.i18n import translation
 from labkit.jobs import launch
-from labkit.lab import plan_panel, run_plots, runs_panel, tuning_lab
+from labkit.lab import delete_button, plan_panel, run_plots, tuning_lab
 from labkit.lab.tuning_lab import TuningLab
 from labkit.plots.renderer import Picture
 from labkit.runs.run import Run
@@ -91,7 +91,7 @@ def test_train_shows_a_live_run_that_ends_and_can_be_tried(lab):
     until(lambda: "encoder –" not in lab.texts()["time"])
     assert run.time_breakdown is not None
     assert lab.texts()["operators"] == ""  # nobody asked for a profile
-    until(lambda: lab.try_it.run_menu.value == "#1")
+    until(lambda: lab.try_it.run_menu.value == "run-0001")
     lab.try_it.text.value = "anna went home"
     lab.try_it.tag_text()
     assert "found by #1" in lab.texts()["try_it"]
@@ -140,21 +140,26 @@ def test_a_second_train_waits_in_a_queue_that_is_shown_and_can_be_emptied(lab, c
 
 def test_failed_runs_are_deleted_together_by_a_second_press_that_is_no_double_click(lab, runs_folder, monkeypatch):
     button = lab.runs_panel.delete_failed_button
-    assert button.layout.visibility == "hidden"
+    until(lambda: button.layout.display == "none")
     for state in ("failed", "completed", "failed", "stopped"):
         write_run(runs_folder, steps=20, state=state)
-    until(lambda: button.description == "Delete failed runs (2)" and button.layout.visibility == "visible")
+    until(lambda: button.description == "Delete failed runs (2)" and button.layout.display is None)
     button.click(), button.click()
     assert len(lab.store.runs()) == 4
     assert button.description == "Delete 2 for good? Press again"
-    monkeypatch.setattr(runs_panel, "CONFIRM_AFTER_S", 0.0)
+    monkeypatch.setattr(delete_button, "CONFIRM_AFTER_S", 0.0)
     button.click()
     assert [run.state for run in lab.store.runs()] == ["completed", "stopped"]
-    until(lambda: button.layout.visibility == "hidden")
+    until(lambda: button.layout.display == "none")
+    lab.runs_panel.select(lab.store.runs())
+    until(lambda: lab.runs_panel.delete_ticked_button.description == "Delete ticked runs (2)")
+    for _ in range(2):
+        lab.runs_panel.delete_ticked_button.click()
+    assert lab.store.runs() == []
 
 
 def test_what_was_asked_of_other_runs_is_asked_again(lab, runs_folder, monkeypatch):
-    monkeypatch.setattr(runs_panel, "CONFIRM_AFTER_S", 0.0)
+    monkeypatch.setattr(delete_button, "CONFIRM_AFTER_S", 0.0)
     write_run(runs_folder, steps=20, state="failed")
     until(lambda: "(1)" in lab.runs_panel.delete_failed_button.description)
     lab.runs_panel.delete_failed_button.click()
@@ -238,12 +243,17 @@ def test_stop_names_and_ends_the_run_that_is_shown_and_a_double_click_not_the_ne
     def told(number):
         return [type(line) for line in open_control_log(runs_folder / f"run-000{number}").read()]
 
+    monkeypatch.setattr(tuning_lab, "DOUBLE_CLICK_S", 60.0)  # also on a slow machine
     assert still.stop_button.description == "Stop"
     write_run(runs_folder, state="running")
     until(lambda: still.stop_button.description == "Stop #1")
     write_run(runs_folder, state="running")  # as from a terminal
     until(lambda: len(still.runs_panel.table.rows) == 2)
     assert "#1" in still.texts()["status"]
+    act(still, "show", "run-0002")
+    until(lambda: still.stop_button.description == "Stop #2")
+    act(still, "show", "run-0001")
+    until(lambda: still.stop_button.description == "Stop #1")
     still.stop_button.click()
     shutil.rmtree(runs_folder / "run-0001")
     until(lambda: still.stop_button.description == "Stop #2")
@@ -255,6 +265,45 @@ def test_stop_names_and_ends_the_run_that_is_shown_and_a_double_click_not_the_ne
     write_run(runs_folder, state="running", number=3)
     still.stop()
     assert (told(2), told(3)) == ([StopRequested] * 2, [StopRequested])
+
+
+def test_a_click_shows_a_run_and_a_button_goes_back_to_the_one_that_trains(still, runs_folder):
+    write_run(runs_folder, steps=20)
+    write_run(runs_folder, state="running")
+    until(lambda: still.runs_panel.table.shown == "run-0002")
+    assert still.live_button.layout.display == "none"
+    before = until(lambda: still.picture_widget.value != run_plots.BLANK and still.picture_widget.value)
+    act(still, "show", "run-0001")
+    until(lambda: still.runs_panel.table.shown == "run-0001" and "#1" in still.texts()["details"])
+    until(lambda: still.picture_widget.value != before)
+    assert still.runs_panel.table.selected == []
+    assert (still.live_button.layout.display, still.live_button.description) == (None, "Show #2, which trains")
+    still.live_button.click()
+    until(lambda: still.runs_panel.table.shown == "run-0002" and still.live_button.layout.display == "none")
+
+
+def test_the_best_run_stays_beside_the_newest_and_a_line_says_what_is_ticked(still, runs_folder, monkeypatch):
+    rates = iter((5e-3, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4))  # 5e-3 is the best of the made-up runs
+    monkeypatch.setattr(launch, "submit", lambda *_: Run(write_run(runs_folder, RunConfig(head_rate=next(rates)), 60)))
+    for _ in range(6):
+        still.start()
+    assert ticked(still) == [1, 4, 5, 6]
+    until(lambda: "the best one are ticked" in still.runs_panel.hint.value)
+    still.runs_panel.table.selected = ["run-0002"]
+    until(lambda: "are ticked" not in still.runs_panel.hint.value)
+
+
+def test_columns_that_are_seldom_needed_are_a_switch_away_and_stay_switched(still, config, runs_folder):
+    write_run(runs_folder, steps=6)
+    keys = lambda lab: {column["key"] for column in lab.runs_panel.table.columns}  # noqa: E731
+    until(lambda: keys(still))
+    assert not keys(still) & {"created", "tokens_per_s", "illegal", "entities"}
+    still.runs_panel.more_button.value = True
+    assert keys(still) >= {"created", "tokens_per_s", "illegal", "entities"}
+    again = TuningLab(config=config)
+    assert again.runs_panel.more_button.value
+    assert "created" in keys(again)
+    again.close()
 
 
 def test_order_axis_layout_and_ticks_outlive_the_kernel(still, asked, config, runs_folder):

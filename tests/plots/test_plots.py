@@ -25,12 +25,14 @@ from labkit.config import RunConfig
 from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
 from labkit.i18n import translation
 from labkit.plots import fonts, renderer
+from labkit.plots.comparison import LAYOUTS
 from labkit.plots.live import THEMES, ComparePlot, LivePlot, colour_of, compare_figure, dashes_of, figure_of, to_png
 from labkit.plots.pictures import PictureSize
 from labkit.plots.series import downsample, smooth
 from labkit.plots.theme import Theme, mark_of
 from labkit.runs.curves import Axis
 from labkit.runs.run import Run
+from labkit.runs.run_names import name_runs
 from labkit.runs.store import RunStore
 from tests.runs.samples import events, scored, write_run
 
@@ -333,7 +335,7 @@ def test_every_compared_run_is_named_and_scored(tmp_path: Path, layout: str) -> 
     found = " ".join(words(compare_figure(runs, layout=layout)))
     for run in runs:
         assert run.best
-        assert f"#{run.number} head" in found
+        assert f"#{run.number} " in found
         assert f"best F1 {run.best.f1:.3f}" in found
 
 
@@ -355,6 +357,21 @@ def test_equal_losses_are_drawn_as_equal_curves_however_long_the_runs_are(layout
     short, long = [curve for curve in begun if not np.isclose(curve[1], LOSSES[2])]
     np.testing.assert_allclose(long[:300], short)
     assert any("smoothed over about 10 steps" in text for text in words(figure))
+
+
+def test_overlaid_equal_curves_are_striped_so_that_none_hides_another() -> None:
+    runs = [run_of(events(config, 60, seed=seed), config) for seed, config in enumerate([RunConfig()] * 2)]
+    runs += [run_of(events(RunConfig(head_rate=2e-2), 60, seed=3)), run_of(events(steps=60)[:20])]
+    figure = compare_figure(runs, layout="overlaid")
+    lines = drawn(titled(figure, "Encoder rate"))
+    at = {line.get_linestyle() for line in lines}
+    assert at == {"--"}, "the same for all, also for one that has only begun"
+    starts = [line._unscaled_dash_pattern for line in lines]
+    assert len({start for start, _ in starts}) == 4
+    assert [line.get_linestyle() for line in drawn(titled(figure, "Head rate"))] == ["--", "--", "-", "--"]
+    assert [line.get_linestyle() for line in drawn(titled(figure, "Loss per word (lower is better)"))][1:3] == ["-"] * 2
+    assert "striped: equal curves" in words(figure)
+    assert "striped: equal curves" not in words(compare_figure(runs[2:3], layout="overlaid"))
 
 
 def compared(layout: str, *runs: Run) -> str:
@@ -421,11 +438,21 @@ def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
     assert "and 14 more" in words(compare_figure(runs * 4, layout="overlaid"))
 
 
-def test_no_words_leave_a_comparison_or_lie_on_each_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [560, 780, 946, 1200])
+def test_no_words_leave_a_comparison_or_lie_on_each_other(tmp_path: Path, width: int) -> None:
     for layout, count in (("overlaid", 10), ("side by side", 4)):
-        figure = compare_figure(several(tmp_path / layout, count), layout=layout)
-        figure.canvas.draw()
-        boxes = [text.get_window_extent() for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        runs = several(tmp_path / layout, count)
+        names = list(name_runs(runs).values())
+        comparison = LAYOUTS[layout](THEMES["light"], PictureSize(width, 1.0), runs, names, "step")
+        comparison.update()
+        for area in comparison.areas:
+            area.freeze()
+        figure = comparison.figure
+        assert figure.canvas.get_width_height()[0] == width
+        with renderer.exclusive_drawing():  # as it is drawn: fonts are hinted otherwise
+            figure.canvas.draw()
+            texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+            boxes = [text.get_window_extent() for text in texts]
         width, height = figure.canvas.get_width_height()
         assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height for box in boxes)
         # a pixel of the line spacing may be shared

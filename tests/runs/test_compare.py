@@ -1,26 +1,22 @@
 import math
 import socket
-from pathlib import Path
 
 import pytest
 
 from labkit.config import RunConfig
 from labkit.events import CorpusRead, Evaluated, OperatorsProfiled, RunFinished, RunStarted, TrainingPlanned
 from labkit.formatting import format_duration
-from labkit.runs import compare
 from labkit.runs.compare import (
     build_comparison_table,
     default_axis,
     differences_table,
     estimate,
     find_differences,
-    name_runs,
     rank,
     to_markdown,
 )
 from labkit.runs.estimate import TYPICAL_TOKENS_PER_SENTENCE
 from labkit.runs.run import Run
-from labkit.runs.store import RunStore
 from tests.runs.samples import events, scored, write_run
 
 CONFIG = RunConfig(head_rate=5e-3)  # the best rate of the made-up runs
@@ -52,78 +48,11 @@ def test_an_unreadable_run_makes_no_difference_but_keeps_its_place(runs_folder):
     runs[1] = Run(runs[1].folder)
     assert find_differences(runs[:2]) == {}
     assert find_differences(runs) == {"seed": [0, None, 3]}
-    assert name_runs(runs)[runs[1].folder] == "#2"
-
-
-def test_names_are_made_of_what_differs(runs_folder):
-    runs = _runs(runs_folder, CONFIG.replace(head_rate=1e-3, batch_size=8), CONFIG, CONFIG.replace(epochs=1))
-    assert list(name_runs(runs).values()) == [
-        "#1 3 epochs · batch 8 · head 1e-3",
-        "#2 3 epochs · batch 16 · head 5e-3",
-        "#3 1 epoch · batch 16 · head 5e-3",
-    ]
-    assert name_runs(runs[1:2]) == {runs[1].folder: "#2"}
 
 
 def test_being_profiled_is_no_difference(runs_folder):
     runs = _runs(runs_folder, CONFIG, CONFIG.replace(profile=True))
     assert find_differences(runs) == {}
-
-
-def test_a_name_that_a_user_gave_wins(runs_folder):
-    runs = _runs(runs_folder, CONFIG, CONFIG.replace(seed=1))
-    RunStore(runs_folder).rename(runs[0], "my name")
-    assert list(name_runs(runs).values()) == ["#1 my name", "#2 seed 1"]
-
-
-def test_what_differs_most_comes_first_in_every_name(runs_folder):
-    rates = (5e-5, 1e-3, 5e-3)
-    runs = _runs(runs_folder, *(CONFIG.replace(epochs=3, head_rate=rate) for rate in rates), CONFIG.replace(epochs=1))
-    assert [name.split(" · ")[0] for name in name_runs(runs[:3]).values()] == [
-        "#1 head 5e-5",
-        "#2 head 1e-3",
-        "#3 head 5e-3",
-    ]
-    assert list(name_runs(runs).values())[:2] == ["#1 head 5e-5 · 3 epochs", "#2 head 1e-3 · 3 epochs"]
-
-
-def test_long_names_are_cut(runs_folder):
-    other = CONFIG.replace(corpus="/data/of/mine", downstream="none", epochs=1, batch_size=8, dropout=0.5, lstm_size=64)
-    first, second = name_runs(_runs(runs_folder, CONFIG, other)).values()
-    assert first == "#1 wnut16 · BiLSTM · 3 epochs · batch 16 · …"
-    assert second == "#2 mine · no BiLSTM · 1 epoch · batch 8 · …"
-
-
-@pytest.mark.parametrize(
-    ("change", "part"),
-    [
-        ({"encoder": "prajjwal1/bert-tiny"}, "bert-tiny"),
-        ({"epochs": 1}, "1 epoch"),
-        ({"encoder_rate": 2e-5}, "encoder 2e-5"),
-        ({"crf_rate": 0.1}, "CRF 1e-1"),
-        ({"downstream": "idcnn"}, "IDCNN"),
-        ({"decoder": "softmax"}, "softmax"),
-        ({"mix_layers": True}, "mix layers yes"),
-        ({"tanh_size": 60}, "tanh layer size 60"),
-        ({"head_schedule": "staircase"}, "head schedule staircase"),
-        ({"train_limit": 400}, "sentences 400"),
-        ({"lstm_size": 256}, "BiLSTM 256"),
-        ({"precision": "bfloat16"}, "bfloat16"),
-        ({"implementation": "reference"}, "reference"),
-        ({"repair_tags": True}, "repair tags yes"),
-    ],
-)
-def test_a_part_of_a_name_tells_its_setting(change, part):
-    one, other = Run(config=CONFIG), Run(config=CONFIG.replace(**change))
-    one.folder, other.folder = Path("run-0001"), Path("run-0002")
-    one.number, other.number = 1, 2
-    assert name_runs([one, other])[other.folder] == f"#2 {part}"
-
-
-def test_every_setting_can_be_named():
-    unlike = CONFIG.replace(train_limit=1, trackers="tensorboard")
-    for field in CONFIG.as_dict():
-        assert "  " not in f" {compare._format_name_part(field, getattr(unlike, field), compare.format_english)}"
 
 
 def test_rank_puts_the_best_f1_first_and_runs_without_a_score_last():
@@ -136,16 +65,16 @@ def test_the_table_holds_what_differs_and_marks_the_best(runs_folder):
     runs += _runs(runs_folder, CONFIG, state="queued")
     made = build_comparison_table(runs)
     keys = [column.key for column in made.fields]
-    assert keys[:3] == ["number", "name", "head_rate"]
-    assert keys[3:7] == ["best_f1", "best_epoch", "entities", "dev_loss"]
-    assert keys[7:] == ["state", "illegal", "seconds", "tokens_per_s", "created"]
+    assert keys[:5] == ["number", "name", "head_rate", "best_f1", "state"]
+    assert keys[5:] == ["dev_loss", "seconds", "best_epoch", "entities", "illegal", "tokens_per_s", "created"]
+    assert [column.key for column in made.fields if column.extra] == keys[7:]
     assert made.best == [[], ["best_f1"], []]
     row = dict(zip(keys, made.rows[1], strict=True))
     assert row["number"] == 2
     assert row["name"] == "head 5e-3"
     assert row["head_rate"] == 5e-3
     assert row["best_f1"] == runs[1].best.f1
-    assert row["dev_loss"] == runs[1].evaluations[-1].loss
+    assert row["dev_loss"] == runs[1].best.loss
     assert row["seconds"] == runs[1].finished.seconds
     assert row["tokens_per_s"] == pytest.approx(CONFIG.batch_size * 20 / 0.05)
     assert row["state"] == "completed"
@@ -263,11 +192,6 @@ def test_the_table_of_differences_has_a_row_a_setting(runs_folder):
 def test_a_comparison_is_shown_as_markdown(runs_folder):
     table = build_comparison_table(_runs(runs_folder, CONFIG, CONFIG.replace(dropout=0.5)))
     assert table._repr_markdown_() == to_markdown(table.columns, table.text_rows())
-
-
-def test_a_run_is_not_named_after_scoring_in_proportion(runs_folder):
-    runs = _runs(runs_folder, CONFIG.replace(train_limit=500), CONFIG.replace(train_limit=500, dev_limit=40))
-    assert list(name_runs(runs).values()) == ["#1", "#2 dev sentences 40"]
 
 
 def test_markdown_keeps_pipes_and_line_breaks_inside_their_cell():
@@ -459,12 +383,3 @@ def test_steps_of_cut_sentences_are_told_by_the_newest_run_that_cut_alike():
         assert estimate([other], config, 100).steps == 7
     whole = estimate([cut(7, max_pieces=8)], config, 100)
     assert (whole.steps, whole.is_exact) == (7, True), "nothing was cut"
-
-
-def test_of_many_differences_a_name_tells_those_that_fewest_runs_share(runs_folder):
-    alike = CONFIG.replace(corpus="mine", encoder="other", downstream="none", epochs=5, batch_size=8)
-    odd = [alike.replace(trackers="wandb"), alike.replace(max_pieces=8)]
-    called = list(name_runs(_runs(runs_folder, CONFIG, alike, alike, *odd)).values())
-    assert "trackers wandb" in called[3]
-    assert "longest window 8" in called[4].lower()
-    assert called[0] == "#1 wnut16 · minilm · BiLSTM · 3 epochs · …"
