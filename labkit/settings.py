@@ -16,6 +16,14 @@ from labkit.messages import N_, Message
 
 _TYPE_NAMES = {int: N_("a whole number"), float: N_("a number"), str: N_("text"), bool: N_("true or false")}
 _SCIENTIFIC_ABOVE = 10**12
+SETTING_GROUPS = {  # with their titles
+    "rates": N_("Rates and steps"),
+    "structure": N_("Structure"),
+    "data": N_("Data"),
+    "evaluation": N_("Evaluation"),
+    "machine": N_("Machine"),
+}
+NO_LIMIT = 1e8  # a range that reaches so far is not told
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,11 @@ from labkit.config import RunConfig, field_types, run_settings
 from labkit.i18n.translation import tr
 from labkit.messages import N_, Message, message_of
 from labkit.presets import make_config
-from labkit.settings import Setting, format_value
+from labkit.settings import NO_LIMIT, SETTING_GROUPS, Setting, format_value
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_NO_LIMIT = 1e8  # a range that reaches so far is not told
-_GROUP_HEADINGS = {
-    "main": N_("Everyday options"),
-    "advanced": N_("Advanced options"),
-    "other": N_("Other options"),
-}
+_GROUP_HEADINGS = {"main": N_("Everyday options"), **SETTING_GROUPS, "other": N_("Other options")}
 
 
 class SettingsCommand(TranslatedCommand):
@@ -31,7 +26,8 @@ class SettingsCommand(TranslatedCommand):
         for option in self.get_params(ctx):
             group = own_group
             if isinstance(option, _SettingOption):
-                group, own_group = option.setting.group, "other"
+                is_advanced = option.setting.place == "advanced"
+                group, own_group = option.setting.group if is_advanced else "main", "other"
             if record := option.get_help_record(ctx):
                 records[group].append(record)
         for group, heading in _GROUP_HEADINGS.items():
@@ -64,7 +60,7 @@ class _SettingOption(click.Option):
         notes = [tr("by default {value}", value=format_value(setting, default, tr))]
         if setting.zero_text:
             notes.insert(0, tr("0 is {meaning}", meaning=tr(setting.zero_text)))
-        if setting.low is not None and setting.high is not None and setting.high < _NO_LIMIT:
+        if setting.low is not None and setting.high is not None and setting.high < NO_LIMIT:
             span = tr("{low} to {high}", low=f"{setting.low:g}", high=f"{setting.high:g}")
             notes.insert(0, f"{span} {tr(setting.unit)}".strip())
         self.help = f"{tr(setting.help)} [{', '.join(notes)}]"  # only now, as the language may change before

@@ -16,9 +16,7 @@ from labkit.config import RunConfig, run_settings
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import css_classes
 from labkit.messages import Message, message_of
-from labkit.settings import Setting, format_value
-
-NO_LIMIT = 1e8  # a range that reaches so far is not told
+from labkit.settings import NO_LIMIT, Setting, format_value
 
 Transaction = Callable[[], AbstractContextManager[None]]
 

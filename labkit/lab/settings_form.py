@@ -21,7 +21,6 @@ from labkit.lab.page_widgets import close_all, css_classes, make_column, make_ht
 from labkit.lab.preset_menus import CUSTOM, PresetMenus, describe_presets, match_pair, match_preset
 from labkit.lab.setting_control import SettingControl
 from labkit.lab.setting_inputs import MenuControl, NumberControl, pick_control_class
-from labkit.messages import N_
 from labkit.presets import (
     STARTER_PAIRS,
     preset_values,
@@ -29,15 +28,7 @@ from labkit.presets import (
     recommended_rate_range,
     recommended_rates,
 )
-from labkit.settings import Setting, format_rate
-
-GROUPS = {  # of settings under Advanced, with their titles
-    "rates": N_("Rates and steps"),
-    "structure": N_("Structure"),
-    "data": N_("Data"),
-    "evaluation": N_("Evaluation"),
-    "machine": N_("Machine"),
-}
+from labkit.settings import SETTING_GROUPS, Setting, format_rate
 
 
 class FormAssets(anywidget.AnyWidget):
@@ -268,8 +259,8 @@ class SettingsForm:
         def toggle(change: Any) -> None:
             with self._transaction():
                 if not panel.children:
-                    self._group_titles = {group: widgets.HTML(_render_title(group)) for group in GROUPS}
-                    panel.children = [self._make_group(group) for group in GROUPS]
+                    self._group_titles = {group: widgets.HTML(_render_title(group)) for group in SETTING_GROUPS}
+                    panel.children = [self._make_group(group) for group in SETTING_GROUPS]
                     self._update_advanced(self.config())
             set_visible(panel, change.new)
 
@@ -289,7 +280,7 @@ def _settings_at(place: str) -> dict[str, Setting]:
 
 
 def _render_title(group: str) -> str:
-    return f'<div class="labkit-title">{html.escape(tr(GROUPS[group]))}</div>'
+    return f'<div class="labkit-title">{html.escape(tr(SETTING_GROUPS[group]))}</div>'
 
 
 def describe_rate_ratio(config: RunConfig) -> str:

@@ -26,6 +26,7 @@ _SHORT_LABELS = {  # of settings in a run's name, instead of their longer labels
     "crf_rate": N_("CRF"),
     "lstm_size": N_("BiLSTM"),
     "lstm_layers": N_("layers"),
+    "max_pieces": N_("window"),
 }
 _UNLABELLED = ("encoder", "precision", "implementation", "device")  # their values speak for themselves
 

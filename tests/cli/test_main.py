@@ -89,9 +89,10 @@ def test_help_of_an_option_tells_range_and_default(labkit: Callable[..., Said]) 
     said = " ".join(labkit("train", "--help").out.split())
     assert "0 freezes it [0 to 0.01, by default 3e-4]" in said
     assert "[0 to 1, by default as the head]" in said
-    everyday, advanced, other = (said.index(f"{group} options:") for group in ("Everyday", "Advanced", "Other"))
-    assert everyday < said.index("--pair [") < said.index("--head-rate") < advanced < said.index("--seed") < other
-    assert other < said.index("--runs") < said.index("--help")
+    headings = ("Everyday options", "Rates and steps", "Data", "Machine", "Other options")
+    everyday, rates, data, machine, other = (said.index(f"{heading}:") for heading in headings)
+    assert everyday < said.index("--pair [") < said.index("--head-rate") < rates < said.index("--crf-rate") < data
+    assert data < said.index("--seed") < machine < other < said.index("--runs") < said.index("--help")
 
 
 # --- errors
@@ -420,7 +421,7 @@ def test_a_profiled_run_ends_with_where_its_time_went(labkit: Callable[..., Said
     said = labkit(*words, "--profile")
     assert said.code == 0, said.err
     told = said.err[said.err.index("Where the time went") :]
-    for part in ("loading", "encoder", "downstream", "CRF", "optimizer", "evaluation", "profiling"):
+    for part in ("loading", "encoder", "downstream", "CRF", "weight update", "evaluation", "profiling"):
         assert re.search(rf"^{part} +\d+\.\d +\d+(\.\d)? %", told, re.MULTILINE), part
     operators = re.findall(
         r"^(\w.*?) +\d+ +[\d.,]+ ms +\d+(?:\.\d)? %", told[told.index("Operators of") :], re.MULTILINE

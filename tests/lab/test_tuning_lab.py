@@ -272,7 +272,7 @@ def test_a_click_shows_a_run_and_a_button_goes_back_to_the_one_that_trains(still
     write_run(runs_folder, state="running")
     until(lambda: still.runs_panel.table.shown == "run-0002")
     assert still.live_button.layout.display == "none"
-    before = until(lambda: still.picture_widget.value != run_plots.BLANK and still.picture_widget.value)
+    before = until(lambda: still.picture_widget.value)
     act(still, "show", "run-0001")
     until(lambda: still.runs_panel.table.shown == "run-0001" and "#1" in still.texts()["details"])
     until(lambda: still.picture_widget.value != before)
