@@ -22,11 +22,22 @@ def test_there_are_the_two_notebooks():
     assert [path.stem for path in NOTEBOOKS] == ["01_tuning_lab", "02_compare_runs"]
 
 
-def test_it_is_shipped_executed_from_top_to_bottom_with_pictures(notebook):
+def test_it_opens_with_one_line_and_a_cell(notebook):
+    first, second = notebook.cells[:2]
+    assert (first.cell_type, len(first.source.splitlines()), second.cell_type) == ("markdown", 1, "code")
+
+
+def test_it_is_shipped_executed_from_top_to_bottom(notebook):
     cells = code_cells(notebook)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    pictures = [output for cell in cells for output in cell.outputs if "image/png" in output.get("data", {})]
-    assert pictures
+
+
+def test_only_the_comparison_is_shipped_with_results_of_its_runs():
+    """Below a live lab, the results of another run would be taken for one's own."""
+    tuning, comparison = (nbformat.read(path, as_version=4) for path in NOTEBOOKS)
+    assert len(code_cells(tuning)) == 1
+    pictures = [out for cell in code_cells(comparison) for out in cell.outputs if "image/png" in out.get("data", {})]
+    assert len(pictures) == 2
 
 
 def test_it_ships_no_widget_state_which_hosting_sites_refuse(notebook):

@@ -70,13 +70,13 @@ def render_plan(estimate: Estimate, warnings: Sequence[Message]) -> str:
 
 
 def render_corpus_notes(messages: Sequence[str]) -> str:
-    """Notes on a corpus: one line that unfolds into the whole list."""
+    """Number of notes on a corpus, which unfolds into the list."""
     if not messages:
         return render_muted(tr("no notes on the corpus"))
     notes = [html.escape(tr(message)) for message in messages]
-    title = tr(plural(len(messages), "1 note on the corpus:", "{count} notes on the corpus:"))
+    title = tr(plural(len(messages), "1 note on the corpus", "{count} notes on the corpus"))
     items = "".join(f"<li>{note}</li>" for note in notes)
-    return f"<details><summary>{title} {notes[0]}</summary><ul>{items}</ul></details>"
+    return f"<details><summary>{title}</summary><ul>{items}</ul></details>"
 
 
 def render_same_settings(run: Run | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from labkit.formatting import format_loss
 from labkit.i18n.translation import get_language, language_name, tr
 from labkit.lab import run_html
-from labkit.lab.page_widgets import make_html, set_text
+from labkit.lab.page_widgets import make_html, set_text, set_visible
 from labkit.lab.picture_view import PictureView
 from labkit.memo import Memo
 from labkit.messages import N_
@@ -58,6 +58,7 @@ class RunPlots:
                 (self.curves, LivePlot(), describe_curves),
                 (self.transitions, TransitionsPlot(), describe_transitions),
             ]
+        set_visible(self.transitions, run is None or not has_no_tags(run))
         for view, plot, describe in self._plots:
             plot.theme, plot.size = theme, PictureSize(view.width, view.pixel_ratio)
             png = plot.draw(run) if run else b""
@@ -80,6 +81,11 @@ class RunPlots:
         texts = [language_name(get_language()), *names]
         is_missing = self._memo("font", texts, lambda: any(strip_undrawable(text) != text for text in texts))
         set_text(self.font_hint, run_html.render_warning(FONT_HINT) if is_missing else "")
+
+
+def has_no_tags(run: Run) -> bool:
+    """True for a run that ended before its first evaluation: nothing is known of the tags that it predicts."""
+    return run.is_final and run.transitions is None and all(each.illegal is None for each in run.evaluations)
 
 
 def describe_curves(run: Run) -> str:

@@ -299,4 +299,4 @@ def _describe_two_rates(config: RunConfig) -> str:
     ratio = config.rate_ratio
     digits = max(0, 2 - math.floor(math.log10(ratio)))
     text = f"{ratio:,.{digits}f}"
-    return tr("head learns at {ratio} × the encoder's rate", ratio=text.rstrip("0").rstrip(".") if digits else text)
+    return tr("head rate = {ratio} × encoder rate", ratio=text.rstrip("0").rstrip(".") if digits else text)

@@ -258,7 +258,7 @@ class TuningLab:
         go = make_row("labkit-go", self.train_button, self.stop_button, make_row("labkit-switches"), panels["status"])
         messages = panels["problem"], panels["failure"], self._queue_line, self.live_button
         line = make_row("labkit-line", *messages, self.language_switch)
-        texts = [panels[name] for name in ("plan", "notes", "same_settings")]
+        texts = [panels[name] for name in ("plan", "same_settings", "notes")]
         left = make_column(
             "labkit-left", self.controls.sliders, make_column("labkit-plan-texts", *texts, self._run_plots.font_hint)
         )

@@ -77,7 +77,7 @@ _COLUMNS: tuple[tuple[ComparisonColumn, Callable[[Run], Value]], ...] = (
         ComparisonColumn(
             "dev_loss",
             "dev loss at best F1",
-            "number",
+            "score",
             "low",
             "per word, of the evaluation with the best F1",
             _SPLIT_COLUMN.key,

@@ -348,25 +348,20 @@ def test_a_callback_may_change_a_setting_in_turn(controls):
 
 
 def test_the_ratio_is_told_in_words(controls):
-    assert "head learns at 200 × the encoder's rate head = BiLSTM + CRF" in plain_text(controls.sliders)
+    assert "head rate = 200 × encoder rate head = BiLSTM + CRF" in plain_text(controls.sliders)
     controls.apply_preset("one rate")
-    assert "head learns at 1 × the encoder's rate" in plain_text(controls.sliders)
-    assert (
-        describe_rate_ratio(RunConfig(encoder_rate=1e-2, head_rate=1e-6))
-        == "head learns at 0.0001 × the encoder's rate"
-    )
-    assert (
-        describe_rate_ratio(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head learns at 10,000 × the encoder's rate"
-    )
+    assert "head rate = 1 × encoder rate" in plain_text(controls.sliders)
+    assert describe_rate_ratio(RunConfig(encoder_rate=1e-2, head_rate=1e-6)) == "head rate = 0.0001 × encoder rate"
+    assert describe_rate_ratio(RunConfig(encoder_rate=1e-5, head_rate=0.1)) == "head rate = 10,000 × encoder rate"
     assert describe_rate_ratio(RunConfig(encoder_rate=0)) == "encoder frozen"
     assert describe_rate_ratio(RunConfig(encoder_rate=0, head_rate=0)) == "encoder and head frozen"
-    assert describe_rate_ratio(RunConfig(crf_rate=0.1)) == "head learns at 200 × the encoder's rate, CRF 1e-1"
-    assert describe_rate_ratio(RunConfig(crf_rate=0.0)) == "head learns at 200 × the encoder's rate, CRF frozen"
+    assert describe_rate_ratio(RunConfig(crf_rate=0.1)) == "head rate = 200 × encoder rate, CRF 1e-1"
+    assert describe_rate_ratio(RunConfig(crf_rate=0.0)) == "head rate = 200 × encoder rate, CRF frozen"
     assert (
         describe_rate_ratio(RunConfig(encoder_rate=0, head_rate=0, crf_rate=1e-2))
         == "encoder and head frozen, CRF 1e-2"
     )
-    assert describe_rate_ratio(RunConfig(crf_rate=0.1, decoder="softmax")) == "head learns at 200 × the encoder's rate"
+    assert describe_rate_ratio(RunConfig(crf_rate=0.1, decoder="softmax")) == "head rate = 200 × encoder rate"
 
 
 def test_advanced_is_folded_away_and_says_when_something_in_it_is_changed(folded):
