@@ -421,13 +421,6 @@ class RunsView {
   }
 }
 
-// Keys pressed on a check box or a button are ours: JupyterLab would take an x for "cut this cell".
-function ownKeys(event) {
-  if (!event.target.closest?.(".labkit-runs")) return;
-  const shortcut = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
-  event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
-}
-
 function align(column) {
   return column.align || (column.kind in FORMATS ? "right" : "left");
 }
@@ -449,13 +442,9 @@ function initialize({ model }) {
     // In place: a model.set() would be sent back to the kernel with the next selection.
     if (message.kind === "patch") model.get("rows").splice(0, Infinity, ...applyPatch(model.get("rows"), message));
   });
-  window.addEventListener("keydown", ownKeys, true); // on its way down, before JupyterLab's listener on the document
   tellTheme();
   model.send({ kind: "ready" });
-  return () => {
-    watcher.disconnect();
-    window.removeEventListener("keydown", ownKeys, true);
-  };
+  return () => watcher.disconnect();
 }
 
 function render({ model, el }) {

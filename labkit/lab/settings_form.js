@@ -1,10 +1,10 @@
-// Keys pressed on a control are the control's. JupyterLab would take an arrow key on a menu for "next cell", and an x
-// for "cut this cell". Ctrl+S, Shift+Enter and the like still go to JupyterLab.
+// Keys pressed on a control of the lab are the control's. JupyterLab would take an arrow key on a menu for "next cell",
+// Enter on a button for "edit this cell", and an x for "cut this cell". Ctrl+S, Shift+Enter and the like still go to JupyterLab.
 
 const FORM = ".labkit-row, .labkit-sliders, .labkit-advanced";
 
 function ownKeys(event) {
-  if (!event.target.closest?.(FORM)) return;
+  if (!event.target.closest?.(".labkit-lab")) return;
   const shortcut = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
   event.target.toggleAttribute("data-lm-suppress-shortcuts", !shortcut);
 }
