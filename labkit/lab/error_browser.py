@@ -177,7 +177,7 @@ class ErrorBrowser:
             )
             body += f'<div class="labkit-errors-row"><span>{row[0][0].number + 1}</span>{texts}</div>'
         body = body or run_html.render_muted(tr("No such sentence."))
-        table = f'<div class="labkit-errors-rows" style="--runs: {len(predictions)}">{head}{body}</div>'
+        table = f'<div class="labkit-errors-rows" tabindex="0" style="--runs: {len(predictions)}">{head}{body}</div>'
         self.sentences.value = entity_html.render_legend() + table
 
     def _show_message(self, message: str) -> None:

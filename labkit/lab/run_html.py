@@ -100,7 +100,7 @@ def render_status(run: Run | None, name: str) -> str:
         f'<div class="labkit-progress {kind}" role="progressbar" aria-label="{html.escape(tr("progress"))}" '
         f'aria-valuenow="{width}"><div style="width:{width}%"></div></div>'
     )
-    head = f'<div class="labkit-state"><b>{html.escape(name)}</b> · {html.escape(state)}</div>'
+    head = f'<div class="labkit-state"><b>{html.escape(name)}</b><span> · {html.escape(state)}</span></div>'
     return f'{head}{bar}<div class="labkit-figures">{_figures(run)}</div>'
 
 

@@ -130,11 +130,12 @@ class Notebook:
             assert answer["status"] == "ok", f"{answer.get('ename')}: {answer.get('evalue')}"
         return answers
 
-    def save(self) -> None:
-        self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
-
     def reload(self) -> None:
-        """Loads the page again, and waits until notebook and kernel are there."""
+        """Saves, loads the page again, and waits until notebook and kernel are there.
+
+        What was saved by itself may show an earlier test's lab, which is gone: the page would report that as a problem.
+        """
+        self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
         self.page.reload()
         self.until_ready()
 

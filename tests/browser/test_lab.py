@@ -366,7 +366,6 @@ def test_a_notebook_whose_kernel_is_gone_shows_text_and_the_newest_runs(lab: Lab
     lab.show()
     static, broken = lab.page.locator(".labkit-static"), lab.page.get_by_text("model not found")
     until(lambda: static.count() and not static.first.is_visible(), what="nothing of it beside the live lab")
-    lab.notebook.save()
     lab.notebook.restart_kernel()
     lab.notebook.reload()
     until(lambda: static.first.is_visible(), 90, "the text in the lab's place")
