@@ -1,28 +1,23 @@
-"""Pictures of the lab: the README's, and those that a change of its look is judged by.
+"""Pictures of the lab, by which a change of its look is judged.
 
 Made only where LABKIT_SCREENSHOTS names the folder that they go into:
 
-    LABKIT_SCREENSHOTS=docs/pictures python -m pytest tests/browser -k readme
     LABKIT_SCREENSHOTS=/tmp/pictures python -m pytest tests/browser -k pictures
 """
 
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from labkit.config import RunConfig
-from tests.browser.lab import COMPARISON, LIVE, LabPage
+from tests.browser.lab import COMPARISON, LabPage
 from tests.runs.samples import write_mistakes, write_run
 from tests.waiting import until
 
 FOLDER = os.environ.get("LABKIT_SCREENSHOTS", "")
 LONG = {"train_limit": 320, "dev_limit": 24, "epochs": 50}
-LARGEST_KIB = 400
-TITLE_PX = 46  # of a card, with the gap above it
 Shoot = Callable[[str], None]
 
 pytestmark = [
@@ -153,37 +148,3 @@ def test_pictures_of_what_goes_wrong(lab: LabPage, shoot: Shoot, runs_folder: Pa
     shoot("wrong")
     lab.page.locator(".labkit-failure summary").click()
     shoot("wrong-unfolded")
-
-
-def test_the_readme_picture_of_three_runs_compared_and_a_fourth_that_trains(lab: LabPage) -> None:
-    settings = RunConfig(train_limit=1000, dev_limit=300, epochs=3)
-    lab.page.set_viewport_size({"width": 1440, "height": 3600})  # room for all of it
-    lab.page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
-    try:
-        lab.show(**settings.as_dict())
-        for number, rate in enumerate((5e-5, 1e-3, 1e-2), start=1):
-            lab.notebook.enter("head_rate", str(rate))
-            until(lambda rate=rate: lab.notebook.ask("lab.controls.head_rate.value") == rate, what="the rate taken")
-            lab.train()
-            lab.until_status(f"#{number}", "completed", timeout_s=600)
-        lab.page.locator(".labkit-try-run select").select_option(index=0)  # the newest
-        lab.page.locator("button.labkit-try-go").click()
-        until(lambda: "found by" in lab.text("try-answer"), 90, "an answer")
-        lab.notebook.enter("head_rate", "5e-2")
-        until(lambda: lab.notebook.ask("lab.controls.head_rate.value") == 5e-2, what="the rate taken")
-        lab.train()
-        lab.until_steps(4, more_than=100)
-        until(lambda: lab.page.locator(LIVE).is_visible() and lab.page.locator(COMPARISON).is_visible())
-        whole = lab.page.locator(".labkit-lab").screenshot()
-        top, errors = (lab.page.locator(name).first.bounding_box() for name in (".labkit-lab", ".labkit-errors"))
-    finally:
-        lab.page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
-    path = Path(FOLDER) / "lab.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert top is not None
-    assert errors is not None
-    picture = Image.open(io.BytesIO(whole)).convert("RGB")
-    above = round(errors["y"] - top["y"]) - TITLE_PX
-    picture = picture.crop((0, 0, picture.width, above))  # with all cards it would be too long
-    picture.quantize(256).save(path, optimize=True)
-    assert path.stat().st_size <= LARGEST_KIB * 1024
