@@ -137,7 +137,8 @@ def _draw_heading(area: PlotArea, title: str, grid: TransitionGrid | None) -> No
     if grid and grid.left_out:
         types = (len(grid.tags) - 1) // 2
         words = f"{plot_tr('{shown} of {all} types', shown=types, all=types + grid.left_out)}; {words}"
-    set_text(note, fit_text(words, width, 1, TEXT_PT) if grid else "", left, 1 + (MAP_TOP - 0.4) / MAP_HEIGHT)
+    note.set_va("top")
+    set_text(note, fit_text(words, width, 2, TEXT_PT) if grid else "", left, 1 + (MAP_TOP - 0.28) / MAP_HEIGHT)
 
 
 def _draw_map(area: PlotArea, grid: TransitionGrid) -> None:
