@@ -11,7 +11,8 @@ FAST := {"train_limit": 96, "dev_limit": 48, "epochs": 2}
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# Modules are compiled when they are imported: of most of what is installed, few ever are.
+PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 # What is installed is told by stamps named after the content of the files that say so: a checkout that only touches
 # their times installs nothing again, and an interrupted installation leaves no stamp.
