@@ -11,7 +11,8 @@ FAST := {"train_limit": 96, "dev_limit": 48, "epochs": 2}
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# Modules are compiled when they are imported: of most of what is installed, few ever are.
+PIP_INSTALL := $(PY) -m pip install --disable-pip-version-check --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 # What is installed is told by stamps named after the content of the files that say so: a checkout that only touches
 # their times installs nothing again, and an interrupted installation leaves no stamp.
@@ -21,11 +22,14 @@ INSTALLED_DEV := $(VENV)/.installed-dev-$(shell cat requirements-dev.txt require
 # Fresh each time, as some warnings come only when a page is read.
 SPHINX := $(PY) -m sphinx --conf-dir docs --fail-on-warning --keep-going --nitpicky --fresh-env --jobs auto --quiet
 
+# Whoever is done first takes over tests of others: few files have most of the work.
+UNIT := $(PY) -m pytest --ignore=tests/browser --numprocesses auto --maxprocesses 4 --dist worksteal
+
 # The kernel that notebooks find is the one in .venv, whatever else is registered for this user.
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test setup setup-dev fetch lint docs docs-links unit notebooks browser translations check-wheel check-ranges
+.PHONY: help lab test test-long setup setup-dev fetch lint docs docs-links unit notebooks browser translations check-wheel check-ranges
 # In this order, also under -j, so that the output can be read.
 .NOTPARALLEL:
 
@@ -38,6 +42,9 @@ lab: setup fetch ## open JupyterLab on the tuning lab
 test: setup-dev fetch lint docs unit notebooks browser ## check everything: style, types, documentation, tests, notebooks, browser
 	@echo "All checks passed."
 
+test-long: setup-dev fetch ## the tests that need no browser, each in all its cases
+	$(UNIT) -m "long or not long"
+
 setup: $(INSTALLED) ## create .venv and install labkit with what it needs
 
 fetch: setup ## fetch and verify the pinned encoder and corpora
@@ -49,7 +56,7 @@ lint: setup-dev ## ruff and mypy
 	$(PY) -m mypy
 
 unit: setup-dev fetch ## the tests that need no browser
-	$(PY) -m pytest --ignore=tests/browser --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(UNIT)
 
 notebooks: setup-dev fetch ## run all notebooks, quickly, and compare their stable outputs
 	@runs=$$(mktemp -d) && trap 'rm -rf "$$runs"' EXIT && set -x && LABKIT_DEFAULTS='$(FAST)' LABKIT_RUNS="$$runs" \

@@ -11,6 +11,7 @@ import pytest
 from labkit import paths
 from labkit.data import downloads
 from labkit.data.corpora import Corpus, Sentence, Span, bio_tags_to_spans, find_corpus, list_corpora, read_corpus
+from tests.long_cases import seeds
 
 BIO = "EU\tB-ORG\nrejects\tO\n\nPeter\tB-PER\nBlackburn\tI-PER\n\nin\tO\nUtrecht\tB-LOC\n\n"
 
@@ -564,7 +565,7 @@ def test_a_corpus_in_the_current_folder_has_that_folders_name(home: Path, monkey
     assert find_corpus(".").name == "mine"
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(20))
 def test_whatever_a_file_holds_it_is_read_without_losing_a_word_or_refused_with_a_line(
     tmp_path: Path, seed: int
 ) -> None:

@@ -1,4 +1,5 @@
-import multiprocessing
+import subprocess
+import sys
 from dataclasses import fields
 
 import numpy as np
@@ -189,22 +190,23 @@ def test_an_error_in_a_corpus_is_raised_and_nothing_is_kept(tmp_path, tokenizer,
     assert not folder.exists()
 
 
-def write_often(folder, number):
-    for _ in range(40):
-        cache.store(folder, "key", {"values": np.full(50_000, 7, np.int32)}, {"same": "for all"})
-        arrays, facts = cache.load(folder, "key")
-        assert (arrays["values"] == 7).all()
-        assert facts == {"same": "for all"}
+WRITE_OFTEN = """
+import pathlib, sys
+import numpy as np
+from labkit.data import cache
+
+folder = pathlib.Path(sys.argv[1])
+for _ in range(40):
+    cache.store(folder, "key", {"values": np.full(50_000, 7, np.int32)}, {"same": "for all"})
+    arrays, facts = cache.load(folder, "key")
+    assert (arrays["values"] == 7).all()
+    assert facts == {"same": "for all"}
+"""
 
 
 def test_several_processes_write_and_read_one_entry_at_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=write_often, args=(tmp_path, number)) for number in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    processes = [subprocess.Popen([sys.executable, "-c", WRITE_OFTEN, str(tmp_path)]) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
     assert [path.name for path in tmp_path.iterdir()] == ["key.safetensors"]
 
 

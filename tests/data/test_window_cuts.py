@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from labkit.data.window_cuts import ANYWHERE, ENTITY, WindowCutter, classify_word, find_cut_points, grade_cut_points
+from tests.long_cases import seeds
 
 CHINESE = "币安网今天上涨平台用户资金，，。。；、：！？“”（）\n 3.14,20ABcd…　"
 WORDS = "the a Binance went up . , ; : ! ? 3.14 U.S. Mr. Inc J said, home. city.) \" ' ) e.g. 12:30"
@@ -59,7 +60,7 @@ def slow_cut(graded, lengths, room):
     return [begin for begin, _ in joined] + [len(lengths)]
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", seeds(60))
 def test_cutting_and_joining_gives_back_the_text(seed):
     words, lengths, inside, room = a_text(seed)
     found = cut(words, lengths, room, inside)
@@ -68,7 +69,7 @@ def test_cutting_and_joining_gives_back_the_text(seed):
     assert all(0 < sum(lengths[begin:end]) <= room for begin, end in pairwise(found))
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", seeds(60))
 def test_the_windows_are_those_of_the_slow_twin(seed):
     words, lengths, inside, room = a_text(seed)
     graded = grade_cut_points(np.array([classify_word(word) for word in words], np.int8), np.array(inside, bool))
@@ -76,7 +77,7 @@ def test_the_windows_are_those_of_the_slow_twin(seed):
     assert cut(words, lengths, room, inside) == expected
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", seeds(30))
 def test_an_entity_that_fits_is_never_cut(seed):
     words, lengths, inside, room = a_text(seed)
     for place in cut(words, lengths, room, inside)[1:-1]:

@@ -41,9 +41,14 @@ def _last_form(text):
     return text if isinstance(text, str) else text[-1]
 
 
+@pytest.fixture(scope="module")
+def source_texts():
+    return extract_texts()
+
+
 @pytest.mark.parametrize("path", CATALOGUES, ids=str)
-def test_a_catalogue_has_the_texts_of_the_source_and_no_others(path):
-    assert read_catalogue(path).keys() == {*map(_last_form, extract_texts())}, "run `make translations`"
+def test_a_catalogue_has_the_texts_of_the_source_and_no_others(path, source_texts):
+    assert read_catalogue(path).keys() == {*map(_last_form, source_texts)}, "run `make translations`"
 
 
 def test_every_text_is_translated_into_chinese():
@@ -74,12 +79,12 @@ def _tags(text):
     return re.findall(r"</?\w+>", text)
 
 
-def test_a_new_language_is_an_empty_file(tmp_path):
+def test_a_new_language_is_an_empty_file(tmp_path, source_texts):
     path = tmp_path / "fr" / "LC_MESSAGES" / "labkit.po"
     path.parent.mkdir(parents=True)
     path.touch()
     catalogue = read_po(io.BytesIO(format_po(update_catalogue(path))))
-    assert _texts(catalogue).keys() == {*map(_last_form, extract_texts())}
+    assert _texts(catalogue).keys() == {*map(_last_form, source_texts)}
 
 
 def test_languages_are_the_folders_and_are_called_by_their_own_names():
@@ -87,8 +92,8 @@ def test_languages_are_the_folders_and_are_called_by_their_own_names():
     assert [language_name(language) for language in ("en", "zh")] == ["English", "中文"]
 
 
-def test_texts_are_found_in_every_room_that_has_some():
-    files = {file.removeprefix("labkit/") for texts in extract_texts().values() for file in texts}
+def test_texts_are_found_in_every_room_that_has_some(source_texts):
+    files = {file.removeprefix("labkit/") for texts in source_texts.values() for file in texts}
     rooms = {file.split("/")[0] for file in files}
     assert {"cli", "devices", "lab", "plots", "runs", "training", "config.py", "events.py", "presets.py"} <= rooms
     assert {"cli/main.py", "training/trainer.py", "runs/compare.py"} <= files

@@ -77,27 +77,27 @@ def told(controls):
     return heard
 
 
-@pytest.mark.parametrize("name", run_settings())
-def test_every_setting_has_a_control_at_its_place(controls, name):
-    control = getattr(controls, name)
-    assert control.value == getattr(RunConfig(), name)
-    assert f"labkit-{name}" in control.input._dom_classes
+def test_every_setting_has_a_control_at_its_place(controls):
     places = {"row": controls.row, "slider": controls.sliders, "advanced": controls.advanced}
-    assert control.widget in descendants(places[control.setting.place])
     (assets,) = (widget for widget in descendants(controls.row) if isinstance(widget, FormAssets))
-    assert control.setting.help in assets.helps[name]
-    assert f"labkit-help-{name}" in control.widget._dom_classes
+    for name in run_settings():
+        control = getattr(controls, name)
+        assert control.value == getattr(RunConfig(), name), name
+        assert f"labkit-{name}" in control.input._dom_classes
+        assert control.widget in descendants(places[control.setting.place]), name
+        assert control.setting.help in assets.helps[name]
+        assert f"labkit-help-{name}" in control.widget._dom_classes
 
 
-@pytest.mark.parametrize("name", run_settings())
-def test_every_setting_takes_a_value_and_gives_it_back_in_its_own_type(controls, name):
-    value = getattr(ODD, name)
-    assert value != getattr(RunConfig(), name)
-    control = getattr(controls, name)
-    control.value = value
-    assert control.value == value
-    assert type(control.value) is field_types()[name][0]
-    assert getattr(controls.config(), name) == value
+def test_every_setting_takes_a_value_and_gives_it_back_in_its_own_type(controls):
+    for name in run_settings():
+        value = getattr(ODD, name)
+        assert value != getattr(RunConfig(), name), name
+        control = getattr(controls, name)
+        control.value = value
+        assert control.value == value, name
+        assert type(control.value) is field_types()[name][0], name
+        assert getattr(controls.config(), name) == value, name
 
 
 def test_a_loaded_config_comes_back_whole_and_is_told_once(controls):

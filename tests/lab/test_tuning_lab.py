@@ -16,7 +16,7 @@ from labkit.config import RunConfig
 from labkit.events import StopRequested, open_control_log
 from labkit.i18n import translation
 from labkit.jobs import launch
-from labkit.lab import delete_button, plan_panel, run_plots, tuning_lab
+from labkit.lab import delete_button, plan_panel, refresher, run_plots, runs_panel, tuning_lab
 from labkit.lab.tuning_lab import TuningLab
 from labkit.plots.renderer import Picture
 from labkit.runs.run import Run
@@ -30,6 +30,14 @@ LONG = {"epochs": 50, "batch_size": 1}  # 2,000 steps: on its way until it is st
 def server():
     yield
     launch.shutdown_server()
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch):
+    """What a lab shows a second later for a user's sake, it shows at once."""
+    for name, seconds in (("FASTEST_S", 0.05), ("SLOWEST_S", 0.2), ("IDLE_S", 0.1)):
+        monkeypatch.setattr(refresher, name, seconds)
+    monkeypatch.setattr(runs_panel, "TABLE_INTERVAL_S", 0.1)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from labkit.training.distributed import is_main_process, broadcast_text
 
 told = []
 for text in ("first", "second"):
-    time.sleep(is_main_process())
+    time.sleep(0.3 * is_main_process())
     told.append(broadcast_text(text if is_main_process() else None, "number"))
 pathlib.Path(sys.argv[1], os.environ["RANK"]).write_text(" ".join(told))
 """

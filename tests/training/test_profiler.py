@@ -13,7 +13,7 @@ from labkit.training import profiler
 from labkit.training.trainer import train
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(tiny_encoder, tiny_corpus):
     return RunConfig(
         encoder=str(tiny_encoder), corpus=str(tiny_corpus), epochs=2, batch_size=4, lstm_size=16,
@@ -21,12 +21,25 @@ def config(tiny_encoder, tiny_corpus):
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def short(config, tmp_path_factory):
+    """Events of 2 epochs of 10 steps, recorded from step 10 on."""
+    return list(train(config, tmp_path_factory.mktemp("short")))
+
+
+@pytest.fixture(scope="module")
+def long(config, tmp_path_factory):
+    """Folder and events of 3 epochs, recorded from step 15 until the epoch ends."""
+    folder = tmp_path_factory.mktemp("long")
+    return folder, list(train(config.replace(epochs=3), folder))
+
+
 def only(kind, events):
     return [event for event in events if isinstance(event, kind)]
 
 
-def test_a_profiled_run_tells_its_longest_operators_and_writes_a_trace(config, tmp_path):
-    events = list(train(config.replace(epochs=3), tmp_path))
+def test_a_profiled_run_tells_its_longest_operators_and_writes_a_trace(long):
+    folder, events = long
     (found,) = only(OperatorsProfiled, events)
     assert 1 <= len(found.operators) <= profiler.MAX_OPERATORS
     names = [operator.name for operator in found.operators]
@@ -36,41 +49,38 @@ def test_a_profiled_run_tells_its_longest_operators_and_writes_a_trace(config, t
     seconds = [operator.seconds for operator in found.operators]
     assert seconds == sorted(seconds, reverse=True)
     assert 0 < sum(operator.share for operator in found.operators) <= 1.001
-    trace = json.loads(gzip.decompress((tmp_path / found.trace).read_bytes()))
+    trace = json.loads(gzip.decompress((folder / found.trace).read_bytes()))
     steps = [each for each in trace["traceEvents"] if each.get("name") == profiler.STEP_LABEL and each.get("ph") == "X"]
     assert len(steps) == found.steps > 0
 
 
-def test_steps_are_recorded_in_mid_run_and_not_beyond_their_epoch(config, tmp_path):
-    events = list(train(config, tmp_path))  # 2 epochs of 10 steps: from step 10 on
-    (found,) = only(OperatorsProfiled, events)
+def test_steps_are_recorded_in_mid_run_and_not_beyond_their_epoch(short, long):
+    (found,) = only(OperatorsProfiled, short)
     assert (found.step, found.steps) == (20, 10)
-    before = events[: events.index(found)]
+    before = short[: short.index(found)]
     assert len(only(StepDone, before)) == 20  # all steps before it have been told
     assert len(only(Evaluated, before)) == 1
-    events = list(train(config.replace(epochs=3), tmp_path))  # from step 15 on, until the epoch ends
-    (found,) = only(OperatorsProfiled, events)
+    (found,) = only(OperatorsProfiled, long[1])
     assert (found.step, found.steps) == (20, 5)
 
 
-def test_recording_has_a_part_of_its_own_and_is_left_out_of_tokens_per_second(config, tmp_path):
-    events = list(train(config, tmp_path))
-    (found,) = only(OperatorsProfiled, events)
-    last = only(TimeBreakdown, events)[-1]
+def test_recording_has_a_part_of_its_own_and_is_left_out_of_tokens_per_second(short):
+    (found,) = only(OperatorsProfiled, short)
+    last = only(TimeBreakdown, short)[-1]
     assert last.totals["profiling"] == pytest.approx(found.duration_s, abs=1e-3)
     assert sum(last.totals.values()) == pytest.approx(last.seconds, abs=0.05)
     summary = Summary()
-    for event in events:
+    for event in short:
         summary.add(event)
     assert summary.profiling_s == found.duration_s
-    tokens = only(StepDone, events)[-1].tokens - found.tokens
+    tokens = only(StepDone, short)[-1].tokens - found.tokens
     assert summary.tokens_per_s == pytest.approx(tokens / summary.training_s)
-    assert 0 < found.tokens < only(StepDone, events)[-1].tokens
+    assert 0 < found.tokens < only(StepDone, short)[-1].tokens
 
 
-def test_profiling_changes_no_number_of_a_run(config, tmp_path):
-    profiled = [event.loss for event in train(config, tmp_path) if isinstance(event, StepDone)]
-    assert [event.loss for event in train(config.replace(profile=False)) if isinstance(event, StepDone)] == profiled
+def test_profiling_changes_no_number_of_a_run(config, short):
+    losses = [event.loss for event in train(config.replace(profile=False)) if isinstance(event, StepDone)]
+    assert losses == [event.loss for event in only(StepDone, short)]
 
 
 def test_a_run_that_is_left_in_the_middle_does_not_go_on_recording(config, tmp_path):

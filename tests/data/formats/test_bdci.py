@@ -11,6 +11,7 @@ from labkit.data.cleaning import clean_html
 from labkit.data.corpora import Corpus, bio_tags_to_spans, find_corpus, list_corpora, read_corpus
 from labkit.data.formats.bdci import format_cell, locate_labels, parse_labels, read_bdci, read_table
 from labkit.data.tags import Span
+from tests.long_cases import seeds
 
 SAMPLE = Path(__file__).parents[3] / "data" / "samples" / "bdci"
 HEADER = ("id", "title", "text", "unknownEntities")
@@ -180,7 +181,7 @@ def slow_places(text: str, labels: list[str]) -> list[tuple[int, int]]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", seeds(30))
 def test_labels_are_found_wherever_they_occur_the_longest_first(seed: int) -> None:
     rng = random.Random(seed)
     text = "".join(rng.choices("甲乙丙", k=30))
