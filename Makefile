@@ -87,7 +87,7 @@ check-ranges: ## try the lowest and the newest versions that the wheel allows
 		grep '^torch==' requirements.txt >build/$$end.txt; \
 		[ $$end = newest ] || sed -n '/^    "torch/!s/^    "\([^>]*\)>=\([^,"]*\).*/\1==\2/p' pyproject.toml >>build/$$end.txt; \
 		build/$$end/bin/python -m pip install $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
-			--constraint build/$$end.txt --editable . babel pytest pytest-timeout pytest-xdist; \
+			--constraint build/$$end.txt --editable . babel pytest pytest-timeout pytest-xdist seqeval; \
 		build/$$end/bin/python -m pytest --numprocesses 2 --dist loadfile tests/cli tests/data tests/lab tests/model \
 			tests/plots tests/runs; \
 	done

@@ -45,7 +45,7 @@ def load_encoder(place: Path) -> Any:
             "look for the encoder as safetensors"
         )
         raise ValueError(Message(text, name=str(place))) from None
-    except ValueError as error:  # from the model's own checks of its config
+    except (TypeError, ValueError) as error:  # from the model's own checks of its config
         raise _describe_load_error(place, "config.json", error) from error
     except (SafetensorError, OSError, EOFError, RuntimeError) as error:
         raise _describe_load_error(place, "model.safetensors" if safe else "pytorch_model.bin", error) from error

@@ -22,7 +22,7 @@ def plain(html):
 def live():
     """A run of which more can be told by adding events."""
     run = Run(config=RunConfig())
-    run.add(TimeBreakdown(10.0, 5, {"loading": 1.0, "encoder": 7.0, "CRF": 0.9, "data": 0.05, "other": 1.05}))
+    run.add(TimeBreakdown(10.0, 5, {"loading": 1.0, "encoder": 7.0, "CRF": 0.9, "data": 0.06, "other": 1.04}))
     return run
 
 
@@ -30,8 +30,8 @@ def test_a_bar_names_its_large_parts_numbers_the_next_and_leaves_the_smallest_ba
     told = time_bar_html.render_time_bar(live)
     bar = told[told.index("labkit-time-bar") : told.index("labkit-time-legend")]
     assert re.findall(r"<span>([^<]*)</span>", bar) == ["10 %", "", "encoder 70 %", "9 %", "10 %"]
-    assert re.findall(r"flex-grow: ([\d.]+)", bar) == ["0.1000", "0.0050", "0.7000", "0.0900", "0.1050"]
-    assert 'aria-label="loading 10 %, batches 0.5 %, encoder 70 %, CRF 9 %, other 10 %"' in bar
+    assert re.findall(r"flex-grow: ([\d.]+)", bar) == ["0.1000", "0.0060", "0.7000", "0.0900", "0.1040"]
+    assert 'aria-label="loading 10 %, batches 0.6 %, encoder 70 %, CRF 9 %, other 10 %"' in bar
 
 
 def test_the_legend_always_has_the_same_entries(live):

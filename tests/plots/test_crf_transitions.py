@@ -176,7 +176,8 @@ def test_letters_are_at_least_11_pixels_and_none_leaves_the_picture(width):
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
     assert min(text.get_fontsize() for text in texts) * figure.dpi / 72 >= 11
     boxes = [text.get_window_extent() for text in texts]
-    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= right and box.y1 <= top for box in boxes)
+    # before 3.11 matplotlib rounds a box by a third of a pixel
+    assert all(min(box.x0, box.y0, right - box.x1, top - box.y1) > -0.5 for box in boxes)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
