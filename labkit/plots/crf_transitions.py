@@ -137,7 +137,7 @@ def _draw_heading(area: PlotArea, title: str, grid: TransitionGrid | None) -> No
     if grid and grid.left_out:
         types = (len(grid.tags) - 1) // 2
         words = f"{plot_tr('{shown} of {all} types', shown=types, all=types + grid.left_out)}; {words}"
-    note.set_va("top")
+    note.set_verticalalignment("top")
     set_text(note, fit_text(words, width, 2, TEXT_PT) if grid else "", left, 1 + (MAP_TOP - 0.28) / MAP_HEIGHT)
 
 
