@@ -95,7 +95,7 @@ def test_what_is_asked_for_is_not_measured(machine):
 
 
 def test_the_real_measurement_gives_a_plausible_ratio(cache):
-    assert 0.01 < precision.measure_bfloat16_speedup() < 100
+    assert 0.001 < precision.measure_bfloat16_speedup() < 100  # 0.03 on AVX2
 
 
 @pytest.mark.parametrize(
