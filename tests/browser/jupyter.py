@@ -130,12 +130,11 @@ class Notebook:
             assert answer["status"] == "ok", f"{answer.get('ename')}: {answer.get('evalue')}"
         return answers
 
-    def reload(self) -> None:
-        """Saves, loads the page again, and waits until notebook and kernel are there.
-
-        What was saved by itself may show an earlier test's lab, which is gone: the page would report that as a problem.
-        """
+    def save(self) -> None:
         self.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+
+    def reload(self) -> None:
+        """Loads the page again, and waits until notebook and kernel are there."""
         self.page.reload()
         self.until_ready()
 
