@@ -71,6 +71,11 @@ class CorpusRead(_Line, frozen=True, tag="corpus read"):
     notes: list[Message]
     dev_sha256: str = ""  # of the words and gold tags that are scored; empty in older logs
     test_sha256: str = ""
+    # of the training split, in nats per word; None in older logs
+    tag_entropy: Real | None = None  # the loss of tag frequencies
+    conditional_tag_entropy: Real | None = None  # of a tag given the one before: the loss of transitions alone
+    unknown_tokens: dict[str, Real] = {}  # by split, share of its tokens; special ones do not count
+    cut_entities: dict[str, Real] = {}  # by split, share of its entities that lie in more than one window
 
     def describe(self) -> Message:
         """Sizes of the splits and number of tags, in words."""
@@ -81,6 +86,16 @@ class CorpusRead(_Line, frozen=True, tag="corpus read"):
             dev=self.dev_sentences,
             test=self.test_sentences,
             tags=len(self.tags),
+        )
+
+    def describe_entropies(self) -> Message:
+        """Losses that no word was read for, in words. Empty for older logs."""
+        if self.tag_entropy is None or self.conditional_tag_entropy is None:
+            return Message("")
+        return Message(
+            "loss without reading a word: {tag:.2f} by tag frequencies, {conditional:.2f} by the tag before",
+            tag=self.tag_entropy,
+            conditional=self.conditional_tag_entropy,
         )
 
     def split_id(self, split: str) -> str:

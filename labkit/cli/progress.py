@@ -65,6 +65,8 @@ class TrainingProgress(LinesAboveBar):
                 self._on_phase(event)
             case CorpusRead():
                 self.print_line(tr(event.describe()))
+                if entropies := event.describe_entropies():
+                    self.print_line(tr(entropies))
                 for note in (note for note in event.notes if note not in self._printed_notes):
                     self.print_line(f"  {tr(note)}")
             case TrainingPlanned():

@@ -4,6 +4,8 @@ import itertools
 import threading
 from typing import NamedTuple
 
+import numpy as np
+
 from labkit.config import RunConfig
 from labkit.events import (
     CorpusRead,
@@ -129,6 +131,14 @@ class EventAccumulator:
     @property
     def profiled(self) -> OperatorsProfiled | None:
         return self._summary.profiled
+
+    @property
+    def clipped_share(self) -> float | None:
+        """Share of the steps whose gradients were clipped, from 0 to 1. None without steps, and without clipping."""
+        norms, limit = self.steps.gradient_norms, self.config.clip_norm if self.config else 0.0
+        if not norms or limit <= 0:
+            return None
+        return float((np.sqrt(np.nansum([norm**2 for norm in norms.values()], axis=0)) > limit).mean())
 
     def summary(self) -> Summary:
         """All figures except the curves; not to be changed."""

@@ -20,8 +20,9 @@ from labkit.config import RunConfig
 from labkit.data.batching import count_batches
 from labkit.data.corpora import CorpusFiles
 from labkit.data.downloads import hash_encoder, locate_encoder
-from labkit.data.encoded_corpus import EncodedCorpus, load_encoded
+from labkit.data.encoded_corpus import SPLITS, EncodedCorpus, load_encoded
 from labkit.data.featurize import Featurizer
+from labkit.data.split_statistics import conditional_tag_entropy, cut_entity_share, tag_entropy, unknown_token_share
 from labkit.data.windows import Array, PackedWords, Windows, encoding_notes
 from labkit.events import CorpusRead, TrainingPlanned
 from labkit.messages import N_, Message
@@ -63,6 +64,10 @@ class TrainingSetup:
 
     def build_corpus_read(self, seconds: float) -> CorpusRead:
         """Builds the event that describes the corpus."""
+        splits = {name: getattr(self, name) for name in SPLITS}
+        unknown, special = self.featurizer.unk_token_id, self.featurizer.num_special
+        unknown_tokens = {name: unknown_token_share(split, unknown, special) for name, split in splits.items()}
+        cut_entities = {name: cut_entity_share(split, self.corpus.tags) for name, split in splits.items()}
         return CorpusRead(
             seconds=seconds,
             name=self.corpus.name,
@@ -75,6 +80,10 @@ class TrainingSetup:
             notes=list(self.notes),
             dev_sha256=fingerprint(self.corpus.texts["dev"], self.dev, self.corpus.tags),
             test_sha256=fingerprint(self.corpus.texts["test"], self.test, self.corpus.tags),
+            tag_entropy=round(tag_entropy(self.train), 6),
+            conditional_tag_entropy=round(conditional_tag_entropy(self.train), 6),
+            unknown_tokens={name: round(share, 6) for name, share in unknown_tokens.items()},
+            cut_entities={name: round(share, 6) for name, share in cut_entities.items()},
         )
 
     def build_training_planned(self, seconds: float, steps: int) -> TrainingPlanned:
