@@ -35,6 +35,11 @@ def render_muted(content: str) -> str:
     return f'<div class="labkit-muted">{content}</div>'
 
 
+def render_sentences(sentences: Sequence[Message]) -> str:
+    """Sentences in the current language, one a line."""
+    return "<br>".join(html.escape(tr(sentence)) for sentence in sentences)
+
+
 def render_error(problem: Message) -> str:
     """Error message in the current language."""
     return f'<div class="labkit-problem">{html.escape(tr(problem))}</div>'

@@ -85,12 +85,13 @@ class TagEntropies:
         # At the left and below their lines: there a loss has not fallen yet. The upper one needs room to the next line.
         first, second = inside
         has_room = not first or not second or math.log(first / second, high / low) * self.area.height > LABEL_IN
+        above = 1.0 if is_empty else (high / low) ** 0.015
         for line, label, level, text, below in zip(
             self.lines, self.labels, inside, texts, (has_room, True), strict=True
         ):
             set_data(line, *(np.empty((2, 0)) if level is None else np.array([[0.0, 1.0], [level, level]])))
             shown = text if level is not None and self.area.labels_y else ""
-            set_text(label, shown, 0.01, (level or 1.0) * (high / low) ** ((-1 if below else 1) * 0.015))
+            set_text(label, shown, 0.01, (level or 1.0) * above ** (-1 if below else 1))
             label.set_verticalalignment("top" if below else "bottom")
 
 

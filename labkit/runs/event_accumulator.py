@@ -15,11 +15,13 @@ from labkit.events import (
     Event,
     OperatorsProfiled,
     ParamGroupInfo,
+    PathsCompleted,
     RateChanged,
     RunFinished,
     RunStarted,
     TimeBreakdown,
     TrainingPlanned,
+    WeightsMoved,
 )
 from labkit.messages import Message
 from labkit.runs.curves import Axis, FloatArray, RunCurves, Steps
@@ -180,6 +182,16 @@ class EventAccumulator:
     def transitions(self) -> CrfTransitions | None:
         """CRF transition scores at the last evaluation on dev. None without one or without a CRF."""
         return self._load_curves().transitions
+
+    @property
+    def moves(self) -> list[WeightsMoved]:
+        """Distances of encoder, head and CRF from their start, oldest first. Empty for a run of an older version."""
+        return list(self._load_curves().moves)
+
+    @property
+    def paths(self) -> PathsCompleted | None:
+        """Shares of the final ways of encoder, head and CRF by step. None before the run has ended by itself."""
+        return self._load_curves().paths
 
     def axis(self, kind: Axis) -> FloatArray:
         """Positions of the steps on an axis, (steps,)."""

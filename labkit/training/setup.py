@@ -55,6 +55,7 @@ class TrainingSetup:
     param_groups: list[ParamGroup]
     optimizer: Any
     steps_per_epoch: int
+    token_ids: Array  # of the training split, padding included, ascending
     notes: tuple[Message, ...]
 
     @property
@@ -219,7 +220,7 @@ def build_setup(
         accelerator=accelerator, corpus=corpus, featurizer=featurizer, encoder_sha256=hash_encoder(pretrained.place),
         precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, speed_up=speed_up,
         param_groups=groups, optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch,
-        notes=notes,
+        token_ids=token_ids, notes=notes,
     )  # fmt: skip
 
 
