@@ -10,7 +10,7 @@ from labkit.lab import run_html
 from labkit.lab.page_widgets import make_html, set_text, set_visible
 from labkit.lab.picture_view import PictureView
 from labkit.memo import Memo
-from labkit.messages import N_, Message
+from labkit.messages import N_
 from labkit.plots.pictures import TRANSITIONS_PX, PictureSize, live_heights_px, picture_heading
 from labkit.runs.run import Run
 from labkit.settings import format_rate
@@ -100,15 +100,10 @@ def describe_curves(run: Run) -> str:
         told.append(tr("best F1 {f1} at epoch {epoch}", f1=f"{best.score:.3f}", epoch=f"{best.epoch:.3g}"))
     if run.corpus and (entropies := run.corpus.describe_entropies()):
         told.append(tr(entropies))
-    told += map(tr, describe_sync(run))
+    known = [event.describe() for event in (*run.moves[-1:], run.paths) if event]
+    told += [tr(sentence) for sentence in known if sentence]
     told += [tr("{group} rate {rate}", group=tr(group.name), rate=format_rate(group.rate)) for group in run.groups]
     return f"{picture_heading(run)}: {', '.join(told)}"
-
-
-def describe_sync(run: Run) -> list[Message]:
-    """How far a run's weights have moved, and by when, in words; each sentence only if it is known."""
-    told = [move.describe() for move in run.moves[-1:]] + ([run.paths.describe()] if run.paths else [])
-    return [sentence for sentence in told if sentence]
 
 
 def describe_transitions(run: Run) -> str:

@@ -455,7 +455,6 @@ class TuningLab:
     def _draw(self) -> None:
         run = self._displayed_run.run
         self._run_plots.draw(run, self.runs_panel.theme)
-        told = run_plots.describe_sync(run) if run else []  # here, as it reads the curves
-        set_text(self._panels["sync"], run_html.render_sentences(told))
+        set_text(self._panels["sync"], run_html.render_sync(run))  # here, as it reads the curves
         self.runs_panel.draw()
         self._run_plots.update_font_hint(list(self._titles.values()))

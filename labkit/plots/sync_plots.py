@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from labkit.events import format_distance
+from labkit.messages import N_
 from labkit.plots.axes import Box, PlotArea, set_data, set_text
 from labkit.plots.fonts import plot_tr
 from labkit.plots.series import LOG_LADDER, log_ticks, positive_values, round_down, round_up
@@ -12,7 +13,7 @@ from labkit.plots.theme import DASHES, Theme
 from labkit.runs.curves import FloatArray
 from labkit.runs.run import Run
 
-PARTS = ("encoder", "head", "crf")  # with the colours and dashes of their learning rates
+PARTS = N_({"encoder": "encoder", "head": "head", "crf": "CRF"})  # in the colours and dashes of their learning rates
 DECADES = 1e4  # span of the axis of distances, at most
 
 
@@ -21,8 +22,6 @@ class SyncPlots:
 
     def __init__(self, figure: Figure, theme: Theme, distance_box: Box, way_box: Box):
         self.distance = PlotArea(figure, theme, distance_box, plot_tr("Distance from the start"))
-        titles = (plot_tr("Distance from the start, in sizes of the start"), plot_tr("Distance from the start"))
-        self.distance.set_title(*titles)
         self.way = PlotArea(figure, theme, way_box, plot_tr("Share of its own way to the end"))
         self.way.set_y_axis(0, 1.04, [0, 0.5, 0.9], ["0 %", "50 %", "90 %"])
         self._fit_distances([])
@@ -45,8 +44,8 @@ class SyncPlots:
         for line, distance in zip(self.distances.values(), values, strict=True):
             set_data(line, step, np.where(distance > 0, distance, np.nan))
         self._fit_distances(values)
-        known = [part for part in PARTS if any(part in move.distances for move in moves[-1:])] or list(PARTS[:2])
-        self.distance.set_legend([self.distances[part] for part in known], [plot_tr(part) for part in known])
+        known = [part for part in PARTS if any(part in move.distances for move in moves[-1:])] or [*PARTS][:2]
+        self.distance.set_legend([self.distances[part] for part in known], [plot_tr(PARTS[part]) for part in known])
         set_text(self.empty, "" if moves else self._missing(run), 0.5, 0.5)
 
     def _fit_distances(self, values: list[FloatArray]) -> None:
@@ -62,8 +61,9 @@ class SyncPlots:
         for part, line in self.ways.items():
             shares = paths.shares.get(part) if paths else None
             set_data(line, *((steps, np.array([0.0, *shares])) if shares else (np.empty(0), np.empty(0))))
-        names = [f"{plot_tr(part)} {step:,}" for part, step in (paths.steps_to(0.9) if paths else {}).items()]
-        self.way.set_note(plot_tr("90 % at step: {parts}", parts=", ".join(names)) if names else "")
+        steps_to = paths.steps_to(0.9) if paths else {}
+        parts = ", ".join(f"{plot_tr(PARTS.get(part, part))} {step:,}" for part, step in steps_to.items())
+        self.way.set_note(*([plot_tr("90 % made by step: {parts}", parts=parts), f"90 %: {parts}"] if parts else [""]))
         waiting = plot_tr("known when the run has ended") if not run.is_final else self._missing(run)
         set_text(self.unknown, "" if paths else waiting, 0.5, 0.5)
 
