@@ -72,7 +72,7 @@ class TagEntropies:
         self.area = area
         across, muted = area.axes.get_yaxis_transform(), area.theme.muted
         self.lines = [area.add_curve(muted, 0.8, zorder=4.5, transform=across) for _ in range(2)]
-        self.labels = [area.add_text(color=muted, transform=across) for _ in range(2)]
+        self.labels = [area.add_text(color=muted, ha="right", transform=across) for _ in range(2)]
 
     def update(self, runs: Sequence[Run]) -> None:
         """Draw the lines where they hold for all runs, and as far as they lie inside the axis."""
@@ -82,17 +82,16 @@ class TagEntropies:
         is_empty = self.area.axes.get_yscale() != "log"  # no loss yet
         inside = [level if level is not None and low < level < high and not is_empty else None for level in levels]
         texts = plot_tr("tag frequencies"), plot_tr("tag after tag")
-        # At the left and below their lines: there a loss has not fallen yet. The upper one needs room to the next line.
+        # At the right and above their lines: there a loss that has fallen below them leaves room.
         first, second = inside
         has_room = not first or not second or math.log(first / second, high / low) * self.area.height > LABEL_IN
-        above = 1.0 if is_empty else (high / low) ** 0.015
-        for line, label, level, text, below in zip(
-            self.lines, self.labels, inside, texts, (has_room, True), strict=True
-        ):
+        gap = 1.0 if is_empty else (high / low) ** 0.015
+        aboves = True, has_room
+        for line, label, level, text, above in zip(self.lines, self.labels, inside, texts, aboves, strict=True):
             set_data(line, *(np.empty((2, 0)) if level is None else np.array([[0.0, 1.0], [level, level]])))
             shown = text if level is not None and self.area.labels_y else ""
-            set_text(label, shown, 0.01, (level or 1.0) * above ** (-1 if below else 1))
-            label.set_verticalalignment("top" if below else "bottom")
+            set_text(label, shown, 0.99, (level or 1.0) * gap ** (1 if above else -1))
+            label.set_verticalalignment("bottom" if above else "top")
 
 
 def fit_loss(areas: Sequence[PlotArea], outlying: Sequence[FloatArray], whole: Sequence[FloatArray]) -> None:
