@@ -110,6 +110,8 @@ def test_a_line_is_one_plain_json_object_that_names_its_kind(tmp_path: Path) -> 
         "step done",
         "evaluated",
         "transitions learnt",
+        "weights moved",
+        "paths completed",
         "time spent",
         "operators profiled",
         "device sampled",

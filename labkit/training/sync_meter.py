@@ -9,8 +9,9 @@ Two numbers, of which the first is known at any time and the second only at the 
 Neither shows whether the way was useful: weights that diverge go far, and a pretrained encoder that improves hardly
 moves.
 
-Both are measured on a sample of the weights, drawn by the run's seed from those that training can change: of the token
-embedding, only rows whose tokens occur in the training sentences.
+Displacements are measured on a sample of the weights, drawn by the run's seed from those that training can change: of
+the token embedding, only rows whose tokens occur in the training sentences. The start's norm is that of all of these
+weights, as half of it may lie in a few that a sample meets by chance: LayerNorm's, which are about 1.
 """
 
 import math
@@ -71,7 +72,9 @@ class SyncMeter:
         self._every = max(1, math.ceil(total_steps / MAX_READINGS))
         self._start = self._read_weights()
         self._wide = torch.float32 if self._start.device.type == "mps" else torch.float64  # Apple's GPU has no float64
-        self._start_norms: list[float] = self._norms(self._start).tolist()
+        wholes = [self._whole_norm(parts[name]) for name in self.parts]
+        scales = [math.sqrt(size / total) for size, (_, total) in zip(self._sizes, wholes, strict=True)]
+        self._start_norms = [norm * scale for (norm, _), scale in zip(wholes, scales, strict=True)]
         self._steps: list[int] = []  # of all readings
         self._path: list[torch.Tensor] = []  # displacement at each of them, (weights,)
         self._pending: list[torch.Tensor] = []  # its norms (parts,), of the readings not yet reported
@@ -116,6 +119,12 @@ class SyncMeter:
             self._views = [block.parameter.detach().view(-1)[block.start : block.stop] for block in self._blocks]
             self._addresses = addresses
         return torch.cat(self._views)
+
+    def _whole_norm(self, parameters: Sequence[tuple[nn.Parameter, Array | None]]) -> tuple[float, int]:
+        """Norm and number of all weights that may be drawn."""
+        tensors = [each.detach() if own is None else each.detach()[torch.from_numpy(own)] for each, own in parameters]
+        norms = torch.stack([torch.linalg.vector_norm(each, dtype=self._wide) for each in tensors])
+        return norms.norm().item(), sum(each.numel() for each in tensors)
 
     def _norms(self, values: torch.Tensor) -> torch.Tensor:
         return torch.stack([part.norm() for part in values.to(self._wide).split(self._sizes)])
