@@ -71,6 +71,11 @@ class CorpusRead(_Line, frozen=True, tag="corpus read"):
     notes: list[Message]
     dev_sha256: str = ""  # of the words and gold tags that are scored; empty in older logs
     test_sha256: str = ""
+    # of the training split, in nats per word; None in older logs
+    tag_entropy: Real | None = None  # the loss of tag frequencies
+    conditional_tag_entropy: Real | None = None  # of a tag given the one before: the loss of transitions alone
+    unknown_tokens: dict[str, Real] = {}  # by split, share of its tokens; special ones do not count
+    cut_entities: dict[str, Real] = {}  # by split, share of its entities that lie in more than one window
 
     def describe(self) -> Message:
         """Sizes of the splits and number of tags, in words."""
@@ -81,6 +86,16 @@ class CorpusRead(_Line, frozen=True, tag="corpus read"):
             dev=self.dev_sentences,
             test=self.test_sentences,
             tags=len(self.tags),
+        )
+
+    def describe_entropies(self) -> Message:
+        """Losses that no word was read for, in words. Empty for older logs."""
+        if self.tag_entropy is None or self.conditional_tag_entropy is None:
+            return Message("")
+        return Message(
+            "loss without reading a word: {tag:.2f} by tag frequencies, {conditional:.2f} by the tag before",
+            tag=self.tag_entropy,
+            conditional=self.conditional_tag_entropy,
         )
 
     def split_id(self, split: str) -> str:
@@ -200,6 +215,77 @@ class CrfTransitions(_Line, frozen=True, tag="transitions learnt"):
     end: list[Real]
 
 
+PARTS = N_({"encoder": "the encoder", "head": "the head", "crf": "the CRF"})
+NEARLY_RANDOM = 0.1  # distance from its random start below which a head is nearly still that
+
+
+class WeightsMoved(_Line, frozen=True, tag="weights moved"):
+    """Distance of encoder, head and CRF from the weights they began with, divided by their norm.
+
+    None for weights that began at 0. Distance is not usefulness, see training/sync_meter.py.
+    """
+
+    seconds: Real
+    step: Whole
+    distances: dict[str, Real | None]
+
+    def describe(self) -> Message:
+        """Distances in words; empty if none is known."""
+        known = {name: distance for name, distance in self.distances.items() if distance is not None}
+        first, *others = sorted(known, key=lambda name: name != "head") or [""]
+        if not first:
+            return Message("")
+        text = N_("{part} has moved {share} of its own size")
+        if first == "head" and known[first] < NEARLY_RANDOM:
+            text = N_("{part} has moved {share} of its own size: it is still, nearly, the random numbers it began with")
+        told = Message(text, part=_part(first), share=format_distance(known[first]))
+        for name in others:
+            told = Message("{told}; {part} {share}", told=told, part=_part(name), share=format_distance(known[name]))
+        return told
+
+
+class PathsCompleted(_Line, frozen=True, tag="paths completed"):
+    """Share of its own final way that encoder, head and CRF had made by step, by projection on the final displacement.
+
+    A part that has not moved is left out.
+    """
+
+    seconds: Real
+    step: Whole
+    steps: list[Whole]
+    shares: dict[str, list[Real]]
+
+    def steps_to(self, share: float) -> dict[str, int]:
+        """First step by which each part had made this share, the earliest first."""
+        found = {
+            name: next(step for step, made in zip(self.steps, shares, strict=False) if made >= share)
+            for name, shares in self.shares.items()
+            if any(made >= share for made in shares[: len(self.steps)])
+        }
+        return dict(sorted(found.items(), key=lambda item: item[1]))
+
+    def describe(self) -> Message:
+        """Steps by which nine tenths of the ways were made, in words; empty if nothing moved."""
+        told = Message("")
+        for name, step in self.steps_to(0.9).items():
+            values = {"part": _part(name), "step": f"{step:,}"}
+            if told:
+                told = Message("{told}, {part} at step {step}", told=told, **values)
+            else:
+                told = Message("{part} had made 90 % of its way at step {step}", **values)
+        return told
+
+
+def format_distance(distance: float) -> str:
+    """Distance in percent: `6.2 %`, `140 %`, `1,300 %`."""
+    percent = 100 * distance
+    return f"{percent:,.0f} %" if percent >= 10 else f"{percent:.2g} %"
+
+
+def _part(name: str) -> Message:
+    return Message(PARTS.get(name, name))
+
+
 class TimeBreakdown(_Line, frozen=True, tag="time spent"):
     """Time by part since the run began. The parts add up to all of it.
 
@@ -288,6 +374,8 @@ Event = (
     | StepDone
     | Evaluated
     | CrfTransitions
+    | WeightsMoved
+    | PathsCompleted
     | TimeBreakdown
     | OperatorsProfiled
     | DeviceSampled

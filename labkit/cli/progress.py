@@ -13,11 +13,13 @@ from labkit.events import (
     CorpusRead,
     Evaluated,
     Event,
+    PathsCompleted,
     PhaseEntered,
     RateChanged,
     RunFinished,
     StepDone,
     TrainingPlanned,
+    WeightsMoved,
 )
 from labkit.formatting import format_entity_count, format_loss
 from labkit.i18n.translation import tr
@@ -56,6 +58,7 @@ class TrainingProgress(LinesAboveBar):
         self._recent: deque[tuple[float, int]] = deque()  # seconds, tokens seen
         self._losses: deque[float] = deque(maxlen=_RECENT_STEPS)
         self._f1: float | None = None
+        self._moved: WeightsMoved | None = None
         self._printed_notes: set[str] = set()
 
     def update(self, event: Event) -> None:
@@ -65,6 +68,8 @@ class TrainingProgress(LinesAboveBar):
                 self._on_phase(event)
             case CorpusRead():
                 self.print_line(tr(event.describe()))
+                if entropies := event.describe_entropies():
+                    self.print_line(tr(entropies))
                 for note in (note for note in event.notes if note not in self._printed_notes):
                     self.print_line(f"  {tr(note)}")
             case TrainingPlanned():
@@ -78,6 +83,12 @@ class TrainingProgress(LinesAboveBar):
             case RateChanged():
                 rate = {"group": tr(event.group), "rate": f"{event.rate:g}"}
                 self.print_line(tr("rate of {group} set to {rate} at step {step}", step=event.step, **rate))
+            case WeightsMoved():
+                self._moved = event
+            case PathsCompleted():
+                told = [self._moved.describe()] if self._moved else []
+                for sentence in filter(None, [*told, event.describe()]):
+                    self.print_line(tr(sentence))
             case CheckpointSaved():
                 self.print_line(tr("{name} weights saved at step {step}", name=tr(event.name), step=event.step))
             case RunFinished() if event.reason and event.state != "failed":  # a failure is the command's own last line

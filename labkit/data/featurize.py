@@ -106,7 +106,8 @@ class Featurizer:
         inner = [index for index, is_special in enumerate(encoded["special_tokens_mask"]) if not is_special]
         self.prefix_ids: list[int] = encoded["input_ids"][: inner[0]]  # special tokens before a text
         self.suffix_ids: list[int] = encoded["input_ids"][inner[-1] + 1 :]  # and after it
-        self.capacity = max_pieces - len(self.prefix_ids) - len(self.suffix_ids)
+        self.num_special = len(self.prefix_ids) + len(self.suffix_ids)
+        self.capacity = max_pieces - self.num_special
         if self.capacity < 1:
             text = N_("max_pieces must leave room for a word beside the tokenizer's special tokens, not {value}")
             raise ValueError(Message(text, value=max_pieces))
@@ -237,7 +238,7 @@ class Featurizer:
         sentence = np.searchsorted(sentence_offsets, word_offsets[:-1], "right") - 1
         owner = np.repeat(np.arange(len(sentence)), np.diff(word_offsets))  # each word's window
         begins = len(self.prefix_ids) + ends[:-1] - ends[word_offsets[owner]]  # index of each word in its window
-        offsets = offsets_from_counts(np.diff(ends[word_offsets]) + len(self.prefix_ids) + len(self.suffix_ids))
+        offsets = offsets_from_counts(np.diff(ends[word_offsets]) + self.num_special)
         input_ids = np.empty(offsets[-1], np.int32)
         input_ids[ragged_indices(offsets[owner] + begins, counts)] = tokenized.input_ids[
             ragged_indices(tokenized.token_offsets[words], counts)

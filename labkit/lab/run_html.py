@@ -35,6 +35,23 @@ def render_muted(content: str) -> str:
     return f'<div class="labkit-muted">{content}</div>'
 
 
+def render_sync(run: Run | None) -> str:
+    """How far the run's weights have moved, and by when: two sentences, there from the start, so that nothing moves."""
+    if run is None:
+        return ""
+    moved = run.moves[-1].describe() if run.moves else None
+    made = run.paths.describe() if run.paths else None
+    if run.is_final:
+        waiting = [Message("how far encoder, head and CRF moved was not measured"), Message("")]
+    else:
+        waiting = [
+            Message("how far encoder, head and CRF have moved is known after the first steps"),
+            Message("by when they had made their way is known when the run has ended"),
+        ]
+    lines = [html.escape(tr(told or other)) for told, other in zip((moved, made), waiting, strict=True)]
+    return "".join(f"<div>{line}</div>" for line in lines)
+
+
 def render_error(problem: Message) -> str:
     """Error message in the current language."""
     return f'<div class="labkit-problem">{html.escape(tr(problem))}</div>'

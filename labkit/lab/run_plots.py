@@ -98,6 +98,10 @@ def describe_curves(run: Run) -> str:
         told.append(tr("on dev {loss}", loss=format_loss(latest.loss, 3)))
     if best and best.score is not None:
         told.append(tr("best F1 {f1} at epoch {epoch}", f1=f"{best.score:.3f}", epoch=f"{best.epoch:.3g}"))
+    if run.corpus and (entropies := run.corpus.describe_entropies()):
+        told.append(tr(entropies))
+    known = [event.describe() for event in (*run.moves[-1:], run.paths) if event]
+    told += [tr(sentence) for sentence in known if sentence]
     told += [tr("{group} rate {rate}", group=tr(group.name), rate=format_rate(group.rate)) for group in run.groups]
     return f"{picture_heading(run)}: {', '.join(told)}"
 

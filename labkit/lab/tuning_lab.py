@@ -72,6 +72,7 @@ PANELS = {  # name → CSS class, of the HTML texts of the lab
     "status": "status",
     "queue": "queue",
     "failure": "failure",
+    "sync": "sync",
     "details": "about",
     "time": "spent",
     "operators": "operators",
@@ -177,7 +178,7 @@ class TuningLab:
             return picture
 
     def picture(self, run: Run | int | str) -> "Picture":
-        """Figure with the four plots of a run."""
+        """Figure with the six plots of a run."""
         with self._lock:
             from labkit.plots.live import figure_of
 
@@ -265,7 +266,14 @@ class TuningLab:
         columns = make_row("labkit-columns", left, self.picture_widget)
         settings = make_column("labkit-settings", self.controls.row, self.controls.advanced)
         first = make_column("labkit-first", go, line, settings, columns)
-        run = make_card(titles["RUN"], panels["time"], panels["operators"], panels["details"], self.transitions_widget)
+        run = make_card(
+            titles["RUN"],
+            panels["sync"],
+            panels["time"],
+            panels["operators"],
+            panels["details"],
+            self.transitions_widget,
+        )
         tools = self.runs_panel.delete_failed_button, self.runs_panel.delete_ticked_button, self.runs_panel.more_button
         runs_head = make_row("labkit-head", titles["RUNS"], make_row("labkit-table-tools", *tools))
         runs = make_card(runs_head, *self.runs_panel.get_widgets())
@@ -445,6 +453,8 @@ class TuningLab:
         set_if_changed(self.stop_button, "disabled", run is None)
 
     def _draw(self) -> None:
-        self._run_plots.draw(self._displayed_run.run, self.runs_panel.theme)
+        run = self._displayed_run.run
+        self._run_plots.draw(run, self.runs_panel.theme)
+        set_text(self._panels["sync"], run_html.render_sync(run))  # here, as it reads the curves
         self.runs_panel.draw()
         self._run_plots.update_font_hint(list(self._titles.values()))

@@ -53,7 +53,7 @@ class PlotArea:
         self.theme = theme
         self.text_bbox = {"facecolor": theme.background, "edgecolor": "none", "pad": 2.0}  # under text, over lines
         self.labels_x = self.labels_y = True  # small multiples have them at the edges only
-        self.width, self._height = box.width, box.height  # inches
+        self.width, self.height = box.width, box.height  # inches
         self._one_row = one_row
         self.animated_artists: list[Artist] = []
         self._grid = self._add_grid()
@@ -141,7 +141,7 @@ class PlotArea:
             return
         if self._legend:
             self._legend.remove()
-        above = (0, 1 + 0.07 / self._height)
+        above = (0, 1 + 0.07 / self.height)
         self._legend = self.axes.legend(
             lines, labels, loc="lower left", bbox_to_anchor=above, ncols=len(labels), labelcolor=self.theme.muted,
             prop={"size": TEXT_PT, "family": font_families()}, frameon=False, borderpad=0, borderaxespad=0,

@@ -21,6 +21,7 @@ from labkit.plots.pictures import (
 )
 from labkit.plots.renderer import BlitRenderer, Picture, to_png
 from labkit.plots.step_axis import StepAxis
+from labkit.plots.sync_plots import SyncPlots
 from labkit.plots.text_width import fit_text
 from labkit.plots.theme import COLOURS, THEMES, Theme, colour_of, dashes_of, theme_named
 from labkit.runs.run import Run
@@ -58,7 +59,7 @@ def figure_of(run: Run, theme: str = "light", size: PictureSize | None = None) -
 
 
 class _LiveFigure:
-    """Figure of one run with its four plots."""
+    """Figure of one run with its six plots."""
 
     def __init__(self, theme: Theme, size: PictureSize):
         width, height = size.width_in, at_width(live_heights_px(), size.width) / CSS_DPI
@@ -79,6 +80,7 @@ class _LiveFigure:
         self.score = F1Plot(self.figure, theme, boxes[1])
         self.rates = LearningRatePlot(self.figure, theme, boxes[2])
         self.device = DevicePlots(self.figure, theme, boxes[3])
+        self.sync = SyncPlots(self.figure, theme, boxes[4], boxes[5])
         in_figure: dict[str, Any] = {
             "transform": self.figure.transFigure,
             "x": 0.03 / width,
@@ -88,7 +90,8 @@ class _LiveFigure:
 
     @property
     def areas(self) -> list[PlotArea]:
-        return [self.loss.area, self.score.area, self.rates.area, self.device.use, self.device.memory]
+        device, sync = self.device, self.sync
+        return [self.loss.area, self.score.area, self.rates.area, device.use, device.memory, sync.distance, sync.way]
 
     def update(self, run: Run) -> None:
         set_text(self.heading, fit_text(picture_heading(run), self.figure.get_figwidth(), 1, TITLE_PT, bold=True))
@@ -100,6 +103,7 @@ class _LiveFigure:
             self.score.update(run, axis)
             self.rates.update(run, axis)
             self.device.update(run, axis)
+            self.sync.update(run, axis)
 
     def png(self, run: Run) -> bytes:
         self.update(run)

@@ -20,7 +20,7 @@ from labkit.plots.compared_curves import (
 from labkit.plots.f1_plot import fit_f1
 from labkit.plots.fonts import plot_tr
 from labkit.plots.learning_rate_plot import axis_rates, fit_rates
-from labkit.plots.loss_plot import fit_loss
+from labkit.plots.loss_plot import TagEntropies, fit_loss
 from labkit.plots.pictures import PictureSize
 from labkit.plots.renderer import Picture
 from labkit.plots.step_axis import add_message
@@ -63,6 +63,7 @@ class OverlayLayout:
         loss, score, *rates = self.plots
         for area, note in zip(rates, RATE_NOTES, strict=True):
             set_text(area.note, fit_text(plot_tr(note), plot_width, 1, TEXT_PT))
+        self.entropies = TagEntropies(loss)
         self.loss = [loss.add_curve(colour, 1.7, dashes) for colour, dashes in styles]
         self.f1 = [score.add_curve(c, 1.7, dashes, marker="o", markersize=4, clip_on=False) for c, dashes in styles]
         self.rates = [[area.add_curve(colour, 1.7, dashes) for colour, dashes in styles] for area in rates]
@@ -80,6 +81,7 @@ class OverlayLayout:
             set_data(loss, data.x, data.smoothed)
             set_marked_data(f1, data.eval_x, data.f1, mark_of(run))
         fit_loss(self.plots[:1], [], [data.smoothed for data in curves])
+        self.entropies.update(self.curves.runs)
         fit_f1(self.plots[1:2], highest_f1(curves))
         set_text(self.plots[0].note, plot_tr("smoothed over about {span} steps", span=self.curves.smoothing_steps))
         set_text(self.plots[1].note, plot_tr(describe_dev_entities(self.curves.runs)))

@@ -12,7 +12,7 @@ from labkit.runs.run import Run
 CSS_DPI = 96  # pixels of a page an inch: at this resolution a figure's points are the page's
 # By least width in CSS pixels: columns of the live plot, and the height of each of its NUM_PLOTS plots with its texts.
 LIVE_SHAPES = {0: (1, 164), 600: (2, 205), 880: (2, 250)}
-HEADING_PX, NUM_PLOTS = 22, 4
+HEADING_PX, NUM_PLOTS = 22, 6
 # Height of the plot of transitions; from the second width on, counts stand beside the map, otherwise below it.
 TRANSITIONS_PX = {0: 690, 800: 490}
 

@@ -20,7 +20,7 @@ from labkit.plots.compared_curves import (
 from labkit.plots.f1_plot import f1_title, fit_f1
 from labkit.plots.fonts import plot_tr
 from labkit.plots.learning_rate_plot import axis_rates, fit_rates, format_rounded_rate, peak_rates
-from labkit.plots.loss_plot import fit_loss
+from labkit.plots.loss_plot import TagEntropies, fit_loss
 from labkit.plots.pictures import PictureSize
 from labkit.plots.renderer import Picture
 from labkit.plots.text_width import fit_text, pick_fitting
@@ -89,6 +89,7 @@ class SideBySideLayout:
                 column.loss.set_title(pick_fitting(titles, self.width - LEFT, TITLE_PT, bold=True))
                 column.score.set_title(f1_title(describe_dev_entities(self.curves.runs)))
         for column, data, best in zip(columns, curves, flag_best_runs(self.curves.runs), strict=True):
+            column.entropies.update(self.curves.runs)
             column.update(data, best)
 
 
@@ -111,6 +112,7 @@ class _RunColumn:
         self._make_lines(colour_of(run, theme.name), theme.faint)
 
     def _make_lines(self, colour: str, faint: float) -> None:
+        self.entropies = TagEntropies(self.loss)
         self.raw = self.loss.add_curve(colour, 0.8, alpha=faint)
         self.smoothed = self.loss.add_curve(colour, 2.0)
         self.dev = self.loss.add_curve(colour, 1.4, DASHES[2], marker="o", markersize=4, clip_on=False)

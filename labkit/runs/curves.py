@@ -9,7 +9,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from labkit.events import CrfTransitions, DeviceSampled, Evaluated, Event, RateChanged, StepDone
+from labkit.events import (
+    CrfTransitions,
+    DeviceSampled,
+    Evaluated,
+    Event,
+    PathsCompleted,
+    RateChanged,
+    StepDone,
+    WeightsMoved,
+)
 from labkit.messages import N_, Message
 
 FloatArray = npt.NDArray[np.float64]
@@ -122,6 +131,8 @@ class RunCurves:
         self.samples: list[DeviceSampled] = []
         self.rate_changes: list[RateChanged] = []
         self.transitions: CrfTransitions | None = None  # the last ones
+        self.moves: list[WeightsMoved] = []
+        self.paths: PathsCompleted | None = None
 
     def extend(self, events: Sequence[Event]) -> None:
         """Adds events, faster than one by one."""
@@ -143,6 +154,10 @@ class RunCurves:
             self.rate_changes.append(event)
         elif isinstance(event, CrfTransitions):
             self.transitions = event
+        elif isinstance(event, WeightsMoved):
+            self.moves.append(event)
+        elif isinstance(event, PathsCompleted):
+            self.paths = event
 
     def evaluation_axis(self, kind: Axis) -> FloatArray:
         """Positions of the dev evaluations on an axis, (evaluations,)."""

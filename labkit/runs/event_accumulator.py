@@ -4,6 +4,8 @@ import itertools
 import threading
 from typing import NamedTuple
 
+import numpy as np
+
 from labkit.config import RunConfig
 from labkit.events import (
     CorpusRead,
@@ -13,11 +15,13 @@ from labkit.events import (
     Event,
     OperatorsProfiled,
     ParamGroupInfo,
+    PathsCompleted,
     RateChanged,
     RunFinished,
     RunStarted,
     TimeBreakdown,
     TrainingPlanned,
+    WeightsMoved,
 )
 from labkit.messages import Message
 from labkit.runs.curves import Axis, FloatArray, RunCurves, Steps
@@ -130,6 +134,14 @@ class EventAccumulator:
     def profiled(self) -> OperatorsProfiled | None:
         return self._summary.profiled
 
+    @property
+    def clipped_share(self) -> float | None:
+        """Share of the steps whose gradients were clipped, from 0 to 1. None without steps, and without clipping."""
+        norms, limit = self.steps.gradient_norms, self.config.clip_norm if self.config else 0.0
+        if not norms or limit <= 0:
+            return None
+        return float((np.sqrt(np.nansum([norm**2 for norm in norms.values()], axis=0)) > limit).mean())
+
     def summary(self) -> Summary:
         """All figures except the curves; not to be changed."""
         return self._summary
@@ -170,6 +182,16 @@ class EventAccumulator:
     def transitions(self) -> CrfTransitions | None:
         """CRF transition scores at the last evaluation on dev. None without one or without a CRF."""
         return self._load_curves().transitions
+
+    @property
+    def moves(self) -> list[WeightsMoved]:
+        """Distances of encoder, head and CRF from their start, oldest first. Empty for a run of an older version."""
+        return list(self._load_curves().moves)
+
+    @property
+    def paths(self) -> PathsCompleted | None:
+        """Shares of the final ways of encoder, head and CRF by step. None before the run has ended by itself."""
+        return self._load_curves().paths
 
     def axis(self, kind: Axis) -> FloatArray:
         """Positions of the steps on an axis, (steps,)."""

@@ -20,8 +20,9 @@ from labkit.config import RunConfig
 from labkit.data.batching import count_batches
 from labkit.data.corpora import CorpusFiles
 from labkit.data.downloads import hash_encoder, locate_encoder
-from labkit.data.encoded_corpus import EncodedCorpus, load_encoded
+from labkit.data.encoded_corpus import SPLITS, EncodedCorpus, load_encoded
 from labkit.data.featurize import Featurizer
+from labkit.data.split_statistics import conditional_tag_entropy, cut_entity_share, tag_entropy, unknown_token_share
 from labkit.data.windows import Array, PackedWords, Windows, encoding_notes
 from labkit.events import CorpusRead, TrainingPlanned
 from labkit.messages import N_, Message
@@ -54,6 +55,7 @@ class TrainingSetup:
     param_groups: list[ParamGroup]
     optimizer: Any
     steps_per_epoch: int
+    token_ids: Array  # of the training split, padding included, ascending
     notes: tuple[Message, ...]
 
     @property
@@ -63,6 +65,10 @@ class TrainingSetup:
 
     def build_corpus_read(self, seconds: float) -> CorpusRead:
         """Builds the event that describes the corpus."""
+        splits = {name: getattr(self, name) for name in SPLITS}
+        unknown, special = self.featurizer.unk_token_id, self.featurizer.num_special
+        unknown_tokens = {name: unknown_token_share(split, unknown, special) for name, split in splits.items()}
+        cut_entities = {name: cut_entity_share(split, self.corpus.tags) for name, split in splits.items()}
         return CorpusRead(
             seconds=seconds,
             name=self.corpus.name,
@@ -75,6 +81,10 @@ class TrainingSetup:
             notes=list(self.notes),
             dev_sha256=fingerprint(self.corpus.texts["dev"], self.dev, self.corpus.tags),
             test_sha256=fingerprint(self.corpus.texts["test"], self.test, self.corpus.tags),
+            tag_entropy=round(tag_entropy(self.train), 6),
+            conditional_tag_entropy=round(conditional_tag_entropy(self.train), 6),
+            unknown_tokens={name: round(share, 6) for name, share in unknown_tokens.items()},
+            cut_entities={name: round(share, 6) for name, share in cut_entities.items()},
         )
 
     def build_training_planned(self, seconds: float, steps: int) -> TrainingPlanned:
@@ -210,7 +220,7 @@ def build_setup(
         accelerator=accelerator, corpus=corpus, featurizer=featurizer, encoder_sha256=hash_encoder(pretrained.place),
         precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, speed_up=speed_up,
         param_groups=groups, optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch,
-        notes=notes,
+        token_ids=token_ids, notes=notes,
     )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ from labkit.training.setup import (
     shard_batches,
 )
 from labkit.training.step import StepResult, train_step
+from labkit.training.sync_meter import SyncMeter
 from labkit.training.timing import PhaseTimer
 
 REPORT_INTERVAL_S = 0.25  # reading a loss waits for the device: a few times a second, not each step
@@ -98,6 +99,7 @@ class _Trainer:
         self.setup: TrainingSetup
         self.timer: PhaseTimer
         self.profiler: StepProfiler
+        self.meter: SyncMeter
         self.control_reader: ControlReader
         self._pending: list[_PendingStep] = []
         self._reported = self._timed = 0.0
@@ -144,6 +146,7 @@ class _Trainer:
         self.longest_window = max(int(split.token_counts.max(initial=0)) for split in splits)
         self._steps = steps = setup.steps_per_epoch * config.epochs
         self._uniform_loss = math.log(max(2, len(corpus.tags)))  # nats per word of a tagger that guesses evenly
+        self.meter = SyncMeter(setup.tagger, setup.token_ids, steps, config.seed)
         trace_folder = self.folder if accelerator.is_main_process else None
         self.profiler = StepProfiler(config.profile, steps, setup.device, self.timer, trace_folder)
         yield setup.build_corpus_read(self.seconds())
@@ -159,6 +162,7 @@ class _Trainer:
             micro_batches = list(islice(shard, self.config.accumulate))
             with self.profiler.step(self.step, self.tokens):
                 self._pending.append(self._run_step(micro_batches, epoch + done / self.setup.steps_per_epoch))
+            self.meter.after_step(self.step)
             if self.profiler.is_full:
                 yield from self._finish_profiling()
             yield from self.control_reader.apply(self.step)
@@ -177,6 +181,7 @@ class _Trainer:
         yield self._build_time_breakdown()
 
     def _finish(self) -> Iterator[Event]:
+        yield from self.meter.finish(self.step, self.seconds)
         if not self.control_reader.is_stopping and self.setup.test.num_sentences:
             yield from self._evaluate_test()
         if self.folder and "last" in self.config.keep and self.step:
@@ -218,6 +223,7 @@ class _Trainer:
             self._track({"loss": loss, **{f"rate/{name}": rate for name, rate in rates.items()}}, step.step)
             yield StepDone(step.seconds, step.step, step.epoch, _finite_or_none(loss), rates, by_group, step.tokens)
             self._check_divergence(step, loss)
+        yield from self.meter.report(self.seconds)
 
     def _check_divergence(self, step: _PendingStep, loss: float) -> None:
         self._recent.append(loss)

@@ -102,3 +102,26 @@ def test_an_entity_says_how_sure_it_is_in_percent_and_in_words():
 )
 def test_only_certainty_is_a_hundred_percent(share, told):
     assert run_html.format_confidence(share) == told
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("completed", ["the head has moved 130 % of its own size", "had made 90 % of its way at step"]),
+        ("running", ["the head has moved", "known when the run has ended"]),
+        ("starting", ["known after the first steps", "known when the run has ended"]),
+        ("failed", ["the head has moved"]),
+    ],
+)
+def test_how_far_weights_have_moved_is_two_lines_in_every_state(runs_folder, state, told):
+    found = run_html.render_sync(Run(write_run(runs_folder, RunConfig(), state=state)))
+    assert found.count("<div>") == 2
+    assert all(text in found for text in told)
+    assert run_html.render_sync(None) == ""
+    assert "was not measured" in run_html.render_sync(scored_and_ended())
+
+
+def scored_and_ended():
+    run = scored()
+    run.add(RunFinished(1.0, "completed", 10))
+    return run

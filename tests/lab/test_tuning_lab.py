@@ -630,11 +630,11 @@ def test_pictures_are_drawn_for_the_width_that_the_page_has_and_say_their_number
 
     assert lab.picture_widget.hint == "Press Train: the curves appear here."
     write_run(runs_folder, steps=40)
-    until(lambda: lab.picture_widget.value and size() == (1200, 652))
+    until(lambda: lab.picture_widget.value and size() == (1200, 965))
     assert "#1 · wnut16: step 40, loss per word" in lab.picture_widget.alt
     assert "head rate 1e-2" in lab.picture_widget.alt
     lab.picture_widget.width, lab.picture_widget.pixel_ratio = 500, 1.0
-    until(lambda: size() == (500, 678))
+    until(lambda: size() == (500, 1006))
 
 
 def test_the_theme_of_the_page_is_that_of_the_pictures(lab, runs_folder):

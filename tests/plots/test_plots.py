@@ -22,7 +22,16 @@ from matplotlib.text import Text
 from PIL import Image
 
 from labkit.config import RunConfig
-from labkit.events import DeviceSampled, Evaluated, Event, RunFinished, StepDone
+from labkit.events import (
+    CorpusRead,
+    DeviceSampled,
+    Evaluated,
+    Event,
+    PathsCompleted,
+    RunFinished,
+    StepDone,
+    WeightsMoved,
+)
 from labkit.i18n import translation
 from labkit.plots import fonts, renderer
 from labkit.plots.comparison import LAYOUTS
@@ -197,6 +206,59 @@ def test_losses_that_are_no_numbers_are_gaps() -> None:
     ]
     raw = drawn(titled(figure_of(run_of(log)), "Loss per word (lower is better)"))[0]
     assert np.isfinite(raw.get_ydata()).sum() == 20
+
+
+def with_entropies(log: list[Event], tags: float, conditional: float) -> Run:
+    fields = {"tag_entropy": tags, "conditional_tag_entropy": conditional}
+    return run_of([msgspec.structs.replace(each, **fields) if isinstance(each, CorpusRead) else each for each in log])
+
+
+def entropies_drawn(figure: Figure) -> list[float]:
+    lines = [line for line in figure.findobj(Line2D) if line.get_zorder() == 4.5]
+    return [float(line.get_ydata()[0]) for line in lines if len(line.get_ydata())]
+
+
+def test_losses_of_tags_alone_are_two_named_lines_inside_the_axis() -> None:
+    figure = figure_of(with_entropies(events(steps=60), 0.52, 0.24))
+    assert entropies_drawn(figure) == [0.52, 0.24]
+    assert {"tag frequencies", "tag after tag"} <= set(words(figure))
+    figure = figure_of(with_entropies(events(steps=60), 0.52, 0.001))
+    assert entropies_drawn(figure) == [0.52], "the other is below the axis"
+    assert "tag after tag" not in words(figure)
+    assert not entropies_drawn(figure_of(with_entropies(events(steps=60)[:5], 0.52, 0.24))), "before the first step"
+    assert not entropies_drawn(figure_of(run_of(events(steps=60)))), "of an older run"
+
+
+@pytest.mark.parametrize("layout", ["side by side", "overlaid"])
+def test_losses_of_tags_alone_are_compared_only_between_runs_on_the_same_sentences(layout: str) -> None:
+    one, alike = (with_entropies(events(steps=60, seed=seed), 0.52, 0.24) for seed in (0, 1))
+    assert set(entropies_drawn(compare_figure([one, alike], layout=layout))) == {0.52, 0.24}
+    assert not entropies_drawn(compare_figure([one, with_entropies(events(), 0.5, 0.24)], layout=layout))
+
+
+def test_the_sync_meter_draws_distances_live_and_shares_at_the_end() -> None:
+    log = events(steps=60)
+    live = run_of([event for event in log if not isinstance(event, PathsCompleted | RunFinished)])
+    figure = figure_of(live)
+    encoder, head, crf = (np.asarray(line.get_ydata()) for line in drawn(titled(figure, "Distance from the start")))
+    np.testing.assert_allclose(head[-1] / encoder[-1], 1.3 / 0.03)
+    assert crf[-1] == 6.0
+    assert not drawn(titled(figure, "Share of its own way to the end"))
+    assert "known when the run has ended" in words(figure)
+    figure = figure_of(run_of(log))
+    assert [line.get_ydata()[-1] for line in drawn(titled(figure, "Share of its own way to the end"))] == [1.0] * 3
+    assert "90 % made by step: encoder 54, head 54, CRF 54" in words(figure)
+    older = figure_of(run_of([event for event in log if not isinstance(event, PathsCompleted | WeightsMoved)]))
+    assert words(older).count("not measured") == 2
+
+
+def test_a_distance_that_is_none_or_zero_is_left_out() -> None:
+    run = run_of(events(steps=60)[:6])
+    for step, head in enumerate((None, 0.0, 0.5), 1):
+        run.add(WeightsMoved(1.0, step, {"encoder": 0.0, "head": head}))
+    (encoder, head) = (line.get_ydata() for line in drawn(titled(figure_of(run), "Distance from the start"))[:2])
+    assert np.isnan(encoder).all()
+    assert np.isfinite(head).tolist() == [False, False, True]
 
 
 def test_the_best_score_is_written_beside_its_point() -> None:

@@ -22,6 +22,7 @@ from labkit.events import (
     LineWriter,
     ParamGroupInfo,
     ParamGroupsBuilt,
+    PathsCompleted,
     PhaseEntered,
     RunFinished,
     RunQueued,
@@ -30,6 +31,7 @@ from labkit.events import (
     TimeBreakdown,
     TrainingPlanned,
     TypeScore,
+    WeightsMoved,
 )
 from labkit.runs.entity_errors import Entity
 from labkit.runs.folder import RUN_LOCK
@@ -138,7 +140,10 @@ def events(
     if state == "starting":
         return log
     log += _prepared(config, steps, dev_sha256)
-    log += sorted(_trained(config, steps, steps if state == "completed" else steps // 2, seed, step_s), key=_seconds)
+    done = steps if state == "completed" else steps // 2
+    log += sorted(_trained(config, steps, done, seed, step_s), key=_seconds)
+    if state in ("completed", "stopped"):
+        log.append(_paths(_seconds(log[-1]), done))
     if state in ("completed", "stopped", "failed"):
         done = max(event.step for event in log if isinstance(event, StepDone))
         reason = "the loss is not a finite number" if state == "failed" else ""
@@ -188,12 +193,22 @@ def _trained(config: RunConfig, steps: int, done: int, seed: int, step_s: float)
         tokens += config.batch_size * config.accumulate * TOKENS_PER_SENTENCE
         loss = 0.1 + 2.0 * math.exp(-5 * skill * step / steps) + noise.uniform(-0.08, 0.08)
         yield StepDone(now, step, step / per_epoch, loss, _rates(config, step, steps), _norms(noise), tokens)
+        if step % math.ceil(steps / 100) == 0:
+            way = math.sqrt(step / steps)
+            yield WeightsMoved(now, step, {"encoder": 0.03 * way, "head": 130 * config.head_rate * way, "crf": 6 * way})
         if step % per_epoch == 0 or step == steps:
             now += 10 * step_s
             yield _evaluated(now, step, step / per_epoch, tokens, skill * step / steps, noise)
             yield CheckpointSaved(now, step, "best")
             yield TimeBreakdown(now, step, _spent(now, step * step_s))
     yield from _samples(now, noise)
+
+
+def _paths(now: float, done: int) -> PathsCompleted:
+    """A tenth of the way at a time, the head's faster."""
+    shares = [tenth / 10 for tenth in range(1, 11)]
+    ways = {"encoder": shares, "head": [share**0.5 for share in shares], "crf": [share**0.8 for share in shares]}
+    return PathsCompleted(now, done, [round(share * done) for share in shares], ways)
 
 
 def _spent(now: float, in_steps: float) -> dict[str, float]:

@@ -13,7 +13,7 @@ from labkit.config import RunConfig
 from labkit.data.corpora import Sentence, read_corpus
 from labkit.data.featurize import Featurizer
 from labkit.data.word_splitting import Granularity
-from labkit.events import Evaluated, ParamGroupsBuilt, RunFinished, StepDone
+from labkit.events import Evaluated, ParamGroupsBuilt, PathsCompleted, RunFinished, StepDone, WeightsMoved
 from labkit.model.checkpoint import load_tagger, save_tagger
 from labkit.model.pretrained import load_encoder, load_tokenizer
 from labkit.training.evaluation import evaluate
@@ -82,6 +82,15 @@ def test_it_learns_and_both_groups_do(trained):
         assert all(norm > 0 for norm in step.gradient_norms.values())
     assert steps[-1].loss < steps[0].loss / 4
     assert max(event.f1 for event in of_kind(events, Evaluated)) > 0.9
+
+
+def test_the_sync_meter_reads_all_parts(trained):
+    *_, events = trained
+    (paths,) = of_kind(events, PathsCompleted)
+    for move in of_kind(events, WeightsMoved):
+        assert all(distance > 0 for distance in move.distances.values())
+    assert move.distances.keys() == paths.shares.keys() == {"encoder", "head", "crf"}
+    assert paths.steps[-1] == events[-1].step
 
 
 def test_every_weight_is_in_one_group_and_pieces_that_do_not_occur_are_at_rest(trained):

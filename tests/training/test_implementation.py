@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig
 
 from labkit.config import RunConfig
-from labkit.events import StepDone
+from labkit.events import PathsCompleted, StepDone, WeightsMoved
 from labkit.training.trainer import train
 from tests.long_cases import mostly_long
 from tests.model.structures import STRUCTURES
@@ -42,16 +42,24 @@ def config_of(encoder, corpus, **changes):
     return config.replace(device="cpu", epochs=3).replace(**changes)
 
 
-def losses_of(config, folder=None):
+def events_of(config, folder=None):
     *events, end = train(config, folder)
     assert end.state == "completed", end
+    return events
+
+
+def losses_of(events):
     return [event.loss for event in events if isinstance(event, StepDone)]
 
 
 def trained(config, folder):
-    """The losses of a run, and its last weights."""
+    """The events of a run, and its last weights."""
     folder.mkdir()
-    return losses_of(config, folder), load_file(folder / "last" / "model.safetensors")
+    return events_of(config, folder), load_file(folder / "last" / "model.safetensors")
+
+
+def meter_events(events):
+    return [event for event in events if isinstance(event, WeightsMoved | PathsCompleted)]
 
 
 def length_of(weights):
@@ -78,10 +86,15 @@ def start(request, tiny_encoder, tiny_corpus, tmp_path_factory):
 def test_from_the_same_weights_both_take_the_same_way(start, way, tmp_path):
     still, changes = WAYS[way]
     config, first = start[0].replace(**changes), start[1]
-    losses, reference = trained(config.replace(implementation="reference"), tmp_path / "reference")
-    fast_losses, fast = trained(config.replace(implementation="fast"), tmp_path / "fast")
-    assert len(losses) == 18
-    assert fast_losses == pytest.approx(losses, abs=1e-5)
+    events, reference = trained(config.replace(implementation="reference"), tmp_path / "reference")
+    fast_events, fast = trained(config.replace(implementation="fast"), tmp_path / "fast")
+    assert len(losses_of(events)) == 18
+    assert losses_of(fast_events) == pytest.approx(losses_of(events), abs=1e-5)
+    (*moves, paths), (*fast_moves, fast_paths) = meter_events(events), meter_events(fast_events)
+    for here, there in zip(moves, fast_moves, strict=True):
+        assert there.distances == pytest.approx(here.distances, rel=1e-4)
+    for part, shares in paths.shares.items():
+        assert fast_paths.shares[part] == pytest.approx(shares, abs=1e-3)
     assert first.keys() == reference.keys() == fast.keys()
     for group in ("encoder", "head"):
         names = [name for name in first if name.startswith("encoder.") == (group == "encoder")]
@@ -96,6 +109,6 @@ def test_with_dropout_the_mean_loss_of_twelve_seeds_is_the_same_within_noise(tin
     differences = []
     for seed in range(12):  # both begin with the same weights and batches
         runs = (config.replace(seed=seed, implementation=name) for name in ("fast", "reference"))
-        fast, reference = (statistics.fmean(losses_of(run)) for run in runs)
+        fast, reference = (statistics.fmean(losses_of(events_of(run))) for run in runs)
         differences.append(fast - reference)
     assert abs(statistics.fmean(differences)) < 3 * statistics.stdev(differences) / 12**0.5

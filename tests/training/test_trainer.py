@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 import re
 import shutil
 import statistics
@@ -76,6 +77,27 @@ def test_a_run_tells_its_story_in_order_and_ends(config, tmp_path):
     seconds = [event.seconds for event in events]
     assert all(value >= 0 for value in seconds)
     assert [audit.name for audit in only(ParamGroupsBuilt, events)[0].groups] == ["encoder", "head"]
+
+
+def test_a_run_tells_what_its_tags_alone_can_reach(config):
+    read = [next(event for event in train(config.replace(**changes)) if isinstance(event, CorpusRead)) for changes in
+            ({}, {"train_limit": 6})]  # fmt: skip
+    assert all(0 < event.conditional_tag_entropy < event.tag_entropy < math.log(len(event.tags)) for event in read)
+    assert read[0].tag_entropy != read[1].tag_entropy, "of the sentences that are trained on"
+    assert read[0].unknown_tokens == read[0].cut_entities == {"train": 0, "dev": 0, "test": 0}
+    assert "loss without reading a word" in read[0].describe_entropies()
+
+
+def test_the_share_of_clipped_steps_is_counted_over_all_groups_together(config):
+    events = list(train(config.replace(clip_norm=1.0)))
+    norms = [math.hypot(*event.gradient_norms.values()) for event in only(StepDone, events)]
+    shares = {}
+    for limit in (0.0, statistics.median(norms), 1000.0):
+        run = Run(config=config.replace(clip_norm=limit))
+        for event in events:
+            run.add(event)
+        shares[limit] = run.clipped_share
+    assert list(shares.values()) == [None, 0.5, 0.0]
 
 
 def test_a_small_corpus_can_be_memorised(config):
@@ -492,8 +514,8 @@ def test_losses_are_read_from_the_device_a_few_times_a_second_not_each_step(conf
 
     monkeypatch.setattr(torch.Tensor, "tolist", counted)
     assert len(losses(train(config))) == 10
-    # losses and norms: at the first step, at the end of each of two epochs
-    assert reads <= 6
+    # losses, norms and distances: at the first step, at the end of each of two epochs; the meter after all
+    assert reads <= 9 + 3
 
 
 def test_a_tracker_gets_loss_rates_and_scores(config, tmp_path, monkeypatch):
