@@ -338,7 +338,7 @@ class RunsView {
   // Scroll to the settings and Train, which are needed next, wherever on the page the table is.
   use(id) {
     this.model.send({ kind: "use", id, text: "" });
-    this.root.closest(".labkit-lab")?.querySelector(".labkit-first")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    this.root.closest(".labkit-lab")?.querySelector(".labkit-first")?.scrollIntoView({ block: "start", behavior: "smooth" });
   }
 
   // The second click of a double click hits whatever is now in the place of the first one: it must not confirm a
