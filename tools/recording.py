@@ -66,7 +66,7 @@ def record(page: Page, notebook: Notebook, runs: Path) -> Iterator[Frame]:
     run = until(lambda: next(iter(RunStore(runs).runs()), None), 60, "a run")
     shown = 0
     while not run.is_final:
-        if (run.plan and run.progress().step * FRAMES // run.plan.steps) > shown:
+        if run.plan and run.progress().step * FRAMES // run.plan.steps > shown:
             shown += 1
             yield frame()
         page.wait_for_timeout(300)
