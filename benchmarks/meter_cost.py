@@ -1,4 +1,4 @@
-"""What the sync meter costs: its share of a run's training time, for both starter pairs.
+"""Cost of the sync meter: its share of training time, for both pairs.
 
     python benchmarks/meter_cost.py --steps 60
 

@@ -1,4 +1,4 @@
-"""Statistics of a split that need no model: entropies of its tags, unknown tokens, cut entities."""
+"""Statistics of a split: tag entropies, unknown tokens, cut entities."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Plots of the sync meter: how far encoder, head and CRF have moved, and how much of their final way by when."""
+"""Plots of the sync meter: distance from the start, share of the way."""
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,4 +1,7 @@
-"""Names of runs: each is named once, after settings in which it differs from the first run of its corpus."""
+"""Names of runs, after the settings that differ.
+
+Each run is named once, after settings in which it differs from the first run of its corpus.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

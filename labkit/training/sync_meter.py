@@ -1,4 +1,4 @@
-"""Sync meter: how far encoder, head and CRF have moved from the weights that they began with.
+"""Sync meter: distance of encoder, head and CRF from their start.
 
 Two numbers, of which the first is known at any time and the second only at the end:
 

@@ -95,7 +95,8 @@ def test_what_is_asked_for_is_not_measured(machine):
 
 
 def test_the_real_measurement_gives_a_plausible_ratio(cache):
-    assert 0.001 < precision.measure_bfloat16_speedup() < 100  # 0.03 on AVX2
+    # Of more products than usual, so that a load of other tests does not count.
+    assert 0.01 < precision.measure_bfloat16_speedup(repeats=14) < 100
 
 
 @pytest.mark.parametrize(
