@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from labkit.runs.run import Run
     from labkit.runs.store import RunStore
     from labkit.training.trainer import train
+    from labkit.tuning.advisor import advise
 
 __version__ = "0.2.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "RunStore",
     "TuningLab",
     "__version__",
+    "advise",
     "compare",
     "load_tagger",
     "predict",
@@ -50,6 +52,7 @@ _MODULES = {
     "RunConfig": "labkit.config",
     "RunStore": "labkit.runs.store",
     "TuningLab": "labkit.lab.tuning_lab",
+    "advise": "labkit.tuning.advisor",
     "compare": "labkit.plots.comparison",
     "load_tagger": "labkit.model.checkpoint",
     "predict": "labkit.jobs.launch",

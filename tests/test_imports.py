@@ -32,7 +32,16 @@ BASICS = {
 # Room (a folder of labkit, or a module at its root) → the rooms it may import, beside itself and the basics.
 ROOMS = {
     **{basic: set() for basic in BASICS},
-    "__init__": {"data", "jobs", "lab", "model", "plots", "runs", "training"},  # the public face: each when it is used
+    "__init__": {
+        "data",
+        "jobs",
+        "lab",
+        "model",
+        "plots",
+        "runs",
+        "training",
+        "tuning",
+    },  # the public face: each when it is used
     "config": {"training"},  # of training only the names of its schedules, see below
     "__main__": {"cli"},
     "data": set(),
@@ -40,11 +49,19 @@ ROOMS = {
     "model": {"data"},
     "runs": set(),
     "jobs": {"runs"},
+    "tuning": {"runs"},
     "training": {"data", "devices", "model", "runs"},
     "plots": {"runs", "data"},
     "pretraining": {"data", "model", "training"},
-    "lab": {"data", "jobs", "plots", "runs", "training"},  # of training only the checks that need no torch, see below
-    "cli": {"data", "devices", "jobs", "lab", "plots", "pretraining", "runs", "training"},
+    "lab": {
+        "data",
+        "jobs",
+        "plots",
+        "runs",
+        "training",
+        "tuning",
+    },  # of training only the checks that need no torch, see below
+    "cli": {"data", "devices", "jobs", "lab", "plots", "pretraining", "runs", "training", "tuning"},
 }
 # Third-party package → the only places that may import it, anywhere in a file.
 OWNERS = {

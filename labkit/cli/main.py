@@ -107,6 +107,8 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **options
         raise click.ClickException(f"{tr(finished.reason)} {tr(finished.hint)}")
     if distributed.is_main_process():
         write_message(tr(train.describe_result(folder, runs_folder)), err=True)
+        if line := train.describe_advice(folder):
+            write_message(line, err=True)
 
 
 @cli.command()
@@ -156,13 +158,33 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
         raise click.UsageError(tr("compare needs two or more runs, like: labkit compare 1 2"))
     from labkit.cli import tables
     from labkit.runs.store import RunStore
+    from labkit.tuning.compared_runs import advise_comparison
 
     compared = RunStore(runs_folder).get_all(run)
     make_console().print(tables.comparison_table(compared))
+    if told := advise_comparison(compared):
+        write_message(tr(told), err=True)
     if png:
         from labkit.plots.live import compare_figure, to_png
 
         png.write_bytes(to_png(compare_figure(compared, x=axis)))
+
+
+@cli.command()
+@click.argument("run", nargs=-1, required=True)
+@runs_option
+@click.option("--json", "as_json", is_flag=True, help="For other programs: a list of objects.")
+def advise(run: tuple[str, ...], runs_folder: Path | None, as_json: bool) -> None:
+    """Say what is the matter with runs, and what to turn. A RUN is its number, its name or its folder."""
+    from labkit.cli import advice
+    from labkit.runs.store import RunStore
+
+    found = RunStore(runs_folder).get_all(run)
+    if as_json:
+        write_data(json.dumps([advice.advice_to_dict(one) for one in found], indent=2) + "\n")
+    else:
+        for line in (line for one in found for line in advice.advice_lines(one)):
+            write_data(f"{line}\n")
 
 
 @cli.command()

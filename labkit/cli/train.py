@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from labkit.cli.advice import advice_lines
 from labkit.cli.output import make_console
 from labkit.cli.progress import TrainingProgress
 from labkit.cli.time_tables import operators_table, time_table
@@ -26,6 +27,7 @@ from labkit.runs import control
 from labkit.runs.folder import CHECKPOINTS
 from labkit.runs.store import Run, RunStore
 from labkit.training import distributed
+from labkit.tuning.advisor import advise
 
 
 def create_run_folder(config: RunConfig, runs: Path, name: str) -> Path:
@@ -94,6 +96,11 @@ def describe_result(folder: Path, runs_folder: Path | None) -> Message:
     text = N_("{run}: best dev F1 {f1:.3f} ({entities}) at epoch {epoch:.3g} of {epochs}, took {took}; try: {command}")
     values |= {"f1": run.best.score, "entities": format_entity_count(run.best.entities)}
     return Message(text, epoch=run.best.epoch, epochs=run.config.epochs, **values)
+
+
+def describe_advice(folder: Path) -> str:
+    """First advice on a run that has ended, in words; empty without any."""
+    return next(iter(advice_lines(Run(folder))), "") if advise(Run(folder)) else ""
 
 
 def _live_here(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """Runs panel: table of all runs, and comparison plot of the selected ones."""
 
+import html
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from labkit.i18n import translation
 from labkit.i18n.translation import tr
 from labkit.lab import run_html, time_bar_html
 from labkit.lab.delete_button import DeleteButton
-from labkit.lab.page_widgets import css_classes, set_text, set_visible
+from labkit.lab.page_widgets import css_classes, make_html, set_text, set_visible
 from labkit.lab.picture_view import PictureView
 from labkit.lab.run_rows import RowDict, RunRows, collect_table_texts
 from labkit.lab.runs_table import RunsTable
@@ -23,6 +24,7 @@ from labkit.runs.compare import best_columns, best_f1_by_split, default_axis, na
 from labkit.runs.curves import AXES, Axis
 from labkit.runs.store import Run, RunStore
 from labkit.runs.view_state import ViewState, write_view_state
+from labkit.tuning.compared_runs import advise_comparison
 
 if TYPE_CHECKING:
     from labkit.plots.comparison import ComparePlot
@@ -70,6 +72,7 @@ class RunsPanel:
         self._is_retranslating = False
         self._selected_by_train: list[str] = []  # ids that Train selected, while nobody else changed the selection
         self._selection_after_train: list[str] = []  # all ids that were selected then
+        self.dismissed: list[str] = []  # rules of advice
         self.table = RunsTable()
         self.table.on_action(self._on_action)
         self._delete_failed = DeleteButton(N_("Delete failed runs ({count})"), "labkit-delete-failed", self._delete)
@@ -95,7 +98,7 @@ class RunsPanel:
         self.layout_buttons = widgets.ToggleButtons(
             options=_translated_options(LAYOUTS), value=LAYOUTS[0], style={"button_width": "110px"}
         )
-        self.hint = widgets.HTML()
+        self.hint, self.told = widgets.HTML(), make_html("labkit-compare-told")
         self.tools = widgets.HBox(
             [self.axis_menu, self.layout_buttons], layout={"display": "none", "flex_flow": "row wrap"}
         )
@@ -135,17 +138,25 @@ class RunsPanel:
             ticked=ticked,
             by_train=[id for id in self._selected_by_train if id in ticked] if is_untouched else [],
             more_columns=self.more_button.value,
+            dismissed=list(self.dismissed),
         )
 
     def restore_view_state(self, view_state: ViewState) -> None:
         """Apply a view state; from then on changes are saved."""
         self.table.sort = {"key": view_state.sort_key, "ascending": view_state.ascending}
         self.layout_buttons.value, self.more_button.value = view_state.layout, view_state.more_columns
+        self.dismissed = list(view_state.dismissed)
         if view_state.axis:
             self.set_axis(view_state.axis)
         self.table.selected = list(view_state.ticked)
         self._selected_by_train, self._selection_after_train = list(view_state.by_train), list(view_state.ticked)
         self._saved_view_state = self.get_view_state()
+
+    def dismiss_advice(self, rule: str) -> None:
+        """Remember a rule of advice that is not to speak again."""
+        self.dismissed.append(rule)
+        self._save_view_state()
+        self._on_change()
 
     def set_axis(self, axis: str) -> None:
         """Compare runs along this axis. Raises TraitError for one not in AXES."""
@@ -174,7 +185,7 @@ class RunsPanel:
 
     def get_widgets(self) -> list[widgets.Widget]:
         """Widgets below the heading, from top to bottom."""
-        return [self.table, self.hint, self.tools, self.picture, self.times]
+        return [self.table, self.hint, self.tools, self.told, self.picture, self.times]
 
     def select(self, runs: Sequence[Run]) -> None:
         """Select exactly these runs."""
@@ -250,6 +261,8 @@ class RunsPanel:
         texts = [HINT, AUTO_HINT] if self.get_view_state().by_train else [HINT]
         set_text(self.hint, run_html.render_muted(" ".join(map(tr, texts))))
         set_visible(self.tools, is_visible)
+        told = advise_comparison(chosen) if is_visible else None
+        set_text(self.told, html.escape(tr(told)) if told else "")
         if is_visible:
             from labkit.plots.fonts import plot_language, plot_tr
 

@@ -22,6 +22,7 @@ from labkit.i18n import translation
 from labkit.i18n.translation import set_language, tr
 from labkit.jobs import launch
 from labkit.lab import run_html, run_plots, time_bar_html
+from labkit.lab.advice_panel import AdvicePanel
 from labkit.lab.displayed_run import DisplayedRun
 from labkit.lab.error_browser import ErrorBrowser
 from labkit.lab.page_widgets import (
@@ -192,8 +193,10 @@ class TuningLab:
         panels = {
             **self._panels,
             "queue": self._queue_line,
+            "advice": self.advice_panel.text,
             "font_hint": self._run_plots.font_hint,
             "comparison": self.runs_panel.times,
+            "compared": self.runs_panel.told,
             "error_browser": self.error_browser.widget,
             "try_it": self.try_it.widget,
         }
@@ -216,7 +219,7 @@ class TuningLab:
 
     def _ipython_display_(self) -> None:
         """Display the lab and its static view for saved notebooks, see static_view.py."""
-        buttons = self.train_button, self.stop_button, self.empty_button, self.live_button
+        buttons = self.train_button, self.stop_button, self.empty_button, self.live_button, *self.advice_panel.buttons
         keep_responsive(*buttons, self.runs_panel.delete_failed_button, self.runs_panel.delete_ticked_button)
         bundle = self.view._repr_mimebundle_()
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
@@ -245,6 +248,9 @@ class TuningLab:
             self._displayed_run.show,
         )
         self.try_it, self.error_browser = TryItPanel(), ErrorBrowser()
+        self.advice_panel = AdvicePanel(
+            self.controls.apply, lambda rule: rule in self.runs_panel.dismissed, self.runs_panel.dismiss_advice
+        )
         self.view = self._page()
 
     def _page(self) -> widgets.Widget:
@@ -257,7 +263,7 @@ class TuningLab:
         self._card_titles, self._footer = titles, widgets.HTML()
         self._update_texts()
         go = make_row("labkit-go", self.train_button, self.stop_button, make_row("labkit-switches"), panels["status"])
-        messages = panels["problem"], panels["failure"], self._queue_line, self.live_button
+        messages = panels["problem"], panels["failure"], self.advice_panel.widget, self._queue_line, self.live_button
         line = make_row("labkit-line", *messages, self.language_switch)
         texts = [panels[name] for name in ("plan", "same_settings", "notes")]
         left = make_column(
@@ -455,6 +461,8 @@ class TuningLab:
     def _draw(self) -> None:
         run = self._displayed_run.run
         self._run_plots.draw(run, self.runs_panel.theme)
-        set_text(self._panels["sync"], run_html.render_sync(run))  # here, as it reads the curves
+        set_text(self._panels["sync"], run_html.render_sync(run))  # here and below, as it reads the curves
+        is_needed = bool(self._panels["problem"].value or self._panels["failure"].value)
+        self.advice_panel.update(run, is_hidden=is_needed)
         self.runs_panel.draw()
         self._run_plots.update_font_hint(list(self._titles.values()))

@@ -1,4 +1,4 @@
-"""View state of the runs table: sort order, axis, layout and ticked runs, stored in `.lab.json`."""
+"""View state of the lab: order, axis, layout and ticks of the table, dismissed advice; stored in `.lab.json`."""
 
 import logging
 from contextlib import suppress
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class ViewState(msgspec.Struct, frozen=True, kw_only=True):
-    """View settings of the runs table and the comparison. They outlive page and kernel."""
+    """View settings of the lab. They outlive page and kernel."""
 
     sort_key: str = ""  # of a column; empty keeps the newest on top
     ascending: bool = True
@@ -25,6 +25,7 @@ class ViewState(msgspec.Struct, frozen=True, kw_only=True):
     ticked: list[str] = []  # names of run folders, in the order in which they were ticked
     by_train: list[str] = []  # those that the Train button ticked
     more_columns: bool = False
+    dismissed: list[str] = []  # rules of advice that the user does not want to hear of again
 
 
 def read_view_state(runs: Path) -> ViewState:

@@ -1,0 +1,99 @@
+"""Accuracy of advice on the recorded runs: planted cases told right, and alarms in healthy runs.
+
+    python benchmarks/advice_accuracy.py [--seeds odd]
+
+Every run of `data/evidence` is replayed: its events are added one by one, and advice is asked for after each evaluation
+on dev and at the end, as the lab does. A planted case is told right if the first sentence at the end is one of those in
+`RIGHT` below. A run is healthy if its best F1 is at least HEALTHY of the best in its grid; an alarm at any of its
+evaluations counts against the rules. Thresholds were chosen on even seeds.
+
+Prints a Markdown table of all misses, and as its last line JSON: shares and numbers by pair.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from evidence import EVIDENCE
+
+from labkit.events import Evaluated, open_event_log
+from labkit.presets import STARTER_PAIRS
+from labkit.runs.folder import read_config
+from labkit.runs.run import Run
+from labkit.tuning.advice import Advice
+from labkit.tuning.advisor import advise
+
+HEALTHY = 0.8
+RIGHT = {
+    "20-sentences": {"too-few-steps"},
+    "all-o": {"no-entities"},
+    "shuffled-labels": {"labels-unrelated"},
+    "rare-type": {"type-never-found"},
+    "encoder-1e-2": {"encoder-rate-too-high"},
+    "frozen-encoder": {"frozen-encoder"},
+    "head-1e-5": {"head-still"},
+    "both-rates-high": {"encoder-rate-too-high"},
+    "crf-rate-0": {"crf-untrained"},
+    "one-rate": {"head-still", "head-late"},
+    "article": {"head-still", "head-late"},
+    "article-idcnn": {"head-still", "head-late"},
+    "1-epoch-head-1e-3": {"head-still", "head-late"},
+    "batch-256": {"too-few-steps"},
+    "warm-up-0.9": {"long-warm-up"},
+    "staircase-5": {"head-still", "head-late", "out-of-step"},
+    "idcnn-head-1e-2": {"head-rate-too-high"},
+    "idcnn-head-1e-1": {"head-rate-too-high", "diverged"},
+    "other-language": {"unknown-words"},
+    "windows-of-8": {"cut-entities"},
+    "dev-of-10": {"small-dev"},
+    "by-heart": {"learning-by-heart", "trust-f1"},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", choices=["all", "even", "odd"], default="all")
+    asked = parser.parse_args()
+    print("| run | best F1 | sentence | instead of |\n|---|---|---|---|")
+    found = {}
+    for pair in STARTER_PAIRS:
+        counts = dict.fromkeys(("planted", "right", "healthy", "alarms"), 0)
+        folders = [path.parent for path in sorted((EVIDENCE / pair).glob("*/config.json"))]
+        runs = {folder: Run(folder) for folder in folders}
+        top = max((run.best_f1 or 0.0 for folder, run in runs.items() if folder.name.startswith("grid")), default=0.0)
+        for folder, run in runs.items():
+            kind, seed = folder.name.rsplit("-seed-", 1)
+            if asked.seeds != "all" and int(seed) % 2 != (asked.seeds == "odd"):
+                continue
+            replayed = list(replay(folder))
+            right = RIGHT.get(kind.removeprefix("planted-")) if kind.startswith("planted-") else None
+            f1 = run.best_f1 or 0.0
+            if right:
+                counts["planted"] += 1
+                first = replayed[-1][0].rule if replayed[-1] else "nothing"
+                counts["right"] += first in right
+                if first not in right:
+                    print(f"| {pair} {folder.name} | {f1:.3f} | {first} | {', '.join(sorted(right))} |")
+            if f1 >= HEALTHY * top > 0:
+                counts["healthy"] += 1
+                alarm = next((one.rule for given in replayed for one in given if one.level == "alarm"), None)
+                counts["alarms"] += alarm is not None
+                if alarm:
+                    print(f"| {pair} {folder.name} | {f1:.3f} | {alarm} | no alarm |")
+        found[pair] = counts
+    print(json.dumps(found))
+
+
+def replay(folder: Path) -> Iterator[list[Advice]]:
+    """Advice after each evaluation on dev, and at the end."""
+    run = Run(config=read_config(folder).config)
+    for event in open_event_log(folder).iter_events():
+        run.add(event)
+        if isinstance(event, Evaluated) and event.split == "dev":
+            yield advise(run)
+    yield advise(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Advice on runs: what is the matter, and what to turn next."""

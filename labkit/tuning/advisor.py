@@ -1,0 +1,37 @@
+"""Advisor: all rules of advice on a run, the weightiest first.
+
+    for advice in advise(run):
+        print(advice.text, advice.remedy)
+
+A rule is one function in alarms.py, hints.py or verdicts.py: it looks at the facts of a run, and returns advice or
+None. The same rules speak while a run trains, afterwards, and in the terminal. Their thresholds were chosen on half of
+the recorded runs (`data/evidence`) and counted on the rest: docs/advice.md. A log of an older version lacks some
+figures; then fewer rules speak.
+"""
+
+from collections.abc import Callable, Sequence
+
+from labkit.runs.event_accumulator import EventAccumulator
+from labkit.tuning import alarms, hints, verdicts
+from labkit.tuning.advice import Advice
+from labkit.tuning.run_facts import RunFacts
+
+MAX_SENTENCES = 2  # at a time
+
+
+def advise(run: EventAccumulator, most: int = MAX_SENTENCES) -> list[Advice]:
+    """Advice on a run, the weightiest first; an alarm speaks alone.
+
+    Args:
+        run: live or ended. Without settings, or before its corpus is read, there is no advice.
+        most: number of sentences.
+    """
+    if not RunFacts.are_known(run):
+        return []
+    facts = RunFacts(run)
+    spoken = _speak(alarms.RULES, facts)[:1] or _speak((*hints.RULES, *verdicts.RULES), facts)
+    return (spoken or _speak((verdicts.in_order,), facts))[:most]
+
+
+def _speak(rules: Sequence[Callable[[RunFacts], Advice | None]], facts: RunFacts) -> list[Advice]:
+    return [advice for rule in rules if (advice := rule(facts))]

@@ -1,0 +1,133 @@
+"""Alarms: rules that find a run not worth its time, as it finds next to nothing, and say why."""
+
+from labkit.events import format_distance
+from labkit.messages import N_, Message
+from labkit.presets import recommended_head_range
+from labkit.settings import format_rate
+from labkit.tuning.advice import Advice
+from labkit.tuning.remedies import (
+    higher_head_rate,
+    highest_encoder_rate,
+    more_steps,
+    usual_rates,
+)
+from labkit.tuning.run_facts import RunFacts
+
+MANY_UNKNOWN = 0.3  # share of the word pieces
+FEW_STEPS = 40
+STILL = 0.12  # distance of a head that is nearly what it was drawn as
+MOVED = 0.5  # distance of a head that has surely learnt something, if there was anything to learn
+STANDS = 0.9  # of the loss that no word was read for; a loss above stands there
+
+
+def diverged(facts: RunFacts) -> Advice | None:
+    """A run that failed as its loss exploded or was no number.
+
+    Its log names the rates of that step (training/failures.py).
+    """
+    end = facts.run.finished
+    if not end or end.state != "failed" or "rates" not in end.reason.values:
+        return None
+    remedy = usual_rates(facts.config) or {"head_rate": facts.config.head_rate / 10}
+    why = N_("A loss that explodes has met a step too large. Rates above their usual range are the first to look at.")
+    return Advice("diverged", "alarm", end.reason, Message(why), remedy)
+
+
+def no_entities(facts: RunFacts) -> Advice | None:
+    """A training split whose words are all O: exact."""
+    if facts.corpus.tags != ["O"]:
+        return None
+    text = N_("the corpus has no entity, every word is O: is the last column of its files the tag?")
+    why = N_("Nothing can be learnt from it, and the loss of 0 is no success.")
+    return Advice("no-entities", "alarm", Message(text), Message(why))
+
+
+def unknown_words(facts: RunFacts) -> Advice | None:
+    """An encoder to which MANY_UNKNOWN of the word pieces of the training split are one unknown token."""
+    share = facts.corpus.unknown_tokens.get("train")
+    if share is None or share < MANY_UNKNOWN:
+        return None
+    text = N_("{encoder} does not know {share} of the word pieces: take an encoder for this language")
+    why = N_("What an encoder does not know is one and the same token to it, whatever the word.")
+    message = Message(text, encoder=facts.config.encoder, share=f"{100 * share:.0f} %")
+    return Advice("unknown-words", "alarm", message, Message(why))
+
+
+def too_few_steps(facts: RunFacts) -> Advice | None:
+    """Fewer than FEW_STEPS, and next to nothing found."""
+    if not facts.finds_nothing or not 0 < facts.planned_steps < FEW_STEPS:
+        return None
+    text = N_("F1 is {f1}: {steps} steps are too few, 100 and more are usual")
+    why = N_("A fresh head needs some hundred steps: more epochs, smaller batches or more sentences.")
+    message = Message(text, f1=facts.format_f1(), steps=facts.planned_steps)
+    return Advice("too-few-steps", "alarm", message, Message(why), more_steps(facts))
+
+
+def encoder_rate_too_high(facts: RunFacts) -> Advice | None:
+    """An encoder rate above the usual ones, and a loss that stands where no word is read.
+
+    Devlin et al. 2019 (appendix A.3) tried up to 5e-5 for BERT; a small encoder takes more.
+    """
+    rate = facts.config.encoder_rate
+    if not _reads_nothing(facts) or rate <= highest_encoder_rate(facts.config):
+        return None
+    text = N_("F1 is {f1} and the loss stands at {loss}, where no word is read: encoder rate {rate} is too high")
+    why = N_("Large steps destroy what the encoder knew from pretraining; it has moved {share} away from it.")
+    message = Message(text, f1=facts.format_f1(), loss=facts.format_loss(), rate=format_rate(rate))
+    moved = Message(why, share=format_distance(facts.distance("encoder") or 0.0))
+    return Advice("encoder-rate-too-high", "alarm", message, moved, usual_rates(facts.config))
+
+
+def head_rate_too_high(facts: RunFacts) -> Advice | None:
+    """A head rate above the usual ones of its structure, and a loss that stands where no word is read."""
+    rate = facts.config.head_rate
+    if not _reads_nothing(facts) or rate <= recommended_head_range(facts.config.downstream)[1]:
+        return None
+    text = N_("F1 is {f1} and the loss stands at {loss}, where no word is read: head rate {rate} is too high")
+    why = N_("Large steps can switch off units for good, above all those of the IDCNN, which has ReLUs.")
+    message = Message(text, f1=facts.format_f1(), loss=facts.format_loss(), rate=format_rate(rate))
+    return Advice("head-rate-too-high", "alarm", message, Message(why), usual_rates(facts.config))
+
+
+def head_still(facts: RunFacts) -> Advice | None:
+    """A head that will end nearer than STILL to the random numbers it began with, and next to nothing found."""
+    distance = facts.final_distance("head")
+    if not facts.finds_nothing or distance is None or distance >= STILL:
+        return None
+    text = N_("F1 is {f1}: the head has moved only {share} of its own size, as its rate ({rate}) is too low")
+    why = N_("A head starts from random numbers; below about 10 % it is nearly still these, and predicts O.")
+    values = {"share": format_distance(facts.distance("head") or 0.0), "rate": format_rate(facts.config.head_rate)}
+    message = Message(text, f1=facts.format_f1(), **values)
+    return Advice("head-still", "alarm", message, Message(why), higher_head_rate(facts))
+
+
+def labels_unrelated(facts: RunFacts) -> Advice | None:
+    """Usual rates, a head that has moved by MOVED, and a loss that says that words tell nothing about tags."""
+    distance = facts.distance("head")
+    if not _reads_nothing(facts) or distance is None or distance < MOVED:
+        return None
+    text = N_("F1 is {f1} though the head has learnt: the words seem to say nothing about the tags. Check the files")
+    why = N_(
+        "The loss stands at {loss}, where no word is read, and the rates are usual ones. Tags that are shifted against "
+        "the words, or stand in another column, look like this."
+    )
+    message = Message(text, f1=facts.format_f1())
+    return Advice("labels-unrelated", "alarm", message, Message(why, loss=facts.format_loss()))
+
+
+def _reads_nothing(facts: RunFacts) -> bool:
+    """True if next to nothing is found and the loss stands where no word is read."""
+    level, loss = facts.loss_without_reading, facts.last_loss
+    return facts.finds_nothing and level is not None and loss is not None and loss >= STANDS * level
+
+
+RULES = (
+    diverged,
+    no_entities,
+    unknown_words,
+    too_few_steps,
+    encoder_rate_too_high,
+    head_rate_too_high,
+    head_still,
+    labels_unrelated,
+)

@@ -1,0 +1,260 @@
+"""Hints: rules that offer settings with which a run would do better."""
+
+from labkit.events import Evaluated, format_distance
+from labkit.messages import N_, Message
+from labkit.presets import recommended_rates
+from labkit.settings import format_rate
+from labkit.tuning.advice import Advice
+from labkit.tuning.alarms import MANY_UNKNOWN, STILL
+from labkit.tuning.remedies import defaults, higher_head_rate, highest_encoder_rate, usual_rates, within_ranges
+from labkit.tuning.run_facts import FOUND_NOTHING, RunFacts, f1_margin
+
+SOME_UNKNOWN = 0.05  # share of the word pieces
+LATE = 0.6  # distance below which a head would do better with a larger rate
+SOME_CUT = 0.02  # share of the entities of dev
+SMALL_DEV = 60  # entities
+MIN_SUPPORT = 15  # gold entities of a type of which one should be found
+WORKS = 0.2  # F1 from which on a run works, so that what it lacks can be told apart
+SETTLED = 0.98  # of the best F1
+LONG_WARM_UP = 0.5  # of the steps
+ALWAYS_CLIPPED = 0.9  # of the steps
+OUT_OF_STEP = 0.4  # of the steps, between the ends of two parts' ways
+RECENT_SAMPLES = 20  # of a GPU, two a second
+IDLE, ROOMY, FULL = 0.6, 0.5, 0.95  # shares of a GPU's time and memory
+
+
+def some_unknown_words(facts: RunFacts) -> Advice | None:
+    """An encoder to which SOME_UNKNOWN of the word pieces of the training split are unknown."""
+    share = facts.corpus.unknown_tokens.get("train")
+    if share is None or not SOME_UNKNOWN <= share < MANY_UNKNOWN:
+        return None
+    text = N_("{share} of the word pieces are unknown to {encoder}: names among them are hardly found")
+    why = N_("What an encoder does not know is one and the same token to it. One with a larger vocabulary finds more.")
+    message = Message(text, share=f"{100 * share:.0f} %", encoder=facts.config.encoder)
+    return Advice("some-unknown-words", "hint", message, Message(why))
+
+
+def crf_untrained(facts: RunFacts) -> Advice | None:
+    """A CRF that will end nearer than STILL to its random start, while the head has moved.
+
+    Its own rate is too low, as in bert4keras#144 and kexue.fm/archives/7196.
+    """
+    crf, head, last = facts.final_distance("crf"), facts.final_distance("head"), facts.last
+    if crf is None or head is None or last is None or crf >= STILL or head < 2 * STILL:
+        return None
+    text = N_("the CRF has moved only {share} of its own size: it has learnt no rule of the tags")
+    why = N_(
+        "Predictions break the tag scheme at {illegal} places. A CRF usually takes the head's rate, or a larger one."
+    )
+    message = Message(text, share=format_distance(facts.distance("crf") or 0.0))
+    remedy = {"crf_rate": facts.config.head_rate}
+    return Advice("crf-untrained", "hint", message, Message(why, illegal=f"{last.illegal or 0:,}"), remedy)
+
+
+def head_late(facts: RunFacts) -> Advice | None:
+    """A head that will end nearer than LATE to its random start."""
+    head, last = facts.final_distance("head"), facts.last
+    if head is None or last is None or head >= LATE or not last.entities:
+        return None
+    text = N_("the head is late: it has moved {share} of its own size, and works best from about 100 % on")
+    why = N_("In {steps} steps a head at rate {rate} does not arrive. A larger rate gets farther in the same time.")
+    message = Message(text, share=format_distance(facts.distance("head") or 0.0))
+    values = {"steps": f"{facts.planned_steps:,}", "rate": format_rate(facts.config.head_rate)}
+    return Advice("head-late", "hint", message, Message(why, **values), higher_head_rate(facts))
+
+
+def encoder_forgets(facts: RunFacts) -> Advice | None:
+    """An encoder rate above the usual ones, in a run that finds something all the same."""
+    rate, moved = facts.config.encoder_rate, facts.distance("encoder")
+    if facts.last is None or facts.finds_nothing or rate <= highest_encoder_rate(facts.config) or moved is None:
+        return None
+    text = N_("encoder rate {rate} is above the usual ones: it has moved {share}, and forgets what it knew")
+    why = N_("For BERT 2e-5 to 5e-5 are usual (Devlin et al. 2019), for a small encoder up to {highest}.")
+    message = Message(text, rate=format_rate(rate), share=format_distance(moved))
+    highest = format_rate(highest_encoder_rate(facts.config))
+    return Advice("encoder-forgets", "hint", message, Message(why, highest=highest), usual_rates(facts.config))
+
+
+def frozen_encoder(facts: RunFacts) -> Advice | None:
+    """A frozen encoder, in a run that has been evaluated."""
+    if facts.config.encoder_rate or not facts.evaluations:
+        return None
+    rate = recommended_rates(facts.config.encoder)["encoder_rate"]
+    text = N_("the encoder is frozen: trained at {rate} it finds more")
+    why = N_("Frozen it costs less time; in all recorded runs of both pairs it found fewer entities.")
+    return Advice("frozen-encoder", "hint", Message(text, rate=format_rate(rate)), Message(why), {"encoder_rate": rate})
+
+
+def long_warm_up(facts: RunFacts) -> Advice | None:
+    """A warm-up over LONG_WARM_UP of the steps or more."""
+    share = max(facts.config.encoder_warmup, facts.config.head_warmup)
+    if share < LONG_WARM_UP or not facts.evaluations:
+        return None
+    text = N_("the warm-up takes {share} of the steps: the rates are below their peak for most of the run")
+    why = N_("5 to 10 % are usual.")
+    remedy = defaults("encoder_warmup", "head_warmup")
+    return Advice("long-warm-up", "hint", Message(text, share=f"{100 * share:.0f} %"), Message(why), remedy)
+
+
+def cut_entities(facts: RunFacts) -> Advice | None:
+    """Windows that cut SOME_CUT of the entities of dev or more: these cannot be found whole."""
+    share = facts.corpus.cut_entities.get("dev")
+    if share is None or share < SOME_CUT:
+        return None
+    text = N_("{share} of the entities in dev are cut by windows of {pieces} word pieces, and cannot be found whole")
+    why = N_("Sentences longer than a window are cut where it ends, if there is no better place.")
+    message = Message(text, share=f"{100 * share:.0f} %", pieces=facts.config.max_pieces)
+    default = defaults("max_pieces")
+    remedy = default if facts.config.max_pieces < default["max_pieces"] else {"max_pieces": 2 * facts.config.max_pieces}
+    return Advice("cut-entities", "hint", message, Message(why), within_ranges(remedy))
+
+
+def small_dev(facts: RunFacts) -> Advice | None:
+    """A dev split with fewer than SMALL_DEV entities."""
+    last = facts.last
+    if last is None or not 0 < last.entities < SMALL_DEV:
+        return None
+    text = N_("dev has only {count} entities: its F1 is known to ± {margin}, so that small differences are chance")
+    why = N_("The margin is half of a 95 % interval for a share of as many entities.")
+    message = Message(text, count=last.entities, margin=f"{f1_margin(last):.2f}")
+    remedy = {"dev_limit": 0} if facts.config.sentence_limit("dev") else {}
+    return Advice("small-dev", "hint", message, Message(why), remedy)
+
+
+def learning_by_heart(facts: RunFacts) -> Advice | None:
+    """A dev loss that has risen by a tenth since its lowest, with an F1 that is no better than then."""
+    lowest, best = lowest_loss(facts), facts.best
+    if lowest is None or best is None or facts.last is None or (facts.last.loss or 0) < 1.1 * (lowest.loss or 0):
+        return None
+    if best.epoch > lowest.epoch + 1 or facts.epochs_done < best.epoch + 1:
+        return None
+    text = N_("since epoch {epoch} the dev loss rises and F1 does not: the rest is learning by heart")
+    why = N_("The training loss still falls as the model remembers its sentences. Fewer epochs, or more sentences.")
+    epochs = {"epochs": max(1, round(best.epoch))}
+    return Advice("learning-by-heart", "hint", Message(text, epoch=f"{lowest.epoch:.3g}"), Message(why), epochs)
+
+
+def still_rising(facts: RunFacts) -> Advice | None:
+    """An F1 whose last epoch brought more than half of its margin, in a run that ended as planned."""
+    if not facts.is_final or facts.share < 1 or len(facts.evaluations) < 2 or facts.last is not facts.best:
+        return None
+    before, last = facts.evaluations[-2:]
+    if last.f1 - before.f1 < f1_margin(last) / 2:
+        return None
+    text = N_("F1 was still rising when the run ended, from {before} to {last} in its last epoch")
+    why = N_("The rates had fallen to 0 by then, so that more epochs mean a new run, whose rates fall later.")
+    message = Message(text, before=f"{before.f1:.3f}", last=f"{last.f1:.3f}")
+    epochs = facts.config.epochs + max(2, facts.config.epochs // 2)
+    return Advice("still-rising", "hint", message, Message(why), within_ranges({"epochs": epochs}))
+
+
+def settled(facts: RunFacts) -> Advice | None:
+    """An F1 of which SETTLED was there after half of the epochs."""
+    best = facts.best
+    if not facts.is_final or best is None or best.f1 < FOUND_NOTHING:
+        return None
+    reached = next(one for one in facts.evaluations if one.f1 >= SETTLED * best.f1)
+    epochs = max(1, round(reached.epoch))
+    if epochs > facts.config.epochs / 2:
+        return None
+    text = N_("98 % of this F1 was there after epoch {epoch} of {epochs}: a run planned for fewer is quicker")
+    why = N_("The rates of a shorter run fall earlier, so that it mostly ends as well as it stood there, or better.")
+    message = Message(text, epoch=f"{reached.epoch:.3g}", epochs=facts.config.epochs)
+    return Advice("settled", "hint", message, Message(why), {"epochs": max(epochs, 2)})
+
+
+def type_never_found(facts: RunFacts) -> Advice | None:
+    """A type with MIN_SUPPORT entities in dev of which none is found, in a run that works."""
+    best = facts.best
+    if not facts.is_final or best is None or best.f1 < WORKS:
+        return None
+    missed = {name: score.support for name, score in best.types.items() if not score.f1}
+    name = max(missed, key=lambda one: missed[one], default="")
+    if missed.get(name, 0) < MIN_SUPPORT:
+        return None
+    text = N_(
+        "{type} is never found, though dev has {count}: annotate more of it, or see Errors for what becomes of it"
+    )
+    why = N_("No setting finds a type that the training sentences hardly have.")
+    return Advice("type-never-found", "hint", Message(text, type=name, count=missed[name]), Message(why))
+
+
+def out_of_step(facts: RunFacts) -> Advice | None:
+    """Encoder and head of which one had made 90 % of its way OUT_OF_STEP of the run before the other."""
+    paths = facts.run.paths
+    steps = {part: step for part, step in (paths.steps_to(0.9) if paths else {}).items() if part != "crf"}
+    if len(steps) < 2 or abs(steps["head"] - steps["encoder"]) < OUT_OF_STEP * facts.planned_steps:
+        return None
+    first, second = ("head", "encoder") if steps["head"] < steps["encoder"] else ("encoder", "head")
+    text = N_("encoder and head are out of step: the {first} was done at step {one}, the {second} at step {other}")
+    why = N_("They learn from each other while both move. Equal schedules and warm-ups keep them together.")
+    message = Message(text, first=Message(first), second=Message(second), one=steps[first], other=steps[second])
+    remedy = defaults("encoder_schedule", "head_schedule", "encoder_warmup", "head_warmup")
+    return Advice("out-of-step", "hint", message, Message(why), changed(facts, remedy))
+
+
+def gpu_idle(facts: RunFacts) -> Advice | None:
+    """A GPU that is busy for less than IDLE of the time, with more than half of its memory free."""
+    samples = _gpu_samples(facts)
+    if len(samples) < RECENT_SAMPLES:
+        return None
+    busy, memory = (sum(column) / len(samples) for column in zip(*samples, strict=True))
+    if busy >= IDLE or memory >= ROOMY:
+        return None
+    text = N_("the GPU is busy {busy} of the time and {memory} full: a larger batch takes less time")
+    why = N_("Small batches leave a GPU waiting for the program. With a larger one there are fewer steps: look at F1.")
+    message = Message(text, busy=f"{100 * busy:.0f} %", memory=f"{100 * memory:.0f} %")
+    return Advice("gpu-idle", "hint", message, Message(why), within_ranges({"batch_size": 2 * facts.config.batch_size}))
+
+
+def gpu_full(facts: RunFacts) -> Advice | None:
+    """A GPU whose memory is FULL: a longer sentence may end the run."""
+    samples = _gpu_samples(facts)
+    if not samples or (memory := samples[-1][1]) < FULL:
+        return None
+    text = N_("the GPU's memory is {memory} full: a longer sentence may end the run")
+    why = N_("Two batches of half the size, accumulated, make the same step in less memory.")
+    half = {"batch_size": max(1, facts.config.batch_size // 2), "accumulate": 2 * facts.config.accumulate}
+    return Advice("gpu-full", "hint", Message(text, memory=f"{100 * memory:.0f} %"), Message(why), half)
+
+
+def lowest_loss(facts: RunFacts) -> Evaluated | None:
+    """The evaluation with the lowest dev loss."""
+    known = [evaluation for evaluation in facts.evaluations if evaluation.loss is not None]
+    return min(known, key=lambda evaluation: evaluation.loss or 0.0, default=None)
+
+
+def changed(facts: RunFacts, remedy: dict[str, object]) -> dict[str, object]:
+    """Settings of a remedy that the run does not have already."""
+    return {name: value for name, value in remedy.items() if getattr(facts.config, name) != value}
+
+
+def _gpu_samples(facts: RunFacts) -> list[tuple[float, float]]:
+    """Shares of time and memory that the run's GPU was busy and full, of its latest samples."""
+    device = facts.run.plan.device if facts.run.plan else ""
+    name = device.replace("cuda:", "gpu ")
+    return [
+        (sample.utilization / 100, ((sample.memory_run_mib or 0) + (sample.memory_others_mib or 0)) / total)
+        for sample in facts.run.samples[-2 * RECENT_SAMPLES :]
+        if sample.device == name != "cpu" and sample.utilization is not None and (total := sample.memory_total_mib)
+    ][-RECENT_SAMPLES:]
+
+
+# the weightiest first
+RULES = (
+    crf_untrained,
+    head_late,
+    encoder_forgets,
+    frozen_encoder,
+    some_unknown_words,
+    cut_entities,
+    long_warm_up,
+    small_dev,
+    learning_by_heart,
+    still_rising,
+    settled,
+    type_never_found,
+    out_of_step,
+    gpu_full,
+    gpu_idle,
+)

@@ -1,0 +1,143 @@
+"""Facts of a run that advice rests on, computed from its events."""
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+from labkit.config import RunConfig
+from labkit.events import CorpusRead, Evaluated
+from labkit.runs.curves import FloatArray
+from labkit.runs.event_accumulator import EventAccumulator
+
+SMOOTHED_OVER = 9  # steps, in running medians of the training loss
+FOUND_NOTHING = 0.02  # F1 below which a tagger has found next to nothing
+
+
+class RunFacts:
+    """Facts of one run at one moment. A figure that its log does not have is None.
+
+    Args:
+        run: with settings and a corpus: see `are_known`.
+    """
+
+    def __init__(self, run: EventAccumulator):
+        assert run.config
+        assert run.corpus
+        self.run = run
+        self.config: RunConfig = run.config
+        self.corpus: CorpusRead = run.corpus
+        with run.lock:
+            self.evaluations: list[Evaluated] = run.evaluations
+            self.losses: FloatArray = run.steps.loss
+            self.moves = run.moves
+            self.step: int = run.summary().step
+            self.is_final: bool = run.is_final
+
+    @staticmethod
+    def are_known(run: EventAccumulator) -> bool:
+        """True if a run has settings and has read its corpus."""
+        return run.config is not None and run.corpus is not None
+
+    # --- how far it is
+
+    @property
+    def planned_steps(self) -> int:
+        """Steps of the whole run; 0 before they are known."""
+        return self.run.plan.steps if self.run.plan else 0
+
+    @property
+    def share(self) -> float:
+        """Share of the planned steps that is done, from 0 to 1."""
+        return min(1.0, self.step / self.planned_steps) if self.planned_steps else 0.0
+
+    @property
+    def epochs_done(self) -> float:
+        return self.share * self.config.epochs
+
+    # --- loss
+
+    @property
+    def tag_entropy(self) -> float | None:
+        """Loss of tag frequencies, in nats per word."""
+        return self.corpus.tag_entropy
+
+    @property
+    def loss_without_reading(self) -> float | None:
+        """Loss that the decoder reaches without reading a word, in nats per word."""
+        entropies = self.corpus.tag_entropy, self.corpus.conditional_tag_entropy
+        return entropies[1] if self.config.decoder == "crf" else entropies[0]
+
+    @cached_property
+    def smoothed_losses(self) -> FloatArray:
+        """Running medians of the training loss, (steps,); empty for fewer steps than they are taken over."""
+        finite = self.losses[np.isfinite(self.losses)]
+        if len(finite) < SMOOTHED_OVER:
+            return np.empty(0)
+        return np.median(np.lib.stride_tricks.sliding_window_view(finite, SMOOTHED_OVER), axis=1)
+
+    @property
+    def last_loss(self) -> float | None:
+        """Training loss of the last few steps."""
+        return float(self.smoothed_losses[-1]) if len(self.smoothed_losses) else None
+
+    @property
+    def lowest_loss(self) -> float | None:
+        """Lowest training loss over a few steps."""
+        return float(self.smoothed_losses.min()) if len(self.smoothed_losses) else None
+
+    # --- F1
+
+    @property
+    def last(self) -> Evaluated | None:
+        """Last evaluation on dev."""
+        return self.evaluations[-1] if self.evaluations else None
+
+    @property
+    def best(self) -> Evaluated | None:
+        """Best evaluation on dev."""
+        return max(self.evaluations, key=lambda evaluation: evaluation.rank_key, default=None)
+
+    @property
+    def finds_nothing(self) -> bool:
+        """True if its last evaluation found next to none of the entities in dev."""
+        last = self.last
+        return last is not None and last.entities > 0 and last.f1 < FOUND_NOTHING
+
+    def format_f1(self) -> str:
+        """F1 of the last evaluation."""
+        return f"{self.last.f1:.3f}" if self.last else "–"
+
+    def format_loss(self) -> str:
+        """Training loss of the last few steps, in nats per word."""
+        return "–" if self.last_loss is None else f"{self.last_loss:.2f}"
+
+    # --- weights
+
+    def distance(self, part: str) -> float | None:
+        """Distance of `encoder`, `head` or `crf` from its start, in sizes of the start."""
+        return self.moves[-1].distances.get(part) if self.moves else None
+
+    def final_distance(self, part: str) -> float | None:
+        """Distance that a part will have gone at the end: the present one over the share of the way that is made.
+
+        Under a linear schedule 1 − (1 − s)² of the rates' sum lies in the first share s of the steps.
+        """
+        distance = self.distance(part)
+        if distance is None or self.is_final or not self.share:
+            return distance
+        schedule = self.config.encoder_schedule if part == "encoder" else self.config.head_schedule
+        made = 1 - (1 - self.share) ** 2 if schedule == "linear" else self.share
+        return distance / made
+
+
+def f1_margin(evaluation: Evaluated) -> float:
+    """Half of the 95 % interval of an F1, for the number of entities that it rests on.
+
+    F1 is taken for a share of gold and predicted entities together (a binomial proportion), which is a little too
+    narrow: entities of one sentence are not independent.
+    """
+    predicted = evaluation.entities if evaluation.predicted is None else evaluation.predicted
+    counted = max(1.0, (evaluation.entities + predicted) / 2)
+    f1 = min(max(evaluation.f1, 1 / (counted + 2)), 1 - 1 / (counted + 2))
+    return 1.96 * math.sqrt(f1 * (1 - f1) / counted)

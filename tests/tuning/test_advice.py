@@ -1,0 +1,274 @@
+"""Advice: each rule on a run made up for it, and on a twin that differs in one number."""
+
+import itertools
+import math
+from typing import Any
+
+import msgspec
+import pytest
+
+import labkit
+from labkit.config import RunConfig
+from labkit.events import (
+    CorpusRead,
+    DeviceSampled,
+    Evaluated,
+    Event,
+    PathsCompleted,
+    RunFinished,
+    RunStarted,
+    StepDone,
+    TrainingPlanned,
+    TypeScore,
+    WeightsMoved,
+)
+from labkit.i18n.translation import translate
+from labkit.messages import Message
+from labkit.runs.run import Run
+from labkit.tuning import alarms, hints, verdicts
+from labkit.tuning.advice import Advice
+from labkit.tuning.advisor import advise
+
+STEPS, GOLD = 180, 500
+CORPUS = CorpusRead(
+    1.0,
+    "toy",
+    "c0ffee",
+    1000,
+    100,
+    0,
+    20_000,
+    ["O", "B-PER", "I-PER"],
+    [],
+    "",
+    "",
+    0.5,
+    0.2,
+    {"train": 0.0},
+    {"dev": 0.0},
+)
+
+
+def run_of(
+    f1: tuple[float, ...] = (0.4, 0.68, 0.7),
+    dev_loss: tuple[float, ...] = (0.2, 0.15, 0.15),
+    losses: tuple[float, float] = (0.6, 0.05),
+    head: float = 1.3,
+    encoder: float = 0.01,
+    crf: float = 4.0,
+    gold: int = GOLD,
+    steps: int = STEPS,
+    done: float = 1.0,
+    norm: float = 0.1,
+    types: dict[str, float] | None = None,
+    corpus: CorpusRead | None = None,
+    more: tuple[Event, ...] = (),
+    state: str = "completed",
+    reason: Message = Message(""),
+    **settings: Any,
+) -> Run:
+    """A run in memory: F1 and dev loss by epoch, first and last training loss, distances at the end.
+
+    `done` is the share of the steps, after which a live run stands.
+    """
+    config = RunConfig(**{"epochs": len(f1), **settings})
+    run = Run(config=config)
+    taken = round(done * steps)
+    run.add(RunStarted(0.0, 1, "here"))
+    run.add(corpus or CORPUS)
+    run.add(TrainingPlanned(2.0, steps, max(1, steps // config.epochs), "cpu", "cpu", "float32", 1, ""))
+    for step in range(1, taken + 1):
+        made = 1 - (1 - step / steps) ** 2
+        loss = losses[0] * (losses[1] / losses[0]) ** made
+        run.add(
+            StepDone(2.0 + step, step, step / steps * config.epochs, loss, {"head": 0.1}, {"head": norm}, 100 * step)
+        )
+        distances = {"encoder": encoder * made, "head": head * made, "crf": crf * made}
+        run.add(WeightsMoved(2.0 + step, step, distances))
+        epoch = step * config.epochs / steps
+        if epoch == int(epoch):
+            run.add(evaluation(step, epoch, f1[int(epoch) - 1], dev_loss[int(epoch) - 1], gold, types))
+    for event in more:
+        run.add(event)
+    if done == 1:
+        run.add(RunFinished(300.0, state, steps, reason))
+    return run
+
+
+def evaluation(step: int, epoch: float, f1: float, loss: float, gold: int, types: dict[str, float] | None) -> Evaluated:
+    scores = {name: TypeScore(score, score, score, 40) for name, score in (types or {"PER": f1}).items()}
+    return Evaluated(2.0 + step, step, epoch, 100 * step, loss, f1, f1, f1, scores, "dev", 3, gold, round(f1 * gold))
+
+
+def first(run: Run) -> str:
+    found = advise(run)
+    return found[0].rule if found else ""
+
+
+NOTHING = {"f1": (0.0, 0.0, 0.0)}
+STANDING = {**NOTHING, "losses": (0.6, 0.3)}
+DIVERGED = Message("The loss is not a number at step {step} (rates: {rates}).", step=3, rates="head 1")
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    # rule: what is planted, the one thing that makes a twin of which the rule does not speak, the remedy
+    "diverged": (
+        {"state": "failed", "reason": DIVERGED, "encoder_rate": 5e-3},
+        {"reason": Message("No room on the disk.")},
+        {"encoder_rate": 5e-5},
+    ),
+    "no-entities": (
+        {**NOTHING, "gold": 0, "corpus": msgspec.structs.replace(CORPUS, tags=["O"])},
+        {"corpus": CORPUS},
+        {},
+    ),
+    "unknown-words": (
+        {"corpus": msgspec.structs.replace(CORPUS, unknown_tokens={"train": 0.4})},
+        {"corpus": msgspec.structs.replace(CORPUS, unknown_tokens={"train": 0.2})},
+        {},
+    ),
+    "too-few-steps": ({**NOTHING, "steps": 12, "batch_size": 256}, {"steps": 60}, {"batch_size": 16}),
+    "encoder-rate-too-high": (
+        {**STANDING, "encoder_rate": 1e-3},
+        {"losses": (0.6, 0.1)},
+        {"encoder_rate": 5e-5},
+    ),
+    "head-rate-too-high": (
+        {**STANDING, "downstream": "idcnn", "head_rate": 1e-2},
+        {"head_rate": 3e-3},
+        {"head_rate": 1e-3},
+    ),
+    "head-still": ({**NOTHING, "head": 0.05, "head_rate": 5e-5}, {"head": 0.3}, {"head_rate": 1e-2}),
+    "labels-unrelated": (STANDING, {"losses": (0.6, 0.1)}, {}),
+    "crf-untrained": ({"crf": 0.01, "crf_rate": 1e-6}, {"crf": 0.5}, {"crf_rate": 1e-2}),
+    "head-late": ({"head": 0.3, "head_rate": 1e-3}, {"head": 0.7}, {"head_rate": 1e-2}),
+    "encoder-forgets": ({"encoder_rate": 1e-3}, {"encoder_rate": 1e-4}, {"encoder_rate": 5e-5}),
+    "frozen-encoder": ({"encoder_rate": 0.0}, {"encoder_rate": 1e-5}, {"encoder_rate": 5e-5}),
+    "some-unknown-words": (
+        {"corpus": msgspec.structs.replace(CORPUS, unknown_tokens={"train": 0.1})},
+        {"corpus": msgspec.structs.replace(CORPUS, unknown_tokens={"train": 0.01})},
+        {},
+    ),
+    "cut-entities": (
+        {"corpus": msgspec.structs.replace(CORPUS, cut_entities={"dev": 0.2}), "max_pieces": 8},
+        {"corpus": CORPUS},
+        {"max_pieces": 128},
+    ),
+    "long-warm-up": (
+        {"head_warmup": 0.9},
+        {"head_warmup": 0.1},
+        {"encoder_warmup": 0.05, "head_warmup": 0.05},
+    ),
+    "small-dev": ({"gold": 18, "dev_limit": 10}, {"gold": 200}, {"dev_limit": 0}),
+    "learning-by-heart": (
+        {"f1": (0.6, 0.7, 0.69, 0.69), "dev_loss": (0.2, 0.15, 0.2, 0.25)},
+        {"dev_loss": (0.2, 0.15, 0.15, 0.15)},
+        {"epochs": 2},
+    ),
+    "still-rising": ({"f1": (0.3, 0.5, 0.7)}, {"f1": (0.3, 0.69, 0.7)}, {"epochs": 5}),
+    "settled": (
+        {"f1": (0.5, 0.7, 0.7, 0.7, 0.7), "dev_loss": (0.2,) * 5},
+        {"f1": (0.5, 0.6, 0.65, 0.7, 0.7)},
+        {"epochs": 2},
+    ),
+    "type-never-found": ({"types": {"PER": 0.8, "ORG": 0.0}}, {"types": {"PER": 0.8, "ORG": 0.1}}, {}),
+    "out-of-step": (
+        {
+            "more": (PathsCompleted(200.0, 180, [10, 170, 180], {"head": [0.95, 1, 1], "encoder": [0.1, 0.95, 1]}),),
+            "head_schedule": "staircase",
+        },
+        {"more": ()},
+        {"head_schedule": "linear"},
+    ),
+    "trust-f1": (
+        {"f1": (0.5, 0.55, 0.62, 0.63), "dev_loss": (0.15, 0.17, 0.19, 0.2)},
+        {"dev_loss": (0.2, 0.19, 0.18, 0.17)},
+        {},
+    ),
+    "always-clipped": ({"norm": 7.0}, {"norm": 0.9}, {}),
+    "in-order": ({}, {"f1": (0.0, 0.1, 0.1)}, {}),
+}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_planted_run_gets_its_sentence_and_its_remedy(rule: str) -> None:
+    planted, changed, remedy = CASES[rule]
+    (given, *_) = advise(run_of(**planted))
+    assert (given.rule, given.remedy) == (rule, remedy)
+    assert rule not in {advice.rule for advice in advise(run_of(**{**planted, **changed}), most=99)}
+
+
+def samples(busy: float, full_mib: float) -> tuple[Event, ...]:
+    return tuple(DeviceSampled(10.0 + second, "gpu 0", busy, full_mib, 0.0, 1000.0) for second in range(40))
+
+
+@pytest.mark.parametrize(
+    ("busy", "full_mib", "rule", "remedy"),
+    [
+        (30.0, 200.0, "gpu-idle", {"batch_size": 32}),
+        (30.0, 980.0, "gpu-full", {"batch_size": 8, "accumulate": 2}),
+        (95.0, 200.0, "", {}),
+        (30.0, 700.0, "", {}),
+    ],
+)
+def test_a_gpu_that_is_idle_or_full_is_told(busy: float, full_mib: float, rule: str, remedy: dict[str, Any]) -> None:
+    plan = TrainingPlanned(2.0, STEPS, 60, "cuda:0", "H200", "bfloat16", 1, "")
+    found = advise(run_of(more=(plan, *samples(busy, full_mib))), most=99)
+    about_gpu = [(advice.rule, advice.remedy) for advice in found if advice.rule.startswith("gpu")]
+    assert about_gpu == ([(rule, remedy)] if rule else [])
+
+
+def test_every_rule_has_a_case() -> None:
+    rules = (*alarms.RULES, *hints.RULES, *verdicts.RULES, verdicts.in_order)
+    assert {rule.__name__.replace("_", "-") for rule in rules} == {*CASES, "gpu-idle", "gpu-full"}
+
+
+def test_an_alarm_speaks_alone_and_two_hints_at_most() -> None:
+    everything = {"head_warmup": 0.9, "gold": 18, "head": 0.05, "norm": 7.0, "encoder_rate": 0.0}
+    assert [advice.level for advice in advise(run_of(**NOTHING, **everything))] == ["alarm"]
+    assert len(advise(run_of(**everything))) == 2
+
+
+def test_a_head_that_stands_still_is_told_by_the_first_evaluation_already() -> None:
+    assert first(run_of(**NOTHING, head=0.05, done=1 / 3)) == "head-still"
+    assert first(run_of(**NOTHING, head=0.3, done=1 / 3)) != "head-still"  # it will get farther
+
+
+def test_a_run_that_is_not_evaluated_yet_is_left_alone() -> None:
+    assert advise(run_of(head=0.001, done=0.2)) == []
+    assert advise(Run(config=RunConfig())) == []
+
+
+def test_of_an_older_log_fewer_rules_speak_and_none_raises() -> None:
+    old = msgspec.structs.replace(
+        CORPUS, tag_entropy=None, conditional_tag_entropy=None, unknown_tokens={}, cut_entities={}
+    )
+    for planted, _, _ in CASES.values():
+        run = run_of(**{**planted, "corpus": old})
+        run._load_curves().moves.clear()
+        for advice in advise(run, most=99):
+            assert advice.rule not in ("head-still", "labels-unrelated", "in-order")
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_sentences_are_translated_whole(rule: str) -> None:
+    (given, *_) = advise(run_of(**CASES[rule][0]))
+    for told in filter(None, (given.text, given.why, given.describe_remedy())):
+        assert translate("zh", told) != told
+
+
+def test_remedies_are_within_their_ranges() -> None:
+    for (planted, _, _), epochs in itertools.product(CASES.values(), (1, 50)):
+        f1 = (0.0,) * epochs
+        run = run_of(**{**planted, "f1": f1, "dev_loss": (0.2,) * epochs, "steps": 2 * epochs, "epochs": epochs})
+        for advice in advise(run, most=99):
+            run.config.replace(**advice.remedy)  # type: ignore[union-attr]  # raises ValueError outside
+
+
+def test_a_remedy_reads_as_options_of_the_command_line() -> None:
+    advice = Advice("x", "hint", Message("x"), Message("x"), {"head_rate": 1e-2, "dev_limit": 0, "epochs": 5})
+    assert advice.format_options() == "--head-rate 1e-2 --dev-limit 0 --epochs 5"
+    assert str(advice.describe_remedy()) == "Head rate 1e-2, Dev sentences all, Epochs 5"
+
+
+def test_a_loss_that_is_no_number_does_not_raise() -> None:
+    run = run_of(dev_loss=(math.nan,) * 3)
+    assert isinstance(labkit.advise(run), list)
