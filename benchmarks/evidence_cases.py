@@ -118,6 +118,9 @@ def _pair_cases(pair: str, seed: int, f1_by_folder: Mapping[Path, float | None])
     if seed < 3:
         for kind, settings in PLANTED.items():
             yield Case(pair, "planted", kind, seed, settings, PRESETS.get(kind, "labkit"))
+    if seed < 5:
+        for kind, settings in STRUCTURES.items():
+            yield Case(pair, "structure", kind, seed, settings)
     cells = [(encoder, head) for encoder in ENCODER_RATES[pair] for head in HEAD_RATES[pair]]
     cells += [(rate, rate) for rate in SINGLE_RATES[pair] if (rate, rate) not in cells]
     grid = {cell: _grid_case(pair, cell, seed) for cell in cells}
@@ -129,9 +132,6 @@ def _pair_cases(pair: str, seed: int, f1_by_folder: Mapping[Path, float | None])
         is_default = cell == (default.encoder_rate, default.head_rate)
         if seed == 0 or (seed < 3 and (is_line or is_near)) or is_default:
             yield case
-    if seed < 5:
-        for kind, settings in STRUCTURES.items():
-            yield Case(pair, "structure", kind, seed, settings)
     if seed < 3:
         for epochs in EPOCHS:
             yield Case(pair, "epochs", str(epochs), seed, {"epochs": epochs})

@@ -1,9 +1,10 @@
 """Advice panel: one line on the displayed run, with a button for its remedy."""
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from labkit.config import RunConfig
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import make_button, make_html, make_row, set_if_changed, set_text, set_visible
 from labkit.memo import Memo
@@ -16,18 +17,18 @@ class AdvicePanel:
     """Line with the weightiest advice on a run; unfolded it shows why, and the next one.
 
     Args:
-        apply: sets settings in the form.
+        load_settings: puts settings into the form.
         is_dismissed: True for the name of a rule that the user does not want to hear of again.
         dismiss: remembers such a rule.
     """
 
     def __init__(
         self,
-        apply: Callable[[Mapping[str, Any]], None],
+        load_settings: Callable[[RunConfig], None],
         is_dismissed: Callable[[str], bool],
         dismiss: Callable[[str], None],
     ):
-        self._apply, self._is_dismissed, self._dismiss = apply, is_dismissed, dismiss
+        self._load_settings, self._is_dismissed, self._dismiss = load_settings, is_dismissed, dismiss
         self._memo = Memo()
         self._run: Run | None = None
         self._first: Advice | None = None
@@ -68,11 +69,13 @@ class AdvicePanel:
         return [advice for advice in found if advice.level == "alarm" or not self._is_dismissed(advice.rule)][:2]
 
     def _on_remedy(self) -> None:
-        if self._first is None or self._run is None:
+        run, advice = self._run, self._first
+        if run is None or advice is None or run.config is None:
             return
-        if self._first.level == "alarm" and self._run.is_live:
-            self._run.stop()
-        self._apply(self._first.remedy)
+        if advice.level == "alarm" and run.is_live:
+            run.stop()
+        if advice.remedy:
+            self._load_settings(run.config.replace(**advice.remedy))
 
     def _on_dismiss(self) -> None:
         if self._first is not None:

@@ -6,7 +6,7 @@ A setting declared there appears here by itself.
 import html
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,6 @@ class SettingsForm:
         """Set all settings; callbacks are called once."""
         self._set(config.as_dict())
 
-    def apply(self, values: Mapping[str, Any]) -> None:
-        """Set some settings; callbacks are called once."""
-        self._set(values)
-
     def apply_preset(self, name: str) -> None:
         """Set the settings of a preset; the others stay.
 
@@ -172,7 +168,7 @@ class SettingsForm:
             fields[name] = control
         return fields
 
-    def _set(self, values: Mapping[str, Any]) -> None:
+    def _set(self, values: dict[str, Any]) -> None:
         with self._transaction(adapt_rates=False):
             for name, value in values.items():
                 self._fields[name].value = value

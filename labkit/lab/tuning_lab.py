@@ -249,9 +249,10 @@ class TuningLab:
         )
         self.try_it, self.error_browser = TryItPanel(), ErrorBrowser()
         self.advice_panel = AdvicePanel(
-            self.controls.apply, lambda rule: rule in self.runs_panel.dismissed, self.runs_panel.dismiss_advice
+            self.controls.load, lambda rule: rule in self.runs_panel.dismissed, self.runs_panel.dismiss_advice
         )
         self.view = self._page()
+        self._show_error(None)
 
     def _page(self) -> widgets.Widget:
         """First screen: Train and the run's state, a line for messages, settings, sliders and plots; then the rest.

@@ -64,7 +64,7 @@ def run_of(
     corpus: CorpusRead | None = None,
     more: tuple[Event, ...] = (),
     state: str = "completed",
-    reason: Message = Message(""),
+    reason: str = "",
     **settings: Any,
 ) -> Run:
     """A run in memory: F1 and dev loss by epoch, first and last training loss, distances at the end.
@@ -91,7 +91,7 @@ def run_of(
     for event in more:
         run.add(event)
     if done == 1:
-        run.add(RunFinished(300.0, state, steps, reason))
+        run.add(RunFinished(300.0, state, steps, reason if isinstance(reason, Message) else Message(reason)))
     return run
 
 
