@@ -28,6 +28,7 @@ from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, open_eve
 from labkit.presets import STARTER_PAIRS, preset, preset_values
 from labkit.runs.store import RunStore
 from tests.runs.samples import write_run
+from tests.tuning.planted import write_planted
 
 
 class Said(NamedTuple):
@@ -262,6 +263,21 @@ def test_compare_draws_a_picture(labkit: Callable[..., Said], runs_folder: Path,
     picture = tmp_path / "both.png"
     assert labkit("compare", 1, 2, "--png", picture, "--x", "epoch").code == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_advise_tells_what_is_the_matter_and_the_options_that_mend_it(
+    labkit: Callable[..., Said], runs_folder: Path
+) -> None:
+    write_planted(runs_folder / "run-0001", f1=(0.0, 0.0, 0.0), head=0.05, head_rate=5e-5)
+    write_planted(runs_folder / "run-0002", done=0.2)
+    said = labkit("advise", 1, 2)
+    assert (said.code, said.out.splitlines()[1:]) == (0, ["  try: --head-rate 1e-2", "#2: nothing to say"])
+    assert said.out.startswith("#1, alarm: F1 is 0.000: the head has moved only 5 % of its own size")
+    [first, second] = json.loads(labkit("advise", 1, 2, "--json").out)
+    assert [(one["rule"], one["level"], one["remedy"]) for one in first["advice"]] == [
+        ("head-still", "alarm", {"head_rate": 1e-2})
+    ]
+    assert second["advice"] == []
 
 
 def test_stopping_a_finished_run_says_so(labkit: Callable[..., Said], runs_folder: Path) -> None:

@@ -10,17 +10,10 @@ import pytest
 import labkit
 from labkit.config import RunConfig
 from labkit.events import (
-    CorpusRead,
     DeviceSampled,
-    Evaluated,
     Event,
     PathsCompleted,
-    RunFinished,
-    RunStarted,
-    StepDone,
     TrainingPlanned,
-    TypeScore,
-    WeightsMoved,
 )
 from labkit.i18n.translation import translate
 from labkit.messages import Message
@@ -28,76 +21,7 @@ from labkit.runs.run import Run
 from labkit.tuning import alarms, hints, verdicts
 from labkit.tuning.advice import Advice
 from labkit.tuning.advisor import advise
-
-STEPS, GOLD = 180, 500
-CORPUS = CorpusRead(
-    1.0,
-    "toy",
-    "c0ffee",
-    1000,
-    100,
-    0,
-    20_000,
-    ["O", "B-PER", "I-PER"],
-    [],
-    "",
-    "",
-    0.5,
-    0.2,
-    {"train": 0.0},
-    {"dev": 0.0},
-)
-
-
-def run_of(
-    f1: tuple[float, ...] = (0.4, 0.68, 0.7),
-    dev_loss: tuple[float, ...] = (0.2, 0.15, 0.15),
-    losses: tuple[float, float] = (0.6, 0.05),
-    head: float = 1.3,
-    encoder: float = 0.01,
-    crf: float = 4.0,
-    gold: int = GOLD,
-    steps: int = STEPS,
-    done: float = 1.0,
-    norm: float = 0.1,
-    types: dict[str, float] | None = None,
-    corpus: CorpusRead | None = None,
-    more: tuple[Event, ...] = (),
-    state: str = "completed",
-    reason: str = "",
-    **settings: Any,
-) -> Run:
-    """A run in memory: F1 and dev loss by epoch, first and last training loss, distances at the end.
-
-    `done` is the share of the steps, after which a live run stands.
-    """
-    config = RunConfig(**{"epochs": len(f1), **settings})
-    run = Run(config=config)
-    taken = round(done * steps)
-    run.add(RunStarted(0.0, 1, "here"))
-    run.add(corpus or CORPUS)
-    run.add(TrainingPlanned(2.0, steps, max(1, steps // config.epochs), "cpu", "cpu", "float32", 1, ""))
-    for step in range(1, taken + 1):
-        made = 1 - (1 - step / steps) ** 2
-        loss = losses[0] * (losses[1] / losses[0]) ** made
-        run.add(
-            StepDone(2.0 + step, step, step / steps * config.epochs, loss, {"head": 0.1}, {"head": norm}, 100 * step)
-        )
-        distances = {"encoder": encoder * made, "head": head * made, "crf": crf * made}
-        run.add(WeightsMoved(2.0 + step, step, distances))
-        epoch = step * config.epochs / steps
-        if epoch == int(epoch):
-            run.add(evaluation(step, epoch, f1[int(epoch) - 1], dev_loss[int(epoch) - 1], gold, types))
-    for event in more:
-        run.add(event)
-    if done == 1:
-        run.add(RunFinished(300.0, state, steps, reason if isinstance(reason, Message) else Message(reason)))
-    return run
-
-
-def evaluation(step: int, epoch: float, f1: float, loss: float, gold: int, types: dict[str, float] | None) -> Evaluated:
-    scores = {name: TypeScore(score, score, score, 40) for name, score in (types or {"PER": f1}).items()}
-    return Evaluated(2.0 + step, step, epoch, 100 * step, loss, f1, f1, f1, scores, "dev", 3, gold, round(f1 * gold))
+from tests.tuning.planted import CORPUS, STEPS, run_of
 
 
 def first(run: Run) -> str:
