@@ -8,6 +8,7 @@ from labkit.tuning.advice import Advice
 from labkit.tuning.remedies import (
     higher_head_rate,
     highest_encoder_rate,
+    linear_schedules,
     more_steps,
     usual_rates,
 )
@@ -17,6 +18,7 @@ MANY_UNKNOWN = 0.3  # share of the word pieces
 FEW_STEPS = 40
 STILL = 0.12  # distance of a head that is nearly what it was drawn as
 MOVED = 0.5  # distance of a head that has surely learnt something, if there was anything to learn
+SPENT = 0.03  # of its peak, a rate at which hardly anything is learnt
 STANDS = 0.9  # of the loss that no word was read for; a loss above stands there
 
 
@@ -101,6 +103,17 @@ def head_still(facts: RunFacts) -> Advice | None:
     return Advice("head-still", "alarm", message, Message(why), higher_head_rate(facts))
 
 
+def rates_ran_out(facts: RunFacts) -> Advice | None:
+    """Rates that had fallen below SPENT of their peak before half of the steps, and next to nothing found."""
+    end = spent_at(facts)
+    if not facts.finds_nothing or end is None:
+        return None
+    text = N_("F1 is {f1}: the rates had run out by step {end} of {steps}, and little was learnt after that")
+    why = N_("A staircase of short stairs halves the rates before the head has arrived. A linear one does not.")
+    message = Message(text, f1=facts.format_f1(), end=f"{end:,}", steps=f"{facts.planned_steps:,}")
+    return Advice("rates-ran-out", "alarm", message, Message(why), linear_schedules())
+
+
 def labels_unrelated(facts: RunFacts) -> Advice | None:
     """Usual rates, a head that has moved by MOVED, and a loss that says that words tell nothing about tags."""
     distance = facts.distance("head")
@@ -113,6 +126,12 @@ def labels_unrelated(facts: RunFacts) -> Advice | None:
     )
     message = Message(text, f1=facts.format_f1())
     return Advice("labels-unrelated", "alarm", message, Message(why, loss=facts.format_loss()))
+
+
+def spent_at(facts: RunFacts) -> int | None:
+    """Step from which on the head's rate was below SPENT of its peak; None if that was after half of the steps."""
+    end = facts.step_of_last_rate(SPENT)
+    return end if end is not None and end < facts.step and end < facts.planned_steps / 2 else None
 
 
 def _reads_nothing(facts: RunFacts) -> bool:
@@ -129,5 +148,6 @@ RULES = (
     encoder_rate_too_high,
     head_rate_too_high,
     head_still,
+    rates_ran_out,
     labels_unrelated,
 )

@@ -2,11 +2,18 @@
 
 from labkit.events import Evaluated, format_distance
 from labkit.messages import N_, Message
-from labkit.presets import recommended_rates
+from labkit.presets import recommended_head_range, recommended_rates
 from labkit.settings import format_rate
 from labkit.tuning.advice import Advice
-from labkit.tuning.alarms import MANY_UNKNOWN, STILL
-from labkit.tuning.remedies import defaults, higher_head_rate, highest_encoder_rate, usual_rates, within_ranges
+from labkit.tuning.alarms import MANY_UNKNOWN, STILL, spent_at
+from labkit.tuning.remedies import (
+    defaults,
+    higher_head_rate,
+    highest_encoder_rate,
+    linear_schedules,
+    usual_rates,
+    within_ranges,
+)
 from labkit.tuning.run_facts import FOUND_NOTHING, RunFacts, f1_margin
 
 SOME_UNKNOWN = 0.05  # share of the word pieces
@@ -16,6 +23,7 @@ SMALL_DEV = 60  # entities
 MIN_SUPPORT = 15  # gold entities of a type of which one should be found
 WORKS = 0.2  # F1 from which on a run works, so that what it lacks can be told apart
 SETTLED = 0.98  # of the best F1
+STRONG_DROPOUT = 0.7
 LONG_WARM_UP = 0.5  # of the steps
 ALWAYS_CLIPPED = 0.9  # of the steps
 OUT_OF_STEP = 0.4  # of the steps, between the ends of two parts' ways
@@ -73,6 +81,38 @@ def encoder_forgets(facts: RunFacts) -> Advice | None:
     message = Message(text, rate=format_rate(rate), share=format_distance(moved))
     highest = format_rate(highest_encoder_rate(facts.config))
     return Advice("encoder-forgets", "hint", message, Message(why, highest=highest), usual_rates(facts.config))
+
+
+def head_rate_high(facts: RunFacts) -> Advice | None:
+    """A head rate above the usual ones of its structure, in a run that finds something all the same."""
+    rate, highest = facts.config.head_rate, recommended_head_range(facts.config.downstream)[1]
+    if facts.last is None or facts.finds_nothing or rate <= highest:
+        return None
+    text = N_("head rate {rate} is above the usual ones: up to {highest} a head finds more")
+    why = N_("Large steps lead to weights that later steps cannot mend, above all in the IDCNN, which has ReLUs.")
+    message = Message(text, rate=format_rate(rate), highest=format_rate(highest))
+    return Advice("head-rate-high", "hint", message, Message(why), usual_rates(facts.config))
+
+
+def rates_fell_early(facts: RunFacts) -> Advice | None:
+    """Rates that had fallen below SPENT of their peak before half of the steps, in a run that finds something."""
+    end = spent_at(facts)
+    if facts.last is None or facts.finds_nothing or end is None:
+        return None
+    text = N_("the rates had run out by step {end} of {steps}: the steps after that brought nearly nothing")
+    why = N_("A linear schedule falls to 0 at the last step, and uses them all.")
+    message = Message(text, end=f"{end:,}", steps=f"{facts.planned_steps:,}")
+    return Advice("rates-fell-early", "hint", message, Message(why), linear_schedules())
+
+
+def strong_dropout(facts: RunFacts) -> Advice | None:
+    """A dropout of STRONG_DROPOUT or more."""
+    if facts.config.dropout < STRONG_DROPOUT or not facts.evaluations:
+        return None
+    text = N_("dropout {dropout} takes most of what the head could learn from")
+    why = N_("0.1 to 0.5 are usual.")
+    message = Message(text, dropout=f"{facts.config.dropout:g}")
+    return Advice("strong-dropout", "hint", message, Message(why), defaults("dropout"))
 
 
 def frozen_encoder(facts: RunFacts) -> Advice | None:
@@ -245,7 +285,10 @@ RULES = (
     crf_untrained,
     head_late,
     encoder_forgets,
+    head_rate_high,
     frozen_encoder,
+    rates_fell_early,
+    strong_dropout,
     some_unknown_words,
     cut_entities,
     long_warm_up,

@@ -59,6 +59,11 @@ def defaults(*names: str) -> dict[str, Any]:
     return {name: getattr(config, name) for name in names}
 
 
+def linear_schedules() -> dict[str, Any]:
+    """Schedules that fall to 0 at the last step."""
+    return {"encoder_schedule": "linear", "head_schedule": "linear"}
+
+
 def within_ranges(remedy: dict[str, Any]) -> dict[str, Any]:
     """A remedy with each number within the range of its setting."""
     settings = run_settings()

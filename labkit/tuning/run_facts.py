@@ -29,7 +29,10 @@ class RunFacts:
         self.corpus: CorpusRead = run.corpus
         with run.lock:
             self.evaluations: list[Evaluated] = run.evaluations
-            self.losses: FloatArray = run.steps.loss
+            steps = run.steps
+            self.steps: FloatArray = steps.step
+            self.losses: FloatArray = steps.loss
+            self.rates: dict[str, FloatArray] = steps.rates
             self.moves = run.moves
             self.step: int = run.summary().step
             self.is_final: bool = run.is_final
@@ -85,6 +88,14 @@ class RunFacts:
     def lowest_loss(self) -> float | None:
         """Lowest training loss over a few steps."""
         return float(self.smoothed_losses.min()) if len(self.smoothed_losses) else None
+
+    # --- rates
+
+    def step_of_last_rate(self, share: float) -> int | None:
+        """Last step at which the head's rate was at least this share of its peak so far. None without steps."""
+        rates = self.rates.get("head", np.empty(0))
+        reached = np.flatnonzero(rates >= share * rates.max(initial=0.0)) if len(rates) else ()
+        return int(self.steps[reached[-1]]) if len(reached) else None
 
     # --- F1
 
