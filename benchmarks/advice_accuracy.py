@@ -45,7 +45,7 @@ RIGHT = {
     "idcnn-head-1e-2": {"head-rate-too-high", "head-rate-high"},
     "idcnn-head-1e-1": {"head-rate-too-high", "diverged"},
     "dropout-0.9": {"strong-dropout"},
-    "other-language": {"unknown-words"},
+    "other-language": {"unknown-words", "words-in-letters"},
     "windows-of-8": {"cut-entities"},
     "dev-of-10": {"small-dev"},
     "by-heart": {"learning-by-heart", "trust-f1"},

@@ -15,6 +15,7 @@ from labkit.tuning.remedies import (
 from labkit.tuning.run_facts import RunFacts
 
 MANY_UNKNOWN = 0.3  # share of the word pieces
+MANY_PIECES = 3.5  # of a word
 FEW_STEPS = 40
 STILL = 0.12  # distance of a head that is nearly what it was drawn as
 MOVED = 0.5  # distance of a head that has surely learnt something, if there was anything to learn
@@ -53,6 +54,20 @@ def unknown_words(facts: RunFacts) -> Advice | None:
     why = N_("What an encoder does not know is one and the same token to it, whatever the word.")
     message = Message(text, encoder=facts.config.encoder, share=f"{100 * share:.0f} %")
     return Advice("unknown-words", "alarm", message, Message(why))
+
+
+def words_in_letters(facts: RunFacts) -> Advice | None:
+    """An encoder that splits words into MANY_PIECES on average, and next to nothing found.
+
+    An encoder of the language splits a word into 1 to 2 pieces, a multilingual one into up to 3.
+    """
+    pieces = facts.pieces_per_word
+    if not facts.finds_nothing or pieces is None or pieces < MANY_PIECES:
+        return None
+    text = N_("F1 is {f1}: {encoder} splits a word into {pieces} pieces on average: take an encoder for this language")
+    why = N_("An encoder that reads a language letter by letter has learnt nothing about its words.")
+    message = Message(text, f1=facts.format_f1(), encoder=facts.config.encoder, pieces=f"{pieces:.1f}")
+    return Advice("words-in-letters", "alarm", message, Message(why))
 
 
 def too_few_steps(facts: RunFacts) -> Advice | None:
@@ -144,6 +159,7 @@ RULES = (
     diverged,
     no_entities,
     unknown_words,
+    words_in_letters,
     too_few_steps,
     encoder_rate_too_high,
     head_rate_too_high,

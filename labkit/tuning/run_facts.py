@@ -58,6 +58,14 @@ class RunFacts:
     def epochs_done(self) -> float:
         return self.share * self.config.epochs
 
+    # --- corpus
+
+    @property
+    def pieces_per_word(self) -> float | None:
+        """Word pieces that a word is split into, on average. None without steps."""
+        words = self.corpus.train_words * self.epochs_done
+        return self.run.summary().tokens / words if words else None
+
     # --- loss
 
     @property
@@ -94,7 +102,7 @@ class RunFacts:
     def step_of_last_rate(self, share: float) -> int | None:
         """Last step at which the head's rate was at least this share of its peak so far. None without steps."""
         rates = self.rates.get("head", np.empty(0))
-        reached = np.flatnonzero(rates >= share * rates.max(initial=0.0)) if len(rates) else ()
+        reached = np.flatnonzero(rates >= share * rates.max(initial=0.0))
         return int(self.steps[reached[-1]]) if len(reached) else None
 
     # --- F1

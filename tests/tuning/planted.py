@@ -32,7 +32,7 @@ CORPUS = CorpusRead(
     1000,
     100,
     0,
-    20_000,
+    5_000,
     ["O", "B-PER", "I-PER"],
     [],
     "",
@@ -55,6 +55,7 @@ def planted(
     steps: int = STEPS,
     done: float = 1.0,
     norm: float = 0.1,
+    spent_after: int = 0,
     types: dict[str, float] | None = None,
     corpus: CorpusRead | None = None,
     more: tuple[Event, ...] = (),
@@ -64,7 +65,7 @@ def planted(
 ) -> tuple[RunConfig, list[Event]]:
     """Settings and log of a run: F1 and dev loss by epoch, first and last training loss, distances at the end.
 
-    `done` is the share of the steps, after which a live run stands.
+    `done` is the share of the steps, after which a live run stands; after `spent_after` steps the rates are 0.
     """
     config = RunConfig(**{"epochs": len(f1), **settings})
     taken = round(done * steps)
@@ -73,12 +74,11 @@ def planted(
     for step in range(1, taken + 1):
         made = 1 - (1 - step / steps) ** 2
         loss = losses[0] * (losses[1] / losses[0]) ** made
-        found.append(
-            StepDone(2.0 + step, step, step / steps * config.epochs, loss, {"head": 0.1}, {"head": norm}, 100 * step)
-        )
+        epoch = step * config.epochs / steps
+        rates = {"head": 0.0 if spent_after and step > spent_after else 0.1}
+        found.append(StepDone(2.0 + step, step, epoch, loss, rates, {"head": norm}, 100 * step))
         distances = {"encoder": encoder * made, "head": head * made, "crf": crf * made}
         found.append(WeightsMoved(2.0 + step, step, distances))
-        epoch = step * config.epochs / steps
         if epoch == int(epoch):
             found.append(evaluation(step, epoch, f1[int(epoch) - 1], dev_loss[int(epoch) - 1], gold, types))
     found += more
