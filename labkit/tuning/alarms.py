@@ -17,8 +17,9 @@ from labkit.tuning.run_facts import RunFacts
 MANY_UNKNOWN = 0.3  # share of the word pieces
 MANY_PIECES = 3.5  # of a word
 FEW_STEPS = 40
-STILL = 0.12  # distance of a head that is nearly what it was drawn as
-MOVED = 0.5  # distance of a head that has surely learnt something, if there was anything to learn
+# Shares of the distance from which on heads of a structure work:
+STILL = 0.12  # nearly what was drawn at random
+MOVED = 0.5  # something was learnt, if there was anything to learn
 SPENT = 0.03  # of its peak, a rate at which hardly anything is learnt
 STANDS = 0.9  # of the loss that no word was read for; a loss above stands there
 
@@ -108,14 +109,17 @@ def head_rate_too_high(facts: RunFacts) -> Advice | None:
 
 def head_still(facts: RunFacts) -> Advice | None:
     """A head that will end nearer than STILL to the random numbers it began with, and next to nothing found."""
-    distance = facts.final_distance("head")
-    if not facts.finds_nothing or distance is None or distance >= STILL:
+    reach = facts.head_reach
+    if not facts.finds_nothing or reach is None or reach >= STILL:
         return None
     text = N_("F1 is {f1}: the head has moved only {share} of its own size, as its rate ({rate}) is too low")
-    why = N_("A head starts from random numbers; below about 10 % it is nearly still these, and predicts O.")
+    why = N_(
+        "A head starts from random numbers, and is nearly still these. It works from about {works} on."
+    )
     values = {"share": format_distance(facts.distance("head") or 0.0), "rate": format_rate(facts.config.head_rate)}
     message = Message(text, f1=facts.format_f1(), **values)
-    return Advice("head-still", "alarm", message, Message(why), higher_head_rate(facts))
+    works = format_distance(facts.head_works_at)
+    return Advice("head-still", "alarm", message, Message(why, works=works), higher_head_rate(facts))
 
 
 def rates_ran_out(facts: RunFacts) -> Advice | None:
@@ -132,7 +136,7 @@ def rates_ran_out(facts: RunFacts) -> Advice | None:
 def labels_unrelated(facts: RunFacts) -> Advice | None:
     """Usual rates, a head that has moved by MOVED, and a loss that says that words tell nothing about tags."""
     distance = facts.distance("head")
-    if not _reads_nothing(facts) or distance is None or distance < MOVED:
+    if not _reads_nothing(facts) or distance is None or distance < MOVED * facts.head_works_at:
         return None
     text = N_("F1 is {f1} though the head has learnt: the words seem to say nothing about the tags. Check the files")
     why = N_(

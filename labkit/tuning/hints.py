@@ -17,7 +17,7 @@ from labkit.tuning.remedies import (
 from labkit.tuning.run_facts import FOUND_NOTHING, RunFacts, f1_margin
 
 SOME_UNKNOWN = 0.05  # share of the word pieces
-LATE = 0.6  # distance below which a head would do better with a larger rate
+LATE = 0.6  # of the distance from which on a head works: below it a larger rate does better
 SOME_CUT = 0.02  # share of the entities of dev
 SMALL_DEV = 60  # entities
 MIN_SUPPORT = 15  # gold entities of a type of which one should be found
@@ -61,12 +61,13 @@ def crf_untrained(facts: RunFacts) -> Advice | None:
 
 def head_late(facts: RunFacts) -> Advice | None:
     """A head that will end nearer than LATE to its random start."""
-    head, last = facts.final_distance("head"), facts.last
-    if head is None or last is None or head >= LATE or not last.entities:
+    reach, last = facts.head_reach, facts.last
+    if reach is None or last is None or reach >= LATE or not last.entities:
         return None
-    text = N_("the head is late: it has moved {share} of its own size, and works best from about 100 % on")
+    text = N_("the head is late: it has moved {share} of its own size, and works from about {works} on")
     why = N_("In {steps} steps a head at rate {rate} does not arrive. A larger rate gets farther in the same time.")
-    message = Message(text, share=format_distance(facts.distance("head") or 0.0))
+    shares = {"share": facts.distance("head") or 0.0, "works": facts.head_works_at}
+    message = Message(text, **{name: format_distance(share) for name, share in shares.items()})
     values = {"steps": f"{facts.planned_steps:,}", "rate": format_rate(facts.config.head_rate)}
     return Advice("head-late", "hint", message, Message(why, **values), higher_head_rate(facts))
 

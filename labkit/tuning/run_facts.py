@@ -11,6 +11,8 @@ from labkit.runs.curves import FloatArray
 from labkit.runs.event_accumulator import EventAccumulator
 
 SMOOTHED_OVER = 9  # steps, in running medians of the training loss
+# Distance from about which on heads of each structure worked, in the recorded runs of both pairs.
+HEAD_WORKS_AT = {"bilstm": 1.0, "idcnn": 0.15, "none": 1.0}
 FOUND_NOTHING = 0.02  # F1 below which a tagger has found next to nothing
 
 
@@ -136,6 +138,17 @@ class RunFacts:
     def distance(self, part: str) -> float | None:
         """Distance of `encoder`, `head` or `crf` from its start, in sizes of the start."""
         return self.moves[-1].distances.get(part) if self.moves else None
+
+    @property
+    def head_works_at(self) -> float:
+        """Distance from about which on heads of this structure work."""
+        return HEAD_WORKS_AT.get(self.config.downstream, 1.0)
+
+    @property
+    def head_reach(self) -> float | None:
+        """Distance that the head will have gone at the end, as a share of `head_works_at`."""
+        distance = self.final_distance("head")
+        return None if distance is None else distance / self.head_works_at
 
     def final_distance(self, part: str) -> float | None:
         """Distance that a part will have gone at the end: the present one over the share of the way that is made.
