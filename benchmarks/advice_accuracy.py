@@ -7,7 +7,8 @@ on dev and at the end, as the lab does. A planted case is told right if the firs
 `RIGHT` below. A run is healthy if its best F1 is at least HEALTHY of the best in its grid; an alarm at any of its
 evaluations counts against the rules. Thresholds were chosen on even seeds.
 
-Prints a Markdown table of all misses, and as its last line JSON: shares and numbers by pair.
+For planted cases of seed 0 the offered remedy was really run: F1 before and after, from the recorded run that has these
+settings. Prints Markdown tables of the remedies and of all misses, and as its last line JSON: numbers by pair.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from evidence import EVIDENCE
 
+from labkit.config import RunConfig
 from labkit.events import Evaluated, open_event_log
 from labkit.presets import STARTER_PAIRS
 from labkit.runs.folder import read_config
@@ -58,7 +60,7 @@ def main() -> None:
     parser.add_argument("--seeds", choices=["all", "even", "odd"], default="all")
     asked = parser.parse_args()
     print("| run | best F1 | sentence | instead of |\n|---|---|---|---|")
-    found = {}
+    found, remedies = {}, []
     for pair in STARTER_PAIRS:
         counts = dict.fromkeys(("planted", "right", "healthy", "alarms"), 0)
         folders = [path.parent for path in sorted((EVIDENCE / pair).glob("*/config.json"))]
@@ -75,6 +77,8 @@ def main() -> None:
                 counts["planted"] += 1
                 first = replayed[-1][0].rule if replayed[-1] else "nothing"
                 counts["right"] += first in right
+                if int(seed) == 0:
+                    remedies.append(describe_remedy(run, replayed[-1], list(runs.values())))
                 if first not in right:
                     print(f"| {pair} {folder.name} | {f1:.3f} | {first} | {', '.join(sorted(right))} |")
             if f1 >= HEALTHY * top > 0:
@@ -84,7 +88,25 @@ def main() -> None:
                 if alarm:
                     print(f"| {pair} {folder.name} | {f1:.3f} | {alarm} | no alarm |")
         found[pair] = counts
+    print("\n| planted | F1 | first sentence | remedy | F1 with it |\n|---|---|---|---|---|")
+    print("\n".join(remedies), end="\n\n")
     print(json.dumps(found))
+
+
+def describe_remedy(run: Run, given: list[Advice], runs: list[Run]) -> str:
+    """Row of a table: a planted run, its first sentence, and F1 of the run that has the settings offered."""
+    name, before = f"{run.folder.parent.name} {run.folder.name}", f"{run.best_f1 or 0:.3f}"
+    if not given or not given[0].remedy or not run.config:
+        return f"| {name} | {before} | {given[0].rule if given else 'nothing'} | – | – |"
+    wanted = comparable(run.config.replace(**given[0].remedy))
+    after = next((one.best_f1 or 0 for one in runs if one.config and comparable(one.config) == wanted), None)
+    mended = "not run" if after is None else f"{after:.3f}"
+    return f"| {name} | {before} | {given[0].rule} | `{given[0].format_options()}` | {mended} |"
+
+
+def comparable(config: RunConfig) -> RunConfig:
+    """A config in which a CRF's own rate that is the head's is none."""
+    return config.replace(crf_rate=None) if config.crf_rate == config.head_rate else config
 
 
 def replay(folder: Path) -> Iterator[list[Advice]]:

@@ -74,12 +74,19 @@ PLANTED: dict[str, dict[str, Any]] = {
     "clip-1e-2": {"clip_norm": 0.01},
 }
 PRESETS = {"one-rate": "one rate", "article": "article", "article-idcnn": "article IDCNN"}
+# What advice offers for planted failures, where no other case has these settings.
+REMEDIES: dict[str, dict[str, Any]] = {
+    "20-sentences": {"epochs": 50},
+    "article": {"head_rate": 1e-2},
+    "article-idcnn": {"head_rate": 1e-3},
+    "by-heart": {"epochs": 6},
+}
 OTHER = {"chinese": "english", "english": "chinese"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One run to be recorded. `group` says what for: grid, structure, crf, epochs or planted."""
+    """One run to be recorded. `group` says what for: planted, structure, grid, epochs, crf or remedy."""
 
     pair: str
     group: str
@@ -137,6 +144,9 @@ def _pair_cases(pair: str, seed: int, f1_by_folder: Mapping[Path, float | None])
             yield Case(pair, "epochs", str(epochs), seed, {"epochs": epochs})
         for rate in CRF_RATES:
             yield Case(pair, "crf", format_rate(rate), seed, {"crf_rate": rate})
+    if seed == 0:
+        for kind, remedy in REMEDIES.items():
+            yield Case(pair, "remedy", kind, seed, {**PLANTED[kind], **remedy}, PRESETS.get(kind, "labkit"))
 
 
 def _grid_case(pair: str, cell: tuple[float, float], seed: int) -> Case:
