@@ -7,6 +7,7 @@ from typing import Any
 from labkit.config import RunConfig
 from labkit.i18n.translation import tr
 from labkit.lab.page_widgets import make_button, make_html, make_row, set_if_changed, set_text, set_visible
+from labkit.lab.run_html import render_muted
 from labkit.memo import Memo
 from labkit.runs.run import Run
 from labkit.tuning.advice import LEVELS, Advice
@@ -98,7 +99,8 @@ def describe_action(advice: Advice, run: Run) -> str:
 def render_advice(found: Sequence[Advice]) -> str:
     """First sentence in a line that unfolds: whole, with its reason, and the sentences after it."""
     first = found[0]
-    paragraphs = [f"<p>{html.escape(tr(first.text))}</p><p>{html.escape(tr(first.why))}</p>"]
+    page = tr("rule {rule}, explained in docs/advice.md", rule=first.rule)
+    paragraphs = [f"<p>{html.escape(tr(first.text))}</p><p>{html.escape(tr(first.why))}</p>{render_muted(page)}"]
     paragraphs += [f"<p>{html.escape(tr(advice.text))}</p>" for advice in found[1:]]
     return (
         f'<details class="labkit-line-{first.level}" role="status"><summary title="{html.escape(tr(first.text))}">'

@@ -113,9 +113,7 @@ def head_still(facts: RunFacts) -> Advice | None:
     if not facts.finds_nothing or reach is None or reach >= STILL:
         return None
     text = N_("F1 is {f1}: the head has moved only {share} of its own size, as its rate ({rate}) is too low")
-    why = N_(
-        "A head starts from random numbers, and is nearly still these. It works from about {works} on."
-    )
+    why = N_("A head starts from random numbers, and is nearly still these. It works from about {works} on.")
     values = {"share": format_distance(facts.distance("head") or 0.0), "rate": format_rate(facts.config.head_rate)}
     message = Message(text, f1=facts.format_f1(), **values)
     works = format_distance(facts.head_works_at)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -160,6 +161,12 @@ def test_a_gpu_that_is_idle_or_full_is_told(busy: float, full_mib: float, rule: 
 def test_every_rule_has_a_case() -> None:
     rules = (*alarms.RULES, *hints.RULES, *verdicts.RULES, verdicts.in_order)
     assert {rule.__name__.replace("_", "-") for rule in rules} == {*CASES, "gpu-idle", "gpu-full"}
+
+
+@pytest.mark.parametrize("page", ["docs/advice.md", "docs/zh/advice.md"])
+def test_every_rule_is_documented(page: str) -> None:
+    text = (Path(labkit.__file__).parents[1] / page).read_text(encoding="utf-8")
+    assert [rule for rule in (*CASES, "gpu-idle", "gpu-full") if f"`{rule}`" not in text] == []
 
 
 def test_an_alarm_speaks_alone_and_two_hints_at_most() -> None:
