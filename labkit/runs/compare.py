@@ -232,7 +232,7 @@ class ComparisonTableBuilder:
     def build_row(self, run: Run, short_name: str) -> list[Value]:
         """Current values of one run, in the order of the columns."""
         return [
-            run.number,
+            run.number or None,
             short_name,
             *(getattr(run.config, field, None) for field in self._fields),
             *([self._splits.get(run.dev_split or "") if run.best else None] if self._splits else []),
