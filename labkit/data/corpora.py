@@ -6,9 +6,9 @@ repaired becomes a note. Every invalid input is a ValueError with file, line and
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, list_corpora
@@ -75,11 +75,14 @@ def read_corpus(
 
 
 def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool) -> Corpus:
-    parsed = {split: format_of(path).read(path, display_path) for split, (path, display_path) in source.files.items()}
-    notes = [*source.notes, *(note for file in parsed.values() for note in file.notes)]
-    labelled = {split: file for split, file in parsed.items() if file.sentences}
+    parsed = {
+        split: [format_of(file.path).read(file.path, file.display_path) for file in files]
+        for split, files in source.files.items()
+    }
+    notes = [*source.notes, *(note for files in parsed.values() for file in files for note in file.notes)]
+    labelled = {split: with_labels for split, files in parsed.items() if (with_labels := _with_labels(files))}
     if "train" not in labelled:
-        train = parsed["train"]
+        train = parsed["train"][0]
         assert train.missing_labels, "told by every format that lets a file without sentences pass"
         raise train.error(1, train.missing_labels)
     scheme, sentences, repair_notes = _convert_to_bio(labelled, repair)
@@ -87,7 +90,7 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
     _check_tags_known(labelled, sentences)
     tags = sorted({tag for sentence in sentences["train"] for tag in sentence.tags} - {"O"})
     if "dev" not in sentences:
-        train_file = labelled["train"]
+        train_file = labelled["train"][0]
         sentences["train"], sentences["dev"], note = _split_off_dev(sentences["train"], dev_share, seed, train_file)
         notes.append(note)
     return Corpus(
@@ -98,16 +101,22 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         types=tuple(sorted({tag[2:] for tag in tags})),
         tags=("O", *tags),
         scheme=scheme.name,
-        sha256=combine_sha256({split: file.sha256 for split, file in parsed.items()}),
+        sha256=combine_sha256({split: [file.sha256 for file in files] for split, files in parsed.items()}),
         notes=(*notes, *_content_notes(sentences)),
     )
 
 
+def _with_labels(files: Sequence[ParsedFile]) -> list[ParsedFile]:
+    """Files that have a labelled sentence."""
+    return [file for file in files if file.sentences]
+
+
 def _convert_to_bio(
-    files: Mapping[str, ParsedFile], repair: bool
+    files: Mapping[str, Sequence[ParsedFile]], repair: bool
 ) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[Message]]:
     """Detects the scheme over all splits together and converts to BIO."""
-    sequences = Counter(raw.tags for file in files.values() for raw in file.sentences)
+    all_files = list(chain.from_iterable(files.values()))
+    sequences = Counter(raw.tags for file in all_files for raw in file.sentences)
     counts: Counter[TagBigram] = Counter()
     for tags, number in sequences.items():
         if number == 1:
@@ -118,7 +127,7 @@ def _convert_to_bio(
     scheme, problems = detect_scheme(counts) if counts else (BIO, {})
     notes = []
     if problems:
-        file, line, problem = _find_first_violation(files.values(), problems)
+        file, line, problem = _find_first_violation(all_files, problems)
         if not repair:
             text = N_(
                 "illegal tag sequence: {problem}; correct it, or turn on “Repair tags” (--repair-tags), which mends "
@@ -131,7 +140,8 @@ def _convert_to_bio(
     bio = {pair: to_bio(*pair) for pair in counts}
     bio_tags = {tags: tuple(map(bio.__getitem__, bigrams(tags)))[:-1] for tags in sequences}
     sentences = {
-        split: tuple(Sentence(raw.words, bio_tags[raw.tags]) for raw in file.sentences) for split, file in files.items()
+        split: tuple(Sentence(raw.words, bio_tags[raw.tags]) for file in of_split for raw in file.sentences)
+        for split, of_split in files.items()
     }
     return scheme, sentences, notes
 
@@ -147,17 +157,18 @@ def _find_first_violation(
     raise AssertionError("a pair that was counted is in some sentence")
 
 
-def _check_tags_known(files: Mapping[str, ParsedFile], sentences: Mapping[str, tuple[Sentence, ...]]) -> None:
+def _check_tags_known(files: Mapping[str, Sequence[ParsedFile]], sentences: Mapping[str, tuple[Sentence, ...]]) -> None:
     known = {tag for sentence in sentences["train"] for tag in sentence.tags} | {"O"}
-    for split, file in files.items():
-        for raw, sentence in zip(file.sentences, sentences[split], strict=True):
+    for split, of_split in files.items():
+        raw_sentences = ((file, raw) for file in of_split for raw in file.sentences)
+        for (file, raw), sentence in zip(raw_sentences, sentences[split], strict=True):
             if not known.issuperset(sentence.tags):
                 index, tag = next((i, tag) for i, tag in enumerate(sentence.tags) if tag not in known)
                 text = N_(
                     "{tag} (in BIO) occurs here, but nowhere in {file}, so it could not be learnt; expected one of "
                     "{tags}"
                 )
-                problem = Message(text, tag=tag, file=files["train"].display_path, tags=", ".join(sorted(known)))
+                problem = Message(text, tag=tag, file=files["train"][0].display_path, tags=", ".join(sorted(known)))
                 raise file.error(file.find_line(raw, index), problem)
 
 

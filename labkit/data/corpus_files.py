@@ -4,24 +4,34 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from labkit import paths
-from labkit.data.formats import ENDINGS, file_ending
+from labkit.data.formats import ENDINGS, file_ending, find_folder_format
 from labkit.data.pins import CORPORA
 from labkit.messages import N_, Message, message_of
 
-# File name up to the first dot, in lower case → split. In a folder without a file called train these are also looked up
-# as endings, for names like `eng.testa` of CoNLL-2003.
-_SPLIT_NAMES = {
-    "train": "train",
+MAX_LISTED = 12  # names in a message
+
+_SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("dev", "devel", "development", "valid", "validate", "validation", "val", "testa"), "dev"),
-    **dict.fromkeys(("test", "testb"), "test"),
+    **dict.fromkeys(("test", "testing", "testb"), "test"),
 }
 _SPLIT_LIKE_NAME = re.compile("train|(?<![a-z])(dev|val|test|eval)", re.IGNORECASE)
+_NO_CORPORA = {"encoders", "evidence", "texts"}  # folders of data/
+_SHARD_NUMBER = re.compile(r"\d+")  # in `train-00000-of-00003.parquet`
+
+
+class SourceFile(NamedTuple):
+    """A file or folder of a corpus, and the path that messages show."""
+
+    path: Path
+    display_path: str
 
 
 @dataclass(frozen=True)
@@ -29,20 +39,41 @@ class CorpusFiles:
     """Existing corpus, not yet read."""
 
     name: str
-    files: Mapping[str, tuple[Path, str]]  # split → path, and the path that messages show
+    files: Mapping[str, tuple[SourceFile, ...]]  # by split; a split may be in several files
     notes: tuple[Message, ...]  # on files beside them that are not read
     repair: bool = False  # always repair tags that break their scheme
+
+    def all_files(self) -> list[SourceFile]:
+        """Files of all splits, those of folders one by one."""
+        return [
+            SourceFile(path, f"{source.display_path}/{path.name}" if path != source.path else source.display_path)
+            for sources in self.files.values()
+            for source in sources
+            for path in list_files(source.path)
+        ]
 
     def compute_sha256(self) -> str:
         """SHA-256 of the present content, comparable to `Corpus.sha256`.
 
         Takes 0.03 s for 35 MB. Raises ValueError if a file cannot be read.
         """
-        hashes = {}
-        for split, (path, display_path) in self.files.items():
-            with open_or_explain(path, display_path) as file:
-                hashes[split] = hashlib.file_digest(file, "sha256").hexdigest()
-        return combine_sha256(hashes)
+        return combine_sha256({split: list(map(hash_source, sources)) for split, sources in self.files.items()})
+
+
+def list_files(path: Path) -> list[Path]:
+    """The file itself, or all visible files of a folder, sorted."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+
+
+def hash_source(source: SourceFile) -> str:
+    """SHA-256 of a file, or of all files of a folder. Raises ValueError if one cannot be read."""
+    hashes = []
+    for path in list_files(source.path):
+        with open_or_explain(path, source.display_path) as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return _hash_or_first(hashes)
 
 
 @contextlib.contextmanager
@@ -59,15 +90,23 @@ def open_or_explain(path: Path, display_path: str) -> Iterator[BufferedReader]:
         raise ValueError(problem) from None
 
 
-def combine_sha256(hashes: Mapping[str, str]) -> str:
+def combine_sha256(hashes: Mapping[str, Sequence[str]]) -> str:
     """One SHA-256 for a corpus, from its files' hashes by split.
 
     The hash of a single file stays as it is.
     """
-    if len(hashes) == 1:
-        return next(iter(hashes.values()))
-    lines = "".join(f"{split} {hashes[split]}\n" for split in sorted(hashes))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    by_split = {split: _hash_or_first(of_split) for split, of_split in hashes.items()}
+    if len(by_split) == 1:
+        return next(iter(by_split.values()))
+    return _hash_lines([f"{split} {by_split[split]}" for split in sorted(by_split)])
+
+
+def _hash_or_first(hashes: Sequence[str]) -> str:
+    return hashes[0] if len(hashes) == 1 else _hash_lines(hashes)
+
+
+def _hash_lines(lines: Sequence[str]) -> str:
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
 def list_corpora() -> list[str]:
@@ -79,23 +118,47 @@ def list_corpora() -> list[str]:
 
 def _is_corpus(folder: Path) -> bool:
     try:
-        return not folder.name.startswith(".") and "train" in _assign_splits(folder).values()
+        is_candidate = not folder.name.startswith(".") and folder.name not in _NO_CORPORA
+        return is_candidate and "train" in _find_splits(folder)[0]
     except OSError:  # a file, or a folder that may not be read
         return False
 
 
-def _assign_splits(folder: Path) -> dict[Path, str | None]:
-    """Split, or None, of each file with a known ending; sorted."""
-    known = {*ENDINGS, *_SPLIT_NAMES}
-    files = [path for path in sorted(folder.iterdir()) if file_ending(path) in known and path.is_file()]
-    splits = {path: _SPLIT_NAMES.get(_stem(path)) if file_ending(path) in ENDINGS else None for path in files}
-    if "train" in splits.values():
-        return splits
-    return {path: split or _SPLIT_NAMES.get(file_ending(path)) for path, split in splits.items()}
+def _find_splits(folder: Path) -> tuple[dict[str, list[Path]], list[Message]]:
+    """Files and folders of each split, and notes on what was decided.
+
+    Names are read in three ways, the first that finds a train split counts: the name up to the first dot is a split;
+    one word of it is, as in `Train_Data.csv` or `eng.testa`; there is only one file that can be read.
+    """
+    if find_folder_format(folder):
+        return {"train": [folder]}, []
+    readable = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and _can_be_read(path)]
+    for split_of in (_split_of_stem, _split_of_words):
+        splits: dict[str, list[Path]] = {}
+        for path in readable:
+            if split := split_of(path):
+                splits.setdefault(split, []).append(path)
+        if "train" in splits:
+            return splits, []
+    if len(readable) == 1:
+        text = N_("{file} is taken for the train split, as there is no other file that can be read.")
+        return {"train": readable}, [Message(text, file=readable[0].name)]
+    return splits, []
 
 
-def _stem(path: Path) -> str:
-    return path.name.split(".")[0].lower()
+def _can_be_read(path: Path) -> bool:
+    return find_folder_format(path) is not None if path.is_dir() else file_ending(path) in {*ENDINGS, *_SPLIT_WORDS}
+
+
+def _split_of_stem(path: Path) -> str | None:
+    return _SPLIT_WORDS.get(path.name.split(".")[0].lower()) if file_ending(path) in ENDINGS else None
+
+
+def _split_of_words(path: Path) -> str | None:
+    """The split that one word of a file's name stands for; None if there is none, or two."""
+    words = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", path.name).lower())
+    found = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
+    return found.pop() if len(found) == 1 else None
 
 
 def find_corpus(path_or_name: str | Path) -> CorpusFiles:
@@ -113,7 +176,7 @@ def find_corpus(path_or_name: str | Path) -> CorpusFiles:
             name = os.path.basename(os.path.abspath(path))  # a link's own, not its target's; `.` has none
             return CorpusFiles(name, *_find_files(path, display_path), repair=bool(pinned and pinned.repair))
         if path.is_file():
-            return CorpusFiles(path.stem, {"train": (path, display_path)}, ())
+            return CorpusFiles(path.stem, {"train": (SourceFile(path, display_path),)}, ())
     except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`
         problem = Message("corpus {name!r} cannot be read: {reason}", name=wanted, reason=message_of(error))
         raise ValueError(problem) from None
@@ -134,30 +197,43 @@ def _locate(wanted: str) -> tuple[Path, str]:
     return here, wanted
 
 
-def _find_files(folder: Path, display_path: str) -> tuple[dict[str, tuple[Path, str]], tuple[Message, ...]]:
-    files: dict[str, tuple[Path, str]] = {}
-    splits = _assign_splits(folder)
-    for path, split in splits.items():
-        if split in files:
+def _find_files(folder: Path, display_path: str) -> tuple[dict[str, tuple[SourceFile, ...]], tuple[Message, ...]]:
+    splits, notes = _find_splits(folder)
+    for split, found in splits.items():
+        if len(found) > 1 and len({_SHARD_NUMBER.sub("", path.name) for path in found}) > 1:
             text = N_("{folder}: both {one} and {other} may be the {split} split; keep one, rename the other")
-            one = files[split][0].name
-            raise ValueError(Message(text, folder=display_path, one=one, other=path.name, split=Message(split)))
-        if split:
-            files[split] = path, f"{display_path.rstrip('/')}/{path.name}"
-    if "train" not in files:
-        endings = ", ".join(f".{ending}" for ending in sorted({*ENDINGS} - {""}))
-        text = N_("{folder}: no train file; expected a file called train with one of the endings {endings}, or none")
-        raise ValueError(Message(text, folder=display_path, endings=endings))
-    return files, tuple(_notes_on_unread(folder, display_path, splits))
+            names = {"one": found[0].name, "other": found[1].name}
+            raise ValueError(Message(text, folder=display_path, **names, split=Message(split)))
+    if "train" not in splits:
+        raise ValueError(_describe_missing_train(folder, display_path))
+    shown = display_path.rstrip("/")
+    files = {
+        split: tuple(SourceFile(path, shown if path == folder else f"{shown}/{path.name}") for path in found)
+        for split, found in splits.items()
+    }
+    return files, (*notes, *_notes_on_unread(folder, display_path, splits))
 
 
-def _notes_on_unread(folder: Path, display_path: str, splits: Mapping[Path, str | None]) -> Iterator[Message]:
+def _describe_missing_train(folder: Path, display_path: str) -> Message:
+    """What lies in a folder without a train split, and the way out."""
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    listed = ", ".join(names[:MAX_LISTED]) + (" …" if len(names) > MAX_LISTED else "")
+    endings = ", ".join(f".{ending}" for ending in sorted({*ENDINGS} - {""}))
+    text = N_(
+        "{folder}: no train file among {names}; call one train, as in train.txt. Endings read: {endings}"
+    )
+    if not names:
+        text = N_("{folder}: the folder is empty; expected a file called train with one of the endings {endings}")
+    return Message(text, folder=display_path, names=listed, endings=endings)
+
+
+def _notes_on_unread(folder: Path, display_path: str, splits: Mapping[str, Sequence[Path]]) -> Iterator[Message]:
     """Notes on unread files that look like a split."""
+    used = {path for found in splits.values() for path in found}
     for path in sorted(folder.iterdir()):
-        if path not in splits and _stem(path) in _SPLIT_NAMES and path.is_file():
-            text = N_("{file} was not read: its ending is not one of a corpus file.")
-        elif path in splits and not splits[path] and _SPLIT_LIKE_NAME.search(path.name):
-            text = N_("{file} was not read: its name is not that of a split, like train, dev or test.")
-        else:
+        if path in used or not path.is_file() or not _SPLIT_LIKE_NAME.search(path.name):
             continue
+        text = N_("{file} was not read: its name is not that of a split, like train, dev or test.")
+        if file_ending(path) not in {*ENDINGS, *_SPLIT_WORDS}:
+            text = N_("{file} was not read: its ending is not one of a corpus file.")
         yield Message(text, file=f"{display_path}/{path.name}")

@@ -61,7 +61,7 @@ def load_encoded(
 
 
 def _cache_key(source: CorpusFiles, sha256: str, options: dict[str, Any], featurizer_fingerprint: str) -> str:
-    shown = {role: shown for role, (_, shown) in source.files.items()}  # part of the notes
+    shown = {split: [one.display_path for one in sources] for split, sources in source.files.items()}  # in the notes
     parts = [source.name, shown, source.notes, source.repair, sha256, options, featurizer_fingerprint]
     parts += [hash_source_code(), importlib.metadata.version("tokenizers")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

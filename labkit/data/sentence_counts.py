@@ -39,6 +39,7 @@ def count_sentences(corpus: str, dev_share: float, repair: bool) -> SentenceCoun
 
 def _cache_name(source: CorpusFiles, sha256: str, dev_share: float, repair: bool) -> str:
     """Name of the cache entry: a hash of everything that the counts and notes depend on."""
-    files = {role: (path.suffix, shown) for role, (path, shown) in source.files.items()}  # notes name files as shown
+    # notes name files as shown
+    files = {split: [(one.path.suffix, one.display_path) for one in sources] for split, sources in source.files.items()}
     parts = [files, source.notes, source.repair, sha256, dev_share, repair, hash_source_code()]
     return f"counted/{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]}"

@@ -103,7 +103,7 @@ def _key(config: RunConfig) -> _Key:
 def _file_stamps(corpus: str) -> Hashable:
     """Size and time of each corpus file; None without files."""
     try:
-        files = [os.stat(path) for path, _ in find_corpus(corpus).files.values()]
+        files = [os.stat(path) for path, _ in find_corpus(corpus).all_files()]
     except (ValueError, OSError):
         return None
     return tuple((file.st_size, file.st_mtime_ns) for file in files)

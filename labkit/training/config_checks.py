@@ -64,8 +64,8 @@ def check_trackers(names: str) -> list[str]:
 
 def _check_corpus(config: RunConfig) -> None:
     source = find_corpus(config.corpus)
-    for path, display_name in source.files.values():
-        with open_or_explain(path, display_name) as file:
+    for path, display_path in source.all_files():
+        with open_or_explain(path, display_path) as file:
             is_empty = not file.read(1)
         if is_empty:
             from labkit.data.corpora import read_corpus  # imports numpy

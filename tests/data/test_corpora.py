@@ -351,7 +351,44 @@ def test_a_name_of_a_folder_in_data_that_cannot_be_read_says_why(
 
 def test_a_folder_without_a_train_file_says_what_it_should_be_called(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no train file.*\.conll"):
-        read_corpus(folder(tmp_path, training=BIO))
+        read_corpus(folder(tmp_path, first=BIO, second=BIO))
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("Train_Data.txt", "DevData.txt"), {"train", "dev"}),
+        (("en_train.conll", "en_dev.conll", "en_test.conll"), {"train", "dev", "test"}),
+        (("klue-ner-v1.1_train.tsv", "klue-ner-v1.1_dev.tsv"), {"train", "dev"}),
+        (("eng.train", "eng.testa", "eng.testb"), {"train", "dev", "test"}),
+        (("train_1.txt", "train_2.txt", "dev.txt"), {"train", "dev"}),
+        (("project-3-at-2026-11-30-08-15.txt",), {"train"}),
+    ],
+)
+def test_names_that_people_have_are_understood(tmp_path: Path, names: tuple[str, ...], splits: set[str]) -> None:
+    for name in names:
+        (tmp_path / name).write_text(BIO)
+    found = find_corpus(tmp_path)
+    assert set(found.files) == splits
+    assert {source.path.name for sources in found.files.values() for source in sources} == set(names)
+
+
+def test_several_files_of_one_split_are_read_one_after_another(tmp_path: Path) -> None:
+    place = folder(tmp_path, dev="so\tO\n")
+    for number, word in enumerate(("one", "two")):
+        (place / f"train-{number:05d}-of-00002.txt").write_text(f"{word}\tB-X\n")
+    corpus = read_corpus(place)
+    assert [sentence.words for sentence in corpus.train] == [("one",), ("two",)]
+    assert corpus.sha256 == find_corpus(place).compute_sha256()
+
+
+def test_a_folder_without_a_usable_file_lists_what_lies_there(tmp_path: Path) -> None:
+    (tmp_path / "notes.docx").write_text("x")
+    (tmp_path / "labels.xml").write_text("x")
+    with pytest.raises(ValueError, match=r"no train file among labels\.xml, notes\.docx; call one train"):
+        read_corpus(tmp_path)
+    with pytest.raises(ValueError, match="the folder is empty"):
+        read_corpus(folder(tmp_path / "empty"))
 
 
 def test_a_part_with_an_unknown_ending_is_told_not_dropped_in_silence(tmp_path: Path) -> None:

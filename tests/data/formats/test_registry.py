@@ -32,7 +32,8 @@ def test_a_registered_format_is_found_and_read(tmp_path: Path, monkeypatch: pyte
     module = ModuleType("labkit.data.formats.slashes")
     module.read_slashes = read_slashes  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(ENDINGS, "slash", CorpusFormat(("slash",), "slashes.read_slashes"))
+    monkeypatch.setitem(FORMATS, "slash", CorpusFormat(("slash",), "slashes.read_slashes"))
+    ENDINGS.add("slash")
     for split in ("train", "dev"):
         (tmp_path / f"{split}.slash").write_text(f"{split}/B-X\n")
     assert set(find_corpus(tmp_path).files) == {"train", "dev"}
