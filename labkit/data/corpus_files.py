@@ -219,9 +219,7 @@ def _describe_missing_train(folder: Path, display_path: str) -> Message:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     listed = ", ".join(names[:MAX_LISTED]) + (" …" if len(names) > MAX_LISTED else "")
     endings = ", ".join(f".{ending}" for ending in sorted({*ENDINGS} - {""}))
-    text = N_(
-        "{folder}: no train file among {names}; call one train, as in train.txt. Endings read: {endings}"
-    )
+    text = N_("{folder}: no train file among {names}; call one train, as in train.txt. Endings read: {endings}")
     if not names:
         text = N_("{folder}: the folder is empty; expected a file called train with one of the endings {endings}")
     return Message(text, folder=display_path, names=listed, endings=endings)

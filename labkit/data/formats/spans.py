@@ -1,0 +1,199 @@
+"""Span annotations: texts with character spans, turned into words and tags.
+
+Nothing is dropped in silence: each span that is empty, lies outside its text, has white space at its ends, cuts a word
+or overlaps another one is counted, and the first of each kind is shown with its place. Of overlapping spans the longest
+is kept. A span that cuts a word is widened to it.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from labkit.data.formats.parsed_file import ParsedFile, RawSentence
+from labkit.data.word_splitting import Granularity, WordSpan, split_text
+from labkit.messages import N_, Message
+
+
+class CharSpan(NamedTuple):
+    """Entity in a text: its type, first character, and the character after its last."""
+
+    type: str
+    start: int
+    end: int
+    surface: str | None = None  # its text as the file has it, where it does
+
+
+@dataclass(frozen=True)
+class SpanDocument:
+    """A text with its spans, and the line or record of the file that it stands in."""
+
+    text: str
+    spans: Sequence[CharSpan]
+    line: int
+
+
+PROBLEMS = N_(
+    {
+        "empty": "{file}: {count:,} empty spans left out, first on line {line}: {example}.",
+        "outside": "{file}: {count:,} spans outside of their text left out, first on line {line}: {example}.",
+        "space": "{file}: white space cut off at the ends of {count:,} spans, first on line {line}: {example}.",
+        "cut": "{file}: {count:,} spans that cut a word widened to whole words, first on line {line}: {example}.",
+        "overlap": "{file}: {count:,} spans that overlap a longer one left out, first on line {line}: {example}.",
+        "nested": "{file}: {count:,} spans inside a longer one left out, first on line {line}: {example}.",
+        "repeated": "{file}: {count:,} spans that are there twice read once, first on line {line}: {example}.",
+        "type": "{file}: white space in the types of {count:,} spans replaced by _, first on line {line}: {example}.",
+    }
+)
+UNITS = N_({"utf-16": "UTF-16 code units, as JavaScript counts", "utf-8": "bytes of UTF-8"})
+
+
+@dataclass
+class _Problems:
+    """Counts of what was mended or left out, and the first example of each kind."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def add(self, kind: str, document: SpanDocument, span: CharSpan) -> None:
+        self.counts[kind] += 1
+        shown = document.text[max(0, span.start) : max(0, span.end)][:40] or f"{span.start} to {span.end}"
+        self.first.setdefault(kind, (document.line, f"{shown!r} ({span.type})"))
+
+    def notes(self, file: str) -> list[Message]:
+        found = []
+        for kind, text in PROBLEMS.items():
+            if count := self.counts[kind]:
+                line, example = self.first[kind]
+                found.append(Message(text, file=file, count=count, line=line, example=example))
+        return found
+
+
+def add_documents(parsed: ParsedFile, documents: Sequence[SpanDocument]) -> None:
+    """Adds the sentences of documents to a parsed file, with notes on what was mended.
+
+    A line of a text is a sentence, unless a span reaches from one into the next.
+    """
+    unit = find_offset_unit(documents)
+    if unit:
+        text = N_("{file}: offsets count {unit}: as characters they do not fit the texts.")
+        parsed.notes.append(Message(text, file=parsed.display_path, unit=Message(UNITS[unit])))
+        documents = [convert_offsets(document, unit) for document in documents]
+    problems = _Problems()
+    for document in documents:
+        spans = list(_clean(document, problems))
+        parsed.sentences += _sentences(document, spans, problems)
+    parsed.one_word_per_line = False
+    parsed.notes += problems.notes(parsed.display_path)
+
+
+def find_offset_unit(documents: Sequence[SpanDocument]) -> str:
+    """Unit of the offsets: empty for characters, `utf-16` or `utf-8` where only these fit the texts.
+
+    A span fits if it lies in its text, begins and ends with no white space, and, where the file has its surface, is
+    equal to it. Only texts in which the units differ are looked at.
+    """
+    misfits = {}
+    for unit in ("", *UNITS):
+        differing = [one for one in documents if not one.text.isascii() and one.spans]
+        misfits[unit] = sum(
+            not _fits(one.text, span)
+            for document in differing
+            for one in [convert_offsets(document, unit)]
+            for span in one.spans
+        )
+    best = min(misfits, key=lambda unit: misfits[unit])  # the first of equal ones
+    return best if misfits[best] < misfits[""] else ""
+
+
+def convert_offsets(document: SpanDocument, unit: str) -> SpanDocument:
+    """The document with its offsets in characters. An offset inside a character is outside of the text."""
+    if not unit or document.text.isascii():
+        return document
+    size: Callable[[str], int] = {
+        "utf-16": lambda character: 1 + (character > "\uffff"),
+        "utf-8": lambda character: len(character.encode("utf-8", "surrogatepass")),
+    }[unit]
+    places, offset = {}, 0
+    for place, character in enumerate(document.text):
+        places[offset] = place
+        offset += size(character)
+    places[offset] = len(document.text)
+    outside = len(document.text) + 1
+    spans = [
+        span._replace(start=places.get(span.start, outside), end=places.get(span.end, outside))
+        for span in document.spans
+    ]
+    return SpanDocument(document.text, spans, document.line)
+
+
+def _fits(text: str, span: CharSpan) -> bool:
+    inside = text[span.start : span.end] if 0 <= span.start < span.end <= len(text) else ""
+    if span.surface is not None:
+        return inside == span.surface
+    return bool(inside) and not inside[0].isspace() and not inside[-1].isspace()
+
+
+def _clean(document: SpanDocument, problems: _Problems) -> Iterable[CharSpan]:
+    """Spans that lie in the text, without white space at their ends; each once."""
+    seen = set()
+    for span in document.spans:
+        if span.start >= span.end:
+            problems.add("empty", document, span)
+        elif not 0 <= span.start < span.end <= len(document.text):
+            problems.add("outside", document, span)
+        elif not (inside := document.text[span.start : span.end]).strip():
+            problems.add("empty", document, span)
+        elif (span.type, span.start, span.end) in seen:
+            problems.add("repeated", document, span)
+        else:
+            seen.add((span.type, span.start, span.end))
+            if inside != inside.strip():
+                problems.add("space", document, span)
+                start = span.start + len(inside) - len(inside.lstrip())
+                span = span._replace(start=start, end=start + len(inside.strip()))
+            if len(span.type.split()) > 1:
+                problems.add("type", document, span)
+            yield span._replace(type="_".join(span.type.split()))
+
+
+def _sentences(document: SpanDocument, spans: Sequence[CharSpan], problems: _Problems) -> list[RawSentence]:
+    """Sentences of a document: words with tags in BIO."""
+    lines = split_text(document.text, Granularity.WORDS)
+    words = [word for line in lines for word in line]
+    tags = ["O"] * len(words)
+    joined = set()  # words that must stay in the sentence of the word before
+    for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
+        first, end = _word_range(words, span)
+        if first == end:  # nothing visible
+            problems.add("empty", document, span)
+            continue
+        if words[first].start < span.start or words[end - 1].end > span.end:
+            problems.add("cut", document, span)
+        taken = [tag != "O" for tag in tags[first:end]]
+        if any(taken):
+            problems.add("nested" if all(taken) else "overlap", document, span)
+            continue
+        tags[first:end] = [f"B-{span.type}", *[f"I-{span.type}"] * (end - first - 1)]
+        joined.update(range(first + 1, end))
+    return _cut_into_sentences(document.line, lines, words, tags, joined)
+
+
+def _word_range(words: Sequence[WordSpan], span: CharSpan) -> tuple[int, int]:
+    """First word that a span touches, and the word after the last one."""
+    first = bisect_right(words, span.start, key=lambda word: word.end)
+    return first, max(first, bisect_left(words, span.end, key=lambda word: word.start))
+
+
+def _cut_into_sentences(
+    line: int, lines: Sequence[Sequence[WordSpan]], words: Sequence[WordSpan], tags: Sequence[str], joined: set[int]
+) -> list[RawSentence]:
+    sentences, start, end = [], 0, 0
+    for of_line in lines:
+        end += len(of_line)
+        if end not in joined:
+            texts = tuple(word.word for word in words[start:end])
+            sentences.append(RawSentence(texts, tuple(tags[start:end]), line))
+            start = end
+    return sentences
