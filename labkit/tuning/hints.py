@@ -85,10 +85,10 @@ def encoder_forgets(facts: RunFacts) -> Advice | None:
 
 
 def encoder_slow(facts: RunFacts) -> Advice | None:
-    """An encoder rate below the usual ones of its size, but not 0."""
+    """An encoder rate below half of the lowest usual one, but not 0: for large encoders 1e-5 is usual as well."""
     rate, (lowest, highest) = facts.config.encoder_rate, recommended_rate_range(facts.config.encoder)
     moved = facts.distance("encoder")
-    if facts.last is None or not 0 < rate < lowest or moved is None:
+    if facts.last is None or not 0 < rate < lowest / 2 or moved is None:
         return None
     text = N_("encoder rate {rate} is below the usual ones, {lowest} to {highest}: it has moved only {share}")
     why = N_("In few steps a rate so small changes the encoder hardly more than freezing it does.")
