@@ -158,6 +158,16 @@ class RunConfig:
         scale="linear",
         group="rates",
     )
+    encoder_start: float = setting(
+        0.0,
+        "Encoder start (share of steps)",
+        "share of all steps in which the head trains alone, with the encoder frozen; then the encoder's warm-up and "
+        "schedule begin, over the steps that are left",
+        low=0.0,
+        high=0.9,
+        scale="linear",
+        group="rates",
+    )
     encoder_weight_decay: float = setting(
         0.01,
         "Encoder weight decay",
@@ -439,7 +449,7 @@ class RunConfig:
 
     @property
     def has_frozen_encoder(self) -> bool:
-        """True if only other groups learn. The encoder then needs no backward pass."""
+        """True if only other groups ever learn. The encoder then needs no backward pass."""
         return self.encoder_rate == 0 and any(self.group_rates.values())
 
     @property

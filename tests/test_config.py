@@ -235,6 +235,8 @@ def test_usual_settings_draw_no_warning() -> None:
         ({"encoder_rate": 0.0, "head_rate": 0.0, "crf_rate": 0.0}, None, "All rates are 0: nothing will be learnt"),
         ({"encoder_rate": 0.0, "head_rate": 0.0, "crf_rate": 1e-2}, None, "only the CRF learns"),
         ({"crf_rate": 0.0}, None, "The CRF's rate is 0: it stays as it was drawn"),
+        ({"encoder_rate": 0.0, "encoder_start": 0.2}, None, "a late start of the encoder changes nothing"),
+        ({"head_rate": 0.0, "encoder_start": 0.2}, None, "until its start nothing will be learnt"),
         ({"downstream": "idcnn", "head_rate": 5e-3}, None, "IDCNN often learns nothing at a head rate above 3e-3"),
         ({"decoder": "softmax", "crf_rate": 0.1}, None, "there is no CRF"),
         ({"batch_size": 64}, 63, "The batch (64) is larger than the training part (63 sentences)"),
@@ -261,6 +263,7 @@ def test_an_unusual_setting_draws_one_warning_in_a_sentence(
         {"encoder_rate": 0.0},  # frozen on purpose
         {"encoder_rate": 0.0, "crf_rate": 1e-1},
         {"crf_rate": 1e-1},
+        {"encoder_start": 0.2},
         {"batch_size": 64},
         {"batch_size": 16, "accumulate": 4},
         {"batch_size": 65, "token_budget": 512},

@@ -26,6 +26,7 @@ ODD = RunConfig(  # no field has its default
     head_schedule="staircase",
     encoder_warmup=0.07,
     head_warmup=0.0,
+    encoder_start=0.25,
     encoder_weight_decay=0.013,
     head_weight_decay=0.5,
     staircase_steps=100,

@@ -26,6 +26,7 @@ from labkit.events import (
     StepDone,
     StopRequested,
     TrainingPlanned,
+    WeightsMoved,
 )
 from labkit.model.checkpoint import load_tagger
 from labkit.model.fast.encoder import FastEncoder
@@ -226,6 +227,35 @@ def test_a_frozen_encoder_is_computed_again_only_once_its_own_rate_is_set(config
     steps = only(StepDone, train(config.replace(encoder_rate=0.0, keep="none"), tmp_path))
     assert set(steps[0].gradient_norms) == {"head"}
     assert set(steps[-1].gradient_norms) == ({"encoder", "head"} if thaws else {"head"})
+
+
+def test_an_encoder_with_a_late_start_stays_as_it_is_until_then(config):
+    events = list(train(config.replace(encoder_start=0.5)))
+    steps = only(StepDone, events)
+    assert [step.rates["encoder"] > 0 for step in steps] == [False] * 5 + [True] * 5
+    assert [set(step.gradient_norms) for step in steps] == [{"head"}] * 5 + [{"encoder", "head"}] * 5
+    assert [move.distances["encoder"] > 0 for move in only(WeightsMoved, events)] == [False] * 5 + [True] * 5
+    assert all(move.distances["head"] > 0 for move in only(WeightsMoved, events))
+
+
+@pytest.mark.parametrize("implementation", ["fast", "reference"])
+def test_an_encoder_with_a_late_start_takes_the_first_step_of_an_optimizer(config, tmp_path, implementation):
+    """AdamW's first step is as long as the rate, wherever there is a gradient."""
+    late = config.replace(encoder_start=0.9, encoder_weight_decay=0.0, implementation=implementation, keep="last")
+    list(train(late, tmp_path))
+    before = AutoModel.from_pretrained(config.encoder).state_dict()
+    after = load_tagger(tmp_path / "last").model.encoder.state_dict()
+    moved = torch.cat([(after[name] - before[name]).flatten() for name in after])
+    assert moved.abs().max() == pytest.approx(config.encoder_rate, rel=1e-3)
+
+
+def test_a_rate_set_before_the_encoder_starts_is_its_peak_and_starts_no_sooner(config, tmp_path):
+    writer = LineWriter(tmp_path / "control.jsonl")
+    writer.write(RateRequested("encoder", 5e-4))
+    writer.close()
+    late = config.replace(encoder_start=0.5, encoder_warmup=0.0, keep="none")
+    rates = [step.rates["encoder"] for step in only(StepDone, train(late, tmp_path))]
+    assert rates == [0.0] * 5 + [pytest.approx(5e-4 * share) for share in (1, 0.8, 0.6, 0.4, 0.2)]
 
 
 def test_a_loss_that_explodes_ends_the_run_as_failed_with_step_rates_and_a_hint(config, monkeypatch):
