@@ -353,6 +353,25 @@ class RunConfig:
         zero_text="each epoch",
         group="evaluation",
     )
+    patience: int = setting(
+        0,
+        "Patience",
+        "stop early, when F1 on dev has not got better for so many evaluations (at an equal F1, the dev loss counts); "
+        "the test split is scored all the same",
+        low=0,
+        high=1000,
+        unit="evaluations",
+        zero_text="off",
+        group="evaluation",
+    )
+    min_epochs: int = setting(
+        1,
+        "Least epochs",
+        "patience stops no run before so many epochs",
+        low=0,
+        high=50,
+        group="evaluation",
+    )
     accumulate: int = setting(
         1,
         "Accumulate batches",

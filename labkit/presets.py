@@ -250,6 +250,9 @@ def config_warnings(
         warnings.append(Message(text, ratio=ratio))
     if config.encoder_start and config.encoder_rate == 0:
         warnings.append(Message("The encoder's rate is 0: a late start of the encoder changes nothing."))
+    if config.patience and _earliest_stop(config) >= config.epochs:
+        text = N_("Patience stops a run after epoch {earliest} at the earliest: here it changes nothing.")
+        warnings.append(Message(text, earliest=_earliest_stop(config)))
     if config.encoder_rate > max(HIGH_ENCODER_RATE, recommended_rate_range(config.encoder)[1]):
         text = N_(
             "The encoder's rate is above {rate}: it forgets what it has learnt, unless it is as small as tiny-zh."
@@ -263,3 +266,9 @@ def config_warnings(
     if config.crf_rate is not None and config.decoder != "crf":
         warnings.append(Message("The CRF has a rate of its own, but there is no CRF: the run would fail."))
     return [*warnings, *adjustment_notes(config, train_sentences, longest_window)]
+
+
+def _earliest_stop(config: RunConfig) -> int:
+    """First epoch after which patience may stop a run."""
+    evaluations = 0 if config.evaluate_every else config.patience + 1  # the first is the best until then
+    return max(config.min_epochs, evaluations)
