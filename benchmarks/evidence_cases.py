@@ -42,6 +42,7 @@ STRUCTURES: dict[str, dict[str, Any]] = {
     "none-softmax": {"downstream": "none", "decoder": "softmax"},
 }
 CRF_RATES = (1e-4, 1e-3, 3e-2, 1e-1, 3e-1)
+ENCODER_STARTS = (0.2, 0.4)  # shares of the steps
 EPOCHS = (1, 2, 4, 6, 10)
 
 # Planted failures and what is easily taken for one: settings by kind. A `corpus` is one of PLANTED_CORPORA.
@@ -86,7 +87,7 @@ OTHER = {"chinese": "english", "english": "chinese"}
 
 @dataclass(frozen=True)
 class Case:
-    """One run to be recorded. `group` says what for: planted, structure, grid, epochs, crf or remedy."""
+    """One run to be recorded. `group` says what for: planted, structure, grid, start, epochs, crf or remedy."""
 
     pair: str
     group: str
@@ -140,6 +141,8 @@ def _pair_cases(pair: str, seed: int, f1_by_folder: Mapping[Path, float | None])
         if seed == 0 or (seed < 3 and (is_line or is_near)) or is_default:
             yield case
     if seed < 3:
+        for start in ENCODER_STARTS:
+            yield Case(pair, "start", f"{start:g}", seed, {"encoder_start": start})
         for epochs in EPOCHS:
             yield Case(pair, "epochs", str(epochs), seed, {"epochs": epochs})
         for rate in CRF_RATES:

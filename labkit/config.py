@@ -158,6 +158,16 @@ class RunConfig:
         scale="linear",
         group="rates",
     )
+    encoder_start: float = setting(
+        0.0,
+        "Encoder start (share of steps)",
+        "share of all steps in which the head trains alone, with the encoder frozen; then the encoder's warm-up and "
+        "schedule begin, over the steps that are left",
+        low=0.0,
+        high=0.9,
+        scale="linear",
+        group="rates",
+    )
     encoder_weight_decay: float = setting(
         0.01,
         "Encoder weight decay",
@@ -343,6 +353,25 @@ class RunConfig:
         zero_text="each epoch",
         group="evaluation",
     )
+    patience: int = setting(
+        0,
+        "Patience",
+        "stop early, when F1 on dev has not got better for so many evaluations (at an equal F1, the dev loss counts); "
+        "the test split is scored all the same",
+        low=0,
+        high=1000,
+        unit="evaluations",
+        zero_text="off",
+        group="evaluation",
+    )
+    min_epochs: int = setting(
+        1,
+        "Least epochs",
+        "patience stops no run before so many epochs",
+        low=0,
+        high=50,
+        group="evaluation",
+    )
     accumulate: int = setting(
         1,
         "Accumulate batches",
@@ -439,7 +468,7 @@ class RunConfig:
 
     @property
     def has_frozen_encoder(self) -> bool:
-        """True if only other groups learn. The encoder then needs no backward pass."""
+        """True if only other groups ever learn. The encoder then needs no backward pass."""
         return self.encoder_rate == 0 and any(self.group_rates.values())
 
     @property

@@ -354,7 +354,10 @@ class CheckpointSaved(_Line, frozen=True, tag="checkpoint saved"):
 
 
 class RunFinished(_Line, frozen=True, tag="run finished"):
-    """The run has ended. `hint` is a remedy for the user, `details` a traceback."""
+    """The run has ended. `hint` is a remedy for the user, `details` a traceback.
+
+    `early` tells a run that stopped by itself, as its scores got no better, from one that was stopped.
+    """
 
     seconds: Real
     state: str  # one of FINAL_STATES
@@ -362,6 +365,7 @@ class RunFinished(_Line, frozen=True, tag="run finished"):
     reason: Message = Message("")  # one sentence
     hint: Message = Message("")
     details: str = ""
+    early: bool = False
 
 
 Event = (

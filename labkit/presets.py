@@ -120,6 +120,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "idcnn_repeats": 4,
     },
     ONE_RATE_PRESET: {},  # the head's rate is the encoder's: see `preset_overrides`
+    N_("head first"): {"encoder_start": 0.2},
 }
 
 
@@ -240,11 +241,18 @@ def config_warnings(
     elif config.encoder_rate == config.head_rate == 0:
         text = N_("Encoder and head have the rate 0: only the CRF learns, by scores that were drawn at random.")
         warnings.append(Message(text))
+    elif config.encoder_start and not any(rate for name, rate in rates.items() if name != "encoder"):
+        warnings.append(Message("All rates but the encoder's are 0: until its start nothing will be learnt."))
     elif config.head_rate < config.encoder_rate:
         warnings.append(Message("The head's rate is below the encoder's: a fresh head usually needs the larger one."))
     elif math.isfinite(ratio) and ratio > 1000:
         text = N_("The head's rate is {ratio:,.0f} times the encoder's: above 1000 training often fails.")
         warnings.append(Message(text, ratio=ratio))
+    if config.encoder_start and config.encoder_rate == 0:
+        warnings.append(Message("The encoder's rate is 0: a late start of the encoder changes nothing."))
+    if config.patience and _earliest_stop(config) >= config.epochs:
+        text = N_("Patience stops a run after epoch {earliest} at the earliest: here it changes nothing.")
+        warnings.append(Message(text, earliest=_earliest_stop(config)))
     if config.encoder_rate > max(HIGH_ENCODER_RATE, recommended_rate_range(config.encoder)[1]):
         text = N_(
             "The encoder's rate is above {rate}: it forgets what it has learnt, unless it is as small as tiny-zh."
@@ -258,3 +266,9 @@ def config_warnings(
     if config.crf_rate is not None and config.decoder != "crf":
         warnings.append(Message("The CRF has a rate of its own, but there is no CRF: the run would fail."))
     return [*warnings, *adjustment_notes(config, train_sentences, longest_window)]
+
+
+def _earliest_stop(config: RunConfig) -> int:
+    """First epoch after which patience may stop a run."""
+    evaluations = 0 if config.evaluate_every else config.patience + 1  # the first is the best until then
+    return max(config.min_epochs, evaluations)

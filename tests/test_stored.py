@@ -51,7 +51,7 @@ def test_one_stored_line_of_each_kind_is_written_as_it_was(tmp_path: Path) -> No
 def test_every_field_on_disk_is_in_a_stored_line_or_newer_than_these() -> None:
     lines = [json.loads(line) for line in (STORED / "events.jsonl").read_text(encoding="utf-8").splitlines()]
     newer = {"dev_sha256", "test_sha256", "gold", "predicted"}
-    newer |= {"tag_entropy", "conditional_tag_entropy", "unknown_tokens", "cut_entities"}
+    newer |= {"tag_entropy", "conditional_tag_entropy", "unknown_tokens", "cut_entities", "early"}
     for kind, line in zip(KINDS, lines, strict=True):
         written = {field.encode_name for field in msgspec.structs.fields(kind)} - newer
         assert written == set(line) - {"kind", "process_started", "boot", "started_ticks"}, kind

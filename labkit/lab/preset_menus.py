@@ -20,6 +20,7 @@ LABELS = {
     "article": N_("2020 article (BiLSTM)"),
     "article IDCNN": N_("2020 article (IDCNN)"),
     "one rate": N_("same rate for both"),
+    "head first": N_("head first"),
     CUSTOM: N_("changed by hand"),
 }
 

@@ -111,8 +111,9 @@ def render_status(run: Run | None, name: str) -> str:
     state = tr(run.phase) if is_active and run.phase else tr(STATE_TEXTS.get(run.state, run.state))
     if run.state == "queued":  # only while nothing trains is a queued run displayed
         state = tr("starting")
-    kind = "labkit-live" if run.is_live else f"labkit-{run.state}"
-    width = f"{100 * run.progress().share:.1f}"
+    progress = run.progress()
+    kind = "labkit-live" if run.is_live else f"labkit-{'completed' if progress.ended_early else run.state}"
+    width = f"{100 * progress.share:.1f}"
     bar = (
         f'<div class="labkit-progress {kind}" role="progressbar" aria-label="{html.escape(tr("progress"))}" '
         f'aria-valuenow="{width}"><div style="width:{width}%"></div></div>'
@@ -147,7 +148,7 @@ def _format_progress(done: str, planned: int | None) -> str:
 
 
 def render_failure(run: Run | None) -> str:
-    """Reason, hint and details of a failed or odd run, in one line that unfolds.
+    """Reason, hint and details of a failed, odd or early end, in one line that unfolds.
 
     Empty for None and for a run without any.
     """
@@ -158,7 +159,7 @@ def render_failure(run: Run | None) -> str:
     end = run.finished
     if end is None or not (end.reason or end.state == "failed"):
         return ""
-    kind = "problem" if end.state == "failed" else "warning"
+    kind = "problem" if end.state == "failed" else "note" if end.early else "warning"
     return render_problem_line(tr(end.reason), tr(end.hint), end.details, kind)
 
 
@@ -166,13 +167,14 @@ def render_problem_line(reason: str, hint: str = "", details: str = "", kind: st
     """One line; unfolded, the whole text and its details lie over what is below, so that nothing moves.
 
     Args:
-        kind: `problem` or `warning`.
+        kind: `problem`, `warning` or `note`.
     """
+    role = "status" if kind == "note" else "alert"
     text = f"<b>{html.escape(reason)}</b> {html.escape(hint)}"
     whole = f"<p>{html.escape(reason)}</p><p>{html.escape(hint)}</p>"
     details = f"<pre>{html.escape(details)}</pre>" if details else ""
     return (
-        f'<details class="labkit-line-{kind}" role="alert"><summary>{text} <u>{tr("Details")}</u></summary>'
+        f'<details class="labkit-line-{kind}" role="{role}"><summary>{text} <u>{tr("Details")}</u></summary>'
         f"<div>{whole}{details}</div></details>"
     )
 

@@ -101,6 +101,7 @@ def axis_rates(run: Run, groups: Sequence[str] | None = None) -> list[float]:
     steps = run.plan.steps if run.plan else len(run.steps)
     warmup = max((group.warmup_steps for group in run.groups), default=0)
     peaks, rates = peak_rates(run), run.steps.rates
+    warmup += max((int(np.argmax(values > 0)) for values in rates.values() if len(values)), default=0)  # a late start
     names = peaks.keys() if groups is None else peaks.keys() & set(groups)
     decaying = [rates[name][warmup : int(0.94 * steps)] for name in names & rates.keys()]
     values = positive_values([*decaying, np.array([peaks[name] * share for name in names for share in (0.06, 1)])])

@@ -15,7 +15,7 @@ TYPICAL_TOKENS_PER_SENTENCE = 30  # if there is no earlier run on the corpus
 # or steps differ too much
 _MUST_MATCH = ("encoder", "downstream", "decoder", "mix_layers", "device", "precision", "implementation")
 _WINDOW_SETTINGS = ("corpus", "encoder", "max_pieces")  # they determine the number of windows per sentence
-_SHOULD_MATCH = ("corpus", "lstm_size", "lstm_layers", "max_pieces")  # preferably
+_SHOULD_MATCH = ("corpus", "lstm_size", "lstm_layers", "max_pieces", "encoder_start")  # preferably
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,7 @@ class EventAccumulator:
             seconds=summary.seconds,
             seconds_left=seconds_left(summary),
             tokens_per_s=recent_tokens_per_s(self.steps) if self.is_live else summary.tokens_per_s,
+            ended_early=summary.finished is not None and summary.finished.early,
         )
 
     @property

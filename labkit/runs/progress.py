@@ -21,10 +21,13 @@ class Progress:
     seconds: float  # since the start
     seconds_left: float | None  # None where unknown
     tokens_per_s: float | None  # recent speed while it runs; mean of all steps once it has ended
+    ended_early: bool = False  # by itself, as its scores got no better
 
     @property
     def share(self) -> float:
-        """Share of the planned steps that are done, from 0 to 1."""
+        """Share of the planned steps that are done, from 0 to 1; 1 for a run that ended early by itself."""
+        if self.ended_early:
+            return 1.0
         return min(self.step / self.steps, 1.0) if self.steps else 0.0
 
 

@@ -68,6 +68,4 @@ class ControlReader:
         for group in self._setup.param_groups:
             if group.name == request.group:
                 group.peak_rate = request.rate
-                if group.name == "encoder" and request.rate > 0:
-                    self._setup.tagger.encoder.requires_grad_(True)
                 yield RateChanged(self._seconds(), step, group.name, request.rate)

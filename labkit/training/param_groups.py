@@ -22,7 +22,10 @@ from labkit.training.schedules import SCHEDULES
 class ParamGroup:
     """Parameters that share a peak rate and a schedule.
 
-    `peak_rate` may be changed while training.
+    Attributes:
+        peak_rate: may be changed while training.
+        total_steps: of the whole run.
+        start_step: first step, counted from 0, at which the group trains. Warm-up and schedule begin there.
     """
 
     name: str
@@ -33,6 +36,7 @@ class ParamGroup:
     total_steps: int
     staircase_steps: int = 5000
     staircase_factor: float = 0.5
+    start_step: int = 0
     decay_parameters: dict[str, nn.Parameter] = field(default_factory=dict)
     no_decay_parameters: dict[str, nn.Parameter] = field(default_factory=dict)
 
@@ -43,12 +47,16 @@ class ParamGroup:
     def rate_at(self, step: int) -> float:
         """Learning rate of a step, counted from 0.
 
-        It climbs linearly over the warm-up, whose last step has the peak, and then follows the schedule.
+        It is 0 before `start_step`, climbs linearly over the warm-up, whose last step has the peak, and then follows
+        the schedule.
         """
-        if step < self.warmup_steps:
-            return self.peak_rate * (step + 1) / self.warmup_steps
+        own_step, own_steps = step - self.start_step, self.total_steps - self.start_step
+        if own_step < 0:
+            return 0.0
+        if own_step < self.warmup_steps:
+            return self.peak_rate * (own_step + 1) / self.warmup_steps
         return self.peak_rate * SCHEDULES[self.schedule](
-            step, self.warmup_steps, self.total_steps, self.staircase_steps, self.staircase_factor
+            own_step, self.warmup_steps, own_steps, self.staircase_steps, self.staircase_factor
         )
 
     def describe(self, speed_up: NoSpeedUp) -> ParamGroupInfo:
@@ -71,7 +79,7 @@ def build_param_groups(model: Any, config: RunConfig, total_steps: int) -> list[
 
     Args:
         model: has the submodules `encoder` and `crf`, which may be None; all else belongs to the head.
-        total_steps: optimizer steps of the whole run, of which a warm-up is a share.
+        total_steps: optimizer steps of the whole run, of which the encoder's start and a warm-up are shares.
 
     Raises:
         ValueError: a parameter, which is named, is in no group or in two; or there is a CRF rate but no CRF.
@@ -133,13 +141,16 @@ def set_rates(optimizer: torch.optim.Optimizer, groups: Sequence[ParamGroup], st
 def _empty_group(name: str, config: RunConfig, total_steps: int) -> ParamGroup:
     kind = "encoder" if name == "encoder" else "head"  # the CRF has the head's schedule, at its own rate
     peak = config.crf_rate if name == "crf" else getattr(config, f"{kind}_rate")
+    # at least the last step is left to it, in however short a run
+    start_step = min(round(config.encoder_start * total_steps), total_steps - 1) if name == "encoder" else 0
     return ParamGroup(
         name=name,
         peak_rate=0.0 if peak is None else peak,
         schedule=getattr(config, f"{kind}_schedule"),
-        warmup_steps=round(getattr(config, f"{kind}_warmup") * total_steps),
+        warmup_steps=round(getattr(config, f"{kind}_warmup") * (total_steps - start_step)),
         weight_decay=getattr(config, f"{kind}_weight_decay"),
         total_steps=total_steps,
         staircase_steps=config.staircase_steps,
         staircase_factor=config.staircase_factor,
+        start_step=start_step,
     )

@@ -2,12 +2,12 @@
 
 To add one, write its function here and name it in SCHEDULES: the settings, the lab and the command line offer it then.
 Every function has the same parameters and ignores those that it does not need. ParamGroup.rate_at multiplies its result
-by the peak rate, and does the warm-up before.
+by the peak rate, and does the warm-up before. Steps count from where the group begins to train.
 
 Args of all:
     step: from 0, and not before `warmup_steps`.
     warmup_steps: steps over which the rate climbs; the last of them has the peak.
-    total_steps: of the whole run, warm-up included.
+    total_steps: to the end of the run, warm-up included.
     staircase_steps: steps between two jumps.
     staircase_factor: multiplies the rate at each jump.
 """
@@ -26,7 +26,7 @@ def constant(step: int, warmup_steps: int, total_steps: int, staircase_steps: in
 
 
 def staircase(step: int, warmup_steps: int, total_steps: int, staircase_steps: int, staircase_factor: float) -> float:
-    """Jumps every `staircase_steps` steps of the run.
+    """Jumps every `staircase_steps` steps.
 
     As tf.train.exponential_decay does with `staircase=True`.
     """

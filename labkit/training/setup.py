@@ -57,6 +57,7 @@ class TrainingSetup:
     steps_per_epoch: int
     token_ids: Array  # of the training split, padding included, ascending
     notes: tuple[Message, ...]
+    is_encoder_frozen: bool  # until the first step at which it has a rate
 
     @property
     def device(self) -> torch.device:
@@ -202,7 +203,8 @@ def build_setup(
     )
     groups = build_param_groups(tagger, config, steps_per_epoch * config.epochs)
     model = accelerator.prepare_model(tagger)
-    if config.has_frozen_encoder:  # now, as DDP averages only what it finds unfrozen, and the run may unfreeze it
+    is_encoder_frozen = config.has_frozen_encoder or config.encoder_start > 0
+    if is_encoder_frozen:  # now, as DDP averages only what it finds unfrozen, and the run may unfreeze it
         tagger.encoder.requires_grad_(False)
     is_fused = accelerator.device.type in ("cpu", "cuda", "mps")
     optimizer = torch.optim.AdamW(build_optimizer_groups(groups), fused=is_fused)
@@ -220,7 +222,7 @@ def build_setup(
         accelerator=accelerator, corpus=corpus, featurizer=featurizer, encoder_sha256=hash_encoder(pretrained.place),
         precision=precision, train=train, dev=dev, test=test, model=model, tagger=tagger, speed_up=speed_up,
         param_groups=groups, optimizer=accelerator.prepare_optimizer(optimizer), steps_per_epoch=steps_per_epoch,
-        token_ids=token_ids, notes=notes,
+        token_ids=token_ids, notes=notes, is_encoder_frozen=is_encoder_frozen,
     )  # fmt: skip
 
 

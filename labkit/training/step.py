@@ -27,6 +27,9 @@ def train_step(
 ) -> StepResult:
     """Accumulates the gradients of micro-batches, clips them and steps the optimizer.
 
+    A frozen encoder is unfrozen at the first step at which it has a rate: where its schedule begins, or when one is set
+    by hand.
+
     Args:
         micro_batches: indices of the windows of each.
         step: number of the step, from 0, for the schedules.
@@ -37,6 +40,9 @@ def train_step(
     batches = [setup.featurizer.collate(setup.train[chosen]) for chosen in micro_batches]
     words = sum(batch.num_words for batch in batches)
     rates = set_rates(setup.optimizer, setup.param_groups, step)
+    if setup.is_encoder_frozen and rates["encoder"] > 0:
+        setup.tagger.encoder.requires_grad_(True)
+        setup.is_encoder_frozen = False
     total = torch.zeros((), device=setup.device)
     for number, batch in enumerate(batches, start=1):
         with accelerator.no_sync(setup.model) if number < len(batches) else nullcontext():

@@ -33,7 +33,7 @@ from labkit.events import (
     StepDone,
     TimeBreakdown,
 )
-from labkit.messages import Message
+from labkit.messages import Message, plural
 from labkit.model.checkpoint import link_checkpoint, load_tagger, save_tagger
 from labkit.training.clock import seconds_since
 from labkit.training.control import ControlReader
@@ -107,6 +107,8 @@ class _Trainer:
         self._best: Evaluated | None = None
         self._best_step = -1
         self._latest: Evaluated | None = None
+        self._evaluations_without_gain = 0
+        self._early_stop = Message("")  # why the run stops by itself
         self.longest_window: int | None = None  # in tokens, as soon as it is known
 
     def close(self) -> None:
@@ -125,11 +127,15 @@ class _Trainer:
         for epoch in range(config.epochs):
             batches = epoch_batches(train.token_counts, train.word_counts, size, budget, order, multiple)
             yield from self._epoch(epoch, batches)
-            if not self.control_reader.is_stopping:
+            if not self._is_stopping:
                 yield from self._evaluate_dev(epoch + 1)
-            if self.control_reader.is_stopping:
+            if self._is_stopping:
                 break
         yield from self._finish()
+
+    @property
+    def _is_stopping(self) -> bool:
+        return self.control_reader.is_stopping or bool(self._early_stop)
 
     def _prepare(self) -> Iterator[Event]:
         config = self.config
@@ -175,6 +181,8 @@ class _Trainer:
             every = self.config.evaluate_every
             if every and self.step % every == 0 and done < self.setup.steps_per_epoch:
                 yield from self._evaluate_dev(epoch + done / self.setup.steps_per_epoch)
+                if self._early_stop:
+                    break
                 yield self._enter_phase(Message("training"))
         yield from self._finish_profiling()
         yield from self._report()
@@ -188,8 +196,10 @@ class _Trainer:
             yield self._enter_phase(Message("saving the weights"))
             yield from self._save("last")
         yield self._build_time_breakdown()
-        state = "stopped" if self.control_reader.is_stopping else "completed"
-        yield RunFinished(self.seconds(), state, self.step, *self._explain_poor_loss())
+        state = "stopped" if self._is_stopping else "completed"
+        reason, hint = self._explain_poor_loss()
+        early = bool(self._early_stop)
+        yield RunFinished(self.seconds(), state, self.step, self._early_stop or reason, hint, early=early)
 
     # --- one step
 
@@ -251,11 +261,16 @@ class _Trainer:
         self._check_eval_loss(evaluation.loss, "dev", DIVERGED_LOSS_RATIO * self._uniform_loss)
         if self.setup.tagger.crf is not None:
             yield build_crf_transitions(self.setup.tagger.crf, self.setup.corpus.tags, self.seconds(), self.step)
-        if self._best is None or event.rank_key > self._best.rank_key:
+        is_best = self._best is None or event.rank_key > self._best.rank_key
+        # before the encoder begins, the head alone may stand still: what was planned is still to come
+        is_counted = not is_best and self.step > max(group.start_step for group in self.setup.param_groups)
+        self._evaluations_without_gain = self._evaluations_without_gain + 1 if is_counted else 0
+        if is_best:
             self._best, self._best_step = event, self.step
             self._save_predictions(evaluation, "dev", self.step)
             if self.folder and "best" in self.config.keep:
                 yield from self._save("best")
+        self._early_stop = self._explain_early_stop(epoch)
         yield self._build_time_breakdown()
 
     def _evaluate_test(self) -> Iterator[Event]:
@@ -272,8 +287,26 @@ class _Trainer:
             evaluation = self._evaluate_windows(self.setup.test)
         if evaluation is not None:
             self._check_eval_loss(evaluation.loss, "test", math.inf)
-            yield self._build_evaluated(evaluation, float(self.config.epochs), "test")
+            assert self._latest
+            yield self._build_evaluated(evaluation, float(self._latest.epoch), "test")
             self._save_predictions(evaluation, "test", step)
+
+    def _explain_early_stop(self, epoch: float) -> Message:
+        """Reason to stop at this evaluation; empty if training goes on, or ends anyway.
+
+        It is the same in every process, as each has evaluated the same weights on all of dev.
+        """
+        patience, waited = self.config.patience, self._evaluations_without_gain
+        if not 0 < patience <= waited or epoch < self.config.min_epochs or self.step == self._steps:
+            return Message("")
+        assert self._best
+        return plural(
+            waited,
+            "No better F1 for 1 evaluation; the best is {f1:.3f}, at epoch {epoch:.3g}.",
+            "No better F1 for {count} evaluations; the best is {f1:.3f}, at epoch {epoch:.3g}.",
+            f1=self._best.f1,
+            epoch=self._best.epoch,
+        )
 
     def _check_eval_loss(self, loss: float, split: str, max_loss: float) -> None:
         """Raises DivergenceError for a loss that is not finite or too large."""

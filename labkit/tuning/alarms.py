@@ -21,6 +21,7 @@ FEW_STEPS = 40
 STILL = 0.12  # nearly what was drawn at random
 MOVED = 0.5  # something was learnt, if there was anything to learn
 SPENT = 0.03  # of its peak, a rate at which hardly anything is learnt
+LATE_ENOUGH = 0.6  # share of the steps after which a head at usual rates has found something
 STANDS = 0.9  # of the loss that no word was read for; a loss above stands there
 
 
@@ -134,7 +135,9 @@ def rates_ran_out(facts: RunFacts) -> Advice | None:
 def labels_unrelated(facts: RunFacts) -> Advice | None:
     """Usual rates, a head that has moved by MOVED, and a loss that says that words tell nothing about tags."""
     distance = facts.distance("head")
-    if not _reads_nothing(facts) or distance is None or distance < MOVED * facts.head_works_at:
+    if not _reads_nothing(facts) or facts.share < LATE_ENOUGH or distance is None:
+        return None
+    if distance < MOVED * facts.head_works_at:
         return None
     text = N_("F1 is {f1} though the head has learnt: the words seem to say nothing about the tags. Check the files")
     why = N_(

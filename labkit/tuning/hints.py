@@ -2,7 +2,7 @@
 
 from labkit.events import Evaluated, format_distance
 from labkit.messages import N_, Message
-from labkit.presets import recommended_head_range, recommended_rates
+from labkit.presets import recommended_head_range, recommended_rate_range, recommended_rates
 from labkit.settings import format_rate
 from labkit.tuning.advice import Advice
 from labkit.tuning.alarms import MANY_UNKNOWN, STILL, spent_at
@@ -82,6 +82,20 @@ def encoder_forgets(facts: RunFacts) -> Advice | None:
     message = Message(text, rate=format_rate(rate), share=format_distance(moved))
     highest = format_rate(highest_encoder_rate(facts.config))
     return Advice("encoder-forgets", "hint", message, Message(why, highest=highest), usual_rates(facts.config))
+
+
+def encoder_slow(facts: RunFacts) -> Advice | None:
+    """An encoder rate below half of the lowest usual one, but not 0: for large encoders 1e-5 is usual as well."""
+    rate, (lowest, highest) = facts.config.encoder_rate, recommended_rate_range(facts.config.encoder)
+    moved = facts.distance("encoder")
+    if facts.last is None or not 0 < rate < lowest / 2 or moved is None:
+        return None
+    text = N_("encoder rate {rate} is below the usual ones, {lowest} to {highest}: it has moved only {share}")
+    why = N_("In few steps a rate so small changes the encoder hardly more than freezing it does.")
+    values = {"rate": format_rate(rate), "lowest": format_rate(lowest), "highest": format_rate(highest)}
+    message = Message(text, share=format_distance(moved), **values)
+    remedy = {"encoder_rate": recommended_rates(facts.config.encoder)["encoder_rate"]}
+    return Advice("encoder-slow", "hint", message, Message(why), remedy)
 
 
 def head_rate_high(facts: RunFacts) -> Advice | None:
@@ -287,6 +301,7 @@ RULES = (
     head_late,
     encoder_forgets,
     head_rate_high,
+    encoder_slow,
     frozen_encoder,
     rates_fell_early,
     strong_dropout,

@@ -41,15 +41,24 @@ def test_a_queued_run_that_is_displayed_is_starting(runs_folder):
     assert "starting" in run_html.render_status(Run(folder), "#1")
 
 
-@pytest.mark.parametrize(("state", "kind"), [("failed", "labkit-line-problem"), ("completed", "labkit-line-warning")])
-def test_a_reason_is_shown_whether_or_not_the_run_failed(runs_folder, state, kind):
+@pytest.mark.parametrize(
+    ("state", "early", "kind"),
+    [
+        ("failed", False, "labkit-line-problem"),
+        ("completed", False, "labkit-line-warning"),
+        ("stopped", True, "labkit-line-note"),
+    ],
+)
+def test_a_reason_is_shown_whether_or_not_the_run_failed(runs_folder, state, early, kind):
     folder = write_run(runs_folder, RunConfig(), state="starting")
     assert run_html.render_failure(Run(folder)) == ""
     writer = LineWriter(folder / EVENTS_FILE)
-    writer.write(RunFinished(1.0, state, 9, "The dev loss ended at 7 <per> word.", "Lower the rate."))
+    writer.write(RunFinished(1.0, state, 9, "The dev loss ended at 7 <per> word.", "Lower the rate.", early=early))
     writer.close()
     told = run_html.render_failure(Run(folder))
     assert kind in told
+    assert ('role="alert"' in told) != early
+    assert ('labkit-completed" role' in run_html.render_status(Run(folder), "#1")) == (state != "failed")
     assert "The dev loss ended at 7 &lt;per&gt; word." in told
     assert "Lower the rate." in told
 

@@ -199,6 +199,19 @@ def test_a_rate_of_zero_is_left_out_and_named() -> None:
     assert np.nanmin(rates) > 0
 
 
+def test_a_late_start_of_the_encoder_is_a_curve_from_there_on_and_leaves_the_axis_as_it_is() -> None:
+    ordinary = events(RunConfig(encoder_warmup=0.2), steps=300)
+    late = [
+        msgspec.structs.replace(each, rates={**each.rates, "encoder": 5e-5 * min(max(each.step - 100, 0) / 40, 1.0)})
+        if isinstance(each, StepDone)
+        else each
+        for each in ordinary
+    ]
+    plots = [titled(figure_of(run_of(log)), "Learning rates") for log in (ordinary, late)]
+    assert plots[0].get_ylim() == plots[1].get_ylim()
+    assert min(np.isfinite(line.get_ydata()).sum() for line in drawn(plots[1])) == 200
+
+
 def test_losses_that_are_no_numbers_are_gaps() -> None:
     log = [
         msgspec.structs.replace(each, loss=None) if isinstance(each, StepDone | Evaluated) and each.step > 20 else each

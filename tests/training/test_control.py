@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import pytest
 import torch
 
 from labkit.events import CONTROL_FILE, LineWriter, RateChanged, RateRequested, StopRequested
@@ -12,9 +11,8 @@ from labkit.training.distributed import SYNC_STEPS
 
 def setup_with(processes=1, main=True):
     groups = [SimpleNamespace(name="encoder", peak_rate=0.0), SimpleNamespace(name="head", peak_rate=1e-2)]
-    encoder = torch.nn.Linear(1, 1).requires_grad_(False)
     accelerator = SimpleNamespace(num_processes=processes, is_main_process=main)
-    return SimpleNamespace(param_groups=groups, tagger=SimpleNamespace(encoder=encoder), accelerator=accelerator)
+    return SimpleNamespace(param_groups=groups, accelerator=accelerator)
 
 
 def ask(folder, *controls):
@@ -31,14 +29,6 @@ def test_what_is_asked_is_done_and_told_once(tmp_path):
     assert list(reader.apply(2)) == [RateChanged(7.0, 2, "head", 1e-3)]
     assert (setup.param_groups[1].peak_rate, reader.is_stopping) == (1e-3, True)
     assert list(reader.apply(3)) == []
-
-
-@pytest.mark.parametrize(("rate", "thawed"), [(1e-5, True), (0.0, False)])
-def test_an_encoder_thaws_with_a_rate_of_its_own(tmp_path, rate, thawed):
-    setup = setup_with()
-    ask(tmp_path, RateRequested("encoder", rate))
-    list(ControlReader(setup, tmp_path, lambda: 0.0).apply(1))
-    assert all(parameter.requires_grad == thawed for parameter in setup.tagger.encoder.parameters())
 
 
 def test_a_rate_asked_for_during_an_evaluation_is_set_at_once_and_told_after_it(tmp_path):

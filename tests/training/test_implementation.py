@@ -20,6 +20,7 @@ WAYS = {
     "free": (None, {"clip_norm": 0.0}),
     "clipped and accumulated": (None, {"clip_norm": 0.1, "accumulate": 2, "token_budget": 60}),
     "clipped beside a frozen encoder": ("encoder", {"clip_norm": 0.1, "encoder_rate": 0.0}),
+    "clipped with a late start of the encoder": (None, {"clip_norm": 0.1, "encoder_start": 0.5}),
     "free beside a frozen head": ("head", {"clip_norm": 0.0, "head_rate": 0.0}),
 }
 MOST_USED, MOST_PARTS = "BiLSTM", "a projection, a mix and IDCNN"

@@ -16,6 +16,7 @@ from labkit.training.param_groups import (
     check_partition,
     set_rates,
 )
+from labkit.training.schedules import SCHEDULES
 from tests.model.structures import STRUCTURES
 
 
@@ -113,6 +114,22 @@ def test_staircase_halves_at_each_step_count_and_constant_stays():
     stairs = group("staircase", staircase_steps=30, staircase_factor=0.5)
     assert [stairs.rate_at(step) for step in (0, 29, 30, 59, 60, 90)] == [1, 1, 0.5, 0.5, 0.25, 0.125]
     assert {group("constant").rate_at(step) for step in range(100)} == {1.0}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_late_start_begins_warm_up_and_schedule_over_the_steps_that_are_left(schedule):
+    late = group(schedule, warmup=10, start_step=40, staircase_steps=30)
+    whole = group(schedule, warmup=10, total=60, staircase_steps=30)
+    assert [late.rate_at(step) for step in range(100)] == [0.0] * 40 + [whole.rate_at(step) for step in range(60)]
+
+
+@pytest.mark.parametrize(("total", "start", "warmup"), [(100, 20, 8), (7, 1, 1), (1, 0, 0)])
+def test_only_the_encoder_starts_late_and_takes_at_least_the_last_step(tagger, total, start, warmup):
+    config = RunConfig(encoder_start=0.2, encoder_warmup=0.1, crf_rate=0.1)
+    encoder, *others = build_param_groups(tagger, config, total)
+    assert (encoder.start_step, encoder.warmup_steps) == (start, warmup)
+    assert {other.start_step for other in others} == {0}
+    assert build_param_groups(tagger, config.replace(encoder_start=0.9), total)[0].rate_at(total - 1) > 0
 
 
 def test_the_articles_preset_has_its_pair_of_schedules(tagger):

@@ -26,6 +26,7 @@ from labkit.events import (
     StepDone,
     StopRequested,
     TrainingPlanned,
+    WeightsMoved,
 )
 from labkit.model.checkpoint import load_tagger
 from labkit.model.fast.encoder import FastEncoder
@@ -175,7 +176,8 @@ def test_stop_ends_the_run_after_the_step_and_keeps_a_usable_model(config, tmp_p
             writer.write(StopRequested())
             writer.close()
     assert events[-1].state == "stopped"
-    assert events[-1].step < 50 * 5
+    assert (events[-1].step < 50 * 5, events[-1].early) == (True, False)
+    assert all(event.split == "dev" for event in only(Evaluated, events))
     assert only(CheckpointSaved, events)[-1].name == "last"
     assert len(load_tagger(tmp_path / "last").predict([["anna", "went", "home"]])[0]) == 3
 
@@ -226,6 +228,35 @@ def test_a_frozen_encoder_is_computed_again_only_once_its_own_rate_is_set(config
     steps = only(StepDone, train(config.replace(encoder_rate=0.0, keep="none"), tmp_path))
     assert set(steps[0].gradient_norms) == {"head"}
     assert set(steps[-1].gradient_norms) == ({"encoder", "head"} if thaws else {"head"})
+
+
+def test_an_encoder_with_a_late_start_stays_as_it_is_until_then(config):
+    events = list(train(config.replace(encoder_start=0.5)))
+    steps = only(StepDone, events)
+    assert [step.rates["encoder"] > 0 for step in steps] == [False] * 5 + [True] * 5
+    assert [set(step.gradient_norms) for step in steps] == [{"head"}] * 5 + [{"encoder", "head"}] * 5
+    assert [move.distances["encoder"] > 0 for move in only(WeightsMoved, events)] == [False] * 5 + [True] * 5
+    assert all(move.distances["head"] > 0 for move in only(WeightsMoved, events))
+
+
+@pytest.mark.parametrize("implementation", ["fast", "reference"])
+def test_an_encoder_with_a_late_start_takes_the_first_step_of_an_optimizer(config, tmp_path, implementation):
+    """AdamW's first step is as long as the rate, wherever there is a gradient."""
+    late = config.replace(encoder_start=0.9, encoder_weight_decay=0.0, implementation=implementation, keep="last")
+    list(train(late, tmp_path))
+    before = AutoModel.from_pretrained(config.encoder).state_dict()
+    after = load_tagger(tmp_path / "last").model.encoder.state_dict()
+    moved = torch.cat([(after[name] - before[name]).flatten() for name in after])
+    assert moved.abs().max() == pytest.approx(config.encoder_rate, rel=1e-3)
+
+
+def test_a_rate_set_before_the_encoder_starts_is_its_peak_and_starts_no_sooner(config, tmp_path):
+    writer = LineWriter(tmp_path / "control.jsonl")
+    writer.write(RateRequested("encoder", 5e-4))
+    writer.close()
+    late = config.replace(encoder_start=0.5, encoder_warmup=0.0, keep="none")
+    rates = [step.rates["encoder"] for step in only(StepDone, train(late, tmp_path))]
+    assert rates == [0.0] * 5 + [pytest.approx(5e-4 * share) for share in (1, 0.8, 0.6, 0.4, 0.2)]
 
 
 def test_a_loss_that_explodes_ends_the_run_as_failed_with_step_rates_and_a_hint(config, monkeypatch):
@@ -548,34 +579,37 @@ def test_two_processes_train_together_and_one_writes(config, tmp_path):
     assert [line["state"] for line in lines if line["kind"] == "run finished"] == ["completed"]
 
 
-THAWING = """
+TOGETHER = """
 import json, pathlib, sys, time
 import torch
 from labkit.config import RunConfig
-from labkit.events import RateRequested, TrainingPlanned
+from labkit.events import RateRequested, RunFinished, StepDone, TrainingPlanned
 from labkit.training.trainer import _Trainer
 
 training = _Trainer(RunConfig.from_dict(json.loads(sys.argv[1])), None, time.time())
 for event in training.events():
     if isinstance(event, TrainingPlanned):
-        training.control_reader._read = lambda step: [RateRequested("encoder", 1e-3)] if step == 2 else []
+        training.control_reader._read = lambda step: [RateRequested("encoder", 1e-2)] if step == 2 else []
+    if isinstance(event, StepDone):
+        assert ("encoder" in event.gradient_norms) == (event.step > 12)
 own = [torch.cat([each.detach().flatten() for each in training.setup.tagger.parameters()])] * 2
 both = [torch.empty_like(each) for each in own]
 torch.distributed.all_gather(both, own[0])
 if training.setup.accelerator.is_main_process:
     moved = sum(each.requires_grad for each in training.setup.tagger.encoder.parameters())
-    told = {"apart": (both[0] - both[1]).abs().max().item(), "moved": moved}
+    told = {"apart": (both[0] - both[1]).abs().max().item(), "moved": moved, "early": event.early}
     pathlib.Path(sys.argv[2]).write_text(json.dumps(told))
 torch.distributed.barrier()  # whoever ends first would take the others' store along
 torch.distributed.destroy_process_group()
 """
 
 
-def test_two_processes_stay_one_model_when_a_frozen_encoder_thaws(config, tmp_path):
-    frozen = config.replace(encoder_rate=0.0, keep="none", epochs=3)
-    in_two_processes(THAWING, tmp_path, json.dumps(frozen.as_dict()), str(tmp_path / "told"))
+def test_two_processes_unfreeze_the_encoder_and_stop_early_as_one(config, tmp_path):
+    late = config.replace(encoder_rate=0.0, encoder_start=0.1, epochs=40, keep="none")
+    late = late.replace(head_rate=1e-1, patience=1)  # a rate at which scores go up and down
+    in_two_processes(TOGETHER, tmp_path, json.dumps(late.as_dict()), str(tmp_path / "told"))
     told = json.loads((tmp_path / "told").read_text())
-    assert told["apart"] == 0
+    assert (told["apart"], told["early"]) == (0, True)
     assert told["moved"] > 0
 
 
@@ -609,8 +643,9 @@ def test_the_best_weights_predictions_are_kept_as_they_were_scored(config, tmp_p
         assert counts.overall().support == sum(score.support for score in event.types.values())
 
 
-def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_path, monkeypatch):
-    left = [(1, 0.5), (1, 0.4), (1, 0.3), (1, 0.3), (0, 0.1)]
+def script_dev(monkeypatch, scores):
+    """Six dev sentences are scored so many correct entities of two, and this loss, one evaluation after another."""
+    left = list(scores)
 
     def scripted(tagger, encoder, windows, *_):
         correct, loss = left.pop(0) if windows.num_sentences == 6 else (1, 0.5)
@@ -618,6 +653,10 @@ def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_pa
         return Evaluation(loss, counts, 0, np.zeros(windows.num_words, np.int64))
 
     monkeypatch.setattr(trainer, "evaluate", scripted)
+
+
+def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_path, monkeypatch):
+    script_dev(monkeypatch, [(1, 0.5), (1, 0.4), (1, 0.3), (1, 0.3), (0, 0.1)])
     events = list(train(config.replace(epochs=5, dev_limit=6, train_limit=8), tmp_path))
     run = Run(config=config)
     for event in events:
@@ -627,6 +666,47 @@ def test_weights_table_and_ring_agree_on_the_best_of_equal_scores(config, tmp_pa
     score = next(axes for axes in figure_of(run).axes if any("F1" in text.get_text() for text in axes.texts))
     (ring,) = [line for line in score.lines if line.get_markerfacecolor() == "none" and line.get_visible()]
     assert list(ring.get_xdata()) == [3]
+
+
+STILL = [(2, 0.4), *[(1, 0.3)] * 5]  # the best F1 comes first, though the loss still falls
+
+
+@pytest.mark.parametrize(
+    ("scores", "changes", "epochs"),
+    [
+        (STILL, {}, 6),
+        (STILL, {"patience": 2}, 3),
+        ([(1, 0.5), (1, 0.4), (1, 0.4), (1, 0.4), (2, 0.9), (2, 0.9)], {"patience": 2}, 4),  # as good is not better
+        (
+            [(0, 0.9 - number / 10) for number in range(6)],
+            {"patience": 1},
+            6,
+        ),  # F1 0 and a falling loss: it still learns
+        (STILL, {"patience": 2, "min_epochs": 5}, 5),
+        (STILL, {"patience": 5}, 6),  # the last evaluation ends the run anyway
+        (STILL, {"patience": 1, "encoder_start": 0.5}, 4),  # until the encoder begins none counts
+        (STILL * 4, {"patience": 3, "batch_size": 2, "evaluate_every": 1}, 1),  # four evaluations an epoch
+    ],
+)
+def test_patience_ends_a_run_whose_scores_get_no_better(config, monkeypatch, scores, changes, epochs):
+    script_dev(monkeypatch, scores)
+    events = list(train(config.replace(epochs=6, dev_limit=6, train_limit=8).replace(**changes)))
+    dev, test = ([event for event in only(Evaluated, events) if event.split == name] for name in ("dev", "test"))
+    assert [dev[-1].epoch] == [event.epoch for event in test] == [epochs]
+    early = epochs < 6
+    assert (events[-1].state, events[-1].early) == (("stopped", True) if early else ("completed", False))
+    assert events[-1].reason.startswith("No better F1 for" if early else "")
+
+
+def test_a_run_that_stops_early_keeps_and_tests_its_best_weights_and_is_complete(config, tmp_path, monkeypatch):
+    script_dev(monkeypatch, STILL)
+    run = Run(config=config)
+    for event in train(config.replace(epochs=6, patience=3, dev_limit=6, train_limit=8), tmp_path):
+        run.add(event)
+    assert run.finished.reason == "No better F1 for 3 evaluations; the best is 1.000, at epoch 1."
+    assert (run.state, run.progress().step, run.progress().steps, run.progress().share) == ("stopped", 4, 6, 1.0)
+    assert read_predictions(tmp_path, "test").header.step == run.best.step == 1
+    assert {"best", "last"} <= {path.name for path in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize(("name", "most"), [("MAX_SENTENCES", 2), ("MAX_WORDS", 12)])

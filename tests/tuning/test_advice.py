@@ -76,6 +76,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "crf-untrained": ({"crf": 0.01, "crf_rate": 1e-6}, {"crf": 0.5}, {"crf_rate": 1e-2}),
     "head-late": ({"head": 0.3, "head_rate": 1e-3}, {"head": 0.7}, {"head_rate": 1e-2}),
     "encoder-forgets": ({"encoder_rate": 1e-3}, {"encoder_rate": 1e-4}, {"encoder_rate": 5e-5}),
+    "encoder-slow": ({"encoder_rate": 5e-6}, {"encoder_rate": 1e-5}, {"encoder_rate": 5e-5}),
     "head-rate-high": ({"head_rate": 1e-1}, {"head_rate": 3e-2}, {"head_rate": 1e-2}),
     "rates-fell-early": (
         {"spent_after": 40, "head_schedule": "staircase"},
@@ -83,7 +84,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"encoder_schedule": "linear", "head_schedule": "linear"},
     ),
     "strong-dropout": ({"dropout": 0.9}, {"dropout": 0.5}, {"dropout": 0.3}),
-    "frozen-encoder": ({"encoder_rate": 0.0}, {"encoder_rate": 1e-5}, {"encoder_rate": 5e-5}),
+    "frozen-encoder": ({"encoder_rate": 0.0}, {"encoder_rate": 3e-5}, {"encoder_rate": 5e-5}),
     "some-unknown-words": (
         {"corpus": msgspec.structs.replace(CORPUS, unknown_tokens={"train": 0.1})},
         {"corpus": msgspec.structs.replace(CORPUS, unknown_tokens={"train": 0.01})},

@@ -82,7 +82,8 @@ class SpeedUp(NoSpeedUp):
         tagger: not yet in parameter groups.
         token_ids: all tokens of the training batches, padding included, each once.
         device, dtype: what it will be trained on and in.
-        trains_encoder_alone: True if no other process trains with this one, and no weight of the encoder is frozen.
+        trains_encoder_alone: True if no other process trains with this one, and the encoder trains, even if
+            it begins late.
     """
 
     def __init__(
