@@ -240,6 +240,49 @@ def predict(
 
 
 @cli.command()
+@click.argument("corpus")
+@click.option(
+    "--dev-share", type=float, default=0.15, show_default=True, help="Share split off for dev if there is none."
+)
+@click.option("--repair-tags", "repair", is_flag=True, help="Mend illegal tag sequences and count them.")
+@click.option("--json", "as_json", is_flag=True, help="For other programs: an object.")
+def check(corpus: str, dev_share: float, repair: bool, as_json: bool) -> None:
+    """Show what would be read of a corpus. Ends with 1 if it could not be trained on.
+
+    CORPUS is a name of the menu, or the path of a file or folder.
+    """
+    from labkit.cli import check
+
+    facts = check.check_corpus(corpus, dev_share=dev_share, repair=repair)
+    if as_json:
+        write_data(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    else:
+        for line in check.check_lines(facts):
+            write_data(f"{line}\n")
+    if facts["problem"]:
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("corpus")
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="A new folder.")
+@click.option(
+    "--dev-share", type=float, default=0.15, show_default=True, help="Share split off for dev if there is none."
+)
+@click.option("--repair-tags", "repair", is_flag=True, help="Mend illegal tag sequences and count them.")
+def convert(corpus: str, folder: Path, dev_share: float, repair: bool) -> None:
+    """Write a corpus of any format as CoNLL: a word and its tag in BIO a line.
+
+    CORPUS is a name of the menu, or the path of a file or folder.
+    """
+    from labkit.cli import convert
+
+    for note in convert.convert_corpus(corpus, folder, dev_share=dev_share, repair=repair):
+        write_message(tr(note), err=True)
+    write_data(f"{folder}\n")
+
+
+@cli.command()
 @click.argument("name", nargs=-1)
 @click.option("--list", "listing", is_flag=True, help="List what can be fetched, and what is here.")
 def fetch(name: tuple[str, ...], listing: bool) -> None:

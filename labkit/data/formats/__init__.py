@@ -75,6 +75,12 @@ def format_of(path: Path) -> CorpusFormat:
     return next(iter(candidates), FORMATS["conll"])
 
 
+def format_name(path: Path) -> str:
+    """Name of a file's or folder's format in FORMATS."""
+    found = format_of(path)
+    return next(name for name, each in FORMATS.items() if each is found)
+
+
 def find_folder_format(folder: Path) -> CorpusFormat | None:
     """Format of which a whole folder is one split; None for any other folder."""
     return next((each for each in FORMATS.values() if not each.endings and each.recognises(folder)), None)
