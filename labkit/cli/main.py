@@ -35,6 +35,11 @@ runs_option = click.option(
     help="The folder of run folders. [by default LABKIT_RUNS, or runs/ where labkit --help says]",
 )
 
+dev_share_option = click.option(
+    "--dev-share", type=float, default=0.15, show_default=True, help="Share split off for dev if there is none."
+)
+repair_option = click.option("--repair-tags", "repair", is_flag=True, help="Mend illegal tag sequences and count them.")
+
 
 @click.group(cls=TranslatedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="labkit")
@@ -241,10 +246,8 @@ def predict(
 
 @cli.command()
 @click.argument("corpus")
-@click.option(
-    "--dev-share", type=float, default=0.15, show_default=True, help="Share split off for dev if there is none."
-)
-@click.option("--repair-tags", "repair", is_flag=True, help="Mend illegal tag sequences and count them.")
+@dev_share_option
+@repair_option
 @click.option("--json", "as_json", is_flag=True, help="For other programs: an object.")
 def check(corpus: str, dev_share: float, repair: bool, as_json: bool) -> None:
     """Show what would be read of a corpus. Ends with 1 if it could not be trained on.
@@ -266,10 +269,8 @@ def check(corpus: str, dev_share: float, repair: bool, as_json: bool) -> None:
 @cli.command()
 @click.argument("corpus")
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="A new folder.")
-@click.option(
-    "--dev-share", type=float, default=0.15, show_default=True, help="Share split off for dev if there is none."
-)
-@click.option("--repair-tags", "repair", is_flag=True, help="Mend illegal tag sequences and count them.")
+@dev_share_option
+@repair_option
 def convert(corpus: str, folder: Path, dev_share: float, repair: bool) -> None:
     """Write a corpus of any format as CoNLL: a word and its tag in BIO a line.
 

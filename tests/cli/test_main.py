@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -27,28 +27,9 @@ from labkit.config import RunConfig, field_types, run_settings
 from labkit.events import Evaluated, LineWriter, RunFinished, StepDone, open_event_log
 from labkit.presets import STARTER_PAIRS, preset, preset_values
 from labkit.runs.store import RunStore
+from tests.cli.conftest import Said
 from tests.runs.samples import write_run
 from tests.tuning.planted import write_planted
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def labkit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
-    """Calls a command in this process."""
-
-    def call(*words: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["labkit", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return call
 
 
 def _settings(**given: Any) -> RunConfig:

@@ -1,0 +1,54 @@
+"""`labkit check` and `labkit convert`: a corpus before it is trained on."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.data.corpora import read_corpus
+
+BIO = "EU\tB-ORG\nrejects\tO\n\nPeter\tB-PER\nBlackburn\tI-PER\n\nno\tO\n\nEU\tB-ORG\n\nAnna\tB-PER\nLee\tI-PER\n"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "train.txt").write_text(BIO)
+    return folder
+
+
+def test_check_tells_what_would_be_read(labkit: Callable[..., Any], corpus: Path) -> None:
+    said = labkit("check", corpus)
+    lines = said.out.splitlines()
+    assert said.code == 0
+    assert lines[0] == f"train: {corpus}/train.txt, read as conll"
+    assert lines[1].startswith("train: 4 sentences")
+    assert any("split off for dev" in line for line in lines)
+
+
+def test_check_as_json_counts_entities_by_type(labkit: Callable[..., Any], corpus: Path) -> None:
+    facts = json.loads(labkit("check", corpus, "--json").out)
+    counts = [split["entities"] for split in facts["splits"].values()]
+    assert {name: sum(one.get(name, 0) for one in counts) for name in ("ORG", "PER")} == {"ORG": 2, "PER": 2}
+    assert facts["problem"] is None
+
+
+def test_check_ends_with_1_where_training_would_be_refused(labkit: Callable[..., Any], corpus: Path) -> None:
+    (corpus / "train.txt").write_text("EU B_ORG\n")
+    said = labkit("check", corpus)
+    assert said.code == 1
+    assert "cannot be trained on" in said.out
+    assert "a hyphen, not an underscore" in said.out
+    assert json.loads(labkit("check", corpus, "--json").out)["problem"]
+
+
+def test_convert_writes_what_was_read(labkit: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    assert labkit("convert", corpus, "--to", made).out.strip() == str(made)
+    read, again = read_corpus(corpus), read_corpus(made)
+    assert (again.train, again.dev) == (read.train, read.dev)
+    said = labkit("convert", corpus, "--to", made)
+    assert (said.code, "is not empty" in said.err) == (1, True)
