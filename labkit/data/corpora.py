@@ -6,7 +6,7 @@ repaired becomes a note. Every invalid input is a ValueError with file, line and
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 from pathlib import Path
@@ -40,7 +40,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Corpus ready to train on: `train` has every tag of `dev` and `test`."""
+    """Corpus ready to train on. `tags` are those of all splits; a note names those that `train` has not."""
 
     name: str
     train: tuple[Sentence, ...]
@@ -87,8 +87,8 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         raise train.error(1, train.missing_labels)
     scheme, sentences, repair_notes = _convert_to_bio(labelled, repair)
     notes += repair_notes
-    _check_tags_known(labelled, sentences)
-    tags = sorted({tag for sentence in sentences["train"] for tag in sentence.tags} - {"O"})
+    notes += _unlearnable_notes(labelled, sentences)
+    tags = sorted({tag for of_split in sentences.values() for sentence in of_split for tag in sentence.tags} - {"O"})
     if "dev" not in sentences:
         train_file = labelled["train"][0]
         sentences["train"], sentences["dev"], note = _split_off_dev(sentences["train"], dev_share, seed, train_file)
@@ -157,19 +157,29 @@ def _find_first_violation(
     raise AssertionError("a pair that was counted is in some sentence")
 
 
-def _check_tags_known(files: Mapping[str, Sequence[ParsedFile]], sentences: Mapping[str, tuple[Sentence, ...]]) -> None:
+def _unlearnable_notes(
+    files: Mapping[str, Sequence[ParsedFile]], sentences: Mapping[str, tuple[Sentence, ...]]
+) -> Iterator[Message]:
+    """Notes on tags of dev or test that train has not: one for each split."""
     known = {tag for sentence in sentences["train"] for tag in sentence.tags} | {"O"}
     for split, of_split in files.items():
         raw_sentences = ((file, raw) for file in of_split for raw in file.sentences)
-        for (file, raw), sentence in zip(raw_sentences, sentences[split], strict=True):
-            if not known.issuperset(sentence.tags):
-                index, tag = next((i, tag) for i, tag in enumerate(sentence.tags) if tag not in known)
-                text = N_(
-                    "{tag} (in BIO) occurs here, but nowhere in {file}, so it could not be learnt; expected one of "
-                    "{tags}"
-                )
-                problem = Message(text, tag=tag, file=files["train"][0].display_path, tags=", ".join(sorted(known)))
-                raise file.error(file.find_line(raw, index), problem)
+        unknown = [
+            (file, raw, index, tag)
+            for (file, raw), sentence in zip(raw_sentences, sentences[split], strict=True)
+            if not known.issuperset(sentence.tags)
+            for index, tag in enumerate(sentence.tags)
+            if tag not in known
+        ]
+        if unknown:
+            file, raw, index, _ = unknown[0]
+            text = N_(
+                "{file}:{line}: the {split} split has {count:,} words with tags that train has not, {tags}: they "
+                "cannot be learnt, and count as missed."
+            )
+            tags = ", ".join(sorted({tag for *_, tag in unknown}))
+            place = {"file": file.display_path, "line": file.find_line(raw, index)}
+            yield Message(text, **place, split=Message(split), count=len(unknown), tags=tags)
 
 
 def _split_off_dev(

@@ -23,7 +23,9 @@ def test_the_ending_decides_the_format_and_others_are_conll(name: str, expected:
     assert format_of(Path(name)) is FORMATS[expected]
 
 
-def test_a_registered_format_is_found_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registered_format_is_found_and_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     def read_slashes(path: Path, display_path: str) -> ParsedFile:
         pairs = [line.split("/") for line in path.read_text().splitlines()]
         sentences = [RawSentence((word,), (tag,), line) for line, (word, tag) in enumerate(pairs, 1)]
@@ -34,10 +36,10 @@ def test_a_registered_format_is_found_and_read(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(FORMATS, "slash", CorpusFormat(("slash",), "slashes.read_slashes"))
     ENDINGS.add("slash")
+    request.addfinalizer(lambda: ENDINGS.discard("slash"))
     for split in ("train", "dev"):
         (tmp_path / f"{split}.slash").write_text(f"{split}/B-X\n")
     assert set(find_corpus(tmp_path).files) == {"train", "dev"}
     assert read_corpus(tmp_path).dev == (Sentence(("dev",), ("B-X",)),)
     (tmp_path / "dev.slash").write_text("dev/B-Y\n")
-    with pytest.raises(ValueError, match=r"dev\.slash:1: B-Y .*expected one of B-X, O"):
-        read_corpus(tmp_path)
+    assert any("dev.slash:1" in note and "B-Y" in note for note in read_corpus(tmp_path).notes)
