@@ -1,0 +1,91 @@
+"""Sense checks of a corpus: files that can be read, but hardly say what their owner means.
+
+Each check is one function of a split's sentences. It returns a sentence with the way out, or None; it never refuses.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import chain, islice
+from typing import Protocol
+
+from labkit.messages import N_, Message
+
+SAMPLE = 5000  # sentences that are looked at
+FEW_WORDS = 30  # distinct ones, below which nothing is concluded
+MOST = 0.95  # share of the words
+LONG_WORD = 20  # characters, or spaces inside, as no word has them
+SOME_PIECES = 0.01  # share of the words
+
+_PREFIX = re.compile(r"[^\W_]{1,12}[:/|_#]")
+_WORD_AND_DIGIT = re.compile(r"[^\W\d_]+\d")
+_PIECE = re.compile(r"##\w|\[(?:CLS|SEP|PAD|UNK|MASK)\]$|<(?:s|/s|pad|unk)>$")
+
+
+class Words(Protocol):
+    """A sentence, of which only the words are looked at."""
+
+    @property
+    def words(self) -> tuple[str, ...]: ...
+
+
+def check_sense(sentences: Sequence[Words]) -> list[Message]:
+    """Sentences on what looks senseless in a split; empty for a sound one."""
+    sample = [sentence.words for sentence in islice(sentences, SAMPLE)]
+    return [problem for check in CHECKS if (problem := check(sample))]
+
+
+def sentences_as_words(sample: Sequence[tuple[str, ...]]) -> Message | None:
+    """Most sentences are one word, and that is as long as a sentence."""
+    alone = [words[0] for words in sample if len(words) == 1]
+    long = [word for word in alone if len(word) >= LONG_WORD or re.search(r"\s", word)]
+    if len(sample) < 2 or len(long) < 0.8 * len(sample):
+        return None
+    text = N_(
+        "most sentences are a single word, such as {word!r}: write a word a line, a blank line after a sentence"
+    )
+    return Message(text, word=long[0][:40])
+
+
+def common_prefix(sample: Sequence[tuple[str, ...]]) -> Message | None:
+    """Nearly all words begin with the same mark, such as `en:`."""
+    words = list(chain.from_iterable(sample))
+    found = Counter(match[0] for word in words if (match := _PREFIX.match(word)))
+    if len(set(words)) < FEW_WORDS or not found:
+        return None
+    prefix, count = found.most_common(1)[0]
+    if count < MOST * len(words):
+        return None
+    text = N_("{share} of the words begin with {prefix!r}, which an encoder has never seen there: cut it off")
+    return Message(text, share=f"{100 * count / len(words):.0f} %", prefix=prefix)
+
+
+def digit_behind_words(sample: Sequence[tuple[str, ...]]) -> Message | None:
+    """Nearly all words end in one digit, as if a column had lost its separator."""
+    words = list(chain.from_iterable(sample))
+    count = sum(_WORD_AND_DIGIT.fullmatch(word) is not None for word in words)
+    if len(set(words)) < FEW_WORDS or count < 0.8 * len(words):
+        return None
+    text = N_("{share} of the words end in a digit, such as {word!r}: has a column lost its separator?")
+    example = next(word for word in words if _WORD_AND_DIGIT.fullmatch(word))
+    return Message(text, share=f"{100 * count / len(words):.0f} %", word=example)
+
+
+def tokenizer_pieces(sample: Sequence[tuple[str, ...]]) -> Message | None:
+    """Pieces and marks of a tokenizer stand where words should."""
+    words = list(chain.from_iterable(sample))
+    pieces = [word for word in words if _PIECE.match(word)]
+    if not words or len(pieces) < SOME_PIECES * len(words):
+        return None
+    text = N_(
+        "{count:,} words are pieces or marks of a tokenizer, such as {word!r}: write whole words instead"
+    )
+    return Message(text, count=len(pieces), word=pieces[0])
+
+
+CHECKS: tuple[Callable[[Sequence[tuple[str, ...]]], Message | None], ...] = (
+    sentences_as_words,
+    common_prefix,
+    digit_behind_words,
+    tokenizer_pieces,
+)
