@@ -14,7 +14,7 @@ SPLITS = ("train", "dev", "test")
 
 def check_corpus(corpus: str, *, dev_share: float, repair: bool) -> dict[str, Any]:
     """Facts of a corpus as JSON values: files, sentences, words, entities by type, notes; or the problem."""
-    facts: dict[str, Any] = {"corpus": corpus, "files": {}, "splits": {}, "notes": [], "problem": None}
+    facts: dict[str, Any] = {"corpus": corpus, "files": {}, "splits": {}, "warnings": [], "notes": [], "problem": None}
     try:
         source = find_corpus(corpus)
         facts["files"] = {
@@ -28,6 +28,7 @@ def check_corpus(corpus: str, *, dev_share: float, repair: bool) -> dict[str, An
     return facts | {
         "scheme": read.scheme,
         "splits": {split: _count(read, split) for split in SPLITS if getattr(read, split)},
+        "warnings": list(read.warnings),
         "notes": list(read.notes),
     }
 
@@ -44,6 +45,7 @@ def check_lines(facts: dict[str, Any]) -> Iterator[str]:
         sizes = {name: f"{counts[name]:,}" for name in ("sentences", "words")}
         types = ", ".join(f"{name} {count:,}" for name, count in counts["entities"].items())
         yield tr("{split}: {sentences} sentences, {words} words; {types}", split=tr(split), types=types or "–", **sizes)
+    yield from (tr("does this make sense? {warning}", warning=tr(warning)) for warning in facts["warnings"])
     yield from (f"  {tr(note)}" for note in facts["notes"])
 
 

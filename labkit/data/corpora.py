@@ -14,6 +14,7 @@ from pathlib import Path
 from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, list_corpora
 from labkit.data.formats import format_of
 from labkit.data.formats.parsed_file import ParsedFile
+from labkit.data.sense_checks import check_sense
 from labkit.data.tags import BIO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 from labkit.gc_pause import gc_paused
 from labkit.messages import N_, Message
@@ -51,6 +52,7 @@ class Corpus:
     scheme: str  # as found in the files
     sha256: str  # of the file; if there are several, of their hashes
     notes: tuple[Message, ...]  # what was repaired, skipped or split, one sentence each
+    warnings: tuple[Message, ...] = ()  # what its owner hardly means, see sense_checks.py
 
 
 def read_corpus(
@@ -103,6 +105,7 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         scheme=scheme.name,
         sha256=combine_sha256({split: [file.sha256 for file in files] for split, files in parsed.items()}),
         notes=(*notes, *_content_notes(sentences)),
+        warnings=tuple(check_sense(sentences["train"])),
     )
 
 

@@ -77,7 +77,7 @@ def _to_arrays(corpus: Corpus, featurizer: Featurizer) -> tuple[dict[str, Array]
         words = pack_words([sentence.words for sentence in getattr(corpus, split)])
         arrays |= {f"texts.{split}.{field.name}": getattr(words, field.name) for field in fields(PackedWords)}
     granularity = detect_granularity(sentence.words for sentence in corpus.train)
-    notes = [note.to_json() for note in corpus.notes]
+    notes = [note.to_json() for note in (*corpus.warnings, *corpus.notes)]
     facts = {"name": corpus.name, "sha256": corpus.sha256, "tags": corpus.tags, "notes": notes}
     return arrays, {**facts, "splitting": granularity}
 

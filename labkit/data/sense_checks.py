@@ -41,9 +41,7 @@ def sentences_as_words(sample: Sequence[tuple[str, ...]]) -> Message | None:
     long = [word for word in alone if len(word) >= LONG_WORD or re.search(r"\s", word)]
     if len(sample) < 2 or len(long) < 0.8 * len(sample):
         return None
-    text = N_(
-        "most sentences are a single word, such as {word!r}: write a word a line, a blank line after a sentence"
-    )
+    text = N_("most sentences are a single word, such as {word!r}: write a word a line, a blank line after a sentence")
     return Message(text, word=long[0][:40])
 
 
@@ -77,9 +75,7 @@ def tokenizer_pieces(sample: Sequence[tuple[str, ...]]) -> Message | None:
     pieces = [word for word in words if _PIECE.match(word)]
     if not words or len(pieces) < SOME_PIECES * len(words):
         return None
-    text = N_(
-        "{count:,} words are pieces or marks of a tokenizer, such as {word!r}: write whole words instead"
-    )
+    text = N_("{count:,} words are pieces or marks of a tokenizer, such as {word!r}: write whole words instead")
     return Message(text, count=len(pieces), word=pieces[0])
 
 

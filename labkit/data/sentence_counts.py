@@ -18,6 +18,7 @@ class SentenceCounts(NamedTuple):
     dev: int
     test: int
     notes: tuple[Message, ...] = ()
+    warnings: tuple[Message, ...] = ()
 
 
 def count_sentences(corpus: str, dev_share: float, repair: bool) -> SentenceCounts:
@@ -28,10 +29,10 @@ def count_sentences(corpus: str, dev_share: float, repair: bool) -> SentenceCoun
     """
     source = find_corpus(corpus)
     name = _cache_name(source, source.compute_sha256(), dev_share, repair)
-    if cached := load_json(name, tuple[Whole, Whole, Whole, tuple[Message, ...]]):
+    if cached := load_json(name, tuple[Whole, Whole, Whole, tuple[Message, ...], tuple[Message, ...]]):
         return SentenceCounts(*cached)
     read = read_corpus(source, dev_share=dev_share, repair=repair)
-    counts = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes)
+    counts = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes, read.warnings)
     # Under the hash of what was read, as the files may have been edited since `source` was hashed.
     store_json(_cache_name(source, read.sha256, dev_share, repair), counts)
     return counts

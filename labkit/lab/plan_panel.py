@@ -93,7 +93,7 @@ class PlanPanel:
 def _render_plan(config: RunConfig, runs: Sequence[Run], counts: SentenceCounts) -> str:
     train = min(counts.train, config.train_limit or counts.train)
     warnings = config_warnings(config, train, read_max_sequence_length(config.encoder))
-    return run_html.render_plan(estimate(runs, config, *counts[:3]), warnings)
+    return run_html.render_plan(estimate(runs, config, *counts[:3]), [*counts.warnings, *warnings])
 
 
 def _key(config: RunConfig) -> _Key:
