@@ -14,10 +14,11 @@ from pathlib import Path
 from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, list_corpora
 from labkit.data.formats import format_of
 from labkit.data.formats.parsed_file import ParsedFile
+from labkit.data.formats.text_lines import EncodingError
 from labkit.data.sense_checks import check_sense
 from labkit.data.tags import BIO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 from labkit.gc_pause import gc_paused
-from labkit.messages import N_, Message
+from labkit.messages import N_, Message, message_of
 
 __all__ = [
     "Corpus",
@@ -77,10 +78,7 @@ def read_corpus(
 
 
 def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool) -> Corpus:
-    parsed = {
-        split: [format_of(file.path).read(file.path, file.display_path) for file in files]
-        for split, files in source.files.items()
-    }
+    parsed = _read_files(source)
     notes = [*source.notes, *(note for files in parsed.values() for file in files for note in file.notes)]
     labelled = {split: with_labels for split, files in parsed.items() if (with_labels := _with_labels(files))}
     if "train" not in labelled:
@@ -107,6 +105,24 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         notes=(*notes, *_content_notes(sentences)),
         warnings=tuple(check_sense(sentences["train"])),
     )
+
+
+def _read_files(source: CorpusFiles) -> dict[str, list[ParsedFile]]:
+    """Parsed files by split. Encoding problems of all files are raised together, after any other problem."""
+    parsed: dict[str, list[ParsedFile]] = {split: [] for split in source.files}
+    problems = []
+    for split, files in source.files.items():
+        for file in files:
+            try:
+                parsed[split].append(format_of(file.path).read(file.path, file.display_path))
+            except EncodingError as error:
+                problems.append((file.display_path, error))
+    if len(problems) > 1:
+        others = ", ".join(path for path, _ in problems[1:])
+        raise ValueError(Message("{problem} (likewise: {files})", problem=message_of(problems[0][1]), files=others))
+    for _, error in problems:
+        raise error
+    return parsed
 
 
 def _with_labels(files: Sequence[ParsedFile]) -> list[ParsedFile]:
@@ -181,8 +197,8 @@ def _unlearnable_notes(
                 "cannot be learnt, and count as missed."
             )
             tags = ", ".join(sorted({tag for *_, tag in unknown}))
-            place = {"file": file.display_path, "line": file.find_line(raw, index)}
-            yield Message(text, **place, split=Message(split), count=len(unknown), tags=tags)
+            shown, line = file.locate(file.find_line(raw, index))
+            yield Message(text, file=shown, line=line, split=Message(split), count=len(unknown), tags=tags)
 
 
 def _split_off_dev(

@@ -130,9 +130,10 @@ def _find_splits(folder: Path) -> tuple[dict[str, list[Path]], list[Message]]:
     Names are read in three ways, the first that finds a train split counts: the name up to the first dot is a split;
     one word of it is, as in `Train_Data.csv` or `eng.testa`; there is only one file that can be read.
     """
-    if find_folder_format(folder):
-        return {"train": [folder]}, []
     readable = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and _can_be_read(path)]
+    # A folder of one split may lie beside folders of splits, such as lists of all words and tags.
+    if find_folder_format(folder) and not any(path.is_dir() and _split_of_stem(path) == "train" for path in readable):
+        return {"train": [folder]}, []
     for split_of in (_split_of_stem, _split_of_words):
         splits: dict[str, list[Path]] = {}
         for path in readable:
@@ -229,9 +230,11 @@ def _notes_on_unread(folder: Path, display_path: str, splits: Mapping[str, Seque
     """Notes on unread files that look like a split."""
     used = {path for found in splits.values() for path in found}
     for path in sorted(folder.iterdir()):
-        if path in used or not path.is_file() or not _SPLIT_LIKE_NAME.search(path.name):
+        if path in used or path.name.startswith(".") or not _SPLIT_LIKE_NAME.search(path.name):
             continue
         text = N_("{file} was not read: its name is not that of a split, like train, dev or test.")
-        if file_ending(path) not in {*ENDINGS, *_SPLIT_WORDS}:
+        if path.is_dir() and not _can_be_read(path):
+            text = N_("{file} was not read: the folder is in none of the formats that have a folder for each split.")
+        elif path.is_file() and file_ending(path) not in {*ENDINGS, *_SPLIT_WORDS}:
             text = N_("{file} was not read: its ending is not one of a corpus file.")
         yield Message(text, file=f"{display_path}/{path.name}")

@@ -50,6 +50,14 @@ FORMATS = {
         ("", "txt", "conll", "bio", "tsv", "iob", "iob2", "bioes", "bmes", "bilou", "ner", "tags"), "conll.read_conll"
     ),
     "bdci": CorpusFormat(("csv",), "bdci.read_bdci"),
+    "word table": CorpusFormat(("csv", "tsv", "txt"), "word_table.read_word_table", "word_table.recognises"),
+    "conllu": CorpusFormat(("conllu", "conll", "txt", ""), "conllu.read_conllu", "conllu.recognises"),
+    "multiconer": CorpusFormat(("conll", "txt", "tsv", ""), "multiconer.read_multiconer", "multiconer.recognises"),
+    "klue": CorpusFormat(("tsv", "txt"), "klue.read_klue", "klue.recognises"),
+    "brat": CorpusFormat((), "brat.read_brat", "brat.recognises"),
+    "parallel lines": CorpusFormat((), "parallel_lines.read_folder", "parallel_lines.recognises"),
+    "parquet": CorpusFormat(("parquet", "arrow"), "hugging_face.read_table"),
+    "arrow folder": CorpusFormat((), "hugging_face.read_folder", "hugging_face.recognises"),
 }
 ENDINGS = {ending for corpus_format in FORMATS.values() for ending in corpus_format.endings}
 

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from labkit.data.cleaning import CleanedText, clean_html
-from labkit.data.corpus_files import open_or_explain
-from labkit.data.formats.parsed_file import IN_UTF16, ParsedFile, RawSentence, line_error
+from labkit.data.formats.parsed_file import ParsedFile, RawSentence, line_error
+from labkit.data.formats.text_lines import EncodingError, read_bytes, to_utf8
 from labkit.data.tags import Span
 from labkit.messages import N_, Message
 
@@ -55,14 +56,18 @@ class BdciTable:
 
 
 def read_table(path: Path, display_path: str) -> BdciTable:
-    """Reads a table in UTF-8 or, with a note, in GB18030.
+    """Reads a table in UTF-8 or, with a note, in GB18030 or UTF-16.
 
     Raises ValueError with file, line and what was expected.
     """
-    with open_or_explain(path, display_path) as file:
-        data = file.read()
-    text, notes = _decode_text(data, display_path)
-    records = _records(text, display_path)
+    data = read_bytes(path, display_path)
+    try:
+        text, notes = to_utf8(data, display_path)
+    except EncodingError as error:
+        line, header = next(iter_records(error.readable.decode(), display_path), (1, []))
+        _index_columns(header, line, display_path)  # tells first if the format is another one
+        raise
+    records = iter_records(text.decode(), display_path)
     line, header = next(records, (1, []))
     columns = _index_columns(header, line, display_path)
     row_id, title, text_column = (columns[name] for name in TEXT_COLUMNS)
@@ -155,7 +160,10 @@ def _index_columns(header: Sequence[str], line: int, display_path: str) -> dict[
     """Column indices by lower-case name; the first of equal names."""
     columns = {name.strip().lower(): index for index, name in reversed(list(enumerate(header)))}
     if missing := [name for name in TEXT_COLUMNS if name not in columns]:
-        text = N_("no column {missing}; expected a CSV file with the columns {columns} and {labels}; found {found}")
+        text = N_(
+            "no column {missing}; expected a CSV file with the columns {columns} and {labels}, or with columns called "
+            "sentence, word and tag; found {found}"
+        )
         names = {"missing": ", ".join(missing), "columns": ", ".join(TEXT_COLUMNS), "labels": ENTITIES_COLUMN}
         found = ", ".join(repr(name[:40]) for name in header[:8]) or Message("an empty file")
         raise line_error(display_path, line, Message(text, **names, found=found))
@@ -211,26 +219,12 @@ def _is_same_word(one: str, other: str) -> bool:
     return len(both) == 2 and both.isascii() and (both.isalpha() or both.isdigit())
 
 
-def _decode_text(data: bytes, display_path: str) -> tuple[str, list[Message]]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise line_error(display_path, 1, IN_UTF16)
-    try:
-        return data.decode("utf-8-sig"), []
-    except UnicodeDecodeError as error:
-        offset = error.start
-    try:
-        text = data.decode("gb18030")
-    except UnicodeDecodeError:
-        problem = N_("byte {offset} of the file is neither UTF-8 nor GB18030; save the file as UTF-8")
-        line = data.count(b"\n", 0, offset) + 1
-        raise line_error(display_path, line, Message(problem, offset=offset)) from None
-    return text, [Message("{file}: read as GB18030, as it is not UTF-8.", file=display_path)]
-
-
-def _records(text: str, display_path: str) -> Iterator[tuple[int, list[str]]]:
+def iter_records(
+    text: str, display_path: str, delimiter: str = ",", quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+) -> Iterator[tuple[int, list[str]]]:
     """Records that are not blank, with the line each begins on."""
     csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter, quoting=quoting)
     line = 1
     try:
         for record in reader:

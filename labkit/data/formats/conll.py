@@ -7,22 +7,19 @@ in Chinese corpora. A word that consists of control and format characters only i
 
 import hashlib
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-from labkit.data.corpus_files import open_or_explain
 from labkit.data.formats.column_stats import ColumnStats
-from labkit.data.formats.parsed_file import IN_UTF16, ParsedFile, RawSentence
+from labkit.data.formats.parsed_file import ParsedFile, RawSentence
+from labkit.data.formats.sentence_builder import note_invisible
+from labkit.data.formats.tag_problems import describe_unknown_tag
+from labkit.data.formats.text_lines import BOM, EncodingError, iter_lines, normalise_lines, read_bytes, to_utf8
 from labkit.data.tags import TAG_PATTERN
 from labkit.data.word_splitting import is_invisible
 from labkit.messages import N_, Message, message_of, plural
 
 LONG_SENTENCE_WORDS = 1000  # nobody writes longer sentences; files without blank lines seem to have them
 
-BLOCK_BYTES = 2**20  # decoded and split into lines at a time
-
-_BOM = "\ufeff".encode()  # byte order mark
-_LONE_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line by itself
 _JSON = Message(
     "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences"
 )
@@ -38,10 +35,14 @@ def read_conll(path: Path, display_path: str) -> ParsedFile:
 
     Raises ValueError with file, line and what was expected.
     """
-    with open_or_explain(path, display_path) as file:
-        data = file.read()
+    data = read_bytes(path, display_path)
     parsed = ParsedFile(display_path, hashlib.sha256(data).hexdigest(), [])
-    data = _normalise_bytes(data, parsed)
+    try:
+        data, parsed.notes = to_utf8(data, display_path)
+    except EncodingError as error:
+        _Reader(parsed).read(error.readable)  # tells first if the format is another one
+        raise
+    data = normalise_lines(data, display_path)
     columns = _Reader(parsed).read(data)
     if not parsed.sentences:
         raise parsed.error(1, _NO_SENTENCES)
@@ -71,7 +72,7 @@ class _Reader:
         words: list[str] = []
         tags: list[str] = []
         known = self.parsed_lines
-        for number, line in enumerate(_lines(data), 1):
+        for number, line in enumerate(iter_lines(data), 1):
             word, tag = known.get(line) or self._parse_line(line, number, at_start=not words)
             if word:
                 words.append(word)
@@ -116,10 +117,7 @@ class _Reader:
             one = N_("{file}: 1 comment line skipped, on line {line}.")
             many = N_("{file}: {count:,} comment lines skipped, the first on line {line}.")
             notes.append(plural(len(comments), one, many, file=path, line=comments[0]))
-        if skipped := self.parsed.skipped_lines:
-            one = N_("{file}: 1 invisible word left out, on line {line}.")
-            many = N_("{file}: {count:,} invisible words left out, the first on line {line}.")
-            notes.append(plural(len(skipped), one, many, file=path, line=skipped[0]))
+        notes += note_invisible(path, self.parsed.skipped_lines)
 
 
 def _split_line(line: str) -> tuple[str, str]:
@@ -136,23 +134,8 @@ def _split_line(line: str) -> tuple[str, str]:
     if not word:
         raise ValueError(Message("expected a word in the first column; found nothing before the tag {tag!r}", tag=tag))
     if not TAG_PATTERN.fullmatch(tag):
-        raise ValueError(_describe_unknown_tag(tag))
+        raise ValueError(describe_unknown_tag(tag))
     return _INVISIBLE if is_invisible(word) else (word, tag)
-
-
-def _describe_unknown_tag(tag: str) -> Message:
-    text = N_(
-        "unknown tag {tag!r} in the last column; expected O, or a letter of the scheme, a hyphen and a type, such as "
-        "B-PER"
-    )
-    problem = Message(text, tag=tag[:80])
-    if TAG_PATTERN.fullmatch(tag.upper()) or TAG_PATTERN.fullmatch(tag[:1].upper() + tag[1:]):
-        return Message("{problem} (capital letters)", problem=problem)
-    if re.fullmatch(r"[BIMELSUW]_\S+", tag):
-        return Message("{problem} (a hyphen, not an underscore)", problem=problem)
-    if tag in tuple("BIMELSUW"):
-        return Message("{problem} (the type is missing)", problem=problem)
-    return problem
 
 
 def _is_comment(line: str) -> bool:
@@ -166,66 +149,6 @@ def _is_comment(line: str) -> bool:
     return line.startswith("# ") and not TAG_PATTERN.fullmatch(re.split(r"[ \t]+", line.rstrip(" \t\r"))[-1])
 
 
-def _lines(data: bytes) -> Iterator[str]:
-    """Lines of a checked text, plus an empty one at the end.
-
-    Decodes block by block: all lines at once take 20 times the size of the file.
-    """
-    for _, block in _blocks(data):
-        yield from block.decode().split("\n")
-    yield ""
-
-
-def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Blocks of whole lines with offsets, without line ends between blocks."""
-    start = 0
-    while start <= len(data):
-        end = data.find(b"\n", start + BLOCK_BYTES)
-        end = len(data) if end < 0 else end
-        yield start, data[start:end]
-        start = end + 1
-
-
-def _normalise_bytes(data: bytes, parsed: ParsedFile) -> bytes:
-    """Checked UTF-8 without byte order mark, lines ended by LF or CRLF.
-
-    Replaces CR where it ends most lines: otherwise a single LF at the end, as editors add it, would turn such a text
-    into one line. Raises ValueError for other encodings and NUL bytes.
-    """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise parsed.error(1, IN_UTF16)
-    for start, block in _blocks(data):
-        try:
-            block.decode()
-        except UnicodeDecodeError as error:
-            offset = start + error.start
-            raise parsed.error(data.count(b"\n", 0, offset) + 1, _describe_encoding(data, offset)) from None
-    if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        problem = Message("a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
-        raise parsed.error(line, problem)
-    data = data.removeprefix(_BOM)
-    if b"\r" in data and data.count(b"\r") > data.count(b"\r\n"):
-        return _LONE_CR.sub(b"\n", data)
-    return data
-
-
-def _describe_encoding(data: bytes, offset: int) -> Message:
-    try:
-        data.decode("gb18030")
-    except UnicodeDecodeError:
-        text = N_(
-            "byte {offset} of the file is not UTF-8; save the file as UTF-8, for example with "
-            "`iconv -f LATIN1 -t UTF-8 OLD > NEW`"
-        )
-    else:
-        text = N_(
-            "byte {offset} of the file is not UTF-8 (it can be read as GB18030, also called GBK); save the file as "
-            "UTF-8, for example with `iconv -f GB18030 -t UTF-8 OLD > NEW`"
-        )
-    return Message(text, offset=offset)
-
-
 def _note_oddities(parsed: ParsedFile, data: bytes) -> None:
     path = parsed.display_path
     longest = max(parsed.sentences, key=lambda sentence: len(sentence.words))
@@ -235,8 +158,8 @@ def _note_oddities(parsed: ParsedFile, data: bytes) -> None:
             "missing?"
         )
         parsed.notes.append(Message(text, file=path, count=len(longest.words), line=longest.line))
-    if marks := data.count(_BOM):
-        line = data.count(b"\n", 0, data.index(_BOM)) + 1
+    if marks := data.count(BOM):
+        line = data.count(b"\n", 0, data.index(BOM)) + 1
         one = N_("{file}: 1 byte order mark inside the text kept as part of a word, on line {line}.")
         many = N_("{file}: {count:,} byte order marks inside the text kept as part of words, the first on line {line}.")
         parsed.notes.append(plural(marks, one, many, file=path, line=line))

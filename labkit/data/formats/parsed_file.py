@@ -1,10 +1,9 @@
 """Parsed corpus file: sentences with tags as written, and the line of each word for error messages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from labkit.messages import Message
-
-IN_UTF16 = Message("the file is in UTF-16; expected UTF-8, so save it as UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class ParsedFile:
     one_word_per_line: bool = True
     skipped_lines: list[int] = field(default_factory=list)  # lines between words, in ascending order
     missing_labels: Message | None = None  # why nothing can be learnt from a file without sentences
+    documents: Sequence[str] = ()  # names, if it is a folder of documents: line n is then the nth of them
 
     def find_line(self, sentence: RawSentence, word: int) -> int:
         """Line of the word with this index."""
@@ -48,7 +48,13 @@ class ParsedFile:
 
     def error(self, line: int, problem: Message) -> ValueError:
         """ValueError that names this file and line."""
-        return line_error(self.display_path, line, problem)
+        return line_error(*self.locate(line), problem)
+
+    def locate(self, line: int) -> tuple[str, int]:
+        """File and line, as messages name them."""
+        if self.documents:
+            return f"{self.display_path}/{self.documents[line - 1]}", 1
+        return self.display_path, line
 
 
 def line_error(display_path: str, line: int, problem: Message) -> ValueError:

@@ -8,7 +8,7 @@ is kept. A span that cuts a word is widened to it.
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from labkit.data.formats.parsed_file import ParsedFile, RawSentence
@@ -32,6 +32,7 @@ class SpanDocument:
     text: str
     spans: Sequence[CharSpan]
     line: int
+    file: str = ""  # its own, in a folder of documents; messages then tell the line of the span
 
 
 PROBLEMS = N_(
@@ -43,6 +44,7 @@ PROBLEMS = N_(
         "overlap": "{file}: {count:,} spans that overlap a longer one left out, first on line {line}: {example}.",
         "nested": "{file}: {count:,} spans inside a longer one left out, first on line {line}: {example}.",
         "repeated": "{file}: {count:,} spans that are there twice read once, first on line {line}: {example}.",
+        "surface": "{file}: {count:,} spans whose text is not the annotated one kept, first on line {line}: {example}.",
         "type": "{file}: white space in the types of {count:,} spans replaced by _, first on line {line}: {example}.",
     }
 )
@@ -59,7 +61,10 @@ class _Problems:
     def add(self, kind: str, document: SpanDocument, span: CharSpan) -> None:
         self.counts[kind] += 1
         shown = document.text[max(0, span.start) : max(0, span.end)][:40] or f"{span.start} to {span.end}"
-        self.first.setdefault(kind, (document.line, f"{shown!r} ({span.type})"))
+        example, line = f"{shown!r} ({span.type})", document.line
+        if document.file:
+            example, line = f"{example}, {document.file}", document.text.count("\n", 0, max(0, span.start)) + 1
+        self.first.setdefault(kind, (line, example))
 
     def notes(self, file: str) -> list[Message]:
         found = []
@@ -125,7 +130,7 @@ def convert_offsets(document: SpanDocument, unit: str) -> SpanDocument:
         span._replace(start=places.get(span.start, outside), end=places.get(span.end, outside))
         for span in document.spans
     ]
-    return SpanDocument(document.text, spans, document.line)
+    return replace(document, spans=spans)
 
 
 def _fits(text: str, span: CharSpan) -> bool:
@@ -149,6 +154,8 @@ def _clean(document: SpanDocument, problems: _Problems) -> Iterable[CharSpan]:
             problems.add("repeated", document, span)
         else:
             seen.add((span.type, span.start, span.end))
+            if span.surface is not None and inside.split() != span.surface.split():
+                problems.add("surface", document, span)
             if inside != inside.strip():
                 problems.add("space", document, span)
                 start = span.start + len(inside) - len(inside.lstrip())

@@ -1,0 +1,47 @@
+"""MultiCoNER: four columns, `word _ _ tag`, with a line `# id …` and its domain before each sentence.
+
+Test files have `_` for tags, or none: they are not scored.
+"""
+
+import re
+from pathlib import Path
+
+from labkit.data.formats.parsed_file import ParsedFile
+from labkit.data.formats.sentence_builder import SentenceBuilder, mark_unlabelled
+from labkit.data.formats.text_lines import first_lines, read_lines
+from labkit.messages import N_, Message
+
+_ID = re.compile(r"# id \S+\s+domain=")
+_COLUMNS = re.compile(r"(.*?)[ \t]+_[ \t]+_(?:[ \t]+(\S+))?")
+
+
+def recognises(head: bytes) -> bool:
+    """True if the first line that is not blank has the identifier and the domain of a sentence."""
+    return _ID.match(next((line for line in first_lines(head) if line.strip()), "")) is not None
+
+
+def read_multiconer(path: Path, display_path: str) -> ParsedFile:
+    """Reads one file. Raises ValueError with file, line and what was expected."""
+    parsed, lines = read_lines(path, display_path)
+    builder = SentenceBuilder(parsed)
+    labelled = unlabelled = 0  # last lines of such words
+    for number, line in lines:
+        if not line.strip(" \t") or _ID.match(line):
+            builder.end_sentence()
+            continue
+        match = _COLUMNS.fullmatch(line.rstrip(" \t"))
+        if not match:
+            text = N_("expected a word, two columns of _ and a tag, as in MultiCoNER; found {text!r}")
+            raise parsed.error(number, Message(text, text=line[:80]))
+        word, tag = match.groups()
+        if tag in (None, "_"):
+            unlabelled = number
+        else:
+            labelled = number
+            builder.add_word(word, tag, number)
+        if labelled and unlabelled:
+            text = N_("some words have a tag, others none; expected a tag for each word, or for none")
+            raise parsed.error(number, Message(text))
+    if unlabelled:
+        return mark_unlabelled(parsed, Message("no word has a tag"))
+    return builder.finish()
