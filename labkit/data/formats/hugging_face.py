@@ -53,7 +53,7 @@ def _read_tables(parsed: ParsedFile, files: Sequence[Path], features: Mapping[st
         rows, names = _read_columns(parsed, file, features)
         for (words, tags), row in zip(rows, numbers, strict=False):
             _check_row(parsed, row, words, tags)
-            if tags and {*tags} <= _UNKNOWN:
+            if tags and all(type(tag) is int and tag in _UNKNOWN for tag in tags):
                 unknown.append(row)
                 continue
             for word, tag in zip(words, tags, strict=True):

@@ -1,0 +1,101 @@
+"""Tables of words: as Kaggle's, as pandas writes them, told from tables of texts by the header."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from labkit.data.formats import FORMATS, format_of
+from tests.data.formats.samples import SENTENCES, Sentences, pairs, read, read_mutated
+from tests.long_cases import mostly_long
+
+# kaggle.com/datasets/abhinavwalia95/entity-annotated-corpus
+KAGGLE = "Sentence #,Word,POS,Tag\nSentence: 1,Caf\xe9,NNP,B-geo\n,opened,VBD,O\nSentence: 2,The,DT,O\n,\x93,``,O\n"
+
+
+def rows(sentences: Sentences, *, repeat: bool) -> list[list[str]]:
+    return [
+        [f"Sentence: {number}" if repeat or not place else "", word, "NN", tag]
+        for number, (words, tags) in enumerate(sentences, 1)
+        for place, (word, tag) in enumerate(zip(words, tags, strict=True))
+    ]
+
+
+def table(*, delimiter: str = ",", header: str = "Sentence #,Word,POS,Tag", repeat: bool = False) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter).writerows([header.split(","), *rows(SENTENCES, repeat=repeat)])
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_corpus_comes_back(tmp_path: Path, delimiter: str, repeat: bool) -> None:
+    (tmp_path / "t.csv").write_bytes(table(delimiter=delimiter, repeat=repeat).encode("utf-8-sig"))
+    parsed = read(tmp_path / "t.csv")
+    assert (pairs(parsed), parsed.notes) == (SENTENCES, [])
+
+
+@pytest.mark.parametrize(
+    "header", ["sentence_id,words,pos,labels", "sentence_idx,word,pos,tag", "Sentence ID,Token,POS,NER Tag"]
+)
+def test_columns_have_several_names(tmp_path: Path, header: str) -> None:
+    (tmp_path / "t.tsv").write_text(table(header=header, delimiter="\t"), encoding="utf-8")
+    assert pairs(read(tmp_path / "t.tsv")) == SENTENCES
+
+
+def test_a_table_written_by_pandas_comes_back(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(rows(SENTENCES, repeat=True), columns=["Sentence #", "Word", "POS", "Tag"])
+    frame.to_csv(tmp_path / "t.csv")  # with an index, whose column has no name
+    assert pairs(read(tmp_path / "t.csv")) == SENTENCES
+
+
+def test_kaggles_encoding_is_read_and_told(tmp_path: Path) -> None:
+    (tmp_path / "ner_dataset.csv").write_bytes(KAGGLE.encode("latin-1"))
+    parsed = read(tmp_path / "ner_dataset.csv")
+    assert pairs(parsed) == [(("Café", "opened"), ("B-geo", "O")), (("The", "“"), ("O", "O"))]
+    assert parsed.notes == ["ner_dataset.csv: read as Windows-1252 (Latin-1), as it is not UTF-8."]
+
+
+def test_without_numbers_blank_rows_are_between_sentences(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("word,tag\na,O\n\nb,B-X\n,\nc,O\n")
+    assert pairs(read(tmp_path / "t.csv")) == [(("a",), ("O",)), (("b",), ("B-X",)), (("c",), ("O",))]
+
+
+def test_a_bare_quotation_mark_between_tabs_is_a_word(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text('word\ttag\n"\tO\nUlm\tB-LOC\n')
+    assert pairs(read(tmp_path / "t.tsv")) == [(('"', "Ulm"), ("O", "B-LOC"))]
+
+
+def test_a_word_that_is_missing_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Sentence #,Word,Tag\n1,a,O\n,,O\n,b,O\n")
+    parsed = read(tmp_path / "t.csv")
+    assert (pairs(parsed)[0][0], parsed.notes) == (("a", "b"), ["t.csv: 1 invisible word left out, on line 3."])
+
+
+@pytest.mark.parametrize("header", ["id,title,text,unknownEntities", "id,title,text,word,tag", "a,b", ""])
+def test_tables_of_texts_are_told_apart(tmp_path: Path, header: str) -> None:
+    (tmp_path / "t.csv").write_text(header)
+    assert format_of(tmp_path / "t.csv") is FORMATS["bdci"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("word,tag\na,O\nb\n", r"^t\.csv:3: expected 2 fields as in the header, found 1; is a comma"),
+        ("word,tag\na,X\n", r"^t\.csv:2: unknown tag 'X'"),
+        ('word,tag\n"a"b,O\n', r"^t\.csv:2: not a CSV record"),
+        ("word,tag\n", r"^t\.csv:1: no words"),
+    ],
+)
+def test_what_cannot_be_meant_names_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("seed", mostly_long(range(101), lambda seed: seed == 0))
+def test_mutated_files_are_read_or_refused(tmp_path: Path, seed: int) -> None:
+    (tmp_path / "train.csv").write_text(table(repeat=seed % 2 > 0), encoding="utf-8")
+    read_mutated(tmp_path / "train.csv", seed)
