@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -64,8 +65,8 @@ def read_table(path: Path, display_path: str) -> BdciTable:
     try:
         text, notes = to_utf8(data, display_path)
     except EncodingError as error:
-        line, header = next(iter_records(error.readable.decode(), display_path), (1, []))
-        _index_columns(header, line, display_path)  # tells first if the format is another one
+        for line, header in islice(iter_records(error.readable.decode(), display_path), 1):
+            _index_columns(header, line, display_path)  # tells first if the format is another one
         raise
     records = iter_records(text.decode(), display_path)
     line, header = next(records, (1, []))

@@ -20,20 +20,21 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LONE_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line by itself
 _LONE_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _ASCII = bytes(range(128))
+_NUL = Message("a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
 
 
 class EncodingError(ValueError):
     """File in an encoding that is not read.
 
     `readable` is its text before the first such line, or that line if it is the first one: a reader that looks at it
-    tells that the format is another one, which matters more.
+    tells that the format is another one, which matters more. It is empty where bytes are no characters at all.
     """
 
     def __init__(self, display_path: str, data: bytes, offset: int, problem: Message):
         line = data.count(b"\n", 0, offset) + 1
         super().__init__(*line_error(display_path, line, problem).args)
-        self.readable = b"\n".join(data.split(b"\n", max(1, line - 1))[: max(1, line - 1)])
-        self.readable = self.readable.decode(errors="replace").encode()
+        count = 0 if b"\0" in data else max(1, line - 1)
+        self.readable = b"\n".join(data.split(b"\n", count)[:count]).decode(errors="replace").encode()
 
 
 def to_utf8(data: bytes, display_path: str, *, allow_western: bool = False) -> tuple[bytes, list[Message]]:
@@ -72,6 +73,8 @@ def _decode(data: bytes, encoding: str, name: str, display_path: str) -> tuple[b
 
 
 def _encoding_error(display_path: str, data: bytes, offset: int) -> EncodingError:
+    if b"\0" in data:
+        return EncodingError(display_path, data, data.index(b"\0"), _NUL)
     text = N_(
         "byte {offset} of the file is neither UTF-8 nor GB18030; save the file as UTF-8, for example with "
         "`iconv -f LATIN1 -t UTF-8 OLD > NEW`"
@@ -92,12 +95,10 @@ def normalise_lines(data: bytes, display_path: str) -> bytes:
     """Lines ended by LF or CRLF.
 
     Replaces CR where it ends most lines: otherwise a single LF at the end, as editors add it, would turn such a text
-    into one line. Raises ValueError for NUL bytes.
+    into one line. Raises EncodingError for NUL bytes.
     """
     if b"\0" in data:
-        line = data.count(b"\n", 0, data.index(b"\0")) + 1
-        problem = Message("a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
-        raise line_error(display_path, line, problem)
+        raise EncodingError(display_path, data, data.index(b"\0"), _NUL)
     if b"\r" in data and data.count(b"\r") > data.count(b"\r\n"):
         return _LONE_CR.sub(b"\n", data)
     return data
