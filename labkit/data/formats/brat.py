@@ -118,19 +118,20 @@ def _count_matches(text: str, spans: Sequence[CharSpan]) -> int:
     )
 
 
-NOTES = N_(
-    {
-        "split": "{folder}: {count:,} entities in several pieces read as one from the first to the last, the first at "
-        "{place}.",
-        "form": "{folder}: offsets of {count:,} texts count line ends or byte order marks otherwise, and are read so, "
-        "the first {place}.",
-        "relations": "{folder}: {count:,} relations not read, the first at {place}.",
-        "events": "{folder}: {count:,} events not read, the first at {place}.",
-        "attributes": "{folder}: {count:,} attributes not read, the first at {place}.",
-        "normalisations": "{folder}: {count:,} normalisations not read, the first at {place}.",
-        "comments": "{folder}: {count:,} comments not read, the first at {place}.",
-    }
-)
+NOTES = {
+    "split": N_(
+        "{folder}: {count:,} entities in several pieces read as one from the first to the last, the first at {place}."
+    ),
+    "form": N_(
+        "{folder}: offsets of {count:,} texts count line ends or byte order marks otherwise, and are read so, the "
+        "first {place}."
+    ),
+    "relations": N_("{folder}: {count:,} relations not read, the first at {place}."),
+    "events": N_("{folder}: {count:,} events not read, the first at {place}."),
+    "attributes": N_("{folder}: {count:,} attributes not read, the first at {place}."),
+    "normalisations": N_("{folder}: {count:,} normalisations not read, the first at {place}."),
+    "comments": N_("{folder}: {count:,} comments not read, the first at {place}."),
+}
 
 
 def _notes(display_path: str, counts: _Counts) -> list[Message]:

@@ -1,7 +1,6 @@
 """A corpus that every format is written with, and mutated files, which are read or refused."""
 
 import random
-import re
 from pathlib import Path
 
 from labkit.data.formats import format_of
@@ -34,12 +33,14 @@ def read_mutated(path: Path, seed: int, count: int = 100) -> None:
         file = rng.choice(files)
         original = file.read_bytes()
         file.write_bytes(mutate(original, rng))
+        refusal = path.name
         try:
             parsed = read(path)
             assert parsed.sentences or parsed.missing_labels
             assert all(len(words) == len(tags) > 0 for words, tags in pairs(parsed))
         except ValueError as error:
-            assert re.search(re.escape(path.name), str(error)), error
+            refusal = str(error)
+        assert path.name in refusal
         file.write_bytes(original)
 
 

@@ -33,8 +33,8 @@ def write(sentences: Sentences, key: str = "NER") -> str:
     written = []
     for words, tags in sentences:
         tokens = [
-            dict(id=number, form=word, lemma=word, upos="X", xpos=None, feats=None, head=0, deprel="root", deps=None)
-            | {"misc": {"SpaceAfter": "No", key: tag} if tag != "O" else None}
+            dict.fromkeys(("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"))
+            | {"id": number, "form": word, "misc": {"SpaceAfter": "No", key: tag} if tag != "O" else None}
             for number, (word, tag) in enumerate(zip(words, tags, strict=True), 1)
         ]
         written.append(conllu.TokenList(tokens).serialize())

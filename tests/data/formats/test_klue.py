@@ -21,11 +21,12 @@ READ = [
 
 
 @pytest.mark.parametrize(
-    "text", [KLUE, KLUE.replace("\n", "\r\n"), "\ufeff" + KLUE, KLUE.replace("\n\n", "\n\n\n"), KLUE.replace("\n\n", "\n")]
-)  # fmt: skip
-def test_spaces_are_characters(tmp_path: Path, text: str) -> None:
+    ("old", "new"),
+    [("", ""), ("\n", "\r\n"), ("## klue-ner-v1_train_00000", "\ufeff## 0"), ("\n\n", "\n\n\n"), ("\n\n", "\n")],
+)
+def test_spaces_are_characters(tmp_path: Path, old: str, new: str) -> None:
     path = tmp_path / "klue-ner-v1.1_train.tsv"
-    path.write_bytes(text.encode())
+    path.write_bytes((KLUE.replace(old, new) if old else KLUE).encode())
     parsed = read(path)
     assert (pairs(parsed), parsed.notes) == (READ, [])
 
