@@ -73,5 +73,5 @@ def test_another_format_is_told_before_the_encoding(tmp_path: Path, name: str, t
 def test_all_files_of_other_encodings_are_told_at_once(tmp_path: Path) -> None:
     for split in ("train", "dev", "test"):
         (tmp_path / f"{split}.txt").write_bytes("caf\xe9 O\n".encode("utf-8" if split == "dev" else "latin-1"))
-    with pytest.raises(ValueError, match=r"train\.txt:1: byte 3 .* \(likewise: .*test\.txt\)"):
+    with pytest.raises(ValueError, match=r"test\.txt:1: byte 3 .* \(likewise: .*train\.txt\)"):
         read_corpus(tmp_path)
