@@ -16,8 +16,9 @@ _COLUMNS = re.compile(r"(.*?)[ \t]+_[ \t]+_(?:[ \t]+(\S+))?")
 
 
 def recognises(head: bytes) -> bool:
-    """True if the first line that is not blank has the identifier and the domain of a sentence."""
-    return _ID.match(next((line for line in first_lines(head) if line.strip()), "")) is not None
+    """True if the first line has the identifier and the domain of a sentence, and the next one its first word."""
+    lines = [line.rstrip(" \t") for line in first_lines(head) if line.strip()][:2]
+    return len(lines) == 2 and _ID.match(lines[0]) is not None and _COLUMNS.fullmatch(lines[1]) is not None
 
 
 def read_multiconer(path: Path, display_path: str) -> ParsedFile:

@@ -4,6 +4,7 @@ A file whose non-ASCII bytes stand alone is in a Western encoding: GB18030 would
 behind it to a Chinese character, mostly without an error.
 """
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def to_utf8(data: bytes, display_path: str, *, allow_western: bool = False) -> t
         return data.removeprefix(BOM), []
     text = data.decode(errors="replace")
     invalid = text.count("\ufffd")
-    if len(text.encode()) - len(text) < 3 * invalid:  # else damaged UTF-8
+    if len(text.encode()) - len(text) < 3 * invalid and not _is_cut_off(data[offset:]):  # else damaged UTF-8
         if 2 * len(_LONE_BYTE.findall(data)) < len(data.translate(None, _ASCII)):
             return _decode(data, "gb18030", "GB18030", display_path)
         if allow_western:
@@ -80,6 +81,14 @@ def _encoding_error(display_path: str, data: bytes, offset: int) -> EncodingErro
         "`iconv -f LATIN1 -t UTF-8 OLD > NEW`"
     )
     return EncodingError(display_path, data, offset, Message(text, offset=offset))
+
+
+def _is_cut_off(end: bytes) -> bool:
+    """True if the end of a file is the beginning of a character."""
+    try:
+        return len(end) < 4 and not codecs.utf_8_decode(end)[0]
+    except UnicodeDecodeError:
+        return False
 
 
 def _find_invalid_utf8(data: bytes) -> int | None:

@@ -49,7 +49,6 @@ def test_the_tag_may_be_left_out_where_there_is_none(tmp_path: Path, empty: str)
         ("a _ _ O\nb _ _ _\n", r"^a\.conll:3: some words have a tag, others none"),
         ("a _ _ O\nb O\n", r"^a\.conll:3: expected a word, two columns of _ and a tag, .* found 'b O'"),
         ("a _ _ o\n", r"^a\.conll:2: unknown tag 'o'"),
-        ("", r"^a\.conll:1: no words"),
     ],
 )
 def test_what_cannot_be_meant_names_file_and_line(tmp_path: Path, lines: str, message: str) -> None:
