@@ -5,7 +5,7 @@ from labkit.messages import N_, Message
 from labkit.presets import recommended_head_range, recommended_rate_range, recommended_rates
 from labkit.settings import format_rate
 from labkit.tuning.advice import Advice
-from labkit.tuning.alarms import MANY_UNKNOWN, STILL, spent_at
+from labkit.tuning.alarms import LATE, MANY_UNKNOWN, STILL, spent_at
 from labkit.tuning.remedies import (
     defaults,
     higher_head_rate,
@@ -17,7 +17,6 @@ from labkit.tuning.remedies import (
 from labkit.tuning.run_facts import FOUND_NOTHING, RunFacts, f1_margin
 
 SOME_UNKNOWN = 0.05  # share of the word pieces
-LATE = 0.6  # of the distance from which on a head works: below it a larger rate does better
 SOME_CUT = 0.02  # share of the entities of dev
 SMALL_DEV = 60  # entities
 MIN_SUPPORT = 15  # gold entities of a type of which one should be found

@@ -66,7 +66,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"head_rate": 3e-3},
         {"head_rate": 1e-3},
     ),
-    "head-still": ({**NOTHING, "head": 0.05, "head_rate": 5e-5}, {"head": 0.3}, {"head_rate": 1e-2}),
+    "head-still": ({**NOTHING, "head": 0.05, "head_rate": 5e-5}, {"head": 0.7}, {"head_rate": 1e-2}),
     "rates-ran-out": (
         {**NOTHING, "spent_after": 40, "head_schedule": "staircase"},
         {"spent_after": 120},
