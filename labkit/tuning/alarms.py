@@ -172,7 +172,7 @@ RULES = (
     too_few_steps,
     encoder_rate_too_high,
     head_rate_too_high,
-    head_still,
     rates_ran_out,
+    head_still,
     labels_unrelated,
 )
