@@ -204,6 +204,11 @@ def test_sentences_are_translated_whole(rule: str) -> None:
         assert translate("zh", told) != told
 
 
+def test_both_rates_are_mended_at_once() -> None:
+    (given,) = advise(run_of(**STANDING, encoder_rate=1e-3, head_rate=2e-4))
+    assert (given.rule, given.remedy) == ("encoder-rate-too-high", {"encoder_rate": 5e-5, "head_rate": 1e-2})
+
+
 def test_remedies_are_within_their_ranges() -> None:
     for (planted, _, _), epochs in itertools.product(CASES.values(), (1, 50)):
         f1 = (0.0,) * epochs
