@@ -34,7 +34,9 @@ def diverged(facts: RunFacts) -> Advice | None:
     end = facts.run.finished
     if not end or end.state != "failed" or "rates" not in end.reason.values:
         return None
-    remedy = usual_rates(facts.config) or {"head_rate": facts.config.head_rate / 10}
+    usual = usual_rates(facts.config)
+    lower = {name: rate for name, rate in usual.items() if rate < getattr(facts.config, name)}
+    remedy = lower or {"head_rate": facts.config.head_rate / 10}
     why = N_("A loss that explodes has met a step too large. Rates above their usual range are the first to look at.")
     return Advice("diverged", "alarm", end.reason, Message(why), remedy)
 

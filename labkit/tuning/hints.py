@@ -268,8 +268,9 @@ def gpu_full(facts: RunFacts) -> Advice | None:
         return None
     text = N_("the GPU's memory is {memory} full: a longer sentence may end the run")
     why = N_("Two batches of half the size, accumulated, make the same step in less memory.")
-    half = {"batch_size": max(1, facts.config.batch_size // 2), "accumulate": 2 * facts.config.accumulate}
-    return Advice("gpu-full", "hint", Message(text, memory=f"{100 * memory:.0f} %"), Message(why), half)
+    size = facts.config.batch_size
+    half = {"batch_size": size // 2, "accumulate": 2 * facts.config.accumulate} if size > 1 else {}
+    return Advice("gpu-full", "hint", Message(text, memory=f"{100 * memory:.0f} %"), Message(why), within_ranges(half))
 
 
 def lowest_loss(facts: RunFacts) -> Evaluated | None:
