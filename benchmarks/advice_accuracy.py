@@ -105,8 +105,11 @@ def describe_remedy(run: Run, given: list[Advice], runs: list[Run]) -> str:
 
 
 def comparable(config: RunConfig) -> RunConfig:
-    """A config in which a CRF's own rate that is the head's is none."""
-    return config.replace(crf_rate=None) if config.crf_rate == config.head_rate else config
+    """A config without what makes no difference: a CRF's rate that is the head's, stairs that are not used."""
+    config = config.replace(crf_rate=None) if config.crf_rate == config.head_rate else config
+    if "staircase" not in (config.encoder_schedule, config.head_schedule):
+        config = config.replace(staircase_steps=RunConfig().staircase_steps)
+    return config
 
 
 def replay(folder: Path) -> Iterator[list[Advice]]:

@@ -18,8 +18,8 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_the_two_notebooks():
-    assert [path.stem for path in NOTEBOOKS] == ["01_tuning_lab", "02_compare_runs"]
+def test_there_are_the_three_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == ["01_tuning_lab", "02_compare_runs", "03_what_to_turn"]
 
 
 def test_it_opens_with_one_line_and_a_cell(notebook):
@@ -32,12 +32,12 @@ def test_it_is_shipped_executed_from_top_to_bottom(notebook):
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
 
 
-def test_only_the_comparison_is_shipped_with_results_of_its_runs():
+def test_all_but_the_tuning_lab_are_shipped_with_results_of_their_runs():
     """Below a live lab, the results of another run would be taken for one's own."""
-    tuning, comparison = (nbformat.read(path, as_version=4) for path in NOTEBOOKS)
-    assert len(code_cells(tuning)) == 1
-    pictures = [out for cell in code_cells(comparison) for out in cell.outputs if "image/png" in out.get("data", {})]
-    assert len(pictures) == 2
+    tuning, *others = (code_cells(nbformat.read(path, as_version=4)) for path in NOTEBOOKS)
+    assert len(tuning) == 1
+    outputs = [[output for cell in cells for output in cell.outputs] for cells in others]
+    assert [sum("image/png" in output.get("data", {}) for output in of_one) for of_one in outputs] == [2, 1]
 
 
 def test_it_ships_no_widget_state_which_hosting_sites_refuse(notebook):

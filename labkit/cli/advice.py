@@ -6,12 +6,12 @@ from typing import Any
 from labkit.i18n.translation import tr
 from labkit.runs.run import Run
 from labkit.tuning.advice import LEVELS, Advice
-from labkit.tuning.advisor import advise
+from labkit.tuning.advisor import MAX_SENTENCES, advise
 
 
-def advice_lines(run: Run) -> Iterator[str]:
+def advice_lines(run: Run, most: int = MAX_SENTENCES) -> Iterator[str]:
     """Sentences on a run, each with the options of `labkit train` that mend it."""
-    found = advise(run)
+    found = advise(run, most)
     for advice in found:
         yield tr("{run}, {level}: {text}", run=run.title, level=tr(LEVELS[advice.level]), text=tr(advice.text))
         if advice.remedy:

@@ -112,7 +112,7 @@ def train(pair: str, preset: str, name: str, runs_folder: Path | None, **options
         raise click.ClickException(f"{tr(finished.reason)} {tr(finished.hint)}")
     if distributed.is_main_process():
         write_message(tr(train.describe_result(folder, runs_folder)), err=True)
-        if line := train.describe_advice(folder):
+        for line in train.first_advice(folder):
             write_message(line, err=True)
 
 
@@ -168,7 +168,7 @@ def compare(run: tuple[str, ...], runs_folder: Path | None, png: Path | None, ax
     compared = RunStore(runs_folder).get_all(run)
     make_console().print(tables.comparison_table(compared))
     if told := advise_comparison(compared):
-        write_message(tr(told), err=True)
+        write_message(tr(told))
     if png:
         from labkit.plots.live import compare_figure, to_png
 
@@ -189,7 +189,7 @@ def advise(run: tuple[str, ...], runs_folder: Path | None, as_json: bool) -> Non
         write_data(json.dumps([advice.advice_to_dict(one) for one in found], indent=2) + "\n")
     else:
         for line in (line for one in found for line in advice.advice_lines(one)):
-            write_data(f"{line}\n")
+            write_message(line)
 
 
 @cli.command()

@@ -98,9 +98,10 @@ def describe_result(folder: Path, runs_folder: Path | None) -> Message:
     return Message(text, epoch=run.best.epoch, epochs=run.config.epochs, **values)
 
 
-def describe_advice(folder: Path) -> str:
-    """First advice on a run that has ended, in words; empty without any."""
-    return next(iter(advice_lines(Run(folder))), "") if advise(Run(folder)) else ""
+def first_advice(folder: Path) -> list[str]:
+    """First advice on a run that has ended, in a line or two; empty without any."""
+    run = Run(folder)
+    return list(advice_lines(run, most=1)) if advise(run) else []
 
 
 def _live_here(folder: Path) -> str:

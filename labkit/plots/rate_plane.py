@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 from labkit.events import format_distance
 from labkit.messages import Message
 from labkit.plots.axes import TICK_PT, TITLE_PT, Box, PlotArea, set_text
-from labkit.plots.fonts import plot_tr
+from labkit.plots.fonts import font_families, plot_tr
 from labkit.plots.pictures import PictureSize
 from labkit.plots.renderer import Picture, exclusive_drawing
 from labkit.plots.theme import theme_named
@@ -18,7 +18,7 @@ from labkit.runs.curves import FloatArray
 from labkit.runs.run import Run
 from labkit.settings import format_rate
 
-LEFT, BETWEEN, RIGHT, ABOVE, BELOW = 0.75, 0.7, 0.15, 0.75, 0.55  # inches around the two maps
+LEFT, BETWEEN, RIGHT, ABOVE, BELOW = 0.85, 0.85, 0.15, 0.78, 0.55  # inches around the two maps
 ROW = 0.38  # inches
 
 Cells = dict[tuple[float, float], list[float]]  # values of the runs, by encoder and head rate
@@ -57,7 +57,7 @@ def rate_plane_figure(runs: Sequence[Run], theme: str = "light", size: PictureSi
         positive = [value for values in distance.values() for value in values if value > 0]
         _draw(areas[1], distance, LogNorm(0.03, max([1.0, *positive])), format_distance)
         corpus = known[0].corpus.name if known[0].corpus else ""
-        runs_text = plot_tr("{count} runs on {corpus}; encoder rate by head rate", count=len(known), corpus=corpus)
+        runs_text = plot_tr("{count} runs on {corpus}", count=len(known), corpus=corpus)
         heading = areas[0].add_text(TITLE_PT, fontweight="bold", va="top", transform=figure.transFigure)
         set_text(heading, runs_text, 0.06 / width, 1 - 0.08 / height)
         for area in areas:
@@ -91,6 +91,9 @@ def _draw(area: PlotArea, cells: Cells, norm: Any, written: Callable[[float], st
     axes.set(xlim=(-0.5, len(heads) - 0.5), ylim=(len(encoders) - 0.5, -0.5))
     axes.set_xticks(range(len(heads)), labels=map(format_rate, heads))
     axes.set_yticks(range(len(encoders)), labels=map(format_rate, encoders))
+    label: dict[str, Any] = {"color": theme.muted, "fontsize": TICK_PT, "fontfamily": font_families()}
+    axes.set_xlabel(plot_tr("Head rate"), **label)
+    axes.set_ylabel(plot_tr("Encoder rate"), **label)
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             count = len(cells[encoders[row], heads[column]])

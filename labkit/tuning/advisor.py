@@ -4,9 +4,9 @@
         print(advice.text, advice.remedy)
 
 A rule is one function in alarms.py, hints.py or verdicts.py: it looks at the facts of a run, and returns advice or
-None. The same rules speak while a run trains, afterwards, and in the terminal. Their thresholds were chosen on half of
-the recorded runs (`data/evidence`) and counted on the rest: docs/advice.md. A log of an older version lacks some
-figures; then fewer rules speak.
+None. The same rules speak while a run trains, afterwards, and in the terminal. Their thresholds were chosen on the
+recorded runs of even seeds (`data/evidence`); docs/advice.md says on which they were counted. A log of an older version
+lacks some figures; then fewer rules speak.
 """
 
 from collections.abc import Callable, Sequence

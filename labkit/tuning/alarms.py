@@ -19,6 +19,7 @@ MANY_PIECES = 3.5  # of a word
 FEW_STEPS = 40
 # Shares of the distance from which on heads of a structure work:
 STILL = 0.12  # nearly what was drawn at random
+LATE = 0.6  # a larger rate does better
 MOVED = 0.5  # something was learnt, if there was anything to learn
 SPENT = 0.03  # of its peak, a rate at which hardly anything is learnt
 LATE_ENOUGH = 0.6  # share of the steps after which a head at usual rates has found something
@@ -33,7 +34,9 @@ def diverged(facts: RunFacts) -> Advice | None:
     end = facts.run.finished
     if not end or end.state != "failed" or "rates" not in end.reason.values:
         return None
-    remedy = usual_rates(facts.config) or {"head_rate": facts.config.head_rate / 10}
+    usual = usual_rates(facts.config)
+    lower = {name: rate for name, rate in usual.items() if rate < getattr(facts.config, name)}
+    remedy = lower or {"head_rate": facts.config.head_rate / 10}
     why = N_("A loss that explodes has met a step too large. Rates above their usual range are the first to look at.")
     return Advice("diverged", "alarm", end.reason, Message(why), remedy)
 
@@ -109,12 +112,15 @@ def head_rate_too_high(facts: RunFacts) -> Advice | None:
 
 
 def head_still(facts: RunFacts) -> Advice | None:
-    """A head that will end nearer than STILL to the random numbers it began with, and next to nothing found."""
+    """A head that will end nearer than STILL to the random numbers it began with, and next to nothing found.
+
+    Of a run that has ended, nearer than LATE.
+    """
     reach = facts.head_reach
-    if not facts.finds_nothing or reach is None or reach >= STILL:
+    if not facts.finds_nothing or reach is None or reach >= (LATE if facts.is_final else STILL):
         return None
     text = N_("F1 is {f1}: the head has moved only {share} of its own size, as its rate ({rate}) is too low")
-    why = N_("A head starts from random numbers, and is nearly still these. It works from about {works} on.")
+    why = N_("A head starts from random numbers, and must leave them. It works from about {works} on.")
     values = {"share": format_distance(facts.distance("head") or 0.0), "rate": format_rate(facts.config.head_rate)}
     message = Message(text, f1=facts.format_f1(), **values)
     works = format_distance(facts.head_works_at)
@@ -168,7 +174,7 @@ RULES = (
     too_few_steps,
     encoder_rate_too_high,
     head_rate_too_high,
-    head_still,
     rates_ran_out,
+    head_still,
     labels_unrelated,
 )

@@ -63,7 +63,7 @@ def _describe_difference(one: Run, other: Run) -> Message:
     for name, (here, there) in find_differences([one, other]).items():
         setting = run_settings()[name]
         text = N_("{setting} {here} instead of {there}")
-        values = {"here": format_value(setting, here), "there": format_value(setting, there)}
+        values = {"here": Message(format_value(setting, here)), "there": Message(format_value(setting, there))}
         part = Message(text, setting=Message(setting.label), **values)
         told = Message("{told}, {more}", told=told, more=part) if told else part
     return told

@@ -5,7 +5,7 @@ from labkit.messages import N_, Message
 from labkit.presets import recommended_head_range, recommended_rate_range, recommended_rates
 from labkit.settings import format_rate
 from labkit.tuning.advice import Advice
-from labkit.tuning.alarms import MANY_UNKNOWN, STILL, spent_at
+from labkit.tuning.alarms import LATE, MANY_UNKNOWN, STILL, spent_at
 from labkit.tuning.remedies import (
     defaults,
     higher_head_rate,
@@ -17,7 +17,6 @@ from labkit.tuning.remedies import (
 from labkit.tuning.run_facts import FOUND_NOTHING, RunFacts, f1_margin
 
 SOME_UNKNOWN = 0.05  # share of the word pieces
-LATE = 0.6  # of the distance from which on a head works: below it a larger rate does better
 SOME_CUT = 0.02  # share of the entities of dev
 SMALL_DEV = 60  # entities
 MIN_SUPPORT = 15  # gold entities of a type of which one should be found
@@ -269,8 +268,9 @@ def gpu_full(facts: RunFacts) -> Advice | None:
         return None
     text = N_("the GPU's memory is {memory} full: a longer sentence may end the run")
     why = N_("Two batches of half the size, accumulated, make the same step in less memory.")
-    half = {"batch_size": max(1, facts.config.batch_size // 2), "accumulate": 2 * facts.config.accumulate}
-    return Advice("gpu-full", "hint", Message(text, memory=f"{100 * memory:.0f} %"), Message(why), half)
+    size = facts.config.batch_size
+    half = {"batch_size": size // 2, "accumulate": 2 * facts.config.accumulate} if size > 1 else {}
+    return Advice("gpu-full", "hint", Message(text, memory=f"{100 * memory:.0f} %"), Message(why), within_ranges(half))
 
 
 def lowest_loss(facts: RunFacts) -> Evaluated | None:

@@ -22,11 +22,12 @@ def usual_head_rate(config: RunConfig) -> float:
 
 
 def usual_rates(config: RunConfig) -> dict[str, Any]:
-    """Both rates to start with, as far as the config's are above their ranges."""
+    """Both rates to start with, as far as the config's encoder rate is too high and its head rate out of range."""
     usual = {}
     if config.encoder_rate > highest_encoder_rate(config):
         usual["encoder_rate"] = recommended_rates(config.encoder)["encoder_rate"]
-    if config.head_rate > recommended_head_range(config.downstream)[1]:
+    lowest, highest = recommended_head_range(config.downstream)
+    if not lowest <= config.head_rate <= highest:
         usual["head_rate"] = usual_head_rate(config)
     return usual
 

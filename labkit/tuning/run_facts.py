@@ -71,11 +71,6 @@ class RunFacts:
     # --- loss
 
     @property
-    def tag_entropy(self) -> float | None:
-        """Loss of tag frequencies, in nats per word."""
-        return self.corpus.tag_entropy
-
-    @property
     def loss_without_reading(self) -> float | None:
         """Loss that the decoder reaches without reading a word, in nats per word."""
         entropies = self.corpus.tag_entropy, self.corpus.conditional_tag_entropy
@@ -93,11 +88,6 @@ class RunFacts:
     def last_loss(self) -> float | None:
         """Training loss of the last few steps."""
         return float(self.smoothed_losses[-1]) if len(self.smoothed_losses) else None
-
-    @property
-    def lowest_loss(self) -> float | None:
-        """Lowest training loss over a few steps."""
-        return float(self.smoothed_losses.min()) if len(self.smoothed_losses) else None
 
     # --- rates
 

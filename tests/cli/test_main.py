@@ -397,11 +397,14 @@ def test_train_ends_stdout_with_the_run_folder_and_stderr_with_score_and_next_co
     assert run.config is not None
     assert run.config.epochs == 2
     assert run.best is not None
+    *_, result, advice, remedy = said.err.splitlines()
     assert re.fullmatch(
         rf"#1: best dev F1 {run.best.f1:.3f} \(\d+ entities\) at epoch [12] of 2, took 0:\d\d; "
         'try: labkit predict 1 "…"',
-        said.err.splitlines()[-1],
+        result,
     )
+    assert advice.startswith("#1, alarm: F1 is 0.000: 6 steps are too few")
+    assert remedy.startswith("  try: --epochs")
 
 
 def test_the_end_of_a_run_names_a_command_that_works_where_it_left_no_weights_or_no_score(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"head_rate": 3e-3},
         {"head_rate": 1e-3},
     ),
-    "head-still": ({**NOTHING, "head": 0.05, "head_rate": 5e-5}, {"head": 0.3}, {"head_rate": 1e-2}),
+    "head-still": ({**NOTHING, "head": 0.05, "head_rate": 5e-5}, {"head": 0.7}, {"head_rate": 1e-2}),
     "rates-ran-out": (
         {**NOTHING, "spent_after": 40, "head_schedule": "staircase"},
         {"spent_after": 120},
@@ -202,6 +202,25 @@ def test_sentences_are_translated_whole(rule: str) -> None:
     (given, *_) = advise(run_of(**CASES[rule][0]))
     for told in (given.text, given.why):
         assert translate("zh", told) != told
+
+
+def test_no_rate_is_raised_after_a_loss_that_exploded() -> None:
+    (given,) = advise(run_of(state="failed", reason=DIVERGED, head_rate=1e-4))
+    assert given.remedy == {"head_rate": 1e-5}
+
+
+@pytest.mark.parametrize(
+    ("size", "accumulate", "remedy"), [(1, 4, {}), (2, 1024, {"batch_size": 1, "accumulate": 1024})]
+)
+def test_a_full_gpu_gets_no_remedy_out_of_range(size: int, accumulate: int, remedy: dict[str, Any]) -> None:
+    plan = TrainingPlanned(2.0, STEPS, 60, "cuda:0", "H200", "bfloat16", 1, "")
+    run = run_of(more=(plan, *samples(95.0, 980.0)), batch_size=size, accumulate=accumulate)
+    assert [one.remedy for one in advise(run, most=99) if one.rule == "gpu-full"] == [remedy]
+
+
+def test_both_rates_are_mended_at_once() -> None:
+    (given,) = advise(run_of(**STANDING, encoder_rate=1e-3, head_rate=2e-4))
+    assert (given.rule, given.remedy) == ("encoder-rate-too-high", {"encoder_rate": 5e-5, "head_rate": 1e-2})
 
 
 def test_remedies_are_within_their_ranges() -> None:
