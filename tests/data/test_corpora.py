@@ -139,9 +139,9 @@ BAD_FORM = {
     "JSON lines": (
         '\n{"words": ["EU", "won"], "tags": ["B-ORG", "O"]}\n',
         2,
-        "JSON, which is not read; expected lines",
+        "JSON, for which the file must end in .jsonl or .json; expected lines",
     ),
-    "JSON over several lines": ('[\n  {"text": "EU"}\n]\n', 1, "JSON, which is not read"),
+    "JSON over several lines": ('[\n  {"text": "EU"}\n]\n', 1, "JSON, for which"),
     "brackets as words, then a word without a tag": ("[ O\n{\n", 2, "one column: '{'"),
     "an unknown prefix": ("a\tO\nb\tX-PER\n", 2, "unknown tag 'X-PER'"),
     "tags without prefixes": ("a\tO\nb\tPER\n", 2, "unknown tag 'PER'"),

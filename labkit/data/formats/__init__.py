@@ -50,6 +50,7 @@ FORMATS = {
         ("", "txt", "conll", "bio", "tsv", "iob", "iob2", "bioes", "bmes", "bilou", "ner", "tags"), "conll.read_conll"
     ),
     "bdci": CorpusFormat(("csv",), "bdci.read_bdci"),
+    "json": CorpusFormat(("jsonl", "json", "ndjson"), "json_shapes.read_json"),
 }
 ENDINGS = {ending for corpus_format in FORMATS.values() for ending in corpus_format.endings}
 

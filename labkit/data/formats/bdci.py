@@ -15,7 +15,7 @@ from pathlib import Path
 
 from labkit.data.cleaning import CleanedText, clean_html
 from labkit.data.corpus_files import open_or_explain
-from labkit.data.formats.parsed_file import IN_UTF16, ParsedFile, RawSentence, line_error
+from labkit.data.formats.parsed_file import ParsedFile, RawSentence, decode_text, line_error
 from labkit.data.tags import Span
 from labkit.messages import N_, Message
 
@@ -61,7 +61,7 @@ def read_table(path: Path, display_path: str) -> BdciTable:
     """
     with open_or_explain(path, display_path) as file:
         data = file.read()
-    text, notes = _decode_text(data, display_path)
+    text, notes = decode_text(data, display_path)
     records = _records(text, display_path)
     line, header = next(records, (1, []))
     columns = _index_columns(header, line, display_path)
@@ -209,22 +209,6 @@ def _is_same_word(one: str, other: str) -> bool:
     """True if two neighbours belong to one Latin word or one number."""
     both = one + other
     return len(both) == 2 and both.isascii() and (both.isalpha() or both.isdigit())
-
-
-def _decode_text(data: bytes, display_path: str) -> tuple[str, list[Message]]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise line_error(display_path, 1, IN_UTF16)
-    try:
-        return data.decode("utf-8-sig"), []
-    except UnicodeDecodeError as error:
-        offset = error.start
-    try:
-        text = data.decode("gb18030")
-    except UnicodeDecodeError:
-        problem = N_("byte {offset} of the file is neither UTF-8 nor GB18030; save the file as UTF-8")
-        line = data.count(b"\n", 0, offset) + 1
-        raise line_error(display_path, line, Message(problem, offset=offset)) from None
-    return text, [Message("{file}: read as GB18030, as it is not UTF-8.", file=display_path)]
 
 
 def _records(text: str, display_path: str) -> Iterator[tuple[int, list[str]]]:

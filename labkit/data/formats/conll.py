@@ -24,7 +24,8 @@ BLOCK_BYTES = 2**20  # decoded and split into lines at a time
 _BOM = "\ufeff".encode()  # byte order mark
 _LONE_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line by itself
 _JSON = Message(
-    "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences"
+    "this looks like JSON, for which the file must end in .jsonl or .json; expected lines of a word and its tag, blank "
+    "lines between sentences"
 )
 _NO_SENTENCES = Message("no sentences here; expected lines of a word and its tag, blank lines between sentences")
 _NUMBERED = Message("the first column numbers the words; expected one word and its tag per line, the word first")

@@ -34,19 +34,18 @@ class SpanDocument:
     line: int
 
 
-PROBLEMS = N_(
-    {
-        "empty": "{file}: {count:,} empty spans left out, first on line {line}: {example}.",
-        "outside": "{file}: {count:,} spans outside of their text left out, first on line {line}: {example}.",
-        "space": "{file}: white space cut off at the ends of {count:,} spans, first on line {line}: {example}.",
-        "cut": "{file}: {count:,} spans that cut a word widened to whole words, first on line {line}: {example}.",
-        "overlap": "{file}: {count:,} spans that overlap a longer one left out, first on line {line}: {example}.",
-        "nested": "{file}: {count:,} spans inside a longer one left out, first on line {line}: {example}.",
-        "repeated": "{file}: {count:,} spans that are there twice read once, first on line {line}: {example}.",
-        "type": "{file}: white space in the types of {count:,} spans replaced by _, first on line {line}: {example}.",
-    }
-)
-UNITS = N_({"utf-16": "UTF-16 code units, as JavaScript counts", "utf-8": "bytes of UTF-8"})
+PROBLEMS = {
+    "empty": N_("{file}: {count:,} empty spans left out, first {place}: {example}."),
+    "outside": N_("{file}: {count:,} spans outside of their text left out, first {place}: {example}."),
+    "space": N_("{file}: white space cut off at the ends of {count:,} spans, first {place}: {example}."),
+    "cut": N_("{file}: {count:,} spans that cut a word widened to whole words, first {place}: {example}."),
+    "overlap": N_("{file}: {count:,} spans that overlap a longer one left out, first {place}: {example}."),
+    "nested": N_("{file}: {count:,} spans inside a longer one left out, first {place}: {example}."),
+    "repeated": N_("{file}: {count:,} spans that are there twice read once, first {place}: {example}."),
+    "differs": N_("{file}: {count:,} spans hold another text than the file gives them, first {place}: {example}."),
+    "type": N_("{file}: white space in the types of {count:,} spans replaced by _, first {place}: {example}."),
+}
+UNITS = {"utf-16": N_("UTF-16 code units, as JavaScript counts"), "utf-8": N_("bytes of UTF-8")}
 
 
 @dataclass
@@ -61,12 +60,13 @@ class _Problems:
         shown = document.text[max(0, span.start) : max(0, span.end)][:40] or f"{span.start} to {span.end}"
         self.first.setdefault(kind, (document.line, f"{shown!r} ({span.type})"))
 
-    def notes(self, file: str) -> list[Message]:
+    def notes(self, parsed: ParsedFile) -> list[Message]:
         found = []
         for kind, text in PROBLEMS.items():
             if count := self.counts[kind]:
                 line, example = self.first[kind]
-                found.append(Message(text, file=file, count=count, line=line, example=example))
+                place = parsed.describe_place(line)
+                found.append(Message(text, file=parsed.display_path, count=count, place=place, example=example))
         return found
 
 
@@ -81,11 +81,16 @@ def add_documents(parsed: ParsedFile, documents: Sequence[SpanDocument]) -> None
         parsed.notes.append(Message(text, file=parsed.display_path, unit=Message(UNITS[unit])))
         documents = [convert_offsets(document, unit) for document in documents]
     problems = _Problems()
+    wordless = []
     for document in documents:
         spans = list(_clean(document, problems))
-        parsed.sentences += _sentences(document, spans, problems)
+        sentences = _sentences(document, spans, problems)
+        parsed.sentences += sentences
+        if not sentences:
+            wordless.append(document.line)
     parsed.one_word_per_line = False
-    parsed.notes += problems.notes(parsed.display_path)
+    parsed.note_left_out(N_("{file}: {count:,} texts without a word left out, the first {place}."), wordless)
+    parsed.notes += problems.notes(parsed)
 
 
 def find_offset_unit(documents: Sequence[SpanDocument]) -> str:
@@ -153,6 +158,8 @@ def _clean(document: SpanDocument, problems: _Problems) -> Iterable[CharSpan]:
                 problems.add("space", document, span)
                 start = span.start + len(inside) - len(inside.lstrip())
                 span = span._replace(start=start, end=start + len(inside.strip()))
+            if span.surface is not None and span.surface.split() != inside.split():
+                problems.add("differs", document, span)
             if len(span.type.split()) > 1:
                 problems.add("type", document, span)
             yield span._replace(type="_".join(span.type.split()))
