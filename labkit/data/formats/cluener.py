@@ -27,5 +27,6 @@ def _spans(record: JsonRecord) -> Iterator[CharSpan]:
                 if not isinstance(place, list) or len(place) != 2:
                     text = N_("{mention}: expected the first and the last character as [start, end]")
                     raise record.error(Message(text, mention=repr(mention[:40])))
-                span = record.make_span(*place, type_, mention)
+                first, last = place
+                span = record.make_span(first, last, type_, mention)
                 yield span._replace(end=span.end + 1)

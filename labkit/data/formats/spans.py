@@ -170,7 +170,7 @@ def _sentences(document: SpanDocument, spans: Sequence[CharSpan], problems: _Pro
     lines = split_text(document.text, Granularity.WORDS)
     words = [word for line in lines for word in line]
     tags = ["O"] * len(words)
-    joined = set()  # words that must stay in the sentence of the word before
+    joined: set[int] = set()  # words that must stay in the sentence of the word before
     for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
         first, end = _word_range(words, span)
         if first == end:  # nothing visible
