@@ -139,9 +139,9 @@ BAD_FORM = {
     "JSON lines": (
         '\n{"words": ["EU", "won"], "tags": ["B-ORG", "O"]}\n',
         2,
-        "JSON, which is not read; expected lines",
+        "JSON, for which the file must end in .jsonl or .json; expected lines",
     ),
-    "JSON over several lines": ('[\n  {"text": "EU"}\n]\n', 1, "JSON, which is not read"),
+    "JSON over several lines": ('[\n  {"text": "EU"}\n]\n', 1, "JSON, for which"),
     "brackets as words, then a word without a tag": ("[ O\n{\n", 2, "one column: '{'"),
     "an unknown prefix": ("a\tO\nb\tX-PER\n", 2, "unknown tag 'X-PER'"),
     "tags without prefixes": ("a\tO\nb\tPER\n", 2, "unknown tag 'PER'"),
@@ -343,7 +343,7 @@ def test_a_name_of_a_folder_in_data_that_cannot_be_read_says_why(
 ) -> None:
     monkeypatch.setattr(paths, "data", lambda: tmp_path / "data")
     (tmp_path / "data" / "mine").mkdir(parents=True)
-    (tmp_path / "data" / "mine" / "all.jsonl").write_text("{}")
+    (tmp_path / "data" / "mine" / "all.docx").write_text("{}")
     with pytest.raises(ValueError, match=r"^data/mine: no train file"):
         read_corpus("mine")
     with pytest.raises(ValueError, match=r"unknown corpus 'thine': not a file"):
@@ -394,8 +394,8 @@ def test_a_folder_without_a_usable_file_lists_what_lies_there(tmp_path: Path) ->
 
 def test_a_part_with_an_unknown_ending_is_told_not_dropped_in_silence(tmp_path: Path) -> None:
     place = folder(tmp_path, train=BIO, dev="so\tO\n")
-    (place / "test.json").write_text("[]")
-    assert any("test.json was not read" in note for note in read_corpus(place).notes)
+    (place / "test.xml").write_text("[]")
+    assert any("test.xml was not read" in note for note in read_corpus(place).notes)
 
 
 @pytest.mark.parametrize(

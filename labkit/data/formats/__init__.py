@@ -58,6 +58,7 @@ FORMATS = {
     "parallel lines": CorpusFormat((), "parallel_lines.read_folder", "parallel_lines.recognises"),
     "parquet": CorpusFormat(("parquet", "arrow"), "hugging_face.read_table"),
     "arrow folder": CorpusFormat((), "hugging_face.read_folder", "hugging_face.recognises"),
+    "json": CorpusFormat(("jsonl", "json", "ndjson"), "json_shapes.read_json"),
 }
 ENDINGS = {ending for corpus_format in FORMATS.values() for ending in corpus_format.endings}
 

@@ -21,7 +21,8 @@ from labkit.messages import N_, Message, message_of, plural
 LONG_SENTENCE_WORDS = 1000  # nobody writes longer sentences; files without blank lines seem to have them
 
 _JSON = Message(
-    "this looks like JSON, which is not read; expected lines of a word and its tag, blank lines between sentences"
+    "this looks like JSON, for which the file must end in .jsonl or .json; expected lines of a word and its tag, blank "
+    "lines between sentences"
 )
 _NO_SENTENCES = Message("no sentences here; expected lines of a word and its tag, blank lines between sentences")
 _NUMBERED = Message("the first column numbers the words; expected one word and its tag per line, the word first")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from labkit.messages import Message
+from labkit.messages import N_, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class ParsedFile:
     skipped_lines: list[int] = field(default_factory=list)  # lines between words, in ascending order
     missing_labels: Message | None = None  # why nothing can be learnt from a file without sentences
     documents: Sequence[str] = ()  # names, if it is a folder of documents: line n is then the nth of them
+    counts_records: bool = False  # its "lines" are numbers of records, as an array may be all on one line
 
     def find_line(self, sentence: RawSentence, word: int) -> int:
         """Line of the word with this index."""
@@ -48,6 +49,9 @@ class ParsedFile:
 
     def error(self, line: int, problem: Message) -> ValueError:
         """ValueError that names this file and line."""
+        if self.counts_records:
+            text = N_("{file}, record {record}: {problem}")
+            return ValueError(Message(text, file=self.display_path, record=line, problem=problem))
         return line_error(*self.locate(line), problem)
 
     def locate(self, line: int) -> tuple[str, int]:
@@ -55,6 +59,18 @@ class ParsedFile:
         if self.documents:
             return f"{self.display_path}/{self.documents[line - 1]}", 1
         return self.display_path, line
+
+    def describe_place(self, line: int) -> Message:
+        """The line as part of a sentence: `on line 7`."""
+        return (
+            Message("in record {record}", record=line) if self.counts_records else Message("on line {line}", line=line)
+        )
+
+    def note_left_out(self, text: str, lines: Sequence[int]) -> None:
+        """Notes what was left out, if anything; the template may hold {file}, {count} and the first {place}."""
+        if lines:
+            place = self.describe_place(lines[0])
+            self.notes.append(Message(text, file=self.display_path, count=len(lines), place=place))
 
 
 def line_error(display_path: str, line: int, problem: Message) -> ValueError:

@@ -35,20 +35,18 @@ class SpanDocument:
     file: str = ""  # its own, in a folder of documents; messages then tell the line of the span
 
 
-PROBLEMS = N_(
-    {
-        "empty": "{file}: {count:,} empty spans left out, first on line {line}: {example}.",
-        "outside": "{file}: {count:,} spans outside of their text left out, first on line {line}: {example}.",
-        "space": "{file}: white space cut off at the ends of {count:,} spans, first on line {line}: {example}.",
-        "cut": "{file}: {count:,} spans that cut a word widened to whole words, first on line {line}: {example}.",
-        "overlap": "{file}: {count:,} spans that overlap a longer one left out, first on line {line}: {example}.",
-        "nested": "{file}: {count:,} spans inside a longer one left out, first on line {line}: {example}.",
-        "repeated": "{file}: {count:,} spans that are there twice read once, first on line {line}: {example}.",
-        "surface": "{file}: {count:,} spans whose text is not the annotated one kept, first on line {line}: {example}.",
-        "type": "{file}: white space in the types of {count:,} spans replaced by _, first on line {line}: {example}.",
-    }
-)
-UNITS = N_({"utf-16": "UTF-16 code units, as JavaScript counts", "utf-8": "bytes of UTF-8"})
+PROBLEMS = {
+    "empty": N_("{file}: {count:,} empty spans left out, first {place}: {example}."),
+    "outside": N_("{file}: {count:,} spans outside of their text left out, first {place}: {example}."),
+    "space": N_("{file}: white space cut off at the ends of {count:,} spans, first {place}: {example}."),
+    "cut": N_("{file}: {count:,} spans that cut a word widened to whole words, first {place}: {example}."),
+    "overlap": N_("{file}: {count:,} spans that overlap a longer one left out, first {place}: {example}."),
+    "nested": N_("{file}: {count:,} spans inside a longer one left out, first {place}: {example}."),
+    "repeated": N_("{file}: {count:,} spans that are there twice read once, first {place}: {example}."),
+    "differs": N_("{file}: {count:,} spans hold another text than the file gives them, first {place}: {example}."),
+    "type": N_("{file}: white space in the types of {count:,} spans replaced by _, first {place}: {example}."),
+}
+UNITS = {"utf-16": N_("UTF-16 code units, as JavaScript counts"), "utf-8": N_("bytes of UTF-8")}
 
 
 @dataclass
@@ -66,12 +64,13 @@ class _Problems:
             example, line = f"{example}, {document.file}", document.text.count("\n", 0, max(0, span.start)) + 1
         self.first.setdefault(kind, (line, example))
 
-    def notes(self, file: str) -> list[Message]:
+    def notes(self, parsed: ParsedFile) -> list[Message]:
         found = []
         for kind, text in PROBLEMS.items():
             if count := self.counts[kind]:
                 line, example = self.first[kind]
-                found.append(Message(text, file=file, count=count, line=line, example=example))
+                place = parsed.describe_place(line)
+                found.append(Message(text, file=parsed.display_path, count=count, place=place, example=example))
         return found
 
 
@@ -86,11 +85,16 @@ def add_documents(parsed: ParsedFile, documents: Sequence[SpanDocument]) -> None
         parsed.notes.append(Message(text, file=parsed.display_path, unit=Message(UNITS[unit])))
         documents = [convert_offsets(document, unit) for document in documents]
     problems = _Problems()
+    wordless = []
     for document in documents:
         spans = list(_clean(document, problems))
-        parsed.sentences += _sentences(document, spans, problems)
+        sentences = _sentences(document, spans, problems)
+        parsed.sentences += sentences
+        if not sentences:
+            wordless.append(document.line)
     parsed.one_word_per_line = False
-    parsed.notes += problems.notes(parsed.display_path)
+    parsed.note_left_out(N_("{file}: {count:,} texts without a word left out, the first {place}."), wordless)
+    parsed.notes += problems.notes(parsed)
 
 
 def find_offset_unit(documents: Sequence[SpanDocument]) -> str:
@@ -154,12 +158,12 @@ def _clean(document: SpanDocument, problems: _Problems) -> Iterable[CharSpan]:
             problems.add("repeated", document, span)
         else:
             seen.add((span.type, span.start, span.end))
-            if span.surface is not None and inside.split() != span.surface.split():
-                problems.add("surface", document, span)
             if inside != inside.strip():
                 problems.add("space", document, span)
                 start = span.start + len(inside) - len(inside.lstrip())
                 span = span._replace(start=start, end=start + len(inside.strip()))
+            if span.surface is not None and span.surface.split() != inside.split():
+                problems.add("differs", document, span)
             if len(span.type.split()) > 1:
                 problems.add("type", document, span)
             yield span._replace(type="_".join(span.type.split()))
@@ -170,7 +174,7 @@ def _sentences(document: SpanDocument, spans: Sequence[CharSpan], problems: _Pro
     lines = split_text(document.text, Granularity.WORDS)
     words = [word for line in lines for word in line]
     tags = ["O"] * len(words)
-    joined = set()  # words that must stay in the sentence of the word before
+    joined: set[int] = set()  # words that must stay in the sentence of the word before
     for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
         first, end = _word_range(words, span)
         if first == end:  # nothing visible

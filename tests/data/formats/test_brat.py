@@ -99,7 +99,7 @@ def test_line_ends_and_marks_are_counted_as_the_offsets_do(tmp_path: Path, text:
 def test_a_text_that_is_not_the_annotated_one_is_told(tmp_path: Path) -> None:
     parsed = read(write(tmp_path / "train", ann="T1\tLOC 39 42\tnorth\n"))
     assert parsed.notes == [
-        "train: 1 spans whose text is not the annotated one kept, first on line 2: 'the' (LOC), doc1.txt."
+        "train: 1 spans hold another text than the file gives them, first on line 2: 'the' (LOC), doc1.txt."
     ]
 
 
