@@ -6,8 +6,8 @@ LAB_ARGS ?=
 # a further package index to take torch from, such as https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 
-# what notebooks start with while they are checked: the real encoder on a small part of the corpus
-FAST := {"train_limit": 96, "dev_limit": 48, "epochs": 2}
+# what notebooks start with while they are checked: the real encoder on a small part of the corpus, in 48 steps
+FAST := {"train_limit": 96, "dev_limit": 48, "epochs": 2, "batch_size": 4}
 
 VENV := .venv
 PY := $(VENV)/bin/python

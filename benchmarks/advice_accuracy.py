@@ -40,6 +40,7 @@ RIGHT = {
     "one-rate": {"head-still", "head-late"},
     "article": {"head-still", "head-late"},
     "article-idcnn": {"head-still", "head-late"},
+    "article-head-1e-2": {"head-rate-too-high", "head-rate-high"},
     "1-epoch-head-1e-3": {"head-still", "head-late"},
     "batch-256": {"too-few-steps"},
     "warm-up-0.9": {"long-warm-up"},

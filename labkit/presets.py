@@ -72,10 +72,10 @@ def recommended_rate_range(encoder: str) -> tuple[float, float]:
     return _pair_for_encoder(encoder).encoder_rate_range
 
 
-def recommended_head_range(downstream: str) -> tuple[float, float]:
-    """Lowest and highest head rate to try with a downstream structure."""
-    if downstream == "idcnn":
-        return 1e-3, HIGH_IDCNN_RATE
+def recommended_head_range(config: RunConfig) -> tuple[float, float]:
+    """Lowest and highest head rate to try with a config's structure."""
+    if config.downstream == "idcnn" or config.tanh_size:
+        return 1e-3, HIGH_IDCNN_RATE  # what is above 0 or within ± 1 learns no more once a large step has moved it out
     marks = run_settings()["head_rate"].marks
     return min(marks), max(marks)
 

@@ -227,7 +227,7 @@ class SettingsForm:
             self._assets.helps = {**self._assets.helps, "preset": presets}
         ranges = {
             "encoder_rate": recommended_rate_range(config.encoder),
-            "head_rate": recommended_head_range(config.downstream),
+            "head_rate": recommended_head_range(config),
         }
         for name, ends in ranges.items():
             if isinstance(rate := self._fields[name], NumberControl):

@@ -103,7 +103,7 @@ def encoder_rate_too_high(facts: RunFacts) -> Advice | None:
 def head_rate_too_high(facts: RunFacts) -> Advice | None:
     """A head rate above the usual ones of its structure, and a loss that stands where no word is read."""
     rate = facts.config.head_rate
-    if not _reads_nothing(facts) or rate <= recommended_head_range(facts.config.downstream)[1]:
+    if not _reads_nothing(facts) or rate <= recommended_head_range(facts.config)[1]:
         return None
     text = N_("F1 is {f1} and the loss stands at {loss}, where no word is read: head rate {rate} is too high")
     why = N_("Large steps can switch off units for good, above all those of the IDCNN, which has ReLUs.")

@@ -44,7 +44,7 @@ def some_unknown_words(facts: RunFacts) -> Advice | None:
 def crf_untrained(facts: RunFacts) -> Advice | None:
     """A CRF that will end nearer than STILL to its random start, while the head has moved.
 
-    Its own rate is too low, as in bert4keras#144 and kexue.fm/archives/7196.
+    Its own rate is too low, as in bert4keras#144 and kexue.fm/archives/7196, which raise it above the head's.
     """
     crf, head, last = facts.final_distance("crf"), facts.final_distance("head"), facts.last
     if crf is None or head is None or last is None or crf >= STILL or head < 2 * STILL:
@@ -54,7 +54,9 @@ def crf_untrained(facts: RunFacts) -> Advice | None:
         "Predictions break the tag scheme at {illegal} places. A CRF usually takes the head's rate, or a larger one."
     )
     message = Message(text, share=format_distance(facts.distance("crf") or 0.0))
-    remedy = {"crf_rate": facts.config.head_rate}
+    rate, head_rate = facts.config.crf_rate, facts.config.head_rate
+    higher = 10 * head_rate if rate is None else head_rate if rate < head_rate else 10 * rate
+    remedy = within_ranges({"crf_rate": higher})
     return Advice("crf-untrained", "hint", message, Message(why, illegal=f"{last.illegal or 0:,}"), remedy)
 
 
@@ -99,7 +101,7 @@ def encoder_slow(facts: RunFacts) -> Advice | None:
 
 def head_rate_high(facts: RunFacts) -> Advice | None:
     """A head rate above the usual ones of its structure, in a run that finds something all the same."""
-    rate, highest = facts.config.head_rate, recommended_head_range(facts.config.downstream)[1]
+    rate, highest = facts.config.head_rate, recommended_head_range(facts.config)[1]
     if facts.last is None or facts.finds_nothing or rate <= highest:
         return None
     text = N_("head rate {rate} is above the usual ones: up to {highest} a head finds more")

@@ -17,8 +17,8 @@ def highest_encoder_rate(config: RunConfig) -> float:
 
 def usual_head_rate(config: RunConfig) -> float:
     """Head rate to start with: the recommended one, within the range of its structure."""
-    low, high = recommended_head_range(config.downstream)
-    return min(max(recommended_rates(config.encoder)["head_rate"], low), high) if config.downstream != "idcnn" else low
+    low, high = recommended_head_range(config)
+    return low if config.downstream == "idcnn" else min(max(recommended_rates(config.encoder)["head_rate"], low), high)
 
 
 def usual_rates(config: RunConfig) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def usual_rates(config: RunConfig) -> dict[str, Any]:
     usual = {}
     if config.encoder_rate > highest_encoder_rate(config):
         usual["encoder_rate"] = recommended_rates(config.encoder)["encoder_rate"]
-    lowest, highest = recommended_head_range(config.downstream)
+    lowest, highest = recommended_head_range(config)
     if not lowest <= config.head_rate <= highest:
         usual["head_rate"] = usual_head_rate(config)
     return usual

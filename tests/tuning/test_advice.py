@@ -30,6 +30,10 @@ def first(run: Run) -> str:
     return found[0].rule if found else ""
 
 
+def first_of(run: Run, rule: str) -> Advice:
+    return next(one for one in advise(run, most=99) if one.rule == rule)
+
+
 NOTHING = {"f1": (0.0, 0.0, 0.0)}
 STANDING = {**NOTHING, "losses": (0.6, 0.3)}
 DIVERGED = Message("The loss is not a number at step {step} (rates: {rates}).", step=3, rates="head 1")
@@ -221,6 +225,25 @@ def test_a_full_gpu_gets_no_remedy_out_of_range(size: int, accumulate: int, reme
 def test_both_rates_are_mended_at_once() -> None:
     (given,) = advise(run_of(**STANDING, encoder_rate=1e-3, head_rate=2e-4))
     assert (given.rule, given.remedy) == ("encoder-rate-too-high", {"encoder_rate": 5e-5, "head_rate": 1e-2})
+
+
+@pytest.mark.parametrize(
+    ("head_rate", "crf_rate", "remedy"),
+    [(1e-2, 1e-5, 1e-2), (1e-2, None, 1e-1), (1e-2, 1e-2, 1e-1), (1e-2, 0.5, 1.0)],
+)
+def test_a_crf_that_stands_still_gets_a_rate_above_its_own(
+    head_rate: float, crf_rate: float | None, remedy: float
+) -> None:
+    given = first_of(run_of(crf=0.01, head_rate=head_rate, crf_rate=crf_rate), "crf-untrained")
+    assert given.remedy == {"crf_rate": pytest.approx(remedy)}
+
+
+@pytest.mark.parametrize(("structure", "usual"), [({"downstream": "idcnn"}, 1e-3), ({"tanh_size": 256}, 3e-3)])
+def test_relu_and_tanh_want_a_smaller_head_rate(structure: dict[str, Any], usual: float) -> None:
+    (given,) = advise(run_of(**STANDING, **structure, head_rate=1e-2))
+    assert (given.rule, given.remedy) == ("head-rate-too-high", {"head_rate": usual})
+    (given,) = advise(run_of(**NOTHING, **structure, head=0.01, head_rate=1e-4))
+    assert (given.rule, given.remedy) == ("head-still", {"head_rate": usual})
 
 
 def test_remedies_are_within_their_ranges() -> None:
