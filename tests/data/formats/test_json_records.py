@@ -57,7 +57,6 @@ def test_escapes_are_read(tmp_path: Path) -> None:
         "something behind an array": ("[{}]\n{}", r"a\.jsonl, record 1: expected nothing behind the array"),
         "thousands of brackets": ("[" * 100_000, r"a\.jsonl, record 1: not JSON .*too long or too deep"),
         "a number of thousands of digits": ('{"a": ' + "9" * 5000 + "}", r"a\.jsonl:1: not JSON .*too long"),
-        "UTF-16": (LINES.encode("utf-16"), r"a\.jsonl:1: the file is in UTF-16"),
         "another encoding": (LINES.encode() + b'\n{"text": "\xff\xff"}', r"a\.jsonl:3: byte .* neither UTF-8 nor"),
         "half a character": ('{"text": "a\\ud83d", "spans": []}', r"a\.jsonl:1: half a character, \\ud83d"),
     }.values(),
