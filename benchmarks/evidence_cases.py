@@ -151,9 +151,10 @@ def _pair_cases(pair: str, seed: int, f1_by_folder: Mapping[Path, float | None])
             yield Case(pair, "start", f"{start:g}", seed, {"encoder_start": start})
         for epochs in EPOCHS:
             yield Case(pair, "epochs", str(epochs), seed, {"epochs": epochs})
-    if seed == 0:
-        for rate in CRF_RATES:
+    for rate in CRF_RATES:
+        if seed == 0 or (seed < 3 and rate >= 1e-1):  # the best ones
             yield Case(pair, "crf", format_rate(rate), seed, {"crf_rate": rate})
+    if seed == 0:
         for kind, remedy in REMEDIES.items():
             yield Case(pair, "remedy", kind, seed, {**PLANTED[kind], **remedy}, PRESETS.get(kind, "labkit"))
 

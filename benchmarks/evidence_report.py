@@ -35,23 +35,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=Path, help="also draw the planes into this folder")
     asked = parser.parse_args()
+    runs = {pair: read_runs(pair) for pair in STARTER_PAIRS}
+    grids = {pair: [run for name, run in runs[pair].items() if name.startswith("grid-")] for pair in runs}
+    scores = {pair: by_kind(runs[pair]) for pair in runs}
+    print("| runs |" + "".join(f" {pair}, best dev F1 |" for pair in runs) + "\n|---|" + "---|" * len(runs))
+    for name in sorted({name for found in scores.values() for name in found}):
+        print(f"| {name} | " + " | ".join(describe(scores[pair].get(name, [])) for pair in runs) + " |")
     found = {}
-    for pair in STARTER_PAIRS:
-        runs = {path.parent.name: Run(path.parent) for path in sorted((EVIDENCE / pair).glob("*/config.json"))}
-        grid = [run for name, run in runs.items() if name.startswith("grid-")]
+    for pair, grid in grids.items():
         if asked.pictures and grid:
             picture = rate_plane_figure(grid, size=PICTURE).png()
             (asked.pictures / f"rates-{pair}.png").write_bytes(picture)
-        print(f"\n{pair}: {len(runs)} runs\n\n| runs | seeds | mean F1 | lowest to highest |\n|---|---|---|---|")
-        for name, scores in by_kind(runs).items():
-            print(f"| {name} | {len(scores)} | {np.mean(scores):.3f} | {min(scores):.3f} to {max(scores):.3f} |")
         top = max((run.best_f1 or 0.0 for run in grid), default=0.0)
         ended = [run for run in grid if run.is_final and len(run.evaluations) == 3 and run.moves]
         found[pair] = {name: foretells(ended, figure, FAILS * top) for name, figure in FIGURES.items()}
-        print("\n| after one epoch | rank correlation with the best F1 | failures told |\n|---|---|---|")
+        print(f"\n| {pair}, after one epoch | rank correlation with the best F1 | failures told |\n|---|---|---|")
         for name, (correlation, share) in found[pair].items():
             print(f"| {name} | {correlation:.2f} | {share:.0%} of {len(ended)} runs |")
     print(json.dumps(found))
+
+
+def read_runs(pair: str) -> dict[str, Run]:
+    """Recorded runs of a pair, by name."""
+    return {path.parent.name: Run(path.parent) for path in sorted((EVIDENCE / pair).glob("*/config.json"))}
 
 
 def by_kind(runs: Mapping[str, Run]) -> dict[str, list[float]]:
@@ -60,6 +66,13 @@ def by_kind(runs: Mapping[str, Run]) -> dict[str, list[float]]:
     for name, run in runs.items():
         scores[name.rsplit("-seed-", 1)[0]].append(run.best_f1 or 0.0)
     return dict(scores)
+
+
+def describe(scores: Sequence[float]) -> str:
+    """Mean of scores, and the lowest and highest of several seeds."""
+    if len(scores) < 2:
+        return f"{scores[0]:.3f}" if scores else "–"
+    return f"{np.mean(scores):.3f} ({min(scores):.3f} to {max(scores):.3f}, {len(scores)} seeds)"
 
 
 def distance_after_one_epoch(run: Run, part: str) -> float:

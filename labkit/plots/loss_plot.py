@@ -72,7 +72,9 @@ class TagEntropies:
         self.area = area
         across, muted = area.axes.get_yaxis_transform(), area.theme.muted
         self.lines = [area.add_curve(muted, 0.8, zorder=4.5, transform=across) for _ in range(2)]
-        self.labels = [area.add_text(color=muted, ha="right", transform=across) for _ in range(2)]
+        # A run that learns nothing ends at these lines: its curve shows through.
+        box = {**area.text_bbox, "alpha": 0.7, "pad": 1.0}
+        self.labels = [area.add_text(color=muted, ha="right", zorder=6, bbox=box, transform=across) for _ in range(2)]
 
     def update(self, runs: Sequence[Run]) -> None:
         """Draw the lines where they hold for all runs, and as far as they lie inside the axis."""

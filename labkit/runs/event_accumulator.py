@@ -148,13 +148,15 @@ class EventAccumulator:
 
     def progress(self) -> Progress:
         summary, plan = self._summary, self.plan
+        # Until its encoder starts, a run's steps are quicker than those to come.
+        has_started = not self.config or not plan or summary.step >= self.config.encoder_start * plan.steps
         return Progress(
             step=summary.step,
             steps=plan.steps if plan else None,
             epoch=summary.epoch,
             epochs=self.config.epochs if self.config else None,
             seconds=summary.seconds,
-            seconds_left=seconds_left(summary),
+            seconds_left=seconds_left(summary) if has_started else None,
             tokens_per_s=recent_tokens_per_s(self.steps) if self.is_live else summary.tokens_per_s,
             ended_early=summary.finished is not None and summary.finished.early,
         )

@@ -251,6 +251,12 @@ def test_progress_tells_what_is_left_while_running(runs_folder):
     assert progress.tokens_per_s == pytest.approx(16 * 20 / 0.05, rel=0.1)
 
 
+@pytest.mark.parametrize(("start", "known"), [(0.4, True), (0.6, False)])
+def test_time_left_is_unknown_while_the_encoder_is_frozen(runs_folder, start, known):
+    run = Run(write_run(runs_folder, RunConfig(encoder_start=start), 300, "running"))  # half of it is done
+    assert (run.progress().seconds_left is not None) == known
+
+
 def test_progress_of_a_run_that_is_not_running_has_nothing_left(runs_folder):
     assert Run(write_run(runs_folder)).progress().seconds_left is None
     queued = Run(write_run(runs_folder, state="queued")).progress()
