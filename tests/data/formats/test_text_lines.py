@@ -62,6 +62,7 @@ def test_other_encodings_are_refused(tmp_path: Path, data: bytes, message: str) 
         ("a.txt", '{"text": "café"}\n', "JSON"),
         ("a.txt", "Obama visits\ncafé\n", r":1: unknown tag 'visits'"),
         ("a.csv", "texte,café\n", "no column id, title, text"),
+        ("a.jsonl", "Ann B-PER\ncafé O\n", "not JSON at line 1, column 1"),
     ],
 )
 def test_another_format_is_told_before_the_encoding(tmp_path: Path, name: str, text: str, message: str) -> None:
