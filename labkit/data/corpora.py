@@ -15,7 +15,7 @@ from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, l
 from labkit.data.formats import format_of
 from labkit.data.formats.parsed_file import ParsedFile
 from labkit.data.formats.text_lines import EncodingError
-from labkit.data.sense_checks import MANY_SHARED, check_sense, is_placeholder, missing_blank_lines
+from labkit.data.sense_checks import MANY_SHARED, check_sense, is_placeholder, missing_blank_lines, sentences_as_words
 from labkit.data.tags import BIO, IO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 from labkit.gc_pause import gc_paused
 from labkit.messages import N_, Message, message_of
@@ -238,10 +238,10 @@ def _split_off_dev(
         chosen.add(index)
     if not chosen:
         text = N_("no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
-        if len(sentences) == 1:
+        if len(sentences) == 1 and file.one_word_per_line:
             text = N_("all is one sentence, of {count:,} words; expected a blank line between sentences, or a dev file")
-            text = text if file.one_word_per_line else N_("only one sentence; expected more of them, or a dev file")
-        raise file.error(1, Message(text, count=len(sentences[0].words)))
+        problem = sentences_as_words([sentence.words for sentence in sentences])
+        raise file.error(1, problem or Message(text, count=len(sentences[0].words)))
     text = N_("{count:,} of {all:,} sentences of {file} split off for dev, drawn by seed {seed}.")
     if kept:
         text = N_(

@@ -24,6 +24,7 @@ HINTS = {  # by the form of a tag; the first that matches counts
     r"[BIMELSUW][^\w-]\S+": N_("a hyphen between the letter and the type"),
     r"[BIMELSUW]-?": N_("the type is missing"),
     r"\S+[-_][BIMELSUW]": N_("the letter goes in front of the type"),
+    r"\S+[/|](?:O|[BIMELSUW]-\S+)": N_("words and tags are joined: write a word a line, and its tag behind a tab"),
     r"X|\[\w+\]|##.*": N_("a mark of a tokenizer's pieces: write whole words, each with its tag"),
     r"[A-Z]-\S+": N_("no scheme has this letter"),
     r"-?\d+": N_("a number: write the name of the tag"),

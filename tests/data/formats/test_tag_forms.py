@@ -84,6 +84,8 @@ def test_other_forms_are_refused_with_a_hint(tmp_path: Path, tags: tuple[str, ..
     [
         ("O\tEU\nB-PER\tAnn\n", "1: unknown tag 'EU'.*the words look like tags: are the columns swapped"),
         ("Ann sees Bob .\nBob sees nobody\n", "1: unknown tag '.'.*does each line hold a word, and the tag last"),
+        ("EU/B-ORG wins/O\nso/O it/O", "1: unknown tag 'wins/O'.*words and tags are joined: write a word a line"),
+        ("Ann sees Bob .\tB-X\nBob sees nobody today\tB-Y\n", "1: most words are whole sentences, such as 'Ann sees"),
         ("Up B-MOVIE TITLE\nso O\n", "1: unknown tag 'TITLE'.*B-MOVIE in front of it looks like the tag: .*no space"),
         ("[CLS] [CLS]\nso O\n", r"1: unknown tag '\[CLS\]'.*tokenizer"),
     ],
