@@ -15,8 +15,8 @@ from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, l
 from labkit.data.formats import format_of
 from labkit.data.formats.parsed_file import ParsedFile
 from labkit.data.formats.text_lines import EncodingError
-from labkit.data.sense_checks import check_sense
-from labkit.data.tags import BIO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
+from labkit.data.sense_checks import MANY_SHARED, check_sense, is_placeholder, missing_blank_lines, sentences_as_words
+from labkit.data.tags import BIO, IO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 from labkit.gc_pause import gc_paused
 from labkit.messages import N_, Message, message_of
 
@@ -87,12 +87,22 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         raise train.error(1, train.missing_labels)
     scheme, sentences, repair_notes = _convert_to_bio(labelled, repair)
     notes += repair_notes
+    if is_placeholder(sentences.get("test", ()), sentences["train"]):
+        text = N_("{file} is not scored: {problem}.")
+        problem = Message("every tag is {tag}", tag=sentences["test"][0].tags[0])
+        notes.append(Message(text, file=labelled.pop("test")[0].display_path, problem=problem))
+        del sentences["test"]
     notes += _unlearnable_notes(labelled, sentences)
     tags = sorted({tag for of_split in sentences.values() for sentence in of_split for tag in sentence.tags} - {"O"})
     if "dev" not in sentences:
         train_file = labelled["train"][0]
         sentences["train"], sentences["dev"], note = _split_off_dev(sentences["train"], dev_share, seed, train_file)
         notes.append(note)
+    warnings = check_sense(sentences["train"])
+    warnings += filter(None, map(missing_blank_lines, chain.from_iterable(labelled.values())))
+    warnings += _entity_warnings(sentences)
+    for note, share in _shared_sentences(sentences):
+        (warnings if share >= MANY_SHARED else notes).append(note)
     return Corpus(
         name=source.name,
         train=sentences["train"],
@@ -102,8 +112,8 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         tags=("O", *tags),
         scheme=scheme.name,
         sha256=combine_sha256({split: [file.sha256 for file in files] for split, files in parsed.items()}),
-        notes=(*notes, *_content_notes(sentences)),
-        warnings=tuple(check_sense(sentences["train"])),
+        notes=tuple(notes),
+        warnings=tuple(warnings),
     )
 
 
@@ -145,6 +155,9 @@ def _convert_to_bio(
                 counts[pair] += number
     scheme, problems = detect_scheme(counts) if counts else (BIO, {})
     notes = []
+    if scheme is IO:
+        text = N_("No tag begins with B-: read as IO, in which neighbours of one type are one entity.")
+        notes.append(Message(text))
     if problems:
         file, line, problem = _find_first_violation(all_files, problems)
         if not repair:
@@ -225,7 +238,10 @@ def _split_off_dev(
         chosen.add(index)
     if not chosen:
         text = N_("no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
-        raise file.error(1, Message(text))
+        if len(sentences) == 1 and file.one_word_per_line:
+            text = N_("all is one sentence, of {count:,} words; expected a blank line between sentences, or a dev file")
+        problem = sentences_as_words([sentence.words for sentence in sentences])
+        raise file.error(1, problem or Message(text, count=len(sentences[0].words)))
     text = N_("{count:,} of {all:,} sentences of {file} split off for dev, drawn by seed {seed}.")
     if kept:
         text = N_(
@@ -237,31 +253,32 @@ def _split_off_dev(
     return train, tuple(sentences[index] for index in sorted(chosen)), note
 
 
-def _content_notes(sentences: Mapping[str, tuple[Sentence, ...]]) -> list[Message]:
-    splits = N_(("train", "dev", "test"))
-    words = {split: [sentence.words for sentence in sentences.get(split, ())] for split in splits}
-    notes = [note for pair in combinations(words, 2) for note in _overlap_notes(*pair, words)]
+def _entity_warnings(sentences: Mapping[str, Sequence[Sentence]]) -> Iterator[Message]:
+    """Warnings of splits without an entity."""
     for split, members in sentences.items():
         if not any(tag != "O" for sentence in members for tag in sentence.tags):
-            notes.append(Message("The {split} split holds no entity: every tag is O.", split=Message(split)))
-    return notes
+            text = N_("the {split} split holds no entity, every tag is O: do its tags stand in another column or file?")
+            yield Message(text, split=Message(split))
 
 
-def _overlap_notes(first: str, second: str, words: Mapping[str, list[tuple[str, ...]]]) -> list[Message]:
-    """Note on sentences shared by two splits, which inflate the second's scores.
+def _shared_sentences(sentences: Mapping[str, Sequence[Sentence]]) -> Iterator[tuple[Message, float]]:
+    """Notes on sentences that two splits share, and their share of the second, whose scores they inflate.
 
     Scores on dev are inflated by train, and those on test also by dev, as dev chose the weights.
     """
-    seen, sentences = set(words[first]), words[second]
-    repeated = sum(sentence in seen for sentence in sentences)
-    if not repeated:
-        return []
-    text = N_(
-        "{count:,} of {all:,} {second} sentences also occur in {first}, word for word: their scores are inflated."
-    )
-    if repeated == len(sentences) == len(words[first]) and sorted(sentences) == sorted(words[first]):
+    splits = N_(("train", "dev", "test"))
+    words = {split: [sentence.words for sentence in sentences.get(split, ())] for split in splits}
+    for first, second in combinations(words, 2):
+        seen, members = set(words[first]), words[second]
+        repeated = sum(sentence in seen for sentence in members)
         text = N_(
-            "The {first} and {second} splits hold the same {count:,} sentences, word for word: scores on {second} are "
-            "inflated."
+            "{count:,} of {all:,} {second} sentences also occur in {first}, word for word: their scores are inflated."
         )
-    return [Message(text, count=repeated, all=len(sentences), first=Message(first), second=Message(second))]
+        if repeated == len(members) == len(words[first]) and sorted(members) == sorted(words[first]):
+            text = N_(
+                "The {first} and {second} splits hold the same {count:,} sentences, word for word: scores on {second} "
+                "mean nothing. Give it other ones, or take its file away."
+            )
+        if repeated:
+            names = {"first": Message(first), "second": Message(second)}
+            yield Message(text, count=repeated, all=len(members), **names), repeated / len(members)

@@ -1,6 +1,6 @@
 """Sense checks of a corpus: files that can be read, but hardly say what their owner means.
 
-Each check is one function of a split's sentences. It returns a sentence with the way out, or None; it never refuses.
+Each check returns a sentence with the way out, or None; it never refuses.
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain, islice
 from typing import Protocol
 
+from labkit.data.formats.parsed_file import ParsedFile
 from labkit.messages import N_, Message
 
 SAMPLE = 5000  # sentences that are looked at
@@ -16,32 +17,39 @@ FEW_WORDS = 30  # distinct ones, below which nothing is concluded
 MOST = 0.95  # share of the words
 LONG_WORD = 20  # characters, or spaces inside, as no word has them
 SOME_PIECES = 0.01  # share of the words
+MANY_SHARED = 0.5  # share of the sentences of a split that another one has, too
+LONG_SENTENCE = 1000  # words, as nobody writes them
+LONG_ALONE = 200  # words of a file's only sentence
+FEW_TAGS = 10  # words, below which nothing is concluded from equal tags
 
 _PREFIX = re.compile(r"[^\W_]{1,12}[:/|_#]")
 _WORD_AND_DIGIT = re.compile(r"[^\W\d_]+\d")
-_PIECE = re.compile(r"##\w|\[(?:CLS|SEP|PAD|UNK|MASK)\]$|<(?:s|/s|pad|unk)>$")
+_PIECE = re.compile(r"(?:##|▁)\w|\[(?:CLS|SEP|PAD|UNK|MASK)\]$|<(?:s|/s|pad|unk)>$")
 
 
-class Words(Protocol):
-    """A sentence, of which only the words are looked at."""
+class TaggedSentence(Protocol):
+    """Words and their tags."""
 
     @property
     def words(self) -> tuple[str, ...]: ...
 
+    @property
+    def tags(self) -> tuple[str, ...]: ...
 
-def check_sense(sentences: Sequence[Words]) -> list[Message]:
+
+def check_sense(sentences: Sequence[TaggedSentence]) -> list[Message]:
     """Sentences on what looks senseless in a split; empty for a sound one."""
     sample = [sentence.words for sentence in islice(sentences, SAMPLE)]
     return [problem for check in CHECKS if (problem := check(sample))]
 
 
 def sentences_as_words(sample: Sequence[tuple[str, ...]]) -> Message | None:
-    """Most sentences are one word, and that is as long as a sentence."""
-    alone = [words[0] for words in sample if len(words) == 1]
-    long = [word for word in alone if len(word) >= LONG_WORD or re.search(r"\s", word)]
-    if len(sample) < 2 or len(long) < 0.8 * len(sample):
+    """Most words are as long as a sentence, or have spaces inside."""
+    words = list(chain.from_iterable(sample))
+    long = [word for word in words if len(word) >= LONG_WORD or len(word.split()) > 1]
+    if len(words) < 2 or len(long) < 0.8 * len(words):
         return None
-    text = N_("most sentences are a single word, such as {word!r}: write a word a line, a blank line after a sentence")
+    text = N_("most words are whole sentences, such as {word!r}: write a word a line, a blank line after a sentence")
     return Message(text, word=long[0][:40])
 
 
@@ -77,6 +85,25 @@ def tokenizer_pieces(sample: Sequence[tuple[str, ...]]) -> Message | None:
         return None
     text = N_("{count:,} words are pieces or marks of a tokenizer, such as {word!r}: write whole words instead")
     return Message(text, count=len(pieces), word=pieces[0])
+
+
+def missing_blank_lines(file: ParsedFile) -> Message | None:
+    """A sentence is longer than anybody writes, or all of a file, which has a word a line."""
+    longest = max(file.sentences, key=lambda sentence: len(sentence.words))
+    limit = LONG_ALONE if len(file.sentences) == 1 else LONG_SENTENCE
+    if not file.one_word_per_line or len(longest.words) <= limit:
+        return None
+    text = N_(
+        "{file}: the longest sentence has {count} words (from line {line}); are blank lines between sentences missing?"
+    )
+    return Message(text, file=file.display_path, count=len(longest.words), line=longest.line)
+
+
+def is_placeholder(test: Sequence[TaggedSentence], train: Sequence[TaggedSentence]) -> bool:
+    """True for a test split that has one and the same tag everywhere, where train has others: real ones are secret."""
+    tags, known = ({tag for sentence in split for tag in sentence.tags} for split in (test, train))
+    words = sum(len(sentence.words) for sentence in test)
+    return len(tags) == 1 and len(known | {"O"}) > 1 and (tags == {"O"} or (words >= FEW_TAGS and known != tags))
 
 
 CHECKS: tuple[Callable[[Sequence[tuple[str, ...]]], Message | None], ...] = (

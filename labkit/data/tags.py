@@ -14,6 +14,7 @@ from labkit.messages import N_, Message
 TagBigram = tuple[str, str]
 
 TAG_PATTERN = re.compile(r"O|[BIMELSUW]-\S+")
+ENTITY_TYPE = "ENTITY"  # of entities whose files name no type
 
 # Letter of any scheme → Begin, Inside, End or Single.
 _CANONICAL_LETTERS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
@@ -76,6 +77,7 @@ class Scheme:
 
 
 BIO = Scheme("BIO", "BI")
+IO = Scheme("IO", "I")  # IOB1 without a single B-: neighbours of one type are one entity
 SCHEMES = (
     BIO,
     Scheme("IOB1", "BI"),
@@ -123,7 +125,8 @@ def detect_scheme(counts: Mapping[TagBigram, int]) -> tuple[Scheme, dict[TagBigr
         problems = {pair: problem for pair in counts if (problem := scheme.find_violation(*pair))}
         candidates.append((sum(counts[pair] for pair in problems), scheme, problems))
     _, scheme, problems = min(candidates, key=lambda candidate: candidate[0])  # the first one of equal numbers
-    return scheme, problems
+    has_beginnings = any(_letter(tag) == "B" for _, tag in counts)
+    return (IO if scheme.name == "IOB1" and not has_beginnings else scheme), problems
 
 
 def to_bio(previous: str, tag: str) -> str:

@@ -43,7 +43,7 @@ def diverged(facts: RunFacts) -> Advice | None:
 
 def no_entities(facts: RunFacts) -> Advice | None:
     """A training split whose words are all O: exact."""
-    if facts.corpus.tags != ["O"]:
+    if facts.corpus.tags != ["O"] and facts.corpus.tag_entropy != 0:  # tags are those of all splits
         return None
     text = N_("the corpus has no entity, every word is O: is the last column of its files the tag?")
     why = N_("Nothing can be learnt from it, and the loss of 0 is no success.")

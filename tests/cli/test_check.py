@@ -52,3 +52,13 @@ def test_convert_writes_what_was_read(labkit: Callable[..., Any], corpus: Path, 
     assert (again.train, again.dev) == (read.train, read.dev)
     said = labkit("convert", corpus, "--to", made)
     assert (said.code, "is not empty" in said.err) == (1, True)
+
+
+def test_words_of_white_space_become_full_width_spaces(labkit: Callable[..., Any], tmp_path: Path) -> None:
+    table = "id,title,text,unknownEntities\n" + "".join(f'{n},,"在 甲{n}\n了",甲{n}\n' for n in range(9))
+    (tmp_path / "all.csv").write_text(table, encoding="utf-8")
+    said = labkit("convert", tmp_path / "all.csv", "--to", tmp_path / "made")
+    assert "18 words of white space are written as a full-width space." in said.err
+    read, again = read_corpus(tmp_path / "all.csv"), read_corpus(tmp_path / "made")
+    assert [one.tags for one in again.train] == [one.tags for one in read.train]
+    assert again.train[0].words == tuple(word if word.strip() else "\u3000" for word in read.train[0].words)

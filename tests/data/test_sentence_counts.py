@@ -40,7 +40,7 @@ def count(place, dev_share=0.2, repair=False):
 
 def test_a_corpus_is_read_once_and_counted_as_reading_it_gives(place, reads):
     read = read_corpus(place, dev_share=0.2)
-    expected = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes)
+    expected = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes, read.warnings)
     assert count(place) == count(place) == expected
     assert expected[:3] == (32, 8, 7)
     assert len(reads) == 1

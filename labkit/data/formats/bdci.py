@@ -18,10 +18,9 @@ from typing import Literal
 from labkit.data.cleaning import CleanedText, clean_html
 from labkit.data.formats.parsed_file import ParsedFile, RawSentence, line_error
 from labkit.data.formats.text_lines import EncodingError, read_bytes, to_utf8
-from labkit.data.tags import Span
+from labkit.data.tags import ENTITY_TYPE, Span
 from labkit.messages import N_, Message
 
-ENTITY_TYPE = "ENTITY"  # the table has no types
 ENTITIES_COLUMN = "unknownEntities"
 TEXT_COLUMNS = ("id", "title", "text")
 

@@ -51,14 +51,14 @@ class ColumnStats:
         type. A shorter line alone is not enough, because files put together from several have such lines, too.
         """
         usual = self.most_common_width
-        types = {tag[2:] for width, tag in self.first_lines if width >= usual} | {""}
+        types = {_type(tag) for width, tag in self.first_lines if width >= usual} | {"O"}
         for (width, tag), line in self.first_lines.items():
-            if width < usual and tag[2:] not in types:
+            if width < usual and _type(tag) not in types:
                 text = N_(
                     "{count} columns here, where most lines have {usual}, none of which has the type {type}; is the "
                     "column of the tags missing?"
                 )
-                return line, Message(text, count=width, usual=usual, type=tag[2:])
+                return line, Message(text, count=width, usual=usual, type=_type(tag))
         return None
 
     def describe_uneven_lines(self, display_path: str) -> Message | None:
@@ -73,6 +73,10 @@ class ColumnStats:
             "word, the last as its tag."
         )
         return Message(text, file=display_path, line=line, count=width, usual=usual)
+
+
+def _type(tag: str) -> str:
+    return tag.split("-", 1)[-1]  # of a type alone, itself
 
 
 def _is_numbering(words: Sequence[str]) -> bool:

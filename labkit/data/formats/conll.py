@@ -12,14 +12,13 @@ from pathlib import Path
 from labkit.data.formats.column_stats import ColumnStats
 from labkit.data.formats.parsed_file import ParsedFile, RawSentence
 from labkit.data.formats.sentence_builder import note_invisible
-from labkit.data.formats.tag_problems import describe_unknown_tag
+from labkit.data.formats.tag_forms import normalise_tags
 from labkit.data.formats.text_lines import BOM, EncodingError, iter_lines, normalise_lines, read_bytes, to_utf8
 from labkit.data.tags import TAG_PATTERN
 from labkit.data.word_splitting import is_invisible
 from labkit.messages import N_, Message, message_of, plural
 
-LONG_SENTENCE_WORDS = 1000  # nobody writes longer sentences; files without blank lines seem to have them
-
+_LIKE_JSON = re.compile(r"""\s*[\[{]\s*(["'\[{]|$)""")
 _JSON = Message(
     "this looks like JSON, for which the file must end in .jsonl or .json; expected lines of a word and its tag, blank "
     "lines between sentences"
@@ -32,7 +31,7 @@ _INVISIBLE = ("", "invisible")
 
 
 def read_conll(path: Path, display_path: str) -> ParsedFile:
-    """Reads one file and checks columns and tag forms, not tag sequences.
+    """Reads one file and checks columns and the forms of tags, not their sequences.
 
     Raises ValueError with file, line and what was expected.
     """
@@ -42,18 +41,22 @@ def read_conll(path: Path, display_path: str) -> ParsedFile:
         data, parsed.notes = to_utf8(data, display_path)
     except EncodingError as error:
         _Reader(parsed).read(error.readable)  # tells first if the format is another one
+        normalise_tags(parsed, error.readable)
         raise
     data = normalise_lines(data, display_path)
     columns = _Reader(parsed).read(data)
     if not parsed.sentences:
         raise parsed.error(1, _NO_SENTENCES)
+    normalise_tags(parsed, data)
+    if parsed.missing_labels:
+        return parsed
     if columns.has_number_column([sentence.words for sentence in parsed.sentences]):
         raise parsed.error(parsed.sentences[0].line, _NUMBERED)
     if missing := columns.find_missing_tag_column():
         raise parsed.error(*missing)
     if uneven := columns.describe_uneven_lines(display_path):
         parsed.notes.append(uneven)
-    _note_oddities(parsed, data)
+    _note_marks(parsed, data)
     return parsed
 
 
@@ -100,11 +103,13 @@ class _Reader:
         if line.startswith("-DOCSTART-"):
             self.documents += 1
             return _DOCUMENT
+        is_json = not self.columns.widths and _LIKE_JSON.match(line)  # after a word these are words, too
         try:
             pair = self.parsed_lines[line] = _split_line(line)
         except ValueError as problem:
-            is_json = not self.columns.widths and line.lstrip()[:1] in ("{", "[")  # after a word these are words, too
             raise self.parsed.error(number, _JSON if is_json else message_of(problem)) from None
+        if is_json and not TAG_PATTERN.fullmatch(pair[1]):
+            raise self.parsed.error(number, _JSON)
         if pair[0]:
             self.columns.add_line(line, pair[1], number)
         return pair
@@ -134,8 +139,6 @@ def _split_line(line: str) -> tuple[str, str]:
     word, tag = text[:first].strip(" "), text[last + 1 :].strip(" ")
     if not word:
         raise ValueError(Message("expected a word in the first column; found nothing before the tag {tag!r}", tag=tag))
-    if not TAG_PATTERN.fullmatch(tag):
-        raise ValueError(describe_unknown_tag(tag))
     return _INVISIBLE if is_invisible(word) else (word, tag)
 
 
@@ -150,15 +153,8 @@ def _is_comment(line: str) -> bool:
     return line.startswith("# ") and not TAG_PATTERN.fullmatch(re.split(r"[ \t]+", line.rstrip(" \t\r"))[-1])
 
 
-def _note_oddities(parsed: ParsedFile, data: bytes) -> None:
+def _note_marks(parsed: ParsedFile, data: bytes) -> None:
     path = parsed.display_path
-    longest = max(parsed.sentences, key=lambda sentence: len(sentence.words))
-    if len(longest.words) > LONG_SENTENCE_WORDS:
-        text = N_(
-            "{file}: the longest sentence has {count} words (from line {line}); are blank lines between sentences "
-            "missing?"
-        )
-        parsed.notes.append(Message(text, file=path, count=len(longest.words), line=longest.line))
     if marks := data.count(BOM):
         line = data.count(b"\n", 0, data.index(BOM)) + 1
         one = N_("{file}: 1 byte order mark inside the text kept as part of a word, on line {line}.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.sentence_builder import SentenceBuilder, mark_unlabelled
+from labkit.data.formats.sentence_builder import SentenceBuilder
 from labkit.data.formats.text_lines import first_lines, read_lines
 from labkit.data.tags import TAG_PATTERN
 from labkit.messages import N_, Message
@@ -47,7 +47,7 @@ def read_conllu(path: Path, display_path: str) -> ParsedFile:
     key = _find_key(words)
     if words and not key:
         text = N_("no word has an entity in its last column (MISC); expected Entity=, NER=, NE= or name=")
-        return mark_unlabelled(parsed, Message(text))
+        return parsed.mark_unlabelled(Message(text))
     builder = SentenceBuilder(parsed)
     for sentence in sentences:
         for line_number, word, values in sentence:

@@ -13,7 +13,7 @@ from typing import Any
 from labkit.data.corpus_files import SourceFile, hash_source
 from labkit.data.formats import file_ending
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.sentence_builder import SentenceBuilder, mark_unlabelled
+from labkit.data.formats.sentence_builder import SentenceBuilder
 from labkit.data.formats.text_lines import read_bytes
 from labkit.messages import N_, Message
 
@@ -60,7 +60,7 @@ def _read_tables(parsed: ParsedFile, files: Sequence[Path], features: Mapping[st
                 builder.add_word(word, _name_of(parsed, row, tag, names), row)
             builder.end_sentence()
     if unknown and not parsed.sentences:
-        return mark_unlabelled(parsed, Message("all tags are -1 or -100, which stand for unknown ones"))
+        return parsed.mark_unlabelled(Message("all tags are -1 or -100, which stand for unknown ones"))
     if unknown:
         text = N_("{file}: {count:,} rows left out whose tags are all -1 or -100, the first is row {row}.")
         parsed.notes.append(Message(text, file=parsed.display_path, count=len(unknown), row=unknown[0]))

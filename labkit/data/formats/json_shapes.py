@@ -11,7 +11,7 @@ from pathlib import Path
 from labkit.data.formats import cluener, doccano, label_studio, label_studio_min, plain_spans, prodigy, token_records
 from labkit.data.formats.json_records import Fields, JsonRecord, read_records
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.text_lines import read_bytes, to_utf8
+from labkit.data.formats.text_lines import EncodingError, read_bytes, to_utf8
 from labkit.messages import N_, Message
 
 
@@ -56,8 +56,13 @@ def read_json(path: Path, display_path: str) -> ParsedFile:
     Raises ValueError with file, line or record, and what was expected.
     """
     data = read_bytes(path, display_path)
-    content, notes = to_utf8(data, display_path)
-    parsed = ParsedFile(display_path, hashlib.sha256(data).hexdigest(), [], notes, one_word_per_line=False)
+    parsed = ParsedFile(display_path, hashlib.sha256(data).hexdigest(), [], one_word_per_line=False)
+    try:
+        content, parsed.notes = to_utf8(data, display_path)
+    except EncodingError as error:
+        if error.readable.lstrip()[:1] not in (b"{", b"[", b""):
+            list(read_records(parsed, error.readable.decode()))  # tells first if the format is another one
+        raise
     records = list(read_records(parsed, content.decode()))
     shape, unlabelled = _find_shape(records)
     if shape:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.sentence_builder import SentenceBuilder, mark_unlabelled
+from labkit.data.formats.sentence_builder import SentenceBuilder
 from labkit.data.formats.text_lines import first_lines, read_lines
 from labkit.messages import N_, Message
 
@@ -44,5 +44,5 @@ def read_multiconer(path: Path, display_path: str) -> ParsedFile:
             text = N_("some words have a tag, others none; expected a tag for each word, or for none")
             raise parsed.error(number, Message(text))
     if unlabelled:
-        return mark_unlabelled(parsed, Message("no word has a tag"))
+        return parsed.mark_unlabelled(Message("no word has a tag"))
     return builder.finish()

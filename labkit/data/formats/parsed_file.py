@@ -66,6 +66,13 @@ class ParsedFile:
             Message("in record {record}", record=line) if self.counts_records else Message("on line {line}", line=line)
         )
 
+    def mark_unlabelled(self, problem: Message) -> "ParsedFile":
+        """The file without its sentences, as they have no labels: it is not scored."""
+        self.sentences.clear()
+        self.missing_labels = problem
+        self.notes.append(Message("{file} is not scored: {problem}.", file=self.display_path, problem=problem))
+        return self
+
     def note_left_out(self, text: str, lines: Sequence[int]) -> None:
         """Notes what was left out, if anything; the template may hold {file}, {count} and the first {place}."""
         if lines:

@@ -1,11 +1,10 @@
-"""Sentence builder: words and tags of a file, checked one by one."""
+"""Sentence builder: collects words and tags of a file, and checks the tags."""
 
 import sys
 from collections.abc import Sequence
 
 from labkit.data.formats.parsed_file import ParsedFile, RawSentence
-from labkit.data.formats.tag_problems import describe_unknown_tag
-from labkit.data.tags import TAG_PATTERN
+from labkit.data.formats.tag_forms import normalise_tags
 from labkit.data.word_splitting import is_invisible
 from labkit.messages import N_, Message, plural
 
@@ -22,9 +21,7 @@ class SentenceBuilder:
         self._sequences: dict[tuple[str, ...], tuple[str, ...]] = {}  # most sentences are all O: each once in memory
 
     def add_word(self, word: str, tag: str, line: int) -> None:
-        """Adds a word. Raises ValueError with its line if the tag is none."""
-        if not TAG_PATTERN.fullmatch(tag):
-            raise self.parsed.error(line, describe_unknown_tag(tag))
+        """Adds a word. Tags are checked at the end, when all of them are known."""
         if not word or is_invisible(word):
             self._invisible.append(line)
             return
@@ -46,10 +43,11 @@ class SentenceBuilder:
         self._tags.clear()
 
     def finish(self) -> ParsedFile:
-        """The file with its last sentence. Raises ValueError if there is none."""
+        """The file with its last sentence. Raises ValueError if there is none, or an unknown tag."""
         self.end_sentence()
         if not self.parsed.sentences:
             raise self.parsed.error(1, Message("no words with tags here"))
+        normalise_tags(self.parsed)
         self.parsed.notes += note_invisible(self.parsed.display_path, self._invisible)
         return self.parsed
 
@@ -59,12 +57,3 @@ def note_invisible(file: str, lines: Sequence[int]) -> list[Message]:
     one = N_("{file}: 1 invisible word left out, on line {line}.")
     many = N_("{file}: {count:,} invisible words left out, the first on line {line}.")
     return [plural(len(lines), one, many, file=file, line=lines[0])] if lines else []
-
-
-def mark_unlabelled(parsed: ParsedFile, problem: Message) -> ParsedFile:
-    """The file without sentences, as it has no labels: it is not scored."""
-    parsed.sentences.clear()
-    parsed.missing_labels = problem
-    text = N_("{file} is not scored: {problem}.")
-    parsed.notes.append(Message(text, file=parsed.display_path, problem=problem))
-    return parsed

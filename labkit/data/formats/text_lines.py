@@ -27,15 +27,17 @@ _NUL = Message("a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a
 class EncodingError(ValueError):
     """File in an encoding that is not read.
 
-    `readable` is its text before the first such line, or that line if it is the first one: a reader that looks at it
-    tells that the format is another one, which matters more. It is empty where bytes are no characters at all.
+    `readable` is its text in Latin-1 if that is likely, else its text before the first such line, or that line if it
+    is the first one: a reader that looks at it tells that the format is another one, which matters more. It is empty
+    where bytes are no characters at all.
     """
 
-    def __init__(self, display_path: str, data: bytes, offset: int, problem: Message):
+    def __init__(self, display_path: str, data: bytes, offset: int, problem: Message, *, is_western: bool = False):
         line = data.count(b"\n", 0, offset) + 1
         super().__init__(*line_error(display_path, line, problem).args)
         count = 0 if b"\0" in data else max(1, line - 1)
-        self.readable = b"\n".join(data.split(b"\n", count)[:count]).decode(errors="replace").encode()
+        lines = b"\n".join(data.split(b"\n", count)[:count]).decode(errors="replace")
+        self.readable = (data.decode("latin-1") if is_western and count else lines).encode()
 
 
 def to_utf8(data: bytes, display_path: str, *, allow_western: bool = False) -> tuple[bytes, list[Message]]:
@@ -55,6 +57,7 @@ def to_utf8(data: bytes, display_path: str, *, allow_western: bool = False) -> t
             return _decode(data, "gb18030", "GB18030", display_path)
         if allow_western:
             return _decode(data, "cp1252", "Windows-1252 (Latin-1)", display_path)
+        raise _encoding_error(display_path, data, offset, is_western=True)
     raise _encoding_error(display_path, data, offset)
 
 
@@ -73,14 +76,14 @@ def _decode(data: bytes, encoding: str, name: str, display_path: str) -> tuple[b
     return text.removeprefix("\ufeff").encode(), [note]
 
 
-def _encoding_error(display_path: str, data: bytes, offset: int) -> EncodingError:
+def _encoding_error(display_path: str, data: bytes, offset: int, *, is_western: bool = False) -> EncodingError:
     if b"\0" in data:
         return EncodingError(display_path, data, data.index(b"\0"), _NUL)
     text = N_(
         "byte {offset} of the file is neither UTF-8 nor GB18030; save the file as UTF-8, for example with "
         "`iconv -f LATIN1 -t UTF-8 OLD > NEW`"
     )
-    return EncodingError(display_path, data, offset, Message(text, offset=offset))
+    return EncodingError(display_path, data, offset, Message(text, offset=offset), is_western=is_western)
 
 
 def _is_cut_off(end: bytes) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from labkit.data.formats.json_records import Fields, JsonRecord
 from labkit.data.formats.parsed_file import ParsedFile, RawSentence
-from labkit.data.tags import TAG_PATTERN
+from labkit.data.formats.tag_forms import normalise_tags
 from labkit.data.word_splitting import is_invisible
 from labkit.messages import N_, Message
 
@@ -34,6 +34,7 @@ def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
             parsed.sentences.append(RawSentence(words, tags, record.line))
         else:
             empty.append(record.line)
+    normalise_tags(parsed)
     text = N_("{file}: {count:,} records without words left out, the first {place}.")
     parsed.note_left_out(text, empty)
     text = N_("{file}: {count:,} empty or invisible words left out, the first {place}.")
@@ -57,7 +58,5 @@ def _read_pairs(record: JsonRecord) -> list[tuple[str, str]]:
     for tag in tags:
         if isinstance(tag, int) or (isinstance(tag, str) and tag.isdecimal()):
             raise record.error(_NUMBERS)
-        if not TAG_PATTERN.fullmatch(record.expect(tag, str, tag_key)):
-            text = N_("unknown tag {tag!r}; expected O, or a letter of the scheme, a hyphen and a type, such as B-PER")
-            raise record.error(Message(text, tag=tag[:80]))
+        record.expect(tag, str, tag_key)
     return list(zip(words, tags, strict=True))

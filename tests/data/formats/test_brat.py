@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from labkit.data.corpora import find_corpus, read_corpus
-from tests.data.formats.samples import SENTENCES, pairs, read, read_mutated
-from tests.long_cases import mostly_long
+from tests.data.formats.samples import SENTENCES, pairs, read
 
 TEXT = "Sony bought parts of Ericsson.\nMore in the north\nand south of Ulm 😀.\n"
 ANN = """\
@@ -124,8 +123,3 @@ def test_annotations_without_a_text_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "train" / "lost.ann").write_text(ANN)
     with pytest.raises(ValueError, match=r"^train/lost\.ann:1: expected its text beside it, in lost\.txt"):
         read(tmp_path / "train")
-
-
-@pytest.mark.parametrize("seed", mostly_long(range(101), lambda seed: seed == 0))
-def test_mutated_files_are_read_or_refused(tmp_path: Path, seed: int) -> None:
-    read_mutated(write(tmp_path / "train"), seed)

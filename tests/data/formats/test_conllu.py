@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.formats.samples import SENTENCES, Sentences, pairs, read, read_mutated
-from tests.long_cases import mostly_long
+from tests.data.formats.samples import SENTENCES, pairs, read
+from tests.data.formats.writers import format_conllu
 
 # As Stanza's CoNLL.write_doc2conll writes: "ner" among other keys, in BIOES.
 STANZA = """\
@@ -28,23 +28,10 @@ NORNE = """\
 4\t.\t$.\tPUNCT\t_\t_\t3\tpunct\t_\t_"""
 
 
-def write(sentences: Sentences, key: str = "NER") -> str:
-    conllu = pytest.importorskip("conllu")
-    written = []
-    for words, tags in sentences:
-        tokens = [
-            dict.fromkeys(("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"))
-            | {"id": number, "form": word, "misc": {"SpaceAfter": "No", key: tag} if tag != "O" else None}
-            for number, (word, tag) in enumerate(zip(words, tags, strict=True), 1)
-        ]
-        written.append(conllu.TokenList(tokens).serialize())
-    return "".join(written)
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "train.conllu"
-    path.write_text(write(SENTENCES), encoding="utf-8")
+    path.write_text(format_conllu(SENTENCES), encoding="utf-8")
     return path
 
 
@@ -94,10 +81,3 @@ def test_what_cannot_be_meant_names_file_and_line(tmp_path: Path, text: str, mes
     (tmp_path / "a.conllu").write_text(text)
     with pytest.raises(ValueError, match=message):
         read(tmp_path / "a.conllu")
-
-
-@pytest.mark.parametrize("seed", mostly_long(range(101), lambda seed: seed == 0))
-def test_mutated_files_are_read_or_refused(tmp_path: Path, seed: int) -> None:
-    path = tmp_path / "train.conllu"
-    path.write_text(STANZA + NORNE)
-    read_mutated(path, seed)

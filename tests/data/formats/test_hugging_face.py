@@ -1,6 +1,5 @@
 """Hugging Face data sets as files: written by `datasets`, pyarrow and pandas."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import pytest
 
 from labkit.data.corpora import find_corpus, read_corpus
-from tests.data.formats.samples import SENTENCES, pairs, read, read_mutated
-from tests.long_cases import mostly_long
+from tests.data.formats.samples import SENTENCES, pairs, read
+from tests.data.formats.writers import write_arrow_folder, write_parquet
 
 pyarrow = pytest.importorskip("pyarrow")
 NAMES = ["O", *sorted({tag for _, tags in SENTENCES for tag in tags} - {"O"})]
@@ -20,17 +19,6 @@ ROWS: dict[str, list[Any]] = {
     "ner_tags": [[NAMES.index(tag) for tag in tags] for _, tags in SENTENCES],
 }
 TEXT_TAGS = {"words": ROWS["tokens"], "labels": [list(tags) for _, tags in SENTENCES]}
-
-
-def write(path: Path, columns: dict[str, list[Any]] = ROWS, features: Any = None) -> Path:
-    """By pyarrow; with features, as `datasets` keeps them."""
-    from pyarrow import parquet
-
-    table = pyarrow.table(columns)
-    if features is not None:
-        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
-    parquet.write_table(table, path)
-    return path
 
 
 def feature(names: Any, kind: str = "List") -> dict[str, Any]:
@@ -67,15 +55,7 @@ def test_arrow_folders_of_datasets_come_back(tmp_path: Path, dataset: Any) -> No
 
 
 def test_arrow_folders_without_datasets_come_back(tmp_path: Path) -> None:
-    folder = tmp_path / "train"
-    folder.mkdir()
-    table = pyarrow.table(ROWS)
-    for shard, rows in enumerate((table.slice(0, 3), table.slice(3))):
-        with pyarrow.ipc.new_stream(str(folder / f"data-0000{shard}-of-00002.arrow"), table.schema) as writer:
-            writer.write_table(rows)
-    files = [{"filename": f"data-0000{shard}-of-00002.arrow"} for shard in range(2)]
-    (folder / "state.json").write_text(json.dumps({"_data_files": files}))
-    (folder / "dataset_info.json").write_text(json.dumps({"features": feature(NAMES, "Sequence")}))
+    folder = write_arrow_folder(tmp_path / "train", ROWS, feature(NAMES, "Sequence"))
     assert pairs(read(folder)) == SENTENCES
     (folder / "state.json").write_text("[")
     with pytest.raises(ValueError, match=r"^train/state\.json: not JSON"):
@@ -85,13 +65,13 @@ def test_arrow_folders_without_datasets_come_back(tmp_path: Path) -> None:
 def test_shards_of_parquet_are_one_split(tmp_path: Path) -> None:
     for split in ("train", "validation"):
         for shard in range(2):
-            write(tmp_path / f"{split}-0000{shard}-of-00002.parquet", features=feature(NAMES))
+            write_parquet(tmp_path / f"{split}-0000{shard}-of-00002.parquet", ROWS, feature(NAMES))
     assert [len(files) for files in find_corpus(tmp_path).files.values()] == [2, 2]
     assert len(read_corpus(tmp_path).train) == 8
 
 
 def test_tags_as_text_are_taken_as_they_are(tmp_path: Path) -> None:
-    assert pairs(read(write(tmp_path / "a.parquet", TEXT_TAGS))) == SENTENCES
+    assert pairs(read(write_parquet(tmp_path / "a.parquet", TEXT_TAGS))) == SENTENCES
     pandas = pytest.importorskip("pandas")
     pandas.DataFrame(TEXT_TAGS).to_parquet(tmp_path / "b.parquet")
     assert pairs(read(tmp_path / "b.parquet")) == SENTENCES
@@ -99,9 +79,9 @@ def test_tags_as_text_are_taken_as_they_are(tmp_path: Path) -> None:
 
 def test_unknown_tags_are_not_scored(tmp_path: Path) -> None:
     unknown = {"tokens": [["a"], ["b"]], "ner_tags": [[-1], [-100]]}
-    assert "all tags are -1 or -100" in str(read(write(tmp_path / "a.parquet", unknown)).missing_labels)
+    assert "all tags are -1 or -100" in str(read(write_parquet(tmp_path / "a.parquet", unknown)).missing_labels)
     unknown["ner_tags"][1] = [1]
-    parsed = read(write(tmp_path / "a.parquet", unknown, feature(NAMES)))
+    parsed = read(write_parquet(tmp_path / "a.parquet", unknown, feature(NAMES)))
     assert parsed.notes == ["a.parquet: 1 rows left out whose tags are all -1 or -100, the first is row 1."]
 
 
@@ -123,7 +103,7 @@ def test_what_cannot_be_meant_names_file_and_row(
     tmp_path: Path, columns: dict[str, list[Any]], features: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        read(write(tmp_path / "a.parquet", columns, features))
+        read(write_parquet(tmp_path / "a.parquet", columns, features))
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
@@ -134,12 +114,7 @@ def test_other_files_are_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_without_pyarrow_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path / "a.parquet")
+    path = write_parquet(tmp_path / "a.parquet", ROWS)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ValueError, match=r"pip install labkit\[parquet\]"):
         read(path)
-
-
-@pytest.mark.parametrize("seed", mostly_long(range(101), lambda seed: seed == 0))
-def test_mutated_files_are_read_or_refused(tmp_path: Path, seed: int) -> None:
-    read_mutated(write(tmp_path / "train.parquet", features=feature(NAMES)), seed)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.formats.samples import pairs, read, read_mutated
-from tests.long_cases import mostly_long
+from tests.data.formats.samples import pairs, read
 
 KLUE = (
     "## klue-ner-v1_train_00000-nsmc\t<박씨:PS> 왔다.\n박\tB-PS\n씨\tI-PS\n \tO\n왔\tO\n다\tO\n.\tO\n\n"
@@ -57,9 +56,3 @@ def test_other_files_of_columns_are_not_taken_for_it(tmp_path: Path, text: str) 
 
     (tmp_path / "a.tsv").write_text(text)
     assert format_of(tmp_path / "a.tsv") is FORMATS["conll"]
-
-
-@pytest.mark.parametrize("seed", mostly_long(range(101), lambda seed: seed == 0))
-def test_mutated_files_are_read_or_refused(tmp_path: Path, seed: int) -> None:
-    (tmp_path / "train.tsv").write_text(KLUE * 3)
-    read_mutated(tmp_path / "train.tsv", seed)

@@ -60,8 +60,11 @@ def test_other_encodings_are_refused(tmp_path: Path, data: bytes, message: str) 
     ("name", "text", "message"),
     [
         ("a.txt", '{"text": "café"}\n', "JSON"),
-        ("a.txt", "Obama visits\ncafé\n", r":1: unknown tag 'visits'"),
+        ("a.txt", "Obama visits\ncafé\n", r":2: .*found one column: 'café'"),
+        ("a.txt", "Obama visits\nle café\n", r":1: unknown tag 'visits'"),
+        ("a.txt", "café NN\nZoë O\n", r":1: byte 3 of the file is neither UTF-8"),  # types alone are no other format
         ("a.csv", "texte,café\n", "no column id, title, text"),
+        ("a.jsonl", "Ann B-PER\ncafé O\n", "not JSON at line 1, column 1"),
     ],
 )
 def test_another_format_is_told_before_the_encoding(tmp_path: Path, name: str, text: str, message: str) -> None:

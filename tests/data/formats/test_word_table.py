@@ -1,37 +1,23 @@
 """Tables of words: as Kaggle's, as pandas writes them, told from tables of texts by the header."""
 
-import csv
-import io
 from pathlib import Path
 
 import pytest
 
 from labkit.data.formats import FORMATS, format_of
-from tests.data.formats.samples import SENTENCES, Sentences, pairs, read, read_mutated
-from tests.long_cases import mostly_long
+from tests.data.formats.samples import SENTENCES, pairs, read
+from tests.data.formats.writers import format_word_table, table_rows
 
 # kaggle.com/datasets/abhinavwalia95/entity-annotated-corpus
 KAGGLE = "Sentence #,Word,POS,Tag\nSentence: 1,Caf\xe9,NNP,B-geo\n,opened,VBD,O\nSentence: 2,The,DT,O\n,\x93,``,O\n"
 
 
-def rows(sentences: Sentences, *, repeat: bool) -> list[list[str]]:
-    return [
-        [f"Sentence: {number}" if repeat or not place else "", word, "NN", tag]
-        for number, (words, tags) in enumerate(sentences, 1)
-        for place, (word, tag) in enumerate(zip(words, tags, strict=True))
-    ]
-
-
-def table(*, delimiter: str = ",", header: str = "Sentence #,Word,POS,Tag", repeat: bool = False) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter).writerows([header.split(","), *rows(SENTENCES, repeat=repeat)])
-    return text.getvalue()
-
-
 @pytest.mark.parametrize("repeat", [False, True])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_corpus_comes_back(tmp_path: Path, delimiter: str, repeat: bool) -> None:
-    (tmp_path / "t.csv").write_bytes(table(delimiter=delimiter, repeat=repeat).encode("utf-8-sig"))
+    (tmp_path / "t.csv").write_bytes(
+        format_word_table(SENTENCES, delimiter=delimiter, repeat=repeat).encode("utf-8-sig")
+    )
     parsed = read(tmp_path / "t.csv")
     assert (pairs(parsed), parsed.notes) == (SENTENCES, [])
 
@@ -40,13 +26,13 @@ def test_a_corpus_comes_back(tmp_path: Path, delimiter: str, repeat: bool) -> No
     "header", ["sentence_id,words,pos,labels", "sentence_idx,word,pos,tag", "Sentence ID,Token,POS,NER Tag"]
 )
 def test_columns_have_several_names(tmp_path: Path, header: str) -> None:
-    (tmp_path / "t.tsv").write_text(table(header=header, delimiter="\t"), encoding="utf-8")
+    (tmp_path / "t.tsv").write_text(format_word_table(SENTENCES, header=header, delimiter="\t"), encoding="utf-8")
     assert pairs(read(tmp_path / "t.tsv")) == SENTENCES
 
 
 def test_a_table_written_by_pandas_comes_back(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(rows(SENTENCES, repeat=True), columns=["Sentence #", "Word", "POS", "Tag"])
+    frame = pandas.DataFrame(table_rows(SENTENCES, repeat=True), columns=["Sentence #", "Word", "POS", "Tag"])
     frame.to_csv(tmp_path / "t.csv")  # with an index, whose column has no name
     assert pairs(read(tmp_path / "t.csv")) == SENTENCES
 
@@ -93,9 +79,3 @@ def test_what_cannot_be_meant_names_file_and_line(tmp_path: Path, text: str, mes
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         read(tmp_path / "t.csv")
-
-
-@pytest.mark.parametrize("seed", mostly_long(range(101), lambda seed: seed == 0))
-def test_mutated_files_are_read_or_refused(tmp_path: Path, seed: int) -> None:
-    (tmp_path / "train.csv").write_text(table(repeat=seed % 2 > 0), encoding="utf-8")
-    read_mutated(tmp_path / "train.csv", seed)
