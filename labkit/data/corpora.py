@@ -129,8 +129,8 @@ def _read_files(source: CorpusFiles) -> dict[str, list[ParsedFile]]:
     if len(problems) > 1:
         others = ", ".join(path for path, _ in problems[1:])
         raise ValueError(Message("{problem} (likewise: {files})", problem=message_of(problems[0][1]), files=others))
-    for _, error in problems:
-        raise error
+    for _, problem in problems:
+        raise problem
     return parsed
 
 
