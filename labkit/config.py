@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from labkit.messages import N_, Message
 from labkit.settings import Setting, field_specs, setting, validate
 from labkit.training.schedules import SCHEDULES
+from labkit.type_mapping import parse_type_mapping
 
 # Choices that are names, as people write them.
 PROPER_NAMES = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}
@@ -328,6 +329,13 @@ class RunConfig:
     repair_tags: bool = setting(
         False, "Repair tags", "mend illegal tag sequences and count them; otherwise they are an error", group="data"
     )
+    types: str = setting(
+        "",
+        "Types",
+        "rename, merge or drop entity types: OLD=NEW with commas between; OLD= drops a type, * stands for all others",
+        none_text="as they are",
+        group="data",
+    )
     legal_only: bool = setting(
         False,
         "Legal tags only",
@@ -435,6 +443,8 @@ class RunConfig:
             given = getattr(self, spec.name)
             if (value := validate(spec, given)) is not given:
                 object.__setattr__(self, spec.name, value)
+        if self.types:
+            parse_type_mapping(self.types)  # raises
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed and checked."""

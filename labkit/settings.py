@@ -38,7 +38,7 @@ class Setting:
         scale: of a slider: `linear`, `log` (0 is allowed if `low` is 0), or `none` for text and choices.
         marks: usual values, marked at the slider.
         stops: the usual values, for a menu in this order, to which any other may be added.
-        none_text, zero_text: what None and 0 read as.
+        none_text, zero_text: what None or an empty text, and 0, read as.
         source: the publication that the values come from.
         pattern: a regular expression that a text must match; the help says it in words.
     """
@@ -154,7 +154,7 @@ def format_value(setting: Setting, value: Any, tr: Callable[[str], str] = str) -
         return format_rate(value)
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
-    return str(value) or tr("none")
+    return str(value) or tr(setting.none_text or "none")
 
 
 def _unwrap_optional(field: dataclasses.Field[Any]) -> tuple[type, bool]:

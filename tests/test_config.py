@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import random
+import re
 from typing import Any
 
 import pytest
@@ -124,6 +125,22 @@ def test_whole_numbers_become_the_type_of_their_field() -> None:
 
 def test_text_that_may_be_empty_may_be_empty() -> None:
     assert RunConfig(trackers="").trackers == ""
+
+
+@pytest.mark.parametrize(
+    ("types", "problem"),
+    [
+        ("PERSON", "types must look like PERSON=PER, GPE=LOC, DATE=, not 'PERSON'"),
+        ("PERSON=PER GPE=LOC", "types must look like"),
+        ("A=B=C", "types must look like"),
+        ("=PER", "types must look like"),
+        ("PER=*", "types must look like"),
+        ("PER=A, LOC=B, PER=", "types must have each type once, not PER twice"),
+    ],
+)
+def test_a_malformed_mapping_of_types_is_refused(types: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        RunConfig(types=types)
 
 
 def test_a_copy_is_checked_like_any_other() -> None:

@@ -27,6 +27,7 @@ BASICS = {
     "paths",
     "presets",
     "settings",
+    "type_mapping",
     "versions",
 }
 # Room (a folder of labkit, or a module at its root) → the rooms it may import, beside itself and the basics.
@@ -182,6 +183,7 @@ def test_basics_import_only_what_they_are_made_of() -> None:
     assert {each for each in inside if each[1] != "messages"} == {
         ("config", "settings"),
         ("config", "training.schedules"),
+        ("config", "type_mapping"),
         ("presets", "config"),
         ("presets", "settings"),
         ("versions", "__init__"),

@@ -93,6 +93,7 @@ def test_what_breaks_a_rule_is_refused_in_a_sentence(name: str, value: Any, told
         ("repair_tags", False, "no"),
         ("encoder", "minilm", "minilm"),
         ("trackers", "", "none"),
+        ("types", "", "as they are"),
         ("epochs", None, "–"),
     ],
 )

@@ -1,18 +1,16 @@
 """`labkit check`: what would be read of a corpus, and whether it could be trained on."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from labkit.data.corpora import Corpus, bio_tags_to_spans, find_corpus, read_corpus
+from labkit.data.corpora import find_corpus
+from labkit.data.corpus_counts import count_corpus
 from labkit.data.formats import format_name
 from labkit.i18n.translation import tr
 from labkit.messages import message_of
 
-SPLITS = ("train", "dev", "test")
 
-
-def check_corpus(corpus: str, *, dev_share: float, repair: bool) -> dict[str, Any]:
+def check_corpus(corpus: str, *, dev_share: float, repair: bool, types: str) -> dict[str, Any]:
     """Facts of a corpus as JSON values: files, sentences, words, entities by type, notes; or the problem."""
     facts: dict[str, Any] = {"corpus": corpus, "files": {}, "splits": {}, "warnings": [], "notes": [], "problem": None}
     try:
@@ -21,15 +19,15 @@ def check_corpus(corpus: str, *, dev_share: float, repair: bool) -> dict[str, An
             split: [{"file": one.display_path, "format": format_name(one.path)} for one in sources]
             for split, sources in source.files.items()
         }
-        read = read_corpus(source, dev_share=dev_share, repair=repair)
+        counts = count_corpus(source, dev_share=dev_share, repair=repair, types=types)
     except ValueError as problem:
         facts["problem"] = message_of(problem)
         return facts
     return facts | {
-        "scheme": read.scheme,
-        "splits": {split: _count(read, split) for split in SPLITS if getattr(read, split)},
-        "warnings": list(read.warnings),
-        "notes": list(read.notes),
+        "scheme": counts.scheme,
+        "splits": {split: of_split._asdict() for split, of_split in counts.splits.items()},
+        "warnings": list(counts.warnings),
+        "notes": list(counts.notes),
     }
 
 
@@ -47,10 +45,3 @@ def check_lines(facts: dict[str, Any]) -> Iterator[str]:
         yield tr("{split}: {sentences} sentences, {words} words; {types}", split=tr(split), types=types or "–", **sizes)
     yield from (tr("does this make sense? {warning}", warning=tr(warning)) for warning in facts["warnings"])
     yield from (f"  {tr(note)}" for note in facts["notes"])
-
-
-def _count(corpus: Corpus, split: str) -> dict[str, Any]:
-    sentences = getattr(corpus, split)
-    types = Counter(span.type for sentence in sentences for span in bio_tags_to_spans(sentence.tags))
-    words = sum(len(sentence.words) for sentence in sentences)
-    return {"sentences": len(sentences), "words": words, "entities": dict(types.most_common())}

@@ -9,14 +9,14 @@ from labkit.messages import N_, Message
 SPACE = "\u3000"  # full-width space, a word in CoNLL files
 
 
-def convert_corpus(corpus: str, folder: Path, *, dev_share: float, repair: bool) -> tuple[Message, ...]:
+def convert_corpus(corpus: str, folder: Path, *, dev_share: float, repair: bool, types: str) -> tuple[Message, ...]:
     """Writes train.txt, dev.txt and test.txt into a new folder; returns the notes of reading.
 
     Raises ValueError for a corpus that cannot be read, and for a folder that holds something.
     """
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(Message("{folder} is not empty; give a new folder", folder=str(folder)))
-    read = read_corpus(corpus, dev_share=dev_share, repair=repair)
+    read = read_corpus(corpus, dev_share=dev_share, repair=repair, types=types)
     folder.mkdir(parents=True, exist_ok=True)
     spaces = 0
     for split in ("train", "dev", "test"):

@@ -39,6 +39,9 @@ dev_share_option = click.option(
     "--dev-share", type=float, default=0.15, show_default=True, help="Share split off for dev if there is none."
 )
 repair_option = click.option("--repair-tags", "repair", is_flag=True, help="Mend illegal tag sequences and count them.")
+types_option = click.option(
+    "--types", default="", help="Rename, merge or drop entity types, as in: PERSON=PER, GPE=LOC, DATE="
+)
 
 
 @click.group(cls=TranslatedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -248,15 +251,16 @@ def predict(
 @click.argument("corpus")
 @dev_share_option
 @repair_option
+@types_option
 @click.option("--json", "as_json", is_flag=True, help="For other programs: an object.")
-def check(corpus: str, dev_share: float, repair: bool, as_json: bool) -> None:
+def check(corpus: str, dev_share: float, repair: bool, types: str, as_json: bool) -> None:
     """Show what would be read of a corpus. Ends with 1 if it could not be trained on.
 
     CORPUS is a name of the menu, or the path of a file or folder.
     """
     from labkit.cli import check
 
-    facts = check.check_corpus(corpus, dev_share=dev_share, repair=repair)
+    facts = check.check_corpus(corpus, dev_share=dev_share, repair=repair, types=types)
     if as_json:
         write_data(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     else:
@@ -271,14 +275,15 @@ def check(corpus: str, dev_share: float, repair: bool, as_json: bool) -> None:
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, help="A new folder.")
 @dev_share_option
 @repair_option
-def convert(corpus: str, folder: Path, dev_share: float, repair: bool) -> None:
+@types_option
+def convert(corpus: str, folder: Path, dev_share: float, repair: bool, types: str) -> None:
     """Write a corpus of any format as CoNLL: a word and its tag in BIO a line.
 
     CORPUS is a name of the menu, or the path of a file or folder.
     """
     from labkit.cli import convert
 
-    for note in convert.convert_corpus(corpus, folder, dev_share=dev_share, repair=repair):
+    for note in convert.convert_corpus(corpus, folder, dev_share=dev_share, repair=repair, types=types):
         write_message(tr(note), err=True)
     write_data(f"{folder}\n")
 

@@ -19,6 +19,7 @@ from labkit.data.sense_checks import MANY_SHARED, check_sense, is_placeholder, m
 from labkit.data.tags import BIO, IO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
 from labkit.gc_pause import gc_paused
 from labkit.messages import N_, Message, message_of
+from labkit.type_mapping import OTHERS, map_tag, map_type, parse_type_mapping
 
 __all__ = [
     "Corpus",
@@ -57,7 +58,12 @@ class Corpus:
 
 
 def read_corpus(
-    corpus: str | Path | CorpusFiles, *, dev_share: float = 0.15, seed: int = 0, repair: bool = False
+    corpus: str | Path | CorpusFiles,
+    *,
+    dev_share: float = 0.15,
+    seed: int = 0,
+    repair: bool = False,
+    types: str = "",
 ) -> Corpus:
     """Reads a corpus by name, path or the result of `find_corpus`.
 
@@ -67,17 +73,20 @@ def read_corpus(
         seed: decides which sentences these are.
         repair: repair illegal tag sequences as conlleval reads them, and count them, instead of raising; always on for
             a pinned corpus that is known to have some.
+        types: types to rename, merge or drop in all splits, such as `PERSON=PER, GPE=LOC, DATE=`; `*` stands for those
+            not named.
 
     Raises ValueError, with file and line, for any invalid input; docs/corpora.md lists the formats.
     """
     if not 0 < dev_share < 1:
         raise ValueError(Message("dev_share must be above 0 and below 1, not {value}", value=dev_share))
+    mapping = parse_type_mapping(types)
     source = corpus if isinstance(corpus, CorpusFiles) else find_corpus(corpus)
     with gc_paused():  # nothing read becomes garbage: scanning it repeatedly took half of the time
-        return _build_corpus(source, dev_share, seed, repair or source.repair)
+        return _build_corpus(source, dev_share, seed, repair or source.repair, mapping)
 
 
-def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool) -> Corpus:
+def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool, mapping: Mapping[str, str]) -> Corpus:
     parsed = _read_files(source)
     notes = [*source.notes, *(note for files in parsed.values() for file in files for note in file.notes)]
     labelled = {split: with_labels for split, files in parsed.items() if (with_labels := _with_labels(files))}
@@ -85,8 +94,8 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         train = parsed["train"][0]
         assert train.missing_labels, "told by every format that lets a file without sentences pass"
         raise train.error(1, train.missing_labels)
-    scheme, sentences, repair_notes = _convert_to_bio(labelled, repair)
-    notes += repair_notes
+    scheme, sentences, tag_notes = _convert_to_bio(labelled, repair, mapping)
+    notes += tag_notes
     if is_placeholder(sentences.get("test", ()), sentences["train"]):
         text = N_("{file} is not scored: {problem}.")
         problem = Message("every tag is {tag}", tag=sentences["test"][0].tags[0])
@@ -130,8 +139,8 @@ def _read_files(source: CorpusFiles) -> dict[str, list[ParsedFile]]:
     if len(problems) > 1:
         others = ", ".join(path for path, _ in problems[1:])
         raise ValueError(Message("{problem} (likewise: {files})", problem=message_of(problems[0][1]), files=others))
-    for _, error in problems:
-        raise error
+    for _, problem in problems:
+        raise problem
     return parsed
 
 
@@ -141,9 +150,9 @@ def _with_labels(files: Sequence[ParsedFile]) -> list[ParsedFile]:
 
 
 def _convert_to_bio(
-    files: Mapping[str, Sequence[ParsedFile]], repair: bool
+    files: Mapping[str, Sequence[ParsedFile]], repair: bool, mapping: Mapping[str, str]
 ) -> tuple[Scheme, dict[str, tuple[Sentence, ...]], list[Message]]:
-    """Detects the scheme over all splits together and converts to BIO."""
+    """Detects the scheme over all splits together, converts to BIO and maps the types."""
     all_files = list(chain.from_iterable(files.values()))
     sequences = Counter(raw.tags for file in all_files for raw in file.sentences)
     counts: Counter[TagBigram] = Counter()
@@ -170,12 +179,34 @@ def _convert_to_bio(
         text = N_("{count:,} illegal tag sequences mended, the first at {file}:{line}: {problem}.")
         notes.append(Message(text, count=number, file=file.display_path, line=line, problem=problem))
     bio = {pair: to_bio(*pair) for pair in counts}
+    notes += _mapping_notes(bio, counts, mapping)
+    bio = {pair: map_tag(tag, mapping) for pair, tag in bio.items()}
     bio_tags = {tags: tuple(map(bio.__getitem__, bigrams(tags)))[:-1] for tags in sequences}
     sentences = {
         split: tuple(Sentence(raw.words, bio_tags[raw.tags]) for file in of_split for raw in file.sentences)
         for split, of_split in files.items()
     }
     return scheme, sentences, notes
+
+
+def _mapping_notes(
+    bio: Mapping[TagBigram, str], counts: Mapping[TagBigram, int], mapping: Mapping[str, str]
+) -> list[Message]:
+    """Note on the types that a mapping changes. Raises ValueError if it names one that the corpus has not."""
+    entities: Counter[str] = Counter()
+    for pair, tag in bio.items():
+        if tag.startswith("B-"):
+            entities[tag[2:]] += counts[pair]
+    if unknown := [name for name in mapping if name not in entities and name != OTHERS]:
+        known = ", ".join(f"{name} ({count:,})" for name, count in entities.most_common())
+        text = N_("{name}: the corpus has no {unknown}, but {known}")
+        raise ValueError(Message(text, name="types", unknown=", ".join(unknown), known=known or "–"))
+    changes = [
+        f"{name} → {new or 'O'} ({count:,})"
+        for name, count in entities.most_common()
+        if (new := map_type(name, mapping)) != name
+    ]
+    return [Message("Types changed, with their entities: {changes}.", changes=", ".join(changes))] if changes else []
 
 
 def _find_first_violation(

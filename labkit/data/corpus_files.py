@@ -23,7 +23,7 @@ _SPLIT_WORDS = {
     **dict.fromkeys(("test", "testing", "testb"), "test"),
 }
 _SPLIT_LIKE_NAME = re.compile("train|(?<![a-z])(dev|val|test|eval)", re.IGNORECASE)
-_NO_CORPORA = {"encoders", "evidence", "texts"}  # folders of data/
+NO_CORPORA = {"encoders", "evidence", "texts"}  # folders of data/
 _SHARD_NUMBER = re.compile(r"\d+")  # in `train-00000-of-00003.parquet`
 
 
@@ -118,7 +118,7 @@ def list_corpora() -> list[str]:
 
 def _is_corpus(folder: Path) -> bool:
     try:
-        is_candidate = not folder.name.startswith(".") and folder.name not in _NO_CORPORA
+        is_candidate = not folder.name.startswith(".") and folder.name not in NO_CORPORA
         return is_candidate and "train" in _find_splits(folder)[0]
     except OSError:  # a file, or a folder that may not be read
         return False

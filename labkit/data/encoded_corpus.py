@@ -35,20 +35,21 @@ class EncodedCorpus:
 
 
 def load_encoded(
-    source: CorpusFiles, tokenizer: Any, max_pieces: int, *, dev_share: float, repair: bool
+    source: CorpusFiles, tokenizer: Any, max_pieces: int, *, dev_share: float, repair: bool, types: str = ""
 ) -> tuple[EncodedCorpus, Featurizer]:
     """Returns a corpus as `read_corpus` and `Featurizer` encode it, and the featurizer.
 
     It is cached in `paths.cache()` under a hash of the files' content and of everything else that determines the
     result, the source code of `labkit.data` included. Raises ValueError as `read_corpus` does.
     """
-    folder, options = paths.cache() / "corpora", {"dev_share": dev_share, "repair": repair}
+    folder = paths.cache() / "corpora"
+    options: dict[str, Any] = {"dev_share": dev_share, "repair": repair, "types": types}
     fingerprint = Featurizer(tokenizer, (), max_pieces).fingerprint()  # None: not cached
     entry = None
     if fingerprint:
         entry = cache.load(folder, _cache_key(source, source.compute_sha256(), options, fingerprint))
     if entry is None:
-        corpus = read_corpus(source, dev_share=dev_share, repair=repair)
+        corpus = read_corpus(source, **options)
         entry = _to_arrays(corpus, Featurizer(tokenizer, corpus.tags, max_pieces))
         if fingerprint:
             # Under the hash of what was read, as the files may have been edited since `source` was hashed.

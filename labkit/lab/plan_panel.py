@@ -1,4 +1,4 @@
-"""Plan panel: steps, estimated time and warnings before Train is pressed."""
+"""Plan panel: corpus, steps, estimated time and warnings before Train is pressed."""
 
 import os
 import threading
@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Sequence
 
 from labkit.config import RunConfig
 from labkit.data.corpora import find_corpus
+from labkit.data.corpus_counts import CorpusCounts, count_corpus
 from labkit.data.encoders import read_max_sequence_length
-from labkit.data.sentence_counts import SentenceCounts, count_sentences
 from labkit.i18n.translation import tr
 from labkit.lab import run_html
 from labkit.memo import Memo
@@ -20,7 +20,7 @@ from labkit.runs.run import Run
 REREAD_S = 3.0  # after which a corpus that could not be read is read again, or ten times what reading it took
 PATIENCE_S = 0.3  # wait for a corpus that is counted quickly: no other text is shown first, and nothing moves
 
-_Key = tuple[str, float, bool, Hashable]  # corpus, dev_share, repair_tags, and sizes and times of its files
+_Key = tuple[str, float, bool, str, Hashable]  # corpus, dev_share, repair_tags, types, sizes and times of its files
 
 
 class PlanPanel:
@@ -33,7 +33,7 @@ class PlanPanel:
     def __init__(self, on_counted: Callable[[], None]) -> None:
         """`on_counted` is called in another thread when a slow count has ended."""
         self._on_counted = on_counted
-        self._counts: dict[_Key, SentenceCounts | Message] = {}
+        self._counts: dict[_Key, CorpusCounts | Message] = {}
         self._retry_at: dict[_Key, float] = {}
         self._counting: dict[_Key, threading.Thread] = {}
         self._memo = Memo()
@@ -53,20 +53,20 @@ class PlanPanel:
             return run_html.render_error(counts)
         return self._memo("plan", (runs_key, config, counts), lambda: _render_plan(config, runs, counts))
 
-    def describe_notes(self, config: RunConfig) -> str:
-        """Notes on the corpus as HTML: repairs, omissions, warnings; never empty."""
+    def describe_corpus(self, config: RunConfig) -> str:
+        """Format, counts and notes of the corpus as HTML; never empty."""
         counts = self._counts.get(_key(config))
-        if not isinstance(counts, SentenceCounts):
+        if not isinstance(counts, CorpusCounts):
             return run_html.render_muted("&nbsp;")  # keeps the line, so that nothing moves
-        return run_html.render_corpus_notes(counts.notes)
+        return run_html.render_corpus_counts(counts) + run_html.render_corpus_notes(counts.notes)
 
     def find_same_settings(self, config: RunConfig, runs: Sequence[Run], runs_key: object) -> Run | None:
         """Latest run with exactly these settings, seed included; arguments as for `describe`."""
         same = (run for run in reversed(runs) if run.config == config)
         return self._memo("same settings", (runs_key, config), lambda: next(same, None))
 
-    def _count(self, key: _Key) -> SentenceCounts | Message | None:
-        """Sentence counts, an error message, or None while counting."""
+    def _count(self, key: _Key) -> CorpusCounts | Message | None:
+        """Counts, an error message, or None while counting."""
         unreadable = isinstance(self._counts.get(key), Message)
         if key not in self._counts or (unreadable and time.monotonic() > self._retry_at[key]):
             counting = self._counting.get(key)
@@ -80,7 +80,8 @@ class PlanPanel:
     def _count_in_thread(self, key: _Key) -> None:
         began = time.monotonic()
         try:
-            result: SentenceCounts | Message = count_sentences(*key[:3])
+            corpus, dev_share, repair, types, _ = key
+            result: CorpusCounts | Message = count_corpus(corpus, dev_share=dev_share, repair=repair, types=types)
         except (ValueError, OSError) as problem:
             result = message_of(problem)
         duration_s = time.monotonic() - began
@@ -90,14 +91,15 @@ class PlanPanel:
             self._on_counted()
 
 
-def _render_plan(config: RunConfig, runs: Sequence[Run], counts: SentenceCounts) -> str:
-    train = min(counts.train, config.train_limit or counts.train)
-    warnings = config_warnings(config, train, read_max_sequence_length(config.encoder))
-    return run_html.render_plan(estimate(runs, config, *counts[:3]), [*counts.warnings, *warnings])
+def _render_plan(config: RunConfig, runs: Sequence[Run], counts: CorpusCounts) -> str:
+    train, dev, test = map(counts.count_sentences, ("train", "dev", "test"))
+    used = min(train, config.train_limit or train)
+    warnings = config_warnings(config, used, read_max_sequence_length(config.encoder))
+    return run_html.render_plan(estimate(runs, config, train, dev, test), [*counts.warnings, *warnings])
 
 
 def _key(config: RunConfig) -> _Key:
-    return config.corpus, config.dev_share, config.repair_tags, _file_stamps(config.corpus)
+    return config.corpus, config.dev_share, config.repair_tags, config.types, _file_stamps(config.corpus)
 
 
 def _file_stamps(corpus: str) -> Hashable:

@@ -4,9 +4,11 @@ Everything that comes from data is escaped here.
 """
 
 import html
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from labkit.data.corpus_counts import CorpusCounts
 from labkit.formatting import format_duration, format_entity_count
 from labkit.i18n.translation import tr
 from labkit.messages import N_, Message, plural
@@ -28,6 +30,8 @@ STATE_TEXTS = N_(
 
 
 _DEVICE_NAMES = {"cpu": "CPU"}
+MAX_TYPES = 12  # rows of the table of a corpus
+MAX_NOTES = 2  # more are folded
 
 
 def render_muted(content: str) -> str:
@@ -86,13 +90,36 @@ def render_plan(estimate: Estimate, warnings: Sequence[Message]) -> str:
     return f"<div>{tr('{steps}, {time}', steps=steps, time=time)}</div>{''.join(map(render_warning, warnings))}"
 
 
+def render_corpus_counts(counts: CorpusCounts) -> str:
+    """Format and scheme of a corpus, and a table of sentences, words and entities by split."""
+    splits = list(counts.splits.values())
+    totals = sum((Counter(split.entities) for split in splits), Counter[str]())
+    types = [name for name, _ in totals.most_common()]
+    rows = [
+        (tr("sentences"), [split.sentences for split in splits]),
+        (tr("words"), [split.words for split in splits]),
+        *((name, [split.entities.get(name, 0) for split in splits]) for name in types[:MAX_TYPES]),
+    ]
+    if others := types[MAX_TYPES:]:
+        title = tr(plural(len(others), "1 other type", "{count} other types"))
+        rows.append((title, [sum(split.entities.get(name, 0) for name in others) for split in splits]))
+    head = "".join(f"<th>{html.escape(tr(split))}</th>" for split in counts.splits)
+    lines = "".join(
+        f"<tr><th>{html.escape(name)}</th>{''.join(f'<td>{number:,}</td>' for number in numbers)}</tr>"
+        for name, numbers in rows
+    )
+    read_as = tr("read as {format}, {scheme}", format=", ".join(counts.formats), scheme=counts.scheme)
+    return f'<div>{html.escape(read_as)}</div><table class="labkit-counts"><tr><th></th>{head}</tr>{lines}</table>'
+
+
 def render_corpus_notes(messages: Sequence[str]) -> str:
-    """Number of notes on a corpus, which unfolds into the list."""
+    """Notes on a corpus; if there are more than two, their number, which unfolds into the list."""
     if not messages:
         return render_muted(tr("no notes on the corpus"))
-    notes = [html.escape(tr(message)) for message in messages]
+    items = "".join(f"<li>{html.escape(tr(message))}</li>" for message in messages)
+    if len(messages) <= MAX_NOTES:
+        return f"<ul>{items}</ul>"
     title = tr(plural(len(messages), "1 note on the corpus", "{count} notes on the corpus"))
-    items = "".join(f"<li>{note}</li>" for note in notes)
     return f"<details><summary>{title}</summary><ul>{items}</ul></details>"
 
 

@@ -17,6 +17,7 @@ import traitlets
 
 from labkit.config import PROPER_NAMES, RunConfig, run_settings
 from labkit.i18n.translation import tr
+from labkit.lab.corpus_control import CorpusControl
 from labkit.lab.page_widgets import close_all, css_classes, make_column, make_html, make_row, set_visible
 from labkit.lab.preset_menus import CUSTOM, PresetMenus, describe_presets, match_pair, match_preset
 from labkit.lab.setting_control import SettingControl
@@ -161,7 +162,7 @@ class SettingsForm:
         fields = {}
         for name in run_settings():
             assert not hasattr(type(self), name), f"the field {name} would hide a method of SettingsForm"
-            control_class = pick_control_class(name, name in menus)
+            control_class = CorpusControl if name == "corpus" else pick_control_class(name, name in menus)
             control = control_class(name, getattr(config, name), self._transaction)
             if isinstance(control, MenuControl) and name in menus:
                 control.set_options(menus[name])

@@ -434,7 +434,7 @@ class TuningLab:
                 self._plan_panel.find_same_settings(config, runs, self._runs_key)
             ),
             "plan": self._plan_panel.describe(config, runs, self._runs_key),
-            "notes": self._plan_panel.describe_notes(config),
+            "notes": self._plan_panel.describe_corpus(config),
             "status": run_html.render_status(run, titles.get(run.folder, run.title) if run else ""),
             "queue": run_html.render_queue(queued, titles),
             "failure": run_html.render_failure(run),

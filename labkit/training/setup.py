@@ -171,7 +171,12 @@ def load_corpus(
     A dev split is drawn by a seed of its own, so that runs with different seeds are scored on the same sentences.
     """
     return load_encoded(
-        source, pretrained.tokenizer, pretrained.max_pieces, dev_share=config.dev_share, repair=config.repair_tags
+        source,
+        pretrained.tokenizer,
+        pretrained.max_pieces,
+        dev_share=config.dev_share,
+        repair=config.repair_tags,
+        types=config.types,
     )
 
 

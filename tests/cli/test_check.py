@@ -45,6 +45,18 @@ def test_check_ends_with_1_where_training_would_be_refused(labkit: Callable[...,
     assert json.loads(labkit("check", corpus, "--json").out)["problem"]
 
 
+def test_types_are_mapped_and_unknown_ones_refused_with_those_there_are(
+    labkit: Callable[..., Any], corpus: Path, tmp_path: Path
+) -> None:
+    facts = json.loads(labkit("check", corpus, "--types", "PER=PERSON, ORG=", "--json").out)
+    assert {name for split in facts["splits"].values() for name in split["entities"]} == {"PERSON"}
+    assert "Types changed, with their entities: ORG → O (2), PER → PERSON (2)." in facts["notes"]
+    said = labkit("check", corpus, "--types", "GPE=LOC")
+    assert (said.code, "the corpus has no GPE, but ORG (2), PER (2)" in said.out) == (1, True)
+    labkit("convert", corpus, "--to", tmp_path / "made", "--types", "*=ENT")
+    assert set(read_corpus(tmp_path / "made").types) == {"ENT"}
+
+
 def test_convert_writes_what_was_read(labkit: Callable[..., Any], corpus: Path, tmp_path: Path) -> None:
     made = tmp_path / "made"
     assert labkit("convert", corpus, "--to", made).out.strip() == str(made)

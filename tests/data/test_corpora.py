@@ -699,3 +699,45 @@ def test_the_chinese_corpus_just_works_and_says_what_was_mended(msra: Corpus, tm
     folder(tmp_path / "msra", train="人\tM-PER\n名\tE-PER\n\n人\tB-PER\n名\tE-PER\n")
     with pytest.raises(ValueError, match="repair-tags"):  # a user's own file is not mended unasked, whatever its name
         read_corpus(tmp_path / "msra")
+
+
+# Types.
+
+
+def map_by_hand(sentence: Sentence, new: dict[str, str]) -> Sentence:
+    """The sentence with its entities tagged anew, one by one."""
+    tags = ["O"] * len(sentence.words)
+    for span in bio_tags_to_spans(sentence.tags):
+        if name := new[span.type]:
+            tags[span.start : span.end] = [f"B-{name}"] + [f"I-{name}"] * (span.end - span.start - 1)
+    return Sentence(sentence.words, tuple(tags))
+
+
+@pytest.mark.parametrize("seed", seeds(20))
+def test_types_are_mapped_as_one_would_by_hand(tmp_path: Path, seed: int) -> None:
+    source = random.Random(seed)
+    splits = {}
+    for split in ("train", "dev", "test"):
+        lines = []
+        for _ in range(20):
+            for _ in range(source.randint(1, 5)):  # neighbours, O between some
+                kind = source.choice(["PER", "LOC", "GPE", "DATE", ""])
+                words = range(source.randint(1, 3))
+                lines += [f"w\t{('I-' if place else 'B-') + kind if kind else 'O'}" for place in words]
+            lines.append("")
+        splits[split] = "\n".join(lines)
+    plain = read_corpus(folder(tmp_path, **splits))
+    changes = {name: source.choice(["X", "PER", "", name]) for name in source.sample(plain.types, 2)}
+    others = source.choice([None, "", "REST"])
+    new = {name: changes.get(name, name if others is None else others) for name in plain.types}
+    written = changes if others is None else {**changes, "*": others}
+    mapped = read_corpus(tmp_path, types=", ".join(f"{old} = {name}" for old, name in written.items()))
+    for before, after in ((plain.train, mapped.train), (plain.dev, mapped.dev), (plain.test, mapped.test)):
+        assert after == tuple(map_by_hand(sentence, new) for sentence in before)
+    assert mapped.types == tuple(sorted({name for name in new.values() if name}))
+
+
+def test_a_mapped_type_that_the_corpus_has_not_is_refused_with_those_it_has(tmp_path: Path) -> None:
+    place = folder(tmp_path, train=BIO * 2, dev=BIO)
+    with pytest.raises(ValueError, match=r"types: the corpus has no GPE, but ORG \(3\), PER \(3\), LOC \(3\)"):
+        read_corpus(place, types="GPE=LOC, PER=X")

@@ -44,8 +44,8 @@ def corpus_in(folder, train=TEXT, **splits):
     return folder
 
 
-def taken(place, tokenizer, max_pieces=16, dev_share=0.2, repair=False):
-    return load_encoded(find_corpus(place), tokenizer, max_pieces, dev_share=dev_share, repair=repair)[0]
+def taken(place, tokenizer, max_pieces=16, **options):
+    return load_encoded(find_corpus(place), tokenizer, max_pieces, **{"dev_share": 0.2, "repair": False, **options})[0]
 
 
 def plain(corpus):
@@ -98,6 +98,7 @@ def test_everything_that_determines_the_result_makes_another_entry(tmp_path, tok
         lambda: taken(place, tokenizer, max_pieces=8),
         lambda: taken(place, tokenizer, dev_share=0.4),
         lambda: taken(place, tokenizer, repair=True),
+        lambda: taken(place, tokenizer, types="LOC="),
         lambda: taken(place, other),
         lambda: taken(corpus_in(tmp_path / "namesake"), tokenizer),
         lambda: taken(corpus_in(place, train=TEXT * 2), tokenizer),
@@ -108,8 +109,9 @@ def test_everything_that_determines_the_result_makes_another_entry(tmp_path, tok
     taken(place, tokenizer)
     assert len(reads) == len(ways) + 1
     assert found[0] != found[1] != found[2]
-    assert found[0]["train"]["input_ids"] != found[4]["train"]["input_ids"]
-    assert found[6]["sha256"] != found[0]["sha256"]
+    assert found[0]["train"]["input_ids"] != found[5]["train"]["input_ids"]
+    assert found[4]["tags"] == ("O", "B-PER", "I-PER")
+    assert found[7]["sha256"] != found[0]["sha256"]
 
 
 def test_a_corpus_edited_while_it_is_read_is_kept_as_what_was_read(tmp_path, tokenizer, monkeypatch):

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from labkit.config import RunConfig, run_settings
-from labkit.data.sentence_counts import count_sentences
+from labkit.data.corpus_counts import count_corpus
 from labkit.i18n import translation
 from labkit.i18n.translation import tr
 from labkit.lab import run_html, time_bar_html
@@ -165,7 +165,7 @@ def test_notes_and_errors_of_a_corpus_are_chinese_on_the_page(tmp_path, monkeypa
     (tmp_path / "train.txt").write_text(f"# one\n{good}in\tO\nRome\tI-ENTITY\n")
     (tmp_path / "dev.txt").write_text(good)
     (tmp_path / "test.csv").write_text("id,title,text,unknownEntities\n1,题,有甲公司,乙;甲公司;丙\n", encoding="utf-8")
-    read, cached = (count_sentences(str(tmp_path), 0.2, repair=True).notes for _ in range(2))
+    read, cached = (count_corpus(str(tmp_path), dev_share=0.2, repair=True, types="").notes for _ in range(2))
     page = html.unescape(run_html.render_corpus_notes(cached))
     assert {*english_in(page)} == {"ENTITY"}
     assert tuple(map(tr, cached)) == tuple(map(tr, read))
@@ -173,7 +173,7 @@ def test_notes_and_errors_of_a_corpus_are_chinese_on_the_page(tmp_path, monkeypa
     assert "第 2 行的 '乙'，第 2 行的 '丙'。" in page
     assert "验证集的 9 句中有 9 句与训练集逐词相同" in page
     with pytest.raises(ValueError, match="illegal tag sequence") as raised:
-        count_sentences(str(tmp_path), 0.2, repair=False)
+        count_corpus(str(tmp_path), dev_share=0.2, repair=False, types="")
     assert "train.txt 第 39 行：标签序列不合法：O 之后出现 I-ENTITY" in tr(message_of(raised.value))
 
 

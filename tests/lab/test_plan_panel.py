@@ -1,10 +1,11 @@
+import re
 import threading
 import time
 
 import pytest
 
 from labkit.config import RunConfig
-from labkit.data.sentence_counts import SentenceCounts
+from labkit.data.corpus_counts import CorpusCounts, SplitCounts
 from labkit.i18n import translation
 from labkit.lab import plan_panel
 from labkit.lab.plan_panel import PlanPanel
@@ -15,14 +16,20 @@ from tests.waiting import until
 CONFIG = RunConfig(epochs=2, batch_size=10, train_limit=0)
 
 
+def counts(train, dev, test=0, notes=(), **how):
+    """Counts of a corpus whose sentences are a word each."""
+    sizes = {"train": train, "dev": dev, "test": test}
+    return CorpusCounts({name: SplitCounts(size, size, {}) for name, size in sizes.items() if size}, notes=notes, **how)
+
+
 class Corpus:
     """Counted when `let_go` is set; `asked` holds the corpora that were counted."""
 
     def __init__(self):
         self.asked, self.let_go = [], threading.Event()
-        self.answers = {"mine": SentenceCounts(100, 20, 0)}
+        self.answers = {"mine": counts(100, 20)}
 
-    def count(self, corpus, dev_share, repair):
+    def count(self, corpus, **how):
         self.asked.append(corpus)
         assert self.let_go.wait(30)
         answer = self.answers[corpus]
@@ -34,7 +41,7 @@ class Corpus:
 @pytest.fixture
 def corpus(monkeypatch):
     corpus = Corpus()
-    monkeypatch.setattr(plan_panel, "count_sentences", corpus.count)
+    monkeypatch.setattr(plan_panel, "count_corpus", corpus.count)
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 30.0)
     yield corpus
     corpus.let_go.set()
@@ -64,7 +71,7 @@ def test_a_large_corpus_is_counted_aside_once_and_then_told(corpus, monkeypatch)
 
 def test_another_corpus_does_not_wait_for_one_that_is_still_counted(corpus, monkeypatch):
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
-    corpus.answers["other"] = SentenceCounts(200, 20, 0)
+    corpus.answers["other"] = counts(200, 20)
     found = PlanPanel(lambda: None)
     assert "counting the corpus" in told(found)
     corpus.let_go.set()
@@ -80,7 +87,7 @@ def test_what_keeps_a_corpus_from_being_read_stays_until_it_was_read_again(corpu
     assert "no train file" in told(found)
     assert "no train file" in told(found)
     assert len(corpus.asked) == 1
-    corpus.answers["mine"] = SentenceCounts(100, 20, 0)
+    corpus.answers["mine"] = counts(100, 20)
     time.sleep(0.06)
     assert "20 steps" in until(lambda: "no train file" not in (text := told(found)) and text)
 
@@ -89,10 +96,10 @@ def test_a_corpus_that_was_edited_is_counted_again(corpus, tmp_path):
     corpus.let_go.set()
     train = tmp_path / "train.txt"
     train.write_text("Anna B-PER\n\n")
-    corpus.answers[str(tmp_path)] = SentenceCounts(100, 20, 0)
+    corpus.answers[str(tmp_path)] = counts(100, 20)
     found = PlanPanel(lambda: None)
     assert "20 steps" in told(found, str(tmp_path))
-    corpus.answers[str(tmp_path)] = SentenceCounts(200, 20, 0)
+    corpus.answers[str(tmp_path)] = counts(200, 20)
     assert "20 steps" in told(found, str(tmp_path))
     train.write_text("Anna B-PER\n\nBen B-PER\n\n")
     assert "40 steps" in told(found, str(tmp_path))
@@ -115,6 +122,26 @@ def test_a_window_that_the_encoder_has_no_positions_for_is_told_before_training(
     assert "longest window" not in found.describe(config.replace(max_pieces=4096, encoder="some/where"), [], 0)
 
 
+def test_the_corpus_is_told_by_format_and_split_and_rare_types_together(corpus):
+    corpus.let_go.set()
+    entities = {f"TYPE{number}": 100 - number for number in range(14)}
+    splits = {"train": SplitCounts(1000, 20_000, entities), "test": SplitCounts(5, 60, {"<b>": 3, "TYPE13": 1})}
+    corpus.answers["mine"] = CorpusCounts(splits, ("conll", "json"), "BIOES")
+    found = PlanPanel(lambda: None)
+    told(found)
+    page = found.describe_corpus(CONFIG.replace(corpus="mine"))
+    assert "read as conll, json, BIOES" in page
+    rows = [re.findall(r"<t[hd]>(.*?)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", page)]
+    assert rows[:4] == [
+        ["", "train", "test"],
+        ["sentences", "1,000", "5"],
+        ["words", "20,000", "60"],
+        ["TYPE0", "100", "0"],
+    ]
+    assert rows[-1] == ["3 other types", "175", "4"]  # TYPE12 and TYPE13, and the one that is escaped elsewhere
+    assert len(rows) == 3 + 12 + 1
+
+
 def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpus, monkeypatch):
     monkeypatch.setattr(plan_panel, "PATIENCE_S", 0.05)
     notes = (
@@ -122,24 +149,25 @@ def test_notes_on_the_corpus_are_told_as_soon_as_it_is_counted_and_as_text(corpu
         Message("The longest window is {longest}, not {asked}: the encoder reads no more.", longest=128, asked=512),
     )
     corpus.answers = {
-        "mine": SentenceCounts(100, 20, 0, notes),
-        "one": SentenceCounts(9, 9, 9, notes[1:]),
-        "clean": SentenceCounts(9, 9, 9),
+        "mine": counts(100, 20, 0, notes * 2),
+        "one": counts(9, 9, 9, notes[1:]),
+        "clean": counts(9, 9, 9),
     }
     found = PlanPanel(lambda: None)
 
     def noted(name):
         until(lambda: "steps" in told(found, name))
-        return found.describe_notes(CONFIG.replace(corpus=name))
+        return found.describe_corpus(CONFIG.replace(corpus=name))
 
     assert "counting" in told(found)
-    assert "note" not in found.describe_notes(CONFIG.replace(corpus="mine"))
+    assert "note" not in found.describe_corpus(CONFIG.replace(corpus="mine"))
     corpus.let_go.set()
-    assert noted("mine").count("&lt;b&gt;train.txt") == 1
-    assert "2 notes on the corpus" in noted("mine")
-    assert "1 note on the corpus<" in noted("one")
+    assert noted("mine").count("&lt;b&gt;train.txt") == 2
+    assert "<summary>4 notes on the corpus</summary>" in noted("mine")
+    assert "<li>The longest window" in noted("one")
+    assert "summary" not in noted("one")
     assert "no notes on the corpus" in noted("clean")
     monkeypatch.setattr(translation, "_language", "zh")
-    chinese = found.describe_notes(CONFIG.replace(corpus="mine"))
-    assert "语料说明 2 条" in chinese
+    chinese = found.describe_corpus(CONFIG.replace(corpus="mine"))
+    assert "语料说明 4 条" in chinese
     assert "最长窗口是 128" in chinese

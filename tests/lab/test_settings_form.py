@@ -46,6 +46,7 @@ ODD = RunConfig(  # no field has its default
     test_limit=60,
     dev_share=0.2,
     repair_tags=True,
+    types="PERSON=PER, DATE=",
     legal_only=True,
     implementation="reference",
     max_pieces=512,

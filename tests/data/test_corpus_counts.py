@@ -1,8 +1,8 @@
 import pytest
 
-from labkit.data import sentence_counts
+from labkit.data import corpus_counts
 from labkit.data.corpora import read_corpus
-from labkit.data.sentence_counts import SentenceCounts, count_sentences
+from labkit.data.corpus_counts import CorpusCounts, SplitCounts, count_corpus
 
 TEXT = "Anna\tB-PER\nwent\tO\n\nBen\tB-PER\nSmith\tI-PER\nsaw\tO\n\n" * 20
 BROKEN = "Anna\tI-PER\nwent\tO\n\n" + TEXT
@@ -19,9 +19,7 @@ def entries(tmp_path, monkeypatch):
 def reads(monkeypatch):
     """Counts how often a corpus was read."""
     found = []
-    monkeypatch.setattr(
-        sentence_counts, "read_corpus", lambda *args, **how: found.append(1) or read_corpus(*args, **how)
-    )
+    monkeypatch.setattr(corpus_counts, "read_corpus", lambda *args, **how: found.append(1) or read_corpus(*args, **how))
     return found
 
 
@@ -34,29 +32,37 @@ def place(tmp_path):
     return folder
 
 
-def count(place, dev_share=0.2, repair=False):
-    return count_sentences(str(place), dev_share, repair)
+def count(place, dev_share=0.2, repair=False, types=""):
+    return count_corpus(str(place), dev_share=dev_share, repair=repair, types=types)
+
+
+def sizes(counts):
+    return tuple(map(counts.count_sentences, ("train", "dev", "test")))
 
 
 def test_a_corpus_is_read_once_and_counted_as_reading_it_gives(place, reads):
     read = read_corpus(place, dev_share=0.2)
-    expected = SentenceCounts(len(read.train), len(read.dev), len(read.test), read.notes, read.warnings)
-    assert count(place) == count(place) == expected
-    assert expected[:3] == (32, 8, 7)
+    splits = {
+        name: SplitCounts(len(split), sum(len(sentence.words) for sentence in split), {"PER": len(split)})
+        for name, split in {"train": read.train, "dev": read.dev, "test": read.test}.items()
+    }
+    assert count(place) == count(place) == CorpusCounts(splits, ("conll",), "BIO", read.notes, read.warnings)
+    assert sizes(count(place)) == (32, 8, 7)
     assert len(reads) == 1
 
 
 def test_other_content_shares_and_splits_are_counted_again(place, reads):
     before = count(place)
-    assert count(place, dev_share=0.5)[:3] == (20, 20, 7)
+    assert sizes(count(place, dev_share=0.5)) == (20, 20, 7)
     (place / "train.txt").write_text(TEXT * 2)
-    assert count(place)[:3] == (64, 16, 7)
+    assert sizes(count(place)) == (64, 16, 7)
     (place / "test.txt").rename(place / "dev.txt")
-    assert count(place)[:3] == (80, 7, 0)
+    assert sizes(count(place)) == (80, 7, 0)
     (place / "dev.txt").rename(place / "test.txt")
     (place / "train.txt").write_text(TEXT)
     assert count(place) == before
-    assert len(reads) == 4
+    assert count(place, types="PER=PERSON").splits["test"].entities == {"PERSON": 7}
+    assert len(reads) == 5
 
 
 def test_notes_are_those_of_reading_and_call_the_files_as_they_are_called_now(place, reads):
@@ -73,7 +79,7 @@ def test_notes_are_those_of_reading_and_call_the_files_as_they_are_called_now(pl
 
 def test_a_corpus_that_can_only_be_counted_when_mended_is_refused_otherwise(place):
     (place / "train.txt").write_text(BROKEN)
-    assert count(place, repair=True)[:3] == (33, 8, 7)
+    assert sizes(count(place, repair=True)) == (33, 8, 7)
     with pytest.raises(ValueError, match="illegal tag sequence"):
         count(place)
 
@@ -95,8 +101,8 @@ def test_an_edit_while_it_is_read_is_not_taken_for_what_was_there_before(place, 
         (place / "train.txt").write_text(TEXT * 2)
         return read_corpus(source, **how)
 
-    monkeypatch.setattr(sentence_counts, "read_corpus", edited)
-    assert count(place)[:3] == (64, 16, 7)
+    monkeypatch.setattr(corpus_counts, "read_corpus", edited)
+    assert sizes(count(place)) == (64, 16, 7)
     monkeypatch.undo()
     (place / "train.txt").write_text(TEXT)
-    assert count(place)[:3] == (32, 8, 7)
+    assert sizes(count(place)) == (32, 8, 7)
