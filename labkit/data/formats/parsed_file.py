@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from labkit.messages import N_, Message
+
+if TYPE_CHECKING:
+    from labkit.data.formats.spans import SpanDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class ParsedFile:
     one_word_per_line: bool = True
     skipped_lines: list[int] = field(default_factory=list)  # lines between words, in ascending order
     missing_labels: Message | None = None  # why nothing can be learnt from a file without sentences
+    unlabelled: list[RawSentence] = field(default_factory=list)  # sentences of such a file, to be predicted
+    texts: Sequence["SpanDocument"] = ()  # all texts, annotated or not; none if the file has words
     documents: Sequence[str] = ()  # names, if it is a folder of documents: line n is then the nth of them
     counts_records: bool = False  # its "lines" are numbers of records, as an array may be all on one line
 

@@ -9,6 +9,8 @@ from labkit.data.tags import TAG_PATTERN
 from labkit.data.word_splitting import is_invisible
 from labkit.messages import N_, Message, plural
 
+NOT_SCORED = N_("{file} is not scored: {problem}.")
+
 
 class SentenceBuilder:
     """Collects words into the sentences of a parsed file."""
@@ -62,9 +64,8 @@ def note_invisible(file: str, lines: Sequence[int]) -> list[Message]:
 
 
 def mark_unlabelled(parsed: ParsedFile, problem: Message) -> ParsedFile:
-    """The file without sentences, as it has no labels: it is not scored."""
-    parsed.sentences.clear()
+    """The file without labelled sentences: it is not scored."""
+    parsed.unlabelled, parsed.sentences = parsed.sentences, []
     parsed.missing_labels = problem
-    text = N_("{file} is not scored: {problem}.")
-    parsed.notes.append(Message(text, file=parsed.display_path, problem=problem))
+    parsed.notes.append(Message(NOT_SCORED, file=parsed.display_path, problem=problem))
     return parsed
