@@ -159,12 +159,9 @@ def test_a_table_of_many_rows_is_told_in_its_order(run_on_characters, tmp_path):
 
 
 def test_documents_are_predicted_in_their_order_texts_split_and_words_as_they_are(run_folder):
-    given = [WordSpan("ben smith", 0, 9), WordSpan("went", 10, 14), WordSpan("to", 15, 17), WordSpan("oslo", 18, 22)]
-    documents = [
-        Document("😀 anna lives in berlin .\n\nwe saw ida ."),
-        Document(""),
-        Document("ben smith went to oslo", given),
-    ]
+    given = [WordSpan("in", 0, 2), WordSpan("oslo", 2, 6), WordSpan("it", 6, 8), WordSpan("rains", 8, 13)]
+    texts = [Document("😀 anna lives in berlin .\n\nwe saw ida ."), Document("")]
+    documents = [*texts, Document("inosloitrains", given)]
     predicted = list(predict_documents(run_folder, documents, ["LOC"]))
     assert [one.document for one in predicted] == documents
     found = [[(one.document.text[span.start : span.end], span.type) for span in one.spans] for one in predicted]
