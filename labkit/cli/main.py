@@ -220,28 +220,48 @@ def stop(run: str, runs_folder: Path | None) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Mark a table with the columns id, title and text instead.",
 )
-@click.option("--type", "types", multiple=True, help="Only these entities of the table; may be given several times.")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write id and entities there. [by default stdout]"
+    "--file",
+    "path",
+    type=click.Path(exists=True, path_type=Path),
+    help="Mark a file of texts or words of any corpus format, or of a text a line, or a folder of texts instead.",
 )
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["spans", "conll", "label-studio", "brat"]),
+    help="Write these of a --file. [by default its own; else spans of texts, conll of words]",
+)
+@click.option("--type", "types", multiple=True, help="Only these entities; may be given several times.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write them there. [by default stdout]")
 @runs_option
 def predict(
-    run: str, text: str | None, table: Path | None, types: tuple[str, ...], out: Path | None, runs_folder: Path | None
+    run: str,
+    text: str | None,
+    table: Path | None,
+    path: Path | None,
+    format_: str | None,
+    types: tuple[str, ...],
+    out: Path | None,
+    runs_folder: Path | None,
 ) -> None:
-    """Mark the entities of a text, or of a table of texts.
+    """Mark the entities of a text, of a table of texts, or of a file of any corpus format.
 
     One word a line, by the run's best weights. Text is split like the run's corpus: into words, or into characters. An
     entity's first word is followed by the probability of its tags, from 0 to 1. With --csv, write the entities of each
-    row in the format of the BDCI competition, id,unknownEntities: of all types, or of those given by --type.
+    row in the format of the BDCI competition, id,unknownEntities. With --file, write the texts with their entities as
+    JSON lines with spans, as CoNLL, as Label Studio tasks with predictions, or as a folder of BRAT, which --out names.
     """
-    if (text is None) == (table is None) or ((out or types) and not table):
-        raise click.UsageError(tr("predict needs a TEXT, or --csv FILE with perhaps --type TYPE and --out FILE"))
+    if [text, table, path].count(None) != 2 or (text is not None and (out or types)) or (format_ and not path):
+        raise click.UsageError(tr("predict needs a TEXT, or --csv FILE, or --file PATH; only --file has --format"))
     from labkit.cli import predict
     from labkit.runs.store import RunStore
 
     folder = RunStore(runs_folder).get(run).folder
     if table is not None:
         predict.predict_table(folder, table, out, types)
+    elif path is not None:
+        predict.predict_file(folder, path, out, format_, types)
     elif text is not None:
         for line in predict.iter_tagged_lines(folder, text):
             write_data(f"{line}\n")

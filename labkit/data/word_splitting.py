@@ -1,11 +1,11 @@
 """Word splitting: detects how a corpus splits text, and splits text likewise.
 
-The words of a corpus are whole words or single characters (its granularity).
+The words of a corpus are whole words, without or with their punctuation, or single characters (its granularity).
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache
 from itertools import islice, pairwise
@@ -22,6 +22,9 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _LETTER = re.compile(rf"(?![{_CJK}])\w")
 # All other white space is a word, as in CoNLL files.
 _VISIBLE = re.compile(rf"[^ \t-\r\x1c-\x1f\x85\u2028\u2029{_HIDDEN}]")
+_WHITE_SPACE_WORD = re.compile(rf"(?![{_HIDDEN}])\S+")
+_MARKS = ",;:!?"  # and the full stop, which ends abbreviations as well
+_MIN_MARKED_SHARE = 0.1  # words that end in a mark, by sentence, in a corpus whose words have their punctuation
 _SAMPLE_SENTENCES = 5000  # sentences that the granularity is detected from
 
 
@@ -29,8 +32,14 @@ class Granularity(StrEnum):
     """Unit that a corpus's words are."""
 
     WORDS = "words"
+    WHITE_SPACE = "white space"  # with the punctuation on them, as white space divides a text
     CHARACTERS = "characters"  # without spaces, as in MSRA
     ALL_CHARACTERS = "all characters"  # with spaces and line ends, as in tables of texts
+
+    @property
+    def separator(self) -> str:
+        """Text between two words."""
+        return " " if self in (Granularity.WORDS, Granularity.WHITE_SPACE) else ""
 
 
 class WordSpan(NamedTuple):
@@ -45,17 +54,30 @@ def detect_granularity(sentences: Iterable[tuple[str, ...]]) -> Granularity:
     """Detects the granularity of a corpus from its first 5000 sentences.
 
     Chinese characters are words in any corpus, so Latin words and numbers decide: they are whole or split into
-    characters.
+    characters. Whole words have their punctuation if more of them end in a mark than marks are words.
     """
     whole = split = spaces = 0
-    for words in islice(sentences, _SAMPLE_SENTENCES):
+    sample = list(islice(sentences, _SAMPLE_SENTENCES))
+    for words in sample:
         whole += sum(len(word) > 1 for word in words)
         spaces += sum(word in " \n" for word in words)
         letters = [_LETTER.fullmatch(word) is not None for word in words]
         split += sum(pair == (True, True) for pair in pairwise(letters))
     if whole > split:
-        return Granularity.WORDS
+        return Granularity.WHITE_SPACE if _have_punctuation(sample) else Granularity.WORDS
     return Granularity.ALL_CHARACTERS if spaces else Granularity.CHARACTERS
+
+
+def _have_punctuation(sentences: Sequence[tuple[str, ...]]) -> bool:
+    """True if the words of sentences have their punctuation: a full stop counts at the end of a sentence."""
+    alone = sum(word in (*_MARKS, ".") for words in sentences for word in words)
+    attached = sum(_ends_in(_MARKS, word) for words in sentences for word in words)
+    attached += sum(_ends_in(".", words[-1]) for words in sentences)
+    return attached > alone and attached >= _MIN_MARKED_SHARE * len(sentences)
+
+
+def _ends_in(marks: str, word: str) -> bool:
+    return word[-1] in marks and word[-2:-1].isalnum()
 
 
 def split_text(text: str, granularity: Granularity) -> list[list[WordSpan]]:
@@ -72,7 +94,9 @@ def split_text(text: str, granularity: Granularity) -> list[list[WordSpan]]:
         starts = [start for start, word in enumerate(text) if word in "\t\n\r" or not is_invisible(word)]
         whole = [WordSpan(text[start], start, start + 1) for start in starts]
         return [whole] if any(not word.isspace() for word, _, _ in whole) else []
-    pattern = _compile_word_pattern() if granularity == Granularity.WORDS else _VISIBLE
+    pattern = _WHITE_SPACE_WORD if granularity == Granularity.WHITE_SPACE else _VISIBLE
+    if granularity == Granularity.WORDS:
+        pattern = _compile_word_pattern()
     lines, begin = [], 0
     for line in text.split("\n"):
         matches = pattern.finditer(line)

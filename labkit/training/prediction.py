@@ -1,4 +1,4 @@
-"""Prediction: entities of a typed text or a table, by a run's weights."""
+"""Prediction: entities of a typed text, of a table or of other documents, by a run's weights."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from labkit.data.corpora import Span, bio_tags_to_spans
+from labkit.data.documents import Document, PredictedDocument, PredictedSpan
 from labkit.data.formats import bdci
 from labkit.data.word_splitting import WordSpan, split_text
 from labkit.messages import N_, Message
 from labkit.model.checkpoint import find_checkpoint, load_tagger, read_precision
-from labkit.model.inference import TrainedTagger
+from labkit.model.inference import TaggedSentence, TrainedTagger
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import read_predictions
 from labkit.training.precision import precision_notes
 
 MAX_COMPARED_SENTENCES = 200  # dev sentences predicted again on a device that lacks the run's precision
-_CHUNK_ROWS = 256  # rows of a table tagged together: batches are of similar length, and output begins early
+_CHUNK_DOCUMENTS = 256  # tagged together: batches are of similar length, and output begins early
 
 
 def predict_text(folder: str | Path, text: str) -> dict[str, Any]:
@@ -98,6 +99,31 @@ def predict_table(
     Raises:
         ValueError: the run has no weights, or does not know a type.
     """
+    tagger, wanted = _load_for_types(folder, types, on_note)
+    return _predict_cells(tagger, table, wanted)
+
+
+def predict_documents(
+    folder: str | Path,
+    documents: Sequence[Document],
+    types: Sequence[str] = (),
+    on_note: Callable[[Message], object] = lambda note: None,
+) -> Iterator[PredictedDocument]:
+    """Predicts the entities of documents, one by one, in their order.
+
+    Texts are split into words like the run's corpus; words of a document are taken as they are. White space is cut off
+    at the ends of entities.
+
+    Args and Raises: as `predict_table`.
+    """
+    tagger, wanted = _load_for_types(folder, types, on_note)
+    return _predict_documents(tagger, documents, wanted)
+
+
+def _load_for_types(
+    folder: str | Path, types: Sequence[str], on_note: Callable[[Message], object]
+) -> tuple[TrainedTagger, set[str]]:
+    """Tagger of a run, and the entity types to return."""
     tagger = load_tagger(folder)
     known = sorted({tag[2:] for tag in tagger.tags} - {""})
     if unknown := [name for name in types if name not in known]:
@@ -105,20 +131,36 @@ def predict_table(
         raise ValueError(Message(text, types=", ".join(known), type=unknown[0]))
     if note := describe_precision(folder, tagger):
         on_note(note)
-    return _predict_cells(tagger, table, set(types or known))
+    return tagger, set(types or known)
 
 
 def _predict_cells(tagger: TrainedTagger, table: bdci.BdciTable, types: set[str]) -> Iterator[tuple[str, str]]:
-    for start in range(0, len(table.rows), _CHUNK_ROWS):
-        rows = table.rows[start : start + _CHUNK_ROWS]
-        documents = [row.build_document() for row in rows]
-        lines = [split_text(document.text, tagger.featurizer.granularity) for document in documents]
-        all_tags = iter(tagger.predict([[word for word, _, _ in line] for own_lines in lines for line in own_lines]))
-        for row, document, own_lines in zip(rows, documents, lines, strict=True):
+    for start in range(0, len(table.rows), _CHUNK_DOCUMENTS):
+        rows = table.rows[start : start + _CHUNK_DOCUMENTS]
+        cleaned = [row.build_document() for row in rows]
+        predicted = _predict_documents(tagger, [Document(one.text) for one in cleaned], types)
+        for row, document, found in zip(rows, cleaned, predicted, strict=True):
+            yield row.id, bdci.format_cell(document, [Span(*span[:3]) for span in found.spans])
+
+
+def _predict_documents(
+    tagger: TrainedTagger, documents: Sequence[Document], types: set[str]
+) -> Iterator[PredictedDocument]:
+    for start in range(0, len(documents), _CHUNK_DOCUMENTS):
+        chunk = documents[start : start + _CHUNK_DOCUMENTS]
+        split = [document.split(tagger.featurizer.granularity) for document in chunk]
+        words = [[word for word, _, _ in sentence] for sentences in split for sentence in sentences]
+        tagged = iter(tagger.predict_with_confidence(words))
+        for document, sentences in zip(chunk, split, strict=True):
             spans = [
-                Span(kind, line[start].start, line[end - 1].end)  # in characters of the text
-                for line in own_lines
-                for kind, start, end in bio_tags_to_spans(next(all_tags))
-                if kind in types
+                span for sentence in sentences for span in _find_spans(sentence, next(tagged)) if span.type in types
             ]
-            yield row.id, bdci.format_cell(document, spans)
+            yield PredictedDocument(document, sentences, spans)
+
+
+def _find_spans(sentence: Sequence[WordSpan], tagged: TaggedSentence) -> Iterator[PredictedSpan]:
+    """Entities of a sentence, without white space at their ends, which is a word for some runs."""
+    for kind, start, end in bio_tags_to_spans(tagged.tags):
+        visible = [word for word in sentence[start:end] if not word.word.isspace()]
+        if visible:
+            yield PredictedSpan(kind, visible[0].start, visible[-1].end, tagged.confidence(start, end))

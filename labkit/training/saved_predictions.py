@@ -9,7 +9,6 @@ import numpy as np
 from labkit.data.corpora import bio_tags_to_spans
 from labkit.data.encoded_corpus import EncodedCorpus
 from labkit.data.windows import PackedWords, Windows
-from labkit.data.word_splitting import Granularity
 from labkit.runs.entity_errors import Entity
 from labkit.runs.predictions import MAX_SENTENCES, MAX_WORDS, PredictionsHeader, ScoredSentence, write_predictions
 from labkit.training.evaluation import Evaluation
@@ -32,7 +31,7 @@ def save_predictions(
         total=len(texts),
         scored=windows.num_sentences,
         truncated_at=first_omitted.number if first_omitted else len(texts),
-        separator=" " if corpus.granularity is Granularity.WORDS else "",
+        separator=corpus.granularity.separator,
     )
     write_predictions(folder, header, kept)
 

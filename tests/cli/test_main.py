@@ -524,7 +524,10 @@ def test_a_table_is_written_into_a_pipe_which_stays_one(
         os.close(reading)
 
 
-@pytest.mark.parametrize("asked", [[], ["anna", "--csv"], ["anna", "--out"], ["anna", "--type"]])
+@pytest.mark.parametrize(
+    "asked",
+    [[], ["anna", "--csv"], ["anna", "--file"], ["anna", "--out"], ["anna", "--type"], ["--format", "brat", "--csv"]],
+)
 def test_predict_takes_either_a_text_or_a_table(labkit: Callable[..., Said], tmp_path: Path, asked: list[str]) -> None:
     (tmp_path / "t.csv").touch()
     said = labkit("predict", "1", *asked, *([tmp_path / "t.csv"] if asked else []))

@@ -7,6 +7,7 @@ import pytest
 from labkit.data.word_splitting import Granularity, detect_granularity, split_text
 
 WORDS, CHARACTERS, ALL = Granularity.WORDS, Granularity.CHARACTERS, Granularity.ALL_CHARACTERS
+WHITE_SPACE = Granularity.WHITE_SPACE
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,7 @@ def test_text_is_split_into_words_as_the_corpora_do(text, expected):
         (WORDS, [["在", "U2", "at", "7"], ["年"]]),
         (CHARACTERS, [[*"在U2at7"], ["\u3000", "年"]]),
         (ALL, [[*"在U2 at 7\n\n\u3000年"]]),
+        (WHITE_SPACE, [["在U2", "at", "7"], ["年"]]),
     ],
 )
 def test_a_text_is_split_as_the_corpus_is(granularity, expected):
@@ -69,7 +71,17 @@ def test_characters_that_are_not_seen_cut_no_word(word):
     assert [text[start:end] for _, start, end in placed] == [each.word for each in placed]
 
 
-@pytest.mark.parametrize("granularity", Granularity)
+def test_words_with_their_punctuation_are_split_at_white_space_only():
+    text = "\u200b Obama's in\tNew\u200bYork, (U.S.)…\r\n \u200b \n❤\ufe0f!"
+    placed = split_text(text, WHITE_SPACE)
+    assert [[word for word, _, _ in line] for line in placed] == [
+        ["Obama's", "in", "New\u200bYork,", "(U.S.)…"],
+        ["❤\ufe0f!"],
+    ]
+    assert all(text[start:end] == word for line in placed for word, start, end in line)
+
+
+@pytest.mark.parametrize("granularity", [WORDS, CHARACTERS, ALL])
 @pytest.mark.parametrize("unseen", ["\u200b", "\u00ad", "\ufeff", "\u2028", "\u200d", "\u202e", "\x07", "\x85"])
 def test_characters_that_are_not_seen_are_no_words(granularity, unseen):
     found = split_text(f"北{unseen}京 {unseen} {unseen}安{unseen}", granularity)
@@ -105,6 +117,10 @@ def test_a_text_without_words_is_no_sentence(granularity, text):
         (["2 0 1 9 年 A B C", "OK ，"], CHARACTERS),
         (["２ ０ 年"], CHARACTERS),
         ([], CHARACTERS),
+        (["Anna lives in London, England.", "Ben does not!"], WHITE_SPACE),
+        (["Anna lives in London , England .", "Mr. Lee: a man of the U.S. , too , in Ulm ."], WORDS),
+        (["he lives in the U.S."] + ["where to eat in ulm"] * 20, WORDS),
+        (["We got up at 10: it rained."] + ["nothing to tell , really ."] * 2, WORDS),
     ],
 )
 def test_how_a_corpus_is_split_is_seen_in_its_latin_words_and_numbers(sentences, expected):

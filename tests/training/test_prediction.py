@@ -4,12 +4,15 @@ import itertools
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
 from labkit.config import RunConfig
 from labkit.data.corpora import Sentence, bio_tags_to_spans, read_corpus
+from labkit.data.documents import Document
 from labkit.data.formats.bdci import read_table
+from labkit.data.word_splitting import WordSpan
 from labkit.events import EVENTS_FILE, LineWriter, TrainingPlanned
 from labkit.model.checkpoint import load_tagger
 from labkit.runs.entity_errors import Entity
@@ -17,7 +20,7 @@ from labkit.runs.predictions import read_predictions
 from labkit.runs.run import Run
 from labkit.training.evaluation import evaluate
 from labkit.training.precision import precision_notes
-from labkit.training.prediction import predict_table, predict_text
+from labkit.training.prediction import predict_documents, predict_table, predict_text
 from labkit.training.trainer import train
 
 
@@ -153,6 +156,28 @@ def test_a_table_of_many_rows_is_told_in_its_order(run_on_characters, tmp_path):
     rows = [(f"r{n}", "", f"we saw {10 + n % 80} at home.", "") for n in range(300)]
     found = list(predict_table(run_on_characters, read_table(table(tmp_path / "t.csv", *rows), "t.csv")))
     assert found == [(f"r{n}", f"{10 + n % 80}") for n in range(300)]
+
+
+def test_documents_are_predicted_in_their_order_texts_split_and_words_as_they_are(run_folder):
+    given = [WordSpan("in", 0, 2), WordSpan("oslo", 2, 6), WordSpan("it", 6, 8), WordSpan("rains", 8, 13)]
+    texts = [Document("😀 anna lives in berlin .\n\nwe saw ida ."), Document("")]
+    documents = [*texts, Document("inosloitrains", given)]
+    predicted = list(predict_documents(run_folder, documents, ["LOC"]))
+    assert [one.document for one in predicted] == documents
+    found = [[(one.document.text[span.start : span.end], span.type) for span in one.spans] for one in predicted]
+    assert found == [[("berlin", "LOC")], [], [("oslo", "LOC")]]
+    assert [[len(sentence) for sentence in one.sentences] for one in predicted] == [[6, 4], [], [4]]
+    assert all(0 < span.confidence <= 1 for one in predicted for span in one.spans)
+
+
+def test_white_space_at_the_ends_of_an_entity_is_cut_off(run_folder, monkeypatch):
+    from labkit.model.inference import TaggedSentence, TrainedTagger
+
+    tagged = [TaggedSentence(["B-PER", *["I-PER"] * 4, "B-PER"], np.ones(6), np.ones(6))]
+    monkeypatch.setattr(TrainedTagger, "predict_with_confidence", lambda *_: tagged)
+    words = [WordSpan(character, start, start + 1) for start, character in enumerate(" a b\n ")]
+    (found,) = predict_documents(run_folder, [Document(" a b\n ", words)])
+    assert [tuple(span) for span in found.spans] == [("PER", 1, 4, 1.0)]
 
 
 def predicted_in(run, tagger):

@@ -17,6 +17,7 @@ from typing import Literal
 
 from labkit.data.cleaning import CleanedText, clean_html
 from labkit.data.formats.parsed_file import ParsedFile, RawSentence, line_error
+from labkit.data.formats.spans import SpanDocument
 from labkit.data.formats.text_lines import EncodingError, read_bytes, to_utf8
 from labkit.data.tags import ENTITY_TYPE, Span
 from labkit.messages import N_, Message
@@ -88,18 +89,23 @@ def read_table(path: Path, display_path: str) -> BdciTable:
 def read_bdci(path: Path, display_path: str) -> ParsedFile:
     """Reads a table as a corpus split, one sentence per row.
 
-    Returns no sentences, but a note, if the table has no column of entities.
+    Returns texts without sentences, and a note, if the table has no column of entities.
     Raises ValueError as `read_table` does, and if no row holds a text.
     """
     table = read_table(path, display_path)
     parsed = ParsedFile(display_path, table.sha256, [], list(table.notes), one_word_per_line=False)
+    cleaned = [row.build_document() for row in table.rows]
+    parsed.texts = [
+        SpanDocument(document.text, [], row.line, fields={"id": row.id})
+        for row, document in zip(table.rows, cleaned, strict=True)
+    ]
     if not table.has_labels:
         text = N_("no column {column}; without it there is nothing to learn from")
         parsed.missing_labels = Message(text, column=ENTITIES_COLUMN)
         text = N_("{file} has no column {column}: it is not scored, but its entities can be predicted.")
         parsed.notes.append(Message(text, file=display_path, column=ENTITIES_COLUMN))
         return parsed
-    documents, empty = _merge_repeated_rows(table)
+    documents, empty = _merge_repeated_rows(table.rows, cleaned)
     all_absent = []
     for row, document, labels in documents:
         spans, absent = locate_labels(document.text, labels)
@@ -170,12 +176,13 @@ def _index_columns(header: Sequence[str], line: int, display_path: str) -> dict[
     return columns
 
 
-def _merge_repeated_rows(table: BdciTable) -> tuple[list[tuple[BdciRow, CleanedText, list[str]]], int]:
+def _merge_repeated_rows(
+    rows: Sequence[BdciRow], documents: Sequence[CleanedText]
+) -> tuple[list[tuple[BdciRow, CleanedText, list[str]]], int]:
     """Rows merged by cleaned text, and the number of empty rows."""
     merged: dict[str, tuple[BdciRow, CleanedText, list[str]]] = {}
     empty = 0
-    for row in table.rows:
-        document = row.build_document()
+    for row, document in zip(rows, documents, strict=True):
         if not document.text:
             empty += 1
             continue

@@ -50,24 +50,32 @@ def recognises(folder: Path) -> bool:
 
 
 def read_brat(path: Path, display_path: str) -> ParsedFile:
-    """Reads a folder. Raises ValueError with file, line and what was expected."""
+    """Reads a folder; one without annotations has texts only.
+
+    Raises ValueError with file, line and what was expected.
+    """
     texts = sorted(file for file in path.glob("*.txt") if not file.name.startswith("."))
-    annotated = [file for file in texts if file.with_suffix(".ann").is_file()]
+    annotated = {file for file in texts if file.with_suffix(".ann").is_file()}
     alone = sorted({file.stem for file in path.glob("*.ann")} - {file.stem for file in texts})
     if alone:
         problem = Message("expected its text beside it, in {file}", file=f"{alone[0]}.txt")
         raise line_error(f"{display_path}/{alone[0]}.ann", 1, problem)
     sha256 = hash_source(SourceFile(path, display_path))
-    parsed = ParsedFile(display_path, sha256, [], documents=[file.name for file in annotated])
+    parsed = ParsedFile(display_path, sha256, [], documents=[file.name for file in texts])
     counts = _Counts()
-    documents = [_read_document(parsed, number, file, counts) for number, file in enumerate(annotated, 1)]
+    documents = [
+        _read_document(parsed, number, file, counts)
+        if file in annotated
+        else SpanDocument(_read_text(parsed, file).decode(), [], number, file.name, is_annotated=False)
+        for number, file in enumerate(texts, 1)
+    ]
     parsed.notes += _notes(display_path, counts)
     if len(texts) > len(annotated):
         missing = next(file.name for file in texts if file not in annotated)
         text = N_("{folder}: {count:,} texts without annotations (.ann) left out, the first {file}.")
         parsed.notes.append(Message(text, folder=display_path, count=len(texts) - len(annotated), file=missing))
     add_documents(parsed, documents)
-    if not parsed.sentences:
+    if annotated and not parsed.sentences:
         raise parsed.error(1, Message("no words here, nor in the texts beside it"))
     return parsed
 

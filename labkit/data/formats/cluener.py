@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from labkit.data.formats.json_records import Fields, JsonRecord
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.spans import CharSpan, SpanDocument, add_documents
+from labkit.data.formats.spans import CharSpan, add_documents
 from labkit.messages import N_, Message
 
 
@@ -15,9 +15,7 @@ def recognises(fields: Fields) -> bool:
 
 def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
     """Adds the sentences of all records."""
-    add_documents(
-        parsed, [SpanDocument(record.get("text", str), list(_spans(record)), record.line) for record in records]
-    )
+    add_documents(parsed, [record.make_document(record.get("text", str), list(_spans(record))) for record in records])
 
 
 def _spans(record: JsonRecord) -> Iterator[CharSpan]:

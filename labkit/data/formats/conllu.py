@@ -45,15 +45,15 @@ def read_conllu(path: Path, display_path: str) -> ParsedFile:
             sentences[-1].append(word)
     words = [word for sentence in sentences for word in sentence]
     key = _find_key(words)
-    if words and not key:
-        text = N_("no word has an entity in its last column (MISC); expected Entity=, NER=, NE= or name=")
-        return parsed.mark_unlabelled(Message(text))
     builder = SentenceBuilder(parsed)
     for sentence in sentences:
         for line_number, word, values in sentence:
             builder.add_word(word, values.get(key, "O"), line_number)
         builder.end_sentence()
     builder.finish()
+    if not key:
+        text = N_("no word has an entity in its last column (MISC); expected Entity=, NER=, NE= or name=")
+        return parsed.mark_unlabelled(Message(text))
     text = N_("{file}: tags are read from {key}= in the last column (MISC).")
     parsed.notes.append(Message(text, file=display_path, key=key))
     return parsed

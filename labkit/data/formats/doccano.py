@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from labkit.data.formats.json_records import Fields, JsonRecord
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.spans import SpanDocument, add_documents
+from labkit.data.formats.spans import add_documents
 from labkit.messages import N_
 
 KEYS = ("entities", "label", "labels")
@@ -20,7 +20,7 @@ def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
     documents = []
     for record in records:
         key = next((key for key in KEYS if isinstance(record.fields.get(key), list)), KEYS[0])
-        documents.append(SpanDocument(record.get("text", str), record.read_spans(key), record.line))
+        documents.append(record.make_document(record.get("text", str), record.read_spans(key)))
     text = N_("{file}: {count:,} relations between entities are not read, the first {place}.")
     parsed.note_left_out(text, [record.line for record in records for _ in record.get_list("relations")])
     add_documents(parsed, documents)

@@ -12,9 +12,10 @@ from typing import Any
 
 from labkit.data.corpus_files import SourceFile, hash_source
 from labkit.data.formats import file_ending
-from labkit.data.formats.parsed_file import ParsedFile
+from labkit.data.formats.parsed_file import ParsedFile, RawSentence
 from labkit.data.formats.sentence_builder import SentenceBuilder
 from labkit.data.formats.text_lines import read_bytes
+from labkit.data.word_splitting import is_invisible
 from labkit.messages import N_, Message
 
 WORD_COLUMNS = ("tokens", "words")
@@ -47,23 +48,26 @@ def read_folder(path: Path, display_path: str) -> ParsedFile:
 
 def _read_tables(parsed: ParsedFile, files: Sequence[Path], features: Mapping[str, Any]) -> ParsedFile:
     builder = SentenceBuilder(parsed)
-    unknown: list[int] = []  # rows
+    unknown: list[RawSentence] = []
     numbers = count(1)
     for file in files:
         rows, names = _read_columns(parsed, file, features)
         for (words, tags), row in zip(rows, numbers, strict=False):
             _check_row(parsed, row, words, tags)
             if tags and all(type(tag) is int and tag in _UNKNOWN for tag in tags):
-                unknown.append(row)
+                visible = tuple(word for word in words if word and not is_invisible(word))
+                unknown += [RawSentence(visible, (), row)] if visible else []
                 continue
             for word, tag in zip(words, tags, strict=True):
                 builder.add_word(word, _name_of(parsed, row, tag, names), row)
             builder.end_sentence()
     if unknown and not parsed.sentences:
-        return parsed.mark_unlabelled(Message("all tags are -1 or -100, which stand for unknown ones"))
+        parsed.sentences = unknown
+        problem = Message("all tags are -1 or -100, which stand for unknown ones")
+        return parsed.mark_unlabelled(parsed.missing_labels or problem)
     if unknown:
         text = N_("{file}: {count:,} rows left out whose tags are all -1 or -100, the first is row {row}.")
-        parsed.notes.append(Message(text, file=parsed.display_path, count=len(unknown), row=unknown[0]))
+        parsed.notes.append(Message(text, file=parsed.display_path, count=len(unknown), row=unknown[0].line))
     return builder.finish()
 
 
@@ -92,7 +96,7 @@ def _name_of(parsed: ParsedFile, row: int, tag: Any, names: Sequence[str]) -> st
 def _read_columns(
     parsed: ParsedFile, file: Path, features: Mapping[str, Any]
 ) -> tuple[Iterator[tuple[Any, Any]], list[str]]:
-    """Words and tags of each row, and the names of label numbers."""
+    """Words and tags of each row, and the names of label numbers. Without a column of tags all are unknown."""
     try:
         import pyarrow
     except ImportError:
@@ -102,15 +106,20 @@ def _read_columns(
     try:
         table = _decode(data, is_parquet=file_ending(file) == "parquet")
         metadata = table.schema.metadata or {}
-        columns = [_find_column(parsed, table.column_names, wanted) for wanted in (WORD_COLUMNS, TAG_COLUMNS)]
-        table = table.select(columns)
+        word_column, tag_column = (_find_column(table.column_names, wanted) for wanted in (WORD_COLUMNS, TAG_COLUMNS))
+        if not word_column:
+            raise parsed.error(1, _no_column(table.column_names, WORD_COLUMNS))
+        if not tag_column:
+            parsed.missing_labels = _no_column(table.column_names, TAG_COLUMNS)
+        table = table.select([word_column, tag_column] if tag_column else [word_column])
         table.validate(full=True)  # a damaged file could point anywhere
         features = features or _features_in(metadata.get(b"huggingface", b""))
-        words, tags = (table.column(name).to_pylist() for name in columns)
+        words, *of_tags = (column.to_pylist() for column in table.columns)
+        tags = of_tags[0] if of_tags else [[-1] * len(row or ()) for row in words]
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         text = N_("{file}: not a Parquet or Arrow file that can be read: {reason}")
         raise ValueError(Message(text, file=parsed.display_path, reason=str(error)[:200])) from None
-    return zip(words, tags, strict=True), _label_names(features.get(columns[1]))
+    return zip(words, tags, strict=True), _label_names(features.get(tag_column))
 
 
 def _decode(data: bytes, *, is_parquet: bool) -> Any:
@@ -127,13 +136,14 @@ def _decode(data: bytes, *, is_parquet: bool) -> Any:
         return pa.ipc.open_file(data).read_all()
 
 
-def _find_column(parsed: ParsedFile, names: Sequence[str], wanted: Sequence[str]) -> str:
-    found = [name for name in wanted if names.count(name) == 1]
-    if not found:
-        text = N_("no column {wanted}; found {found}")
-        listed = ", ".join(name[:40] for name in names[:12])
-        raise parsed.error(1, Message(text, wanted=", ".join(wanted), found=listed))
-    return found[0]
+def _find_column(names: Sequence[str], wanted: Sequence[str]) -> str:
+    """First of the wanted columns that is there once; empty if none is."""
+    return next((name for name in wanted if names.count(name) == 1), "")
+
+
+def _no_column(names: Sequence[str], wanted: Sequence[str]) -> Message:
+    listed = ", ".join(name[:40] for name in names[:12])
+    return Message("no column {wanted}; found {found}", wanted=", ".join(wanted), found=listed)
 
 
 def _features_in(metadata: bytes) -> dict[str, Any]:

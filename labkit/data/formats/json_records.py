@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.spans import CharSpan
+from labkit.data.formats.spans import CharSpan, SpanDocument
 from labkit.messages import N_, Message
 
 T = TypeVar("T")
@@ -52,6 +52,10 @@ class JsonRecord:
     def get_list(self, key: str) -> list[Any]:
         """List of a key; empty where there is none, or null."""
         return [] if self.fields.get(key) is None else self.get(key, list)
+
+    def make_document(self, text: str, spans: Sequence[CharSpan], *, is_annotated: bool = True) -> SpanDocument:
+        """Text of this record with its spans."""
+        return SpanDocument(text, spans, self.line, fields=self.fields, is_annotated=is_annotated)
 
     def read_spans(self, key: str) -> list[CharSpan]:
         """Spans of a key: objects with start, end and label, or lists of the three."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from labkit.data.formats import cluener, doccano, label_studio, label_studio_min, plain_spans, prodigy, token_records
 from labkit.data.formats.json_records import Fields, JsonRecord, read_records
 from labkit.data.formats.parsed_file import ParsedFile
+from labkit.data.formats.spans import add_documents
 from labkit.data.formats.text_lines import EncodingError, read_bytes, to_utf8
 from labkit.messages import N_, Message
 
@@ -48,6 +49,8 @@ SHAPES = (
     JsonShape("doccano", '{"text", "label" | "labels" | "entities": […]}', doccano.recognises, doccano.read),
 )
 
+_NO_ANNOTATIONS = ("meta", "pos_tags", "chunk_tags")  # lists and objects beside a text or words that are no entities
+
 
 def read_json(path: Path, display_path: str) -> ParsedFile:
     """Reads a file of JSON records, all of one shape.
@@ -72,14 +75,20 @@ def read_json(path: Path, display_path: str) -> ParsedFile:
         parsed.note_left_out(text, unlabelled)
         shape.read(parsed, records)
     elif records:
-        set_missing_labels(parsed)
+        _keep_unlabelled(parsed, records)
     if not parsed.sentences and not parsed.missing_labels:
         raise parsed.error(1, Message("no record to learn from; expected {shapes}", shapes=_list_shapes()))
     return parsed
 
 
-def set_missing_labels(parsed: ParsedFile) -> None:
-    """Says of a file without sentences that nobody has annotated it."""
+def _keep_unlabelled(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
+    """Keeps texts, or words, that nobody has annotated, and says so."""
+    if isinstance(records[0].fields.get("text"), str):
+        texts = [record.make_document(record.get("text", str), [], is_annotated=False) for record in records]
+        add_documents(parsed, texts)
+    else:
+        token_records.read(parsed, records)
+        parsed.unlabelled, parsed.sentences = parsed.sentences, []
     parsed.missing_labels = Message("no record has annotations; without them there is nothing to learn from")
     parsed.notes.append(Message("{file}: no record has annotations: it is not scored.", file=parsed.display_path))
 
@@ -111,7 +120,7 @@ def _is_unlabelled(fields: Fields) -> bool:
     return any(isinstance(fields.get(key), kind) for key, kind in content.items()) and not any(
         value is not None if key in labels else value and isinstance(value, (list, dict))
         for key, value in fields.items()
-        if key not in {*content, "meta"}
+        if key not in {*content, *_NO_ANNOTATIONS}
     )
 
 

@@ -9,13 +9,16 @@ from typing import Any
 
 from labkit.data.formats.json_records import Fields, JsonRecord
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.spans import CharSpan, SpanDocument, add_documents
+from labkit.data.formats.spans import CharSpan, add_documents
 from labkit.messages import N_, Message
 
 NOT_ANNOTATED = N_("{file}: {count:,} tasks that nobody has annotated left out, the first {place}.")
+TEXT_FIELD = N_("{file}: the texts are read from {key}, of the fields {fields}.")
 SEVERAL = N_(
     "{file}: {count:,} tasks have several annotations, the first {place}; of each task the first annotation is read."
 )
+
+Task = tuple[JsonRecord, Fields, Sequence[CharSpan] | None]  # its fields, and its spans unless nobody has annotated it
 
 
 def recognises(fields: Fields) -> bool:
@@ -25,8 +28,8 @@ def recognises(fields: Fields) -> bool:
 
 def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
     """Adds the sentences of all annotated tasks."""
-    cancelled, several, not_annotated = [], [], []
-    tasks: list[tuple[JsonRecord, Fields, list[CharSpan]]] = []
+    cancelled, several = [], []
+    tasks: list[Task] = []
     other_kinds: Counter[str] = Counter()
     for record in records:
         data = record.get("data", dict)
@@ -35,32 +38,33 @@ def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
         cancelled += [record.line] * (len(annotations) - len(kept))
         if len(kept) > 1:
             several.append(record.line)
-        if kept:
-            tasks.append((record, data, list(_read_result(record, kept[0], other_kinds))))
-        else:
-            not_annotated.append(record.line)
+        tasks.append((record, data, list(_read_result(record, kept[0], other_kinds)) if kept else None))
     text = N_("{file}: {count:,} cancelled annotations left out, the first {place}.")
     parsed.note_left_out(text, cancelled)
     parsed.note_left_out(SEVERAL, several)
-    add_tasks(parsed, tasks, not_annotated)
+    add_tasks(parsed, tasks)
     if other_kinds:
         text = N_("{file}: {count:,} annotations of other kinds than spans of a text are not read: {kinds}.")
         kinds = ", ".join(sorted(other_kinds))
         parsed.notes.append(Message(text, file=parsed.display_path, count=other_kinds.total(), kinds=kinds))
 
 
-def add_tasks(
-    parsed: ParsedFile, tasks: Sequence[tuple[JsonRecord, Fields, Sequence[CharSpan]]], not_annotated: Sequence[int]
-) -> None:
+def add_tasks(parsed: ParsedFile, tasks: Sequence[Task]) -> None:
     """Adds the sentences of annotated tasks, whose text is found out; without any, says that labels are missing."""
-    if tasks:
+    annotated = [(data, spans) for _, data, spans in tasks if spans is not None]
+    if annotated:
+        not_annotated = [record.line for record, _, spans in tasks if spans is None]
         parsed.note_left_out(NOT_ANNOTATED, not_annotated)
-        key = find_text_key(parsed, [(data, spans) for _, data, spans in tasks])
-        add_documents(
-            parsed,
-            [SpanDocument(record.expect(data.get(key), str, key), spans, record.line) for record, data, spans in tasks],
-        )
-    elif not_annotated:
+    key = find_text_key(parsed, annotated or [(data, ()) for _, data, _ in tasks])
+    documents = []
+    for record, data, spans in tasks:
+        text = data.get(key)
+        if spans is not None:
+            documents.append(record.make_document(record.expect(text, str, key), spans))
+        else:
+            documents.append(record.make_document(text if isinstance(text, str) else "", [], is_annotated=False))
+    add_documents(parsed, documents)
+    if tasks and not annotated:
         parsed.missing_labels = Message("no task has annotations; without them there is nothing to learn from")
         text = N_("{file}: nobody has annotated any of its tasks: it is not scored.")
         parsed.notes.append(Message(text, file=parsed.display_path))
@@ -86,8 +90,7 @@ def find_text_key(parsed: ParsedFile, tasks: Sequence[tuple[Fields, Sequence[Cha
                 scores[key] = score + inside, is_text, length + len(text)
     key = max(scores, key=lambda key: scores[key], default="text")
     if len(scores) > 1:
-        text = N_("{file}: the texts are read from {key}, of the fields {fields}.")
-        parsed.notes.append(Message(text, file=parsed.display_path, key=key, fields=", ".join(scores)))
+        parsed.notes.append(Message(TEXT_FIELD, file=parsed.display_path, key=key, fields=", ".join(scores)))
     return key
 
 

@@ -7,39 +7,38 @@ import json
 from collections.abc import Iterator, Sequence
 
 from labkit.data.formats.json_records import Fields, JsonRecord
-from labkit.data.formats.label_studio import SEVERAL, add_tasks, read_value
+from labkit.data.formats.label_studio import SEVERAL, Task, add_tasks, read_value
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.spans import CharSpan
 
 _NO_TEXTS = {"id", "annotator", "created_at", "updated_at"}
 
 
 def recognises(fields: Fields) -> bool:
     """True for a record with the number of an annotation, or with spans that have labels."""
-    return "annotation_id" in fields or any(True for _ in _regions(fields))
+    return "annotation_id" in fields or any(True for _ in find_regions(fields))
 
 
 def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
     """Adds the sentences of all annotated tasks."""
-    not_annotated, several = [], []
-    tasks: list[tuple[JsonRecord, Fields, list[CharSpan]]] = []
+    several = []
+    tasks: list[Task] = []
     seen: set[str] = set()
     for record in records:
         data = {key: value for key, value in record.fields.items() if isinstance(value, str) and key not in _NO_TEXTS}
-        regions = list(_regions(record.fields))
+        regions = list(find_regions(record.fields))
         task = json.dumps([record.fields.get("id"), max(data.values(), key=len, default="")])  # not its choices
         if record.fields.get("annotation_id", 0) is None and not regions:
-            not_annotated.append(record.line)
+            tasks.append((record, data, None))
         elif "id" in record.fields and task in seen:
             several.append(record.line)
         else:
             seen.add(task)
             tasks.append((record, data, [span for region in regions for span in read_value(record, region)]))
     parsed.note_left_out(SEVERAL, several)
-    add_tasks(parsed, tasks, not_annotated)
+    add_tasks(parsed, tasks)
 
 
-def _regions(fields: Fields) -> Iterator[Fields]:
+def find_regions(fields: Fields) -> Iterator[Fields]:
     """Objects with labels in any list of a record."""
     for value in fields.values():
         if isinstance(value, list):

@@ -36,13 +36,12 @@ def read_multiconer(path: Path, display_path: str) -> ParsedFile:
             raise parsed.error(number, Message(text, text=line[:80]))
         word, tag = match.groups()
         if tag in (None, "_"):
-            unlabelled = number
+            unlabelled, tag = number, "O"
         else:
             labelled = number
-            builder.add_word(word, tag, number)
         if labelled and unlabelled:
             text = N_("some words have a tag, others none; expected a tag for each word, or for none")
             raise parsed.error(number, Message(text))
-    if unlabelled:
-        return parsed.mark_unlabelled(Message("no word has a tag"))
-    return builder.finish()
+        builder.add_word(word, tag, number)
+    builder.finish()
+    return parsed.mark_unlabelled(Message("no word has a tag")) if unlabelled else parsed

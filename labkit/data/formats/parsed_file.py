@@ -2,8 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from labkit.messages import N_, Message
+
+if TYPE_CHECKING:
+    from labkit.data.formats.spans import SpanDocument
+
+
+NOT_SCORED = N_("{file} is not scored: {problem}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,8 @@ class ParsedFile:
     one_word_per_line: bool = True
     skipped_lines: list[int] = field(default_factory=list)  # lines between words, in ascending order
     missing_labels: Message | None = None  # why nothing can be learnt from a file without sentences
+    unlabelled: list[RawSentence] = field(default_factory=list)  # sentences of such a file, to be predicted
+    texts: Sequence["SpanDocument"] = ()  # all texts, annotated or not; none if the file has words
     documents: Sequence[str] = ()  # names, if it is a folder of documents: line n is then the nth of them
     counts_records: bool = False  # its "lines" are numbers of records, as an array may be all on one line
 
@@ -67,10 +76,10 @@ class ParsedFile:
         )
 
     def mark_unlabelled(self, problem: Message) -> "ParsedFile":
-        """The file without its sentences, as they have no labels: it is not scored."""
-        self.sentences.clear()
+        """The file without labelled sentences: it is not scored."""
+        self.unlabelled, self.sentences = self.sentences, []
         self.missing_labels = problem
-        self.notes.append(Message("{file} is not scored: {problem}.", file=self.display_path, problem=problem))
+        self.notes.append(Message(NOT_SCORED, file=self.display_path, problem=problem))
         return self
 
     def note_left_out(self, text: str, lines: Sequence[int]) -> None:

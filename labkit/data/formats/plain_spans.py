@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from labkit.data.formats.json_records import Fields, JsonRecord
 from labkit.data.formats.parsed_file import ParsedFile
-from labkit.data.formats.spans import SpanDocument, add_documents
+from labkit.data.formats.spans import add_documents
 
 
 def recognises(fields: Fields) -> bool:
@@ -15,5 +15,5 @@ def recognises(fields: Fields) -> bool:
 def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
     """Adds the sentences of all records."""
     add_documents(
-        parsed, [SpanDocument(record.get("text", str), record.read_spans("spans"), record.line) for record in records]
+        parsed, [record.make_document(record.get("text", str), record.read_spans("spans")) for record in records]
     )

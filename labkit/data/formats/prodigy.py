@@ -1,10 +1,10 @@
-"""Prodigy's JSONL: a text, its spans and the annotator's answer. Only accepted records are read."""
+"""Prodigy's JSONL: a text, its spans and the annotator's answer. Only the spans of accepted records are read."""
 
 from collections.abc import Sequence
 
-from labkit.data.formats import plain_spans
 from labkit.data.formats.json_records import Fields, JsonRecord
 from labkit.data.formats.parsed_file import ParsedFile
+from labkit.data.formats.spans import add_documents
 from labkit.messages import N_
 
 
@@ -15,9 +15,13 @@ def recognises(fields: Fields) -> bool:
 
 def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
     """Adds the sentences of all accepted records."""
-    left_out = [record for record in records if record.fields.get("answer", "accept") != "accept"]
+    accepted = [record.fields.get("answer", "accept") == "accept" for record in records]
     text = N_(
         "{file}: {count:,} records whose answer is not accept, but reject or ignore, left out, the first {place}."
     )
-    parsed.note_left_out(text, [record.line for record in left_out])
-    plain_spans.read(parsed, [record for record in records if record.fields.get("answer", "accept") == "accept"])
+    parsed.note_left_out(text, [record.line for record, kept in zip(records, accepted, strict=True) if not kept])
+    documents = [
+        record.make_document(record.get("text", str), record.read_spans("spans") if kept else [], is_annotated=kept)
+        for record, kept in zip(records, accepted, strict=True)
+    ]
+    add_documents(parsed, documents)

@@ -7,9 +7,9 @@ is kept. A span that cuts a word is widened to it.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labkit.data.formats.parsed_file import ParsedFile, RawSentence
 from labkit.data.word_splitting import Granularity, WordSpan, split_text
@@ -33,6 +33,8 @@ class SpanDocument:
     spans: Sequence[CharSpan]
     line: int
     file: str = ""  # its own, in a folder of documents; messages then tell the line of the span
+    fields: Mapping[str, Any] = field(default_factory=dict)  # its JSON record
+    is_annotated: bool = True  # False: it can only be predicted
 
 
 PROBLEMS = {
@@ -75,10 +77,12 @@ class _Problems:
 
 
 def add_documents(parsed: ParsedFile, documents: Sequence[SpanDocument]) -> None:
-    """Adds the sentences of documents to a parsed file, with notes on what was mended.
+    """Adds the texts of documents to a parsed file, the sentences of annotated ones, and notes on what was mended.
 
     A line of a text is a sentence, unless a span reaches from one into the next.
     """
+    parsed.texts = documents
+    documents = [one for one in documents if one.is_annotated]
     unit = find_offset_unit(documents)
     if unit:
         text = N_("{file}: offsets count {unit}: as characters they do not fit the texts.")

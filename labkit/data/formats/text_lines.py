@@ -16,6 +16,7 @@ from labkit.messages import N_, Message
 
 BLOCK_BYTES = 2**20  # decoded and split into lines at a time
 BOM = "\ufeff".encode()  # byte order mark
+OTHER_ENCODING = N_("{file}: read as {encoding}, as it is not UTF-8.")
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LONE_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line by itself
@@ -72,8 +73,7 @@ def _decode(data: bytes, encoding: str, name: str, display_path: str) -> tuple[b
             raise EncodingError(display_path, data, error.start, problem) from None
         else:
             raise _encoding_error(display_path, data, _find_invalid_utf8(data) or 0) from None
-    note = Message("{file}: read as {encoding}, as it is not UTF-8.", file=display_path, encoding=name)
-    return text.removeprefix("\ufeff").encode(), [note]
+    return text.removeprefix("\ufeff").encode(), [Message(OTHER_ENCODING, file=display_path, encoding=name)]
 
 
 def _encoding_error(display_path: str, data: bytes, offset: int, *, is_western: bool = False) -> EncodingError:
