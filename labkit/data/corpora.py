@@ -13,7 +13,7 @@ from pathlib import Path
 
 from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, list_corpora
 from labkit.data.formats import format_of
-from labkit.data.formats.parsed_file import ParsedFile
+from labkit.data.formats.parsed_file import NOT_SCORED, ParsedFile
 from labkit.data.formats.text_lines import EncodingError
 from labkit.data.sense_checks import MANY_SHARED, check_sense, is_placeholder, missing_blank_lines, sentences_as_words
 from labkit.data.tags import BIO, IO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
@@ -97,9 +97,8 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
     scheme, sentences, tag_notes = _convert_to_bio(labelled, repair, mapping)
     notes += tag_notes
     if is_placeholder(sentences.get("test", ()), sentences["train"]):
-        text = N_("{file} is not scored: {problem}.")
         problem = Message("every tag is {tag}", tag=sentences["test"][0].tags[0])
-        notes.append(Message(text, file=labelled.pop("test")[0].display_path, problem=problem))
+        notes.append(Message(NOT_SCORED, file=labelled.pop("test")[0].display_path, problem=problem))
         del sentences["test"]
     notes += _unlearnable_notes(labelled, sentences)
     tags = sorted({tag for of_split in sentences.values() for sentence in of_split for tag in sentence.tags} - {"O"})
