@@ -83,6 +83,7 @@ OWNERS = {
     "traitlets": ("lab",),
     "IPython": ("lab",),
     "jupyterlab": ("cli",),
+    "pyarrow": ("data.formats.hugging_face",),
     "platformdirs": ("paths",),
     "click": ("cli",),
     "rich": ("cli",),
