@@ -120,7 +120,7 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
 def _read_files(source: CorpusFiles) -> dict[str, list[ParsedFile]]:
     """Parsed files by split. Encoding problems of all files are raised together, after any other problem."""
     parsed: dict[str, list[ParsedFile]] = {split: [] for split in source.files}
-    problems = []
+    problems: list[tuple[str, EncodingError]] = []
     for split, files in source.files.items():
         for file in files:
             try:
@@ -130,8 +130,8 @@ def _read_files(source: CorpusFiles) -> dict[str, list[ParsedFile]]:
     if len(problems) > 1:
         others = ", ".join(path for path, _ in problems[1:])
         raise ValueError(Message("{problem} (likewise: {files})", problem=message_of(problems[0][1]), files=others))
-    for _, error in problems:
-        raise error
+    for _, problem in problems:
+        raise problem
     return parsed
 
 

@@ -50,8 +50,8 @@ def read_conllu(path: Path, display_path: str) -> ParsedFile:
         return parsed.mark_unlabelled(Message(text))
     builder = SentenceBuilder(parsed)
     for sentence in sentences:
-        for line_number, word, values in sentence:
-            builder.add_word(word, values.get(key, "O"), line_number)
+        for each in sentence:
+            builder.add_word(each.word, each.values.get(key, "O"), each.line)
         builder.end_sentence()
     builder.finish()
     text = N_("{file}: tags are read from {key}= in the last column (MISC).")
