@@ -41,7 +41,9 @@ def read_conllu(path: Path, display_path: str) -> ParsedFile:
     for number, line in lines:
         if not line.strip(" \t"):
             sentences.append([])
-        elif not line.startswith("#") and (word := _parse_line(parsed, line, number)):
+        elif line.startswith("#") and line.count("\t") != COLUMNS - 1:
+            continue  # a comment
+        elif word := _parse_line(parsed, line, number):
             sentences[-1].append(word)
     words = [word for sentence in sentences for word in sentence]
     key = _find_key(words)
