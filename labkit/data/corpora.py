@@ -128,7 +128,7 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
 def _read_files(source: CorpusFiles) -> dict[str, list[ParsedFile]]:
     """Parsed files by split. Encoding problems of all files are raised together, after any other problem."""
     parsed: dict[str, list[ParsedFile]] = {split: [] for split in source.files}
-    problems = []
+    problems: list[tuple[str, EncodingError]] = []
     for split, files in source.files.items():
         for file in files:
             try:

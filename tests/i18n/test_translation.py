@@ -163,7 +163,7 @@ def test_notes_and_errors_of_a_corpus_are_chinese_on_the_page(tmp_path, monkeypa
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
     good = "Anna\tB-ENTITY\nSmith\tI-ENTITY\nwent\tO\n\n" * 9
     (tmp_path / "train.txt").write_text(f"# one\n{good}in\tO\nRome\tI-ENTITY\n")
-    (tmp_path / "dev.txt").write_text(good)
+    (tmp_path / "dev.txt").write_text(good + "".join(f"so{number}\tO\n\n" for number in range(10)))
     (tmp_path / "test.csv").write_text("id,title,text,unknownEntities\n1,题,有甲公司,乙;甲公司;丙\n", encoding="utf-8")
     read, cached = (count_corpus(str(tmp_path), dev_share=0.2, repair=True, types="").notes for _ in range(2))
     page = html.unescape(run_html.render_corpus_notes(cached))
@@ -171,7 +171,7 @@ def test_notes_and_errors_of_a_corpus_are_chinese_on_the_page(tmp_path, monkeypa
     assert tuple(map(tr, cached)) == tuple(map(tr, read))
     assert "O 之后出现 I-ENTITY，而 BIO 要求实体以 B-ENTITY 开头" in page
     assert "第 2 行的 '乙'，第 2 行的 '丙'。" in page
-    assert "验证集的 9 句中有 9 句与训练集逐词相同" in page
+    assert "验证集的 19 句中有 9 句与训练集逐词相同" in page
     with pytest.raises(ValueError, match="illegal tag sequence") as raised:
         count_corpus(str(tmp_path), dev_share=0.2, repair=False, types="")
     assert "train.txt 第 39 行：标签序列不合法：O 之后出现 I-ENTITY" in tr(message_of(raised.value))

@@ -41,14 +41,16 @@ def read_conllu(path: Path, display_path: str) -> ParsedFile:
     for number, line in lines:
         if not line.strip(" \t"):
             sentences.append([])
-        elif not line.startswith("#") and (word := _parse_line(parsed, line, number)):
+        elif line.startswith("#") and line.count("\t") != COLUMNS - 1:
+            continue  # a comment
+        elif word := _parse_line(parsed, line, number):
             sentences[-1].append(word)
     words = [word for sentence in sentences for word in sentence]
     key = _find_key(words)
     builder = SentenceBuilder(parsed)
     for sentence in sentences:
-        for line_number, word, values in sentence:
-            builder.add_word(word, values.get(key, "O"), line_number)
+        for each in sentence:
+            builder.add_word(each.word, each.values.get(key, "O"), each.line)
         builder.end_sentence()
     builder.finish()
     if not key:

@@ -38,7 +38,8 @@ def read_folder(path: Path, display_path: str) -> ParsedFile:
     parsed.notes = [*of_words.notes, *parsed.notes]
     parsed.one_word_per_line = False
     builder = SentenceBuilder(parsed)
-    lines = zip_longest(map(_split_line, word_lines), map(_split_line, tag_lines), fillvalue=[])
+    nothing: list[str] = []
+    lines = zip_longest(map(_split_line, word_lines), map(_split_line, tag_lines), fillvalue=nothing)
     for number, (words, tags) in enumerate(lines, 1):
         if len(words) != len(tags):
             text = N_("{tags} tags for the {words} words of the same line of {file}")

@@ -146,7 +146,7 @@ def write_brat(folder: Path, examples: Sequence[Example]) -> Path:
 def label_columns(sentences: Sentences) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """Columns with numbers for tags, and the features that name them, as `datasets` keeps them."""
     names = ["O", *sorted({tag for _, tags in sentences for tag in tags} - {"O"})]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "id": [str(number) for number in range(len(sentences))],
         "tokens": [list(words) for words, _ in sentences],
         "ner_tags": [[names.index(tag) for tag in tags] for _, tags in sentences],
