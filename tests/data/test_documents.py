@@ -127,7 +127,7 @@ def test_characters_as_conll_leave_white_space_out(tmp_path: Path, granularity: 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_of_each_json_shape_is_predicted_annotated_or_not(tmp_path: Path, name: str) -> None:
-    sample = SAMPLES[name]
+    sample: Any = SAMPLES[name]
     keys = {"spans", "label", "labels", "entities", "relations", "ner_tags"}
     bare = {key: value for key, value in sample.items() if key not in keys} | (
         {"annotations": []} if "data" in sample else {}

@@ -41,8 +41,8 @@ def read_conllu(path: Path, display_path: str) -> ParsedFile:
     for number, line in lines:
         if not line.strip(" \t"):
             sentences.append([])
-        elif not line.startswith("#") and (word := _parse_line(parsed, line, number)):
-            sentences[-1].append(word)
+        elif not line.startswith("#") and (found := _parse_line(parsed, line, number)):
+            sentences[-1].append(found)
     words = [word for sentence in sentences for word in sentence]
     key = _find_key(words)
     builder = SentenceBuilder(parsed)
