@@ -1,6 +1,6 @@
 """Documents: texts, or sentences of words, of a file in any format. They are annotated or not, and can be predicted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ class Document:
     text: str
     words: Sequence[WordSpan] | None = None
     file: str = ""  # its own, in a folder of documents
-    fields: Mapping[str, Any] = field(default_factory=dict)  # its JSON record
+    fields: dict[str, Any] = field(default_factory=dict)  # its JSON record
 
     def split(self, granularity: Granularity) -> list[list[WordSpan]]:
         """Sentences: that of its words, else those of the text in words of this granularity."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from labkit.data.documents import Document, PredictedDocument, PredictedSpan
 from labkit.data.formats import doccano, label_studio, label_studio_min
+from labkit.data.formats.text_lines import BOM
 from labkit.data.word_splitting import WordSpan
 
 _ANNOTATIONS = {"spans", *doccano.KEYS, "relations", "annotations", "predictions", "answer", "annotation_id"}
@@ -58,7 +59,8 @@ def write_brat(documents: Iterable[PredictedDocument], folder: Path) -> None:
     """Writes texts and entities into a folder; texts without a name of their own are numbered."""
     for number, one in enumerate(documents, 1):
         text, path = one.document.text, folder / (one.document.file or f"{number:06}.txt")
-        path.write_bytes(text.encode())
+        data = text.encode()
+        path.write_bytes(BOM + data if data.startswith(BOM) else data)  # else the text's own would be taken for a mark
         lines = [f"T{index}\t{_standoff(span, text)}\n" for index, span in enumerate(one.spans, 1)]
         path.with_suffix(".ann").write_bytes("".join(lines).encode())
 

@@ -109,7 +109,7 @@ def test_what_went_wrong_is_chinese(labkit: Call, runs_folder: Path, words: tupl
     assert err.startswith("labkit: ")
     names = {"nowhere", "epochs", "trian", "epoch", "few", "gru", "downstream", "idcnn", "help", "name", "msra", "lm"}
     names |= {"train", "compare", "predict", "stop", "TEXT", "csv", "TYPE", "type", "FILE", "out", "mini", "snownlp"}
-    names |= {"tiny", "none", "pretrain", "RUN", "head", "rate", "seed", "integer", "min"}
+    names |= {"tiny", "none", "pretrain", "RUN", "head", "rate", "seed", "integer", "min", "file", "PATH", "format"}
     assert [word for word in english_in(err) if word not in names] == []
 
 

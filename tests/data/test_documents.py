@@ -1,6 +1,7 @@
 """Documents of any format, and predictions that are read again as they were written."""
 
 import json
+import random
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from labkit.data.formats.parsed_file import ParsedFile
 from labkit.data.word_splitting import Granularity
 from labkit.data.writers import WRITERS, write_brat
 from tests.data.formats.json_samples import CLUENER, LABEL_STUDIO, LABEL_STUDIO_MIN, PRODIGY, SAMPLES, TEXT, WORDS
+from tests.long_cases import seeds
 
 TEXTS = [
     "😀 Anna Lee met 👨\u200d👩\u200d👧 in Zu\u0308rich.",
@@ -79,6 +81,32 @@ def test_predictions_are_read_as_they_were_written(tmp_path: Path, name: str, gr
     assert [one for one in surfaces if one[0] != one[1]] == [("name:\r\nAnna", None)] * pieces
 
 
+def draw_prediction(rng: random.Random, granularity: Granularity) -> PredictedDocument:
+    text = "".join(
+        rng.choices("ab1 \t\n\r我，.'@#\u3000é😀\u200b\u2028\x85\u0301👨\u200d\ufeff\x0b", k=rng.choice([0, 5, 40]))
+    )
+    sentences, spans = Document(text).split(granularity), []
+    for sentence in sentences:
+        place = 0
+        while place < len(sentence):
+            end = place + rng.randint(1, 4)
+            visible = [word for word in sentence[place:end] if not word.word.isspace()]
+            if visible and rng.random() < 0.4:
+                spans.append(PredictedSpan(rng.choice(["PER", "LOC"]), visible[0].start, visible[-1].end, 0.5))
+            place = end
+    return PredictedDocument(Document(text), sentences, spans)
+
+
+@pytest.mark.parametrize("seed", seeds(10))
+@pytest.mark.parametrize("name", ["spans", "label-studio", "brat"])
+def test_any_text_and_spans_come_back(tmp_path: Path, name: str, seed: int) -> None:
+    rng = random.Random(seed)
+    granularity = rng.choice(list(Granularity))
+    anything = PredictedDocument(Document("so"), [], [])  # a file without a word is refused
+    documents = [anything, *(draw_prediction(rng, granularity) for _ in range(20))]
+    assert texts_of(write_predictions(documents, name, tmp_path / "out.json")) == spans_of(documents)
+
+
 def test_predictions_as_conll_are_read_as_they_were_written(tmp_path: Path) -> None:
     read = read_documents(write(tmp_path / "in.jsonl", [{"text": text} for text in TEXTS]))
     parsed = write_predictions(list(predict(read.documents)), "conll", tmp_path / "out.conll")
@@ -99,7 +127,7 @@ def test_characters_as_conll_leave_white_space_out(tmp_path: Path, granularity: 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_of_each_json_shape_is_predicted_annotated_or_not(tmp_path: Path, name: str) -> None:
-    sample = SAMPLES[name]
+    sample: Any = SAMPLES[name]
     keys = {"spans", "label", "labels", "entities", "relations", "ner_tags"}
     bare = {key: value for key, value in sample.items() if key not in keys} | (
         {"annotations": []} if "data" in sample else {}

@@ -43,8 +43,8 @@ def read_conllu(path: Path, display_path: str) -> ParsedFile:
             sentences.append([])
         elif line.startswith("#") and line.count("\t") != COLUMNS - 1:
             continue  # a comment
-        elif word := _parse_line(parsed, line, number):
-            sentences[-1].append(word)
+        elif found := _parse_line(parsed, line, number):
+            sentences[-1].append(found)
     words = [word for sentence in sentences for word in sentence]
     key = _find_key(words)
     builder = SentenceBuilder(parsed)

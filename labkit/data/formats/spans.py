@@ -7,7 +7,7 @@ is kept. A span that cuts a word is widened to it.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ class SpanDocument:
     spans: Sequence[CharSpan]
     line: int
     file: str = ""  # its own, in a folder of documents; messages then tell the line of the span
-    fields: Mapping[str, Any] = field(default_factory=dict)  # its JSON record
+    fields: dict[str, Any] = field(default_factory=dict)  # its JSON record
     is_annotated: bool = True  # False: it can only be predicted
 
 
