@@ -5,7 +5,7 @@
 Every run of `data/evidence` is replayed: its events are added one by one, and advice is asked for after each evaluation
 on dev and at the end, as the lab does. A planted case is told right if the first sentence at the end is one of those in
 `RIGHT` below. A run is healthy if its best F1 is at least HEALTHY of the best in its grid; an alarm at any of its
-evaluations counts against the rules. Thresholds were chosen on even seeds.
+evaluations counts against the rules. Thresholds were chosen on seed 0.
 
 For planted cases of seed 0 the offered remedy was really run: F1 before and after, from the recorded run that has these
 settings. Prints Markdown tables of the remedies and of all misses, and as its last line JSON: numbers by pair.

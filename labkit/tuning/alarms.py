@@ -17,6 +17,8 @@ from labkit.tuning.run_facts import RunFacts
 MANY_UNKNOWN = 0.3  # share of the word pieces
 MANY_PIECES = 3.5  # of a word
 FEW_STEPS = 40
+WORKS = 0.2  # F1 from which on a run works, so that what it lacks can be told apart
+STRONG_DROPOUT = 0.7
 # Shares of the distance from which on heads of a structure work:
 STILL = 0.12  # nearly what was drawn at random
 LATE = 0.6  # a larger rate does better
@@ -76,8 +78,9 @@ def words_in_letters(facts: RunFacts) -> Advice | None:
 
 
 def too_few_steps(facts: RunFacts) -> Advice | None:
-    """Fewer than FEW_STEPS, and next to nothing found."""
-    if not facts.finds_nothing or not 0 < facts.planned_steps < FEW_STEPS:
+    """Fewer than FEW_STEPS, and an F1 below WORKS."""
+    last = facts.last
+    if last is None or not last.entities or last.f1 >= WORKS or not 0 < facts.planned_steps < FEW_STEPS:
         return None
     text = N_("F1 is {f1}: {steps} steps are too few, 100 and more are usual")
     why = N_("A fresh head needs some hundred steps: more epochs, smaller batches or more sentences.")
@@ -139,11 +142,11 @@ def rates_ran_out(facts: RunFacts) -> Advice | None:
 
 
 def labels_unrelated(facts: RunFacts) -> Advice | None:
-    """Usual rates, a head that has moved by MOVED, and a loss that says that words tell nothing about tags."""
+    """Usual settings, a head that has moved by MOVED, and a loss that says that words tell nothing about tags."""
     distance = facts.distance("head")
     if not _reads_nothing(facts) or facts.share < LATE_ENOUGH or distance is None:
         return None
-    if distance < MOVED * facts.head_works_at:
+    if distance < MOVED * facts.head_works_at or facts.config.dropout >= STRONG_DROPOUT:
         return None
     text = N_("F1 is {f1} though the head has learnt: the words seem to say nothing about the tags. Check the files")
     why = N_(

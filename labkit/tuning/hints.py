@@ -5,7 +5,7 @@ from labkit.messages import N_, Message
 from labkit.presets import recommended_head_range, recommended_rate_range, recommended_rates
 from labkit.settings import format_rate
 from labkit.tuning.advice import Advice
-from labkit.tuning.alarms import LATE, MANY_UNKNOWN, STILL, spent_at
+from labkit.tuning.alarms import LATE, MANY_UNKNOWN, STILL, STRONG_DROPOUT, WORKS, spent_at
 from labkit.tuning.remedies import (
     defaults,
     higher_head_rate,
@@ -20,9 +20,8 @@ SOME_UNKNOWN = 0.05  # share of the word pieces
 SOME_CUT = 0.02  # share of the entities of dev
 SMALL_DEV = 60  # entities
 MIN_SUPPORT = 15  # gold entities of a type of which one should be found
-WORKS = 0.2  # F1 from which on a run works, so that what it lacks can be told apart
 SETTLED = 0.98  # of the best F1
-STRONG_DROPOUT = 0.7
+SETTLED_STEPS = 250  # up to which more epochs brought more F1 in the recorded runs of both pairs
 LONG_WARM_UP = 0.5  # of the steps
 ALWAYS_CLIPPED = 0.9  # of the steps
 OUT_OF_STEP = 0.4  # of the steps, between the ends of two parts' ways
@@ -205,13 +204,16 @@ def still_rising(facts: RunFacts) -> Advice | None:
 
 
 def settled(facts: RunFacts) -> Advice | None:
-    """An F1 of which SETTLED was there after half of the epochs."""
+    """An F1 of which SETTLED was there after half of the epochs, and after SETTLED_STEPS or more.
+
+    With fewer steps a shorter run ends lower, as its rates fall before the head has arrived.
+    """
     best = facts.best
     if not facts.is_final or best is None or best.f1 < FOUND_NOTHING:
         return None
     reached = next(one for one in facts.evaluations if one.f1 >= SETTLED * best.f1)
     epochs = max(1, round(reached.epoch))
-    if epochs > facts.config.epochs / 2:
+    if epochs > facts.config.epochs / 2 or epochs * facts.planned_steps < SETTLED_STEPS * facts.config.epochs:
         return None
     text = N_("98 % of this F1 was there after epoch {epoch} of {epochs}: a run planned for fewer is quicker")
     why = N_("The rates of a shorter run fall earlier, so that it mostly ends as well as it stood there, or better.")

@@ -3,7 +3,8 @@
 from labkit.events import format_distance
 from labkit.messages import N_, Message
 from labkit.tuning.advice import Advice
-from labkit.tuning.hints import ALWAYS_CLIPPED, WORKS, lowest_loss
+from labkit.tuning.alarms import WORKS
+from labkit.tuning.hints import ALWAYS_CLIPPED, lowest_loss
 from labkit.tuning.run_facts import RunFacts, f1_margin
 
 

@@ -59,7 +59,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"corpus": msgspec.structs.replace(CORPUS, train_words=10_000)},
         {},
     ),
-    "too-few-steps": ({**NOTHING, "steps": 12, "batch_size": 256}, {"steps": 60}, {"batch_size": 16}),
+    "too-few-steps": (
+        {"f1": (0.0, 0.06, 0.05), "steps": 12, "batch_size": 256},
+        {"f1": (0.1, 0.2, 0.3)},
+        {"batch_size": 16},
+    ),
     "encoder-rate-too-high": (
         {**STANDING, "encoder_rate": 1e-3},
         {"losses": (0.6, 0.1)},
@@ -112,8 +116,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     ),
     "still-rising": ({"f1": (0.3, 0.5, 0.7)}, {"f1": (0.3, 0.69, 0.7)}, {"epochs": 5}),
     "settled": (
-        {"f1": (0.5, 0.7, 0.7, 0.7, 0.7), "dev_loss": (0.2,) * 5},
-        {"f1": (0.5, 0.6, 0.65, 0.7, 0.7)},
+        {"f1": (0.5, 0.7, 0.7, 0.7, 0.7), "dev_loss": (0.2,) * 5, "steps": 700},
+        {"steps": 500},  # 200 until then
         {"epochs": 2},
     ),
     "type-never-found": ({"types": {"PER": 0.8, "ORG": 0.0}}, {"types": {"PER": 0.8, "ORG": 0.1}}, {}),
@@ -172,6 +176,20 @@ def test_every_rule_has_a_case() -> None:
 def test_every_rule_is_documented(page: str) -> None:
     text = (Path(labkit.__file__).parents[1] / page).read_text(encoding="utf-8")
     assert [rule for rule in (*CASES, "gpu-idle", "gpu-full") if f"`{rule}`" not in text] == []
+
+
+def test_a_run_that_settled_late_is_not_told_to_be_shorter() -> None:
+    late = run_of(f1=(0.5, 0.6, 0.65, 0.7, 0.7), dev_loss=(0.2,) * 5, steps=700)
+    assert "settled" not in {advice.rule for advice in advise(late, most=99)}
+
+
+def test_few_steps_are_told_even_where_something_was_found_in_them() -> None:
+    assert first(run_of(f1=(0.0, 0.1, 0.15), steps=12)) == "too-few-steps"
+    assert first(run_of(f1=(0.0, 0.1, 0.15), steps=45)) != "too-few-steps"
+
+
+def test_files_are_not_suspected_where_dropout_takes_what_could_be_learnt() -> None:
+    assert first(run_of(**STANDING, dropout=0.9)) == "strong-dropout"
 
 
 def test_an_alarm_speaks_alone_and_two_hints_at_most() -> None:
