@@ -52,7 +52,7 @@ def test_every_setting_is_an_option(name: str) -> None:
         context = train.make_context("train", [flag + name.replace("_", "-")])
         assert context.params[name] is (not default)
         return
-    text = "2,1" if setting.pattern else "elsewhere"
+    text = "2,1" if setting.pattern else "PER=ORG"  # a mapping of types, and a name of anything
     other = setting.choices[-1] if setting.choices else text if kind is str else kind(setting.low or 0)
     assert getattr(_settings(**{name: other}), name) == other
 
