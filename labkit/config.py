@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from labkit.data.type_mapping import parse_type_mapping
 from labkit.messages import N_, Message
 from labkit.settings import Setting, field_specs, setting, validate
 from labkit.training.schedules import SCHEDULES
-from labkit.type_mapping import parse_type_mapping
 
 # Choices that are names, as people write them.
 PROPER_NAMES = {"bilstm": "BiLSTM", "idcnn": "IDCNN", "crf": "CRF"}

@@ -17,9 +17,9 @@ from labkit.data.formats.parsed_file import NOT_SCORED, ParsedFile
 from labkit.data.formats.text_lines import EncodingError
 from labkit.data.sense_checks import MANY_SHARED, check_sense, is_placeholder, missing_blank_lines, sentences_as_words
 from labkit.data.tags import BIO, IO, Scheme, Span, TagBigram, bigrams, bio_tags_to_spans, detect_scheme, to_bio
+from labkit.data.type_mapping import OTHERS, map_tag, map_type, parse_type_mapping
 from labkit.gc_pause import gc_paused
 from labkit.messages import N_, Message, message_of
-from labkit.type_mapping import OTHERS, map_tag, map_type, parse_type_mapping
 
 __all__ = [
     "Corpus",

@@ -7,10 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain, islice
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from labkit.data.formats.parsed_file import ParsedFile
 from labkit.messages import N_, Message
+
+if TYPE_CHECKING:
+    from labkit.data.corpora import Sentence
 
 SAMPLE = 5000  # sentences that are looked at
 FEW_WORDS = 30  # distinct ones, below which nothing is concluded
@@ -27,17 +30,7 @@ _WORD_AND_DIGIT = re.compile(r"[^\W\d_]+\d")
 _PIECE = re.compile(r"(?:##|▁)\w|\[(?:CLS|SEP|PAD|UNK|MASK)\]$|<(?:s|/s|pad|unk)>$")
 
 
-class TaggedSentence(Protocol):
-    """Words and their tags."""
-
-    @property
-    def words(self) -> tuple[str, ...]: ...
-
-    @property
-    def tags(self) -> tuple[str, ...]: ...
-
-
-def check_sense(sentences: Sequence[TaggedSentence]) -> list[Message]:
+def check_sense(sentences: Sequence["Sentence"]) -> list[Message]:
     """Sentences on what looks senseless in a split; empty for a sound one."""
     sample = [sentence.words for sentence in islice(sentences, SAMPLE)]
     return [problem for check in CHECKS if (problem := check(sample))]
@@ -99,7 +92,7 @@ def missing_blank_lines(file: ParsedFile) -> Message | None:
     return Message(text, file=file.display_path, count=len(longest.words), line=longest.line)
 
 
-def is_placeholder(test: Sequence[TaggedSentence], train: Sequence[TaggedSentence]) -> bool:
+def is_placeholder(test: Sequence["Sentence"], train: Sequence["Sentence"]) -> bool:
     """True for a test split that has one and the same tag everywhere, where train has others: real ones are secret."""
     tags, known = ({tag for sentence in split for tag in sentence.tags} for split in (test, train))
     words = sum(len(sentence.words) for sentence in test)

@@ -77,6 +77,14 @@ class LabPage:
     def status(self) -> str:
         return self.text("status")
 
+    def upload(self, name: str, content: bytes) -> None:
+        """Chooses *other…* in the corpus menu, presses the button below it, and gives the browser this file."""
+        menu = self.page.locator(".labkit-lab select").filter(has_text="msra").first
+        menu.select_option(label="other…")
+        with self.page.expect_file_chooser() as chooser:
+            self.page.locator(".labkit-upload button").click()
+        chooser.value.set_files([{"name": name, "mimeType": "application/octet-stream", "buffer": content}])
+
     def train(self, **how: Any) -> None:
         self.page.locator("button.labkit-train").click(**how)
 
