@@ -1,6 +1,7 @@
 """`labkit check`: what would be read of a corpus, and whether it could be trained on."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from labkit.data.corpora import find_corpus
@@ -23,6 +24,8 @@ def check_corpus(corpus: str, *, dev_share: float, repair: bool, types: str) -> 
     except ValueError as problem:
         facts["problem"] = message_of(problem)
         return facts
+    for one in chain.from_iterable(facts["files"].values()):
+        one["format"] = counts.formats[one["file"]]
     return facts | {
         "scheme": counts.scheme,
         "splits": {split: of_split._asdict() for split, of_split in counts.splits.items()},

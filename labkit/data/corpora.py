@@ -12,7 +12,7 @@ from itertools import chain, combinations
 from pathlib import Path
 
 from labkit.data.corpus_files import CorpusFiles, combine_sha256, find_corpus, list_corpora
-from labkit.data.formats import format_of
+from labkit.data.formats import format_name, format_of
 from labkit.data.formats.parsed_file import NOT_SCORED, ParsedFile
 from labkit.data.formats.text_lines import EncodingError
 from labkit.data.sense_checks import MANY_SHARED, check_sense, is_placeholder, missing_blank_lines, sentences_as_words
@@ -53,6 +53,7 @@ class Corpus:
     tags: tuple[str, ...]  # O first, then sorted
     scheme: str  # as found in the files
     sha256: str  # of the file; if there are several, of their hashes
+    formats: Mapping[str, str]  # of each file, by the path that messages show
     notes: tuple[Message, ...]  # what was repaired, skipped or split, one sentence each
     warnings: tuple[Message, ...] = ()  # what its owner hardly means, see sense_checks.py
 
@@ -93,7 +94,7 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
     if "train" not in labelled:
         train = parsed["train"][0]
         assert train.missing_labels, "told by every format that lets a file without sentences pass"
-        raise train.error(1, train.missing_labels)
+        raise train.error(train.unlabelled[0].line if train.unlabelled else 1, train.missing_labels)
     scheme, sentences, tag_notes = _convert_to_bio(labelled, repair, mapping)
     notes += tag_notes
     if is_placeholder(sentences.get("test", ()), sentences["train"]):
@@ -111,6 +112,11 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
     warnings += _entity_warnings(sentences)
     for note, share in _shared_sentences(sentences):
         (warnings if share >= MANY_SHARED else notes).append(note)
+    formats = {
+        one.display_path: file.json_shape or format_name(one.path)
+        for split, of_split in source.files.items()
+        for one, file in zip(of_split, parsed[split], strict=True)
+    }
     return Corpus(
         name=source.name,
         train=sentences["train"],
@@ -120,6 +126,7 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         tags=("O", *tags),
         scheme=scheme.name,
         sha256=combine_sha256({split: [file.sha256 for file in files] for split, files in parsed.items()}),
+        formats=formats,
         notes=tuple(notes),
         warnings=tuple(warnings),
     )

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import NamedTuple
 
 from labkit.data.corpora import CorpusFiles, Sentence, bio_tags_to_spans, find_corpus, read_corpus
-from labkit.data.formats import format_name
 from labkit.data.json_cache import load_json, store_json
 from labkit.data.source_hash import hash_source_code
 from labkit.events import Whole
@@ -22,10 +21,10 @@ class SplitCounts(NamedTuple):
 
 
 class CorpusCounts(NamedTuple):
-    """Counts of the splits that are there, formats and scheme, notes and warnings."""
+    """Counts of the splits that are there, formats of files and scheme, notes and warnings."""
 
     splits: dict[str, SplitCounts]
-    formats: tuple[str, ...] = ()
+    formats: dict[str, str] = {}
     scheme: str = ""
     notes: tuple[Message, ...] = ()
     warnings: tuple[Message, ...] = ()
@@ -49,7 +48,7 @@ def count_corpus(corpus: str | CorpusFiles, *, dev_share: float, repair: bool, t
     splits = {"train": read.train, "dev": read.dev, "test": read.test}
     counts = CorpusCounts(
         {split: _count_split(sentences) for split, sentences in splits.items() if sentences},
-        tuple(dict.fromkeys(format_name(one.path) for sources in source.files.values() for one in sources)),
+        dict(read.formats),
         read.scheme,
         read.notes,
         read.warnings,

@@ -108,7 +108,9 @@ def render_corpus_counts(counts: CorpusCounts) -> str:
         f"<tr><th>{html.escape(name)}</th>{''.join(f'<td>{number:,}</td>' for number in numbers)}</tr>"
         for name, numbers in rows
     )
-    read_as = tr("read as {format}, {scheme}", format=", ".join(counts.formats), scheme=counts.scheme)
+    read_as = tr(
+        "read as {format}, {scheme}", format=", ".join(dict.fromkeys(counts.formats.values())), scheme=counts.scheme
+    )
     return f'<div>{html.escape(read_as)}</div><table class="labkit-counts"><tr><th></th>{head}</tr>{lines}</table>'
 
 

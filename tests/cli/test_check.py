@@ -36,6 +36,14 @@ def test_check_as_json_counts_entities_by_type(labkit: Callable[..., Any], corpu
     assert facts["problem"] is None
 
 
+def test_check_tells_the_shape_of_json(labkit: Callable[..., Any], tmp_path: Path) -> None:
+    lines = [json.dumps({"text": f"{name} won.", "label": [[0, len(name), "PER"]]}) for name in ("Anna", "Ben", "Eve")]
+    (tmp_path / "all.jsonl").write_text("\n".join(lines))
+    assert labkit("check", tmp_path / "all.jsonl").out.startswith(f"train: {tmp_path}/all.jsonl, read as doccano\n")
+    facts = json.loads(labkit("check", tmp_path / "all.jsonl", "--json").out)
+    assert facts["files"]["train"][0]["format"] == "doccano"
+
+
 def test_check_ends_with_1_where_training_would_be_refused(labkit: Callable[..., Any], corpus: Path) -> None:
     (corpus / "train.txt").write_text("EU B_ORG\n")
     said = labkit("check", corpus)

@@ -46,7 +46,13 @@ def test_a_corpus_is_read_once_and_counted_as_reading_it_gives(place, reads):
         name: SplitCounts(len(split), sum(len(sentence.words) for sentence in split), {"PER": len(split)})
         for name, split in {"train": read.train, "dev": read.dev, "test": read.test}.items()
     }
-    assert count(place) == count(place) == CorpusCounts(splits, ("conll",), "BIO", read.notes, read.warnings)
+    assert (
+        count(place)
+        == count(place)
+        == CorpusCounts(
+            splits, {f"{place}/{name}.txt": "conll" for name in ("train", "test")}, "BIO", read.notes, read.warnings
+        )
+    )
     assert sizes(count(place)) == (32, 8, 7)
     assert len(reads) == 1
 

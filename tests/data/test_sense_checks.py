@@ -119,6 +119,21 @@ def test_a_placeholder_for_the_tags_of_test_is_not_scored(tmp_path: Path, tags: 
     assert corpus.notes == (f"{tmp_path}/test.txt is not scored: every tag is {reason}.",)
 
 
+@pytest.mark.parametrize("test", ["EU\nrejects\n\nPeter\n", "\ufeff\n欧\r\n盟 \r\n\r\n拒\r\n"])
+def test_a_test_file_of_words_alone_is_not_scored_and_as_train_refused(tmp_path: Path, test: str) -> None:
+    corpus = read(tmp_path, test=test)
+    assert (corpus.test, corpus.warnings, len(corpus.notes)) == ((), (), 1)
+    assert corpus.notes[0].startswith(f"{tmp_path}/test.txt is not scored: no word has a tag: every line is one column")
+    with pytest.raises(ValueError, match=r"train\.txt:[12]: no word has a tag: .*'(EU|欧)'"):
+        read(tmp_path, train=test)
+
+
+@pytest.mark.parametrize("line", ["the EU", "EU\tO", "B-ORG", '{"text": "EU"}', "["])
+def test_a_test_file_with_a_line_of_another_kind_is_refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ValueError, match=r"test\.txt:1: "):
+        read(tmp_path, test=f"EU\n\nrejects\n{line}\n")
+
+
 @pytest.mark.parametrize(
     ("train", "test"),
     [

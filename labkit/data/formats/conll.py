@@ -7,6 +7,7 @@ in Chinese corpora. A word that consists of control and format characters only i
 
 import hashlib
 import re
+from itertools import chain
 from pathlib import Path
 
 from labkit.data.formats.column_stats import ColumnStats
@@ -24,6 +25,10 @@ _JSON = Message(
     "lines between sentences"
 )
 _NO_SENTENCES = Message("no sentences here; expected lines of a word and its tag, blank lines between sentences")
+_WORDS_ONLY = N_(
+    "no word has a tag: every line is one column, as {text!r}; expected a word and its tag, separated by a tab or a "
+    "space"
+)
 _NUMBERED = Message("the first column numbers the words; expected one word and its tag per line, the word first")
 _BLANK = ("", "blank")
 _DOCUMENT = ("", "document")
@@ -44,7 +49,13 @@ def read_conll(path: Path, display_path: str) -> ParsedFile:
         normalise_tags(parsed, error.readable)
         raise
     data = normalise_lines(data, display_path)
-    columns = _Reader(parsed).read(data)
+    try:
+        columns = _Reader(parsed).read(data)
+    except ValueError:
+        if words := _find_words_only(data):
+            parsed.sentences = words
+            return parsed.mark_unlabelled(Message(_WORDS_ONLY, text=words[0].words[0][:80]))
+        raise
     if not parsed.sentences:
         raise parsed.error(1, _NO_SENTENCES)
     normalise_tags(parsed, data)
@@ -140,6 +151,22 @@ def _split_line(line: str) -> tuple[str, str]:
     if not word:
         raise ValueError(Message("expected a word in the first column; found nothing before the tag {tag!r}", tag=tag))
     return _INVISIBLE if is_invisible(word) else (word, tag)
+
+
+def _find_words_only(data: bytes) -> list[RawSentence]:
+    """Sentences of a file without tags: a word a line, blank lines between sentences. None if any line has more."""
+    sentences: list[RawSentence] = []
+    words: list[str] = []
+    for number, line in enumerate(chain(iter_lines(data), [""]), 1):
+        word = line.strip(" \t\r")
+        if " " in word or "\t" in word or _LIKE_JSON.match(word) or TAG_PATTERN.fullmatch(word):
+            return []
+        if word and not is_invisible(word):
+            words.append(word)
+        elif words and not word:
+            sentences.append(RawSentence(tuple(words), (), number - len(words)))
+            words = []
+    return sentences if len(sentences) > 1 else []
 
 
 def _is_comment(line: str) -> bool:

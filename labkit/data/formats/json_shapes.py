@@ -69,6 +69,7 @@ def read_json(path: Path, display_path: str) -> ParsedFile:
     records = list(read_records(parsed, content.decode()))
     shape, unlabelled = _find_shape(records)
     if shape:
+        parsed.json_shape = shape.name
         text = N_(
             "{file}: {count:,} records have no annotations and are read as texts without entities, the first {place}."
         )

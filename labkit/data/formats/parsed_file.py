@@ -36,6 +36,7 @@ class ParsedFile:
     unlabelled: list[RawSentence] = field(default_factory=list)  # sentences of such a file, to be predicted
     texts: Sequence["SpanDocument"] = ()  # all texts, annotated or not; none if the file has words
     documents: Sequence[str] = ()  # names, if it is a folder of documents: line n is then the nth of them
+    json_shape: str = ""  # name of its records' shape
     counts_records: bool = False  # its "lines" are numbers of records, as an array may be all on one line
 
     def find_line(self, sentence: RawSentence, word: int) -> int:
