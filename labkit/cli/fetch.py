@@ -6,25 +6,36 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from labkit import paths
 from labkit.cli.output import make_console
 from labkit.cli.tables import plain_table
-from labkit.data import downloads
+from labkit.data import downloads, hub_datasets
 from labkit.i18n.translation import tr
 from labkit.messages import N_
 
 
-def fetch_assets(names: Sequence[str]) -> None:
-    """Fetch and verify assets, by default those that the lab starts with.
+def fetch_assets(names: Sequence[str], subset: str = "") -> None:
+    """Fetch and verify assets, by default those that the lab starts with, and data sets of the hub.
 
     Raises:
         AssetError: an asset cannot be fetched, written or verified.
+        ValueError: a data set cannot be fetched or read.
     """
     console = make_console(stderr=True)
     for name in names or downloads.DEFAULT_ASSETS:
-        with _download_progress() as progress:
-            folder = downloads.fetch(name, progress)
-        line = tr("{name}: verified, in {folder}", name=name, folder=folder)
+        line = _fetch_dataset(name, subset) if "/" in name else _fetch_pinned(name)
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _fetch_pinned(name: str) -> str:
+    with _download_progress() as progress:
+        folder = downloads.fetch(name, progress)
+    return tr("{name}: verified, in {folder}", name=name, folder=folder)
+
+
+def _fetch_dataset(name: str, subset: str) -> str:
+    corpus = hub_datasets.fetch_dataset(name, subset)
+    return tr("{name}: the corpus {corpus}, in {folder}", name=name, corpus=corpus, folder=paths.data() / corpus)
 
 
 def assets_table() -> Table:

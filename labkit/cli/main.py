@@ -311,17 +311,19 @@ def convert(corpus: str, folder: Path, dev_share: float, repair: bool, types: st
 @cli.command()
 @click.argument("name", nargs=-1)
 @click.option("--list", "listing", is_flag=True, help="List what can be fetched, and what is here.")
-def fetch(name: tuple[str, ...], listing: bool) -> None:
+@click.option("--subset", default="", help="Of a data set of the hub that has several.")
+def fetch(name: tuple[str, ...], listing: bool, subset: str) -> None:
     """Fetch and verify pinned encoders and corpora.
 
-    Without a NAME, fetch those that the lab starts with.
+    Without a NAME, fetch those that the lab starts with. A name such as owner/name is that of a data set of the Hugging
+    Face hub, which becomes a corpus in data/.
     """
     from labkit.cli import fetch
 
     if listing:
         make_console().print(fetch.assets_table())
     else:
-        fetch.fetch_assets(name)
+        fetch.fetch_assets(name, subset)
 
 
 @cli.command()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from labkit import paths
@@ -24,6 +24,7 @@ _SPLIT_WORDS = {
 }
 _SPLIT_LIKE_NAME = re.compile("train|(?<![a-z])(dev|val|test|eval)", re.IGNORECASE)
 NO_CORPORA = {"encoders", "evidence", "texts"}  # folders of data/
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _SHARD_NUMBER = re.compile(r"\d+")  # in `train-00000-of-00003.parquet`
 
 
@@ -132,9 +133,9 @@ def _find_splits(folder: Path) -> tuple[dict[str, list[Path]], list[Message]]:
     """
     readable = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and _can_be_read(path)]
     # A folder of one split may lie beside folders of splits, such as lists of all words and tags.
-    if find_folder_format(folder) and not any(path.is_dir() and _split_of_stem(path) == "train" for path in readable):
+    if find_folder_format(folder) and not any(path.is_dir() and split_of_stem(path) == "train" for path in readable):
         return {"train": [folder]}, []
-    for split_of in (_split_of_stem, _split_of_words):
+    for split_of in (split_of_stem, split_of_words):
         splits: dict[str, list[Path]] = {}
         for path in readable:
             if split := split_of(path):
@@ -151,11 +152,12 @@ def _can_be_read(path: Path) -> bool:
     return find_folder_format(path) is not None if path.is_dir() else file_ending(path) in {*ENDINGS, *_SPLIT_WORDS}
 
 
-def _split_of_stem(path: Path) -> str | None:
+def split_of_stem(path: PurePath) -> str | None:
+    """The split that a file's name up to the first dot stands for; None if it is none."""
     return _SPLIT_WORDS.get(path.name.split(".")[0].lower()) if file_ending(path) in ENDINGS else None
 
 
-def _split_of_words(path: Path) -> str | None:
+def split_of_words(path: PurePath) -> str | None:
     """The split that one word of a file's name stands for; None if there is none, or two."""
     words = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", path.name).lower())
     found = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
@@ -182,7 +184,17 @@ def find_corpus(path_or_name: str | Path) -> CorpusFiles:
         problem = Message("corpus {name!r} cannot be read: {reason}", name=wanted, reason=message_of(error))
         raise ValueError(problem) from None
     text = N_("unknown corpus {name!r}: not a file, a folder, or one of {menu}")
+    if is_hub_name(wanted):
+        text = N_(
+            "unknown corpus {name!r}: not a file, a folder, or one of {menu}; a data set of the Hugging Face hub is "
+            "fetched by `labkit fetch NAME`"
+        )
     raise ValueError(Message(text, name=wanted, menu=", ".join(list_corpora())))
+
+
+def is_hub_name(name: str) -> bool:
+    """True if a data set on the Hugging Face hub may be called so."""
+    return bool(_HUB_NAME.fullmatch(name)) and ".." not in name and "--" not in name
 
 
 def _locate(wanted: str) -> tuple[Path, str]:

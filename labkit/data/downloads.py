@@ -98,7 +98,8 @@ def _find_asset(name: str) -> Asset:
     asset = ENCODERS.get(name) or CORPORA.get(name) or PRETRAINING_TEXTS.get(name)
     if asset is None:
         names = ", ".join([*ENCODERS, *CORPORA, *PRETRAINING_TEXTS])
-        raise AssetError(Message("unknown asset {name!r}: not one of {names}", name=name, names=names))
+        text = N_("unknown asset {name!r}: not one of {names}, nor a data set of the Hugging Face hub, as owner/name")
+        raise AssetError(Message(text, name=name, names=names))
     return asset
 
 

@@ -1,4 +1,4 @@
-"""Uploaded corpora: files from the user's browser, stored as a new folder of `data/`."""
+"""New corpora in `data/`: files uploaded from the user's browser, or downloaded."""
 
 import io
 import lzma
@@ -41,7 +41,16 @@ def store_upload(files: Sequence[UploadedFile]) -> str:
     members = [member for file in files for member in _unpack(file)]
     if not members:
         raise ValueError(Message("the upload holds no file"))
-    folder = _make_folder(_clean(PurePosixPath(files[0].name).stem) if len(files) == 1 else "uploaded")
+    return store_corpus(PurePosixPath(files[0].name).stem if len(files) == 1 else "uploaded", members)
+
+
+def store_corpus(name: str, members: Sequence[tuple[Path, bytes]]) -> str:
+    """Stores files by their paths as a corpus of its own in `data/`; returns its name, numbered if that is taken.
+
+    Raises:
+        ValueError: no format reads the files; nothing is left behind then.
+    """
+    folder = _make_folder(_clean(name))
     try:
         for path, content in members:
             target = folder / path

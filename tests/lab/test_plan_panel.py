@@ -126,11 +126,13 @@ def test_the_corpus_is_told_by_format_and_split_and_rare_types_together(corpus):
     corpus.let_go.set()
     entities = {f"TYPE{number}": 100 - number for number in range(14)}
     splits = {"train": SplitCounts(1000, 20_000, entities), "test": SplitCounts(5, 60, {"<b>": 3, "TYPE13": 1})}
-    corpus.answers["mine"] = CorpusCounts(splits, ("conll", "json"), "BIOES")
+    corpus.answers["mine"] = CorpusCounts(
+        splits, {"train.txt": "conll", "dev.txt": "conll", "test.json": "doccano"}, "BIOES"
+    )
     found = PlanPanel(lambda: None)
     told(found)
     page = found.describe_corpus(CONFIG.replace(corpus="mine"))
-    assert "read as conll, json, BIOES" in page
+    assert "read as conll, doccano, BIOES" in page
     rows = [re.findall(r"<t[hd]>(.*?)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", page)]
     assert rows[:4] == [
         ["", "train", "test"],

@@ -7,7 +7,7 @@ checking a setting must not import numpy.
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from labkit.data.formats.parsed_file import ParsedFile
@@ -63,7 +63,7 @@ FORMATS = {
 ENDINGS = {ending for corpus_format in FORMATS.values() for ending in corpus_format.endings}
 
 
-def file_ending(path: Path) -> str:
+def file_ending(path: PurePath) -> str:
     """Ending of a file name in lower case, without the dot."""
     return path.suffix.lower().removeprefix(".")
 
