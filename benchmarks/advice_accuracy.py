@@ -1,6 +1,6 @@
 """Accuracy of advice on the recorded runs: planted cases told right, and alarms in healthy runs.
 
-    python benchmarks/advice_accuracy.py [--seeds odd]
+    python benchmarks/advice_accuracy.py [--seeds 0 1 2]
 
 Every run of `data/evidence` is replayed: its events are added one by one, and advice is asked for after each evaluation
 on dev and at the end, as the lab does. A planted case is told right if the first sentence at the end is one of those in
@@ -58,7 +58,7 @@ RIGHT = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", choices=["all", "even", "odd"], default="all")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     asked = parser.parse_args()
     print("| run | best F1 | sentence | instead of |\n|---|---|---|---|")
     found, remedies = {}, []
@@ -69,7 +69,7 @@ def main() -> None:
         top = max((run.best_f1 or 0.0 for folder, run in runs.items() if folder.name.startswith("grid")), default=0.0)
         for folder, run in runs.items():
             kind, seed = folder.name.rsplit("-seed-", 1)
-            if asked.seeds != "all" and int(seed) % 2 != (asked.seeds == "odd"):
+            if int(seed) not in asked.seeds:
                 continue
             replayed = list(replay(folder))
             right = RIGHT.get(kind.removeprefix("planted-")) if kind.startswith("planted-") else None
