@@ -14,6 +14,7 @@ def advice_lines(run: Run, most: int = MAX_SENTENCES) -> Iterator[str]:
     found = advise(run, most)
     for advice in found:
         yield tr("{run}, {level}: {text}", run=run.title, level=tr(LEVELS[advice.level]), text=tr(advice.text))
+        yield f"  {tr(advice.why)}"
         if advice.remedy:
             yield "  " + tr("try: {options}", options=advice.format_options())
     if not found:
@@ -26,4 +27,5 @@ def advice_to_dict(run: Run) -> dict[str, Any]:
 
 
 def _to_dict(advice: Advice) -> dict[str, Any]:
-    return {"rule": advice.rule, "level": advice.level, "text": advice.text, "remedy": dict(advice.remedy)}
+    told = {"rule": advice.rule, "level": advice.level, "text": advice.text, "why": advice.why}
+    return {**told, "remedy": dict(advice.remedy)}

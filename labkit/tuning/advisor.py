@@ -17,6 +17,21 @@ from labkit.tuning.advice import Advice
 from labkit.tuning.run_facts import RunFacts
 
 MAX_SENTENCES = 2  # at a time
+# Rules that judge a run by the rates it was started with: silent once one was changed while it trains.
+ON_RATES = (
+    alarms.encoder_rate_too_high,
+    alarms.head_rate_too_high,
+    alarms.head_still,
+    alarms.rates_ran_out,
+    alarms.labels_unrelated,
+    hints.crf_untrained,
+    hints.head_late,
+    hints.encoder_forgets,
+    hints.encoder_slow,
+    hints.head_rate_high,
+    hints.frozen_encoder,
+    hints.rates_fell_early,
+)
 
 
 def advise(run: EventAccumulator, most: int = MAX_SENTENCES) -> list[Advice]:
@@ -34,4 +49,5 @@ def advise(run: EventAccumulator, most: int = MAX_SENTENCES) -> list[Advice]:
 
 
 def _speak(rules: Sequence[Callable[[RunFacts], Advice | None]], facts: RunFacts) -> list[Advice]:
-    return [advice for rule in rules if (advice := rule(facts))]
+    silent = ON_RATES if facts.run.rate_changes else ()
+    return [advice for rule in rules if rule not in silent and (advice := rule(facts))]

@@ -14,8 +14,8 @@ from labkit.tuning.run_facts import f1_margin
 def advise_comparison(runs: Sequence[Run]) -> Message | None:
     """Sentence on the best of some runs and the next one, with the margin of their difference.
 
-    None for fewer than two runs with an F1, and for runs scored on different sentences. Runs of one setting with
-    several seeds are taken together.
+    None for fewer than two runs with an F1, and for runs scored on different sentences. Of runs of one setting
+    with several seeds the mean is taken.
     """
     scored = sorted((run for run in runs if run.best_f1 is not None), key=lambda run: -(run.best_f1 or 0.0))
     if len(scored) < 2 or len({run.dev_split for run in scored}) > 1:
@@ -23,17 +23,17 @@ def advise_comparison(runs: Sequence[Run]) -> Message | None:
     differing = find_differences(scored)
     if set(differing) <= {"seed"}:
         return _describe_seeds(scored)
-    best, second = scored[0], next((run for run in scored if _differ(scored[0], run)), scored[1])
-    assert best.best
-    assert second.best
-    gap, margin = best.best.f1 - second.best.f1, math.hypot(f1_margin(best.best), f1_margin(second.best))
+    best, second = _by_settings(scored)[:2]
+    assert best[0].best
+    assert second[0].best
+    gap, margin = _mean_f1(best) - _mean_f1(second), math.hypot(f1_margin(best[0].best), f1_margin(second[0].best))
     values = {
-        "best": best.title,
-        "second": second.title,
-        "f1": f"{best.best.f1:.3f}",
+        "best": _describe_runs(best),
+        "second": _describe_runs(second),
+        "f1": f"{_mean_f1(best):.3f}",
         "gap": f"{gap:.3f}",
         "margin": f"{margin:.2f}",
-        "what": _describe_difference(best, second),
+        "what": _describe_difference(best[0], second[0]),
     }
     if gap < margin:
         text = N_(
@@ -45,16 +45,33 @@ def advise_comparison(runs: Sequence[Run]) -> Message | None:
     return Message(text, **values)
 
 
-def _differ(one: Run, other: Run) -> bool:
-    """True if two runs differ in more than their seeds."""
-    return bool(set(find_differences([one, other])) - {"seed"})
+def _by_settings(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that differ in nothing but the seed, together, by their mean F1, the best first."""
+    groups: list[list[Run]] = []
+    for run in runs:
+        group = next((each for each in groups if set(find_differences([each[0], run])) <= {"seed"}), None)
+        if group:
+            group.append(run)
+        else:
+            groups.append([run])
+    return sorted(groups, key=_mean_f1, reverse=True)
+
+
+def _mean_f1(runs: Sequence[Run]) -> float:
+    return sum(run.best_f1 or 0.0 for run in runs) / len(runs)
+
+
+def _describe_runs(runs: Sequence[Run]) -> str | Message:
+    """Title of a run; of several the first one's, and their number."""
+    if len(runs) == 1:
+        return runs[0].title
+    return Message("{run} (mean of {count} seeds)", run=runs[0].title, count=len(runs))
 
 
 def _describe_seeds(runs: Sequence[Run]) -> Message:
     scores = [run.best_f1 or 0.0 for run in runs]
     text = N_("only the seed differs: F1 from {low} to {high}, {mean} on average")
-    mean = sum(scores) / len(scores)
-    return Message(text, low=f"{min(scores):.3f}", high=f"{max(scores):.3f}", mean=f"{mean:.3f}")
+    return Message(text, low=f"{min(scores):.3f}", high=f"{max(scores):.3f}", mean=f"{_mean_f1(runs):.3f}")
 
 
 def _describe_difference(one: Run, other: Run) -> Message:

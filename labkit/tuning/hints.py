@@ -11,6 +11,7 @@ from labkit.tuning.remedies import (
     higher_head_rate,
     highest_encoder_rate,
     linear_schedules,
+    more_steps,
     usual_rates,
     within_ranges,
 )
@@ -20,9 +21,11 @@ SOME_UNKNOWN = 0.05  # share of the word pieces
 SOME_CUT = 0.02  # share of the entities of dev
 SMALL_DEV = 60  # entities
 MIN_SUPPORT = 15  # gold entities of a type of which one should be found
+USUAL_STEPS = 100  # at least
 SETTLED = 0.98  # of the best F1
 SETTLED_STEPS = 250  # up to which more epochs brought more F1 in the recorded runs of both pairs
 LONG_WARM_UP = 0.5  # of the steps
+PATIENCE = 3  # evaluations without a better score
 ALWAYS_CLIPPED = 0.9  # of the steps
 OUT_OF_STEP = 0.4  # of the steps, between the ends of two parts' ways
 RECENT_SAMPLES = 20  # of a GPU, two a second
@@ -49,14 +52,17 @@ def crf_untrained(facts: RunFacts) -> Advice | None:
     if crf is None or head is None or last is None or crf >= STILL or head < 2 * STILL:
         return None
     text = N_("the CRF has moved only {share} of its own size: it has learnt no rule of the tags")
-    why = N_(
-        "Predictions break the tag scheme at {illegal} places. A CRF usually takes the head's rate, or a larger one."
-    )
+    why = N_("A CRF usually takes the head's rate, or a larger one.")
+    if illegal := facts.run.count_illegal(last).remaining:
+        why = N_(
+            "Predictions break the tag scheme at {illegal} places. A CRF usually takes the head's rate, or a larger "
+            "one."
+        )
     message = Message(text, share=format_distance(facts.distance("crf") or 0.0))
     rate, head_rate = facts.config.crf_rate, facts.config.head_rate
     higher = 10 * head_rate if rate is None else head_rate if rate < head_rate else 10 * rate
     remedy = within_ranges({"crf_rate": higher})
-    return Advice("crf-untrained", "hint", message, Message(why, illegal=f"{last.illegal or 0:,}"), remedy)
+    return Advice("crf-untrained", "hint", message, Message(why, illegal=f"{illegal or 0:,}"), remedy)
 
 
 def head_late(facts: RunFacts) -> Advice | None:
@@ -64,8 +70,8 @@ def head_late(facts: RunFacts) -> Advice | None:
     reach, last = facts.head_reach, facts.last
     if reach is None or last is None or reach >= LATE or not last.entities:
         return None
-    text = N_("the head is late: it has moved {share} of its own size, and works from about {works} on")
-    why = N_("In {steps} steps a head at rate {rate} does not arrive. A larger rate gets farther in the same time.")
+    text = N_("the head is late: it has moved {share} of its own size, and works best from about {works} on")
+    why = N_("A larger rate than {rate} gets farther in the same {steps} steps.")
     shares = {"share": facts.distance("head") or 0.0, "works": facts.head_works_at}
     message = Message(text, **{name: format_distance(share) for name, share in shares.items()})
     values = {"steps": f"{facts.planned_steps:,}", "rate": format_rate(facts.config.head_rate)}
@@ -181,20 +187,24 @@ def learning_by_heart(facts: RunFacts) -> Advice | None:
     lowest, best = lowest_loss(facts), facts.best
     if lowest is None or best is None or facts.last is None or (facts.last.loss or 0) < 1.1 * (lowest.loss or 0):
         return None
-    if best.epoch > lowest.epoch + 1 or facts.epochs_done < best.epoch + 1:
+    if best.epoch > lowest.epoch + 1 or facts.epochs_done < best.epoch + 3:
         return None
     text = N_("since epoch {epoch} the dev loss rises and F1 does not: the rest is learning by heart")
-    why = N_("The training loss still falls as the model remembers its sentences. Fewer epochs, or more sentences.")
-    epochs = {"epochs": max(1, round(best.epoch))}
-    return Advice("learning-by-heart", "hint", Message(text, epoch=f"{lowest.epoch:.3g}"), Message(why), epochs)
+    why = N_(
+        "The training loss still falls as the model remembers its sentences. The best weights are kept: stopping early "
+        "saves time, more sentences bring more."
+    )
+    remedy = {} if facts.config.patience else {"patience": PATIENCE}
+    return Advice("learning-by-heart", "hint", Message(text, epoch=f"{lowest.epoch:.3g}"), Message(why), remedy)
 
 
 def still_rising(facts: RunFacts) -> Advice | None:
     """An F1 whose last epoch brought more than half of its margin, in a run that ended as planned."""
-    if not facts.is_final or facts.share < 1 or len(facts.evaluations) < 2 or facts.last is not facts.best:
+    if not facts.is_done or facts.share < 1 or facts.last is None or facts.last is not facts.best:
         return None
-    before, last = facts.evaluations[-2:]
-    if last.f1 - before.f1 < f1_margin(last) / 2:
+    last = facts.last
+    before = next((one for one in reversed(facts.evaluations) if one.epoch <= last.epoch - 0.99), None)
+    if before is None or last.f1 - before.f1 < f1_margin(last) / 2:
         return None
     text = N_("F1 was still rising when the run ended, from {before} to {last} in its last epoch")
     why = N_("The rates had fallen to 0 by then, so that more epochs mean a new run, whose rates fall later.")
@@ -203,13 +213,27 @@ def still_rising(facts: RunFacts) -> Advice | None:
     return Advice("still-rising", "hint", message, Message(why), within_ranges({"epochs": epochs}))
 
 
+def few_steps(facts: RunFacts) -> Advice | None:
+    """A run that ended after fewer than USUAL_STEPS, and works.
+
+    In the recorded runs of both pairs three times 63 steps brought 24 and 30 points more F1.
+    """
+    last = facts.last
+    if not facts.is_done or last is None or last.f1 < FOUND_NOTHING or facts.planned_steps >= USUAL_STEPS:
+        return None
+    text = N_("F1 {f1} after {steps} steps: it mostly goes on rising for some hundred")
+    why = N_("The rates fall to 0 at the last step, whether the head has arrived or not.")
+    message = Message(text, f1=facts.format_f1(), steps=facts.planned_steps)
+    return Advice("few-steps", "hint", message, Message(why), more_steps(facts))
+
+
 def settled(facts: RunFacts) -> Advice | None:
     """An F1 of which SETTLED was there after half of the epochs, and after SETTLED_STEPS or more.
 
     With fewer steps a shorter run ends lower, as its rates fall before the head has arrived.
     """
     best = facts.best
-    if not facts.is_final or best is None or best.f1 < FOUND_NOTHING:
+    if not facts.is_done or best is None or best.f1 < FOUND_NOTHING:
         return None
     reached = next(one for one in facts.evaluations if one.f1 >= SETTLED * best.f1)
     epochs = max(1, round(reached.epoch))
@@ -224,7 +248,7 @@ def settled(facts: RunFacts) -> Advice | None:
 def type_never_found(facts: RunFacts) -> Advice | None:
     """A type with MIN_SUPPORT entities in dev of which none is found, in a run that works."""
     best = facts.best
-    if not facts.is_final or best is None or best.f1 < WORKS:
+    if not facts.is_done or best is None or best.f1 < WORKS:
         return None
     missed = {name: score.support for name, score in best.types.items() if not score.f1}
     name = max(missed, key=lambda one: missed[one], default="")
@@ -233,7 +257,7 @@ def type_never_found(facts: RunFacts) -> Advice | None:
     text = N_(
         "{type} is never found, though dev has {count}: annotate more of it, or see Errors for what becomes of it"
     )
-    why = N_("No setting finds a type that the training sentences hardly have.")
+    why = N_("Rare types are learnt last: more epochs find some of them, more annotated examples more.")
     return Advice("type-never-found", "hint", Message(text, type=name, count=missed[name]), Message(why))
 
 
@@ -245,9 +269,12 @@ def out_of_step(facts: RunFacts) -> Advice | None:
         return None
     first, second = ("head", "encoder") if steps["head"] < steps["encoder"] else ("encoder", "head")
     text = N_("encoder and head are out of step: the {first} was done at step {one}, the {second} at step {other}")
-    why = N_("They learn from each other while both move. Equal schedules and warm-ups keep them together.")
+    why = N_(
+        "They learn from each other while both move. Equal schedules and warm-ups from the first step on keep them "
+        "together."
+    )
     message = Message(text, first=Message(first), second=Message(second), one=steps[first], other=steps[second])
-    remedy = defaults("encoder_schedule", "head_schedule", "encoder_warmup", "head_warmup")
+    remedy = defaults("encoder_schedule", "head_schedule", "encoder_warmup", "head_warmup", "encoder_start")
     return Advice("out-of-step", "hint", message, Message(why), changed(facts, remedy))
 
 
@@ -302,12 +329,12 @@ def _gpu_samples(facts: RunFacts) -> list[tuple[float, float]]:
 # the weightiest first
 RULES = (
     crf_untrained,
+    rates_fell_early,
     head_late,
     encoder_forgets,
     head_rate_high,
     encoder_slow,
     frozen_encoder,
-    rates_fell_early,
     strong_dropout,
     some_unknown_words,
     cut_entities,
@@ -315,6 +342,7 @@ RULES = (
     small_dev,
     learning_by_heart,
     still_rising,
+    few_steps,
     settled,
     type_never_found,
     out_of_step,

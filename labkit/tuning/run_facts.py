@@ -13,7 +13,8 @@ from labkit.runs.event_accumulator import EventAccumulator
 SMOOTHED_OVER = 9  # steps, in running medians of the training loss
 # Distance from about which on heads of each structure worked, in the recorded runs of both pairs.
 HEAD_WORKS_AT = {"bilstm": 1.0, "idcnn": 0.15, "none": 1.0}
-FOUND_NOTHING = 0.02  # F1 below which a tagger has found next to nothing
+STANDS = 0.9  # of the loss that no word was read for; a loss above stands there
+FOUND_NOTHING = 0.1  # F1 below which a tagger has found next to nothing
 
 
 class RunFacts:
@@ -37,7 +38,8 @@ class RunFacts:
             self.rates: dict[str, FloatArray] = steps.rates
             self.moves = run.moves
             self.step: int = run.summary().step
-            self.is_final: bool = run.is_final
+            # as planned, or early as its scores got no better: not stopped by hand, interrupted or failed
+            self.is_done: bool = run.is_final and (self.share == 1 or bool(run.finished and run.finished.early))
 
     @staticmethod
     def are_known(run: EventAccumulator) -> bool:
@@ -83,6 +85,17 @@ class RunFacts:
         if len(finite) < SMOOTHED_OVER:
             return np.empty(0)
         return np.median(np.lib.stride_tricks.sliding_window_view(finite, SMOOTHED_OVER), axis=1)
+
+    @property
+    def reads_nothing(self) -> bool:
+        """True if next to nothing is found, and the loss of training or dev stands where no word is read."""
+        losses = [self.last_loss, self.last.loss if self.last else None]
+        return self.finds_nothing and any(map(self.is_without_reading, losses))
+
+    def is_without_reading(self, loss: float | None) -> bool:
+        """True if a loss is hardly lower than one that no word was read for."""
+        level = self.loss_without_reading
+        return level is not None and loss is not None and loss >= STANDS * level
 
     @property
     def last_loss(self) -> float | None:
@@ -146,7 +159,7 @@ class RunFacts:
         Under a linear schedule 1 − (1 − s)² of the rates' sum lies in the first share s of the steps.
         """
         distance = self.distance(part)
-        if distance is None or self.is_final or not self.share:
+        if distance is None or not self.share:
             return distance
         schedule = self.config.encoder_schedule if part == "encoder" else self.config.head_schedule
         made = 1 - (1 - self.share) ** 2 if schedule == "linear" else self.share

@@ -36,7 +36,7 @@ def always_clipped(facts: RunFacts) -> Advice | None:
 def in_order(facts: RunFacts) -> Advice | None:
     """A run that has ended and works, and of which no other rule speaks."""
     best, head, encoder = facts.best, facts.distance("head"), facts.distance("encoder")
-    if not facts.is_final or best is None or best.f1 < WORKS or head is None or encoder is None:
+    if not facts.is_done or best is None or best.f1 < WORKS or head is None or encoder is None:
         return None
     text = N_("F1 {f1} ± {margin}, settled; the head has moved {head} and the encoder {encoder}: nothing stands out")
     why = N_("Seeds differ by a point or two: a change of settings is only worth what it brings with several.")

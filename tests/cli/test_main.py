@@ -252,9 +252,11 @@ def test_advise_tells_what_is_the_matter_and_the_options_that_mend_it(
     write_planted(runs_folder / "run-0001", f1=(0.0, 0.0, 0.0), head=0.05, head_rate=5e-5)
     write_planted(runs_folder / "run-0002", done=0.2)
     said = labkit("advise", 1, 2)
-    assert (said.code, said.out.splitlines()[1:]) == (0, ["  try: --head-rate 1e-2", "#2: nothing to say"])
+    assert (said.code, said.out.splitlines()[2:]) == (0, ["  try: --head-rate 1e-2", "#2: nothing to say"])
     assert said.out.startswith("#1, alarm: F1 is 0.000: the head has moved only 5 % of its own size")
+    assert "\n  A head starts from random numbers" in said.out
     [first, second] = json.loads(labkit("advise", 1, 2, "--json").out)
+    assert first["advice"][0]["why"].startswith("A head starts")
     assert [(one["rule"], one["level"], one["remedy"]) for one in first["advice"]] == [
         ("head-still", "alarm", {"head_rate": 1e-2})
     ]

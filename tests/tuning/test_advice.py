@@ -14,6 +14,9 @@ from labkit.events import (
     DeviceSampled,
     Event,
     PathsCompleted,
+    RateChanged,
+    RunFinished,
+    StepDone,
     TrainingPlanned,
 )
 from labkit.i18n.translation import translate
@@ -22,7 +25,8 @@ from labkit.runs.run import Run
 from labkit.tuning import alarms, hints, verdicts
 from labkit.tuning.advice import Advice
 from labkit.tuning.advisor import advise
-from tests.tuning.planted import CORPUS, STEPS, run_of
+from tests.tuning.planted import CORPUS, STEPS, evaluation, run_of
+from tests.tuning.planted import planted as make_events
 
 
 def first(run: Run) -> str:
@@ -110,11 +114,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     ),
     "small-dev": ({"gold": 18, "dev_limit": 10}, {"gold": 200}, {"dev_limit": 0}),
     "learning-by-heart": (
-        {"f1": (0.6, 0.7, 0.69, 0.69), "dev_loss": (0.2, 0.15, 0.2, 0.25)},
-        {"dev_loss": (0.2, 0.15, 0.15, 0.15)},
-        {"epochs": 2},
+        {"f1": (0.6, 0.7, 0.69, 0.69, 0.7), "dev_loss": (0.2, 0.15, 0.2, 0.25, 0.25)},
+        {"dev_loss": (0.2, 0.15, 0.15, 0.15, 0.15)},
+        {"patience": 3},
     ),
     "still-rising": ({"f1": (0.3, 0.5, 0.7)}, {"f1": (0.3, 0.69, 0.7)}, {"epochs": 5}),
+    "few-steps": ({"f1": (0.2, 0.4, 0.4), "steps": 66}, {"steps": 120}, {"epochs": 6}),
     "settled": (
         {"f1": (0.5, 0.7, 0.7, 0.7, 0.7), "dev_loss": (0.2,) * 5, "steps": 700},
         {"steps": 500},  # 200 until then
@@ -141,10 +146,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("rule", CASES)
 def test_a_planted_run_gets_its_sentence_and_its_remedy(rule: str) -> None:
-    planted, changed, remedy = CASES[rule]
-    (given, *_) = advise(run_of(**planted))
+    made, changed, remedy = CASES[rule]
+    (given, *_) = advise(run_of(**made))
     assert (given.rule, given.remedy) == (rule, remedy)
-    assert rule not in {advice.rule for advice in advise(run_of(**{**planted, **changed}), most=99)}
+    assert rule not in {advice.rule for advice in advise(run_of(**{**made, **changed}), most=99)}
 
 
 def samples(busy: float, full_mib: float) -> tuple[Event, ...]:
@@ -176,6 +181,47 @@ def test_every_rule_has_a_case() -> None:
 def test_every_rule_is_documented(page: str) -> None:
     text = (Path(labkit.__file__).parents[1] / page).read_text(encoding="utf-8")
     assert [rule for rule in (*CASES, "gpu-idle", "gpu-full") if f"`{rule}`" not in text] == []
+
+
+def test_a_run_that_was_stopped_is_not_judged_as_if_it_had_ended() -> None:
+    stopped = RunFinished(100.0, "stopped", 60)
+    for planted in ({"f1": (0.0, 0.0, 0.0), "head": 1.3}, {"crf": 0.3}, {"f1": (0.7, 0.71, 0.71)}):
+        live = run_of(**planted, done=1 / 3)
+        told = advise(live, most=99)
+        live.add(stopped)
+        assert advise(live, most=99) == told
+    by_itself = run_of(f1=(0.7,) * 12, dev_loss=(0.2,) * 12, done=1 / 3)
+    by_itself.add(msgspec.structs.replace(stopped, early=True))
+    assert first(by_itself) == "in-order"
+
+
+def test_rules_on_rates_are_silent_once_a_rate_was_changed_by_hand() -> None:
+    changed = {"more": (RateChanged(60.0, 60, "head", 1e-2),)}
+    for rule in ("head-still", "head-late", "encoder-rate-too-high", "rates-fell-early", "crf-untrained"):
+        assert rule not in {advice.rule for advice in advise(run_of(**CASES[rule][0], **changed), most=99)}
+    assert first(run_of(**CASES["cut-entities"][0], **changed)) == "cut-entities"
+
+
+def test_an_alarm_on_rates_does_not_come_and_go_with_the_training_loss() -> None:
+    by_heart = {**NOTHING, "losses": (0.6, 0.1), "encoder_rate": 1e-3}
+    assert first(run_of(**by_heart, dev_loss=(0.25, 0.25, 0.25))) == "encoder-rate-too-high"
+    assert first(run_of(**by_heart, dev_loss=(0.2, 0.15, 0.1))) != "encoder-rate-too-high"
+
+
+def test_rising_is_counted_over_an_epoch_however_often_it_was_evaluated() -> None:
+    between = evaluation(170, 170 / 60, 0.69, 0.15, 500, None)
+    config, events = make_events(f1=(0.3, 0.5, 0.7))
+    events.insert(events.index(next(one for one in events if isinstance(one, StepDone) and one.step == 171)), between)
+    run = Run(config=config)
+    for event in events:
+        run.add(event)
+    assert advise(run)[0].text.startswith("F1 was still rising when the run ended, from 0.500 to 0.700")
+
+
+def test_places_that_legal_tags_have_mended_are_not_counted() -> None:
+    for legal_only, told in ((False, True), (True, False)):
+        given = first_of(run_of(**CASES["crf-untrained"][0], legal_only=legal_only), "crf-untrained")
+        assert ("at 3 places" in given.why) == told
 
 
 def test_a_run_that_settled_late_is_not_told_to_be_shorter() -> None:
