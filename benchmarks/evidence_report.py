@@ -24,6 +24,9 @@ PICTURE = PictureSize(width=1080)
 FAILS = 0.5  # of the best F1 of the grid: a run below it has failed
 FIGURES: dict[str, Callable[[Run], float]] = {  # after one epoch; the larger, the better
     "distance of the head": lambda run: distance_after_one_epoch(run, "head"),
+    # Relative update size, as far as recorded. Rotation, 1 / √(1 + distance²) for a start at random, has the same ranks.
+    "growth of the head's distance": lambda run: growth_in_one_epoch(run, "head"),
+    "way of the head still to go (known at the end)": lambda run: way_after_one_epoch(run, "head"),
     "distance of the encoder": lambda run: distance_after_one_epoch(run, "encoder"),
     "−training loss": lambda run: -loss_after_one_epoch(run),
     "−dev loss": lambda run: -(run.evaluations[0].loss or 0.0),
@@ -47,11 +50,14 @@ def main() -> None:
             picture = rate_plane_figure(grid, size=PICTURE).png()
             (asked.pictures / f"rates-{pair}.png").write_bytes(picture)
         top = max((run.best_f1 or 0.0 for run in grid), default=0.0)
-        ended = [run for run in grid if run.is_final and len(run.evaluations) == 3 and run.moves]
-        found[pair] = {name: foretells(ended, figure, FAILS * top) for name, figure in FIGURES.items()}
-        print(f"\n| {pair}, after one epoch | rank correlation with the best F1 | failures told |\n|---|---|---|")
-        for name, (correlation, share) in found[pair].items():
-            print(f"| {name} | {correlation:.2f} | {share:.0%} of {len(ended)} runs |")
+        for which, members in {"plane": grid, "all": runs[pair].values()}.items():
+            ended = [run for run in members if is_comparable(run)]
+            told = {name: foretells(ended, figure, FAILS * top) for name, figure in FIGURES.items()}
+            found[f"{pair} {which}"] = told
+            print(f"\n| {pair}, {which}, after one epoch | rank correlation with the best F1 | failures told |")
+            print("|---|---|---|")
+            for name, (correlation, share) in told.items():
+                print(f"| {name} | {correlation:.2f} | {share:.0%} of {len(ended)} runs |")
     print(json.dumps(found))
 
 
@@ -73,6 +79,26 @@ def describe(scores: Sequence[float]) -> str:
     if len(scores) < 2:
         return f"{scores[0]:.3f}" if scores else "–"
     return f"{np.mean(scores):.3f} ({min(scores):.3f} to {max(scores):.3f}, {len(scores)} seeds)"
+
+
+def is_comparable(run: Run) -> bool:
+    """True for a run that ended after more than one epoch, with an evaluation after each and a head to be followed."""
+    return run.is_final and len(run.evaluations) > 1 and bool(run.moves) and "head" in run.moves[0].distances
+
+
+def growth_in_one_epoch(run: Run, part: str) -> float:
+    """Growth of a part's distance over the last fifth of the first epoch."""
+    end = run.evaluations[0].step
+    late = [move.distances.get(part) or 0.0 for move in run.moves if 0.8 * end < move.step <= end]
+    return late[-1] - late[0] if late else 0.0
+
+
+def way_after_one_epoch(run: Run, part: str) -> float:
+    """Share of its own final way that a part had still to go after the first epoch."""
+    end, paths = run.evaluations[0].step, run.paths
+    if not paths or part not in paths.shares:
+        return 1.0
+    return 1 - [share for step, share in zip(paths.steps, paths.shares[part], strict=True) if step <= end][-1]
 
 
 def distance_after_one_epoch(run: Run, part: str) -> float:

@@ -29,6 +29,7 @@ from labkit.model.tagger import Tagger
 
 MAX_WEIGHTS = 20_000  # sampled of a part
 MAX_READINGS = 100  # of a run
+LEAST_EVERY = 2  # steps between two, as a reading takes 1 to 2 % of a step
 BLOCK_SIZE = 32  # neighbouring weights that are drawn together, as reading 625 slices costs less than 20,000 weights
 
 
@@ -69,7 +70,7 @@ class SyncMeter:
         self._parameters = list(tagger.parameters())
         self._views: list[torch.Tensor] = []  # of the blocks
         self._addresses: list[int] = []  # of the parameters that they are views of
-        self._every = max(1, math.ceil(total_steps / MAX_READINGS))
+        self._every = max(LEAST_EVERY, math.ceil(total_steps / MAX_READINGS))
         self._start = self._read_weights()
         self._wide = torch.float32 if self._start.device.type == "mps" else torch.float64  # Apple's GPU has no float64
         wholes = [self._whole_norm(parts[name]) for name in self.parts]
