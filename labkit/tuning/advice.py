@@ -35,7 +35,8 @@ class Advice:
         told = Message("")
         for name, value in self.remedy.items():
             setting = run_settings()[name]
-            one = Message("{setting} {value}", setting=Message(setting.label), value=format_value(setting, value))
+            shown = Message(format_value(setting, value))
+            one = Message("{setting} {value}", setting=Message(setting.label), value=shown)
             told = Message("{told}, {more}", told=told, more=one) if told else one
         return told
 

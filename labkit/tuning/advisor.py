@@ -5,8 +5,8 @@
 
 A rule is one function in alarms.py, hints.py or verdicts.py: it looks at the facts of a run, and returns advice or
 None. The same rules speak while a run trains, afterwards, and in the terminal. Their thresholds were chosen on the
-recorded runs of seed 0 (`data/evidence`), and counted on those of seed 1: see docs/advice.md. A log of an older version
-lacks some figures; then fewer rules speak.
+recorded runs (`data/evidence`), and counted on seeds that they had not seen: see docs/advice.md. A log of an older
+version lacks some figures; then fewer rules speak.
 """
 
 from collections.abc import Callable, Sequence

@@ -322,6 +322,7 @@ def test_a_remedy_reads_as_options_of_the_command_line() -> None:
     advice = Advice("x", "hint", Message("x"), Message("x"), {"head_rate": 1e-2, "dev_limit": 0, "epochs": 5})
     assert advice.format_options() == "--head-rate 1e-2 --dev-limit 0 --epochs 5"
     assert str(advice.describe_remedy()) == "Head rate 1e-2, Dev sentences all, Epochs 5"
+    assert "all" not in translate("zh", advice.describe_remedy())
 
 
 def test_a_loss_that_is_no_number_does_not_raise() -> None:
