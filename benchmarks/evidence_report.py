@@ -24,7 +24,7 @@ PICTURE = PictureSize(width=1080)
 FAILS = 0.5  # of the best F1 of the grid: a run below it has failed
 FIGURES: dict[str, Callable[[Run], float]] = {  # after one epoch; the larger, the better
     "distance of the head": lambda run: distance_after_one_epoch(run, "head"),
-    # Relative update size, as far as recorded. Rotation has the ranks of the distance: 1 / √(1 + distance²) is its cosine.
+    # Relative update size, as far as recorded. Rotation, of cosine 1 / √(1 + distance²), has the distance's ranks.
     "growth of the head's distance": lambda run: growth_in_one_epoch(run, "head"),
     "way of the head still to go (known at the end)": lambda run: way_after_one_epoch(run, "head"),
     "distance of the encoder": lambda run: distance_after_one_epoch(run, "encoder"),
