@@ -99,7 +99,7 @@ def encoder_rate_too_high(facts: RunFacts) -> Advice | None:
         "F1 is {f1}, and the loss {loss} is no better than without reading a word: encoder rate {rate} is too high"
     )
     why = N_("Large steps destroy what the encoder knew from pretraining; it has moved {share} away from it.")
-    message = Message(text, f1=facts.format_f1(), loss=facts.format_loss(), rate=format_rate(rate))
+    message = Message(text, f1=facts.format_f1(), loss=_format_loss(facts.worse_loss), rate=format_rate(rate))
     moved = Message(why, share=format_distance(facts.distance("encoder") or 0.0))
     return Advice("encoder-rate-too-high", "alarm", message, moved, usual_rates(facts.config))
 
@@ -111,7 +111,7 @@ def head_rate_too_high(facts: RunFacts) -> Advice | None:
         return None
     text = N_("F1 is {f1}, and the loss {loss} is no better than without reading a word: head rate {rate} is too high")
     why = N_("Large steps can switch off units for good, above all those of the IDCNN, which has ReLUs.")
-    message = Message(text, f1=facts.format_f1(), loss=facts.format_loss(), rate=format_rate(rate))
+    message = Message(text, f1=facts.format_f1(), loss=_format_loss(facts.worse_loss), rate=format_rate(rate))
     return Advice("head-rate-too-high", "alarm", message, Message(why), usual_rates(facts.config))
 
 
@@ -157,13 +157,17 @@ def labels_unrelated(facts: RunFacts) -> Advice | None:
         "against the words, or stand in another column, look like this."
     )
     message = Message(text, f1=facts.format_f1())
-    return Advice("labels-unrelated", "alarm", message, Message(why, loss=facts.format_loss()))
+    return Advice("labels-unrelated", "alarm", message, Message(why, loss=_format_loss(facts.last_loss)))
 
 
 def spent_at(facts: RunFacts) -> int | None:
     """Step from which on the head's rate was below SPENT of its peak; None if that was after half of the steps."""
     end = facts.step_of_last_rate(SPENT)
     return end if end is not None and end < facts.step and end < facts.planned_steps / 2 else None
+
+
+def _format_loss(loss: float | None) -> str:
+    return "–" if loss is None else f"{loss:.2f}"
 
 
 RULES = (

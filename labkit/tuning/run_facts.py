@@ -87,10 +87,15 @@ class RunFacts:
         return np.median(np.lib.stride_tricks.sliding_window_view(finite, SMOOTHED_OVER), axis=1)
 
     @property
-    def reads_nothing(self) -> bool:
-        """True if next to nothing is found, and the loss of training or dev stands where no word is read."""
+    def worse_loss(self) -> float | None:
+        """Training loss of the last few steps, or the last one on dev if that is higher."""
         losses = [self.last_loss, self.last.loss if self.last else None]
-        return self.finds_nothing and any(map(self.is_without_reading, losses))
+        return max((loss for loss in losses if loss is not None), default=None)
+
+    @property
+    def reads_nothing(self) -> bool:
+        """True if next to nothing is found, and the worse loss stands where no word is read."""
+        return self.finds_nothing and self.is_without_reading(self.worse_loss)
 
     def is_without_reading(self, loss: float | None) -> bool:
         """True if a loss is hardly lower than one that no word was read for."""
@@ -131,10 +136,6 @@ class RunFacts:
     def format_f1(self) -> str:
         """F1 of the last evaluation."""
         return f"{self.last.f1:.3f}" if self.last else "–"
-
-    def format_loss(self) -> str:
-        """Training loss of the last few steps, in nats per word."""
-        return "–" if self.last_loss is None else f"{self.last_loss:.2f}"
 
     # --- weights
 
