@@ -17,7 +17,7 @@ TEXT_FIELD = N_("{file}: the texts are read from {key}, of the fields {fields}."
 SEVERAL = N_(
     "{file}: {count:,} tasks have several annotations, the first {place}; of each task the first annotation is read."
 )
-WITHOUT_LABELS = N_("{file}: {count:,} spans without labels left out, the first {place}.")
+INCOMPLETE = N_("{file}: {count:,} spans without their labels or offsets left out, the first {place}.")
 
 Task = tuple[JsonRecord, Fields, Sequence[CharSpan] | None]  # its fields, and its spans unless nobody has annotated it
 
@@ -30,7 +30,7 @@ def recognises(fields: Fields) -> bool:
 def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
     """Adds the sentences of all annotated tasks."""
     cancelled, several = [], []
-    unlabelled: list[int] = []
+    incomplete: list[int] = []
     tasks: list[Task] = []
     other_kinds: Counter[str] = Counter()
     for record in records:
@@ -41,11 +41,11 @@ def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
         cancelled += [record.line] * (len(annotations) - len(kept))
         if len(kept) > 1:
             several.append(record.line)
-        tasks.append((record, data, list(_read_result(record, kept[0], other_kinds, unlabelled)) if kept else None))
+        tasks.append((record, data, list(_read_result(record, kept[0], other_kinds, incomplete)) if kept else None))
     text = N_("{file}: {count:,} cancelled annotations left out, the first {place}.")
     parsed.note_left_out(text, cancelled)
     parsed.note_left_out(SEVERAL, several)
-    parsed.note_left_out(WITHOUT_LABELS, unlabelled)
+    parsed.note_left_out(INCOMPLETE, incomplete)
     add_tasks(parsed, tasks)
     if other_kinds["hypertextlabels"] or other_kinds["paragraphlabels"]:
         text = N_(
@@ -105,13 +105,13 @@ def find_text_key(parsed: ParsedFile, tasks: Sequence[tuple[Fields, Sequence[Cha
 
 
 def _read_result(
-    record: JsonRecord, annotation: Fields, other_kinds: Counter[str], unlabelled: list[int]
+    record: JsonRecord, annotation: Fields, other_kinds: Counter[str], incomplete: list[int]
 ) -> Iterator[CharSpan]:
     for region in record.expect(annotation.get("result", annotation) or [], list, "result"):
         value = record.expect(region, dict, "result").get("value")
         if isinstance(value, dict) and "labels" in value:
             yield from read_value(record, value)
         elif region.get("type") == "labels":
-            unlabelled.append(record.line)
+            incomplete.append(record.line)
         else:
             other_kinds[str(region.get("type"))] += 1

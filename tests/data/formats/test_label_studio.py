@@ -69,13 +69,14 @@ def test_tasks_of_the_first_versions_have_completions(tmp_path: Path) -> None:
     assert tags(read(tmp_path, [{**record, "completions": [FIRST]}])) == [FIRST_TAGS]
 
 
-def test_spans_without_labels_are_told(tmp_path: Path) -> None:
+def test_spans_without_labels_or_offsets_are_told(tmp_path: Path) -> None:
     bare = {"value": {"start": 0, "end": 3, "text": "Ann"}, "type": "labels"}
     minimal = {**LABEL_STUDIO_MIN, "label": [LABEL_STUDIO_MIN["label"][0], {"start": 12, "end": 15, "text": "Bob"}]}
-    for record in (task(annotation(region(*SPANS[0]), bare)), minimal):
+    no_start = {**LABEL_STUDIO_MIN, "label": [LABEL_STUDIO_MIN["label"][0], {"end": 15, "labels": ["PER"]}]}
+    for record in (task(annotation(region(*SPANS[0]), bare)), minimal, no_start):
         parsed = read(tmp_path, [record])
         assert tags(parsed) == [FIRST_TAGS]
-        assert parsed.notes == ["a.jsonl: 1 spans without labels left out, the first on line 1."]
+        assert parsed.notes == ["a.jsonl: 1 spans without their labels or offsets left out, the first on line 1."]
 
 
 def test_labels_of_html_are_told_with_the_way_out(tmp_path: Path) -> None:
