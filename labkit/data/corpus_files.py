@@ -304,7 +304,7 @@ def _describe_missing_train(folder: Path, display_path: str) -> Message:
         "Endings read: {endings}"
     )
     if inner := [name for name in names if _find_named_splits(folder / name)]:
-        text = N_("{folder}: no train file among {names}; a corpus of its own is each of its folders {inner}: give one")
+        text = N_("{folder}: no train file among {names}; each of its folders {inner} is a corpus of its own: give one")
         return Message(text, folder=display_path, names=listed, inner=", ".join(inner[:MAX_LISTED]))
     if not names:
         text = N_("{folder}: the folder is empty; expected a file called train with one of the endings {endings}")

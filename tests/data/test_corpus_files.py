@@ -102,7 +102,7 @@ def test_files_of_the_corpus_itself_come_before_those_in_data(tmp_path: Path) ->
 
 def test_folders_that_are_corpora_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "data/all/de/train.txt", "data/all/en/train.txt", "data/all/lists/types.txt", "data/all/x/a.md")
-    with pytest.raises(ValueError, match=r"a corpus of its own is each of its folders de, en: give one$"):
+    with pytest.raises(ValueError, match=r"each of its folders de, en is a corpus of its own: give one$"):
         find_corpus(tmp_path / "data" / "all")
     monkeypatch.setenv("LABKIT_HOME", str(tmp_path))
     assert "all" not in list_corpora()
