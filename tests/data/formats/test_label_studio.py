@@ -14,7 +14,7 @@ def annotation(*regions: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def task(*annotations: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"id": 1, "data": {"text": TEXT}, "annotations": list(annotations)} | more
+    return {"id": 1, "data": {"text": TEXT}, "annotations": list(annotations), **more}
 
 
 FIRST, SECOND = annotation(region(*SPANS[0])), annotation(region(*SPANS[1]))
@@ -71,8 +71,8 @@ def test_tasks_of_the_first_versions_have_completions(tmp_path: Path) -> None:
 
 def test_spans_without_labels_or_offsets_are_told(tmp_path: Path) -> None:
     bare = {"value": {"start": 0, "end": 3, "text": "Ann"}, "type": "labels"}
-    minimal = {**LABEL_STUDIO_MIN, "label": [LABEL_STUDIO_MIN["label"][0], {"start": 12, "end": 15, "text": "Bob"}]}
-    no_start = {**LABEL_STUDIO_MIN, "label": [LABEL_STUDIO_MIN["label"][0], {"end": 15, "labels": ["PER"]}]}
+    minimal = {**LABEL_STUDIO_MIN, "label": [region(*SPANS[0])["value"], {"start": 12, "end": 15, "text": "Bob"}]}
+    no_start = {**LABEL_STUDIO_MIN, "label": [region(*SPANS[0])["value"], {"end": 15, "labels": ["PER"]}]}
     for record in (task(annotation(region(*SPANS[0]), bare)), minimal, no_start):
         parsed = read(tmp_path, [record])
         assert tags(parsed) == [FIRST_TAGS]

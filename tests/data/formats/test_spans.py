@@ -94,8 +94,8 @@ def test_bytes_are_not_taken_for_a_few_spans_that_are_wrong_anyhow() -> None:
 
 
 def test_a_text_that_is_there_again_with_other_annotations_is_told() -> None:
-    ann, other, none = ("Ann met Bob", [("PER", 0, 3)]), ("Ann met Bob", [("PER", 8, 11)]), ("Ann met Bob", [])
-    (note,) = read(ann, other, ann, none).notes
+    ann, other = (("Ann met Bob", [("PER", *ends)]) for ends in ((0, 3), (8, 11)))
+    (note,) = read(ann, other, ann, ("Ann met Bob", [])).notes
     assert note == (
         "a.jsonl: 2 texts are there again with other annotations, which contradict the first ones, first on line 2: "
         "'Ann' (PER)."
