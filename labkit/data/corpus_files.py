@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from labkit import paths
-from labkit.data.formats import ENDINGS, file_ending, find_folder_format
+from labkit.data.formats import ENDINGS, file_ending, find_folder_format, format_of
 from labkit.data.pins import CORPORA
 from labkit.messages import N_, Message, message_of
 
@@ -22,6 +22,15 @@ _SPLIT_WORDS = {
     **dict.fromkeys(("dev", "devel", "development", "valid", "validate", "validation", "val", "testa"), "dev"),
     **dict.fromkeys(("test", "testing", "testb"), "test"),
 }
+_TAG_WORDS = {"tag", "tags", "label", "labels"}
+_FORM_WORDS = {  # in names of files that hold the same sentences in another form, not more of them
+    *("char", "chars", "character", "characters", "word", "words", "token", "tokens", "sentence", "sentences"),
+    *(*_TAG_WORDS, "text", "texts", "bio", "iob", "bioes", "bmes", "bilou", "cased", "uncased"),
+    *("raw", "clean", "cleaned", "old", "new", "small", "full", "all", "sample", "gold", "silver"),
+}
+_BRAT_ENDINGS = (".txt", ".ann")
+_PART_ENDINGS = {"parquet", "json", "jsonl", "ndjson"}  # of files in a folder that is called as a split
+_HUB_FOLDERS = ("data", "default")  # that hold the splits, in clones of data sets of the hub
 _SPLIT_LIKE_NAME = re.compile("train|(?<![a-z])(dev|val|test|eval)", re.IGNORECASE)
 NO_CORPORA = {"encoders", "evidence", "texts"}  # folders of data/
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -129,7 +138,8 @@ def _find_splits(folder: Path) -> tuple[dict[str, list[Path]], list[Message]]:
     """Files and folders of each split, and notes on what was decided.
 
     Names are read in three ways, the first that finds a train split counts: the name up to the first dot is a split;
-    one word of it is, as in `Train_Data.csv` or `eng.testa`; there is only one file that can be read.
+    one word of it is, as in `Train_Data.csv` or `eng.testa`; there is only one file that can be read. Before the last
+    way the folders called as those in clones of the hub are looked into.
     """
     readable = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and _can_be_read(path)]
     # A folder of one split may lie beside folders of splits, such as lists of all words and tags.
@@ -139,17 +149,37 @@ def _find_splits(folder: Path) -> tuple[dict[str, list[Path]], list[Message]]:
         splits: dict[str, list[Path]] = {}
         for path in readable:
             if split := split_of(path):
-                splits.setdefault(split, []).append(path)
+                splits.setdefault(split, []).extend(_list_parts(path) or [path])
         if "train" in splits:
             return splits, []
+    for name in _HUB_FOLDERS:
+        if inner := _find_named_splits(folder / name):
+            return inner, []
     if len(readable) == 1:
         text = N_("{file} is taken for the train split, as there is no other file that can be read.")
         return {"train": readable}, [Message(text, file=readable[0].name)]
     return splits, []
 
 
+def _find_named_splits(folder: Path) -> dict[str, list[Path]]:
+    """Files of each split of a folder that is a corpus by the names of its files; none of any other."""
+    splits, guesses = _find_splits(folder) if folder.is_dir() else ({}, [])
+    return splits if "train" in splits and not guesses else {}
+
+
 def _can_be_read(path: Path) -> bool:
-    return find_folder_format(path) is not None if path.is_dir() else file_ending(path) in {*ENDINGS, *_SPLIT_WORDS}
+    if path.is_dir():
+        return find_folder_format(path) is not None or bool(split_of_stem(path) and _list_parts(path))
+    return file_ending(path) in {*ENDINGS, *_SPLIT_WORDS}
+
+
+def _list_parts(path: Path) -> list[Path]:
+    """Parts of a folder that is a split, as `0000.parquet` or folders of BRAT; none for any other file or folder."""
+    if not path.is_dir() or find_folder_format(path):
+        return []
+    parts = sorted(part for part in path.iterdir() if not part.name.startswith("."))
+    are_parts = all(find_folder_format(part) if part.is_dir() else file_ending(part) in _PART_ENDINGS for part in parts)
+    return parts if are_parts else []
 
 
 def split_of_stem(path: PurePath) -> str | None:
@@ -159,9 +189,14 @@ def split_of_stem(path: PurePath) -> str | None:
 
 def split_of_words(path: PurePath) -> str | None:
     """The split that one word of a file's name stands for; None if there is none, or two."""
-    words = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", path.name).lower())
+    words = re.findall("[a-z]+", _divide_name(path))
     found = {_SPLIT_WORDS[word] for word in words if word in _SPLIT_WORDS}
     return found.pop() if len(found) == 1 else None
+
+
+def _divide_name(path: PurePath) -> str:
+    """Name in lower case, with a space in front of its former capitals."""
+    return re.sub("([a-z])([A-Z])", r"\1 \2", path.name).lower()
 
 
 def find_corpus(path_or_name: str | Path) -> CorpusFiles:
@@ -179,6 +214,9 @@ def find_corpus(path_or_name: str | Path) -> CorpusFiles:
             name = os.path.basename(os.path.abspath(path))  # a link's own, not its target's; `.` has none
             return CorpusFiles(name, *_find_files(path, display_path), repair=bool(pinned and pinned.repair))
         if path.is_file():
+            if path.suffix in _BRAT_ENDINGS and all(path.with_suffix(ending).is_file() for ending in _BRAT_ENDINGS):
+                text = N_("{file}: a text with annotations of BRAT beside it; give their folder: {folder}")
+                raise ValueError(Message(text, file=display_path, folder=str(path.parent)))
             return CorpusFiles(path.stem, {"train": (SourceFile(path, display_path),)}, ())
     except (OSError, RuntimeError) as error:  # no permission, a name too long, `~nobody`
         problem = Message("corpus {name!r} cannot be read: {reason}", name=wanted, reason=message_of(error))
@@ -213,18 +251,47 @@ def _locate(wanted: str) -> tuple[Path, str]:
 def _find_files(folder: Path, display_path: str) -> tuple[dict[str, tuple[SourceFile, ...]], tuple[Message, ...]]:
     splits, notes = _find_splits(folder)
     for split, found in splits.items():
-        if len(found) > 1 and len({_SHARD_NUMBER.sub("", path.name) for path in found}) > 1:
-            text = N_("{folder}: both {one} and {other} may be the {split} split; keep one, rename the other")
-            names = {"one": found[0].name, "other": found[1].name}
-            raise ValueError(Message(text, folder=display_path, **names, split=Message(split)))
+        notes += _check_parts(found, split, display_path)
     if "train" not in splits:
         raise ValueError(_describe_missing_train(folder, display_path))
     shown = display_path.rstrip("/")
     files = {
-        split: tuple(SourceFile(path, shown if path == folder else f"{shown}/{path.name}") for path in found)
+        split: tuple(
+            SourceFile(path, shown if path == folder else f"{shown}/{path.relative_to(folder).as_posix()}")
+            for path in found
+        )
         for split, found in splits.items()
     }
     return files, (*notes, *_notes_on_unread(folder, display_path, splits))
+
+
+def _check_parts(paths: Sequence[Path], split: str, display_path: str) -> list[Message]:
+    """Note on several files of a split, unless they are numbered. Raises ValueError if they may not belong together.
+
+    They do if all have one ending and format, and each a word of its own in its name, as in `train_news.conll`.
+    """
+    if len({_SHARD_NUMBER.sub("", path.name) for path in paths}) < 2:
+        return []
+    words = [set(re.findall(r"[^\W\d_]+", _divide_name(path))) for path in paths]
+    own = [each - set.intersection(*words) for each in words]
+    differing = set().union(*own)
+    one_format = len({(file_ending(path), id(format_of(path))) for path in paths}) == 1
+    names = {"folder": display_path, "one": paths[0].name, "other": paths[1].name}
+    if all(own) and one_format and not differing & {*_SPLIT_WORDS, *_FORM_WORDS}:
+        text = N_("{folder}: the {split} split is read from {files} together.")
+        listed = ", ".join(path.name for path in paths[:MAX_LISTED]) + (" …" if len(paths) > MAX_LISTED else "")
+        return [Message(text, folder=display_path, split=Message(split), files=listed)]
+    if len(paths) == 2 and differing & _TAG_WORDS and all(own):
+        text = N_(
+            "{folder}: are {one} and {other} the words of the {split} split and their tags? Put them into a folder "
+            "{name}, as words.txt and tags.txt"
+        )
+        raise ValueError(Message(text, **names, split=Message(split), name=split))
+    text = N_(
+        "{folder}: both {one} and {other} may be the {split} split; move one of them out of the folder, or join "
+        "them in one file if both belong to it"
+    )
+    raise ValueError(Message(text, **names, split=Message(split)))
 
 
 def _describe_missing_train(folder: Path, display_path: str) -> Message:
@@ -232,7 +299,13 @@ def _describe_missing_train(folder: Path, display_path: str) -> Message:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     listed = ", ".join(names[:MAX_LISTED]) + (" …" if len(names) > MAX_LISTED else "")
     endings = ", ".join(f".{ending}" for ending in sorted({*ENDINGS} - {""}))
-    text = N_("{folder}: no train file among {names}; call one train, as in train.txt. Endings read: {endings}")
+    text = N_(
+        "{folder}: no train file among {names}; call one train, as in train.txt, or several train-1.txt, train-2.txt. "
+        "Endings read: {endings}"
+    )
+    if inner := [name for name in names if _find_named_splits(folder / name)]:
+        text = N_("{folder}: no train file among {names}; each of its folders {inner} is a corpus of its own: give one")
+        return Message(text, folder=display_path, names=listed, inner=", ".join(inner[:MAX_LISTED]))
     if not names:
         text = N_("{folder}: the folder is empty; expected a file called train with one of the endings {endings}")
     return Message(text, folder=display_path, names=listed, endings=endings)
@@ -240,7 +313,7 @@ def _describe_missing_train(folder: Path, display_path: str) -> Message:
 
 def _notes_on_unread(folder: Path, display_path: str, splits: Mapping[str, Sequence[Path]]) -> Iterator[Message]:
     """Notes on unread files that look like a split."""
-    used = {path for found in splits.values() for path in found}
+    used = {each for found in splits.values() for path in found for each in (path, *path.parents)}
     for path in sorted(folder.iterdir()):
         if path in used or path.name.startswith(".") or not _SPLIT_LIKE_NAME.search(path.name):
             continue

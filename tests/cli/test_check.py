@@ -1,6 +1,7 @@
 """`labkit check` and `labkit convert`: a corpus before it is trained on."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,32 @@ def test_convert_writes_what_was_read(labkit: Callable[..., Any], corpus: Path, 
     assert (again.train, again.dev) == (read.train, read.dev)
     said = labkit("convert", corpus, "--to", made)
     assert (said.code, "is not empty" in said.err) == (1, True)
+
+
+def test_a_test_split_that_is_not_scored_is_written_without_tags(
+    labkit: Callable[..., Any], corpus: Path, tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    for content, name in (("Rome\nwon\n\nUlm\n", "test.txt"), ('{"text": "Rome won"}\n{"text": "Ulm"}', "test.jsonl")):
+        (corpus / name).write_text(content)
+        assert "is written with _ for its tags" in labkit("convert", corpus, "--to", made).err
+        assert (made / "test.txt").read_text() == "Rome\t_\nwon\t_\n\nUlm\t_\n"
+        assert read_corpus(made).test == ()
+        (corpus / name).unlink()
+        shutil.rmtree(made)
+    assert "not scored" not in labkit("convert", corpus, "--to", made).err
+
+
+def test_words_that_conll_cannot_hold_are_written_otherwise_and_counted(
+    labkit: Callable[..., Any], tmp_path: Path
+) -> None:
+    words = ["-DOCSTART-", "a\tb", " c ", "d e"]
+    records = [{"tokens": [word, str(n)], "ner_tags": ["B-X", "O"]} for n, word in enumerate(words * 2)]
+    (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, records)))
+    said = labkit("convert", tmp_path / "all.jsonl", "--to", tmp_path / "made")
+    assert "6 words are written as CoNLL can hold them" in said.err
+    read = read_corpus(tmp_path / "made")
+    assert sorted(one.words[0] for one in (*read.train, *read.dev)) == sorted(["DOCSTART", "a b", "c", "d e"] * 2)
 
 
 def test_words_of_white_space_become_full_width_spaces(labkit: Callable[..., Any], tmp_path: Path) -> None:

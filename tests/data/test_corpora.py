@@ -408,13 +408,6 @@ def test_a_file_that_may_be_meant_as_a_part_is_told_not_dropped_in_silence(tmp_p
     assert note.startswith(f"{place}/{name} was not read: its name is not that of a split, like train, dev or test")
 
 
-def test_two_files_named_by_their_endings_for_one_part_are_an_error(tmp_path: Path) -> None:
-    for name in ("eng.train", "deu.train"):
-        (tmp_path / name).write_text(BIO)
-    with pytest.raises(ValueError, match=r"deu\.train and eng\.train may be the train split"):
-        read_corpus(tmp_path)
-
-
 def test_a_file_that_is_no_corpus_at_all_is_an_error(home: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown corpus 'nowhere': not a file, a folder, or one of wnut16, msra"):
         read_corpus("nowhere")

@@ -89,6 +89,12 @@ def _name_of(parsed: ParsedFile, row: int, tag: Any, names: Sequence[str]) -> st
         raise parsed.error(row, Message(text))
     if type(tag) is int and 0 <= tag < len(names):
         return names[tag]
+    if type(tag) is int and tag in _UNKNOWN:
+        text = N_(
+            "tag {tag} beside other tags: are these pieces of a tokenizer? expected whole words and a tag for each; "
+            "save the data set as it was before"
+        )
+        raise parsed.error(row, Message(text, tag=tag))
     text = N_("tag {tag!r}; expected a number from 0 to {last}, as the features have so many names")
     raise parsed.error(row, Message(text, tag=str(tag)[:80], last=len(names) - 1))
 

@@ -22,6 +22,8 @@ KINDS: dict[type, str] = {
 
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n]*")
+_LABEL_KEYS = ("type", "entity", "entity_group", "entity_type")  # of a span, instead of `label`
+_LIST_A_LINE = re.compile(r'\[[ \t\n]*"')
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # escape of half a character beyond U+FFFF
 
 
@@ -66,12 +68,25 @@ class JsonRecord:
             return self.make_span(*item)
         if isinstance(item, dict):
             start, end = (item.get(name, item.get(f"{name}_offset")) for name in ("start", "end"))
-            return self.make_span(start, end, item.get("label"), item.get("text"))
+            return self.make_span(start, end, self._find_label(item), item.get("text"))
         text = N_("{key}: expected [start, end, type], or an object with start, end and label; found {value}")
         raise self.error(Message(text, key=key, value=json.dumps(item, ensure_ascii=False)[:60]))
 
+    def _find_label(self, span: Fields) -> object:
+        """Label of a span, under its usual key or one of the others. Raises ValueError if there is none, or several."""
+        if (label := span.get("label")) is not None:
+            return label
+        keys = [key for key in _LABEL_KEYS if span.get(key) is not None]
+        if len(keys) != 1:
+            text = N_("a span without a label; expected it under the key label, found the keys {keys}")
+            raise self.error(Message(text, keys=", ".join(key[:40] for key in [*span][:12])))
+        return span[keys[0]]
+
     def make_span(self, start: object, end: object, label: object, surface: object = None) -> CharSpan:
         """Span of checked values. Raises ValueError if one is of another type, or the type is empty."""
+        if type(label) is int:
+            text = N_("label: the number {value}, whose name is not in the file; export labels as texts, such as PER")
+            raise self.error(Message(text, value=label))
         type_ = self.expect(label, str, "label")
         if not type_.strip():
             raise self.error(Message("a span without a type; expected a name such as PER"))
@@ -87,7 +102,7 @@ def read_records(parsed: ParsedFile, text: str) -> Iterator[JsonRecord]:
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # JSON strings hold none
     may_have_halves = _SURROGATE.search(text) is not None
     place = _skip_space(text, 0)
-    parsed.counts_records = text.startswith("[", place)
+    parsed.counts_records = text.startswith("[", place) and not _LIST_A_LINE.match(text, place)
     if parsed.counts_records:
         place = _skip_space(text, place + 1)
     line, counted = 1, 0
@@ -120,6 +135,8 @@ def _decode_object(parsed: ParsedFile, text: str, place: int, number: int) -> tu
         raise _syntax_error(parsed, text, error.pos, number, error.msg) from None
     except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
         raise _syntax_error(parsed, text, place, number, Message("too long or too deep")) from None
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], dict):
+        value = {**value[1], "text": value[0]}  # spaCy's training examples
     if not isinstance(value, dict):
         problem = N_("expected an object as record, found {value!r}")
         raise parsed.error(number, Message(problem, value=text[place : min(end, place + 40)]))

@@ -17,6 +17,7 @@ TEXT_FIELD = N_("{file}: the texts are read from {key}, of the fields {fields}."
 SEVERAL = N_(
     "{file}: {count:,} tasks have several annotations, the first {place}; of each task the first annotation is read."
 )
+INCOMPLETE = N_("{file}: {count:,} spans without their labels or offsets left out, the first {place}.")
 
 Task = tuple[JsonRecord, Fields, Sequence[CharSpan] | None]  # its fields, and its spans unless nobody has annotated it
 
@@ -29,20 +30,29 @@ def recognises(fields: Fields) -> bool:
 def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
     """Adds the sentences of all annotated tasks."""
     cancelled, several = [], []
+    incomplete: list[int] = []
     tasks: list[Task] = []
     other_kinds: Counter[str] = Counter()
     for record in records:
         data = record.get("data", dict)
-        annotations = [record.expect(each, dict, "annotations") for each in record.get_list("annotations")]
+        key = "annotations" if "annotations" in record.fields else "completions"  # in its first versions
+        annotations = [record.expect(each, dict, key) for each in record.get_list(key)]
         kept = [each for each in annotations if not each.get("was_cancelled")]
         cancelled += [record.line] * (len(annotations) - len(kept))
         if len(kept) > 1:
             several.append(record.line)
-        tasks.append((record, data, list(_read_result(record, kept[0], other_kinds)) if kept else None))
+        tasks.append((record, data, list(_read_result(record, kept[0], other_kinds, incomplete)) if kept else None))
     text = N_("{file}: {count:,} cancelled annotations left out, the first {place}.")
     parsed.note_left_out(text, cancelled)
     parsed.note_left_out(SEVERAL, several)
+    parsed.note_left_out(INCOMPLETE, incomplete)
     add_tasks(parsed, tasks)
+    if other_kinds["hypertextlabels"] or other_kinds["paragraphlabels"]:
+        text = N_(
+            "{file}: labels of HTML or of a dialogue are not read, as they stand at places of a page; label plain "
+            "texts, by <Text> in the labeling interface."
+        )
+        parsed.notes.append(Message(text, file=parsed.display_path))
     if other_kinds:
         text = N_("{file}: {count:,} annotations of other kinds than spans of a text are not read: {kinds}.")
         kinds = ", ".join(sorted(other_kinds))
@@ -94,10 +104,14 @@ def find_text_key(parsed: ParsedFile, tasks: Sequence[tuple[Fields, Sequence[Cha
     return key
 
 
-def _read_result(record: JsonRecord, annotation: Fields, other_kinds: Counter[str]) -> Iterator[CharSpan]:
-    for region in record.expect(annotation.get("result") or [], list, "result"):
+def _read_result(
+    record: JsonRecord, annotation: Fields, other_kinds: Counter[str], incomplete: list[int]
+) -> Iterator[CharSpan]:
+    for region in record.expect(annotation.get("result", annotation) or [], list, "result"):
         value = record.expect(region, dict, "result").get("value")
         if isinstance(value, dict) and "labels" in value:
             yield from read_value(record, value)
+        elif region.get("type") == "labels":
+            incomplete.append(record.line)
         else:
             other_kinds[str(region.get("type"))] += 1

@@ -20,6 +20,12 @@ def read(parsed: ParsedFile, records: Sequence[JsonRecord]) -> None:
         "{file}: {count:,} records whose answer is not accept, but reject or ignore, left out, the first {place}."
     )
     parsed.note_left_out(text, [record.line for record, kept in zip(records, accepted, strict=True) if not kept])
+    text = N_(
+        "{file}: {count:,} records have no annotations and are read as texts without entities, the first {place}."
+    )
+    missing = [record.fields.get("spans") is None for record in records]
+    lines = [record.line for record, *is_read in zip(records, accepted, missing, strict=True) if all(is_read)]
+    parsed.note_left_out(text, lines)
     documents = [
         record.make_document(record.get("text", str), record.read_spans("spans") if kept else [], is_annotated=kept)
         for record, kept in zip(records, accepted, strict=True)

@@ -44,10 +44,15 @@ PROBLEMS = {
     "cut": N_("{file}: {count:,} spans that cut a word widened to whole words, first {place}: {example}."),
     "overlap": N_("{file}: {count:,} spans that overlap a longer one left out, first {place}: {example}."),
     "nested": N_("{file}: {count:,} spans inside a longer one left out, first {place}: {example}."),
+    "again": N_(
+        "{file}: {count:,} texts are there again with other annotations, which contradict the first ones, first "
+        "{place}: {example}."
+    ),
     "repeated": N_("{file}: {count:,} spans that are there twice read once, first {place}: {example}."),
     "differs": N_("{file}: {count:,} spans hold another text than the file gives them, first {place}: {example}."),
     "type": N_("{file}: white space in the types of {count:,} spans replaced by _, first {place}: {example}."),
 }
+MIN_BYTE_SPANS = 5  # by which bytes are recognised: in Chinese any multiple of 3 fits
 UNITS = {"utf-16": N_("UTF-16 code units, as JavaScript counts"), "utf-8": N_("bytes of UTF-8")}
 
 
@@ -90,8 +95,12 @@ def add_documents(parsed: ParsedFile, documents: Sequence[SpanDocument]) -> None
         documents = [convert_offsets(document, unit) for document in documents]
     problems = _Problems()
     wordless = []
+    known: dict[str, set[CharSpan]] = {}
     for document in documents:
         spans = list(_clean(document, problems))
+        own = {span._replace(surface=None) for span in spans}
+        if differing := known.setdefault(document.text, own) ^ own:
+            problems.add("again", document, min(differing))
         sentences = _sentences(document, spans, problems)
         parsed.sentences += sentences
         if not sentences:
@@ -99,25 +108,36 @@ def add_documents(parsed: ParsedFile, documents: Sequence[SpanDocument]) -> None
     parsed.one_word_per_line = False
     parsed.note_left_out(N_("{file}: {count:,} texts without a word left out, the first {place}."), wordless)
     parsed.notes += problems.notes(parsed)
+    if problems.counts["cut"] > max(2, sum(len(document.spans) for document in documents) // 2):
+        text = N_(
+            "{file}: most spans cut a word: their offsets are wrong, or there are no spaces between words, as in Thai, "
+            "where words and tags must be given, as in CoNLL."
+        )
+        parsed.notes.append(Message(text, file=parsed.display_path))
 
 
 def find_offset_unit(documents: Sequence[SpanDocument]) -> str:
     """Unit of the offsets: empty for characters, `utf-16` or `utf-8` where only these fit the texts.
 
     A span fits if it lies in its text, begins and ends with no white space, and, where the file has its surface, is
-    equal to it. Only texts in which the units differ are looked at.
+    equal to it. Only texts in which the units differ are looked at. Another unit must mend nearly all of the misfits;
+    bytes moreover MIN_BYTE_SPANS of them, or one of a span with its surface.
     """
-    misfits = {}
+    misfits, surfaces = {}, {}
     for unit in ("", *UNITS):
         differing = [one for one in documents if not one.text.isascii() and one.spans]
-        misfits[unit] = sum(
-            not _fits(one.text, span)
+        found = [
+            span
             for document in differing
             for one in [convert_offsets(document, unit)]
             for span in one.spans
-        )
+            if not _fits(one.text, span)
+        ]
+        misfits[unit], surfaces[unit] = len(found), sum(span.surface is not None for span in found)
     best = min(misfits, key=lambda unit: misfits[unit])  # the first of equal ones
-    return best if misfits[best] < misfits[""] else ""
+    mended = misfits[""] - misfits[best]
+    is_backed = best != "utf-8" or mended >= MIN_BYTE_SPANS or surfaces[best] < surfaces[""]
+    return best if mended and is_backed and 5 * misfits[best] <= misfits[""] else ""
 
 
 def convert_offsets(document: SpanDocument, unit: str) -> SpanDocument:

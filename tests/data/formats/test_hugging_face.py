@@ -92,6 +92,11 @@ def test_unknown_tags_are_not_scored(tmp_path: Path) -> None:
         ({"tokens": [["a"]], "ner_tags": [[1]]}, [], r"^a\.parquet:1: the tags are numbers without names"),
         ({"tokens": [["a"]], "ner_tags": [[1]]}, feature({}), r"^a\.parquet:1: the tags are numbers without names"),
         ({"tokens": [["a"]], "ner_tags": [[9]]}, feature(["O"]), r"^a\.parquet:1: tag '9'; expected a .* 0 to 0"),
+        (
+            {"tokens": [["a", "b"]], "ner_tags": [[0, -100]]},
+            feature(["O"]),
+            r"^a\.parquet:1: tag -100 beside other tags: are these pieces of a tokenizer\?",
+        ),
         ({"tokens": [["a"], ["b"]], "tags": [["O"], ["X"]]}, None, r"^a\.parquet:2: unknown tag 'X'"),
         ({"tokens": [["a"]], "tags": [["O", "O"]]}, None, r"^a\.parquet:1: 2 tags for 1 words"),
         ({"tokens": ["a b"], "tags": [["O"]]}, None, r"^a\.parquet:1: expected a list of words"),

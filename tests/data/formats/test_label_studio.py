@@ -31,7 +31,8 @@ def test_an_export_is_read_in_any_order_of_keys(tmp_path: Path, record: dict[str
 
 
 def test_of_several_annotators_the_first_is_read_and_told(tmp_path: Path) -> None:
-    parsed = read(tmp_path, [task(FIRST), task(FIRST, SECOND), task(CANCELLED, SECOND)], "a.json")
+    other = {"text": f"{TEXT} "}
+    parsed = read(tmp_path, [task(FIRST), task(FIRST, SECOND), task(CANCELLED, SECOND, data=other)], "a.json")
     assert tags(parsed) == [FIRST_TAGS, FIRST_TAGS, "O O O B-PER O O O O"]
     assert parsed.notes == [
         "a.json: 1 cancelled annotations left out, the first in record 3.",
@@ -40,8 +41,8 @@ def test_of_several_annotators_the_first_is_read_and_told(tmp_path: Path) -> Non
 
 
 def test_tasks_that_nobody_annotated_are_left_out_but_not_those_without_entities(tmp_path: Path) -> None:
-    parsed = read(tmp_path, [task(), task(CANCELLED), task(annotation()), task(FIRST)], "a.json")
-    assert tags(parsed) == ["O O O O O O O O", FIRST_TAGS]
+    parsed = read(tmp_path, [task(), task(CANCELLED), task(annotation(), data={"text": "so"}), task(FIRST)], "a.json")
+    assert tags(parsed) == ["O", FIRST_TAGS]
     assert parsed.notes[1:] == ["a.json: 2 tasks that nobody has annotated left out, the first in record 1."]
 
 
@@ -61,6 +62,27 @@ def test_annotations_that_are_no_spans_are_told(tmp_path: Path) -> None:
     assert parsed.notes == [
         "a.jsonl: 2 annotations of other kinds than spans of a text are not read: choices, relation."
     ]
+
+
+def test_tasks_of_the_first_versions_have_completions(tmp_path: Path) -> None:
+    record = {key: value for key, value in task(FIRST).items() if key != "annotations"}
+    assert tags(read(tmp_path, [{**record, "completions": [FIRST]}])) == [FIRST_TAGS]
+
+
+def test_spans_without_labels_or_offsets_are_told(tmp_path: Path) -> None:
+    bare = {"value": {"start": 0, "end": 3, "text": "Ann"}, "type": "labels"}
+    minimal = {**LABEL_STUDIO_MIN, "label": [region(*SPANS[0])["value"], {"start": 12, "end": 15, "text": "Bob"}]}
+    no_start = {**LABEL_STUDIO_MIN, "label": [region(*SPANS[0])["value"], {"end": 15, "labels": ["PER"]}]}
+    for record in (task(annotation(region(*SPANS[0]), bare)), minimal, no_start):
+        parsed = read(tmp_path, [record])
+        assert tags(parsed) == [FIRST_TAGS]
+        assert parsed.notes == ["a.jsonl: 1 spans without their labels or offsets left out, the first on line 1."]
+
+
+def test_labels_of_html_are_told_with_the_way_out(tmp_path: Path) -> None:
+    html = {"type": "hypertextlabels", "value": {"start": "/p[1]", "end": "/p[1]", "hypertextlabels": ["PER"]}}
+    parsed = read(tmp_path, [task(annotation(region(*SPANS[0]), html))])
+    assert "label plain texts, by <Text>" in parsed.notes[0]
 
 
 def test_the_text_is_the_field_in_which_the_spans_lie(tmp_path: Path) -> None:
@@ -90,9 +112,9 @@ def test_offsets_of_utf16_are_told_by_the_texts_of_the_spans(tmp_path: Path) -> 
 
 def test_an_annotation_of_another_person_repeats_the_task_in_json_min(tmp_path: Path) -> None:
     other = {**LABEL_STUDIO_MIN, "annotator": 2, "annotation_id": 10, "label": [], "choice": "good"}
-    without = {key: value for key, value in LABEL_STUDIO_MIN.items() if key != "label"} | {"id": 2}
+    without = {key: value for key, value in LABEL_STUDIO_MIN.items() if key != "label"} | {"id": 2, "text": "so"}
     parsed = read(tmp_path, [LABEL_STUDIO_MIN, other, without], "a.json")
-    assert tags(parsed) == [" ".join(TAGS), "O O O O O O O O"], "the export leaves out fields that are empty"
+    assert tags(parsed) == [" ".join(TAGS), "O"], "the export leaves out fields that are empty"
     assert parsed.notes == [
         "a.json: 1 tasks have several annotations, the first in record 2; of each task the first annotation is read."
     ]
@@ -109,6 +131,7 @@ def test_an_empty_text_crlf_and_a_byte_order_mark(tmp_path: Path) -> None:
     [
         (task(annotation({"value": {"start": "/p[1]", "end": 3, "labels": ["A"]}})), 'start: .*found "/p'),
         ({**task(FIRST), "data": {"page": 3}}, "text: expected a text, found null"),
+        (task({"id": 1, "x": []}), "result: expected a list, found"),
         ({**task(), "annotations": [3]}, "annotations: expected an object, found 3"),
     ],
 )

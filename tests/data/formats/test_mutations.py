@@ -20,11 +20,24 @@ BATCH = 100  # mutated files a test
 NAMES = [*WRITERS, *SHAPES]
 BINARY = {"parquet", "arrow folder"}  # errors name the file, or the row too; bytes that are found say nothing
 TEXTS = {"brat": "*.txt", "parallel lines": "sentences.txt"}  # files of a folder that hold words
+TYPED = {*SHAPES, "conll"} - {"CLUENER"}  # a type is the label of an entity; CLUENER has some without
 MARKS = [chr(0x5000 + number) for number in range(6)]  # a word in each sentence, which is nowhere else
 
 
 def draw(name: str, rng: random.Random, marks: Sequence[str]) -> list[Example]:
     return [(draw_characters if name in CHARACTERS else draw_example)(rng, mark) for mark in marks]
+
+
+def mark_types(one: Example, number: int) -> Example:
+    """The example with types that are nowhere else, by which a lost entity is noticed."""
+    types = iter([f"E{number}x{place:02}" for place in range(len(one.spans))])
+    spans = [(start, end, next(types)) for start, end, _ in one.spans]
+    types = iter([type_ for *_, type_ in spans])
+    tags, type_ = [], ""
+    for tag in one.tags:
+        type_ = next(types) if tag[0] == "B" else type_
+        tags.append(tag if tag == "O" else f"{tag[0]}-{type_}")
+    return one._replace(tags=tuple(tags), spans=spans)
 
 
 def write(name: str, folder: Path, examples: Sequence[Example], ending: str = "jsonl") -> Path:
@@ -133,6 +146,8 @@ def test_a_damaged_file_is_read_or_refused_with_its_place_and_nothing_is_lost_in
     for seed in range(batch * BATCH, (batch + 1) * BATCH):
         rng = random.Random(f"{name} {seed}")
         examples = draw(name, rng, MARKS)
+        if name in TYPED:
+            examples = [mark_types(one, number) for number, one in enumerate(examples)]
         path = write(name, tmp_path, examples, rng.choice(["jsonl", "json"]))
         known_notes = {"", *read(path).notes}
         damage(name, path, examples, rng)
@@ -144,6 +159,8 @@ def test_a_damaged_file_is_read_or_refused_with_its_place_and_nothing_is_lost_in
             written = b"".join(file.read_bytes() for file in files).decode(errors="replace")
             words = {character for words, _ in pairs(parsed) for word in words for character in word}
             lost = {mark for mark in MARKS if mark in written} - words
+            types = " ".join(tag for _, tags in pairs(parsed) for tag in tags)
+            lost |= {mark for mark in re.findall(r"E\dx\d\d", written) if mark not in types}
             assert not lost or parsed.missing_labels or {*parsed.notes} - known_notes, seed
         if parsed:
             _, refusal = read_or_refusal(path, whole=True)

@@ -13,7 +13,14 @@ from tests.data.formats.json_samples import PLAIN, SPANS, TAGS, TEXT, WORDS, rea
         PLAIN,
         {"meta": {"spans": 1}, "spans": PLAIN["spans"], "id": [7], "text": TEXT},
         {"text": TEXT, "spans": [list(span) for span in SPANS]},
-        {"text": TEXT, "spans": [{"label": label, "end": end, "start": start, "id": 3} for start, end, label in SPANS]},
+        {"text": TEXT, "spans": [{"start": start, "end": end, "type": label} for start, end, label in SPANS]},
+        {"text": TEXT, "spans": [{"start": start, "end": end, "entity": label} for start, end, label in SPANS]},
+        {
+            "text": TEXT,
+            "spans": [
+                {"label": label, "type": "span", "end": end, "start": start, "id": 3} for start, end, label in SPANS
+            ],
+        },
     ],
 )
 def test_spans_become_tags_in_any_order_of_keys(tmp_path: Path, record: dict[str, object]) -> None:

@@ -25,6 +25,17 @@ def test_rejected_and_ignored_records_are_left_out_and_counted(tmp_path: Path) -
 def test_a_record_without_spans_or_answer_has_no_entities(tmp_path: Path) -> None:
     parsed = read(tmp_path, [PRODIGY, {"text": "so", "answer": "accept"}, {"text": "so", "_input_hash": 1}])
     assert tags(parsed)[1:] == ["O", "O"]
+    assert parsed.notes == [
+        "a.jsonl: 2 records have no annotations and are read as texts without entities, the first on line 2."
+    ]
+    assert read(tmp_path, [PRODIGY, {"text": "so", "spans": [], "answer": "accept"}]).notes == []
+
+
+def test_records_of_two_annotators_that_differ_are_told(tmp_path: Path) -> None:
+    first, second = ({**PRODIGY, "_session_id": name} for name in ("ann", "bob"))
+    assert read(tmp_path, [first, second]).notes == []
+    (note,) = read(tmp_path, [first, {**second, "spans": [{"start": 0, "end": 3, "label": "PER"}]}]).notes
+    assert "1 texts are there again with other annotations" in note
 
 
 def test_crlf_a_byte_order_mark_and_an_empty_text(tmp_path: Path) -> None:

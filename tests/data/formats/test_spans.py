@@ -66,10 +66,10 @@ EMOJI = "😀 Obama met 😀 Li"
 )
 def test_offsets_that_only_fit_in_another_unit_are_read_in_it(offsets: list[tuple[int, int]], unit: str) -> None:
     document = SpanDocument(EMOJI, [CharSpan("PER", *ends) for ends in offsets], 1)
-    assert find_offset_unit([document]) == unit
+    assert find_offset_unit([document] * 5) == unit
     parsed = ParsedFile("a.jsonl", "0" * 64, [])
-    add_documents(parsed, [document])
-    (sentence,) = parsed.sentences
+    add_documents(parsed, [document] * 5)
+    sentence = parsed.sentences[0]
     found = [word for word, tag in zip(sentence.words, sentence.tags, strict=True) if tag != "O"]
     assert found == ["Obama", "Li"]
     assert [note.startswith("a.jsonl: offsets count") for note in parsed.notes] == ([True] if unit else [])
@@ -78,3 +78,33 @@ def test_offsets_that_only_fit_in_another_unit_are_read_in_it(offsets: list[tupl
 def test_a_surface_decides_which_unit_is_meant() -> None:
     spans = [CharSpan("PER", 3, 8, "Obama")]  # as characters, `bama ` would only have white space at its end
     assert find_offset_unit([SpanDocument(EMOJI, spans, 1)]) == "utf-16"
+
+
+def test_bytes_are_not_taken_for_a_few_spans_that_are_wrong_anyhow() -> None:
+    right = ("北京 Ann works", [("PER", 3, 6)])
+    outside = ("在北京", [("LOC", 0, 6)])  # of bytes these would be 在北, and the 3 to 6 above 京
+    parsed = read(right, outside, right, outside)
+    assert parsed.sentences[0].tags == ("O", "O", "B-PER", "O")
+    assert [note.partition(": ")[2][:22] for note in parsed.notes] == ["2 spans outside of the"]
+    bytes_ = ("在北京", [("LOC", 3, 9)])
+    assert read(*[bytes_] * 5).sentences[0].tags == ("O", "B-LOC", "I-LOC")
+    surface = SpanDocument("在北京", [CharSpan("LOC", 3, 9, "北京")], 1)
+    assert find_offset_unit([surface]) == "utf-8"
+    assert find_offset_unit([surface, *[SpanDocument("在北京", [CharSpan("LOC", 2, 8)], 2)] * 2]) == ""  # fits neither
+
+
+def test_a_text_that_is_there_again_with_other_annotations_is_told() -> None:
+    ann, other = (("Ann met Bob", [("PER", *ends)]) for ends in ((0, 3), (8, 11)))
+    (note,) = read(ann, other, ann, ("Ann met Bob", [])).notes
+    assert note == (
+        "a.jsonl: 2 texts are there again with other annotations, which contradict the first ones, first on line 2: "
+        "'Ann' (PER)."
+    )
+    assert read(ann, ann, ("Ann met Eve", [])).notes == []
+
+
+def test_spans_of_a_script_without_spaces_are_told_as_such() -> None:
+    thai = ("สมชายอยู่กรุงเทพ", [("PER", 0, 5), ("LOC", 9, 16)])
+    assert "no spaces between words, as in Thai" in read(thai, thai).notes[-1]
+    some = ("the New York", [("LOC", 4, 10), ("X", 0, 3)])
+    assert not any("Thai" in note for note in read(*[some] * 4).notes)
