@@ -189,7 +189,13 @@ def _convert_to_bio(
                 "illegal tag sequence: {problem}; correct it, or turn on “Repair tags” (--repair-tags), which mends "
                 "and counts such places"
             )
-            raise file.error(line, Message(text, problem=problem))
+            other = _find_file_without_beginnings(all_files)
+            if other:
+                text = N_(
+                    "illegal tag sequence: {problem}. No tag of {file} begins with B-, as of types alone, but tags of "
+                    "other files do: turn on “Repair tags” (--repair-tags), which reads both"
+                )
+            raise file.error(line, Message(text, problem=problem, file=other))
         number = sum(counts[pair] for pair in problems)
         text = N_("{count:,} illegal tag sequences mended, the first at {file}:{line}: {problem}.")
         notes.append(Message(text, count=number, file=file.display_path, line=line, problem=problem))
@@ -222,6 +228,13 @@ def _mapping_notes(
         if (new := map_type(name, mapping)) != name
     ]
     return [Message("Types changed, with their entities: {changes}.", changes=", ".join(changes))] if changes else []
+
+
+def _find_file_without_beginnings(files: Iterable[ParsedFile]) -> str:
+    """First file in which entities do not begin with B-; empty if they do in all or none."""
+    letters = {file.display_path: {tag[0] for raw in file.sentences for tag in raw.tags} - {"O"} for file in files}
+    without = [path for path, found in letters.items() if found == {"I"}]
+    return without[0] if without and any("B" in found for found in letters.values()) else ""
 
 
 def _find_first_violation(

@@ -121,6 +121,15 @@ def test_sane_lines_that_look_alike_are_read(tmp_path: Path, text: str, types: t
     assert read_corpus(tmp_path).types == types
 
 
+def test_types_alone_beside_another_scheme_are_told_as_the_cause(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("so\tO\nAnn\tPER\n\n" * 3)
+    (tmp_path / "dev.txt").write_text("so\tO\nBob\tB-PER\nSmith\tI-PER\n")
+    with pytest.raises(ValueError, match=r"dev\.txt:2: illegal .* No tag of \S+train\.txt begins with B-.*Repair tags"):
+        read_corpus(tmp_path)
+    corpus = read_corpus(tmp_path, repair=True)
+    assert (corpus.train[0].tags, corpus.dev[0].tags) == (("O", "B-PER"), ("O", "B-PER", "I-PER"))
+
+
 def test_a_placeholder_behind_chunks_as_in_conll_2003_is_not_scored(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("EU NNP B-NP B-ORG\n\n" * 4)
     (tmp_path / "test.txt").write_text("UN NNP B-NP _\nis VBZ B-VP _\n")
