@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 
+MAX_SHOWN = 3  # files in a note
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """Words and their BIO tags, one tag per word."""
@@ -103,14 +106,20 @@ def _build_corpus(source: CorpusFiles, dev_share: float, seed: int, repair: bool
         del sentences["test"]
     notes += _unlearnable_notes(labelled, sentences)
     tags = sorted({tag for of_split in sentences.values() for sentence in of_split for tag in sentence.tags} - {"O"})
-    if "dev" not in sentences:
-        train_file = labelled["train"][0]
-        sentences["train"], sentences["dev"], note = _split_off_dev(sentences["train"], dev_share, seed, train_file)
+    warnings = [
+        Message("the {split} split: {problem}", split=Message(split), problem=problem)
+        for split, members in sentences.items()
+        for problem in check_sense(members)
+    ]
+    is_drawn = "dev" not in sentences
+    if is_drawn:
+        sentences["train"], sentences["dev"], note = _split_off_dev(
+            sentences["train"], dev_share, seed, labelled["train"]
+        )
         notes.append(note)
-    warnings = check_sense(sentences["train"])
     warnings += filter(None, map(missing_blank_lines, chain.from_iterable(labelled.values())))
-    warnings += _entity_warnings(sentences)
-    for note, share in _shared_sentences(sentences):
+    warnings += _entity_warnings(sentences, is_drawn)
+    for note, share in _shared_sentences(sentences, is_drawn):
         (warnings if share >= MANY_SHARED else notes).append(note)
     formats = {
         one.display_path: file.json_shape or format_name(one.path)
@@ -180,7 +189,13 @@ def _convert_to_bio(
                 "illegal tag sequence: {problem}; correct it, or turn on “Repair tags” (--repair-tags), which mends "
                 "and counts such places"
             )
-            raise file.error(line, Message(text, problem=problem))
+            other = _find_file_without_beginnings(all_files)
+            if other:
+                text = N_(
+                    "illegal tag sequence: {problem}. No tag of {file} begins with B-, as of types alone, but tags of "
+                    "other files do: turn on “Repair tags” (--repair-tags), which reads both"
+                )
+            raise file.error(line, Message(text, problem=problem, file=other))
         number = sum(counts[pair] for pair in problems)
         text = N_("{count:,} illegal tag sequences mended, the first at {file}:{line}: {problem}.")
         notes.append(Message(text, count=number, file=file.display_path, line=line, problem=problem))
@@ -213,6 +228,13 @@ def _mapping_notes(
         if (new := map_type(name, mapping)) != name
     ]
     return [Message("Types changed, with their entities: {changes}.", changes=", ".join(changes))] if changes else []
+
+
+def _find_file_without_beginnings(files: Iterable[ParsedFile]) -> str:
+    """First file in which entities do not begin with B-; empty if they do in all or none."""
+    letters = {file.display_path: {tag[0] for raw in file.sentences for tag in raw.tags} - {"O"} for file in files}
+    without = [path for path, found in letters.items() if found == {"I"}]
+    return without[0] if without and any("B" in found for found in letters.values()) else ""
 
 
 def _find_first_violation(
@@ -252,7 +274,7 @@ def _unlearnable_notes(
 
 
 def _split_off_dev(
-    sentences: tuple[Sentence, ...], share: float, seed: int, file: ParsedFile
+    sentences: tuple[Sentence, ...], share: float, seed: int, files: Sequence[ParsedFile]
 ) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...], Message]:
     """Random split into train and dev, in file order, and its note.
 
@@ -275,30 +297,33 @@ def _split_off_dev(
         chosen.add(index)
     if not chosen:
         text = N_("no sentence can be spared for dev; expected a dev file, or more sentences of each tag")
-        if len(sentences) == 1 and file.one_word_per_line:
+        if len(sentences) == 1 and files[0].one_word_per_line:
             text = N_("all is one sentence, of {count:,} words; expected a blank line between sentences, or a dev file")
         problem = sentences_as_words([sentence.words for sentence in sentences])
-        raise file.error(1, problem or Message(text, count=len(sentences[0].words)))
+        raise files[0].error(1, problem or Message(text, count=len(sentences[0].words)))
     text = N_("{count:,} of {all:,} sentences of {file} split off for dev, drawn by seed {seed}.")
     if kept:
         text = N_(
             "{count:,} of {all:,} sentences of {file} split off for dev, drawn by seed {seed}; {kept:,} drawn ones "
             "stayed in train, which would otherwise lack one of their tags."
         )
-    note = Message(text, count=len(chosen), all=len(sentences), file=file.display_path, seed=seed, kept=kept)
+    shown = ", ".join(file.display_path for file in files[:MAX_SHOWN]) + (" …" if len(files) > MAX_SHOWN else "")
+    note = Message(text, count=len(chosen), all=len(sentences), file=shown, seed=seed, kept=kept)
     train = tuple(sentence for index, sentence in enumerate(sentences) if index not in chosen)
     return train, tuple(sentences[index] for index in sorted(chosen)), note
 
 
-def _entity_warnings(sentences: Mapping[str, Sequence[Sentence]]) -> Iterator[Message]:
+def _entity_warnings(sentences: Mapping[str, Sequence[Sentence]], is_drawn: bool) -> Iterator[Message]:
     """Warnings of splits without an entity."""
     for split, members in sentences.items():
         if not any(tag != "O" for sentence in members for tag in sentence.tags):
             text = N_("the {split} split holds no entity, every tag is O: do its tags stand in another column or file?")
+            if split == "dev" and is_drawn:
+                text = N_("the {split} split, which was split off from train, holds no entity: add a dev file")
             yield Message(text, split=Message(split))
 
 
-def _shared_sentences(sentences: Mapping[str, Sequence[Sentence]]) -> Iterator[tuple[Message, float]]:
+def _shared_sentences(sentences: Mapping[str, Sequence[Sentence]], is_drawn: bool) -> Iterator[tuple[Message, float]]:
     """Notes on sentences that two splits share, and their share of the second, whose scores they inflate.
 
     Scores on dev are inflated by train, and those on test also by dev, as dev chose the weights.
@@ -316,6 +341,11 @@ def _shared_sentences(sentences: Mapping[str, Sequence[Sentence]]) -> Iterator[t
                 "The {first} and {second} splits hold the same {count:,} sentences, word for word: scores on {second} "
                 "mean nothing. Give it other ones, or take its file away."
             )
+            if second == "dev" and is_drawn:
+                text = N_(
+                    "The {first} split and the {second} split, which was split off from it, hold the same {count:,} "
+                    "sentences, word for word: scores on {second} mean nothing. Write each once, or add a dev file."
+                )
         if repeated:
             names = {"first": Message(first), "second": Message(second)}
             yield Message(text, count=repeated, all=len(members), **names), repeated / len(members)

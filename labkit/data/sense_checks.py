@@ -25,9 +25,11 @@ LONG_SENTENCE = 1000  # words, as nobody writes them
 LONG_ALONE = 200  # words of a file's only sentence
 FEW_TAGS = 10  # words, below which nothing is concluded from equal tags
 
-_PREFIX = re.compile(r"[^\W_]{1,12}[:/|_#]")
+_PREFIX = re.compile(r"[^\W_](?:-?[^\W_]){0,11}[:/|_#]")
 _WORD_AND_DIGIT = re.compile(r"[^\W\d_]+\d")
-_PIECE = re.compile(r"(?:##|▁)\w|\[(?:CLS|SEP|PAD|UNK|MASK)\]$|<(?:s|/s|pad|unk)>$")
+_ANY_AND_DIGIT = re.compile(r".*\D\d|\d\d+")  # numbers and punctuation, too
+_PIECE = re.compile(r"(?:##|▁)\w|\[(?:CLS|SEP|PAD|UNK|MASK)\]$|<(?:s|/s|pad|unk)>$|.*\w</w>$")
+_SPACE_MARK = "Ġ"  # of byte-level BPE; also a letter of Maltese
 
 
 def check_sense(sentences: Sequence["Sentence"]) -> list[Message]:
@@ -62,8 +64,10 @@ def common_prefix(sample: Sequence[tuple[str, ...]]) -> Message | None:
 def digit_behind_words(sample: Sequence[tuple[str, ...]]) -> Message | None:
     """Nearly all words end in one digit, as if a column had lost its separator."""
     words = list(chain.from_iterable(sample))
-    count = sum(_WORD_AND_DIGIT.fullmatch(word) is not None for word in words)
-    if len(set(words)) < FEW_WORDS or count < 0.8 * len(words):
+    plain, count = (
+        sum(pattern.fullmatch(word) is not None for word in words) for pattern in (_WORD_AND_DIGIT, _ANY_AND_DIGIT)
+    )
+    if len(set(words)) < FEW_WORDS or plain < 0.5 * len(words) or count < MOST * len(words):
         return None
     text = N_("{share} of the words end in a digit, such as {word!r}: has a column lost its separator?")
     example = next(word for word in words if _WORD_AND_DIGIT.fullmatch(word))
@@ -74,6 +78,9 @@ def tokenizer_pieces(sample: Sequence[tuple[str, ...]]) -> Message | None:
     """Pieces and marks of a tokenizer stand where words should."""
     words = list(chain.from_iterable(sample))
     pieces = [word for word in words if _PIECE.match(word)]
+    spaced = [word for word in words if word.startswith(_SPACE_MARK)]
+    if len(spaced) > 0.3 * len(words):
+        pieces += spaced
     if not words or len(pieces) < SOME_PIECES * len(words):
         return None
     text = N_("{count:,} words are pieces or marks of a tokenizer, such as {word!r}: write whole words instead")

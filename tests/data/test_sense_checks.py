@@ -25,8 +25,11 @@ SENSELESS = {
     "whole sentences, such as 'ben": sentences(["ben went to paris", "anna stayed", "all is well today"] * 20, 60),
     "whole sentences, such as '我": sentences(["我們昨天一起去北京看了一場非常好看的電影然後回家"] * 4, 1),
     "begin with 'en:'": sentences([f"en:{word}" for word in WORDS]),
-    "end in a digit": sentences([f"{word}0" for word in WORDS]),
+    "begin with 'zh-min-nan:'": sentences([f"zh-min-nan:{word}" for word in WORDS]),
+    "end in a digit": sentences([f"{word}0" for word in [*WORDS, *"@.,!?:", "@ann", "20", "7"]]),
     "pieces or marks": sentences(["[CLS]", *WORDS, "##ing", "[SEP]"]),
+    "such as 'Ġanna'": sentences([f"Ġ{word}" for word in WORDS]),
+    "such as 'anna</w>'": sentences([f"{word}</w>" for word in WORDS]),
     "such as '▁anna'": sentences([f"▁{word}" for word in WORDS]),
 }
 SANE = {
@@ -34,6 +37,8 @@ SANE = {
     "words of one letter": sentences(ONE_LETTER),
     "times and ratios": sentences(["9:30", "1:2", *WORDS, *WORDS]),
     "numbers": sentences([str(number) for number in range(1900, 2000)]),
+    "versions": sentences([f"{number}.{digit}" for number in range(9) for digit in range(9)]),
+    "names in Maltese": sentences(["Ġużeppi", "Ġorġ", *WORDS]),
     "model names": sentences(["A4", "F16", "B52", *WORDS]),
     "words with a space": sentences(["New York", "Hà Nội", *WORDS]),
     "spaces as characters": sentences([*"a b c d e f g h"] * 5),
@@ -84,6 +89,14 @@ def read(folder: Path, **splits: str) -> Corpus:
         "hardly any": ({"train": ENTITIES + "a\tO\n" * 1001}, r"1001 words \(from line 6\); are blank lines"),
         "another column": ({"train": "a\tO\n\nb\tO\n"}, "the train split holds no entity"),
         "the same file": ({"test": ENTITIES}, "The train and test splits hold the same 2 sentences"),
+        "a prefix in dev": (
+            {"dev": "".join(f"en:{word}\tB-ORG\n\n" for word in WORDS)},
+            "^the dev split: 100 % of the words begin with 'en:'",
+        ),
+        "a digit in test": (
+            {"test": "so1\tO\n\n" + "".join(f"{word}1\tB-ORG\n\n" for word in WORDS)},
+            "^the test split: 100 % of the words end in a digit",
+        ),
         "mostly the same": ({"dev": "Ulm\tB-LOC\n\nso\tO\n"}, "1 of 2 dev sentences also occur in train"),
     }.values(),
 )  # fmt: skip
@@ -97,11 +110,30 @@ def test_senseless_files_are_told(tmp_path: Path, splits: dict[str, str], told: 
     {
         "a long sentence": {"train": ENTITIES + "a\tO\n" * 999},
         "a short split": {"dev": "a\tO\nb\tB-ORG\n" * 99},
+        "no prefix in dev": {"dev": "".join(f"{word}\tB-ORG\n\n" for word in WORDS)},
         "a sentence that repeats": {"dev": "Ulm\tB-LOC\n\n" + "".join(f"{word}\tB-LOC\n\n" for word in "abc")},
     }.values(),
 )
 def test_files_that_look_alike_make_sense(tmp_path: Path, splits: dict[str, str]) -> None:
     assert read(tmp_path, **splits).warnings == ()
+
+
+def test_a_dev_split_that_labkit_drew_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text("Ulm\tB-LOC\n\n" * 2)
+    (warning,) = read_corpus(tmp_path / "all.txt").warnings
+    assert "the dev split, which was split off from it, hold the same 1 sentences" in warning
+    (tmp_path / "all.txt").write_text("a\tO\n\n" * 8 + "Ulm\tB-LOC\n\n")
+    assert (
+        "the dev split, which was split off from train, holds no entity: add a dev file"
+        in read_corpus(tmp_path / "all.txt").warnings
+    )
+
+
+def test_all_files_that_dev_was_split_off_from_are_named(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        (tmp_path / f"train-{number}.txt").write_text(f"w{number}\tB-X\n\n")
+    (note,) = read_corpus(tmp_path).notes
+    assert re.search(r"of \S+/train-1\.txt, \S+/train-2\.txt, \S+/train-3\.txt … split off for dev", note)
 
 
 def test_a_single_file_without_blank_lines_is_refused_with_the_cause(tmp_path: Path) -> None:

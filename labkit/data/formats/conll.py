@@ -30,6 +30,10 @@ _WORDS_ONLY = N_(
     "space"
 )
 _NUMBERED = Message("the first column numbers the words; expected one word and its tag per line, the word first")
+_SENTENCE_A_LINE = Message(
+    "a sentence a line; expected a line for each word and its tag, and a blank line after each sentence"
+)
+_WORDS_WITH_TAGS = re.compile(rf"(?:\S+[ \t]+(?:{TAG_PATTERN.pattern})(?:[ \t]+|$)){{3,}}")
 _BLANK = ("", "blank")
 _DOCUMENT = ("", "document")
 _INVISIBLE = ("", "invisible")
@@ -58,6 +62,8 @@ def read_conll(path: Path, display_path: str) -> ParsedFile:
         raise
     if not parsed.sentences:
         raise parsed.error(1, _NO_SENTENCES)
+    if line := _find_sentence_line(columns, data):
+        raise parsed.error(line, _SENTENCE_A_LINE)
     normalise_tags(parsed, data)
     if parsed.missing_labels:
         return parsed
@@ -167,6 +173,18 @@ def _find_words_only(data: bytes) -> list[RawSentence]:
             sentences.append(RawSentence(tuple(words), (), number - len(words)))
             words = []
     return sentences if len(sentences) > 1 else []
+
+
+def _find_sentence_line(columns: ColumnStats, data: bytes) -> int:
+    """First line of several words, each with its tag behind it, if half of the lines are such; 0 if not.
+
+    Where each line has six columns, these may be three columns of tags.
+    """
+    if max(columns.widths) < 6 or [*columns.widths] == [6]:
+        return 0
+    lines = {number: text for number, line in enumerate(iter_lines(data), 1) if (text := line.strip(" \t\r"))}
+    found = [number for number, line in lines.items() if _WORDS_WITH_TAGS.fullmatch(line)]
+    return found[0] if 2 * len(found) >= len(lines) else 0
 
 
 def _is_comment(line: str) -> bool:

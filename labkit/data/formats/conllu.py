@@ -47,6 +47,9 @@ def read_conllu(path: Path, display_path: str) -> ParsedFile:
             sentences[-1].append(found)
     words = [word for sentence in sentences for word in sentence]
     key = _find_key(words)
+    if found := next((word for word in words if re.search(r"[()]", word.values.get(key, ""))), None):
+        text = N_("{value!r} is part of a coreference annotation (as in GUM); expected a tag, such as {key}=B-PER")
+        raise parsed.error(found.line, Message(text, value=found.values[key][:80], key=key))
     builder = SentenceBuilder(parsed)
     for sentence in sentences:
         for each in sentence:

@@ -9,6 +9,7 @@ from labkit.data.tags import ENTITY_TYPE, TAG_PATTERN
 from labkit.messages import N_, Message
 
 LETTERS = frozenset("BIMELSUW")  # of all schemes
+HEADER = (r"words?|tokens?|characters?|chars?|text", r"tags?|labels?|ner|ner[_ ]?tags?|entity|bio|iob")
 PLACEHOLDERS = {"_", "-", "?", "*", "-X-"}  # of tags that are kept secret
 MAX_TYPES = 200  # Few-NERD has 66; a column of words or lemmas has more
 
@@ -17,8 +18,12 @@ _LETTERS_ALONE = f"{{}}-{ENTITY_TYPE}"
 _TYPES_ALONE = "I-{}"
 
 _TAG_BEFORE_LAST = re.compile(rb"[\t ][BIMELSUW]-\S+[\t ]+\S")  # the last column is another one, then
+_CHUNK = re.compile(rb"[BIMELSUW]-(?:NP|VP|PP|ADJP|ADVP|SBAR|PRT|CONJP|INTJ|LST|UCP)\s")  # as in CoNLL-2003
+_SEVERAL_TAGS = re.compile(rf"(?:{TAG_PATTERN.pattern})(?:\s+(?:{TAG_PATTERN.pattern}))+")
+OUTSIDE = {"0", "_", "-", "other", "others", "none", "null", "nan", "out", "outside"}  # lower case; words for O
 
 HINTS = {  # by the form of a tag; the first that matches counts
+    _SEVERAL_TAGS.pattern: N_("a sentence a line: write a line for each word and its tag"),
     r"(?i:o|[BIMELSUW]-\S+)": N_("capital letters"),
     r"[BIMELSUW]_\S+": N_("a hyphen, not an underscore"),
     r"[BIMELSUW][^\w-]\S+": N_("a hyphen between the letter and the type"),
@@ -46,12 +51,12 @@ def normalise_tags(parsed: ParsedFile, text: bytes = b"") -> None:
     tags = set(chain.from_iterable(sequences.values()))
     if all(map(TAG_PATTERN.fullmatch, tags)):
         return
-    if len(tags) == 1 and tags <= PLACEHOLDERS:
+    if len(tags) == 1 and tags <= PLACEHOLDERS and not _TAG_BEFORE_LAST.search(_CHUNK.sub(b"", text)):
         parsed.mark_unlabelled(Message("every tag is {tag}", tag=min(tags)))
         return
-    names = {tag: "_".join(tag.split()) for tag in tags}
+    names = {tag: _join_words(tag) for tag in tags}
     form = _find_form({*names.values()})
-    if form is None or (form == _TYPES_ALONE and _TAG_BEFORE_LAST.search(text)):
+    if form is None or _has_header(parsed) or (form == _TYPES_ALONE and _TAG_BEFORE_LAST.search(text)):
         raise _unknown_tag_error(parsed, tags, text)
     if spaced := sorted(tag for tag, name in names.items() if tag != name):
         note = N_("{file}: white space in {count:,} tags replaced by _, as in {tag!r}.")
@@ -62,6 +67,18 @@ def normalise_tags(parsed: ParsedFile, text: bytes = b"") -> None:
     renamed = {tag: "O" if name == "O" else form.format(name) for tag, name in names.items()}
     of_scheme = {key: tuple(map(renamed.__getitem__, sequence)) for key, sequence in sequences.items()}
     parsed.sentences[:] = [RawSentence(one.words, of_scheme[id(one.tags)], one.line) for one in parsed.sentences]
+
+
+def _has_header(parsed: ParsedFile) -> bool:
+    """True if the first line names its columns."""
+    first = parsed.sentences[0]
+    names = zip(HEADER, (first.words[0], first.tags[0]), strict=True)
+    return all(re.fullmatch(pattern, name.lower()) for pattern, name in names)
+
+
+def _join_words(tag: str) -> str:
+    """Tag without the white space of its type; several tags stay as they are."""
+    return tag if _SEVERAL_TAGS.fullmatch(tag) else "_".join(tag.split())
 
 
 def _find_form(tags: Set[str]) -> str | None:
@@ -84,16 +101,27 @@ def _find_hint(tag: str) -> Message | None:
 
 
 def _unknown_tag_error(parsed: ParsedFile, tags: Set[str], text: bytes) -> ValueError:
-    unknown = {tag for tag in tags if not TAG_PATTERN.fullmatch("_".join(tag.split()))}
-    suspects = {tag for tag in unknown if "O" in tags and _find_hint(tag)} or unknown  # types alone are no cause
+    if _has_header(parsed):
+        return parsed.error(parsed.sentences[0].line, Message("the header of a table; expected a word and its tag"))
+    unknown = {tag for tag in tags if not TAG_PATTERN.fullmatch(_join_words(tag))}
+    outside = {tag for tag in unknown if tag.lower() in OUTSIDE} if "O" not in tags else set()
+    if _find_form({_join_words(tag) for tag in tags - outside} | {"O"}) is None or outside == tags:
+        outside = set()  # more is wrong than that
+    hinted = {tag for tag in unknown if "O" in tags and _find_hint(tag)}  # of types alone without O, all are unknown
+    suspects = outside or hinted or unknown
     sentence = next(one for one in parsed.sentences if not suspects.isdisjoint(one.tags))
     index = next(index for index, tag in enumerate(sentence.tags) if tag in suspects)
     line, tag = parsed.find_line(sentence, index), sentence.tags[index]
     problem = N_("unknown tag {tag!r}; expected O, or a letter of the scheme, a hyphen and a type, such as B-PER")
     message = Message(problem, tag=tag[:80])
     hint = _find_hint(tag) or _find_hint_in_columns(parsed, line, text)
-    if hint is None and unknown == tags:
-        hint = Message("no tag is known: does each line hold a word, and the tag last?")
+    if outside:
+        hint = Message("write O for words outside of entities")
+    elif hint is None and unknown == tags:
+        hint = Message(
+            "no tag is known: does each line hold a word, and the tag last? Types alone are read only if words outside "
+            "of entities have the tag O"
+        )
     return parsed.error(line, Message("{problem} ({hint})", problem=message, hint=hint) if hint else message)
 
 

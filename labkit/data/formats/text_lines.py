@@ -1,7 +1,8 @@
 """Encodings and lines of text files: UTF-8, UTF-16 with a byte order mark, GB18030.
 
-A file whose non-ASCII bytes stand alone is in a Western encoding: GB18030 would join each of them with the letter
-behind it to a Chinese character, mostly without an error.
+Nearly all bytes can be read as GB18030, without an error. A file whose non-ASCII bytes stand alone is in a Western
+encoding, though: each of them would be joined with the letter behind it to a Chinese character. One that has the
+frequent characters of its language in another East Asian encoding only is in that.
 """
 
 import codecs
@@ -22,23 +23,40 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LONE_CR = re.compile(rb"\r(?!\r*\n)")  # one that ends a line by itself
 _LONE_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _ASCII = bytes(range(128))
+_SAMPLE_BYTES = 65_536  # by which an encoding is guessed
+_MIN_CHARACTERS = 8  # non-ASCII ones, below which nothing is guessed
+_MIN_FREQUENT = 0.2  # share of the frequent characters; Chinese names have 0.3, other texts twice that
+_KANA = frozenset(map(chr, [*range(0x3041, 0x3097), *range(0x30A1, 0x30FB)]))
+_HANZI = frozenset(
+    "的一是不了在人有我他这中大来上国个到说们为和地出道也时年得就要下以生会之去过家学对可里后小多天能好事都成方行者公部"
+    "全日市民主经社发业新工长本月美政元文力高内外北京海山华平东水王李张明林這來國個說們為時過後對裡麼沒發還當開經樣現將"
+    "與進實問機幾業間電門關內產萬報長東張華"
+)
+_FREQUENT = {  # by encoding, as Python and iconv call it
+    "GB18030": _HANZI,
+    "BIG5": _HANZI,
+    "CP949": frozenset("이가은는을를의에로다고지한하기도자시인사대서어그나리것있"),
+    "EUC-JP": _KANA,
+    "CP932": _KANA,
+}
+_PACKED = (b"PK\3\4", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")  # .zip and .xlsx, .gz, .xls
 _NUL = Message("a NUL byte; expected plain text in UTF-8 (is it UTF-16, or not a text file?)")
 
 
 class EncodingError(ValueError):
     """File in an encoding that is not read.
 
-    `readable` is its text in Latin-1 if that is likely, else its text before the first such line, or that line if it
-    is the first one: a reader that looks at it tells that the format is another one, which matters more. It is empty
-    where bytes are no characters at all.
+    `readable` is its text in the encoding that is likely, if any, else its text before the first such line, or that
+    line if it is the first one: a reader that looks at it tells that the format is another one, which matters more. It
+    is empty where bytes are no characters at all.
     """
 
-    def __init__(self, display_path: str, data: bytes, offset: int, problem: Message, *, is_western: bool = False):
+    def __init__(self, display_path: str, data: bytes, offset: int, problem: Message, *, likely: str = ""):
         line = data.count(b"\n", 0, offset) + 1
         super().__init__(*line_error(display_path, line, problem).args)
         count = 0 if b"\0" in data else max(1, line - 1)
         lines = b"\n".join(data.split(b"\n", count)[:count]).decode(errors="replace")
-        self.readable = (data.decode("latin-1") if is_western and count else lines).encode()
+        self.readable = (data.decode(likely, errors="replace") if likely and count else lines).encode()
 
 
 def to_utf8(data: bytes, display_path: str, *, allow_western: bool = False) -> tuple[bytes, list[Message]]:
@@ -54,11 +72,13 @@ def to_utf8(data: bytes, display_path: str, *, allow_western: bool = False) -> t
     text = data.decode(errors="replace")
     invalid = text.count("\ufffd")
     if len(text.encode()) - len(text) < 3 * invalid and not _is_cut_off(data[offset:]):  # else damaged UTF-8
+        if encoding := _guess_east_asian(data):
+            raise _encoding_error(display_path, data, offset, likely=encoding)
         if 2 * len(_LONE_BYTE.findall(data)) < len(data.translate(None, _ASCII)):
             return _decode(data, "gb18030", "GB18030", display_path)
         if allow_western:
             return _decode(data, "cp1252", "Windows-1252 (Latin-1)", display_path)
-        raise _encoding_error(display_path, data, offset, is_western=True)
+        raise _encoding_error(display_path, data, offset, likely="LATIN1")
     raise _encoding_error(display_path, data, offset)
 
 
@@ -76,14 +96,33 @@ def _decode(data: bytes, encoding: str, name: str, display_path: str) -> tuple[b
     return text.removeprefix("\ufeff").encode(), [Message(OTHER_ENCODING, file=display_path, encoding=name)]
 
 
-def _encoding_error(display_path: str, data: bytes, offset: int, *, is_western: bool = False) -> EncodingError:
+def _guess_east_asian(data: bytes) -> str:
+    """Encoding in which a text has far more frequent characters than in GB18030; empty if there is none."""
+    shares = {}
+    for encoding, frequent in _FREQUENT.items():
+        text = data[:_SAMPLE_BYTES].decode(encoding, errors="replace")
+        characters = [character for character in text if not character.isascii()]
+        if len(characters) < _MIN_CHARACTERS:
+            return ""
+        shares[encoding] = sum(map(frequent.__contains__, characters)) / len(characters)
+    best = max(shares, key=shares.__getitem__)
+    return best if shares[best] >= max(_MIN_FREQUENT, 2 * shares["GB18030"]) else ""
+
+
+def _encoding_error(display_path: str, data: bytes, offset: int, *, likely: str = "") -> EncodingError:
     if b"\0" in data:
         return EncodingError(display_path, data, data.index(b"\0"), _NUL)
     text = N_(
         "byte {offset} of the file is neither UTF-8 nor GB18030; save the file as UTF-8, for example with "
-        "`iconv -f LATIN1 -t UTF-8 OLD > NEW`"
+        "`iconv -f {encoding} -t UTF-8 OLD > NEW` if it is in {encoding}"
     )
-    return EncodingError(display_path, data, offset, Message(text, offset=offset), is_western=is_western)
+    if likely in _FREQUENT:
+        text = N_(
+            "read as GB18030 this is hardly Chinese, it looks like {encoding}; save the file as UTF-8, for example "
+            "with `iconv -f {encoding} -t UTF-8 OLD > NEW`"
+        )
+    problem = Message(text, offset=offset, encoding=likely or "CP1251")
+    return EncodingError(display_path, data, offset, problem, likely=likely)
 
 
 def _is_cut_off(end: bytes) -> bool:
@@ -137,9 +176,13 @@ def _blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def read_bytes(path: Path, display_path: str) -> bytes:
-    """Content of a file. Raises ValueError if it cannot be read."""
+    """Content of a file. Raises ValueError if it cannot be read, or is packed."""
     with open_or_explain(path, display_path) as file:
-        return file.read()
+        data = file.read()
+    if data.startswith(_PACKED):
+        text = N_("{file}: a packed file, such as .zip, .gz or .xlsx; unpack it, or save the table as CSV in UTF-8")
+        raise ValueError(Message(text, file=display_path))
+    return data
 
 
 def read_lines(path: Path, display_path: str) -> tuple[ParsedFile, Iterator[tuple[int, str]]]:

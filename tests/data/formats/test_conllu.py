@@ -75,6 +75,7 @@ def test_a_file_without_entities_is_not_scored(tmp_path: Path) -> None:
         (STANZA + "1\tx\ty\n", r"^a\.conllu:8: expected the 10 columns of CoNLL-U, separated by tabs; found 3"),
         (STANZA.replace("1\tObama", "#1\tObama"), r"^a\.conllu:3: expected the number of a word .* found '#1'"),
         (STANZA.replace("2\tlives", "b\tlives"), r"^a\.conllu:4: expected the number of a word .* found 'b'"),
+        (STANZA.replace("ner=", "Entity=(1-person-giv:"), r"^a\.conllu:3: .* part of a coreference annotation"),
         ("# a\n\n", r"^a\.conllu:1: no words"),
     ],
 )

@@ -60,6 +60,30 @@ def test_a_word_that_is_missing_is_counted(tmp_path: Path) -> None:
     assert (pairs(parsed)[0][0], parsed.notes) == (("a", "b"), ["t.csv: 1 invisible word left out, on line 3."])
 
 
+def test_a_table_without_tags_is_not_scored(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Sentence #,Word\nSentence: 1,Ann\n,rests\nSentence: 2,Bob\n")
+    parsed = read(tmp_path / "t.csv")
+    assert [sentence.words for sentence in parsed.unlabelled] == [("Ann", "rests"), ("Bob",)]
+    assert (parsed.sentences, parsed.notes) == ([], ["t.csv is not scored: no word has a tag."])
+
+
+def test_a_column_of_entities_wins_over_one_of_parts_of_speech(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("token,tag,ner\nAnn,NNP,B-PER\nso,RB,O\n")
+    assert pairs(read(tmp_path / "t.csv")) == [(("Ann", "so"), ("B-PER", "O"))]
+
+
+def test_equal_numbers_of_sentences_in_two_documents_are_two_sentences(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("doc_id,sent_id,word,tag\n1,1,a,O\n1,1,b,O\n2,1,c,B-X\n2,2,d,O\n")
+    parsed = read(tmp_path / "t.csv")
+    assert ([words for words, _ in pairs(parsed)], parsed.notes) == ([("a", "b"), ("c",), ("d",)], [])
+
+
+def test_rows_of_a_sentence_that_are_torn_apart_are_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sent_id,word,tag\n1,a,O\n2,b,O\n1,c,B-X\n2,d,O\n")
+    (note,) = read(tmp_path / "t.csv").notes
+    assert note.startswith("t.csv: 2 times the number of a sentence comes again after another one, first on line 4")
+
+
 @pytest.mark.parametrize("header", ["id,title,text,unknownEntities", "id,title,text,word,tag", "a,b", ""])
 def test_tables_of_texts_are_told_apart(tmp_path: Path, header: str) -> None:
     (tmp_path / "t.csv").write_text(header)
@@ -71,6 +95,7 @@ def test_tables_of_texts_are_told_apart(tmp_path: Path, header: str) -> None:
     [
         ("word,tag\na,O\nb\n", r"^t\.csv:3: expected 2 fields as in the header, found 1; is a comma"),
         ("word,tag\na,X\n", r"^t\.csv:2: unknown tag 'X'"),
+        ("tokens,ner_tags\n\"['so', 'a']\",\"['O', 'O']\"\n", r"^t\.csv:2: a list in a cell, .*ends in \.jsonl"),
         ('word,tag\n"a"b,O\n', r"^t\.csv:2: not a CSV record"),
         ("word,tag\n", r"^t\.csv:1: no words"),
     ],
