@@ -399,7 +399,7 @@ def test_train_ends_stdout_with_the_run_folder_and_stderr_with_score_and_next_co
     assert run.config is not None
     assert run.config.epochs == 2
     assert run.best is not None
-    *_, result, advice, remedy = said.err.splitlines()
+    *_, result, advice, _, remedy = said.err.splitlines()
     assert re.fullmatch(
         rf"#1: best dev F1 {run.best.f1:.3f} \(\d+ entities\) at epoch [12] of 2, took 0:\d\d; "
         'try: labkit predict 1 "…"',
