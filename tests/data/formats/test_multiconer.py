@@ -40,6 +40,7 @@ def test_the_tag_may_be_left_out_where_there_is_none(tmp_path: Path, empty: str)
     [
         ("a _ _ O\nb _ _ _\n", r"^a\.conll:3: some words have a tag, others none"),
         ("a _ _ O\nb O\n", r"^a\.conll:3: expected a word, two columns of _ and a tag, .* found 'b O'"),
+        (f"a _ _ O\n\n{ID.strip()}b _ _ O\n", r"^a\.conll:4: expected a word, two columns"),  # a line end is lost
         ("a _ _ o\n", r"^a\.conll:2: unknown tag 'o'"),
     ],
 )
