@@ -26,7 +26,7 @@ def read_klue(path: Path, display_path: str) -> ParsedFile:
     builder = SentenceBuilder(parsed)
     for number, line in lines:
         character, tab, tag = line.partition("\t")
-        if not line or (line.startswith(_COMMENT) and not TAG_PATTERN.fullmatch(tag)):
+        if not line or (line.startswith(_COMMENT) and not TAG_PATTERN.fullmatch(line.split("\t")[-1])):
             builder.end_sentence()
         elif not tab or not character:
             text = N_("expected a character, a tab and its tag, as in KLUE; found {text!r}")

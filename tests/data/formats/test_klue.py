@@ -41,6 +41,7 @@ def test_a_space_at_both_ends_of_an_entity_has_its_line(tmp_path: Path) -> None:
     [
         ("x", r"^a\.tsv:13: expected a character, a tab and its tag, as in KLUE; found 'x'"),
         ("\tO", r"^a\.tsv:13: expected a character"),
+        ("## klue-ner-v1_train_00009\tx\tO", r"^a\.tsv:13: unknown tag"),  # a line end is lost
         ("x\tPS", r"^a\.tsv:13: unknown tag 'PS'"),
     ],
 )
