@@ -25,7 +25,7 @@ def test_an_upload_becomes_a_corpus_and_what_no_format_reads_is_refused(lab: Lab
         until(lambda: "a record of no known shape" in lab.text("error"), 60, "the refusal")
         assert set(paths.data().iterdir()) == before
         lab.upload(f"{NAME}.jsonl", "\n".join(json.dumps(one, ensure_ascii=False) for one in RECORDS).encode())
-        until(lambda: "read as json, BIO" in lab.text("plan-texts"), 60, "what was read of it")
+        until(lambda: "read as doccano, BIO" in lab.text("plan-texts"), 60, "what was read of it")
         assert lab.text("counts").split()[:5] == ["train", "dev", "sentences", "34", "6"]
         assert lab.notebook.ask("lab.controls.corpus.value") == folder.name
         lab.train()
